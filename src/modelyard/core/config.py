@@ -1,0 +1,92 @@
+"""Every setting of the server, with its manual. The only reader of `MODELYARD_*` variables."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from `MODELYARD_<NAME>` variables when made, never at import."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MODELYARD_", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
+
+    home: Path = Path("~/.modelyard")
+    """Folder of everything the server keeps: database, logs, registered models."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+
+    port: int = Field(9997, ge=0, le=65535)
+    """Port to listen on; 0 picks a free one, which the ready line names."""
+
+    database_url: str = ""
+    """SQLAlchemy URL of the database, such as `postgresql+asyncpg://user@host/name`; empty means SQLite in the home folder."""
+
+    log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
+
+    access_log: bool = False
+    """Write one line per inference request, after it has ended."""
+
+    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    """Largest request body in bytes; a larger one is a 413."""
+
+    connect_timeout: float = Field(5.0, gt=0)
+    """Seconds the gateway tries to connect to a replica before it takes another."""
+
+    response_timeout: float = Field(600.0, gt=0)
+    """Seconds an engine may take until the first byte of its answer (a long answer that is not streamed is one byte late)."""
+
+    stall_timeout: float = Field(120.0, gt=0)
+    """Seconds of silence in the middle of an answer after which it is given up."""
+
+    start_timeout: float = Field(600.0, gt=0)
+    """Seconds a replica may take from its start until it is healthy, unless the engine knows better."""
+
+    health_interval: float = Field(5.0, gt=0)
+    """Seconds between two health checks of a ready replica."""
+
+    health_timeout: float = Field(5.0, gt=0)
+    """Seconds a health check may take."""
+
+    health_failures: int = Field(3, ge=1)
+    """Health checks that must fail in a row before a ready replica is restarted."""
+
+    drain_timeout: float = Field(30.0, ge=0)
+    """Seconds that answers in progress may go on after a model was asked to terminate."""
+
+    stop_timeout: float = Field(10.0, ge=0)
+    """Seconds an engine has between SIGTERM and SIGKILL."""
+
+    restart_backoff: float = Field(0.5, gt=0)
+    """Seconds before the first restart of a crashed replica; doubles with each crash, up to a minute."""
+
+    restart_limit: int = Field(5, ge=0)
+    """Crashes in a row after which a model is `failed` and no longer restarted. A launch that never was ready fails at once."""
+
+    resync_interval: float = Field(10.0, gt=0)
+    """Seconds between two looks of the control loop at the database, beside the nudges it gets on every change."""
+
+    memory_headroom: float = Field(0.05, ge=0, lt=1)
+    """Part of a device's memory that placement leaves free."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """`home`, absolute, with `~` resolved."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.folder / 'modelyard.db'}"
+
+    @property
+    def log_folder(self) -> Path:
+        """Where each replica's output is kept: `logs/<uid>/<replica>.log`."""
+        return self.folder / "logs"

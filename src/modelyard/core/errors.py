@@ -1,0 +1,345 @@
+"""Every error that a person or a program can meet, each building its own sentence.
+
+    ModelyardError                      status  code
+    ├── BadRequest                      400     bad_request
+    │   ├── MalformedBody               400     malformed_body
+    │   ├── InvalidParameter            400     invalid_parameter
+    │   ├── UnsupportedParameter        400     unsupported_parameter
+    │   ├── UnsupportedTask             400     unsupported_task
+    │   ├── UnknownName                 400     unknown_name
+    │   ├── UnknownOption               400     unknown_option
+    │   ├── ModelFilesInvalid           400     model_files_invalid
+    │   ├── NoEngineFits                400     no_engine_fits
+    │   └── MissingLibrary              400     missing_library
+    ├── NotFound                        404     not_found
+    │   ├── ModelNotFound               404     model_not_found
+    │   └── PathNotFound                404     path_not_found
+    ├── MethodNotAllowed                405     method_not_allowed
+    ├── Conflict                        409     conflict
+    │   └── ModelExists                 409     model_exists
+    ├── BodyTooLarge                    413     body_too_large
+    ├── WrongContentType                415     wrong_content_type
+    ├── LaunchCancelled                 499     launch_cancelled
+    ├── InternalError                   500     internal_error
+    ├── UpstreamFailed                  502     upstream_failed
+    │   └── LaunchFailed                502     launch_failed
+    ├── Unavailable                     503     unavailable
+    │   ├── ModelNotReady               503     model_not_ready
+    │   ├── NotEnoughMemory             503     not_enough_memory
+    │   └── DatabaseUnavailable         503     database_unavailable
+    ├── UpstreamTimeout                 504     upstream_timeout
+    └── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
+
+Raised deep, rendered in one place (`protocol/errors.py`); the client raises the same class again from the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
+
+
+class ModelyardError(Exception):
+    """Base of all our errors: a sentence for people, a stable `code` and an HTTP `status` for programs."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    type: ClassVar[str] = "server_error"
+
+    param: str | None = None
+    retry_after: int | None = None
+    """Seconds, sent as the `Retry-After` header."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    @classmethod
+    def from_wire(cls, message: str, param: str | None, retry_after: int | None) -> Self:
+        """The error as a client saw it, without the arguments that built its sentence."""
+        error = cls.__new__(cls)
+        ModelyardError.__init__(error, message)
+        error.param = param
+        error.retry_after = retry_after
+        return error
+
+
+class BadRequest(ModelyardError):
+    """The request can never succeed as it stands."""
+
+    status = 400
+    code = "bad_request"
+    type = "invalid_request_error"
+
+
+class MalformedBody(BadRequest):
+    """The body is not JSON, or not the JSON this path takes."""
+
+    code = "malformed_body"
+
+
+class InvalidParameter(BadRequest):
+    """A parameter has the wrong type or an impossible value."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, param: str, problem: str) -> None:
+        super().__init__(f"Parameter '{param}': {problem}")
+        self.param = param
+
+
+class UnsupportedParameter(BadRequest):
+    """The engine behind this model cannot do what a parameter asks."""
+
+    code = "unsupported_parameter"
+
+    def __init__(self, param: str, model: str, why: str) -> None:
+        super().__init__(f"Parameter '{param}' is not supported by model '{model}': {why}")
+        self.param = param
+
+
+class UnsupportedTask(BadRequest):
+    """The model cannot do what this path asks."""
+
+    code = "unsupported_task"
+
+    def __init__(self, model: str, task: str, able: Sequence[str]) -> None:
+        super().__init__(f"Model '{model}' cannot do {task}; it does {', '.join(able) or 'nothing yet'}.")
+        self.param = "model"
+
+
+class UnknownName(BadRequest):
+    """A registry was asked for something it does not hold."""
+
+    code = "unknown_name"
+
+    def __init__(self, group: str, name: str, known: Sequence[str], nearest: str | None = None) -> None:
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        noun = group[:-1] if group.endswith("s") else group
+        super().__init__(f"Unknown {noun} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")
+
+
+class UnknownOption(BadRequest):
+    """An engine was given an option it does not have."""
+
+    code = "unknown_option"
+
+    def __init__(self, engine: str, option: str, known: Sequence[str], nearest: str | None = None) -> None:
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        super().__init__(f"Engine '{engine}' has no option '{option}'.{hint} It has: {', '.join(known)}.")
+        self.param = option
+
+
+class ModelFilesInvalid(BadRequest):
+    """The files at a path are not a model we can read."""
+
+    code = "model_files_invalid"
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"Cannot use '{path}' as a model: {problem}")
+        self.param = "model_path"
+
+
+class NoEngineFits(BadRequest):
+    """No installed engine can run this model; the sentence says why for each."""
+
+    code = "no_engine_fits"
+
+    def __init__(self, model: str, reasons: Mapping[str, str]) -> None:
+        why = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
+        super().__init__(f"No engine can run '{model}'. {why}.")
+        self.param = "model_engine"
+
+
+class MissingLibrary(BadRequest):
+    """A library that this choice needs is not installed."""
+
+    code = "missing_library"
+
+    def __init__(self, name: str, library: str, how: str | None = None) -> None:
+        super().__init__(f"'{name}' needs the library '{library}'. {how or f'pip install {library}'}")
+
+
+class NotFound(ModelyardError):
+    """There is no such thing."""
+
+    status = 404
+    code = "not_found"
+    type = "invalid_request_error"
+
+
+class ModelNotFound(NotFound):
+    """No model of that name runs here."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str, running: Sequence[str] = (), nearest: str | None = None) -> None:
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        have = (
+            f" Running: {', '.join(running)}."
+            if running
+            else " No model is running; start one with `modelyard launch`."
+        )
+        super().__init__(f"Model '{name}' not found.{hint}{have}")
+        self.param = "model"
+
+
+class PathNotFound(NotFound):
+    """No route of that path."""
+
+    code = "path_not_found"
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"There is no {method} {path} here; /docs lists the routes.")
+
+
+class MethodNotAllowed(ModelyardError):
+    """The path exists, with another method."""
+
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+    def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{path} takes {', '.join(allowed)}, not {method}.")
+
+
+class Conflict(ModelyardError):
+    """What was asked for contradicts what is."""
+
+    status = 409
+    code = "conflict"
+    type = "invalid_request_error"
+
+
+class ModelExists(Conflict):
+    """A model of that uid already runs."""
+
+    code = "model_exists"
+
+    def __init__(self, uid: str, state: str) -> None:
+        super().__init__(
+            f"Model '{uid}' is already here ({state}). Terminate it first, or launch under another model_uid."
+        )
+        self.param = "model_uid"
+
+
+class BodyTooLarge(ModelyardError):
+    """The request body is over the limit."""
+
+    status = 413
+    code = "body_too_large"
+    type = "invalid_request_error"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is larger than {limit} bytes, the limit set by MODELYARD_MAX_BODY_BYTES.")
+
+
+class WrongContentType(ModelyardError):
+    """The body is of a type this path does not take."""
+
+    status = 415
+    code = "wrong_content_type"
+    type = "invalid_request_error"
+
+    def __init__(self, got: str, expected: str) -> None:
+        super().__init__(f"This path takes {expected}, not '{got or 'a body without content-type'}'.")
+
+
+class LaunchCancelled(ModelyardError):
+    """Somebody cancelled the launch that was being waited for."""
+
+    status = 499
+    code = "launch_cancelled"
+    type = "invalid_request_error"
+
+    def __init__(self, uid: str) -> None:
+        super().__init__(f"The launch of '{uid}' was cancelled.")
+
+
+class InternalError(ModelyardError):
+    """A defect of ours."""
+
+
+class UpstreamFailed(ModelyardError):
+    """The engine broke off, refused the connection or answered nonsense."""
+
+    status = 502
+    code = "upstream_failed"
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(f"The engine of model '{model}' failed: {problem}")
+
+
+class LaunchFailed(UpstreamFailed):
+    """An engine did not come up; the sentence carries its own error."""
+
+    code = "launch_failed"
+
+    def __init__(self, uid: str, reason: str) -> None:
+        ModelyardError.__init__(self, f"Launching '{uid}' failed: {reason}")
+
+
+class Unavailable(ModelyardError):
+    """Not now; perhaps later."""
+
+    status = 503
+    code = "unavailable"
+    retry_after: int | None = 5
+
+
+class ModelNotReady(Unavailable):
+    """The model is known, but no replica of it takes requests at the moment."""
+
+    code = "model_not_ready"
+
+    def __init__(self, name: str, state: str, reason: str = "") -> None:
+        super().__init__(f"Model '{name}' is {state}{': ' + reason if reason else ''}.")
+        self.param = "model"
+
+
+class NotEnoughMemory(Unavailable):
+    """The launch would not fit; the sentence has the figures."""
+
+    code = "not_enough_memory"
+    retry_after = None
+
+    def __init__(self, uid: str, problem: str) -> None:
+        super().__init__(f"Not enough memory to launch '{uid}': {problem}")
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, is locked or is full."""
+
+    code = "database_unavailable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The database cannot be used: {problem}")
+
+
+class UpstreamTimeout(ModelyardError):
+    """The engine took the request and did not answer in time."""
+
+    status = 504
+    code = "upstream_timeout"
+
+    def __init__(self, model: str, seconds: float) -> None:
+        super().__init__(f"The engine of model '{model}' sent nothing for {seconds:g} s; the request was given up.")
+
+
+class CannotStart(ModelyardError):
+    """The server or a command cannot begin: port taken, home not writable, disk full. One sentence, exit code 1."""
+
+    code = "cannot_start"
+
+
+def error_classes() -> dict[str, type[ModelyardError]]:
+    """Every error class by its code."""
+    found: dict[str, type[ModelyardError]] = {}
+    queue: list[type[ModelyardError]] = [ModelyardError]
+    while queue:
+        cls = queue.pop()
+        found[cls.code] = cls
+        queue.extend(cls.__subclasses__())
+    found["internal_error"] = InternalError
+    return found

@@ -1,0 +1,55 @@
+"""Names to classes, loaded when first asked for: how engines, hubs and stores are found, ours and strangers' alike."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar, cast
+
+from modelyard.core.errors import MissingLibrary, UnknownName
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """`name → "module:attribute"`, plus the entry-point group `modelyard.<group>` for third parties.
+
+    Getting a name imports its module. An unknown name raises `UnknownName`, which lists the known ones; a library that is
+    not installed raises `MissingLibrary`, which says how to get it.
+    """
+
+    def __init__(self, group: str, builtin: Mapping[str, str]) -> None:
+        self.group = group
+        self._targets: dict[str, str] = dict(builtin)
+        self._scanned = False
+
+    def _scan(self) -> None:
+        if not self._scanned:
+            self._scanned = True
+            for point in entry_points(group=f"modelyard.{self.group}"):
+                self._targets.setdefault(point.name, point.value)
+
+    def __iter__(self) -> Iterator[str]:
+        self._scan()
+        return iter(sorted(self._targets))
+
+    def __contains__(self, name: object) -> bool:
+        self._scan()
+        return name in self._targets
+
+    def get(self, name: str) -> T:
+        """The object registered as `name`; its module is imported now."""
+        if name not in self._targets:
+            self._scan()
+        if name not in self._targets:
+            near = difflib.get_close_matches(name, self._targets, n=1)
+            raise UnknownName(self.group, name, sorted(self._targets), near[0] if near else None)
+        module, _, attribute = self._targets[name].partition(":")
+        try:
+            return cast(T, getattr(importlib.import_module(module), attribute))
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] == "modelyard":
+                raise
+            raise MissingLibrary(name, error.name) from error

@@ -1,0 +1,208 @@
+"""The words that two or more sibling rooms share: models, launches, routes. Frozen data, no behaviour beyond reading it.
+
+A type enters this file only when two rooms that may not import each other need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class ModelType(StrEnum):
+    """The six kinds of model, spelled as the launch API spells them."""
+
+    LLM = "LLM"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Task(StrEnum):
+    """What an inference path asks of a replica."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    IMAGE = "image"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    VIDEO = "video"
+
+
+class ReplicaState(StrEnum):
+    """A replica's life. `FAILED` and `STOPPED` are final; a restart is a new replica process."""
+
+    PENDING = "pending"
+    DOWNLOADING = "downloading"
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The dimensions of a transformer that decide how much memory it takes."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int = 0
+    parameters: int = 0
+    """Number of weights; 0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as resolved for one launch: which weights, where, and what they can do."""
+
+    name: str
+    """Family name in the catalog, or the name of the file or folder."""
+    type: ModelType = ModelType.LLM
+    format: str = "pytorch"
+    """`ggufv2`, `pytorch`, `gptq`, `awq`, `fp8`, … and `remote` for somebody else's server."""
+    path: str | None = None
+    """Absolute path of the GGUF file or the Hugging Face folder; None for `remote` and `fake`."""
+    size_in_billions: float | None = None
+    quantization: str | None = None
+    architecture: str | None = None
+    context_length: int = 0
+    """Longest context in tokens that the weights were made for; 0 when unknown."""
+    abilities: tuple[str, ...] = ()
+    """`chat generate embed rerank tools vision reasoning …`"""
+    languages: tuple[str, ...] = ()
+    description: str = ""
+    family: str | None = None
+    hub: str | None = None
+    model_id: str | None = None
+    revision: str | None = None
+    dimensions: int | None = None
+    """Width of the embedding vector, for embedding models."""
+    weights_bytes: int = 0
+    shape: Shape | None = None
+    thinking_key: str | None = None
+    """What the chat template calls its thinking switch: `enable_thinking` or `thinking`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens: a Unix socket (`uds`) or host and port; `prefix` stands where `/v1` stands in our paths."""
+
+    uds: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: bool = False
+    prefix: str = "/v1"
+
+    def __str__(self) -> str:
+        if self.uds:
+            return f"unix:{self.uds}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One replica set as wanted: what to run, on which engine, with which options."""
+
+    uid: str
+    model: Model
+    engine: str
+    options: Mapping[str, Json] = field(default_factory=dict)
+    """The engine's own options, still as the user wrote them; the engine converts and checks them."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Extra environment of the replica's process."""
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One place that memory can be taken from: `cpu`, or a GPU by index."""
+
+    name: str
+    """`cpu`, `cuda:0`, …"""
+    title: str
+    memory_total: int
+    """Bytes."""
+    memory_free: int
+    """Bytes free right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What this machine has."""
+
+    cpu_count: int
+    devices: tuple[Device, ...]
+    """`devices[0]` is always the CPU with the machine's main memory."""
+
+    @property
+    def cpu(self) -> Device:
+        return self.devices[0]
+
+    @property
+    def gpus(self) -> tuple[Device, ...]:
+        return self.devices[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes that one replica is expected to take."""
+
+    weights: int
+    kv_cache: int
+    overhead: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.kv_cache + self.overhead
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A replica that may be sent requests."""
+
+    replica: str
+    address: Address
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Sent with every request, in place of the client's header of the same name (a replica's token, say)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One public model name and who answers for it."""
+
+    name: str
+    uid: str
+    state: ReplicaState
+    """`READY` when at least one endpoint takes requests, else why not."""
+    reason: str = ""
+    """For people: what a 503 says while `endpoints` is empty."""
+    endpoints: tuple[Endpoint, ...] = ()
+    tasks: frozenset[Task] = frozenset()
+    unsupported: Mapping[str, str] = NOTHING
+    """Request parameter → why this engine cannot do it; its presence in a request is a 400."""
+    upstream_name: str | None = None
+    """The name the endpoint knows the model by, when it is not `name`."""
+    thinking_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """An immutable snapshot of every public name; the control loop publishes it, gateways read it."""
+
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    version: int = 0

@@ -1,0 +1,15 @@
+"""How a model is run. One engine is one file; its name stands in one line here, or in a stranger's entry point."""
+
+from __future__ import annotations
+
+from modelyard.core.registry import Registry
+from modelyard.engines.base import Engine
+
+ENGINES: Registry[Engine] = Registry(
+    "engines",
+    {
+        "llama_cpp": "modelyard.engines.llama_cpp:engine",
+        "external": "modelyard.engines.external:engine",
+        "fake": "modelyard.engines.fake:engine",
+    },
+)

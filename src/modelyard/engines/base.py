@@ -1,0 +1,125 @@
+"""What an engine is: what it lacks, what it fits, and the command that runs it. Pure; nothing here starts anything."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter, UnknownOption
+from modelyard.core.types import NOTHING, Address, Footprint, Hardware, Json, Launch, Model, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well an engine suits a model: `score` 0 means not at all, and `reason` says why for people."""
+
+    score: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How to run one replica."""
+
+    argv: tuple[str, ...]
+    """`argv[0]` is the interpreter or program, absolute."""
+    address: Address
+    """Where it will listen."""
+    tasks: frozenset[Task]
+    env: Mapping[str, str] = NOTHING
+    """Added to the server's own environment."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """What the gateway must send with each request, such as the replica's token."""
+    health_path: str = "/health"
+    """Answers 200 once the weights are loaded, something else before."""
+    start_timeout: float | None = None
+    """Seconds; None leaves it to the settings."""
+    unsupported: Mapping[str, str] = NOTHING
+    """Request parameter → why this engine cannot do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A server that somebody else runs: there is no process, only an address."""
+
+    address: Address
+    tasks: frozenset[Task]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    upstream_name: str | None = None
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """One way to run models. Instances hold no state; the module-level `engine` of each file is registered in `ENGINES`.
+
+    Importing an engine's file must not import anything heavy: what it needs is imported inside the replica's process.
+    """
+
+    name: str
+    Options: type[msgspec.Struct]
+    """The engine's launch options: a struct that forbids unknown fields; every field has a default and a description."""
+
+    def missing(self) -> tuple[str, ...]:
+        """One sentence for each library or program that is absent and how to get it; empty when the engine can run."""
+        ...
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        """How well this engine would run `model` here. Never raises; never touches the disk beyond `model.path`."""
+        ...
+
+    def footprint(self, launch: Launch) -> Footprint:
+        """Bytes that one replica is expected to take, from the model's shape and the options."""
+        ...
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command | Remote:
+        """The command of one replica that shall listen at `listen` and refuse requests without `token`.
+
+        Raises `UnknownOption` or `InvalidParameter` when an option is wrong, so a launch is refused before it starts.
+        """
+        ...
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        """The sentence in the last lines of a dead replica's output that says why it died."""
+        ...
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
+    """`options` as the engine's struct; text such as `"4096"` or `"true"` is converted, as a command line gives it.
+
+    Raises `UnknownOption` for a key the engine does not have and `InvalidParameter` for a value of the wrong type.
+    """
+    known = {info.encode_name for info in msgspec.structs.fields(kind)}
+    for key in options:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise UnknownOption(engine, key, sorted(known), near[0] if near else None)
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$.")
+        raise InvalidParameter(where.rstrip("`") or "options", problem) from error
+
+
+def last_words(log: Sequence[str], exit_code: int | None) -> str:
+    """A default for `Engine.explain`: the last line that speaks of an error, or else the last line, and how it ended."""
+    lines = [line.strip() for line in log if line.strip()]
+    telling = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]
+    said = (telling or lines or ["it printed nothing"])[-1]
+    return f"{said} ({describe_exit(exit_code)})"
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """How a process ended, for people: negative codes are signals."""
+    if exit_code is None:
+        return "still running"
+    if exit_code < 0:
+        return f"killed by signal {-exit_code}"
+    return f"exit code {exit_code}"

@@ -1,0 +1,109 @@
+"""What inference requests may hold: the fields the gateway routes by and checks. Unknown fields pass to the engine.
+
+These structs are for requests only, and are decoded on the hot path: answers are the engine's bytes and are never parsed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Positive = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Message(msgspec.Struct):
+    """One message of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+
+
+class StreamOptions(msgspec.Struct):
+    """Options of a streamed answer."""
+
+    include_usage: bool | None = None
+
+
+class Sampling(msgspec.Struct, kw_only=True):
+    """Fields that chat and completion requests share."""
+
+    model: Name
+    stream: bool | None = None
+    stream_options: StreamOptions | None | UnsetType = UNSET
+    max_tokens: Annotated[int, Meta(ge=-1)] | None | UnsetType = UNSET
+    temperature: Annotated[float, Meta(ge=0, le=100)] | None | UnsetType = UNSET
+    top_p: Unit | None | UnsetType = UNSET
+    top_k: int | None | UnsetType = UNSET
+    min_p: Unit | None | UnsetType = UNSET
+    n: Positive | None | UnsetType = UNSET
+    stop: str | list[str] | None | UnsetType = UNSET
+    seed: int | None | UnsetType = UNSET
+    presence_penalty: Penalty | None | UnsetType = UNSET
+    frequency_penalty: Penalty | None | UnsetType = UNSET
+    repetition_penalty: float | None | UnsetType = UNSET
+    logit_bias: dict[str, float] | None | UnsetType = UNSET
+    user: str | None | UnsetType = UNSET
+
+
+class ChatRequest(Sampling, kw_only=True):
+    """Body of `POST /v1/chat/completions`."""
+
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    max_completion_tokens: Annotated[int, Meta(ge=-1)] | None | UnsetType = UNSET
+    logprobs: bool | None | UnsetType = UNSET
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None | UnsetType = UNSET
+    tools: list[dict[str, Any]] | None | UnsetType = UNSET
+    tool_choice: str | dict[str, Any] | None | UnsetType = UNSET
+    parallel_tool_calls: bool | None | UnsetType = UNSET
+    response_format: dict[str, Any] | None | UnsetType = UNSET
+    reasoning_effort: str | None | UnsetType = UNSET
+    enable_thinking: bool | None | UnsetType = UNSET
+    chat_template_kwargs: dict[str, Any] | None | UnsetType = UNSET
+
+
+class CompletionRequest(Sampling, kw_only=True):
+    """Body of `POST /v1/completions`. `prompt` is a text, a list of texts, or token ids."""
+
+    prompt: str | list[str | int | list[int]]
+    suffix: str | None | UnsetType = UNSET
+    echo: bool | None | UnsetType = UNSET
+    best_of: Positive | None | UnsetType = UNSET
+    logprobs: Annotated[int, Meta(ge=0)] | bool | None | UnsetType = UNSET
+
+
+class EmbeddingRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/embeddings`. `input` is a text, a list of texts, or token ids."""
+
+    model: Name
+    input: str | list[str | int | list[int]]
+    encoding_format: Literal["float", "base64"] | None | UnsetType = UNSET
+    dimensions: Positive | None | UnsetType = UNSET
+    user: str | None | UnsetType = UNSET
+
+
+class RerankRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/rerank`."""
+
+    model: Name
+    query: str
+    documents: list[str | dict[str, Any]]
+    top_n: Positive | None | UnsetType = UNSET
+    max_chunks_per_doc: Positive | None | UnsetType = UNSET
+    return_documents: bool | None | UnsetType = UNSET
+    return_len: bool | None | UnsetType = UNSET
+
+
+class NamedRequest(msgspec.Struct, kw_only=True):
+    """Any JSON body of which only the model's name matters to us."""
+
+    model: Name
+    stream: bool | None = None

@@ -1,0 +1,199 @@
+"""Bodies of the management routes about models: launch, listing, progress, replicas, events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LaunchRequest(BaseModel):
+    """Body of `POST /v1/models`. Keys that are not listed here are options of the engine."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+
+    model_name: str | None = None
+    """A family of the catalog, or a path: a `.gguf` file or a Hugging Face folder."""
+    model_uid: str | None = Field(None, max_length=100)
+    """Name under which the model will answer; the model's name if left out."""
+    model_type: str | None = None
+    """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`; read from the files if left out."""
+    model_engine: str | None = None
+    """`llama_cpp`, `external`, `fake`, …; the best that fits if left out. `engine` is taken for the same."""
+    model_format: str | None = None
+    """Format to pick when a family has several: `ggufv2`, `pytorch`, …"""
+    model_size_in_billions: int | float | str | None = None
+    """Size to pick when a family has several; `1.8` and `"1_8"` are the same."""
+    quantization: str | None = None
+    """Quantisation to pick when a format has several."""
+    model_path: str | None = None
+    """Use these files instead of the family's."""
+    replica: int = Field(1, ge=1, le=64)
+    """Number of replicas."""
+    n_worker: int | None = None
+    """Machines per replica; only 1 on a single machine."""
+    n_gpu: int | str | None = "auto"
+    """GPUs per replica: a number, `auto`, or null for none."""
+    gpu_idx: int | str | list[int] | None = None
+    """Indexes of the GPUs to use."""
+    envs: dict[str, str] | None = None
+    """Extra environment of the replica's process."""
+    peft_model_config: dict[str, Any] | None = None
+    """Adapters to load: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`."""
+    request_limits: int | None = None
+    """Requests one replica may have in flight."""
+    worker_ip: str | None = None
+    """Machine to place the replicas on."""
+    replica_config: list[dict[str, Any]] | None = None
+    """Settings per replica."""
+    enable_thinking: bool | None = None
+    """Default of the thinking switch for templates that have one."""
+    enable_virtual_env: bool | None = None
+    virtual_env_packages: list[str] | None = None
+    virtual_env_find_links: list[str] | None = None
+
+
+class LaunchResponse(BaseModel):
+    """Answer of `POST /v1/models`."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_uid: str
+
+
+class ReplicaInfo(BaseModel):
+    """One replica, as `GET /v1/models/{uid}/replicas` lists it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    replica_id: int
+    replica_model_uid: str
+    worker_address: str
+    model_address: str | None = None
+    accelerators: list[str] = []
+    status: str
+    """`CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`."""
+    created_ts: int = 0
+    """Unix time, seconds."""
+    error_message: str | None = None
+    replica_uid: str | None = None
+    gpu_idx: list[int] | None = None
+    pid: int | None = None
+    in_flight: int = 0
+    restarts: int = 0
+
+
+class ModelInfo(BaseModel):
+    """A model as `GET /v1/models/{uid}` describes it and `GET /v1/models` lists it."""
+
+    model_config = ConfigDict(protected_namespaces=(), extra="allow")
+
+    id: str
+    object: str = "model"
+    created: int = 0
+    owned_by: str = "modelyard"
+    model_uid: str
+    model_type: str
+    model_name: str
+    model_engine: str | None = None
+    model_format: str | None = None
+    model_size_in_billions: float | int | str | None = None
+    model_family: str | None = None
+    quantization: str | None = None
+    context_length: int | None = None
+    model_ability: list[str] = []
+    model_lang: list[str] = []
+    model_description: str = ""
+    model_hub: str | None = None
+    model_revision: str | None = None
+    revision: str | None = None
+    dimensions: int | None = None
+    max_tokens: int | None = None
+    multimodal_projector: str | None = None
+    address: str | None = None
+    accelerators: list[str] = []
+    replica: int = 1
+    n_worker: int = 1
+    status: str = "READY"
+    """`CREATING`, `LOADING`, `READY`, `TERMINATING` or `ERROR`."""
+    error: str | None = None
+    """Why the model is `ERROR`, or not ready yet."""
+    memory: dict[str, int] | None = None
+    """Expected bytes of one replica: `weights`, `kv_cache`, `overhead`, `total`."""
+
+
+class ModelList(BaseModel):
+    """Answer of `GET /v1/models`."""
+
+    object: str = "list"
+    data: list[ModelInfo]
+
+
+class ReplicaProgress(BaseModel):
+    """Progress of one replica of a launch."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    replica_id: int
+    replica_model_uid: str
+    progress: float
+    stage: str
+    info: str = ""
+    updated_at: float = 0
+
+
+class LaunchProgress(BaseModel):
+    """Answer of `GET /v1/models/{uid}/progress`. An unknown uid is `pending` with 0.0, as the peer answers it."""
+
+    progress: float
+    """0 to 1."""
+    stage: str
+    """`pending`, `downloading`, `loading`, `completed`, `failed` or `cancelled`."""
+    info: str = ""
+    """For people: the error of a failed launch, or what is going on."""
+    download_files: list[dict[str, Any]] = []
+    replicas: list[ReplicaProgress] = []
+
+
+class Event(BaseModel):
+    """One thing that happened to a model, as `GET /v1/models/{uid}/events` lists it."""
+
+    event_type: str
+    """`INFO`, `WARNING` or `ERROR`."""
+    event_ts: int
+    """Unix time, seconds."""
+    event_content: str
+
+
+class ScaleRequest(BaseModel):
+    """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add."""
+
+    model_config = ConfigDict(extra="allow")
+
+    replica: int = Field(1, ge=1, le=64)
+
+
+class ScaleResponse(BaseModel):
+    """Answer of `POST /v1/models/{uid}/replicas`; the first replica added is repeated at the top, as the peer does."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    replica: int
+    replicas: list[ReplicaInfo]
+    replica_id: int
+    replica_model_uid: str
+    worker_address: str
+
+
+class RemainingReplicas(BaseModel):
+    """Answer of `DELETE /v1/models/{uid}/replicas/{replica_id}`."""
+
+    remaining_replicas: int
+
+
+class Logs(BaseModel):
+    """Answer of `GET /v1/models/{uid}/logs`."""
+
+    uid: str
+    replica: str | None = None
+    lines: list[str]

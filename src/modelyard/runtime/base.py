@@ -1,0 +1,97 @@
+"""Where processes run: the interface between the control loop and a machine, or a cluster of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from modelyard.core.types import Address, Hardware
+
+
+class ProcessState(StrEnum):
+    """`starting → ready → stopping → exited`; any state may go to `exited`, and `exited` is final."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """One process to start and watch."""
+
+    replica: str
+    """Name of the replica, unique among all that ever ran: `<uid>-rep<ordinal>-<serial>`."""
+    uid: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    address: Address
+    health_path: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    start_timeout: float
+    """Seconds from the start until `health_path` must have answered 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessView:
+    """What is known of a process right now."""
+
+    replica: str
+    uid: str
+    state: ProcessState
+    pid: int | None = None
+    exit_code: int | None = None
+    """Of the engine itself; negative for a signal."""
+    error: str = ""
+    """Why the host gave it up (`did not become healthy within 600 s`), when it did."""
+    started_at: float = 0.0
+    """Unix time."""
+    ready_at: float | None = None
+    exited_at: float | None = None
+
+
+class Host(Protocol):
+    """Starts, watches and stops processes. It knows nothing of models and never restarts anything by itself.
+
+    `on_change(replica)` is called on the event loop after every change of state.
+    """
+
+    on_change: Callable[[str], None]
+
+    async def start(self, spec: ProcessSpec) -> None:
+        """Begin to start a process and return; its state is then `starting`, or `exited` if it could not be spawned."""
+        ...
+
+    async def stop(self, replica: str, grace: float) -> None:
+        """Return when the whole process group is gone: SIGTERM, `grace` seconds, SIGKILL.
+
+        Unknown or exited: returns at once.
+        """
+        ...
+
+    def observe(self) -> Sequence[ProcessView]:
+        """All processes, exited ones included until `forget`."""
+        ...
+
+    def forget(self, replica: str) -> None:
+        """Drop an exited process from `observe`. Its log stays."""
+        ...
+
+    def listen(self, replica: str) -> Address:
+        """A fresh address at which the replica may listen."""
+        ...
+
+    def hardware(self) -> Hardware:
+        """What there is and how much of it is free."""
+        ...
+
+    def logs(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
+        """The last lines that a replica, or the newest replica of a model, wrote."""
+        ...
+
+    async def close(self) -> None:
+        """Stop everything at once."""
+        ...
