@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     port: int = Field(9997, ge=0, le=65535)
     """Port to listen on; 0 picks a free one, which the ready line names."""
 
+    insecure: bool = False
+    """Listen on an address that others can reach, although anybody there can then use this server."""
+
     database_url: str = ""
     """SQLAlchemy URL of the database, such as `postgresql+asyncpg://user@host/name`; empty means SQLite in the home folder."""
 

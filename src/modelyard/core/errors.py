@@ -28,13 +28,16 @@
     │   ├── NotEnoughMemory             503     not_enough_memory
     │   └── DatabaseUnavailable         503     database_unavailable
     ├── UpstreamTimeout                 504     upstream_timeout
-    └── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
+    ├── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
+    └── ServerUnreachable               (client) server_unreachable  raised by our client: nobody answered
+        └── ConnectionLost              (client) connection_lost     the answer began, or was awaited, and broke off
 
 Raised deep, rendered in one place (`protocol/errors.py`); the client raises the same class again from the code.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
@@ -182,6 +185,12 @@ class ModelNotFound(NotFound):
         )
         super().__init__(f"Model '{name}' not found.{hint}{have}")
         self.param = "model"
+
+    @classmethod
+    def among(cls, name: str, running: Sequence[str]) -> Self:
+        """With the nearest of the running names, if one is near."""
+        near = difflib.get_close_matches(name, running, n=1)
+        return cls(name, running, near[0] if near else None)
 
 
 class PathNotFound(NotFound):
@@ -331,6 +340,24 @@ class CannotStart(ModelyardError):
     """The server or a command cannot begin: port taken, home not writable, disk full. One sentence, exit code 1."""
 
     code = "cannot_start"
+
+
+class ServerUnreachable(ModelyardError):
+    """Our client found no server at its address."""
+
+    code = "server_unreachable"
+
+    def __init__(self, url: str, why: str = "") -> None:
+        super().__init__(f"No server answers at {url}{f' ({why})' if why else ''}; start one with `modelyard serve`.")
+
+
+class ConnectionLost(ServerUnreachable):
+    """A server was there, and the connection broke, fell silent or carried nonsense."""
+
+    code = "connection_lost"
+
+    def __init__(self, url: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The connection to the server at {url} broke: {problem}.")
 
 
 def error_classes() -> dict[str, type[ModelyardError]]:

@@ -125,7 +125,10 @@ class Launch:
     """The engine's own options, still as the user wrote them; the engine converts and checks them."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Extra environment of the replica's process."""
-    replicas: int = 1
+    gpus: int = 0
+    """GPUs per replica."""
+    gpu_idx: tuple[int, ...] = ()
+    """Only these GPUs, if any are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ class Route:
     """For people: what a 503 says while `endpoints` is empty."""
     endpoints: tuple[Endpoint, ...] = ()
     tasks: frozenset[Task] = frozenset()
-    unsupported: Mapping[str, str] = NOTHING
+    unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Request parameter → why this engine cannot do it; its presence in a request is a 400."""
     upstream_name: str | None = None
     """The name the endpoint knows the model by, when it is not `name`."""

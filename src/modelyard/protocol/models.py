@@ -113,6 +113,9 @@ class ModelInfo(BaseModel):
     address: str | None = None
     accelerators: list[str] = []
     replica: int = 1
+    """Replicas wanted."""
+    replica_ready: int = 0
+    """Replicas that take requests."""
     n_worker: int = 1
     status: str = "READY"
     """`CREATING`, `LOADING`, `READY`, `TERMINATING` or `ERROR`."""

@@ -1,0 +1,22 @@
+"""Alembic, driven from code: no ini file, the connection is ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration with our scripts, and the connection that `env.py` shall use."""
+    made = Config()
+    made.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    made.attributes["connection"] = connection
+    return made
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the schema to the newest migration."""
+    command.upgrade(config(connection), "head")

@@ -1,0 +1,110 @@
+"""The composition root: makes every part of a server, joins them, and takes them apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from modelyard.api.deps import Parts
+from modelyard.api.management import management_app
+from modelyard.control.deployments import Deployments
+from modelyard.control.journal import Journal
+from modelyard.control.reconcile import Reconciler
+from modelyard.core.config import Settings
+from modelyard.core.errors import CannotStart, DatabaseUnavailable
+from modelyard.core.traffic import Traffic
+from modelyard.db.session import Database
+from modelyard.gateway.app import Gateway
+from modelyard.runtime.local import LocalHost
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """The ASGI app of a server: inference goes to the gateway without passing anything else, the rest to management."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self._gateway = parts.gateway
+        self._management = management_app(parts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._gateway.handles(scope["path"]):
+            await self._gateway(scope, receive, send)
+        else:
+            await self._management(scope, receive, send)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Application]:
+    """A server's parts, started; everything is stopped and every replica is gone when the block is left.
+
+    Raises `CannotStart` when the home folder or the database cannot be used.
+    """
+    lock = take_home(settings.folder)
+    database = Database(settings.database)
+    try:
+        await database.open()
+    except DatabaseUnavailable as error:
+        lock.close()
+        raise CannotStart(error.message) from error
+    traffic = Traffic()
+    gateway = Gateway(settings, traffic)
+    host = LocalHost(settings, traffic.last_byte.get)
+    reconciler = Reconciler(settings, Journal(database), host, traffic, gateway.publish)
+    deployments = Deployments(settings, database, host, reconciler)
+    loop = asyncio.create_task(reconciler.run(), name="control loop")
+    loop.add_done_callback(_control_loop_ended)
+    try:
+        await reconciler.look()
+        yield Application(Parts(settings, host, traffic, deployments, gateway))
+    finally:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
+        await gateway.close()
+        await host.close()
+        await database.close()
+        lock.close()
+
+
+def _control_loop_ended(task: asyncio.Task[None]) -> None:
+    """A defect in the loop must not leave a server that looks alive and does nothing."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the control loop broke; the server ends", exc_info=error)
+        os._exit(70)
+
+
+def take_home(folder: Path) -> IO[str]:
+    """The home folder, made, writable and ours alone as long as the returned file stays open."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "server.lock").open("a+")
+    except OSError as error:
+        raise CannotStart(f"The home folder {folder} cannot be used: {error.strerror}. Set MODELYARD_HOME.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise CannotStart(
+            f"Another server (process {holder}) uses the home folder {folder}; stop it, or set MODELYARD_HOME."
+        ) from None
+    except OSError as error:
+        lock.close()
+        raise CannotStart(f"The home folder {folder} cannot be written: {error.strerror}.") from error
+    return lock

@@ -1,0 +1,84 @@
+"""The management API as a FastAPI app: routers, and the one place where errors become answers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+
+from modelyard import __version__
+from modelyard.api.deps import Parts
+from modelyard.api.openapi import with_inference_paths
+from modelyard.api.routes import ROUTERS
+from modelyard.core.errors import (
+    InternalError,
+    InvalidParameter,
+    MalformedBody,
+    MethodNotAllowed,
+    ModelyardError,
+    PathNotFound,
+)
+from modelyard.protocol import errors
+
+log = logging.getLogger(__name__)
+
+
+def management_app(parts: Parts) -> FastAPI:
+    """Every route that is not inference. `/docs` carries its scripts along and needs no internet."""
+    app = FastAPIOffline(title="Modelyard", version=__version__, redirect_slashes=False)
+    app.state.parts = parts
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(ModelyardError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _defect)
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            app.openapi_schema = with_inference_paths(plain())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def render(error: ModelyardError) -> JSONResponse:
+    """An error as an answer."""
+    return JSONResponse(errors.envelope(error), error.status, errors.headers(error))
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ModelyardError)
+    return render(error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    if first["type"] == "json_invalid":
+        return render(MalformedBody(f"The body is not JSON: {first.get('ctx', {}).get('error', first['msg'])}."))
+    return render(InvalidParameter(where or "body", first["msg"]))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    method, path = request.method, request.url.path
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow") or "another method"
+        answer = render(MethodNotAllowed(method, path, allowed.split(", ")))
+        answer.headers["allow"] = allowed
+        return answer
+    return render(PathNotFound(method, path))
+
+
+async def _defect(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return render(InternalError(f"Internal error: {type(error).__name__}; the server's log has the details."))

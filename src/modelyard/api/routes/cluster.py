@@ -1,0 +1,82 @@
+"""Routes about the server itself: health, metrics, version, machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+from fastapi import APIRouter, Response
+
+from modelyard import __version__
+from modelyard.api.deps import TheParts
+from modelyard.api.views import STATUS, WORKER
+from modelyard.core.types import Hardware
+from modelyard.protocol.cluster import Auth, Health, NodeInfo, Version
+
+router = APIRouter(tags=["cluster"])
+
+
+@router.get("/health")
+async def health(parts: TheParts) -> Health:
+    """200 as long as the server answers; the state of each model is inside."""
+    return Health(
+        version=__version__,
+        models={view.desired.uid: STATUS[view.state] for view in parts.deployments.views()},
+    )
+
+
+@router.get("/metrics")
+async def metrics(parts: TheParts) -> Response:
+    """Prometheus text."""
+    body, content_type = parts.gateway.meter.exposition()
+    return Response(body, media_type=content_type)
+
+
+@router.get("/v1/cluster/auth")
+async def auth() -> Auth:
+    """Whether keys are asked for."""
+    return Auth(auth=False)
+
+
+@router.get("/v1/cluster/version")
+async def version() -> Version:
+    """The version of the server."""
+    return Version(version=__version__)
+
+
+@router.get("/v1/cluster/devices")
+def devices(parts: TheParts) -> int:
+    """Number of GPUs."""
+    return len(parts.host.hardware().gpus)
+
+
+@router.get("/v1/cluster/info", response_model_exclude_none=True)
+def info(parts: TheParts, detailed: bool = False) -> list[NodeInfo]:
+    """This machine, once as supervisor and once as worker."""
+    hardware = parts.host.hardware()
+    common = _node(hardware)
+    if detailed:
+        common |= _details(hardware)
+    return [NodeInfo(node_type=kind, **common) for kind in ("Supervisor", "Worker")]
+
+
+def _node(hardware: Hardware) -> dict[str, Any]:
+    total = sum(gpu.memory_total for gpu in hardware.gpus)
+    return {"ip_address": WORKER, "gpu_count": len(hardware.gpus), "gpu_vram_total": total}
+
+
+def _details(hardware: Hardware) -> dict[str, Any]:
+    cpu = hardware.cpu
+    return {
+        "gpu_vram_available": sum(gpu.memory_free for gpu in hardware.gpus),
+        "cpu_available": round(hardware.cpu_count * (1 - psutil.cpu_percent() / 100), 2),
+        "cpu_count": hardware.cpu_count,
+        "mem_used": cpu.memory_total - cpu.memory_free,
+        "mem_available": cpu.memory_free,
+        "mem_total": cpu.memory_total,
+        "software_version": __version__,
+        "devices": [
+            {"name": each.name, "title": each.title, "memory_total": each.memory_total, "memory_free": each.memory_free}
+            for each in hardware.devices
+        ],
+    }

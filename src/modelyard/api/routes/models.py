@@ -1,0 +1,113 @@
+"""Management routes about models. A uid may hold `/`, so longer paths stand before shorter ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from modelyard.api.deps import TheDeployments, TheParts
+from modelyard.api.views import launch_progress, model_info, replica_infos
+from modelyard.core.errors import ModelNotFound
+from modelyard.protocol.models import (
+    Event,
+    LaunchProgress,
+    LaunchRequest,
+    LaunchResponse,
+    Logs,
+    ModelInfo,
+    ModelList,
+    RemainingReplicas,
+    ReplicaInfo,
+    ScaleRequest,
+    ScaleResponse,
+)
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.post("")
+async def launch(body: LaunchRequest, deployments: TheDeployments, wait_ready: bool = True) -> LaunchResponse:
+    """Launch a model. With `wait_ready=false` the answer comes before the model is ready; follow it with `/progress`."""
+    uid = await deployments.create(body)
+    if wait_ready:
+        await deployments.wait_ready(uid)
+    return LaunchResponse(model_uid=uid)
+
+
+@router.get("")
+async def list_models(deployments: TheDeployments) -> ModelList:
+    """Every model, whatever its state."""
+    return ModelList(data=[model_info(view) for view in deployments.views()])
+
+
+@router.get("/{uid:path}/progress")
+async def progress(uid: str, deployments: TheDeployments) -> LaunchProgress:
+    """How far a launch is; an unknown uid is `pending`."""
+    try:
+        return launch_progress(deployments.view(uid))
+    except ModelNotFound:
+        return launch_progress(None)
+
+
+@router.post("/{uid:path}/cancel")
+async def cancel(uid: str, deployments: TheDeployments) -> None:
+    """Give up a launch that is not ready yet."""
+    await deployments.cancel(uid)
+
+
+@router.get("/{uid:path}/events")
+async def events(uid: str, deployments: TheDeployments) -> list[Event]:
+    """What happened to a model, oldest first, the last hundred."""
+    found = await deployments.events(uid)
+    return [Event(event_type=row.kind, event_ts=int(row.at), event_content=row.content) for row in found]
+
+
+@router.get("/{uid:path}/replicas")
+async def replicas(uid: str, parts: TheParts) -> list[ReplicaInfo]:
+    """The replicas of a model."""
+    return replica_infos(parts.deployments.view(uid), parts.traffic)
+
+
+@router.post("/{uid:path}/replicas")
+async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts) -> ScaleResponse:
+    """Add replicas; they are starting when this answers."""
+    added = await parts.deployments.scale_up(uid, body.replica)
+    infos = [info for info in replica_infos(parts.deployments.view(uid), parts.traffic) if info.replica_id in added]
+    first = infos[0]
+    return ScaleResponse(
+        replica=len(infos),
+        replicas=infos,
+        replica_id=first.replica_id,
+        replica_model_uid=first.replica_model_uid,
+        worker_address=first.worker_address,
+    )
+
+
+@router.delete("/{uid:path}/replicas/{replica_id}")
+async def remove_replica(uid: str, replica_id: int, deployments: TheDeployments) -> RemainingReplicas:
+    """Let one replica finish what it does and go."""
+    return RemainingReplicas(remaining_replicas=await deployments.remove_replica(uid, replica_id))
+
+
+@router.get("/{uid:path}/logs")
+async def logs(
+    uid: str,
+    deployments: TheDeployments,
+    lines: Annotated[int, Query(ge=1, le=100_000)] = 200,
+    replica: str | None = None,
+) -> Logs:
+    """The end of what a replica printed; of the newest replica if none is named."""
+    return Logs(uid=uid, replica=replica, lines=list(deployments.logs(uid, replica, lines)))
+
+
+@router.get("/{uid:path}")
+async def describe(uid: str, deployments: TheDeployments) -> ModelInfo:
+    """One model."""
+    return model_info(deployments.view(uid))
+
+
+@router.delete("/{uid:path}")
+async def terminate(uid: str, deployments: TheDeployments) -> None:
+    """Let answers in progress end, stop every replica, and answer when the memory is free."""
+    await deployments.remove(uid)

@@ -1,0 +1,163 @@
+"""A server as a process: its socket, its signals, its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from modelyard.api.app import running
+from modelyard.control.deployments import Deployments
+from modelyard.core import log as logs
+from modelyard.core.config import Settings
+from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
+from modelyard.protocol.models import LaunchRequest
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+FAREWELL = 3  # seconds that open answers may go on after Ctrl-C
+
+Ready = Callable[[str, list[tuple[str, str | None]]], None]
+"""Called with the base URL and, for each launch that was asked for, its uid and what went wrong, if anything did."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handling, because ours decides in which order things end, and with an event when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(settings: Settings, *, launches: Sequence[dict[str, Any]] = (), on_ready: Ready | None = None) -> int:
+    """Run a server until SIGINT or SIGTERM and return the exit code.
+
+    Raises `CannotStart` when the port is taken or the home folder or database cannot be used.
+    """
+    logs.set_up(settings.log_level)
+    check_exposure(settings)
+    with contextlib.closing(bind(settings.host, settings.port)) as listener:
+        return uvloop.run(_serve(settings, listener, launches, on_ready))
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, launches: Sequence[dict[str, Any]], on_ready: Ready | None
+) -> int:
+    async with running(settings) as app:
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=FAREWELL,
+        )
+        server = Server(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _end, server)
+        announcing = asyncio.create_task(
+            _announce(server, base_url(listener), app.parts.deployments, launches, on_ready)
+        )
+        await server.serve(sockets=[listener])
+        announcing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await announcing
+    return 0
+
+
+def _end(server: uvicorn.Server) -> None:
+    """First signal: let answers end for a moment. Second: end at once."""
+    server.force_exit = server.should_exit
+    server.should_exit = True
+
+
+async def _announce(
+    server: Server,
+    url: str,
+    deployments: Deployments,
+    launches: Sequence[dict[str, Any]],
+    on_ready: Ready | None,
+) -> None:
+    await server.up.wait()
+    log.info("listening on %s", url)
+    outcomes = [await _launch(deployments, body) for body in launches]
+    if on_ready is not None:
+        on_ready(url, outcomes)
+
+
+async def _launch(deployments: Deployments, body: dict[str, Any]) -> tuple[str, str | None]:
+    """Launch what the command line asked for; what was restored from an earlier run is not launched again."""
+    request = LaunchRequest.model_validate(body)
+    if request.model_uid is None:
+        request = request.model_copy(update={"model_uid": await deployments.default_uid(request)})
+    uid = str(request.model_uid)
+    try:
+        with contextlib.suppress(ModelExists):
+            await deployments.create(request)
+        await deployments.wait_ready(uid)
+    except ModelyardError as error:
+        return uid, error.message
+    return uid, None
+
+
+def check_exposure(settings: Settings) -> None:
+    """Without keys, only this machine may connect, unless somebody says in so many words that others may."""
+    if settings.insecure or settings.host == "localhost":
+        return
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(settings.host).is_loopback:
+            return
+    raise CannotStart(
+        f"Listening on {settings.host} would let anybody who reaches it use this server. Listen on 127.0.0.1, or say "
+        "--insecure (MODELYARD_INSECURE=1) if something else guards it."
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `CannotStart` with one sentence."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # inherited by every connection; without it a keep-alive request waits 40 ms for a delayed acknowledgement
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port."
+        ) from error
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """Where a client on this machine finds the server."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,130 @@
+"""How what the control loop knows is shown on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from modelyard.control.reconcile import ModelView, Running
+from modelyard.core.traffic import Traffic
+from modelyard.core.types import ModelType, ReplicaState
+from modelyard.engines import ENGINES
+from modelyard.protocol.models import LaunchProgress, ModelInfo, ReplicaInfo, ReplicaProgress
+
+STATUS = {
+    ReplicaState.PENDING: "CREATING",
+    ReplicaState.DOWNLOADING: "LOADING",
+    ReplicaState.STARTING: "LOADING",
+    ReplicaState.READY: "READY",
+    ReplicaState.DRAINING: "TERMINATING",
+    ReplicaState.STOPPED: "TERMINATED",
+    ReplicaState.FAILED: "ERROR",
+}
+"""Our states as the peer's clients spell them."""
+
+STAGE = {
+    ReplicaState.PENDING: ("pending", 0.0),
+    ReplicaState.DOWNLOADING: ("downloading", 0.1),
+    ReplicaState.STARTING: ("loading", 0.5),
+    ReplicaState.READY: ("completed", 1.0),
+    ReplicaState.DRAINING: ("cancelled", 1.0),
+    ReplicaState.STOPPED: ("cancelled", 1.0),
+    ReplicaState.FAILED: ("failed", 1.0),
+}
+"""What a launch shows while a replica is in a state: stage, and progress from 0 to 1."""
+
+WORKER = "127.0.0.1"
+
+
+def model_info(view: ModelView) -> ModelInfo:
+    """A model as it is listed and described."""
+    launch, model = view.desired.launch, view.desired.launch.model
+    footprint = view.replicas[0].footprint if view.replicas else ENGINES.get(launch.engine).footprint(launch)
+    return ModelInfo(
+        id=launch.uid,
+        created=int(view.desired.created_at),
+        model_uid=launch.uid,
+        model_type=model.type.value,
+        model_name=model.name,
+        model_engine=launch.engine,
+        model_format=model.format,
+        model_size_in_billions=model.size_in_billions,
+        model_family=model.family or model.name,
+        quantization=model.quantization,
+        context_length=model.context_length or None,
+        model_ability=list(model.abilities) or DEFAULT_ABILITIES.get(model.type, []),
+        model_lang=list(model.languages),
+        model_description=model.description,
+        model_hub=model.hub,
+        model_revision=model.revision,
+        revision=model.revision,
+        dimensions=model.dimensions,
+        max_tokens=model.context_length or None,
+        address=str(view.replicas[0].plan.address) if view.replicas else None,
+        accelerators=[str(index) for running in view.replicas for index in running.placement.gpu_indexes],
+        replica=len(view.desired.ordinals),
+        replica_ready=sum(running.replica.state is ReplicaState.READY for running in view.replicas),
+        status=STATUS[view.state],
+        error=view.reason or None,
+        memory={**asdict(footprint), "total": footprint.total},
+    )
+
+
+DEFAULT_ABILITIES = {
+    ModelType.LLM: ["chat", "generate"],
+    ModelType.EMBEDDING: ["embed"],
+    ModelType.RERANK: ["rerank"],
+}
+"""What clients may expect of a model whose files do not say."""
+
+
+def replica_infos(view: ModelView, traffic: Traffic) -> list[ReplicaInfo]:
+    """Every wanted replica, running or not, and those on their way out."""
+    by_ordinal = {running.replica.ordinal: running for running in view.replicas}
+    return [
+        _replica_info(view, ordinal, by_ordinal.get(ordinal), traffic)
+        for ordinal in sorted({*view.desired.ordinals, *by_ordinal})
+    ]
+
+
+def _replica_info(view: ModelView, ordinal: int, running: Running | None, traffic: Traffic) -> ReplicaInfo:
+    slot = view.slots.get(ordinal)
+    error = slot.error if slot and running is None else None
+    state = ReplicaState.FAILED if slot and slot.given_up and running is None else ReplicaState.PENDING
+    if running is not None:
+        state = running.replica.state
+    return ReplicaInfo(
+        replica_id=ordinal,
+        replica_model_uid=f"{view.desired.uid}-rep{ordinal}",
+        worker_address=WORKER,
+        model_address=str(running.plan.address) if running else None,
+        accelerators=[str(index) for index in running.placement.gpu_indexes] if running else [],
+        status=STATUS[state],
+        created_ts=int(running.created_at) if running else 0,
+        error_message=error,
+        gpu_idx=list(running.placement.gpu_indexes) or None if running else None,
+        pid=running.pid if running else None,
+        in_flight=traffic.in_flight.get(running.replica.name, 0) if running else 0,
+        restarts=slot.crashes if slot else 0,
+    )
+
+
+def launch_progress(view: ModelView | None) -> LaunchProgress:
+    """How far a launch is; a uid that nobody launched is pending, as the peer has it."""
+    if view is None:
+        return LaunchProgress(progress=0.0, stage="pending")
+    stage, progress = STAGE[view.state]
+    replicas = []
+    for running in view.replicas:
+        replica_stage, replica_progress = STAGE[running.replica.state]
+        replicas.append(
+            ReplicaProgress(
+                replica_id=running.replica.ordinal,
+                replica_model_uid=f"{view.desired.uid}-rep{running.replica.ordinal}",
+                progress=replica_progress,
+                stage=replica_stage,
+                updated_at=running.created_at,
+            )
+        )
+    if view.state is not ReplicaState.FAILED and replicas:
+        progress = sum(replica.progress for replica in replicas) / len(view.desired.ordinals)
+    return LaunchProgress(progress=min(progress, 1.0), stage=stage, info=view.reason, replicas=replicas)

@@ -1,0 +1,194 @@
+"""Creating, scaling and removing models: check everything, write the row, commit, nudge the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.control.launching import plan_launch
+from modelyard.control.placement import Claims, place
+from modelyard.control.reconcile import ModelView, Reconciler
+from modelyard.core.config import Settings
+from modelyard.core.errors import BadRequest, LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotFound
+from modelyard.core.types import Hardware, Launch, ReplicaState
+from modelyard.db.session import Database
+from modelyard.db.tables import Deployment, Event
+from modelyard.engines import ENGINES
+from modelyard.protocol.models import LaunchRequest
+from modelyard.runtime.base import Host
+
+EVENTS_SHOWN = 100
+
+
+class Deployments:
+    """What the management routes do. Nothing here starts or stops a process; the loop does."""
+
+    def __init__(self, settings: Settings, database: Database, host: Host, reconciler: Reconciler) -> None:
+        self._settings = settings
+        self._database = database
+        self._host = host
+        self._reconciler = reconciler
+
+    async def create(self, request: LaunchRequest) -> str:
+        """Accept a launch and return its uid; the loop starts it. Refuses at once whatever cannot work."""
+        hardware = await asyncio.to_thread(self._host.hardware)
+        launch = await asyncio.to_thread(plan_launch, request, hardware)
+        launch = self._with_free_uid(launch, request)
+        self._check_memory(launch, request.replica, hardware, self._reconciler.claims())
+        try:
+            async with self._database.session() as session:
+                await self._insert(session, launch, request)
+        except IntegrityError:  # somebody else launched it between our look and our write
+            raise ModelExists(launch.uid, "just launched") from None
+        await self._reconciler.look()
+        return launch.uid
+
+    async def default_uid(self, request: LaunchRequest) -> str:
+        """The uid a launch gets that names none, if nobody has it."""
+        hardware = await asyncio.to_thread(self._host.hardware)
+        return (await asyncio.to_thread(plan_launch, request, hardware)).uid
+
+    def _with_free_uid(self, launch: Launch, request: LaunchRequest) -> Launch:
+        """A uid that was not asked for but follows from the model's name gets a suffix when it is taken."""
+        view = self._reconciler.view(launch.uid)
+        if view is None or view.state is ReplicaState.FAILED:
+            return launch
+        if request.model_uid is not None:
+            raise ModelExists(launch.uid, view.state.value)
+        return replace(launch, uid=f"{launch.uid[:91]}-{secrets.token_hex(4)}")
+
+    def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
+        """Place every new replica in thought, so that a launch is refused before anything starts."""
+        need = ENGINES.get(launch.engine).footprint(launch)
+        held, loading = dict(claims.held), dict(claims.loading)
+        for _ in range(replicas):
+            spot = place(launch, need, hardware, Claims(held, loading), self._settings.memory_headroom)
+            for device in spot.devices:
+                held[device] = held.get(device, 0) + spot.bytes_each
+                loading[device] = loading.get(device, 0) + spot.bytes_each
+
+    async def _insert(self, session: AsyncSession, launch: Launch, request: LaunchRequest) -> None:
+        old = await session.get(Deployment, launch.uid)
+        generation = 1
+        if old is not None:  # a failed one makes way, and what is left of its replicas is of an older generation
+            generation = old.generation + 1
+            await session.delete(old)
+            await session.flush()
+        session.add(
+            Deployment(
+                uid=launch.uid,
+                launch=asdict(launch),
+                request=request.model_dump(mode="json"),
+                ordinals=list(range(request.replica)),
+                generation=generation,
+                terminating=False,
+                was_ready=False,
+                created_at=time.time(),
+            )
+        )
+        session.add(Event(uid=launch.uid, at=time.time(), kind="INFO", content="Launch model"))
+
+    async def wait_ready(self, uid: str) -> None:
+        """Return when every replica is up or given up, and at least one is up.
+
+        Raises `LaunchFailed` with the engine's own reason, or `LaunchCancelled`.
+        """
+
+        def settled() -> ModelView | str | None:
+            view = self._reconciler.view(uid)
+            if view is None or view.desired.terminating:
+                return "cancelled"
+            busy = any(running.replica.state is ReplicaState.STARTING for running in view.replicas)
+            open_places = len(view.desired.ordinals) - len(view.replicas) - sum(
+                slot.given_up for slot in view.slots.values()
+            )  # fmt: skip
+            return view if view.state is ReplicaState.FAILED or not (busy or open_places > 0) else None
+
+        outcome: ModelView | str = await self._reconciler.until(settled)
+        if isinstance(outcome, str):
+            raise LaunchCancelled(uid)
+        if outcome.state is ReplicaState.FAILED:
+            raise LaunchFailed(uid, outcome.reason)
+
+    def view(self, uid: str) -> ModelView:
+        """One model; raises `ModelNotFound` with what there is."""
+        view = self._reconciler.view(uid)
+        if view is None:
+            raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
+        return view
+
+    def views(self) -> list[ModelView]:
+        """Every model, oldest first."""
+        return self._reconciler.views()
+
+    async def remove(self, uid: str) -> None:
+        """Return when the last replica of the model is gone and its memory is free."""
+        self.view(uid)
+        async with self._database.session() as session:
+            row = await session.get(Deployment, uid)
+            if row is not None:
+                row.terminating = True
+        await self._reconciler.look()
+        await self._reconciler.until(lambda: True if self._reconciler.view(uid) is None else None)
+
+    async def cancel(self, uid: str) -> None:
+        """Give up a launch that is not ready yet; one that is ready is terminated by `remove` only."""
+        view = self.view(uid)
+        if view.state is ReplicaState.READY:
+            raise BadRequest(f"Model '{uid}' is ready; terminate it instead of cancelling its launch.")
+        await self.remove(uid)
+
+    async def scale_up(self, uid: str, more: int) -> list[int]:
+        """Add replicas at the lowest free numbers; returns these numbers."""
+        view = self.view(uid)
+        hardware = await asyncio.to_thread(self._host.hardware)
+        self._check_memory(view.desired.launch, more, hardware, self._reconciler.claims())
+        async with self._database.session() as session:
+            row = await self._live(session, uid)
+            taken = set(row.ordinals)
+            added = [ordinal for ordinal in range(len(taken) + more) if ordinal not in taken][:more]
+            row.ordinals = sorted(taken | set(added))
+        await self._reconciler.look()
+        return added
+
+    async def remove_replica(self, uid: str, ordinal: int) -> int:
+        """Let one replica go; returns how many stay wanted. The last one goes with its model only."""
+        async with self._database.session() as session:
+            row = await self._live(session, uid)
+            if ordinal not in row.ordinals:
+                raise NotFound(f"Model '{uid}' has no replica {ordinal}; it has {', '.join(map(str, row.ordinals))}.")
+            if len(row.ordinals) == 1:
+                raise BadRequest(f"Replica {ordinal} is the last one of '{uid}'; terminate the model instead.")
+            row.ordinals = [each for each in row.ordinals if each != ordinal]
+            remaining = len(row.ordinals)
+        await self._reconciler.look()
+        return remaining
+
+    async def _live(self, session: AsyncSession, uid: str) -> Deployment:
+        row = await session.get(Deployment, uid, with_for_update=True)
+        if row is None or row.terminating:
+            raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
+        return row
+
+    async def events(self, uid: str) -> list[Event]:
+        """What happened to a model, oldest first; of models that are gone, too."""
+        async with self._database.session() as session:
+            query = select(Event).where(Event.uid == uid).order_by(Event.id.desc()).limit(EVENTS_SHOWN)
+            found = list(await session.scalars(query))
+        if not found:
+            self.view(uid)
+        return found[::-1]
+
+    def logs(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
+        """The end of what a replica printed; of models that are gone, too."""
+        found = self._host.logs(uid, replica, lines)
+        if not found:
+            self.view(uid)
+        return found

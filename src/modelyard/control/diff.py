@@ -1,0 +1,202 @@
+"""What has to be done to get from what is to what is wanted. Pure: no clock, no database, no process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from modelyard.core.types import Launch, ReplicaState
+
+SlotKey: TypeAlias = tuple[str, int]
+"""Model uid and ordinal of the replica."""
+
+BACKOFF_LIMIT = 60.0  # seconds
+SETTLED = 60.0  # seconds of being ready after which earlier crashes are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A row of `deployments`."""
+
+    uid: str
+    launch: Launch
+    ordinals: tuple[int, ...]
+    generation: int
+    terminating: bool
+    was_ready: bool
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A replica as far as deciding about it needs."""
+
+    name: str
+    uid: str
+    ordinal: int
+    generation: int
+    state: ReplicaState
+    since: float
+    """Monotonic time at which it came into this state."""
+    stopping: bool = False
+    """It was told to stop; nothing more is to be done but wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The history of crashes at one ordinal of one model, within one generation."""
+
+    generation: int
+    crashes: int = 0
+    retry_at: float = 0.0
+    """Monotonic time before which nothing is started here."""
+    given_up: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decisions depend on."""
+
+    restart_backoff: float
+    restart_limit: int
+    drain_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a replica at this ordinal."""
+
+    uid: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Send it no new requests; let those in flight end."""
+
+    replica: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the process."""
+
+    replica: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Nothing is left of this model: delete its row."""
+
+    uid: str
+
+
+Action: TypeAlias = Start | Drain | Stop | Remove
+
+
+def diff(
+    desired: Iterable[Desired],
+    replicas: Iterable[Replica],
+    slots: Mapping[SlotKey, Slot],
+    in_flight: Mapping[str, int],
+    now: float,
+    policy: Policy,
+) -> list[Action]:
+    """The actions that lead towards `desired`, all of which may be done now; calling again after them is always safe."""
+    by_uid: dict[str, list[Replica]] = {}
+    for replica in replicas:
+        by_uid.setdefault(replica.uid, []).append(replica)
+    actions: list[Action] = []
+    for wanted in desired:
+        mine = by_uid.pop(wanted.uid, [])
+        for replica in mine:
+            if not _is_wanted(replica, wanted):
+                actions += _let_go(replica, in_flight, now, policy)
+        if wanted.terminating:
+            actions += [] if mine else [Remove(wanted.uid)]
+        else:
+            actions += _missing(wanted, mine, slots, now)
+    for orphans in by_uid.values():
+        for replica in orphans:
+            actions += _let_go(replica, in_flight, now, policy)
+    return actions
+
+
+def _is_wanted(replica: Replica, wanted: Desired) -> bool:
+    return (
+        not wanted.terminating and replica.ordinal in wanted.ordinals and replica.generation == wanted.generation
+    )  # fmt: skip
+
+
+def _let_go(replica: Replica, in_flight: Mapping[str, int], now: float, policy: Policy) -> list[Action]:
+    if replica.stopping:
+        return []
+    if replica.state is ReplicaState.READY:
+        return [Drain(replica.name)]
+    if replica.state is ReplicaState.DRAINING:
+        waited = now - replica.since >= policy.drain_timeout
+        return [Stop(replica.name)] if waited or not in_flight.get(replica.name) else []
+    return [Stop(replica.name)]
+
+
+def _missing(wanted: Desired, mine: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float) -> list[Action]:
+    taken = {replica.ordinal for replica in mine}  # one that is on its way out must be gone before its place is filled
+    actions: list[Action] = []
+    for ordinal in wanted.ordinals:
+        slot = slots.get((wanted.uid, ordinal))
+        if slot is not None and slot.generation == wanted.generation and (slot.given_up or now < slot.retry_at):
+            continue
+        if ordinal not in taken:
+            actions.append(Start(wanted.uid, ordinal))
+    return actions
+
+
+def after_crash(
+    slot: Slot | None, generation: int, was_ready: bool, ready_for: float, error: str, now: float, policy: Policy
+) -> Slot:
+    """The slot after its replica died: when to try again, or that it is given up.
+
+    `ready_for` is how many seconds the replica had been ready; a model that never was ready is given up at once, because
+    what kept it from starting will do so again.
+    """
+    if slot is None or slot.generation != generation or ready_for >= SETTLED:
+        slot = Slot(generation)
+    crashes = slot.crashes + 1
+    limit = policy.restart_limit if was_ready else 0
+    wait = min(policy.restart_backoff * 2 ** (crashes - 1), BACKOFF_LIMIT)
+    return replace(slot, crashes=crashes, retry_at=now + wait, given_up=crashes > limit, error=error)
+
+
+def summary(
+    wanted: Desired, replicas: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float
+) -> tuple[ReplicaState, str]:
+    """The state of a model as a whole, and a reason for people when it takes no requests."""
+    states = [replica.state for replica in replicas if replica.uid == wanted.uid]
+    if wanted.terminating:
+        return ReplicaState.DRAINING, "it is being terminated"
+    if ReplicaState.READY in states:
+        return ReplicaState.READY, ""
+    current = [slot for ordinal in wanted.ordinals if (slot := _current(slots, wanted, ordinal))]
+    if wanted.ordinals and len(current) == len(wanted.ordinals) and all(slot.given_up for slot in current):
+        return ReplicaState.FAILED, current[0].error
+    for state, reason in (
+        (ReplicaState.STARTING, "its weights are being loaded"),
+        (ReplicaState.DOWNLOADING, "its weights are being downloaded"),
+    ):
+        if state in states:
+            return state, reason
+    waiting = [slot for slot in current if slot.retry_at > now]
+    if waiting:
+        first = min(waiting, key=lambda slot: slot.retry_at)
+        return (
+            ReplicaState.PENDING,
+            f"it crashed {first.crashes} time(s), {first.error}; the next start is in {first.retry_at - now:.1f} s",
+        )
+    return ReplicaState.PENDING, "it is about to start"
+
+
+def _current(slots: Mapping[SlotKey, Slot], wanted: Desired, ordinal: int) -> Slot | None:
+    slot = slots.get((wanted.uid, ordinal))
+    return slot if slot is not None and slot.generation == wanted.generation else None

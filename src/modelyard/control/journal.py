@@ -1,0 +1,80 @@
+"""The control loop's side of the database: reading what is wanted, writing what happened. Transitions only, in batches."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import msgspec
+from sqlalchemy import delete, func, select, update
+
+from modelyard.control.diff import Desired
+from modelyard.core.types import Launch
+from modelyard.db.session import Database
+from modelyard.db.tables import Deployment, Event
+
+log = logging.getLogger(__name__)
+
+KEEP_EVENTS = 10_000  # over all models; older ones are dropped
+
+
+class Journal:
+    """Rows in, events out. Events wait in memory until `flush`, so nothing that decides ever waits for a disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._events: list[Event] = []
+        self._ready: set[str] = set()
+
+    async def load(self) -> list[Desired]:
+        """Every wanted model, oldest first."""
+        async with self._database.session() as session:
+            rows = (await session.scalars(select(Deployment).order_by(Deployment.created_at))).all()
+        return [desired(row) for row in rows]
+
+    def event(self, uid: str, kind: str, content: str) -> None:
+        """Note that something happened."""
+        self._events.append(Event(uid=uid, at=time.time(), kind=kind, content=content))
+
+    def became_ready(self, uid: str) -> None:
+        """Note that a model works, so that later crashes are worth a restart."""
+        self._ready.add(uid)
+
+    async def flush(self) -> None:
+        """Write what was noted; on failure it stays noted."""
+        if not self._events and not self._ready:
+            return
+        events, ready = self._events[-KEEP_EVENTS:], self._ready
+        self._events, self._ready = [], set()
+        try:
+            async with self._database.session() as session:
+                session.add_all(events)
+                if ready:
+                    await session.execute(update(Deployment).where(Deployment.uid.in_(ready)).values(was_ready=True))
+                if events:
+                    await session.flush()
+                    newest = select(func.max(Event.id)).scalar_subquery()
+                    await session.execute(delete(Event).where(Event.id <= newest - KEEP_EVENTS))
+        except BaseException:
+            copies = [Event(uid=event.uid, at=event.at, kind=event.kind, content=event.content) for event in events]
+            self._events = copies + self._events
+            self._ready |= ready
+            raise
+
+    async def remove(self, uid: str) -> None:
+        """Delete the row of a model that is gone."""
+        async with self._database.session() as session:
+            await session.execute(delete(Deployment).where(Deployment.uid == uid, Deployment.terminating))
+
+
+def desired(row: Deployment) -> Desired:
+    """A row as the loop decides about it."""
+    return Desired(
+        uid=row.uid,
+        launch=msgspec.convert(row.launch, Launch),
+        ordinals=tuple(row.ordinals),
+        generation=row.generation,
+        terminating=row.terminating,
+        was_ready=row.was_ready,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,68 @@
+"""What this machine has: cores, main memory (as far as a container lets us) and NVIDIA GPUs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+
+from modelyard.core.types import Device, Hardware
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def inspect() -> Hardware:
+    """Cores that we may use and every device with its memory, in bytes; free memory is of this moment."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return Hardware(cpu_count=cores, devices=(_main_memory(), *_gpus()))
+
+
+def _main_memory() -> Device:
+    memory = psutil.virtual_memory()
+    total, free = memory.total, memory.available
+    limit, used = _read_cgroup("memory.max"), _read_cgroup("memory.current")
+    if limit is not None and limit < total:
+        reclaimable = _cgroup_cache()
+        total = limit
+        free = min(free, max(0, limit - (used or 0) + reclaimable))
+    return Device("cpu", "main memory", total, free)
+
+
+def _read_cgroup(name: str) -> int | None:
+    try:
+        text = (CGROUP / name).read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _cgroup_cache() -> int:
+    """Bytes of page cache that the kernel gives back under pressure."""
+    try:
+        rows = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(rows.get("inactive_file", 0)) + int(rows.get("active_file", 0))
+
+
+def _gpus() -> list[Device]:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []  # no driver, no GPU
+    try:
+        return [_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(index: int) -> Device:
+    import pynvml
+
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    name = pynvml.nvmlDeviceGetName(handle)
+    return Device(f"cuda:{index}", str(name), int(memory.total), int(memory.free))

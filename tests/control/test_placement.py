@@ -1,0 +1,64 @@
+"""Placement: memory is counted, refusals have figures, GPUs are taken by how free they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelyard.control.placement import GIB, Claims, place, show
+from modelyard.core.errors import NotEnoughMemory
+from modelyard.core.types import Device, Footprint, Hardware, Launch, Model
+
+CPU = Device("cpu", "main memory", 16 * GIB, 10 * GIB)
+MACHINE = Hardware(4, (CPU,))
+FREE = {"cuda:0": 8 * GIB, "cuda:1": 20 * GIB, "cuda:2": 23 * GIB}
+GPUS = Hardware(4, (CPU, *(Device(name, "A", 24 * GIB, free) for name, free in FREE.items())))
+NONE = Claims()
+
+
+def launch(gpus: int = 0, gpu_idx: tuple[int, ...] = ()) -> Launch:
+    return Launch("m", Model("m"), "fake", gpus=gpus, gpu_idx=gpu_idx)
+
+
+def need(gib: float) -> Footprint:
+    return Footprint(int(gib * GIB), 0, 0)
+
+
+def test_it_fits() -> None:
+    assert place(launch(), need(9), MACHINE, NONE, 0.05).devices == ("cpu",)
+
+
+def test_more_than_is_free_is_refused_with_the_figures() -> None:
+    with pytest.raises(NotEnoughMemory) as caught:
+        place(launch(), Footprint(10 * GIB, GIB, 0), MACHINE, NONE, 0.05)
+    assert "a replica needs 11.0 GiB (weights 10.0 GiB, KV cache 1.0 GiB" in caught.value.message
+    assert "10.0 GiB of 16.0 GiB can be used on cpu" in caught.value.message
+
+
+def test_what_is_still_loading_counts() -> None:
+    with pytest.raises(NotEnoughMemory):
+        place(launch(), need(6), MACHINE, Claims(loading={"cpu": 5 * GIB}, held={"cpu": 5 * GIB}), 0.05)
+
+
+def test_mapped_weights_that_the_kernel_calls_free_count() -> None:
+    with pytest.raises(NotEnoughMemory):
+        place(launch(), need(6), MACHINE, Claims(held={"cpu": 12 * GIB}), 0.05)
+
+
+def test_the_freest_gpus_are_taken() -> None:
+    assert place(launch(gpus=2), need(30), GPUS, NONE, 0.05).gpu_indexes == (2, 1)
+
+
+def test_named_gpus_only() -> None:
+    assert place(launch(gpus=1, gpu_idx=(1,)), need(10), GPUS, NONE, 0.05).gpu_indexes == (1,)
+    with pytest.raises(NotEnoughMemory, match="cuda:0"):
+        place(launch(gpus=1, gpu_idx=(0,)), need(10), GPUS, NONE, 0.05)
+
+
+def test_gpus_that_are_not_there() -> None:
+    with pytest.raises(NotEnoughMemory, match=r"asks for 1 GPU\(s\), and 0 may be used"):
+        place(launch(gpus=1), need(1), MACHINE, NONE, 0.05)
+
+
+def test_sizes_for_people() -> None:
+    assert show(3 * GIB // 2) == "1.5 GiB"
+    assert show(5 * 1024**2) == "5 MiB"

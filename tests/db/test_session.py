@@ -1,0 +1,159 @@
+"""The database, on SQLite and PostgreSQL alike: migrations, transactions, and failures that speak."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from modelyard.core.errors import DatabaseUnavailable
+from modelyard.db import session as sessions
+from modelyard.db.migrations import config
+from modelyard.db.session import HEAD, Database
+from modelyard.db.tables import Base, Event
+
+
+def on(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
+    """Run `work` on an open database, on the server's own kind of event loop."""
+
+    async def go() -> None:
+        database = Database(url)
+        try:
+            await database.open()
+            await work(database)
+        finally:
+            await database.close()
+
+    uvloop.run(go())
+
+
+def event(content: str) -> Event:
+    return Event(uid="m", at=1.0, kind="INFO", content=content)
+
+
+def test_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
+
+
+def test_migrations_make_exactly_the_tables(database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        return found
+
+    async def work(database: Database) -> None:
+        async with database.engine.connect() as connection:
+            assert await connection.run_sync(differences) == []
+
+    on(database_url, work)
+
+
+def test_a_migrated_database_opens_again_without_the_migration_library(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(database: Database) -> None:
+        async with database.session() as session:
+            session.add(event("你好"))
+
+    async def read(database: Database) -> None:
+        async with database.session() as session:
+            assert [row.content for row in await session.scalars(select(Event))] == ["你好"]
+
+    on(database_url, write)
+    monkeypatch.setattr(sessions, "_migrate", lambda connection: pytest.fail("migrated again"))
+    on(database_url, read)
+
+
+def test_an_error_inside_rolls_back(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        with pytest.raises(KeyError):
+            async with database.session() as session:
+                session.add(event("lost"))
+                await session.flush()
+                raise KeyError
+        async with database.session() as session:
+            assert list(await session.scalars(select(Event))) == []
+
+    on(database_url, work)
+
+
+def test_a_duplicate_is_the_callers_trouble(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        for _ in range(2):
+            row = event("twice")
+            row.id = 1
+            try:
+                async with database.session() as session:
+                    session.add(row)
+            except IntegrityError:
+                return
+        pytest.fail("the second row went in")
+
+    on(database_url, work)
+
+
+def test_a_locked_database_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "BUSY_TIMEOUT", 0.1)
+    path = tmp_path / "locked.db"
+
+    async def work(database: Database) -> None:
+        holder = sqlite3.connect(path, isolation_level=None)
+        try:
+            holder.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(DatabaseUnavailable, match="database is locked"):
+                async with database.session() as session:
+                    session.add(event("waits"))
+        finally:
+            holder.close()
+
+    on(f"sqlite+aiosqlite:///{path}", work)
+
+
+def test_a_full_database_says_so(tmp_path: Path) -> None:
+    async def work(database: Database) -> None:
+        with pytest.raises(DatabaseUnavailable, match="database or disk is full"):
+            async with database.session() as session:
+                await (await session.connection()).exec_driver_sql("PRAGMA max_page_count = 20")
+                session.add_all(event("x" * 4000) for _ in range(100))
+        async with database.session() as session:
+            assert list(await session.scalars(select(Event))) == []
+
+    on(f"sqlite+aiosqlite:///{tmp_path / 'full.db'}", work)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sqlite+aiosqlite:////nowhere/at/all.db", "unable to open database file"),
+        ("postgresql+asyncpg://nobody:hunter2@127.0.0.1:9/none", "127.0.0.1"),
+    ],
+)
+def test_a_database_that_cannot_be_reached(url: str, words: str) -> None:
+    async def go() -> None:
+        database = Database(url)
+        with pytest.raises(DatabaseUnavailable, match=words) as caught:
+            await database.open()
+        assert "hunter2" not in caught.value.message
+        await database.close()
+
+    asyncio.run(go())
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("this is not a database, " * 100)
+
+    async def go() -> None:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'text.db'}")
+        with pytest.raises(DatabaseUnavailable, match="file is not a database"):
+            await database.open()
+        await database.close()
+
+    asyncio.run(go())

@@ -1,0 +1,37 @@
+"""Log files: names that cannot leave their folder, few files, and the end read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelyard.runtime.logs import KEEP, LogFolder, read_tail
+
+
+@pytest.mark.parametrize("uid", ["plain", "../../etc", "a/b", "..", ".", "问答", "x" * 100])
+def test_any_uid_stays_inside_the_folder(tmp_path: Path, uid: str) -> None:
+    folder = LogFolder(tmp_path / "logs")
+    path = folder.create(uid, f"{uid}-rep0-1")
+    path.write_text("一\ntwo\nthree\n")
+    assert (tmp_path / "logs") in path.resolve().parents
+    assert path.parent != tmp_path / "logs"
+    assert folder.tail(uid, None, 2) == ["two", "three"]
+    assert folder.tail(uid, f"{uid}-rep0", 1) == ["three"]
+    assert folder.tail(uid, f"{uid}-rep1", 1) == []
+
+
+def test_old_files_go(tmp_path: Path) -> None:
+    folder = LogFolder(tmp_path)
+    for serial in range(KEEP + 5):
+        folder.create("m", f"m-rep0-{serial}").write_text(str(serial))
+    assert len(list((tmp_path / "m").iterdir())) <= KEEP
+    assert folder.tail("m", None, 1) == [str(KEEP + 4)]
+
+
+def test_the_tail_of_a_long_and_dirty_file(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"\xff\xfe broken \n" + b"x" * 500_000 + b"\nlast\n")
+    assert read_tail(path, 1) == ["last"]
+    assert read_tail(path, 0) == []
+    assert read_tail(tmp_path / "none", 5) == []
