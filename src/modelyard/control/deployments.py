@@ -75,9 +75,12 @@ class Deployments:
                 loading[device] = loading.get(device, 0) + spot.bytes_each
 
     async def _insert(self, session: AsyncSession, launch: Launch, request: LaunchRequest) -> None:
-        old = await session.get(Deployment, launch.uid)
+        old = await session.get(Deployment, launch.uid, with_for_update=True)
         generation = 1
         if old is not None:  # a failed one makes way, and what is left of its replicas is of an older generation
+            view = self._reconciler.view(launch.uid)
+            if view is None or view.state is not ReplicaState.FAILED or view.desired.generation != old.generation:
+                raise ModelExists(launch.uid, "just launched")
             generation = old.generation + 1
             await session.delete(old)
             await session.flush()
@@ -105,11 +108,9 @@ class Deployments:
             view = self._reconciler.view(uid)
             if view is None or view.desired.terminating:
                 return "cancelled"
-            busy = any(running.replica.state is ReplicaState.STARTING for running in view.replicas)
-            open_places = len(view.desired.ordinals) - len(view.replicas) - sum(
-                slot.given_up for slot in view.slots.values()
-            )  # fmt: skip
-            return view if view.state is ReplicaState.FAILED or not (busy or open_places > 0) else None
+            ready = {each.replica.ordinal for each in view.replicas if each.replica.state is ReplicaState.READY}
+            lost = {ordinal for ordinal, slot in view.slots.items() if slot.given_up}
+            return view if ready | lost >= set(view.desired.ordinals) else None
 
         outcome: ModelView | str = await self._reconciler.until(settled)
         if isinstance(outcome, str):

@@ -36,6 +36,8 @@ def plan_launch(request: LaunchRequest, hardware: Hardware) -> Launch:
     extras: dict[str, Json] = dict(request.model_extra or {})
     wanted = request.model_engine or extras.pop("engine", None)
     engine_name = engine_spelled(str(wanted)) if wanted else None
+    if engine_name:
+        ENGINES.get(engine_name)  # an unknown engine is the first thing to hear of
     model = _model(request, engine_name)
     engine_name = engine_name or best_engine(model, hardware)
     launch = Launch(
@@ -50,7 +52,7 @@ def plan_launch(request: LaunchRequest, hardware: Hardware) -> Launch:
     engine = ENGINES.get(engine_name)
     if absent := engine.missing():
         raise MissingLibrary(engine_name, "its runtime", " ".join(absent))
-    if request.model_engine or wanted:
+    if wanted:
         fit = engine.fits(model, hardware)
         if fit.score <= 0:
             raise NoEngineFits(model.name, {engine_name: fit.reason})

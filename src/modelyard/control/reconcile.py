@@ -65,7 +65,7 @@ class ModelView:
     reason: str
     replicas: tuple[Running, ...]
     slots: Mapping[int, Slot]
-    """Ordinal → its crashes."""
+    """Ordinal → its crashes, of the current generation."""
 
 
 class Reconciler:
@@ -118,7 +118,11 @@ class Reconciler:
         state, reason = deciding.summary(
             wanted, [running.replica for running in mine], self._slots, time.monotonic()
         )  # fmt: skip
-        slots = {ordinal: slot for (owner, ordinal), slot in self._slots.items() if owner == uid}
+        slots = {
+            ordinal: slot
+            for (owner, ordinal), slot in self._slots.items()
+            if owner == uid and slot.generation == wanted.generation
+        }
         return ModelView(wanted, state, reason, mine, slots)
 
     def views(self) -> list[ModelView]:
@@ -182,9 +186,13 @@ class Reconciler:
                     self._stop(name)
                 case Remove(uid):
                     await self._remove(uid)
-        self._looked = look
         self._announce()
-        await self._journal.flush()
+        try:
+            await self._journal.flush()
+        finally:
+            self._looked = look
+            stepped, self._stepped = self._stepped, asyncio.Event()
+            stepped.set()
 
     def _absorb(self, view: ProcessView) -> None:
         """Take over what the host saw of one process."""
@@ -292,13 +300,11 @@ class Reconciler:
         log.info("%s: replica %d %s", running.replica.uid, running.replica.ordinal, what)
 
     def _announce(self) -> None:
-        """Publish the routes if they changed, and wake whoever waits for a step."""
+        """Publish the routes if they changed."""
         routes = {view.desired.uid: self._route(view) for view in self.views() if not view.desired.terminating}
         if routes != self._table.routes:
             self._table = RouteTable(routes, self._table.version + 1)
             self._publish(self._table)
-        stepped, self._stepped = self._stepped, asyncio.Event()
-        stepped.set()
 
     def _route(self, view: ModelView) -> Route:
         launch = view.desired.launch

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
@@ -121,7 +121,7 @@ class Launch:
     uid: str
     model: Model
     engine: str
-    options: Mapping[str, Json] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     """The engine's own options, still as the user wrote them; the engine converts and checks them."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Extra environment of the replica's process."""

@@ -30,7 +30,7 @@ class Command:
     address: Address
     """Where it will listen."""
     tasks: frozenset[Task]
-    env: Mapping[str, str] = NOTHING
+    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Added to the server's own environment."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """What the gateway must send with each request, such as the replica's token."""
@@ -38,7 +38,7 @@ class Command:
     """Answers 200 once the weights are loaded, something else before."""
     start_timeout: float | None = None
     """Seconds; None leaves it to the settings."""
-    unsupported: Mapping[str, str] = NOTHING
+    unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Request parameter → why this engine cannot do it."""
 
 
@@ -109,11 +109,13 @@ def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
 
 
 def last_words(log: Sequence[str], exit_code: int | None) -> str:
-    """A default for `Engine.explain`: the last line that speaks of an error, or else the last line, and how it ended."""
+    """A default for `Engine.explain`: the last line that speaks of an error, or else how it ended and its last line."""
     lines = [line.strip() for line in log if line.strip()]
     telling = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]
-    said = (telling or lines or ["it printed nothing"])[-1]
-    return f"{said} ({describe_exit(exit_code)})"
+    end = describe_exit(exit_code)
+    if telling:
+        return f"{telling[-1]} ({end})"
+    return f"{end}, after its last line: {lines[-1]}" if lines else f"{end}, and it printed nothing"
 
 
 def describe_exit(exit_code: int | None) -> str:

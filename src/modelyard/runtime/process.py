@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modelyard.runtime import shim
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
-from modelyard.runtime.health import healthy
+from modelyard.runtime.health import Health, check
 
 SHIM = str(Path(shim.__file__).resolve())
 ORPHAN_GRACE = 0.4  # seconds between SIGTERM and SIGKILL when the server has died
@@ -94,14 +94,17 @@ class ReplicaProcess:
     async def _check(self) -> None:
         """Wait for health, then watch it; a process that fails either is told to stop."""
         problem = await self._become_ready() or await self._stay_ready()
-        self.view = replace(self.view, error=problem)
+        self._set(state=ProcessState.STOPPING, error=problem)
         self._tell_to_stop(ORPHAN_GRACE)
 
     async def _become_ready(self) -> str:
         deadline = time.monotonic() + self.spec.start_timeout
         pause = FIRST_POLL
         while time.monotonic() < deadline:
-            if await self._ask(min(self._watch.timeout, max(0.05, deadline - time.monotonic()))):
+            found = await self._ask(min(self._watch.timeout, max(0.05, deadline - time.monotonic())))
+            if found is Health.NOT_HTTP:
+                return "it answers its health check with something that is not HTTP"
+            if found is Health.GOOD:
                 if self.view.state is ProcessState.STARTING:
                     self._set(state=ProcessState.READY, ready_at=time.time())
                 return ""
@@ -114,12 +117,13 @@ class ReplicaProcess:
         while missed < self._watch.failures:
             await asyncio.sleep(self._watch.interval)
             asked = time.monotonic()
-            alive = await self._ask(self._watch.timeout) or (self._watch.last_byte(self.spec.replica) or 0) > asked
+            good = await self._ask(self._watch.timeout) is Health.GOOD
+            alive = good or (self._watch.last_byte(self.spec.replica) or 0) > asked
             missed = 0 if alive else missed + 1
         return f"it stopped answering health checks ({missed} in a row)"
 
-    async def _ask(self, timeout: float) -> bool:
-        return await healthy(self.spec.address, self.spec.health_path, timeout)
+    async def _ask(self, timeout: float) -> Health:
+        return await check(self.spec.address, self.spec.health_path, timeout)
 
     def _tell_to_stop(self, grace: float) -> None:
         if self._lifeline >= 0:

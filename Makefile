@@ -1,0 +1,51 @@
+# The verbs of this project. `make run` and `make test` need nothing but Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PORT := $(or $(MODELYARD_PORT),9997)
+
+.PHONY: run test check bench docs lock clean help
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 8
+
+run: $(VENV)/default ## make the environment, start the server and talk to the demo model
+	@$(BIN)/modelyard serve --launch modelyard-demo
+
+test: $(VENV)/dev ## install what the tests need and run them all
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev ## format, lint, types and doors, without running anything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev ## measure, side by side, and write benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/dev ## write docs/reference/ from the code
+	$(BIN)/python -m tools.reference
+
+lock: $(VENV)/dev ## pin every dependency, with hashes
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --upgrade pyproject.toml -o requirements/default.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --upgrade pyproject.toml --group dev --extra postgres -o requirements/dev.txt
+
+clean: ## remove what the verbs made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/default: requirements/default.txt pyproject.toml
+	@echo "Installing Modelyard into $(VENV) (about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Modelyard needs Python 3.11 or newer, and this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -q --require-hashes -r requirements/default.txt
+	@$(PIP) install -q --no-deps -e .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt $(VENV)/default
+	@$(PIP) install -q --require-hashes -r requirements/dev.txt
+	@touch $@

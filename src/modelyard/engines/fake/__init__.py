@@ -1,0 +1,95 @@
+"""An engine without weights: made-up answers over real HTTP, and a knob for every way an engine can misbehave.
+
+Here is what the registry holds; the server is `__main__.py`, and what it answers is `answers.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.engines.base import Command, Fit, last_words, read_options
+
+TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
+"""Environment variable that carries the replica's token; never the argument list, which every user can read."""
+
+TASKS = {
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
+    ModelType.RERANK: frozenset({Task.RERANK}),
+}
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class FakeOptions(msgspec.Struct, kw_only=True, frozen=True):
+    """Knobs of the fake engine. A request may set them for itself alone, in a body field named `fake`."""
+
+    load_seconds: Annotated[float, Meta(ge=0, description="Seconds until `/health` answers 200")] = 0.0
+    tokens: Annotated[int, Meta(ge=0, description="Length of an answer, unless `max_tokens` is smaller")] = 16
+    tokens_per_second: Annotated[float, Meta(ge=0, description="Speed of one answer; 0 is as fast as possible")] = 0.0
+    chunk_tokens: Annotated[int, Meta(ge=1, description="Tokens per streamed event")] = 1
+    chunk_bytes: Annotated[int, Meta(ge=0, description="Pad the text of each token to this many bytes")] = 0
+    dimensions: Annotated[int, Meta(ge=1, description="Width of embedding vectors")] = 32
+    slots: Annotated[int, Meta(ge=0, description="Answers generated at once, others queue; 0 is no limit")] = 0
+    memory_mb: Annotated[int, Meta(ge=0, description="Memory the replica claims to need; nothing is allocated")] = 1
+    error_status: Annotated[int, Meta(ge=0, le=599, description="Answer every request with this status")] = 0
+    crash_at_start: Annotated[str, Meta(description="Exit at once with this error text")] = ""
+    crash_after: Annotated[int, Meta(ge=0, description="Die after this many tokens of an answer; 0 is never")] = 0
+    crash_after_requests: Annotated[int, Meta(ge=0, description="Die on this request; 0 is never")] = 0
+    hang: Annotated[bool, Meta(description="Take requests, never answer them")] = False
+    hang_after: Annotated[int, Meta(ge=0, description="Fall silent after this many tokens; 0 is never")] = 0
+    garbage: Annotated[bool, Meta(description="Answer bytes that are not HTTP")] = False
+    close_after: Annotated[bool, Meta(description="Close each connection once its answer is complete")] = False
+    ignore_sigterm: Annotated[bool, Meta(description="Stay alive on SIGTERM")] = False
+
+
+class FakeEngine:
+    """The registered engine: pure, like all others."""
+
+    name = "fake"
+    Options: type[msgspec.Struct] = FakeOptions
+
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.format == "fake":
+            return Fit(1, "made-up answers, no weights")
+        return Fit(0, f"it only pretends to run models of format 'fake', not '{model.format}'")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        options = read_options(self.name, FakeOptions, launch.options)
+        return Footprint(weights=options.memory_mb * 1024 * 1024, kv_cache=0, overhead=0)
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command:
+        options = read_options(self.name, FakeOptions, launch.options)
+        config = Config(uid=launch.uid, uds=listen.uds, host=listen.host, port=listen.port, options=options)
+        return Command(
+            argv=(sys.executable, "-m", "modelyard.engines.fake", msgspec.json.encode(config).decode()),
+            address=listen,
+            tasks=TASKS.get(launch.model.type, frozenset()),
+            env={TOKEN_VARIABLE: token} if token else {},
+            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+        )
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        return last_words(log, exit_code)
+
+
+engine = FakeEngine()
+
+
+class Config(msgspec.Struct, kw_only=True):
+    """The argument of the process, as JSON."""
+
+    uid: str
+    uds: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    options: FakeOptions = FakeOptions()

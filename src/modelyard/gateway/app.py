@@ -1,0 +1,113 @@
+"""The door that inference requests come through: a pure ASGI app that finds the replica and lets bytes pass.
+
+It reads the route table it was given and nothing else: no database, no engine, no management routes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from modelyard.core.config import Settings
+from modelyard.core.errors import InternalError, MethodNotAllowed, ModelyardError, PathNotFound
+from modelyard.core.traffic import Traffic
+from modelyard.core.types import RouteTable
+from modelyard.gateway import lookup
+from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error
+from modelyard.gateway.exchange import LEFT, Exchange
+from modelyard.gateway.headers import request_id
+from modelyard.gateway.middleware import access_log
+from modelyard.gateway.middleware.meter import Meter
+from modelyard.gateway.paths import PATHS, Path
+from modelyard.gateway.peek import peek
+from modelyard.gateway.relay import Relay, Request
+from modelyard.gateway.upstream import Pool
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Serves the paths of `PATHS`. Everything runs on one event loop; `publish` may be called on it at any time."""
+
+    wake: Callable[[str], None] | None = None
+    """Called with a model's name when a request found it without a replica; the request itself gets its 503 at once."""
+
+    def __init__(self, settings: Settings, traffic: Traffic) -> None:
+        self.meter = Meter()
+        self._settings = settings
+        self._table = RouteTable()
+        self._pool = Pool(settings.connect_timeout)
+        self._relay = Relay(settings, traffic, self._pool)
+
+    def publish(self, table: RouteTable) -> None:
+        """Route by this table from now on. Requests under way keep the replica they have."""
+        self._table = table
+
+    def handles(self, path: str) -> bool:
+        """Whether a path is ours, with whatever method."""
+        return path in PATHS
+
+    async def close(self) -> None:
+        """Close idle connections to replicas."""
+        self._pool.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = scope["headers"]
+        exchange = Exchange(request_id(headers), scope["method"], scope["path"], time.monotonic())
+        self.meter.begin()
+        try:
+            await self._serve(exchange, scope, receive, send)
+        except ClientLeft:
+            exchange.status, exchange.outcome = LEFT, "left"
+        except ModelyardError as error:
+            await self._refuse(exchange, error, headers, receive, send)
+        except Exception as error:  # the top of a request: a defect of ours is answered like any error
+            log.exception("request %s failed", exchange.request_id.decode())
+            if exchange.started_answer:
+                raise
+            await self._refuse(exchange, InternalError(f"{type(error).__name__}: {error}"), headers, receive, send)
+        finally:
+            exchange.ended = time.monotonic()
+            self.meter.end(exchange)
+            if self._settings.access_log:
+                access_log.write(exchange)
+
+    async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """The whole way of a request. Who may ask, and how much, is decided before its body is read."""
+        path = _path(exchange)
+        peeked = await peek(path, exchange, scope["headers"], receive, self._settings.max_body_bytes)
+        route = lookup.find(self._table, peeked.model)
+        exchange.model = route.name
+        if not route.endpoints and self.wake:
+            self.wake(route.name)
+        lookup.check(route, path.task, peeked)
+        await self._relay.run(Request(exchange, route, peeked, scope["query_string"], scope["headers"]), receive, send)
+
+    async def _refuse(
+        self, exchange: Exchange, error: ModelyardError, headers: Headers, receive: Receive, send: Send
+    ) -> None:
+        """Answer with an error. A client that still sends its body is heard out for a moment, then the connection closes."""
+        exchange.status = error.status
+        own = [(b"x-request-id", exchange.request_id)]
+        if isinstance(error, MethodNotAllowed):
+            own.append((b"allow", PATHS[exchange.path].method.encode()))
+        sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
+        waits = header(headers, b"expect") is not None
+        unread = bool(sends) and not exchange.body_read
+        if unread:
+            own.append((b"connection", b"close"))
+        exchange.bytes_out = await send_error(send, error, own, more=unread and not waits)
+        exchange.first_byte = time.monotonic()
+        if unread and not waits:
+            await linger(receive, send, self._settings.max_body_bytes)
+
+
+def _path(exchange: Exchange) -> Path:
+    """The row of the table; raises `PathNotFound` or `MethodNotAllowed`."""
+    path = PATHS.get(exchange.path)
+    if path is None:
+        raise PathNotFound(exchange.method, exchange.path)
+    if exchange.method != path.method:
+        raise MethodNotAllowed(exchange.method, exchange.path, [path.method])
+    return path

@@ -1,0 +1,57 @@
+"""The ASGI shapes of the gateway, and the answers it gives by itself: errors. What replicas answer never comes through here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from modelyard.core.errors import ModelyardError
+from modelyard.protocol import errors
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+LINGER_SECONDS = 2.0
+
+
+class ClientLeft(Exception):
+    """There is nobody to answer any more."""
+
+
+def header(headers: Headers, name: bytes) -> bytes | None:
+    """The value of a header; names in ASGI are lower case."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+async def send_error(send: Send, error: ModelyardError, headers: Headers, more: bool = False) -> int:
+    """Answer with the error envelope; with `more`, the answer is left open for `linger`. The length of the body."""
+    body = errors.encode(error)
+    own = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
+    fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": [*fixed, *own, *headers]})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+    return len(body)
+
+
+async def linger(receive: Receive, send: Send, limit: int) -> None:
+    """Read on for a moment, at most `limit` bytes, then close.
+
+    A connection that is closed while the client still sends is reset, and the client loses the answer it was sent.
+    """
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while limit > 0:
+                message = await receive()
+                limit -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    break
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

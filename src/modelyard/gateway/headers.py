@@ -1,0 +1,68 @@
+"""Which headers pass the gateway, and which end here. Pure."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from modelyard.core.types import Endpoint
+from modelyard.gateway.asgi import Headers, header
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+FRAMING = frozenset({b"host", b"content-length", b"expect"})
+CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key", b"api-key"})
+"""What a client proves itself with to us is nothing that a replica, or a foreign provider, may see."""
+NOT_UP = HOP_BY_HOP | FRAMING | CREDENTIALS | {b"x-request-id"}
+NOT_DOWN = HOP_BY_HOP | {b"date", b"server", b"set-cookie", b"x-request-id"}
+"""Our own server writes `date` and `server`; a provider's cookies would be set for our origin."""
+
+SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+def request_id(headers: Headers) -> bytes:
+    """The client's request id if it is sane, else a new one."""
+    given = header(headers, b"x-request-id")
+    if given is not None and SANE_ID.fullmatch(given):
+        return given
+    return b"req-" + uuid.uuid4().hex.encode()
+
+
+def request_head(target: bytes, client: Headers, endpoint: Endpoint, identity: bytes, length: int) -> bytes:
+    """The head of a POST to a replica."""
+    address = endpoint.address
+    host = "localhost" if address.uds else f"{address.host}:{address.port}"
+    own = {name.lower() for name, _ in endpoint.headers}
+    dropped = NOT_UP | own | _named(client)
+    lines = [b"POST " + target + b" HTTP/1.1", b"host: " + host.encode()]
+    lines += [name + b": " + value for name, value in client if name not in dropped]
+    lines += [name + b": " + value for name, value in endpoint.headers]
+    lines += [b"x-request-id: " + identity, b"content-length: " + str(length).encode(), b"\r\n"]
+    return b"\r\n".join(lines)
+
+
+def response_headers(upstream: Headers, identity: bytes) -> Headers:
+    """The headers of an answer as the client gets them. `content-length` stays; names are lower case already."""
+    dropped = NOT_DOWN | _named(upstream)
+    passed = [pair for pair in upstream if pair[0] not in dropped]
+    passed.append((b"x-request-id", identity))
+    return passed
+
+
+def _named(headers: Headers) -> frozenset[bytes]:
+    """Headers that `Connection` names as meant for the next hop only."""
+    value = header(headers, b"connection")
+    if value is None:
+        return frozenset()
+    return frozenset(token.strip().lower() for token in value.split(b","))

@@ -1,0 +1,39 @@
+"""Every path that reaches a replica, as data. It is also the allow-list: what is not here is never forwarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from modelyard.core.types import Task
+from modelyard.protocol.inference import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest
+
+
+class Where(StrEnum):
+    """Where in a request the model's name stands."""
+
+    JSON = "json"
+    FORM = "form"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What a path takes and asks for."""
+
+    task: Task
+    request: type[msgspec.Struct]
+    """The fields that are checked; has `model`."""
+    method: str = "POST"
+    where: Where = Where.JSON
+
+
+PATHS: Mapping[str, Path] = {
+    "/v1/chat/completions": Path(Task.CHAT, ChatRequest),
+    "/v1/completions": Path(Task.COMPLETION, CompletionRequest),
+    "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest),
+    "/v1/rerank": Path(Task.RERANK, RerankRequest),
+}

@@ -1,0 +1,99 @@
+"""Reads a request far enough to know where it goes: the body up to the limit, its type, the fields we check.
+
+It changes nothing: what goes to the replica are the bytes that came.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody, ModelyardError, WrongContentType
+from modelyard.gateway.asgi import ClientLeft, Headers, Receive, header
+from modelyard.gateway.exchange import Exchange
+from modelyard.gateway.paths import Path
+
+JSON = "application/json"
+MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """A request that may be routed."""
+
+    body: bytes
+    request: msgspec.Struct
+    model: str
+
+
+async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receive, limit: int) -> Peeked:
+    """Read and check a request; notes in `exchange` what was read.
+
+    Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft` when there is nobody
+    to tell.
+    """
+    check_content_type(headers)
+    body = await read_body(headers, receive, limit)
+    exchange.body_read, exchange.bytes_in = True, len(body)
+    request = decode(body, path.request)
+    return Peeked(body, request, cast(str, request.model))  # type: ignore[attr-defined]
+
+
+def check_content_type(headers: Headers) -> None:
+    """JSON, or nothing said."""
+    given = header(headers, b"content-type")
+    if given is not None:
+        kind = given.partition(b";")[0].strip().lower()
+        if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+            raise WrongContentType(given.decode("latin-1"), JSON)
+    coding = header(headers, b"content-encoding")
+    if coding is not None and coding.strip().lower() not in (b"", b"identity"):
+        raise WrongContentType(f"content-encoding: {coding.decode('latin-1')}", f"{JSON} without content-encoding")
+
+
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The whole body, of at most `limit` bytes; stops reading at the first byte too many."""
+    announced = header(headers, b"content-length")
+    if announced is not None and int(announced) > limit:
+        raise BodyTooLarge(limit)
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        part = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(part)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def decode(body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    """The body as its struct."""
+    if not body.strip(b" \t\r\n"):
+        raise MalformedBody("The request body is empty; it must be a JSON object.")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedBody(f"The request body is not valid JSON: {error}") from None
+
+
+def _invalid(said: str) -> ModelyardError:
+    """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
+    problem, _, where = said.partition(" - at `")
+    field = where.removesuffix("`").removeprefix("$").removeprefix(".")
+    if missing := MISSING.search(problem):
+        name = missing["field"]
+        return InvalidParameter(f"{field}.{name}" if field else name, "it is required")
+    if not field:
+        return MalformedBody(f"The request body must be a JSON object: {problem}.")
+    return InvalidParameter(field, problem)

@@ -1,0 +1,69 @@
+"""From a launch request to a launch: defaults, spellings, and what is refused with which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelyard.control.launching import checked_uid, engine_spelled, plan_launch
+from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
+from modelyard.core.types import Device, Hardware, ModelType
+from modelyard.protocol.models import LaunchRequest
+
+MACHINE = Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),))
+
+
+def plan(**body: object) -> object:
+    return plan_launch(LaunchRequest.model_validate(body), MACHINE)
+
+
+def test_extra_keys_are_options_of_the_engine() -> None:
+    launch = plan_launch(
+        LaunchRequest.model_validate({"model_name": "m", "engine": "fake", "tokens": "7", "envs": {"A": "b"}}), MACHINE
+    )
+    assert (launch.uid, launch.engine, launch.options, launch.env) == ("m", "fake", {"tokens": "7"}, {"A": "b"})
+    assert launch.model.type is ModelType.LLM
+
+
+SPELLINGS = [("llama.cpp", "llama_cpp"), ("xllamacpp", "llama_cpp"), ("vLLM", "vllm"), ("a-b", "a_b")]
+
+
+@pytest.mark.parametrize(("given", "name"), SPELLINGS)
+def test_engines_by_the_names_people_use(given: str, name: str) -> None:
+    assert engine_spelled(given) == name
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        ({}, InvalidParameter, "model_name': is required"),
+        ({"model_name": "m", "model_engine": "llama_cp"}, ModelyardError, "llama_cp"),
+        ({"model_name": "m", "model_engine": "fake", "tokns": 1}, UnknownOption, "Did you mean 'tokens'"),
+        ({"model_name": "m", "model_engine": "fake", "tokens": "many"}, InvalidParameter, "tokens"),
+        ({"model_name": "m", "model_engine": "fake", "model_type": "poem"}, InvalidParameter, "'poem' is none of LLM"),
+        ({"model_name": "m", "model_engine": "fake", "n_worker": 2}, InvalidParameter, "single machine"),
+        ({"model_name": "m", "model_engine": "fake", "request_limits": 3}, InvalidParameter, "not supported yet"),
+        ({"model_name": "m", "model_engine": "fake", "gpu_idx": "a,b"}, InvalidParameter, "no list of GPU indexes"),
+        ({"model_name": "m", "model_engine": "fake", "n_gpu": "many"}, InvalidParameter, "n_gpu"),
+        ({"model_name": "m", "model_engine": "fake", "peft_model_config": {"lora_list": [{}]}}, InvalidParameter, "local_path"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(body: dict[str, object], kind: type[ModelyardError], words: str) -> None:
+    with pytest.raises(kind) as caught:
+        plan(**body)
+    assert words in caught.value.message
+
+
+def test_an_unknown_engine_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match=r"Did you mean 'llama_cpp'.*Known: .*fake"):
+        plan(model_name="demo", model_engine="llama_cp")
+
+
+@pytest.mark.parametrize("uid", ["", "x" * 101, "a\nb", " a", "/a", "a/", "\x1b[31m"])
+def test_uids_that_could_not_stand_in_a_url(uid: str) -> None:
+    with pytest.raises(InvalidParameter):
+        checked_uid(uid)
+
+
+@pytest.mark.parametrize("uid", ["qwen2.5-instruct", "Qwen/Qwen2.5", "问答", "a b"])
+def test_uids_that_can(uid: str) -> None:
+    assert checked_uid(uid) == uid

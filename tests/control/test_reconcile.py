@@ -1,0 +1,260 @@
+"""The control loop with real processes of the fake engine, on both databases: launched, killed, scaled, restored, gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import uvloop
+
+from modelyard.control.deployments import Deployments
+from modelyard.control.journal import Journal
+from modelyard.control.reconcile import ModelView, Reconciler
+from modelyard.core.config import Settings
+from modelyard.core.errors import LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotEnoughMemory
+from modelyard.core.traffic import Traffic
+from modelyard.core.types import ReplicaState, RouteTable
+from modelyard.db.session import Database
+from modelyard.protocol.models import LaunchRequest
+from modelyard.runtime.local import LocalHost
+from tests.processes import alive
+
+
+class Plane:
+    """A control plane without a gateway: what it would publish is kept."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.table = RouteTable()
+        self.traffic = Traffic()
+        self.database = database
+        self.host = LocalHost(settings)
+        self.reconciler = Reconciler(settings, Journal(database), self.host, self.traffic, self._publish)
+        self.deployments = Deployments(settings, database, self.host, self.reconciler)
+
+    def _publish(self, table: RouteTable) -> None:
+        self.table = table
+
+    async def launch(self, uid: str = "m", replica: int = 1, **options: object) -> ModelView:
+        request = LaunchRequest.model_validate(
+            {"model_name": uid, "model_uid": uid, "model_engine": "fake", "replica": replica, **options}
+        )
+        await self.deployments.create(request)
+        await self.deployments.wait_ready(uid)
+        return self.deployments.view(uid)
+
+    async def until(self, condition: Callable[[ModelView], bool], uid: str = "m") -> ModelView:
+        def settled() -> ModelView | None:
+            view = self.reconciler.view(uid)
+            return view if view is not None and condition(view) else None
+
+        async with asyncio.timeout(30):
+            return await self.reconciler.until(settled)
+
+
+@asynccontextmanager
+async def plane(settings: Settings, url: str) -> AsyncIterator[Plane]:
+    database = Database(url)
+    await database.open()
+    made = Plane(settings, database)
+    loop = asyncio.create_task(made.reconciler.run())
+    test = asyncio.current_task()
+    assert test is not None
+    loop.add_done_callback(lambda task: task.cancelled() or test.cancel(f"the loop broke: {task.exception()!r}"))
+    try:
+        await made.reconciler.look()
+        yield made
+    finally:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
+        await made.host.close()
+        await database.close()
+
+
+Scenario = Callable[[Plane], Awaitable[None]]
+
+
+def play(settings: Settings, url: str, *scenarios: Scenario) -> None:
+    """Each scenario on a control plane of its own, one after the other, over the same database."""
+
+    async def go() -> None:
+        for scenario in scenarios:
+            async with plane(settings, url) as made:
+                await scenario(made)
+
+    uvloop.run(go())
+
+
+@pytest.fixture
+def sqlite_url(home: object) -> str:
+    return f"sqlite+aiosqlite:///{home}.db"
+
+
+def ready(count: int) -> Callable[[ModelView], bool]:
+    return lambda view: sum(each.replica.state is ReplicaState.READY for each in view.replicas) == count
+
+
+def test_launched_listed_terminated(settings: Settings, database_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        view = await made.launch(replica=2)
+        assert view.state is ReplicaState.READY
+        assert len(made.table.routes["m"].endpoints) == 2
+        pids = [each.pid for each in view.replicas if each.pid]
+        assert len(pids) == 2 and all(alive(pid) for pid in pids)
+        await made.deployments.remove("m")
+        assert not any(alive(pid) for pid in pids)
+        assert "m" not in made.table.routes
+        said = [event.content for event in await made.deployments.events("m")]
+        assert said[0] == "Launch model" and said[-1] == "Terminated"
+        with pytest.raises(ModelNotFound):
+            made.deployments.view("m")
+
+    play(settings, database_url, scenario)
+
+
+def test_every_model_is_back_after_a_restart(settings: Settings, database_url: str) -> None:
+    async def before(made: Plane) -> None:
+        await made.launch("一", replica=2, tokens=3)
+        await made.launch("b")
+
+    async def after(made: Plane) -> None:
+        assert (await made.until(ready(2), "一")).desired.launch.options == {"tokens": 3}
+        await made.until(ready(1), "b")
+
+    play(settings, database_url, before, after)
+
+
+def test_a_killed_replica_comes_back_by_itself(settings: Settings, sqlite_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        view = await made.launch(replica=2)
+        victim = view.replicas[0]
+        assert victim.pid
+        os.kill(victim.pid, signal.SIGKILL)
+        await made.until(ready(1))
+        again = await made.until(ready(2))
+        assert victim.replica.name not in [each.replica.name for each in again.replicas]
+        assert again.slots[0].crashes == 1
+        assert "killed by signal 9" in again.slots[0].error
+
+    play(settings, sqlite_url, scenario)
+
+
+def test_a_launch_that_dies_at_start_fails_with_the_real_reason_and_can_be_tried_again(
+    settings: Settings, database_url: str
+) -> None:
+    async def scenario(made: Plane) -> None:
+        with pytest.raises(LaunchFailed, match="error: the tensor is crooked"):
+            await made.launch(crash_at_start="error: the tensor is crooked")
+        assert made.deployments.view("m").state is ReplicaState.FAILED
+        assert made.table.routes["m"].endpoints == ()
+        assert "crooked" in made.table.routes["m"].reason
+        assert any("crooked" in line for line in made.deployments.logs("m", None, 10))
+        assert (await made.launch()).state is ReplicaState.READY
+
+    play(settings, database_url, scenario)
+
+
+def test_a_crash_loop_ends_in_failed(settings: Settings, sqlite_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        await made.launch()
+        killed: set[int] = set()
+
+        def kill_what_is_ready(view: ModelView) -> bool:
+            for each in view.replicas:
+                if each.pid and each.replica.state is ReplicaState.READY and each.pid not in killed:
+                    killed.add(each.pid)
+                    os.kill(each.pid, signal.SIGKILL)
+            return view.state is ReplicaState.FAILED
+
+        view = await made.until(kill_what_is_ready)
+        assert len(killed) == 3
+        assert "killed by signal 9" in view.reason
+        events = [event.content for event in await made.deployments.events("m")]
+        assert any("it is given up" in content for content in events)
+
+    play(settings.model_copy(update={"restart_limit": 2}), sqlite_url, scenario)
+
+
+def test_scaled_up_and_down(settings: Settings, database_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        await made.launch()
+        assert await made.deployments.scale_up("m", 2) == [1, 2]
+        await made.until(ready(3))
+        assert await made.deployments.remove_replica("m", 1) == 2
+        view = await made.until(lambda view: len(view.replicas) == 2)
+        assert [each.replica.ordinal for each in view.replicas] == [0, 2]
+        assert await made.deployments.scale_up("m", 1) == [1]
+
+    play(settings, database_url, scenario)
+
+
+def test_answers_in_flight_may_end_before_a_replica_goes(settings: Settings, sqlite_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        view = await made.launch()
+        (running,) = view.replicas
+        made.traffic.begin("m", running.replica.name)
+        removal = asyncio.create_task(made.deployments.remove("m"))
+        draining = await made.until(lambda view: view.replicas[0].replica.state is ReplicaState.DRAINING)
+        assert "m" not in made.table.routes
+        assert not draining.replicas[0].replica.stopping
+        assert running.pid and alive(running.pid)
+        made.traffic.end(running.replica.name)
+        async with asyncio.timeout(30):
+            await removal
+        assert not alive(running.pid)
+
+    play(settings, sqlite_url, scenario)
+
+
+def test_a_launch_is_cancelled(settings: Settings, sqlite_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        launch = asyncio.create_task(made.launch(load_seconds=1000))
+        await made.until(lambda view: view.state is ReplicaState.STARTING)
+        await made.deployments.cancel("m")
+        with pytest.raises(LaunchCancelled):
+            await launch
+        assert made.reconciler.view("m") is None
+
+    play(settings, sqlite_url, scenario)
+
+
+def test_two_launches_of_one_uid_at_once(settings: Settings, database_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        outcomes = await asyncio.gather(made.launch(), made.launch(), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ModelExists", "ModelView"]
+        with pytest.raises(ModelExists, match="ready"):
+            await made.launch()
+
+    play(settings, database_url, scenario)
+
+
+def test_more_memory_than_there_is_starts_nothing(settings: Settings, sqlite_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        with pytest.raises(NotEnoughMemory, match=r"a replica needs 9765\.6 GiB"):
+            await made.launch(memory_mb=10_000_000)
+        total = made.host.hardware().cpu.memory_total // 1024**2
+        with pytest.raises(NotEnoughMemory):
+            await made.launch(memory_mb=total // 4, replica=5)
+        assert made.deployments.views() == []
+
+    play(settings, sqlite_url, scenario)
+
+
+def test_the_loop_outlives_a_broken_database(settings: Settings, sqlite_url: str) -> None:
+    async def scenario(made: Plane) -> None:
+        view = await made.launch()
+        async with made.database.session() as session:
+            await (await session.connection()).exec_driver_sql("ALTER TABLE deployments RENAME TO elsewhere")
+        made.reconciler._reload_at = 0.0
+        assert view.replicas[0].pid
+        os.kill(view.replicas[0].pid, signal.SIGKILL)
+        await made.until(lambda view: not view.replicas or view.slots != {})
+        async with made.database.session() as session:
+            await (await session.connection()).exec_driver_sql("ALTER TABLE elsewhere RENAME TO deployments")
+        await made.until(ready(1))
+
+    play(settings, sqlite_url, scenario)

@@ -1,0 +1,1 @@
+# Owns the tests of the demo model's tooling and of its shipped files.

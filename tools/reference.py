@@ -1,0 +1,135 @@
+"""Writes `docs/reference/` (settings, engines, routes, commands) from the code. `python -m tools.reference [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast, get_args, get_origin
+
+import msgspec
+
+from modelyard.api.deps import Parts
+from modelyard.api.management import management_app
+from modelyard.cli.reference import render as commands
+from modelyard.core.config import Settings
+from modelyard.core.errors import error_classes
+from modelyard.engines import ENGINES
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTICE = "<!-- Written by `make docs` from the code; a test holds it against the code. -->\n"
+
+
+def settings() -> str:
+    """Every setting with its variable, default and docstring."""
+    lines = ["# Settings", NOTICE, "Each is an environment variable of the server process.", ""]
+    for name, field in Settings.model_fields.items():
+        default = field.default if field.default != "" else "(empty)"
+        lines += [f"### `MODELYARD_{name.upper()}`", "", f"{field.description}", "", f"Default: `{default}`", ""]
+    return "\n".join(lines)
+
+
+def engines() -> str:
+    """Every engine with its options."""
+    lines = ["# Engines", NOTICE]
+    lines += [
+        "An engine's options are given to a launch as extra keys of the body, or as `--key value` on the command line.",
+        "",
+    ]
+    for name in ENGINES:
+        engine = ENGINES.get(name)
+        about = (inspect.getdoc(inspect.getmodule(type(engine))) or "").split("\n\n")[0]
+        lines += [f"## `{name}`", "", about, "", "| option | type | default | meaning |", "|---|---|---|---|"]
+        for field in msgspec.structs.fields(engine.Options):
+            kind, meaning = _type_and_meaning(field.type)
+            lines.append(f"| `{field.encode_name}` | {kind} | `{_default(field)}` | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _type_and_meaning(annotation: Any) -> tuple[str, str]:
+    meaning = ""
+    for extra in getattr(annotation, "__metadata__", ()):
+        meaning = getattr(extra, "description", None) or meaning
+    base = annotation.__origin__ if hasattr(annotation, "__metadata__") else annotation
+    return _type_name(base).replace("|", "or"), meaning.replace("|", "\\|")
+
+
+def _type_name(kind: Any) -> str:
+    if hasattr(kind, "__metadata__"):
+        return _type_name(kind.__origin__)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is None:
+        return "null" if kind is type(None) else getattr(kind, "__name__", str(kind))
+    name = getattr(origin, "__name__", str(origin))
+    if name in ("UnionType", "Union"):
+        return " | ".join(_type_name(each) for each in arguments)
+    if name == "Literal":
+        return " | ".join(f"`{each}`" for each in arguments)
+    return f"{name} of {', '.join(_type_name(each) for each in arguments if each is not ...)}"
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    if field.default is not msgspec.NODEFAULT:
+        return "null" if field.default is None else field.default
+    return "required" if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def routes() -> str:
+    """Every route with its first sentence, and the error codes."""
+    app = management_app(cast(Parts, SimpleNamespace()))
+    document = app.openapi()
+    lines = ["# Routes", NOTICE, "The shapes are in `/docs` and `/openapi.json` of a running server.", ""]
+    lines += ["| method | path | |", "|---|---|---|"]
+    for path, methods in sorted(document["paths"].items()):
+        for method, operation in methods.items():
+            about = str(operation.get("description") or operation.get("summary")).splitlines()[0]
+            lines.append(f"| {method.upper()} | `{path.replace(':path', '')}` | {about} |")
+    lines += [
+        "",
+        "## Errors",
+        "",
+        'Every error is `{"error": {"message", "type", "code", "param"}, "detail": message}`.',
+        "",
+    ]
+    lines += ["| status | code | |", "|---|---|---|"]
+    for code, kind in sorted(error_classes().items(), key=lambda item: (item[1].status, item[0])):
+        if code != "cannot_start":
+            lines.append(f"| {kind.status} | `{code}` | {(inspect.getdoc(kind) or '').splitlines()[0]} |")
+    return "\n".join([*lines, ""])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "engines.md": engines,
+    "routes.md": routes,
+    "cli.md": commands,
+}
+
+
+def stale() -> list[str]:
+    """Names of the pages that differ from what the code would write now."""
+    old = []
+    for name, render in PAGES.items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != render():
+            old.append(name)
+    return old
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not current")
+    if parser.parse_args().check:
+        old = stale()
+        sys.exit(f"not current: {', '.join(old)}; run `make docs`" if old else 0)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, render in PAGES.items():
+        (FOLDER / name).write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
