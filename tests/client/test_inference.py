@@ -120,7 +120,7 @@ def test_a_stream_that_breaks_off_is_an_error(stub: Stub, chat: ChatModel) -> No
         list(chat.chat(HELLO, stream=True))
 
 
-@pytest.mark.parametrize("how", ["break", "with", "close"])
+@pytest.mark.parametrize("how", ["break", "with", "close", "close and go on"])
 def test_leaving_stops_the_generation(stub: Stub, chat: ChatModel, how: str) -> None:
     endless = stub.routes["POST /v1/chat/completions"] = Endless()
     stream = chat.chat(HELLO, stream=True)
@@ -129,14 +129,15 @@ def test_leaving_stops_the_generation(stub: Stub, chat: ChatModel, how: str) -> 
             next(stream)
     else:
         for _ in stream:
-            if how == "close":
+            if how != "break":
                 stream.close()
-            break
+            if how != "close and go on":
+                break
     assert endless.left.wait(10)
     assert list(stream) == []
 
 
-@pytest.mark.parametrize("how", ["break", "with", "cancel"])
+@pytest.mark.parametrize("how", ["break", "with", "close and go on", "cancel"])
 def test_leaving_an_async_stream_stops_the_generation(stub: Stub, how: str) -> None:
     endless = stub.routes["POST /v1/chat/completions"] = Endless()
     stub.routes["GET /v1/models/m"] = json_answer(model("m"))
@@ -160,7 +161,9 @@ def test_leaving_an_async_stream_stops_the_generation(stub: Stub, how: str) -> N
                         await anext(stream)
                 else:
                     async for _ in stream:
-                        break
+                        if how == "break":
+                            break
+                        await stream.aclose()
             assert await asyncio.to_thread(endless.left.wait, 10)
 
     asyncio.run(run())

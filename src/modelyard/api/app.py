@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from modelyard.api import metrics
 from modelyard.api.deps import Parts
 from modelyard.api.management import management_app
 from modelyard.control.deployments import Deployments
@@ -63,6 +64,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     host = LocalHost(settings, traffic.last_byte.get)
     reconciler = Reconciler(settings, Journal(database), host, traffic, gateway.publish)
     deployments = Deployments(settings, database, host, reconciler)
+    metrics.register(gateway.meter.registry, deployments)
     loop = asyncio.create_task(reconciler.run(), name="control loop")
     loop.add_done_callback(_control_loop_ended)
     try:

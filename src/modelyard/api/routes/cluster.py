@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from modelyard import __version__
 from modelyard.api.deps import TheParts
@@ -28,8 +29,7 @@ async def health(parts: TheParts) -> Health:
 @router.get("/metrics")
 async def metrics(parts: TheParts) -> Response:
     """Prometheus text."""
-    body, content_type = parts.gateway.meter.exposition()
-    return Response(body, media_type=content_type)
+    return Response(parts.gateway.meter.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/cluster/auth")

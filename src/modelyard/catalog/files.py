@@ -1,0 +1,146 @@
+"""From a path to a `Model`: what a GGUF file or a Hugging Face folder is, and what it can do."""
+
+from __future__ import annotations
+
+import re
+from math import ceil
+from pathlib import Path
+
+from modelyard.catalog.gguf import FILE_TYPES, Header, read_header
+from modelyard.catalog.hf_folder import read_folder
+from modelyard.catalog.thinking import chat_abilities, thinking_key
+from modelyard.core.errors import ModelFilesInvalid
+from modelyard.core.types import Model, ModelType, Shape
+
+SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+
+ENCODERS = (
+    "bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "eurobert",
+    "gemma-embedding", "t5encoder",
+)  # fmt: skip
+"""Architectures that only embed."""
+
+RANK_POOLING = 4
+VECTOR_POOLINGS = (1, 2, 3)
+
+
+def describe(path: str | Path) -> Model:
+    """The model at a path: a `.gguf` file, a Hugging Face folder, or a folder with one GGUF model in it.
+
+    Raises `ModelFilesInvalid` with a sentence about what is wrong.
+    """
+    place = Path(path).expanduser().absolute()
+    if place.is_file():
+        return _describe_gguf(place)
+    if not place.is_dir():
+        raise ModelFilesInvalid(str(path), "there is no such file or folder.")
+    if (place / "config.json").is_file() or (place / "model_index.json").is_file():
+        return read_folder(place)
+    return _describe_gguf(_only_gguf(place))
+
+
+def _only_gguf(folder: Path) -> Path:
+    """The one model in a folder of GGUF files; the parts of a split file are one model, and projectors are none."""
+    files = sorted(file for file in folder.glob("*.gguf") if not file.name.startswith("mmproj"))
+    models = [file for file in files if (part := SPLIT.search(file.name)) is None or int(part[1]) == 1]
+    if len(models) == 1:
+        return models[0]
+    if models:
+        names = ", ".join(file.name for file in models)
+        raise ModelFilesInvalid(str(folder), f"it holds {len(models)} GGUF models, so name one of them: {names}.")
+    if not any(folder.iterdir()):
+        raise ModelFilesInvalid(str(folder), "the folder is empty.")
+    raise ModelFilesInvalid(str(folder), "the folder has neither a config.json nor a .gguf file.")
+
+
+def _describe_gguf(path: Path) -> Model:
+    header = read_header(path)
+    parts = _parts(path)
+    headers = [header, *(read_header(part) for part in parts if part != path)]
+    architecture = header.text("general.architecture") or ""
+    _refuse_fragments(path, header, architecture)
+    kind = _type(header, architecture)
+    template = header.text("tokenizer.chat_template")
+    parameters = sum(each.parameters for each in headers)
+    return Model(
+        name=SPLIT.sub("", path.name).removesuffix(".gguf"),
+        type=kind,
+        format="ggufv2",
+        path=str(path),
+        size_in_billions=round(parameters / 1e9, 3) or None,
+        quantization=FILE_TYPES.get(header.number("general.file_type") or 0),
+        architecture=architecture,
+        context_length=header.number(f"{architecture}.context_length") or 0,
+        abilities=_abilities(kind, template),
+        languages=(),
+        description=header.text("general.description") or "",
+        dimensions=header.number(f"{architecture}.embedding_length") if kind is ModelType.EMBEDDING else None,
+        weights_bytes=sum(part.stat().st_size for part in parts),
+        shape=shape_of(header, architecture, parameters),
+        thinking_key=thinking_key(template) if template else None,
+    )
+
+
+def _parts(path: Path) -> list[Path]:
+    """All files of a split model; the file itself when it is whole."""
+    split = SPLIT.search(path.name)
+    if split is None:
+        return [path]
+    stem, count = path.name[: split.start()], int(split[2])
+    if int(split[1]) != 1:
+        raise ModelFilesInvalid(str(path), f"it is part {int(split[1])} of {count}; name the first part.")
+    parts = [path.with_name(f"{stem}-{number:05d}-of-{count:05d}.gguf") for number in range(1, count + 1)]
+    for part in parts:
+        if not part.is_file():
+            raise ModelFilesInvalid(str(path), f"its part '{part.name}' is missing.")
+    return parts
+
+
+def _refuse_fragments(path: Path, header: Header, architecture: str) -> None:
+    if header.text("general.type") == "adapter":
+        raise ModelFilesInvalid(str(path), "it is a LoRA adapter; launch its base model with the option `lora`.")
+    if architecture == "clip" or header.text("general.type") == "mmproj":
+        raise ModelFilesInvalid(str(path), "it is a projector; launch its language model with the option `mmproj`.")
+    if not architecture:
+        raise ModelFilesInvalid(str(path), "its header names no architecture.")
+
+
+def _type(header: Header, architecture: str) -> ModelType:
+    pooling = header.number(f"{architecture}.pooling_type")
+    if pooling == RANK_POOLING or "cls.output.weight" in header.tensors:
+        return ModelType.RERANK
+    if pooling in VECTOR_POOLINGS or architecture in ENCODERS:
+        return ModelType.EMBEDDING
+    return ModelType.LLM
+
+
+def _abilities(kind: ModelType, template: str | None) -> tuple[str, ...]:
+    if kind is ModelType.EMBEDDING:
+        return ("embed",)
+    return ("rerank",) if kind is ModelType.RERANK else chat_abilities(template)
+
+
+def shape_of(header: Header, architecture: str, parameters: int) -> Shape | None:
+    """The dimensions, with heads averaged over layers where these differ; None when the header lacks them."""
+
+    def number(key: str) -> int:
+        return header.number(f"{architecture}.{key}") or 0
+
+    layers, hidden = number("block_count"), number("embedding_length")
+    heads = _heads(header, f"{architecture}.attention.head_count", layers)
+    if not (layers and hidden and heads):
+        return None
+    kv_heads = _heads(header, f"{architecture}.attention.head_count_kv", layers) or heads
+    head_dim = number("attention.key_length") or hidden // heads
+    if latent := number("attention.kv_lora_rank"):
+        # Multi-head latent attention keeps one vector per token and layer in place of all keys and values.
+        kv_heads, head_dim = 1, ceil((latent + number("rope.dimension_count")) / 2)
+    vocab = number("vocab_size") or header.lengths.get("tokenizer.ggml.tokens", 0)
+    return Shape(layers, hidden, heads, kv_heads, head_dim, vocab, parameters)
+
+
+def _heads(header: Header, key: str, layers: int) -> int:
+    value = header.metadata.get(key)
+    if isinstance(value, list):
+        return ceil(sum(value) / (layers or len(value) or 1))
+    return int(value) if isinstance(value, int) else 0

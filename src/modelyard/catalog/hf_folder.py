@@ -1,0 +1,150 @@
+"""What a Hugging Face folder is: its config, its template and the size of its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from modelyard.catalog.thinking import chat_abilities, thinking_key
+from modelyard.core.errors import ModelFilesInvalid
+from modelyard.core.types import Model, ModelType, Shape
+
+Config = dict[str, Any]
+
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
+"""Kinds of weight files, best first; only the first kind that is there counts."""
+
+DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1}
+QUANTIZATIONS = {"bitsandbytes": "bnb", "compressed-tensors": "compressed-tensors"}
+
+
+def read_folder(folder: Path) -> Model:
+    """The model in a folder that has a `config.json` or a `model_index.json`. Raises `ModelFilesInvalid`."""
+    weights = _weights_bytes(folder)
+    if (folder / "model_index.json").is_file():
+        pipeline = _json(folder / "model_index.json").get("_class_name", "")
+        kind = ModelType.VIDEO if "Video" in pipeline else ModelType.IMAGE
+        return Model(folder.name, kind, "pytorch", str(folder), architecture=pipeline or None, weights_bytes=weights)
+    config = _json(folder / "config.json")
+    if not weights:
+        raise ModelFilesInvalid(str(folder), "it has a config.json but no weights (.safetensors or .bin).")
+    text: Config = {**config, **(config.get("text_config") or {})}
+    architectures = config.get("architectures") or []
+    architecture = architectures[0] if architectures else None
+    kind = _type(folder, config, architecture or "")
+    template = _template(folder)
+    shape = _shape(text, weights)
+    return Model(
+        name=folder.name,
+        type=kind,
+        format=_format(config),
+        path=str(folder),
+        size_in_billions=round(shape.parameters / 1e9, 3) or None if shape else None,
+        quantization=_quantization(config),
+        architecture=architecture,
+        context_length=_first(text, "max_position_embeddings", "n_positions", "seq_length", "max_source_positions"),
+        abilities=_abilities(kind, template, config),
+        dimensions=_first(text, "hidden_size", "d_model") or None if kind is ModelType.EMBEDDING else None,
+        weights_bytes=weights,
+        shape=shape,
+        thinking_key=thinking_key(template) if template else None,
+    )
+
+
+def _json(path: Path) -> Config:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
+    if not isinstance(value, dict):
+        raise ModelFilesInvalid(str(path.parent), f"its {path.name} is not a JSON object.")
+    return value
+
+
+def _first(config: Config, *keys: str) -> int:
+    for key in keys:
+        if isinstance(value := config.get(key), int):
+            return value
+    return 0
+
+
+def _weights_bytes(folder: Path) -> int:
+    for pattern in WEIGHTS:
+        # Mistral's folders hold all weights twice, once as `consolidated`.
+        files = [file for file in folder.rglob(pattern) if not file.name.startswith(("consolidated", "training_args"))]
+        if files:
+            return sum(file.stat().st_size for file in files)
+    return 0
+
+
+def _type(folder: Path, config: Config, architecture: str) -> ModelType:
+    if architecture.endswith("ForSequenceClassification"):
+        labels = config.get("num_labels") or len(config.get("id2label") or {}) or 1
+        if labels == 1:
+            return ModelType.RERANK
+        raise ModelFilesInvalid(str(folder), f"it is a classifier with {labels} labels, which no engine here serves.")
+    if "Whisper" in architecture:
+        return ModelType.AUDIO
+    if (folder / "modules.json").is_file():
+        return ModelType.EMBEDDING
+    generates = "ForCausalLM" in architecture or "ForConditionalGeneration" in architecture or "LMHead" in architecture
+    encodes = architecture.endswith(("Model", "ForMaskedLM")) and not generates
+    return ModelType.EMBEDDING if encodes else ModelType.LLM
+
+
+def _format(config: Config) -> str:
+    method = (config.get("quantization_config") or {}).get("quant_method")
+    if method:
+        return QUANTIZATIONS.get(str(method).lower(), str(method).lower())
+    return "mlx" if isinstance(config.get("quantization"), dict) else "pytorch"
+
+
+def _quantization(config: Config) -> str:
+    settings = config.get("quantization_config") or config.get("quantization") or {}
+    bits = settings.get("bits") or settings.get("w_bit")
+    if settings.get("load_in_4bit"):
+        bits = 4
+    if settings.get("load_in_8bit"):
+        bits = 8
+    return f"Int{bits}" if bits else str(settings.get("quant_method") or "none")
+
+
+def _template(folder: Path) -> str | None:
+    """The chat template: in a file of its own, or in the tokenizer's config, where it may be one of several."""
+    if (file := folder / "chat_template.jinja").is_file():
+        return file.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if not (folder / name).is_file():
+            continue
+        found = _json(folder / name).get("chat_template")
+        if isinstance(found, list):
+            found = "\n".join(str(entry.get("template", "")) for entry in found if isinstance(entry, dict))
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def _abilities(kind: ModelType, template: str | None, config: Config) -> tuple[str, ...]:
+    if kind is ModelType.EMBEDDING:
+        return ("embed",)
+    if kind is ModelType.RERANK:
+        return ("rerank",)
+    if kind is not ModelType.LLM:
+        return ("audio2text",)
+    seen = ("vision",) if "vision_config" in config else ()
+    return chat_abilities(template) + seen
+
+
+def _shape(config: Config, weights: int) -> Shape | None:
+    layers = _first(config, "num_hidden_layers", "n_layer", "num_layers")
+    hidden = _first(config, "hidden_size", "n_embd", "d_model")
+    heads = _first(config, "num_attention_heads", "n_head", "encoder_attention_heads")
+    if not (layers and hidden and heads):
+        return None
+    kv_heads = _first(config, "num_key_value_heads", "multi_query_group_num") or heads
+    head_dim = _first(config, "head_dim") or hidden // heads
+    dtype = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16").removeprefix("torch.")
+    quantised = "quantization_config" in config or "quantization" in config
+    parameters = 0 if quantised else weights // DTYPE_BYTES.get(dtype, 2)
+    return Shape(layers, hidden, heads, kv_heads, head_dim, _first(config, "vocab_size"), parameters)

@@ -1,0 +1,97 @@
+"""From a family and a wish to one variant of it: which size, format and quantisation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from modelyard.catalog.family import Family, Size, Spec
+from modelyard.core.errors import InvalidParameter
+
+FORMATS = ("ggufv2", "pytorch", "fp8", "awq", "gptq", "bnb", "fp4", "mlx")
+"""Order of preference where nobody names a format: what runs without a GPU first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One size in one format and quantisation."""
+
+    family: Family
+    spec: Spec
+    quantization: str
+
+    @property
+    def size(self) -> float | None:
+        return size_of(self.spec.size_in_billions)
+
+
+def size_of(given: Size | None) -> float | None:
+    """Billions as a number: `1.8`, `"1.8"`, `"1_8"` and `"1.8B"` are the same. Raises `InvalidParameter`."""
+    if given is None or isinstance(given, int | float):
+        return None if given is None else float(given)
+    try:
+        return float(given.strip().lower().removesuffix("b").replace("_", "."))
+    except ValueError:
+        raise InvalidParameter("model_size_in_billions", f"'{given}' is not a number.") from None
+
+
+def variants(family: Family) -> list[Variant]:
+    """Everything a family has."""
+    return [Variant(family, spec, quantization) for spec in family.specs for quantization in quantizations(spec)]
+
+
+def quantizations(spec: Spec) -> list[str]:
+    """Those of the spec, and those that only some hub has."""
+    found = dict.fromkeys(spec.quantizations)
+    for source in spec.src.values():
+        if source.quantizations and spec.quantizations == ["none"] and not source.path:
+            found.pop("none", None)
+        found.update(dict.fromkeys(source.quantizations))
+    return list(found) or ["none"]
+
+
+def resolve(
+    family: Family,
+    *,
+    size: Size | None = None,
+    format: str | None = None,
+    quantization: str | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> Variant:
+    """The variant that fits the wish; where the wish leaves a choice, the best format, then the first in the file.
+
+    Raises `InvalidParameter` naming the wish that cannot be met and what there is instead.
+    """
+    found = variants(family)
+    billions = size_of(size)
+    if format is not None:
+        found = _keep(
+            found, "model_format", format, lambda one: one.spec.format, lambda one: one.spec.format == format.lower()
+        )
+    if billions is not None:
+        found = _keep(
+            found, "model_size_in_billions", f"{billions:g}", lambda one: f"{one.size:g}" if one.size else "unknown",
+            lambda one: one.size is not None and abs(one.size - billions) < 1e-9,
+        )  # fmt: skip
+    if quantization is not None:
+        wanted = quantization.lower()
+        found = _keep(
+            found, "quantization", quantization, lambda one: one.quantization,
+            lambda one: one.quantization.lower() == wanted,
+        )  # fmt: skip
+    order = {name: place for place, name in enumerate(formats)}
+    return min(found, key=lambda one: order.get(one.spec.format, len(order)))
+
+
+def _keep(
+    found: list[Variant],
+    param: str,
+    wish: str,
+    title: Callable[[Variant], str],
+    test: Callable[[Variant], bool],
+) -> list[Variant]:
+    kept = [one for one in found if test(one)]
+    if not kept:
+        have = ", ".join(dict.fromkeys(title(one) for one in found))
+        raise InvalidParameter(param, f"{found[0].family.name} has no '{wish}' here; it has {have}.")
+    return kept

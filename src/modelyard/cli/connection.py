@@ -1,0 +1,72 @@
+"""What every command that talks to a server shares: `--endpoint`, `--api-key`, and which model is meant when none is named."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from modelyard.core.errors import BadRequest, NotFound
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+    from modelyard.client.types import ModelInfo
+
+DEFAULT_URL = "http://127.0.0.1:9997"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def connect(endpoint: str | None, api_key: str | None, timeout: float | None = None) -> Client:
+    """A client of the server meant by the options or the environment."""
+    # httpx imports the library of its own command line, 40 ms of rich and pygments, unless that is absent.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    from modelyard.client import Client
+
+    return Client(endpoint, api_key) if timeout is None else Client(endpoint, api_key, timeout)
+
+
+def server_options(function: Callable[P, R]) -> Callable[P, R]:
+    """The options `--endpoint` and `--api-key`."""
+    key = click.option("-ak", "--api-key", metavar="KEY", help="The server's API key; else $MODELYARD_API_KEY.")
+    url = click.option(
+        "-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine."
+    )
+    return url(key(function))
+
+
+def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
+    """Give a command `--endpoint` and `--api-key`, and as its first argument the client they mean."""
+
+    @functools.wraps(function)
+    def connected(*args: Any, endpoint: str | None, api_key: str | None, **kwargs: Any) -> R:
+        with connect(endpoint, api_key) as client:
+            return function(client, *args, **kwargs)
+
+    return server_options(connected)
+
+
+def the_model(client: Client, uid: str | None, command: str, ability: str) -> ModelInfo:
+    """The model of that uid; without one, the only running language model that has the ability."""
+    if uid:
+        info = client.describe_model(uid)
+    else:
+        running = [each for each in client.list_models().values() if each["model_type"] == "LLM"]
+        able = [each for each in running if ability in each["model_ability"]] or running
+        if not able:
+            raise NotFound(f"No {ability} model is running; start one with `modelyard launch demo`.")
+        if len(able) > 1:
+            names = [each["id"] for each in able]
+            raise BadRequest(
+                f"{len(names)} {ability} models run: {', '.join(names)}. Name one: `modelyard {command} {names[0]}`."
+            )
+        info = able[0]
+    if info["model_type"] != "LLM":
+        raise BadRequest(
+            f"'{info['id']}' is a model of type {info['model_type']}; `modelyard {command}` is for language models."
+        )
+    return info

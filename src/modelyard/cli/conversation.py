@@ -1,0 +1,96 @@
+"""A conversation with a chat model: what was said, and how an answer gets to stdout as it arrives."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.output import printable
+
+if TYPE_CHECKING:
+    from modelyard.client import ChatModel
+
+
+class Conversation:
+    """`ask` streams an answer to stdout and remembers it; a failed question is forgotten, a stopped answer is kept."""
+
+    def __init__(self, model: ChatModel, system: str | None, config: dict[str, Any], think: bool | None) -> None:
+        self.model = model
+        self.system = system
+        self.turns: list[dict[str, str]] = []
+        self._config = config
+        self._think = think
+
+    def messages(self) -> list[dict[str, str]]:
+        """Everything said so far, the system message first."""
+        return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]
+
+    def ask(self, question: str) -> str:
+        """Print the answer as it arrives; returns why it ended. Ctrl-C closes the connection, which stops the model."""
+        self.turns.append({"role": "user", "content": question})
+        answer: list[str] = []
+        printer = Printer()
+        try:
+            with self.model.chat(
+                self.messages(), enable_thinking=self._think, generate_config=self._config, stream=True
+            ) as stream:
+                reason = "stop"
+                for chunk in stream:
+                    choice = (chunk.get("choices") or [{}])[0]
+                    delta = choice.get("delta") or {}
+                    printer.thought(delta.get("reasoning_content") or "")
+                    printer.text(delta.get("content") or "")
+                    answer.append(delta.get("content") or "")
+                    reason = choice.get("finish_reason") or reason
+                return reason
+        finally:
+            printer.end()
+            if "".join(answer):
+                self.turns.append({"role": "assistant", "content": "".join(answer)})
+            else:
+                self.turns.pop()
+
+    def save(self, path: Path) -> None:
+        """Write what was said: JSON for a name that ends in .json, else Markdown."""
+        if path.suffix == ".json":
+            text = json.dumps(self.messages(), ensure_ascii=False, indent=2) + "\n"
+        else:
+            text = "".join(f"## {turn['role']}\n\n{turn['content']}\n\n" for turn in self.messages())
+        path.write_text(text, encoding="utf-8")
+
+
+class Printer:
+    """Text to stdout as it arrives. Thoughts are shown, dim, only to people."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdout.isatty()
+        self._thinking = False
+        self._any = False
+
+    def thought(self, text: str) -> None:
+        """A piece of what the model thinks before it answers."""
+        if text and self._terminal:
+            self._thinking = True
+            self._write(click.style(printable(text), dim=True))
+
+    def text(self, text: str) -> None:
+        """A piece of the answer."""
+        if text:
+            if self._thinking:
+                self._write("\n\n")
+                self._thinking = False
+            self._write(printable(text) if self._terminal else text)
+
+    def end(self) -> None:
+        """The answer is over."""
+        if self._any:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._any = True
+        click.echo(text, nl=False)
+        sys.stdout.flush()

@@ -1,0 +1,175 @@
+"""`modelyard launch`: start a model, show how far it is, and tell its uid when it is ready."""
+
+from __future__ import annotations
+
+import re
+import select
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.launch_progress import watch
+from modelyard.cli.output import clean, note
+from modelyard.core.errors import ModelyardError
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+    from modelyard.client.types import LaunchProgress
+
+LOG_LINES = 15
+CANCELLED = 130
+
+
+@click.command(short_help="Start a model.", context_settings={"ignore_unknown_options": True})
+@click.option("-n", "--model-name", metavar="NAME", help="The same as NAME.")
+@click.option("-u", "--model-uid", metavar="UID", help="Name under which it will answer; else the model's name.")
+@click.option("-t", "--model-type", metavar="TYPE", help="LLM, embedding, rerank, …; else read from the files.")
+@click.option("-en", "--model-engine", "--engine", metavar="ENGINE", help="Else the best that fits.")
+@click.option("-s", "--size-in-billions", "model_size_in_billions", metavar="SIZE", help="Which size of a family.")
+@click.option("-f", "--model-format", metavar="FORMAT", help="Which format of a family, such as ggufv2.")
+@click.option("-q", "--quantization", metavar="NAME", help="Which quantisation of a format.")
+@click.option("-r", "--replica", type=click.IntRange(1, 64), default=1, help="Number of replicas.")
+@click.option("--n-gpu", default="auto", metavar="N", help="GPUs per replica: a number, auto or none.")
+@click.option("--gpu-idx", metavar="N,N", help="Only these GPUs.")
+@click.option("-mp", "--model-path", metavar="PATH", help="Use these files instead of the family's.")
+@click.option("--context-length", type=click.IntRange(1), metavar="TOKENS", help="Context to make room for.")
+@click.option("--enable-thinking", type=bool, metavar="BOOL", help="Default of the thinking switch.")
+@click.option("-lm", "--lora-modules", type=(str, str), multiple=True, metavar="NAME PATH", help="Adapters to load.")
+@click.option("-ev", "--env", type=(str, str), multiple=True, metavar="KEY VALUE", help="Environment of its process.")
+@click.option("--no-wait", is_flag=True, help="Print the uid at once and leave.")
+@click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="NAME|PATH [--OPTION VALUE]...")
+@with_client
+def command(client: Client, /, rest: Sequence[str], no_wait: bool, **given: Any) -> int:
+    """Start a model of the catalog by its NAME, or the .gguf file or Hugging Face folder at a PATH.
+
+    Options that are not listed below are handed to the engine: `--n-parallel 4`, `--n-parallel=4`, and `--use-mlock`
+    alone for true. The uid is printed on stdout when the model is ready. Ctrl-C asks whether to cancel.
+    """
+    uid = client.launch_model(**{**request(rest, given), "wait_ready": False})
+    if no_wait:
+        click.echo(uid)
+        return 0
+    end = _wait(client, uid)
+    if end is None:
+        return CANCELLED
+    if end["stage"] == "completed":
+        click.echo(uid)
+        return 0
+    _explain(client, uid, end)
+    return 1
+
+
+def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `Client.launch_model` from what the command line says."""
+    names, options = split(rest)
+    if len(names) > 1:
+        raise click.UsageError(f"One model at a time, not {', '.join(names)}.")
+    name = given.pop("model_name") or (names[0] if names else None)
+    if name is None and not given["model_path"]:
+        raise click.UsageError("Which model? Give a NAME of the catalog, such as demo, or a PATH.")
+    arguments = {key: value for key, value in given.items() if value is not None}
+    arguments["envs"] = dict(arguments.pop("env")) or None
+    adapters = [{"lora_name": each, "local_path": absolute(path)} for each, path in arguments.pop("lora_modules")]
+    arguments["peft_model_config"] = {"lora_list": adapters} if adapters else None
+    arguments["n_gpu"] = _gpus(given["n_gpu"])
+    if given["gpu_idx"] is not None:
+        arguments["gpu_idx"] = _indexes(given["gpu_idx"])
+    if (context := arguments.pop("context_length", None)) is not None:
+        arguments["n_ctx"] = context
+    if given["model_path"]:
+        arguments["model_path"] = absolute(given["model_path"])
+    return {**arguments, **options, "model_name": name and absolute(clean(name))}
+
+
+def split(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Names and engine options in what click did not know: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`, `--d` is true."""
+    names: list[str] = []
+    options: dict[str, str] = {}
+    waiting: str | None = None
+    for word in rest:
+        is_option = word.startswith("-") and not re.match(r"-\.?\d", word)
+        if waiting is not None:
+            options[waiting] = "true" if is_option else clean(word)
+            if not is_option:
+                waiting = None
+                continue
+        if not is_option:
+            names.append(word)
+            continue
+        if not re.match(r"--[a-zA-Z]", word):
+            raise click.NoSuchOption(word)
+        key, equals, value = word[2:].partition("=")
+        waiting = None if equals else key.replace("-", "_")
+        if equals:
+            options[key.replace("-", "_")] = clean(value)
+    if waiting is not None:
+        options[waiting] = "true"
+    return names, options
+
+
+def absolute(name: str) -> str:
+    """A path that exists here as the server can find it; every other name as it is: `demo` is one even beside a folder `demo`."""
+    looks_like_path = "/" in name or name.endswith(".gguf") or name.startswith("~")
+    path = Path(name).expanduser()
+    return str(path.resolve()) if looks_like_path and path.exists() else name
+
+
+def _gpus(text: str) -> int | str | None:
+    if text.isdigit():
+        return int(text)
+    if text not in ("auto", "none"):
+        raise click.BadParameter("is a number, auto or none.", param_hint="--n-gpu")
+    return None if text == "none" else text
+
+
+def _indexes(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter("is a list such as 0,1.", param_hint="--gpu-idx") from None
+
+
+def _wait(client: Client, uid: str) -> LaunchProgress | None:
+    """Show the launch until it ends; None when it was cancelled by Ctrl-C. Without a terminal to ask on, Ctrl-C cancels."""
+    while True:
+        try:
+            return watch(client, uid)
+        except KeyboardInterrupt:
+            note("")
+        asks = sys.stdin.isatty() and sys.stderr.isatty()
+        try:
+            cancels = not asks or _agrees("Cancel the launch?")
+        except KeyboardInterrupt:
+            note(f"\nThe launch of {uid} goes on; `modelyard list` shows it, `modelyard terminate {uid}` ends it.")
+            return None
+        if cancels:
+            client.cancel_launch_model(uid)
+            note(f"The launch of {uid} was cancelled.")
+            return None
+
+
+def _agrees(question: str) -> bool:
+    """Ask for yes or no; Enter alone is no."""
+    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    # input() would sleep through a Ctrl-C that comes just before it begins to read; this looks five times a second.
+    while not select.select([sys.stdin], [], [], 0.2)[0]:
+        pass
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _explain(client: Client, uid: str, end: LaunchProgress) -> None:
+    """Why a launch ended without a model, with the last words of its process."""
+    if end["stage"] == "cancelled":
+        note(f"{click.style('Error:', fg='red')} The launch of {uid} was cancelled.")
+        return
+    try:
+        lines = client.get_logs(uid, LOG_LINES)["lines"]
+    except ModelyardError:
+        lines = []
+    for line in lines:
+        note(f"  {line}", dim=True)
+    note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {end['info'] or 'the server did not say why'}")

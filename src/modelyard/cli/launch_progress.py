@@ -1,0 +1,71 @@
+"""How a launch is shown while it goes on: a bar on a terminal, a line per stage elsewhere. Both on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from modelyard.cli.output import note, printable
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+    from modelyard.client.types import LaunchProgress
+
+POLL = 0.2
+ENDS = ("completed", "failed", "cancelled")
+
+
+def watch(client: Client, uid: str) -> LaunchProgress:
+    """Show a launch until it is completed, failed or cancelled; returns how it ended."""
+    return _bar(client, uid) if sys.stderr.isatty() else _lines(client, uid)
+
+
+def _steps(client: Client, uid: str) -> Iterator[LaunchProgress]:
+    """How far the launch is, every `POLL` seconds, the end included. Raises `ModelNotFound` when the model vanished."""
+    while True:
+        step = client.get_launch_model_progress(uid)
+        if step["stage"] == "pending":
+            client.describe_model(uid)
+        yield step
+        if step["stage"] in ENDS:
+            return
+        time.sleep(POLL)
+
+
+def _lines(client: Client, uid: str) -> LaunchProgress:
+    shown = ""
+    for step in _steps(client, uid):
+        line = f"{uid}: {_what(step)}"
+        if line != shown:
+            note(line)
+            shown = line
+    return step
+
+
+def _bar(client: Client, uid: str) -> LaunchProgress:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.fields[uid]}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=1.0, uid=escape(uid))
+        for step in _steps(client, uid):
+            progress.update(task, completed=step["progress"], description=escape(_what(step)))
+    return step
+
+
+def _what(step: LaunchProgress) -> str:
+    """The stage, and what goes on in it."""
+    if step["stage"] == "failed" or not step["info"]:
+        return step["stage"]
+    return f"{step['stage']}: {printable(step['info'])}"

@@ -1,0 +1,102 @@
+"""The command `modelyard`: which commands there are, and how anything that goes wrong is told in one sentence.
+
+A command is one file: `modelyard.cli.<name>` with its click command in `command`. It is imported when it is called, and
+nothing heavy is imported before it is needed, so that a call costs the start of Python and one request.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+import click
+
+from modelyard import __version__
+from modelyard.core.errors import ModelyardError
+
+COMMANDS = (
+    "serve",
+    "launch",
+    "list",
+    "chat",
+    "generate",
+    "logs",
+    "events",
+    "scale",
+    "terminate",
+    "doctor",
+    "version",
+)
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The commands of `COMMANDS`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return cast(click.Command, importlib.import_module(f"modelyard.cli.{cmd_name}").command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="modelyard", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Launch, serve, tune and question models of every kind behind one OpenAI-compatible door.
+
+    `modelyard serve` starts the server; every other command talks to one, at --endpoint, else at MODELYARD_ENDPOINT, else
+    at http://127.0.0.1:9997.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = FAILED
+        # The reader is gone; without this, Python complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code, 0, 1 for failure, 2 for wrong usage, 130 for Ctrl-C."""
+    colour = False if os.environ.get("NO_COLOR") else None
+    try:
+        code = cli.main(
+            None if arguments is None else list(arguments), prog_name="modelyard", standalone_mode=False, color=colour
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except ModelyardError as error:
+        click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=colour)
+        return FAILED
+    return code if isinstance(code, int) else 0

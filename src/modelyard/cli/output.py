@@ -1,0 +1,78 @@
+"""How things look: tables and JSON on stdout, remarks on stderr. No rich here: most commands must not pay for it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+COLOURS = {
+    "READY": "green",
+    "LOADING": "yellow",
+    "CREATING": "yellow",
+    "TERMINATING": "yellow",
+    "ERROR": "red",
+    "WARNING": "yellow",
+}
+_CONTROLS = {code: None for code in (*range(9), *range(11, 32), *range(127, 160))}
+
+
+def note(text: str, **style: Any) -> None:
+    """A remark for people, on stderr."""
+    click.echo(click.style(text, **style) if style else text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout."""
+    unicode = sys.stdout.encoding.lower().startswith("utf")
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not unicode))
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout, its columns as wide as their widest cell; words with a colour of their own get it."""
+    cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(titles, *cells, strict=True)]
+    click.echo(_line(titles, widths, bold=True))
+    for row in cells:
+        click.echo(_line(row, widths))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], bold: bool = False) -> str:
+    padded = [cell + " " * (wide - width(cell)) for cell, wide in zip(cells, widths, strict=True)]
+    padded[-1] = cells[-1]
+    styled = [click.style(text, fg=COLOURS.get(text.strip()), bold=bold or None) for text in padded]
+    return "  ".join(styled)
+
+
+def width(text: str) -> int:
+    """Columns that a text takes in a terminal: two for each Chinese character."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could move the cursor or recolour the terminal; tabs and newlines stay."""
+    return text.translate(_CONTROLS)
+
+
+def clean(text: str) -> str:
+    """Text of the command line or a pipe as valid Unicode: what was no UTF-8 becomes `�`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def in_bytes(count: int | None) -> str:
+    """A number of bytes for people."""
+    if count is None:
+        return "-"
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit in ("B", "KB") or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TB"

@@ -1,0 +1,86 @@
+"""The chat at a terminal: the line editor, the commands that begin with a slash, and what Ctrl-C means."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import suppress
+from pathlib import Path
+
+from modelyard.cli.conversation import Conversation
+from modelyard.cli.output import clean, note
+from modelyard.core.errors import ModelyardError
+
+HELP = """\
+/system TEXT   tell the model who it is; without TEXT, nothing
+/clear         forget what was said
+/save FILE     write what was said (.json, else Markdown)
+/help          this
+/exit          leave; so does Ctrl-D, or Ctrl-C twice
+Ctrl-C         stop the answer"""
+COMMANDS = ("/system", "/clear", "/save", "/help", "/exit", "/quit")
+
+
+def run(talk: Conversation) -> None:
+    """Ask and answer until the user leaves."""
+    with suppress(ImportError):  # a Python built without it has a plain line editor
+        import readline  # noqa: F401 - gives input() editing, history and characters wider than a byte
+
+    note(f"Chatting with {talk.model.uid}. /help tells what else there is; Ctrl-D leaves.", dim=True)
+    leaving = False
+    while True:
+        try:
+            line = clean(input("> ")).strip()
+        except EOFError:
+            note("")
+            return
+        except KeyboardInterrupt:
+            note("")
+            if leaving:
+                return
+            leaving = True
+            note("Ctrl-C again leaves.", dim=True)
+            continue
+        leaving = False
+        if line in ("/exit", "/quit"):
+            return
+        if line.startswith("/"):
+            obey(talk, line)
+        elif line:
+            _answer(talk, line)
+
+
+def obey(talk: Conversation, line: str) -> None:
+    """Do what a line that begins with a slash says."""
+    name, _, rest = line.partition(" ")
+    rest = rest.strip()
+    if name == "/help":
+        note(HELP)
+    elif name == "/clear":
+        talk.turns.clear()
+        note("Forgotten.", dim=True)
+    elif name == "/system":
+        talk.system = rest or None
+        note("The model will be told so." if rest else "No system message.", dim=True)
+    elif name == "/save" and rest:
+        try:
+            talk.save(Path(rest).expanduser())
+            note(f"Saved {len(talk.turns)} messages to {rest}.", dim=True)
+        except OSError as error:
+            note(f"Cannot write {rest}: {error.strerror}.", fg="red")
+    elif name == "/save":
+        note("To which file? /save FILE", fg="red")
+    else:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        note(f"There is no {name}; {f'did you mean {near[0]}?' if near else '/help lists what there is.'}", fg="red")
+
+
+def _answer(talk: Conversation, question: str) -> None:
+    try:
+        reason = talk.ask(question)
+    except KeyboardInterrupt:
+        note("(stopped)", dim=True)
+    except ModelyardError as error:
+        note(error.message, fg="red")
+    else:
+        if reason == "length":
+            note("(cut off: the answer reached its longest length)", dim=True)

@@ -1,0 +1,27 @@
+"""`modelyard scale`: how many replicas a model has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modelyard.cli.connection import with_client
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+
+@click.command(short_help="Change how many replicas a model has.")
+@click.argument("uid")
+@click.argument("replicas", type=click.IntRange(1, 64))
+@with_client
+def command(client: Client, uid: str, replicas: int) -> None:
+    """Start or stop replicas of a model until it has that many; the newest go first."""
+    have = client.get_replicas(uid)
+    if replicas > len(have):
+        client.add_replicas(uid, replicas - len(have))
+    numbers = sorted(each["replica_id"] for each in have)
+    for number in reversed(numbers[replicas:]):
+        client.remove_replica(uid, number)
+    click.echo(f"{uid}: {len(have)} → {replicas} replicas")

@@ -1,0 +1,91 @@
+"""`modelyard serve`: run a server until Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard import __version__
+from modelyard.cli.connection import DEFAULT_URL
+from modelyard.cli.launch import absolute
+from modelyard.cli.output import note
+
+if TYPE_CHECKING:
+    from modelyard.core.config import Settings
+
+Outcome = tuple[str, str | None]
+"""The uid of a launch that was asked for, and what went wrong, if anything did."""
+
+
+@click.command()
+@click.option("-H", "--host", metavar="ADDRESS", help="Address to listen on; else $MODELYARD_HOST or 127.0.0.1.")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), help="0 picks a free one; else $MODELYARD_PORT or 9997.")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of everything the server keeps.")
+@click.option("--database-url", metavar="URL", help="SQLAlchemy URL; SQLite in the home folder if left out.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False))
+@click.option("--access-log", is_flag=True, default=None, help="Log one line per inference request.")
+@click.option("--insecure", is_flag=True, default=None, help="Let other machines use a server that asks for no keys.")
+@click.option("--launch", "names", metavar="NAME", multiple=True, help="Launch this model, such as demo; repeatable.")
+def command(names: tuple[str, ...], **given: Any) -> int:
+    """Run a server until Ctrl-C. Models that were launched before are started again.
+
+    Every setting can also stand in the environment as MODELYARD_<NAME>; an option wins over it.
+    """
+    chosen = settings(given)
+    from modelyard.api.server import serve
+
+    def ready(url: str, outcomes: list[Outcome]) -> None:
+        click.echo(welcome(url, outcomes))
+        sys.stdout.flush()
+
+    code = serve(chosen, launches=[{"model_name": absolute(name)} for name in names], on_ready=ready)
+    note("Modelyard has stopped, and every model with it.")
+    return code
+
+
+def settings(given: dict[str, Any]) -> Settings:
+    """The settings of the environment, with what the options say over them."""
+    from pydantic import ValidationError
+
+    from modelyard.core.config import Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problems = [f"MODELYARD_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
+        raise click.UsageError("; ".join(problems)) from None
+
+
+def welcome(url: str, outcomes: Sequence[Outcome]) -> str:
+    """What a person sees when the server is ready: where it is, what runs, and three ways to try it."""
+    lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True), ""]
+    for uid, problem in outcomes:
+        lines.append(click.style(f"  ✗ {uid}: {problem}", fg="red") if problem else f"  ✓ {uid} is running")
+    lines += [""] if outcomes else []
+    running = [uid for uid, problem in outcomes if not problem]
+    endpoint = "" if url == DEFAULT_URL else f" -e {url}"
+    if running:
+        lines += _ways_to_try(url, endpoint, running[0])
+    else:
+        lines += ["  Launch a model, in another terminal:", f"    modelyard launch demo{endpoint}"]
+    lines += ["", "  Ctrl-C stops the server and every model.", ""]
+    return "\n".join(lines)
+
+
+def _ways_to_try(url: str, endpoint: str, uid: str) -> list[str]:
+    body = f'{{"model": "{uid}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return [
+        "  Try it, in another terminal:",
+        f"    modelyard chat {uid}{endpoint}",
+        "",
+        f"    curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\",
+        f"      -d '{body}'",
+        "",
+        "    from openai import OpenAI",
+        f'    client = OpenAI(base_url="{url}/v1", api_key="none")',
+        f'    client.chat.completions.create(model="{uid}", messages=[{{"role": "user", "content": "Hello"}}])',
+    ]

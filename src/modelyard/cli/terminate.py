@@ -1,0 +1,36 @@
+"""`modelyard terminate`: stop models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import note
+from modelyard.core.errors import ModelyardError, ServerUnreachable
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+
+@click.command(short_help="Stop models.")
+@click.argument("uids", metavar="UID...", nargs=-1)
+@click.option("--model-uid", "more", metavar="UID", multiple=True, help="The same as UID.")
+@with_client
+def command(client: Client, uids: tuple[str, ...], more: tuple[str, ...]) -> int:
+    """Stop models and wait until their processes are gone."""
+    if not uids + more:
+        raise click.UsageError("Which model? `modelyard list` shows them.")
+    code = 0
+    for uid in uids + more:
+        try:
+            client.terminate_model(uid)
+        except ServerUnreachable:
+            raise
+        except ModelyardError as error:
+            note(f"{click.style('Error:', fg='red')} {error.message}")
+            code = 1
+        else:
+            click.echo(f"{uid} terminated")
+    return code

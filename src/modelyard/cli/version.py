@@ -1,0 +1,29 @@
+"""`modelyard version`: of this program and of the server."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from modelyard import __version__
+from modelyard.cli.connection import connect, server_options
+from modelyard.cli.output import json_option, print_json
+from modelyard.core.errors import ModelyardError
+
+
+@click.command(short_help="Show versions.")
+@json_option
+@server_options
+def command(endpoint: str | None, api_key: str | None, as_json: bool) -> None:
+    """Show the version of this program, and of the server if one answers."""
+    with connect(endpoint, api_key, timeout=5) as client:
+        try:
+            server: str | None = client.get_cluster_version()["version"]
+            said = f"server {server} at {client.base_url}"
+        except ModelyardError as error:
+            server, said = None, error.message
+    if as_json:
+        print_json({"modelyard": __version__, "python": platform.python_version(), "server": server})
+    else:
+        click.echo(f"modelyard {__version__} on Python {platform.python_version()}\n{said}")

@@ -1,0 +1,30 @@
+"""Requests about the replicas of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelyard.client._request import Request, a_list, an_object, at
+
+if TYPE_CHECKING:
+    from modelyard.client.types import ReplicaInfo, ScaleResponse
+
+
+def get_replicas(model_uid: str) -> Request[list[ReplicaInfo]]:
+    """The replicas of a model and their states."""
+    return Request("GET", at("models", model_uid, "replicas"), a_list)
+
+
+def add_replicas(model_uid: str, replica: int = 1) -> Request[ScaleResponse]:
+    """Start that many more replicas."""
+    return Request("POST", at("models", model_uid, "replicas"), an_object, body={"replica": replica})
+
+
+def remove_replica(model_uid: str, replica_id: int) -> Request[int]:
+    """Stop one replica; returns how many are left."""
+    return Request(
+        "DELETE",
+        at("models", model_uid, "replicas", replica_id),
+        lambda answer: int(answer["remaining_replicas"]),
+        patient=True,
+    )

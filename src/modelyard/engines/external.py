@@ -1,0 +1,111 @@
+"""Somebody else's OpenAI-compatible server as an engine: an address, a key from the environment, nothing to start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
+from modelyard.engines.base import Fit, Remote, last_words, read_options
+
+NAME = "external"
+
+TASKS = {
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
+    ModelType.RERANK: frozenset({Task.RERANK}),
+    ModelType.IMAGE: frozenset({Task.IMAGE}),
+    ModelType.AUDIO: frozenset({Task.SPEECH, Task.TRANSCRIPTION}),
+    ModelType.VIDEO: frozenset({Task.VIDEO}),
+}
+
+PORTS = {"http": 80, "https": 443}
+ALIASES = {"api_base": "base_url", "model": "upstream_model"}
+
+
+class ExternalOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Options of a launch on somebody else's server."""
+
+    base_url: Annotated[str, Meta(description="Where its API begins: https://api.example.com/v1; required")] = ""
+    api_key_env: Annotated[
+        str, Meta(description="Environment variable of our server that holds the key; the key itself is never stored")
+    ] = ""
+    upstream_model: Annotated[
+        str, Meta(description="The model's name over there; the launch's model_name if empty")
+    ] = ""
+
+
+class External:
+    """The registered engine."""
+
+    name = NAME
+    Options: type[msgspec.Struct] = ExternalOptions
+
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.format == "remote":
+            return Fit(100, "the model runs elsewhere")
+        return Fit(0, f"it speaks to servers elsewhere and runs no files (format '{model.format}')")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        return Footprint(0, 0, 0)
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Remote:
+        given: dict[str, Json] = {ALIASES.get(key, key): value for key, value in launch.options.items()}
+        if "api_key" in given:
+            raise InvalidParameter(
+                "api_key",
+                "keys are not stored; put it in an environment variable of the server and name that as api_key_env.",
+            )
+        options = read_options(NAME, ExternalOptions, given)
+        key = _key(options.api_key_env, launch)
+        return Remote(
+            address=address_of(options.base_url),
+            tasks=TASKS[launch.model.type],
+            headers=((b"authorization", b"Bearer " + key.encode()),) if key else (),
+            upstream_name=options.upstream_model or launch.model.name,
+        )
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        return last_words(log, exit_code)
+
+
+def address_of(base_url: str) -> Address:
+    """Host, port and prefix of an API's base URL. Raises `InvalidParameter`."""
+    if not base_url:
+        raise InvalidParameter("base_url", "is required: where the API begins, such as https://api.example.com/v1.")
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise InvalidParameter("base_url", f"'{base_url}' is not an http:// or https:// URL.")
+    if parts.query or parts.fragment or parts.username:
+        raise InvalidParameter("base_url", "may hold no user, query or fragment.")
+    try:
+        port = parts.port or PORTS[parts.scheme]
+    except ValueError:
+        raise InvalidParameter("base_url", f"'{base_url}' has an impossible port.") from None
+    return Address(host=parts.hostname, port=port, tls=parts.scheme == "https", prefix=parts.path.rstrip("/"))
+
+
+def _key(variable: str, launch: Launch) -> str:
+    """The key, from the launch's own environment or the server's; empty when no variable is named."""
+    if not variable:
+        return ""
+    key = (launch.env.get(variable) or os.environ.get(variable, "")).strip()
+    if not key:
+        raise InvalidParameter("api_key_env", f"the server's environment has no variable '{variable}'.")
+    if not key.isascii() or not key.isprintable():
+        raise InvalidParameter(
+            "api_key_env", f"the value of '{variable}' cannot be a key: it has characters no header takes."
+        )
+    return key
+
+
+engine = External()

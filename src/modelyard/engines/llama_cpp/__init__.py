@@ -1,0 +1,156 @@
+"""llama.cpp's own server as an engine: what it fits, how much memory it takes, the command that runs it, why it died.
+
+Pure; `__main__.py` is what runs inside the replica's process, the only place that imports `xllamacpp`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.memory import kv_bytes
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Shape, Task
+from modelyard.engines.base import Command, Fit, describe_exit, last_words
+from modelyard.engines.llama_cpp.options import (
+    NAME,
+    LlamaCppOptions,
+    adapters,
+    configure,
+    context,
+    read,
+    ubatch,
+)
+
+CONFIG_VARIABLE = "MODELYARD_LLAMA_CPP"
+TOKEN_VARIABLE = "MODELYARD_REPLICA_TOKEN"
+"""The token travels in the environment: other users can read argument lists."""
+
+MEBIBYTE = 1024 * 1024
+PROCESS_BYTES = 96 * MEBIBYTE
+"""Python, llama.cpp's code and its tables, measured with a model of half a megabyte."""
+
+TASKS = {
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
+    ModelType.RERANK: frozenset({Task.RERANK}),
+}
+
+UNSUPPORTED = {
+    "best_of": "llama.cpp draws each choice once",
+    "echo": "llama.cpp does not repeat the prompt",
+    "suffix": "llama.cpp completes at the end only",
+}
+"""What llama.cpp's server takes and silently ignores."""
+
+NO_TOOLS = {
+    "tools": "its chat template has no place for tools",
+    "tool_choice": "its chat template has no place for tools",
+}
+
+PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] (?:\S+ +\S+: )?")
+TELLING = (
+    "error loading model",
+    "unknown model architecture",
+    "failed to allocate",
+    "unable to allocate",
+    "out of memory",
+    "failed to load LoRA",
+    "couldn't bind",
+    "failed to parse chat template",
+    "GGML_ASSERT",
+    "failed to open",
+)
+"""Words of the lines in which llama.cpp gives the cause; what follows them only says that it failed."""
+
+
+class LlamaCpp:
+    """The registered engine."""
+
+    name = NAME
+    Options: type[msgspec.Struct] = LlamaCppOptions
+
+    def missing(self) -> tuple[str, ...]:
+        if importlib.util.find_spec("xllamacpp") is None:
+            return ("xllamacpp is not installed: pip install xllamacpp.",)
+        return ()
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.format != "ggufv2":
+            return Fit(0, f"it runs GGUF files, not format '{model.format}'")
+        if model.path is None:
+            return Fit(0, "the model has no file on this machine")
+        if model.type not in TASKS:
+            return Fit(0, f"it does not run models of type '{model.type}'")
+        return Fit(80, "llama.cpp runs GGUF files natively")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        options = read(launch)
+        model = launch.model
+        weights = model.weights_bytes + sum(_size(path) for path in (*adapters(options), options.mmproj) if path)
+        overhead = PROCESS_BYTES + options.cache_ram_mib * MEBIBYTE
+        if model.shape is None:
+            return Footprint(weights, 0, overhead + weights // 10)
+        tokens = context(launch, options) * options.n_parallel
+        cached = kv_bytes(model.shape, tokens, options.cache_type_k, options.cache_type_v)
+        return Footprint(weights, cached, overhead + compute_bytes(model.shape, ubatch(launch, options)))
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command:
+        options = read(launch)
+        model = launch.model
+        if model.path is None:
+            raise InvalidParameter("model_path", f"'{model.name}' has no GGUF file on this machine.")
+        _check_files(options)
+        config = configure(launch, model.path, listen, options)
+        unsupported = dict(UNSUPPORTED)
+        if model.type is ModelType.LLM and model.abilities and "tools" not in model.abilities:
+            unsupported |= NO_TOOLS
+        return Command(
+            argv=(sys.executable, "-m", "modelyard.engines.llama_cpp"),
+            address=listen,
+            tasks=TASKS.get(model.type, frozenset()),
+            env={
+                # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 275.
+                "OMP_WAIT_POLICY": "passive",
+                CONFIG_VARIABLE: msgspec.json.encode(config).decode(),
+                **({TOKEN_VARIABLE: token} if token else {}),
+            },
+            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            unsupported=unsupported,
+        )
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        lines = [PREFIX.sub("", line.strip()) for line in log if line.strip()]
+        for line in lines:
+            if any(word in line for word in TELLING):
+                return f"{line} ({describe_exit(exit_code)})"
+        if exit_code == -9:
+            return "killed by signal 9, most likely because the machine ran out of memory"
+        return last_words(lines, exit_code)
+
+
+def compute_bytes(shape: Shape, tokens: int) -> int:
+    """Working memory of one pass over `tokens` tokens: some activations per layer width, and the logits."""
+    return 4 * tokens * (shape.hidden * 12 + shape.heads * 64) + 4 * max(tokens, 512) * shape.vocab
+
+
+def _size(path: str) -> int:
+    file = Path(path).expanduser()
+    return file.stat().st_size if file.is_file() else 0
+
+
+def _check_files(options: LlamaCppOptions) -> None:
+    named = [("lora", path) for path in adapters(options)]
+    if options.mmproj:
+        named.append(("mmproj", options.mmproj))
+    for option, path in named:
+        if not Path(path).expanduser().is_file():
+            raise InvalidParameter(option, f"there is no file '{path}'.")
+
+
+engine = LlamaCpp()

@@ -1,0 +1,172 @@
+"""`modelyard launch`: what it sends, how it shows what goes on, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from modelyard.cli.launch import absolute, split
+from tests.cli.terminal import Terminal, run, start
+from tests.client.stub import Answer, Asked, Stub, Write, error_answer, json_answer, model
+
+PROGRESS = "GET /v1/models/m/progress"
+LOADING = {"progress": 0.5, "stage": "loading", "info": "reading weights", "replicas": []}
+
+
+@pytest.fixture
+def launching(stub: Stub) -> Iterator[Stub]:
+    """A server on which the launch of `m` goes on until the test says otherwise."""
+    stub.routes |= {
+        "POST /v1/models": json_answer({"model_uid": "m"}),
+        "GET /v1/models/m": json_answer(model("m")),
+        "POST /v1/models/m/cancel": json_answer(None),
+        PROGRESS: json_answer(LOADING),
+    }
+    yield stub
+
+
+def then(*steps: dict[str, Any]) -> Answer:
+    """Answer with one step after the other, the last one for ever."""
+    left = list(steps)
+
+    def answer(asked: Asked, write: Write) -> None:
+        json_answer(left.pop(0) if len(left) > 1 else left[0])(asked, write)
+
+    return answer
+
+
+def step(progress: float, stage: str, info: str = "") -> dict[str, Any]:
+    return {"progress": progress, "stage": stage, "info": info, "replicas": []}
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (["demo"], (["demo"], {})),
+        (["demo", "--n-ctx", "4096"], (["demo"], {"n_ctx": "4096"})),
+        (["--n-ctx", "4096", "demo"], (["demo"], {"n_ctx": "4096"})),
+        (["demo", "--a-b=c=d", "--flag"], (["demo"], {"a_b": "c=d", "flag": "true"})),
+        (["demo", "--flag", "--temp", "-1"], (["demo"], {"flag": "true", "temp": "-1"})),
+        (["demo", "--on=true", "--half", "-.5"], (["demo"], {"on": "true", "half": "-.5"})),
+        (["a", "b"], (["a", "b"], {})),
+    ],
+)
+def test_engine_options(rest: list[str], expected: object) -> None:
+    assert split(rest) == expected
+
+
+def test_an_unknown_short_option_is_refused() -> None:
+    with pytest.raises(click.NoSuchOption):
+        split(["demo", "-x", "1"])
+    assert run("launch", "demo", "-x", "1").returncode == 2
+    assert run("launch", "a", "b").returncode == 2
+    assert run("launch").returncode == 2
+
+
+def test_paths_are_made_absolute_and_names_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "w.gguf").touch()
+    assert absolute("demo") == "demo"
+    assert absolute("./demo") == str(tmp_path / "demo")
+    assert absolute("w.gguf") == str(tmp_path / "w.gguf")
+    assert absolute("Qwen/Qwen3-0.6B") == "Qwen/Qwen3-0.6B"
+
+
+def test_what_is_sent(launching: Stub) -> None:
+    words = "launch demo -u m -en llama.cpp -s 0.5 -r 2 --n-gpu none --gpu-idx 0,1 --context-length 2048 -ev A 1 -ev B 2 -lm x y"
+    done = run(*words.split(), "--flash-attn", "--n-parallel=4", "--no-wait", "-e", launching.url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "m\n", "")
+    assert launching.last().path == "/v1/models?wait_ready=false"
+    assert launching.last().body == {
+        "model_name": "demo",
+        "model_uid": "m",
+        "model_engine": "llama.cpp",
+        "model_size_in_billions": "0.5",
+        "replica": 2,
+        "n_worker": 1,
+        "n_gpu": None,
+        "gpu_idx": [0, 1],
+        "envs": {"A": "1", "B": "2"},
+        "peft_model_config": {"lora_list": [{"lora_name": "x", "local_path": "y"}]},
+        "n_ctx": 2048,
+        "flash_attn": "true",
+        "n_parallel": "4",
+    }
+
+
+def test_the_uid_when_ready(launching: Stub) -> None:
+    launching.routes[PROGRESS] = then(step(0.0, "pending"), LOADING, LOADING, step(1.0, "completed"))
+    done = run("launch", "demo", "-e", launching.url)
+    assert (done.returncode, done.stdout) == (0, "m\n")
+    assert done.stderr == "m: pending\nm: loading: reading weights\nm: completed\n"
+
+
+def test_a_failed_launch_says_why(launching: Stub) -> None:
+    launching.routes[PROGRESS] = json_answer(step(1.0, "failed", "CUDA out of memory (exit code 1)"))
+    launching.routes["GET /v1/models/m/logs"] = json_answer({"uid": "m", "replica": None, "lines": ["boom", "bang"]})
+    done = run("launch", "demo", "-e", launching.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    end = "  boom\n  bang\nError: Launching m failed: CUDA out of memory (exit code 1)\n"
+    assert done.stderr == f"m: failed\n{end}"
+
+
+def test_a_refused_or_vanished_launch(launching: Stub) -> None:
+    launching.routes[PROGRESS] = json_answer(step(0.0, "pending"))
+    launching.routes["GET /v1/models/m"] = error_answer("model_not_found", "Model 'm' not found.", 404)
+    done = run("launch", "demo", "-e", launching.url)
+    assert (done.returncode, done.stderr) == (1, "Error: Model 'm' not found.\n")
+    launching.routes["POST /v1/models"] = error_answer("model_exists", "Model 'm' is already here.", 409)
+    assert run("launch", "demo", "-e", launching.url).stderr == "Error: Model 'm' is already here.\n"
+
+
+def test_ctrl_c_without_a_terminal_cancels(launching: Stub) -> None:
+    with start("launch", "demo", "-e", launching.url) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == "m: loading: reading weights\n"
+        os.kill(child.pid, signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert "was cancelled" in err
+    assert launching.last().path == "/v1/models/m/cancel"
+
+
+def test_ctrl_c_at_a_terminal_asks(launching: Stub) -> None:
+    with Terminal("launch", "demo", "-e", launching.url) as terminal:
+        terminal.expect("reading weights")
+        terminal.interrupt()
+        terminal.expect("Cancel the launch? [y/N]")
+        terminal.type("n\r")
+        terminal.expect("reading weights")
+        terminal.interrupt()
+        terminal.expect("Cancel the launch? [y/N]")
+        terminal.type("y\r")
+        terminal.expect("The launch of m was cancelled.")
+        assert terminal.wait() == 130
+    assert [asked.path for asked in launching.asked].count("/v1/models/m/cancel") == 1
+
+
+def test_a_second_ctrl_c_leaves_the_launch_alone(launching: Stub) -> None:
+    with Terminal("launch", "demo", "-e", launching.url) as terminal:
+        terminal.expect("reading weights")
+        terminal.interrupt()
+        terminal.expect("Cancel the launch? [y/N]")
+        terminal.interrupt()
+        terminal.expect("The launch of m goes on")
+        assert terminal.wait() == 130
+    assert "/v1/models/m/cancel" not in [asked.path for asked in launching.asked]
+
+
+def test_the_bar_at_a_terminal(launching: Stub) -> None:
+    launching.routes[PROGRESS] = then(LOADING, LOADING, step(1.0, "completed"))
+    with Terminal("launch", "demo", "-e", launching.url) as terminal:
+        terminal.expect("50%")
+        terminal.expect("loading: reading weights")
+        assert terminal.wait() == 0
+    assert terminal.seen.splitlines()[-1].endswith("m")
