@@ -24,7 +24,8 @@ Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2
 
 def render() -> str:
     """The reference as Markdown."""
-    top = click.Context(cli, info_name="modelyard", terminal_width=WIDTH, max_content_width=WIDTH)
+    settings = {**cli.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    top = click.Context(cli, info_name="modelyard", **settings)
     parts = [HEAD, _section(cli, top, 2)]
     for name in COMMANDS:
         command = cli.get_command(top, name)
