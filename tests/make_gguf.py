@@ -37,13 +37,13 @@ def _weights(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, np.dtype[
     return (rng.standard_normal(shape) * 0.05).astype(np.float32)
 
 
-def _dimensions(writer: gguf.GGUFWriter, dims: Dims, feed_forward: int) -> None:
+def _dimensions(writer: gguf.GGUFWriter, dims: Dims, feed_forward: int, kv_heads: int | list[int]) -> None:
     writer.add_context_length(dims.context)
     writer.add_embedding_length(dims.hidden)
     writer.add_block_count(dims.layers)
     writer.add_feed_forward_length(feed_forward)
     writer.add_head_count(dims.heads)
-    writer.add_head_count_kv(dims.kv_heads)
+    writer.add_head_count_kv(kv_heads)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
 
 
@@ -75,13 +75,14 @@ def chat_model(
     dims: Dims = Dims(),
     template: str | None = CHAT_TEMPLATE,
     metadata: Mapping[str, int] = {},
+    kv_heads_per_layer: list[int] | None = None,
     seed: int = 1,
 ) -> Path:
     """A llama with random weights. It never says its end token of itself, so it generates until it is stopped."""
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name(path.stem)
-    _dimensions(writer, dims, dims.hidden * 2)
+    _dimensions(writer, dims, dims.hidden * 2, kv_heads_per_layer or dims.kv_heads)
     writer.add_rope_dimension_count(dims.head_dim)
     writer.add_layer_norm_rms_eps(1e-5)
     vocab = _byte_vocabulary(writer, end_of_text=2)
@@ -117,7 +118,7 @@ def _encoder(path: Path, pooling: gguf.PoolingType, rank: bool, seed: int) -> Pa
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(str(path), "bert")
     writer.add_name(path.stem)
-    _dimensions(writer, dims, dims.hidden * 2)
+    _dimensions(writer, dims, dims.hidden * 2, dims.kv_heads)
     writer.add_layer_norm_eps(1e-12)
     writer.add_causal_attention(False)
     writer.add_pooling_type(pooling)

@@ -152,7 +152,7 @@ def test_a_launch_that_dies_at_start_fails_with_the_real_reason_and_can_be_tried
         assert made.deployments.view("m").state is ReplicaState.FAILED
         assert made.table.routes["m"].endpoints == ()
         assert "crooked" in made.table.routes["m"].reason
-        assert any("crooked" in line for line in made.deployments.logs("m", None, 10))
+        assert any("crooked" in line for line in made.deployments.logs("m", None, 10)[1])
         assert (await made.launch()).state is ReplicaState.READY
 
     play(settings, database_url, scenario)

@@ -47,7 +47,7 @@ def test_a_replica_is_killed_under_load(server: Live) -> None:
         body = {"model": "pair", "messages": HELLO, "stream": True}
         with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, timeout=60) as answer:
             assert answer.status_code == 200
-            pieces = []
+            pieces: list[str] = []
             for piece in answer.iter_text():
                 if not pieces:
                     began.release()
@@ -311,7 +311,7 @@ def test_launches_that_are_refused_before_anything_starts(server: Live, tmp_path
         ({"model_name": str(empty)}, "empty"),
         ({"model_name": "no-such-family"}, "no-such-family"),
     ]:
-        answer = server.launch("refused", model_engine=None, **body)
+        answer = server.http.post("/v1/models", json={"model_uid": "refused", **body})
         assert answer.status_code in (400, 404), answer.text
         assert words in error_of(answer)["message"]
     answer = server.launch("refused", memory_mb=100_000_000)

@@ -115,7 +115,7 @@ def test_a_process_becomes_ready_and_stops(settings: Settings) -> None:
             ProcessState.EXITED,
         ]
         assert not Path(str(address.uds)).exists()
-        assert observer.host.logs("m", "m-rep0", 5) == ["up"]
+        assert observer.host.logs("m", "m-rep0", 5) == ("m-rep0-1", ["up"])
         observer.host.forget("m-rep0-1")
         assert not observer.host.observe()
 
@@ -194,7 +194,7 @@ def test_a_program_that_does_not_exist(settings: Settings) -> None:
         missing = ProcessSpec("m-rep0-1", "m", ("/no/such/program",), {}, address, "/health", (), 5.0)
         await observer.host.start(missing)
         assert (await observer.until(ProcessState.EXITED)).exit_code == 127
-        assert "cannot run /no/such/program: No such file or directory" in observer.host.logs("m", None, 5)[0]
+        assert "cannot run /no/such/program: No such file or directory" in observer.host.logs("m", None, 5)[1][0]
 
     play(settings, scenario)
 

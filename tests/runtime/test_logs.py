@@ -16,9 +16,9 @@ def test_any_uid_stays_inside_the_folder(tmp_path: Path, uid: str) -> None:
     path.write_text("一\ntwo\nthree\n")
     assert (tmp_path / "logs") in path.resolve().parents
     assert path.parent != tmp_path / "logs"
-    assert folder.tail(uid, None, 2) == ["two", "three"]
-    assert folder.tail(uid, f"{uid}-rep0", 1) == ["three"]
-    assert folder.tail(uid, f"{uid}-rep1", 1) == []
+    assert folder.tail(uid, None, 2) == (f"{uid}-rep0-1", ["two", "three"])
+    assert folder.tail(uid, f"{uid}-rep0", 1)[1] == ["three"]
+    assert folder.tail(uid, f"{uid}-rep1", 1) == (None, [])
 
 
 def test_old_files_go(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_old_files_go(tmp_path: Path) -> None:
     for serial in range(KEEP + 5):
         folder.create("m", f"m-rep0-{serial}").write_text(str(serial))
     assert len(list((tmp_path / "m").iterdir())) <= KEEP
-    assert folder.tail("m", None, 1) == [str(KEEP + 4)]
+    assert folder.tail("m", None, 1) == (f"m-rep0-{KEEP + 4}", [str(KEEP + 4)])
 
 
 def test_the_tail_of_a_long_and_dirty_file(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from modelyard.core.errors import CannotStart, DatabaseUnavailable
 from modelyard.core.traffic import Traffic
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
+from modelyard.gateway.headers import request_id
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,19 @@ class Application:
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
         else:
-            await self._management(scope, receive, send)
+            await self._management(scope, receive, tagged(scope, send) if scope["type"] == "http" else send)
+
+
+def tagged(scope: Scope, send: Send) -> Send:
+    """`send` that adds the request's id to the answer, as the gateway does with its own."""
+    name = request_id(scope["headers"])
+
+    async def send_tagged(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-request-id", name)]
+        await send(message)
+
+    return send_tagged
 
 
 @asynccontextmanager

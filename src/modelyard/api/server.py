@@ -26,8 +26,11 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 FAREWELL = 3  # seconds that open answers may go on after Ctrl-C
 
-Ready = Callable[[str, list[tuple[str, str | None]]], None]
-"""Called with the base URL and, for each launch that was asked for, its uid and what went wrong, if anything did."""
+Outcome = tuple[str, str | None]
+"""The uid of a launch that was asked for, and what went wrong, if anything did."""
+
+Ready = Callable[[str, list[Outcome], list[str]], None]
+"""Called with the base URL, the outcome of each launch, and the other models, which an earlier run left to be restored."""
 
 
 class Server(uvicorn.Server):
@@ -104,18 +107,18 @@ async def _announce(
     log.info("listening on %s", url)
     outcomes = [await _launch(deployments, body) for body in launches]
     if on_ready is not None:
-        on_ready(url, outcomes)
+        launched = {uid for uid, _ in outcomes}
+        on_ready(url, outcomes, [uid for view in deployments.views() if (uid := view.desired.uid) not in launched])
 
 
-async def _launch(deployments: Deployments, body: dict[str, Any]) -> tuple[str, str | None]:
+async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
     """Launch what the command line asked for; what was restored from an earlier run is not launched again."""
-    request = LaunchRequest.model_validate(body)
-    if request.model_uid is None:
-        request = request.model_copy(update={"model_uid": await deployments.default_uid(request)})
-    uid = str(request.model_uid)
+    uid = str(body.get("model_uid") or body.get("model_name"))
     try:
+        request = LaunchRequest.model_validate(body)
+        uid = request.model_uid or await deployments.default_uid(request)
         with contextlib.suppress(ModelExists):
-            await deployments.create(request)
+            await deployments.create(request.model_copy(update={"model_uid": uid}))
         await deployments.wait_ready(uid)
     except ModelyardError as error:
         return uid, error.message

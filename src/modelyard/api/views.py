@@ -39,6 +39,8 @@ def model_info(view: ModelView) -> ModelInfo:
     """A model as it is listed and described."""
     launch, model = view.desired.launch, view.desired.launch.model
     footprint = view.replicas[0].footprint if view.replicas else ENGINES.get(launch.engine).footprint(launch)
+    context = view.replicas[0].plan.context_length if view.replicas else None
+    context = context or model.context_length or None
     return ModelInfo(
         id=launch.uid,
         created=int(view.desired.created_at),
@@ -50,7 +52,7 @@ def model_info(view: ModelView) -> ModelInfo:
         model_size_in_billions=model.size_in_billions,
         model_family=model.family or model.name,
         quantization=model.quantization,
-        context_length=model.context_length or None,
+        context_length=context,
         model_ability=list(model.abilities) or DEFAULT_ABILITIES.get(model.type, []),
         model_lang=list(model.languages),
         model_description=model.description,
@@ -58,7 +60,7 @@ def model_info(view: ModelView) -> ModelInfo:
         model_revision=model.revision,
         revision=model.revision,
         dimensions=model.dimensions,
-        max_tokens=model.context_length or None,
+        max_tokens=context,
         address=str(view.replicas[0].plan.address) if view.replicas else None,
         accelerators=[str(index) for running in view.replicas for index in running.placement.gpu_indexes],
         replica=len(view.desired.ordinals),

@@ -38,8 +38,8 @@ def command(names: tuple[str, ...], **given: Any) -> int:
     chosen = settings(given)
     from modelyard.api.server import serve
 
-    def ready(url: str, outcomes: list[Outcome]) -> None:
-        click.echo(welcome(url, outcomes))
+    def ready(url: str, outcomes: list[Outcome], restored: list[str]) -> None:
+        click.echo(welcome(url, outcomes, restored))
         sys.stdout.flush()
 
     code = serve(chosen, launches=[{"model_name": absolute(name)} for name in names], on_ready=ready)
@@ -60,13 +60,14 @@ def settings(given: dict[str, Any]) -> Settings:
         raise click.UsageError("; ".join(problems)) from None
 
 
-def welcome(url: str, outcomes: Sequence[Outcome]) -> str:
+def welcome(url: str, outcomes: Sequence[Outcome], restored: Sequence[str] = ()) -> str:
     """What a person sees when the server is ready: where it is, what runs, and three ways to try it."""
     lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True), ""]
     for uid, problem in outcomes:
         lines.append(click.style(f"  ✗ {uid}: {problem}", fg="red") if problem else f"  ✓ {uid} is running")
-    lines += [""] if outcomes else []
-    running = [uid for uid, problem in outcomes if not problem]
+    lines += [f"  ↻ {uid} ran before and is started again" for uid in restored]
+    lines += [""] if outcomes or restored else []
+    running = [*(uid for uid, problem in outcomes if not problem), *restored]
     endpoint = "" if url == DEFAULT_URL else f" -e {url}"
     if running:
         lines += _ways_to_try(url, endpoint, running[0])

@@ -187,9 +187,9 @@ class Deployments:
             self.view(uid)
         return found[::-1]
 
-    def logs(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
-        """The end of what a replica printed; of models that are gone, too."""
-        found = self._host.logs(uid, replica, lines)
-        if not found:
+    def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
+        """The replica that was read and the end of what it printed; of models that are gone, too."""
+        name, found = self._host.logs(uid, replica, lines)
+        if name is None:
             self.view(uid)
-        return found
+        return name, found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
-from modelyard.catalog.find import find
+from modelyard.catalog.find import find, looks_like_path
 from modelyard.core.errors import BadRequest, InvalidParameter, MissingLibrary, NoEngineFits
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
@@ -41,7 +42,7 @@ def plan_launch(request: LaunchRequest, hardware: Hardware) -> Launch:
     model = _model(request, engine_name)
     engine_name = engine_name or best_engine(model, hardware)
     launch = Launch(
-        uid=checked_uid(request.model_uid or model.name),
+        uid=checked_uid(request.model_uid or default_uid(request, model)),
         model=model,
         engine=engine_name,
         options={**extras, **_options(request)},
@@ -80,6 +81,12 @@ def best_engine(model: Model, hardware: Hardware) -> str:
     if best is None:
         raise NoEngineFits(model.name, reasons)
     return best
+
+
+def default_uid(request: LaunchRequest, model: Model) -> str:
+    """The name somebody launched by, as the peer has it, unless that is a path."""
+    name = request.model_name
+    return model.name if name is None or looks_like_path(name) or os.path.isdir(name) else name
 
 
 def checked_uid(uid: str) -> str:

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DRAIN_POLL = 0.05  # seconds between looks at what is in flight on a draining replica
+LOADING_GRACE = 0.5  # seconds between SIGTERM and SIGKILL for a replica that has nothing to finish
 EXPLAIN_LINES = 60  # lines of a dead engine's output that may hold its reason
 
 
@@ -219,7 +220,7 @@ class Reconciler:
 
     def _crashed(self, running: Running, view: ProcessView) -> None:
         replica = running.replica
-        lines = self._host.logs(replica.uid, replica.name, EXPLAIN_LINES)
+        _, lines = self._host.logs(replica.uid, replica.name, EXPLAIN_LINES)
         wanted = self._desired.get(replica.uid)
         error = view.error
         if not error and wanted is not None:
@@ -283,9 +284,11 @@ class Reconciler:
             del self._running[name]
             self._nudged.set()
             return
+        loading = running.replica.state is ReplicaState.STARTING
+        grace = LOADING_GRACE if loading else self._settings.stop_timeout
         self._running[name] = running.moved(ReplicaState.DRAINING, stopping=True)
         self._asked.add(name)
-        task = asyncio.create_task(self._host.stop(name, self._settings.stop_timeout), name=f"stop {name}")
+        task = asyncio.create_task(self._host.stop(name, grace), name=f"stop {name}")
         self._stops.add(task)
         task.add_done_callback(self._stops.discard)
 

@@ -38,7 +38,7 @@ Raised deep, rendered in one place (`protocol/errors.py`); the client raises the
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 
@@ -189,8 +189,7 @@ class ModelNotFound(NotFound):
     @classmethod
     def among(cls, name: str, running: Sequence[str]) -> Self:
         """With the nearest of the running names, if one is near."""
-        near = difflib.get_close_matches(name, running, n=1)
-        return cls(name, running, near[0] if near else None)
+        return cls(name, running, nearest(name, running))
 
 
 class PathNotFound(NotFound):
@@ -358,6 +357,15 @@ class ConnectionLost(ServerUnreachable):
 
     def __init__(self, url: str, problem: str) -> None:
         ModelyardError.__init__(self, f"The connection to the server at {url} broke: {problem}.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody most likely meant: one that holds this one, or is held by it, or is spelled alike."""
+    names = list(known)
+    folded = name.lower()
+    inside = [each for each in names if folded in each.lower() or (each.lower() in folded and len(each) > 2)]
+    alike = difflib.get_close_matches(name, names, n=1)
+    return next(iter([*alike, *inside]), None)
 
 
 def error_classes() -> dict[str, type[ModelyardError]]:

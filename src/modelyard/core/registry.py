@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
-from modelyard.core.errors import MissingLibrary, UnknownName
+from modelyard.core.errors import MissingLibrary, UnknownName, nearest
 
 T = TypeVar("T")
 
@@ -44,8 +43,7 @@ class Registry(Generic[T]):
         if name not in self._targets:
             self._scan()
         if name not in self._targets:
-            near = difflib.get_close_matches(name, self._targets, n=1)
-            raise UnknownName(self.group, name, sorted(self._targets), near[0] if near else None)
+            raise UnknownName(self.group, name, sorted(self._targets), nearest(name, self._targets))
         module, _, attribute = self._targets[name].partition(":")
         try:
             return cast(T, getattr(importlib.import_module(module), attribute))

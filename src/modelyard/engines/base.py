@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from modelyard.core.errors import InvalidParameter, UnknownOption
+from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
 from modelyard.core.types import NOTHING, Address, Footprint, Hardware, Json, Launch, Model, Task
 
 
@@ -40,6 +39,8 @@ class Command:
     """Seconds; None leaves it to the settings."""
     unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Request parameter → why this engine cannot do it."""
+    context_length: int | None = None
+    """Tokens that one request may have, where the options make that less than the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Remote:
     tasks: frozenset[Task]
     headers: tuple[tuple[bytes, bytes], ...] = ()
     upstream_name: str | None = None
-    unsupported: Mapping[str, str] = field(default_factory=dict)
+    unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    context_length: int | None = None
 
 
 class Engine(Protocol):
@@ -98,8 +100,7 @@ def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
     known = {info.encode_name for info in msgspec.structs.fields(kind)}
     for key in options:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            raise UnknownOption(engine, key, sorted(known), near[0] if near else None)
+            raise UnknownOption(engine, key, sorted(known), nearest(key, known))
     given = {key: value for key, value in options.items() if value is not None}
     try:
         return msgspec.convert(given, kind, strict=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import UNSET
 
-from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask
+from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway.peek import Peeked
 
@@ -33,8 +32,7 @@ def find(table: RouteTable, name: str) -> Route:
     route = table.routes.get(name)
     if route is None:
         running = sorted(each.name for each in table.routes.values() if each.state is ReplicaState.READY)
-        near = difflib.get_close_matches(name, list(table.routes), n=1)
-        raise ModelNotFound(name, running[:LISTED], near[0] if near else None)
+        raise ModelNotFound(name, running[:LISTED], nearest(name, table.routes))
     return route
 
 

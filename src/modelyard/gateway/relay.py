@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from modelyard.core.config import Settings
@@ -159,29 +160,32 @@ class Relay:
                 raise
 
     async def _answer(self, request: Request, connection: Connection, client: Client, send: Send) -> None:
-        """Pass the answer on as it comes. This loop runs once for each chunk: nothing that can wait belongs here."""
+        """Pass the answer on as it comes."""
         exchange, traffic = request.exchange, self.traffic
         exchange.status = connection.status
         headers = response_headers(connection.headers, exchange.request_id)
         exchange.started_answer = True
         await send({"type": "http.response.start", "status": connection.status, "headers": headers})
-        data = b""
+        last = b""
+
+        def forward(data: bytes, more: bool = True) -> Awaitable[None]:
+            """Once for each chunk: nothing that can wait belongs here."""
+            nonlocal last
+            last = data
+            traffic.touch(exchange.replica)
+            if not exchange.first_byte:
+                exchange.first_byte = time.monotonic()
+            exchange.bytes_out += len(data)
+            return send({"type": "http.response.body", "body": data, "more_body": more})
+
         try:
-            while True:
-                data = await connection.read()
-                traffic.touch(exchange.replica)
-                if not exchange.first_byte:
-                    exchange.first_byte = time.monotonic()
-                exchange.bytes_out += len(data)
-                if connection.complete:
-                    break
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+            data = await connection.pump(forward)
         except UpstreamProblem as problem:
-            await self._break_off(request, problem, client, headers, data, send)
+            await self._break_off(request, problem, client, headers, last, send)
             return
         client.release()
         self.pool.give_back(connection)
-        await send({"type": "http.response.body", "body": data, "more_body": False})
+        await forward(data, more=False)
 
     async def _break_off(
         self, request: Request, problem: UpstreamProblem, client: Client, headers: Headers, last: bytes, send: Send

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, cast
 
 import httptools
 
@@ -47,8 +47,29 @@ class Silent(UpstreamProblem):
         self.seconds = seconds
 
 
+class Suspended:
+    """What is left of an awaitable that was begun outside of a task: awaiting this carries it on."""
+
+    def __init__(self, waits_for: object, rest: Generator[Any, Any, None]) -> None:
+        self._waits_for = waits_for
+        self._rest = rest
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield self._waits_for
+        yield from self._rest
+
+
+def begin(awaitable: Awaitable[None]) -> Suspended | None:
+    """Run an awaitable at once, as far as it goes without waiting; None when that was all the way."""
+    rest = awaitable.__await__()
+    try:
+        return Suspended(next(rest), rest)
+    except StopIteration:
+        return None
+
+
 class Connection(asyncio.Protocol):
-    """One connection: `ask`, then `head`, then `read` until `finished`, and again. After a problem it is closed."""
+    """One connection: `ask`, then `head`, then `pump`, and again. After a problem it is closed."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -71,6 +92,9 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._problem: UpstreamProblem | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._forward: Callable[[bytes], Awaitable[None]] | None = None
+        """Set while `pump` waits and the client keeps up."""
+        self._suspended: Suspended | None = None
         self._patience = 0.0
         self._last_heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -96,10 +120,28 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = self._loop.call_later(stall_timeout, self._check)
 
-    async def read(self) -> bytes:
-        """All bytes of the body that came since the last call, after waiting for some; maybe empty at the end."""
-        while not self._parts and not self.complete:
-            await self._wait()
+    async def pump(self, forward: Callable[[bytes], Awaitable[None]]) -> bytes:
+        """Forward the body as it comes, up to its last bytes: those are returned, maybe none.
+
+        While the client keeps up, `forward` is begun right where the bytes were received: waking this task for each
+        chunk would cost as much again as everything else. So it may run outside of any task.
+        """
+        while True:
+            while not self._parts and not self.complete and self._suspended is None:
+                self._forward = forward
+                await self._wait()
+                self._forward = None
+            if self._suspended is not None:
+                suspended, self._suspended = self._suspended, None
+                await suspended
+                continue
+            data = self._take()
+            if self.complete:
+                return data
+            await forward(data)
+
+    def _take(self) -> bytes:
+        """All bytes that came since the last call."""
         parts = self._parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._parts = []
@@ -136,6 +178,13 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.abort(NotHttp(f"it did not answer in HTTP ({error.__context__ or error})"))
             return
+        if self._forward is not None and not self.complete:
+            if not self._parts:
+                return
+            self._suspended = begin(self._forward(self._take()))
+            if self._suspended is None:
+                return
+            self._forward = None
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:

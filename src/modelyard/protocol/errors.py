@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from modelyard.core.errors import InternalError, ModelyardError, error_classes
+from modelyard.core.errors import BadRequest, InternalError, ModelyardError, error_classes
 
 
 def envelope(error: ModelyardError) -> dict[str, object]:
@@ -47,7 +47,8 @@ def read(status: int, body: object, retry_after: str | None = None) -> Modelyard
     elif isinstance(body, str) and body.strip():
         message = body.strip()[:500]
     classes = error_classes()
-    by_status = {cls.status: cls for cls in reversed(list(classes.values()))}
-    cls = classes.get(code) or by_status.get(status) or InternalError
+    alike = sorted((cls for cls in classes.values() if cls.status == status), key=lambda cls: len(cls.__mro__))
+    other = BadRequest if 400 <= status < 500 else InternalError
+    cls = classes.get(code) or (alike or [other])[0]
     seconds = int(retry_after) if retry_after and retry_after.isdigit() else None
     return cls.from_wire(message, param if isinstance(param, str) else None, seconds)

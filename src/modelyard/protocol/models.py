@@ -199,4 +199,5 @@ class Logs(BaseModel):
 
     uid: str
     replica: str | None = None
+    """The replica that was read."""
     lines: list[str]

@@ -88,8 +88,8 @@ class Host(Protocol):
         """What there is and how much of it is free."""
         ...
 
-    def logs(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
-        """The last lines that a replica, or the newest replica of a model, wrote."""
+    def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
+        """The last lines that a replica, or the newest replica of a model, wrote, after the name of that replica."""
         ...
 
     async def close(self) -> None:

@@ -66,7 +66,7 @@ class LocalHost:
     def hardware(self) -> Hardware:
         return hardware.inspect()
 
-    def logs(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
+    def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         return self._logs.tail(uid, replica, lines)
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 KEEP = 10  # files per model; the oldest go first
 TAIL = 256 * 1024  # bytes that are read from the end of a file
@@ -32,13 +32,13 @@ class LogFolder:
         found = folder.glob("*.log") if folder.is_dir() else iter(())
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
-    def tail(self, uid: str, replica: str | None, lines: int) -> Sequence[str]:
-        """The last lines of a replica, or of the newest replica; empty when it wrote nothing."""
+    def tail(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
+        """The name of a replica, or of the newest replica, and the last lines it wrote; None when there is no such file."""
         files = self._files(uid)
         if replica is not None:
             wanted = quote(replica, safe=" @+=,")
             files = [path for path in files if path.stem == wanted or path.stem.startswith(f"{wanted}-")]
-        return read_tail(files[-1], lines) if files else []
+        return (unquote(files[-1].stem), read_tail(files[-1], lines)) if files else (None, [])
 
 
 def read_tail(path: Path, lines: int) -> list[str]:

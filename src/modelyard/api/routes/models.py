@@ -98,7 +98,8 @@ async def logs(
     replica: str | None = None,
 ) -> Logs:
     """The end of what a replica printed; of the newest replica if none is named."""
-    return Logs(uid=uid, replica=replica, lines=list(deployments.logs(uid, replica, lines)))
+    name, found = deployments.logs(uid, replica, lines)
+    return Logs(uid=uid, replica=name, lines=list(found))
 
 
 @router.get("/{uid:path}")

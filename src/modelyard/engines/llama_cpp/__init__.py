@@ -27,13 +27,13 @@ from modelyard.engines.llama_cpp.options import (
     ubatch,
 )
 
-CONFIG_VARIABLE = "MODELYARD_LLAMA_CPP"
-TOKEN_VARIABLE = "MODELYARD_REPLICA_TOKEN"
+CONFIG_VARIABLE = "LLAMA_REPLICA_CONFIG"
+TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
 """The token travels in the environment: other users can read argument lists."""
 
 MEBIBYTE = 1024 * 1024
-PROCESS_BYTES = 96 * MEBIBYTE
-"""Python, llama.cpp's code and its tables, measured with a model of half a megabyte."""
+PROCESS_BYTES = 56 * MEBIBYTE
+"""Python, llama.cpp's code and its tables, and our door: 48 MiB, measured with a model of half a megabyte."""
 
 TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
@@ -53,8 +53,9 @@ NO_TOOLS = {
     "tool_choice": "its chat template has no place for tools",
 }
 
-PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] (?:\S+ +\S+: )?")
+PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:\w+ +)?\w+: ")
 TELLING = (
+    "gguf_init_from_",
     "error loading model",
     "unknown model architecture",
     "failed to allocate",
@@ -98,6 +99,8 @@ class LlamaCpp:
             return Footprint(weights, 0, overhead + weights // 10)
         tokens = context(launch, options) * options.n_parallel
         cached = kv_bytes(model.shape, tokens, options.cache_type_k, options.cache_type_v)
+        if "bert" in (model.architecture or ""):
+            cached = 0  # an encoder reads each text once and remembers nothing
         return Footprint(weights, cached, overhead + compute_bytes(model.shape, ubatch(launch, options)))
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
@@ -125,13 +128,13 @@ class LlamaCpp:
         )
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
-        lines = [PREFIX.sub("", line.strip()) for line in log if line.strip()]
+        lines = [line.strip() for line in log if line.strip()]
         for line in lines:
             if any(word in line for word in TELLING):
-                return f"{line} ({describe_exit(exit_code)})"
+                return f"{PREFIX.sub('', line)} ({describe_exit(exit_code)})"
         if exit_code == -9:
             return "killed by signal 9, most likely because the machine ran out of memory"
-        return last_words(lines, exit_code)
+        return last_words([PREFIX.sub("", line) for line in lines], exit_code)
 
 
 def compute_bytes(shape: Shape, tokens: int) -> int:

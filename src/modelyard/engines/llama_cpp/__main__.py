@@ -136,6 +136,8 @@ def _task(params: Any, config: Config) -> None:
         params.sampling.reasoning_budget_tokens = options.reasoning_budget
         if options.enable_thinking is not None:
             params.enable_reasoning = int(options.enable_thinking)
+            value = "true" if options.enable_thinking else "false"
+            params.default_template_kwargs = {"enable_thinking": value, "thinking": value}
         return
     params.embedding = True
     pooling = "rank" if config.type is ModelType.RERANK else options.pooling

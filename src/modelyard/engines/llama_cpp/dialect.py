@@ -7,7 +7,8 @@ What is mended, and why, each seen with xllamacpp 2026.10:
 - `usage` of several choices counts the first one only.
 - Completions give `logprobs` in the shape of chat.
 - A streamed completion of several prompts begins with the event `null`, at which clients stumble.
-- Embeddings ignore `dimensions`. Reranking takes texts only, ignores `return_documents`, and scores with raw logits.
+- A text too long to embed is a 500. Embeddings ignore `dimensions`. Reranking takes texts only, ignores
+  `return_documents`, and scores with raw logits.
 - Names that vLLM and Xinference users send (`repetition_penalty`, `guided_json`, …) are ignored.
 """
 
@@ -60,6 +61,8 @@ class Plan:
     """The upstream answer is a stream for us to gather."""
     rewrite: Callable[[Body], Body] | None = None
     """The upstream answer is a JSON document for us to change."""
+    whole: bool = False
+    """The upstream answer is taken in before it goes on, because an error may have to be mended."""
     drop_null: bool = False
     """Relay, without `NULL_EVENT`."""
 
@@ -211,7 +214,7 @@ class Completion:
         if "timings" in data:
             self._head["timings"] = data["timings"]
         for chunk in data.get("choices", ()):
-            choice = self._choices.setdefault(chunk["index"], {"index": chunk["index"], "text": [], "logprobs": []})
+            choice = self._choices.setdefault(chunk["index"], {"text": [], "logprobs": []})
             choice["text"].append(chunk.get("text") or "")
             choice["logprobs"] += (chunk.get("logprobs") or {}).get("content") or []
             choice["finish_reason"] = chunk.get("finish_reason") or choice.get("finish_reason")
@@ -249,13 +252,12 @@ def legacy_logprobs(content: list[Body]) -> Body:
 
 
 def _plan_embedding(request: Body, logits: bool) -> Plan | None:
-    width = request.get("dimensions")
+    width = request.pop("dimensions", None)
     if width is None:
-        return None
+        return Plan(msgspec.json.encode(request), whole=True)
     if not isinstance(width, int) or isinstance(width, bool) or width < 1:
         raise Refused("dimensions", "must be a positive whole number.")
     packed = request.pop("encoding_format", None) == "base64"
-    del request["dimensions"]
 
     def rewrite(answer: Body) -> Body:
         for item in answer["data"]:
@@ -273,6 +275,15 @@ def shortened(vector: list[float], width: int) -> list[float]:
     part = vector[:width]
     norm = math.sqrt(sum(number * number for number in part)) or 1.0
     return [number / norm for number in part]
+
+
+def mended(status: int, body: bytes) -> tuple[int, bytes]:
+    """An answer as it should be: a text that does not fit is the client's fault, and the launch has the cure."""
+    if status != 500 or b"too large to process" not in body:
+        return status, body
+    said = str(msgspec.json.decode(body, type=Body)["error"]["message"])
+    message = f"{said.partition(' is too large')[0]} is too long for this model as launched; n_ctx bounds it."
+    return 400, msgspec.json.encode({"error": {"code": 400, "message": message, "type": "invalid_request_error"}})
 
 
 def _plan_rerank(request: Body, logits: bool) -> Plan | None:

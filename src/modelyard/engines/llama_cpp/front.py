@@ -15,7 +15,7 @@ import httptools
 import msgspec
 
 from modelyard.core.types import Address
-from modelyard.engines.llama_cpp.dialect import NULL_EVENT, Body, Plan, Reader, Refused, plan
+from modelyard.engines.llama_cpp.dialect import NULL_EVENT, Body, Plan, Reader, Refused, mended, plan
 
 HEALTH_PATHS = ("/health", "/v1/health")
 REASONS = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 502: b"Bad Gateway", 503: b"Service Unavailable"}
@@ -83,11 +83,11 @@ class Door(asyncio.Protocol):
             self._work.cancel()
 
     def pause_writing(self) -> None:
-        if self._pipe:
+        if self._pipe and not self._pipe.transport.is_closing():
             self._pipe.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self._pipe:
+        if self._pipe and not self._pipe.transport.is_closing():
             self._pipe.transport.resume_reading()
 
     # httptools calls these
@@ -134,14 +134,16 @@ class Door(asyncio.Protocol):
         async with self._front.gate:
             if made is None:
                 await self._relay(request.wire(bytes(request.body)), drop_null=False)
-            elif made.gather is None and made.rewrite is None:
+            elif made.gather is None and made.rewrite is None and not made.whole:
                 await self._relay(request.wire(made.body), made.drop_null)
             else:
                 await self._call(request, made)
 
     async def _relay(self, wire: bytes, drop_null: bool) -> None:
-        self._pipe = pipe = Pipe(self, drop_null)
+        self._pipe = None
+        pipe = Pipe(self, drop_null)
         await connect(self._front.upstream, pipe)
+        self._pipe = pipe
         try:
             pipe.transport.write(wire)
             await pipe.done
@@ -157,8 +159,8 @@ class Door(asyncio.Protocol):
             status, body = await call.done
         finally:
             call.transport.abort()
-        if status != 200:
-            self._respond(status, body)
+        if status != 200 or made.whole:
+            self._respond(*mended(status, body))
         elif made.gather is not None:
             self._respond(*call.gathered(made.gather))
         elif made.rewrite is not None:
