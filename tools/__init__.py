@@ -1,0 +1,1 @@
+# Owns nothing: makes `python -m tools.…` work from the repository root.
