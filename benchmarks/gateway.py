@@ -192,10 +192,12 @@ def fake_engine(folder: Path) -> Iterator[tuple[Server, Endpoint]]:
 def gateway(endpoint: Endpoint) -> Iterator[Server]:
     port = free_port()
     config = msgspec.json.encode({"port": port, "uds": endpoint.address.uds, "token": TOKEN}).decode()
-    with subprocess.Popen([sys.executable, "-m", "benchmarks.gateway", "--serve", config]) as process:
-        with terminated(process):
-            wait_for(port)
-            yield Server("gateway", [psutil.Process(process.pid)], port=port)
+    with (
+        subprocess.Popen([sys.executable, "-m", "benchmarks.gateway", "--serve", config]) as process,
+        terminated(process),
+    ):
+        wait_for(port)
+        yield Server("gateway", [psutil.Process(process.pid)], port=port)
 
 
 @contextmanager
@@ -204,10 +206,12 @@ def nginx(endpoint: Endpoint, folder: Path) -> Iterator[Server]:
     config = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # its worker must reach the engine's socket
     config.write_text(NGINX.format(user=user, folder=folder, uds=endpoint.address.uds, port=port, token=TOKEN))
-    with subprocess.Popen(["nginx", "-c", str(config), "-e", str(folder / "error.log")]) as process:
-        with terminated(process):
-            wait_for(port)
-            yield Server("nginx", psutil.Process(process.pid).children(), port=port)
+    with (
+        subprocess.Popen(["nginx", "-c", str(config), "-e", str(folder / "error.log")]) as process,
+        terminated(process),
+    ):
+        wait_for(port)
+        yield Server("nginx", psutil.Process(process.pid).children(), port=port)
 
 
 def serve(config: str) -> None:
