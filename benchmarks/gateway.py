@@ -28,8 +28,6 @@ from typing import Any
 import msgspec
 import psutil
 import uvicorn
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.load import Plan, Result, measure
 from modelyard.core.config import Settings
@@ -247,21 +245,27 @@ def wait_for(port: int) -> None:
     raise TimeoutError(f"nothing answers on port {port}")
 
 
-def show(rows: list[Row]) -> None:
-    """The rows as a table."""
-    table = Table(title="gateway")
-    for title in ("scenario", "streams", "server", "CPU µs/event", "CPU µs/request", "events/s", "requests/s"):
-        table.add_column(title, justify="left" if title in ("scenario", "server") else "right")
-    for title in ("first byte p50 ms", "p95 ms", "KiB/stream", "errors"):
-        table.add_column(title, justify="right")
+def table(rows: list[Row]) -> str:
+    """Markdown."""
+    titles = (
+        "CPU µs/event",
+        "CPU µs/request",
+        "events/s",
+        "requests/s",
+        "first byte p50 ms",
+        "p95 ms",
+        "KiB/stream",
+        "errors",
+    )
+    lines = [f"| scenario | streams | server | {' | '.join(titles)} |", "|---|--:|---|" + "--:|" * len(titles)]
 
     def number(value: float | None, digits: int = 1) -> str:
-        return f"{value:,.{digits}f}" if value else "-"
+        return f"{value:,.{digits}f}" if value else ""
 
     for row in rows:
-        table.add_row(
+        cells = (
             row.scenario,
-            str(row.streams),
+            f"{row.streams:,}",
             row.server,
             number(row.cpu_us_per_event),
             number(row.cpu_us_per_request),
@@ -272,22 +276,12 @@ def show(rows: list[Row]) -> None:
             number(row.kib_per_stream),
             str(row.errors),
         )
-    Console(width=160).print(table)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="shorter runs")
-    parser.add_argument(
-        "--json", type=Path, default=Path("benchmarks/results/gateway.json"), help="where to write the rows"
-    )
-    parser.add_argument("--serve", metavar="CONFIG", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
-    if args.serve:
-        serve(args.serve)
-        return
+def measure_all(quick: bool) -> list[Row]:
+    """Every scenario on the engine alone, the gateway, and nginx where there is one."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         alone, endpoint = stack.enter_context(fake_engine(folder))
@@ -296,10 +290,25 @@ def main() -> None:
             servers.append(stack.enter_context(nginx(endpoint, folder)))
         else:
             print("nginx is not installed; it is left out", file=sys.stderr)
-        rows = list(measurements(servers, args.quick))
-    show(rows)
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+        return list(measurements(servers, quick))
+
+
+def raise_limits() -> None:
+    """As many open files as we may have: a thousand streams are two thousand sockets."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="shorter runs")
+    parser.add_argument("--serve", metavar="CONFIG", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    raise_limits()
+    if args.serve:
+        serve(args.serve)
+    else:
+        print(table(measure_all(args.quick)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from modelyard.protocol.models import LaunchRequest
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
+OPEN_FILES = 65536
 FAREWELL = 3  # seconds that open answers may go on after Ctrl-C
 
 Outcome = tuple[str, str | None]
@@ -56,6 +58,7 @@ def serve(settings: Settings, *, launches: Sequence[dict[str, Any]] = (), on_rea
     """
     logs.set_up(settings.log_level)
     check_exposure(settings)
+    raise_file_limit()
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         return uvloop.run(_serve(settings, listener, launches, on_ready))
 
@@ -136,6 +139,14 @@ def check_exposure(settings: Settings) -> None:
         f"Listening on {settings.host} would let anybody who reaches it use this server. Listen on 127.0.0.1, or say "
         "--insecure (MODELYARD_INSECURE=1) if something else guards it."
     )
+
+
+def raise_file_limit() -> None:
+    """Every stream is two sockets, and the soft limit of a login shell is often 1,024: take what the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -250,8 +250,12 @@ class Reconciler:
             need = engine.footprint(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
-        except ModelyardError as error:
-            self._failed(wanted.uid, ordinal, wanted.generation, error.message)
+        except (
+            Exception
+        ) as error:  # an engine may be a stranger's: its defect is that model's trouble, not every model's
+            if not isinstance(error, ModelyardError):
+                log.exception("engine %s could not say how to run %s", launch.engine, wanted.uid)
+            self._failed(wanted.uid, ordinal, wanted.generation, str(error) or repr(error))
             self._nudged.set()
             return
         state = ReplicaState.READY if isinstance(plan, Remote) else ReplicaState.STARTING

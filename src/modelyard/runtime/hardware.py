@@ -51,12 +51,12 @@ def _gpus() -> list[Device]:
 
     try:
         pynvml.nvmlInit()
+        try:
+            return [_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        finally:
+            pynvml.nvmlShutdown()
     except pynvml.NVMLError:
-        return []  # no driver, no GPU
-    try:
-        return [_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    finally:
-        pynvml.nvmlShutdown()
+        return []  # no driver, or one that does not answer: nothing we could place a model on
 
 
 def _gpu(index: int) -> Device:

@@ -39,8 +39,12 @@ class LocalHost:
         self._processes: dict[str, ReplicaProcess] = {}
 
     async def start(self, spec: ProcessSpec) -> None:
-        log = self._logs.create(spec.uid, spec.replica)
-        process = ReplicaProcess(spec, log, self._watch, lambda replica: self.on_change(replica))
+        process = ReplicaProcess(
+            spec,
+            lambda: self._logs.create(spec.uid, spec.replica),
+            self._watch,
+            lambda replica: self.on_change(replica),
+        )
         self._processes[spec.replica] = process
         await process.start()
 

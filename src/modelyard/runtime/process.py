@@ -35,10 +35,12 @@ class Watch:
 class ReplicaProcess:
     """A process that was asked for once and is never restarted; `changed` is called after each change of `view`."""
 
-    def __init__(self, spec: ProcessSpec, log: Path, watch: Watch, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, spec: ProcessSpec, make_log: Callable[[], Path], watch: Watch, changed: Callable[[str], None]
+    ) -> None:
         self.spec = spec
         self.view = ProcessView(spec.replica, spec.uid, ProcessState.STARTING, started_at=time.time())
-        self._log = log
+        self._make_log = make_log
         self._watch = watch
         self._changed = changed
         self._lifeline = -1
@@ -55,7 +57,7 @@ class ReplicaProcess:
         ours, theirs = -1, -1
         try:
             theirs, ours = os.pipe()
-            with self._log.open("ab") as log:
+            with self._make_log().open("ab") as log:
                 self._shim = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-I", "-S", SHIM, str(theirs), str(ORPHAN_GRACE), "--", *self.spec.argv),
                     stdin=asyncio.subprocess.DEVNULL,
