@@ -429,6 +429,13 @@ def _wire(path: str, body: dict[str, Any]) -> bytes:
     return head.encode() + content
 
 
+def test_clients_that_stop_reading_hold_up_nobody(chat: Replica) -> None:
+    stalled = _send(chat, 24, {"messages": HELLO, "max_tokens": 900, "ignore_eos": True, "stream": True})
+    assert chat.json(CHAT, messages=HELLO, max_tokens=1)["choices"]
+    for connection in stalled:
+        connection.close()
+
+
 def test_health_answers_amid_a_crowd(slow: Replica) -> None:
     body = {"messages": HELLO, "max_tokens": 10, "stream": True, "ignore_eos": True}
     crowd = _send(slow, 64, body)

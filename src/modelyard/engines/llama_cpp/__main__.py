@@ -22,7 +22,7 @@ BYTES_PER_THREAD = 64 * 1024 * 1024
 """A thread pays off when it has this much of the weights to read per token; below, threads mostly wait for each other."""
 
 WAITING_PER_SLOT = 2
-"""Requests let through per slot: one that is computed, and one that is ready when it ends."""
+"""Requests per slot that wait inside llama.cpp rather than at our gate, so that a slot never idles."""
 
 PROBABILITIES = ("qwen3", "qwen3vl")
 """Architectures whose rerank scores llama.cpp has put through a softmax already."""

@@ -18,6 +18,9 @@ from modelyard.core.types import Address
 from modelyard.engines.llama_cpp.dialect import NULL_EVENT, Body, Plan, Reader, Refused, mended, plan
 
 HEALTH_PATHS = ("/health", "/v1/health")
+GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
+"""Paths that need a slot."""
+
 REASONS = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 502: b"Bad Gateway", 503: b"Service Unavailable"}
 HOP_HEADERS = (b"content-length", b"transfer-encoding", b"expect")
 """Headers of a request that we set ourselves; llama.cpp is always sent a whole body."""
@@ -52,7 +55,7 @@ class Front:
     logits: bool
     """The model's rerank scores are logits, not probabilities."""
     gate: asyncio.Semaphore
-    """Lets in what llama.cpp can work on; whoever leaves while waiting here has cost nothing."""
+    """Lets in so many as may wait for a slot of llama.cpp; whoever leaves while waiting at the gate has cost nothing."""
 
 
 class Door(asyncio.Protocol):
@@ -83,12 +86,12 @@ class Door(asyncio.Protocol):
             self._work.cancel()
 
     def pause_writing(self) -> None:
-        if self._pipe and not self._pipe.transport.is_closing():
-            self._pipe.transport.pause_reading()
+        if self._pipe:
+            self._pipe.pause()
 
     def resume_writing(self) -> None:
-        if self._pipe and not self._pipe.transport.is_closing():
-            self._pipe.transport.resume_reading()
+        if self._pipe:
+            self._pipe.resume()
 
     # httptools calls these
 
@@ -112,6 +115,10 @@ class Door(asyncio.Protocol):
 
     # ours
 
+    def follow(self, pipe: Pipe) -> None:
+        """From now on the client is being sent this answer."""
+        self._pipe = pipe
+
     async def _serve(self) -> None:
         while self._waiting:
             request = self._waiting.popleft()
@@ -120,7 +127,7 @@ class Door(asyncio.Protocol):
             except Refused as refused:
                 self._respond(400, error_body(400, str(refused), refused.param))
             except OSError as error:
-                if self._pipe and self._pipe.begun:
+                if self._pipe:
                     self.transport.close()
                 else:
                     self._respond(502, error_body(502, f"llama.cpp does not answer: {error}"))
@@ -131,34 +138,30 @@ class Door(asyncio.Protocol):
             self._respond(200, b'{"status":"ok"}')
             return
         made = plan(request.path, bytes(request.body), logits=self._front.logits) if request.method == b"POST" else None
-        async with self._front.gate:
-            if made is None:
-                await self._relay(request.wire(bytes(request.body)), drop_null=False)
-            elif made.gather is None and made.rewrite is None and not made.whole:
-                await self._relay(request.wire(made.body), made.drop_null)
-            else:
-                await self._call(request, made)
+        if made is None:
+            await self._relay(request, bytes(request.body), drop_null=False)
+        elif made.gather is None and made.rewrite is None and not made.whole:
+            await self._relay(request, made.body, made.drop_null)
+        else:
+            await self._call(request, made)
 
-    async def _relay(self, wire: bytes, drop_null: bool) -> None:
+    async def _relay(self, request: Request, body: bytes, drop_null: bool) -> None:
         self._pipe = None
         pipe = Pipe(self, drop_null)
-        await connect(self._front.upstream, pipe)
-        self._pipe = pipe
         try:
-            pipe.transport.write(wire)
+            await self._start(pipe, request, body)
             await pipe.done
         finally:
-            pipe.transport.abort()
+            pipe.abort()
 
     async def _call(self, request: Request, made: Plan) -> None:
         self._pipe = None
         call = Call(made.gather)
-        await connect(self._front.upstream, call)
         try:
-            call.transport.write(request.wire(made.body))
+            await self._start(call, request, made.body)
             status, body = await call.done
         finally:
-            call.transport.abort()
+            call.abort()
         if status != 200 or made.whole:
             self._respond(*mended(status, body))
         elif made.gather is not None:
@@ -166,59 +169,100 @@ class Door(asyncio.Protocol):
         elif made.rewrite is not None:
             self._respond(200, msgspec.json.encode(made.rewrite(msgspec.json.decode(body, type=Body))))
 
+    async def _start(self, link: Link, request: Request, body: bytes) -> None:
+        """Send a request upstream and return when its answer begins, which is when it has had a slot."""
+        if request.path not in GATED:
+            await link.open(self._front.upstream, request.wire(body))
+            return
+        async with self._front.gate:
+            await link.open(self._front.upstream, request.wire(body))
+            await asyncio.wait((link.begun,))
+
     def _respond(self, status: int, body: bytes) -> None:
         head = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
         self.transport.write(head % (status, REASONS.get(status, b"Error"), len(body)) + body)
 
 
-class Pipe(asyncio.Protocol):
-    """A connection to llama.cpp for one request, whose answer goes to the client byte by byte as it comes."""
+class Link(asyncio.Protocol):
+    """A connection to llama.cpp, for one request."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = loop.create_future()
+        """Set when the first byte of the answer is here, or the connection is lost."""
+        self.done: asyncio.Future[tuple[int, bytes]] = loop.create_future()
+        """Status and body; the body is empty when it went elsewhere."""
+
+    async def open(self, address: Address, wire: bytes) -> None:
+        """Connect, and send a request."""
+        loop = asyncio.get_running_loop()
+        if address.uds:
+            transport, _ = await loop.create_unix_connection(lambda: self, address.uds)
+        else:
+            transport, _ = await loop.create_connection(lambda: self, address.host, address.port)
+        transport.write(wire)
+
+    def abort(self) -> None:
+        """Close at once; llama.cpp stops working on the request at its next token."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.begin()
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("it broke off the answer"))
+            self.done.exception()  # nobody waits for it when the client has left first
+
+    def begin(self) -> None:
+        if not self.begun.done():
+            self.begun.set_result(None)
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+class Pipe(Link):
+    """Its answer goes to the client byte by byte as it comes."""
 
     def __init__(self, door: Door, drop_null: bool) -> None:
+        super().__init__()
         self._door = door
         self._drop_null = drop_null
         self._parser = httptools.HttpResponseParser(self)
-        self.begun = False
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self.begun = True
+        self.begin()
+        self._door.follow(self)
         self._door.transport.write(data.replace(NULL_EVENT, b"") if self._drop_null else data)
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
         if not self.done.done():
-            self.done.set_result(None)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(ConnectionError("it broke off the answer"))
+            self.done.set_result((self._parser.get_status_code(), b""))
 
 
-class Call(asyncio.Protocol):
-    """A connection to llama.cpp for one request whose answer we read ourselves. `done` gives status and body."""
+class Call(Link):
+    """Its answer is read here."""
 
     def __init__(self, reader: Reader | None) -> None:
+        super().__init__()
         self._reader = reader
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
         self._error: Body | None = None
-        self.done: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self.transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        self.begin()
         self._parser.feed_data(data)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(ConnectionError("it broke off the answer"))
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -254,15 +298,6 @@ def error_body(status: int, message: str, param: str | None = None) -> bytes:
     """llama.cpp's own envelope, which is OpenAI's."""
     kind = "invalid_request_error" if status < 500 else "server_error"
     return msgspec.json.encode({"error": {"code": status, "message": message, "type": kind, "param": param}})
-
-
-async def connect(address: Address, protocol: asyncio.Protocol) -> None:
-    """Connect a protocol to llama.cpp."""
-    loop = asyncio.get_running_loop()
-    if address.uds:
-        await loop.create_unix_connection(lambda: protocol, address.uds)
-    else:
-        await loop.create_connection(lambda: protocol, address.host, address.port)
 
 
 async def serve(listen: Address, front: Front) -> asyncio.Server:
