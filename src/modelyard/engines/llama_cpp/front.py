@@ -156,7 +156,7 @@ class Door(asyncio.Protocol):
 
     async def _call(self, request: Request, made: Plan) -> None:
         self._pipe = None
-        call = Call(made.gather)
+        call = Call()
         try:
             await self._start(call, request, made.body)
             status, body = await call.done
@@ -165,7 +165,7 @@ class Door(asyncio.Protocol):
         if status != 200 or made.whole:
             self._respond(*mended(status, body))
         elif made.gather is not None:
-            self._respond(*call.gathered(made.gather))
+            self._respond(*gathered(made.gather, body))
         elif made.rewrite is not None:
             self._respond(200, msgspec.json.encode(made.rewrite(msgspec.json.decode(body, type=Body))))
 
@@ -253,45 +253,34 @@ class Pipe(Link):
 class Call(Link):
     """Its answer is read here."""
 
-    def __init__(self, reader: Reader | None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._reader = reader
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
-        self._error: Body | None = None
 
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        self._body += body
-        if self._reader is None or self._parser.get_status_code() != 200:
-            return
-        *events, rest = self._body.split(b"\n")
-        self._body = rest
-        for line in events:
-            self._event(line)
+        self._body += body  # read at the end: nothing is done for every token that can be done once
 
     def on_message_complete(self) -> None:
         if not self.done.done():
             self.done.set_result((self._parser.get_status_code(), bytes(self._body)))
 
-    def _event(self, line: bytearray) -> None:
-        if not line.startswith(b"data: {") or self._reader is None:
-            return
+
+def gathered(reader: Reader, stream: bytes) -> tuple[int, bytes]:
+    """Status and body of the whole answer that a stream adds up to: an error in mid-stream becomes the answer's own."""
+    for line in stream.split(b"\n"):
+        if not line.startswith(b"data: {"):
+            continue
         event = msgspec.json.decode(line[6:], type=Body)
         if "error" in event:
-            self._error = event
-        else:
-            self._reader.event(event)
-
-    def gathered(self, reader: Reader) -> tuple[int, bytes]:
-        """Status and body of the whole answer: an error in mid-stream becomes the answer's own."""
-        if self._error is None:
-            return 200, msgspec.json.encode(reader.answer())
-        code = self._error["error"].get("code")
-        return code if isinstance(code, int) and 400 <= code < 600 else 500, msgspec.json.encode(self._error)
+            code = event["error"].get("code")
+            return code if isinstance(code, int) and 400 <= code < 600 else 500, msgspec.json.encode(event)
+        reader.event(event)
+    return 200, msgspec.json.encode(reader.answer())
 
 
 def error_body(status: int, message: str, param: str | None = None) -> bytes:
