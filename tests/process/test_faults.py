@@ -210,6 +210,27 @@ def test_a_database_that_is_locked(tmp_path: Path) -> None:
         holder.close()
 
 
+def test_a_database_that_is_locked_while_the_server_runs(tmp_path: Path) -> None:
+    """What needs the database says so; what does not goes on."""
+    with live(tmp_path / "home") as own:
+        own.launched("m")
+        holder = sqlite3.connect(own.home / "modelyard.db", isolation_level=None)
+        try:
+            holder.execute("BEGIN EXCLUSIVE")
+            with ThreadPoolExecutor(1) as pool:
+                refusal = pool.submit(own.launch, "late")
+                while not refusal.done():
+                    assert own.chat("m", max_tokens=1).status_code == 200
+                    assert own.status("m") == "READY"
+            answer = refusal.result()
+            assert answer.status_code == 503
+            assert error_of(answer)["code"] == "database_unavailable"
+            assert "database is locked" in answer.json()["detail"]
+        finally:
+            holder.close()
+        own.launched("late")
+
+
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """On a real file system of 64 KiB where we may mount one; elsewhere the database is given that limit."""
     disk = tmp_path / "disk"
