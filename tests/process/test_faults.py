@@ -112,6 +112,16 @@ def test_the_server_is_killed_and_every_model_is_back(tmp_path: Path) -> None:
         assert second.chat("b").json()["usage"]["completion_tokens"] == 2
 
 
+def test_the_server_is_killed_and_every_model_is_back_from_either_database(tmp_path: Path, database_url: str) -> None:
+    env = {"MODELYARD_DATABASE_URL": database_url}
+    first = Live(tmp_path / "home", env)
+    first.launched("m", replica=2)
+    first.kill()
+    first.close()
+    with live(tmp_path / "home", env) as second:
+        second.until_replicas_ready("m", 2)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
     with live(tmp_path / "home") as own:

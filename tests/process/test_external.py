@@ -1,0 +1,128 @@
+"""Somebody else's server as an engine: another Modelyard, plain and behind TLS, with a key and a name of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.live import Live, error_of, events, live
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("upstream") / "home") as running:
+        running.launched("theirs", tokens=5)
+        yield running
+
+
+def test_whole_and_streamed_under_another_name(upstream: Live, tmp_path: Path) -> None:
+    with live(tmp_path / "home") as own:
+        own.launched("ours", model_engine="external", base_url=f"{upstream.url}/v1", upstream_model="theirs")
+        assert own.chat("ours").json()["usage"]["completion_tokens"] == 5
+        assert len(events(own.chat("ours", stream=True).text)) > 5
+        (replica,) = own.replicas("ours")
+        assert replica["status"] == "READY" and replica["pid"] is None
+        upstream_words = own.chat("ours", fake={"crash_after": 2}, stream=True)
+        assert events(upstream_words.text)[-1]["error"]["code"] == "upstream_failed"
+        assert own.http.delete("/v1/models/ours").json() is None
+
+
+def test_a_server_that_does_not_answer_is_503_with_the_reason(tmp_path: Path) -> None:
+    with live(tmp_path / "home") as own:
+        own.launched("gone", model_engine="external", base_url="http://127.0.0.1:9/v1")
+        answer = own.chat("gone")
+        assert answer.status_code == 503
+        assert "cannot be reached" in error_of(answer)["message"]
+
+
+WRONG_OPTIONS = [
+    ({}, "base_url"),
+    ({"base_url": "ftp://x"}, "base_url"),
+    ({"base_url": "http://x/v1", "api_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG_OPTIONS)
+def test_launches_that_cannot_work(upstream: Live, options: dict[str, str], words: str) -> None:
+    answer = upstream.http.post("/v1/models", json={"model_name": "x", "model_engine": "external", **options})
+    assert answer.status_code == 400
+    assert words in error_of(answer)["message"]
+
+
+@contextmanager
+def tls_in_front_of(server: Live, folder: Path, seen: list[bytes]) -> Iterator[int]:
+    """A port that speaks TLS with a certificate made here, and passes what it hears on to a server."""
+    key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
+    how = "-newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost".split()
+    command = ["openssl", "req", "-x509", *how, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    port: list[int] = []
+    up = threading.Event()
+    loop = asyncio.new_event_loop()
+    ended = asyncio.Event()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, keep: bool) -> None:
+        try:
+            while data := await reader.read(65536):
+                if keep:
+                    seen.append(data)
+                writer.write(data)
+                await writer.drain()
+        except (ConnectionError, ssl.SSLError):
+            pass
+        writer.close()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, plain_port = server.url.removeprefix("http://").split(":")
+        back_reader, back_writer = await asyncio.open_connection(host, int(plain_port))
+        await asyncio.gather(pump(reader, back_writer, True), pump(back_reader, writer, False))
+
+    async def serve() -> None:
+        listener = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+        port.append(listener.sockets[0].getsockname()[1])
+        up.set()
+        await ended.wait()
+        listener.close()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert up.wait(10)
+    try:
+        yield port[0]
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_tls_with_a_key_from_the_environment(upstream: Live, tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    with tls_in_front_of(upstream, tmp_path, seen) as port:
+        trust = {"SSL_CERT_FILE": str(tmp_path / "cert.pem"), "THEIR_KEY": "sk-very-secret"}
+        options = {"base_url": f"https://localhost:{port}/v1", "api_key_env": "THEIR_KEY", "upstream_model": "theirs"}
+        with live(tmp_path / "home", trust) as own:
+            own.launched("ours", model_engine="external", **options)
+            assert own.chat("ours").json()["usage"]["completion_tokens"] == 5
+            assert own.chat("ours", stream=True).text.endswith("data: [DONE]\n\n")
+            assert "sk-very-secret" not in own.output() + own.http.get("/v1/models").text
+            assert b"sk-very-secret" not in (own.home / "modelyard.db").read_bytes()
+        assert b"authorization: bearer sk-very-secret" in b"".join(seen).lower()
+        with live(tmp_path / "other", {"THEIR_KEY": "sk-very-secret"}) as distrustful:
+            distrustful.launched("ours", model_engine="external", **options)
+            answer = distrustful.chat("ours")
+            assert answer.status_code == 503
+            assert "certificate" in error_of(answer)["message"].lower()
