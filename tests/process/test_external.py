@@ -57,13 +57,20 @@ def test_launches_that_cannot_work(upstream: Live, options: dict[str, str], word
     assert words in error_of(answer)["message"]
 
 
+def make_certificate(folder: Path) -> tuple[str, str]:
+    """The paths of a key and of a certificate for localhost that signs itself."""
+    key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
+    how = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    name = ["-addext", "subjectAltName=DNS:localhost"]
+    command = ["openssl", "req", "-x509", *how, *name, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    return key, certificate
+
+
 @contextmanager
 def tls_in_front_of(server: Live, folder: Path, seen: list[bytes]) -> Iterator[int]:
     """A port that speaks TLS with a certificate made here, and passes what it hears on to a server."""
-    key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
-    how = "-newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost".split()
-    command = ["openssl", "req", "-x509", *how, "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
+    key, certificate = make_certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     port: list[int] = []
