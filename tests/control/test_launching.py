@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from modelyard.control.launching import checked_uid, engine_spelled, plan_launch
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
@@ -67,3 +72,30 @@ def test_uids_that_could_not_stand_in_a_url(uid: str) -> None:
 @pytest.mark.parametrize("uid", ["qwen2.5-instruct", "Qwen/Qwen2.5", "问答", "a b"])
 def test_uids_that_can(uid: str) -> None:
     assert checked_uid(uid) == uid
+
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["fake", "auto"])
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+OPTIONS = ("tokens", "tokens_per_second", "n_ctx", "lora", "tensor_split", "base_url", "chat_template", "anything")
+KEYS = st.sampled_from([*LaunchRequest.model_fields, *OPTIONS])
+
+
+@given(body=st.dictionaries(KEYS, VALUES, max_size=6), engine=st.sampled_from(["fake", "llama_cpp", "external", None]))
+def test_no_body_is_a_defect_of_ours(body: dict[str, Any], engine: str | None) -> None:
+    """Whatever a launch holds, it is planned, or refused with one of our own errors."""
+    try:
+        plan_launch(LaunchRequest.model_validate({"model_name": "demo", **body, "model_engine": engine}), MACHINE)
+    except (ModelyardError, ValidationError):
+        pass
+
+
+def test_an_environment_that_no_process_can_have() -> None:
+    for name, value in (("A", "b\0c"), ("A=B", "c"), ("", "x"), ("A\0", "b"), ("A", "\ud800")):
+        with pytest.raises(InvalidParameter, match="envs"):
+            plan(model_name="m", model_engine="fake", envs={name: value})

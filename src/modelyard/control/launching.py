@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +47,7 @@ def plan_launch(request: LaunchRequest, hardware: Hardware) -> Launch:
         model=model,
         engine=engine_name,
         options={**extras, **_options(request)},
-        env=request.envs or {},
+        env=checked_environment(request.envs or {}),
         gpus=_gpus(request),
         gpu_idx=_gpu_idx(request.gpu_idx),
     )
@@ -98,6 +99,22 @@ def checked_uid(uid: str) -> str:
             "model_uid", f"{uid!r} may not hold control characters or begin or end with space or '/'."
         )
     return uid
+
+
+def checked_environment(envs: Mapping[str, str]) -> Mapping[str, str]:
+    """Variables as given; raises `InvalidParameter` for what no process can have."""
+    for name, value in envs.items():
+        if not name or "=" in name or "\0" in name + value or not _encodable(name + value):
+            raise InvalidParameter("envs", f"{name!r} cannot be a variable with that value.")
+    return envs
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_unsupported(request: LaunchRequest) -> None:

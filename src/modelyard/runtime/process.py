@@ -67,7 +67,7 @@ class ReplicaProcess:
                     pass_fds=(theirs,),
                     start_new_session=True,
                 )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: an argument or variable that no process can have
             if ours >= 0:
                 os.close(ours)
             self._gone.set()
