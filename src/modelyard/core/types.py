@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ModelType(StrEnum):
@@ -196,7 +193,7 @@ class Route:
     """For people: what a 503 says while `endpoints` is empty."""
     endpoints: tuple[Endpoint, ...] = ()
     tasks: frozenset[Task] = frozenset()
-    unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
     """Request parameter → why this engine cannot do it; its presence in a request is a 400."""
     upstream_name: str | None = None
     """The name the endpoint knows the model by, when it is not `name`."""

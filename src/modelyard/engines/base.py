@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
-from modelyard.core.types import NOTHING, Address, Footprint, Hardware, Json, Launch, Model, Task
+from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Command:
     address: Address
     """Where it will listen."""
     tasks: frozenset[Task]
-    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    env: Mapping[str, str] = field(default_factory=dict)
     """Added to the server's own environment."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """What the gateway must send with each request, such as the replica's token."""
@@ -37,7 +37,7 @@ class Command:
     """Answers 200 once the weights are loaded, something else before."""
     start_timeout: float | None = None
     """Seconds; None leaves it to the settings."""
-    unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
     """Request parameter → why this engine cannot do it."""
     context_length: int | None = None
     """Tokens that one request may have, where the options make that less than the model's own."""
@@ -51,7 +51,7 @@ class Remote:
     tasks: frozenset[Task]
     headers: tuple[tuple[bytes, bytes], ...] = ()
     upstream_name: str | None = None
-    unsupported: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
     context_length: int | None = None
 
 

@@ -1,0 +1,70 @@
+"""What every engine keeps, ours and strangers' alike. A third party overrides `name` and inherits the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from modelyard.core.errors import InvalidParameter, UnknownOption
+from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
+from modelyard.engines import ENGINES
+from modelyard.engines.base import Engine
+
+MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
+NOWHERE = Address(uds="/nowhere.sock")
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def engine(name: str) -> Engine:
+    return ENGINES.get(name)
+
+
+def test_it_is_called_what_it_is_registered_as(engine: Engine, name: str) -> None:
+    assert engine.name == name
+
+
+def test_what_is_missing_is_told_in_sentences(engine: Engine) -> None:
+    assert all(sentence.endswith(".") or " " in sentence for sentence in engine.missing())
+
+
+def test_every_option_has_a_default_and_a_description(engine: Engine) -> None:
+    for field in msgspec.structs.fields(engine.Options):
+        described = [extra for extra in getattr(field.type, "__metadata__", ()) if getattr(extra, "description", None)]
+        assert described, f"{field.name} has no description"
+        assert not field.required, f"{field.name} has no default"
+
+
+@pytest.mark.parametrize("kind", list(ModelType))
+@pytest.mark.parametrize("format", ["ggufv2", "pytorch", "remote", "fake", "nonsense"])
+def test_fits_never_raises_and_always_says_why(engine: Engine, kind: ModelType, format: str) -> None:
+    fit = engine.fits(Model("m", kind, format, path="/nowhere/at/all"), MACHINE)
+    assert fit.score >= 0
+    assert fit.reason
+
+
+def test_an_option_it_does_not_have_is_refused(engine: Engine) -> None:
+    launch = Launch("m", Model("m", path="/nowhere.gguf"), engine.name, {"n_ctxx": 1})
+    with pytest.raises(UnknownOption):
+        engine.command(launch, NOWHERE, "")
+
+
+def test_the_token_is_on_no_command_line(engine: Engine) -> None:
+    launch = Launch("m", Model("m", path="/nowhere.gguf", format="fake"), engine.name)
+    try:
+        plan = engine.command(launch, NOWHERE, "secret-token")
+    except InvalidParameter:
+        return  # it needs an option that only a real launch has
+    assert "secret-token" not in " ".join(dataclasses.asdict(plan).get("argv", ()))
+
+
+def test_explain_takes_any_log(engine: Engine) -> None:
+    for log in ([], [""], ["\x00\x1b[31m"], ["no colon"], ["error: one", "two"]):
+        for code in (None, 0, 1, -9, 137):
+            assert engine.explain(log, code)
