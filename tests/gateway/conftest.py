@@ -22,7 +22,7 @@ import uvloop
 
 from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import NOTHING, Address, Endpoint, Launch, Model, ReplicaState, Route, RouteTable, Task
+from modelyard.core.types import Address, Endpoint, Launch, Model, ReplicaState, Route, RouteTable, Task
 from modelyard.engines.fake import engine
 from modelyard.gateway.app import Gateway
 
@@ -87,10 +87,10 @@ def free_port() -> int:
         return port
 
 
-def route(*endpoints: Endpoint, name: str = "m", unsupported: Mapping[str, str] = NOTHING, **more: Any) -> Route:
+def route(*endpoints: Endpoint, name: str = "m", unsupported: Mapping[str, str] | None = None, **more: Any) -> Route:
     state = ReplicaState.READY if endpoints else ReplicaState.STARTING
     fields: dict[str, Any] = {"uid": name, "state": state, "tasks": ALL, **more}
-    return Route(name=name, endpoints=endpoints, unsupported=unsupported, **fields)
+    return Route(name=name, endpoints=endpoints, unsupported=unsupported or {}, **fields)
 
 
 def table(*routes: Route) -> RouteTable:
