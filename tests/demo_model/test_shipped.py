@@ -93,8 +93,5 @@ def test_the_gguf_answers_through_llama_cpp() -> None:
 
 
 @needs_llama
-@pytest.mark.xfail(
-    strict=True, reason="the shipped weights were trained too briefly to refuse; the card has the figures"
-)
 def test_the_gguf_says_when_a_passage_has_no_answer() -> None:
     assert replies_to([f"{PASSAGE}Who is the director of Quenlo Bank?"]) == ["The context does not say."]

@@ -118,7 +118,7 @@ def generic_kind(rng: Random, lang: Lang, held_names: bool) -> Kind:
     namer = Namer(rng, lang, held_names)
     forms: dict[str, Any] = GENERIC[lang]
     attributes = rng.sample(words(lang)["attr"], 7)
-    attributes = [namer.root().lower() if rng.random() < 0.2 else a for a in attributes]
+    attributes = [namer.root().lower() if rng.random() < 0.05 else a for a in attributes]
     fields = []
     for attribute in dict.fromkeys(attributes):
 
@@ -139,7 +139,7 @@ def generic_kind(rng: Random, lang: Lang, held_names: bool) -> Kind:
 
 
 def write_passage(rng: Random, lang: Lang, plan: Plan) -> Passage:
-    generic = rng.random() < 0.3
+    generic = rng.random() < 0.15
     kind = generic_kind(rng, lang, plan.held_names) if generic else rng.choice(list(kinds(lang).values()))
     namer = Namer(rng, lang, plan.held_names)
     names = _distinct(namer, kind.name_kind, plan.entities + 1)

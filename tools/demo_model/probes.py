@@ -81,6 +81,8 @@ def unknown_probes(seed: int, count: int = 40) -> list[Probe]:
 def passage_probes(seed: int, count: int) -> list[Probe]:
     """All names are held out; one sort has held-out question phrasings too, one has long contexts, one no answer."""
     sorts = {
+        "passage, one subject": Plan(1, 3, 1, 0.0, held_names=True),
+        "passage, two subjects": Plan(2, 3, 1, 0.0, held_names=True),
         "passage": Plan(3, 3, 1, 0.0, held_names=True),
         "passage, held-out phrasing": Plan(3, 3, 1, 0.0, held_names=True, phrasing="held"),
         "passage, follow-up": Plan(2, 3, 2, 0.0, held_names=True),

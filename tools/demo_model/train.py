@@ -25,7 +25,7 @@ from tools.demo_model.warm import carried_over
 SAMPLES_PER_PART = 4096
 WARMUP_STEPS = 60
 SAVE_EVERY = 100
-DECAY_SHARE = 0.5
+DECAY_SHARE = 0.6
 
 
 @dataclass(frozen=True)
