@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from modelyard.core.errors import DatabaseUnavailable
 from modelyard.db import session as sessions
-from modelyard.db.migrations import config
+from modelyard.db.migrations import config, upgrade
 from modelyard.db.session import HEAD, Database
 from modelyard.db.tables import Base, Event
 
@@ -44,16 +44,46 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
 
 
-def test_migrations_make_exactly_the_tables(database_url: str) -> None:
-    def differences(connection: Connection) -> list[object]:
-        found: list[object] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
-        return found
+def differences(connection: Connection) -> list[object]:
+    found: list[object] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    return found
 
-    async def work(database: Database) -> None:
-        async with database.engine.connect() as connection:
+
+def test_migrations_make_exactly_the_tables(database_url: str) -> None:
+    async def go() -> None:
+        database = Database(database_url)
+        async with database.engine.begin() as connection:
+            await connection.run_sync(upgrade)
             assert await connection.run_sync(differences) == []
+        await database.open()
+        await database.close()
+
+    uvloop.run(go())
+
+
+def test_a_new_database_is_as_if_it_had_been_migrated(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        async with database.engine.begin() as connection:
+            assert await connection.run_sync(differences) == []
+            await connection.run_sync(upgrade)
+            assert (await connection.exec_driver_sql("SELECT version_num FROM alembic_version")).all() == [(HEAD,)]
 
     on(database_url, work)
+
+
+def test_an_older_database_is_migrated(database_url: str) -> None:
+    """One that holds tables of somebody else and none of ours counts as older than everything."""
+
+    async def go() -> None:
+        database = Database(database_url)
+        async with database.engine.begin() as connection:
+            await connection.exec_driver_sql("CREATE TABLE theirs (x INTEGER)")
+        await database.open()
+        async with database.session() as session:
+            session.add(event("kept"))
+        await database.close()
+
+    uvloop.run(go())
 
 
 def test_a_migrated_database_opens_again_without_the_migration_library(
@@ -147,6 +177,9 @@ def test_a_database_that_cannot_be_reached(url: str, words: str) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)  # aiosqlite's, of a connection that never was
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is not a database, " * 100)
 

@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 
 from modelyard.core.errors import DatabaseUnavailable, MissingLibrary
+from modelyard.db.tables import Base
 
 HEAD = "0001"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
+
+VERSIONS = "alembic_version"
 
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
 
@@ -39,7 +42,10 @@ class Database:
         """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` with a sentence for people."""
         with _translated(self.url):
             async with self.engine.begin() as connection:
-                if await _version(connection) != HEAD:
+                tables = await connection.run_sync(lambda sync: sync.dialect.get_table_names(sync))
+                if not tables:
+                    await connection.run_sync(_create)
+                elif await _version(connection, tables) != HEAD:
                     await connection.run_sync(_migrate)
 
     @asynccontextmanager
@@ -75,15 +81,21 @@ def _set_pragmas(connection: Any, record: object) -> None:
     cursor.close()
 
 
-async def _version(connection: AsyncConnection) -> str | None:
-    names = await connection.run_sync(lambda sync: sync.dialect.get_table_names(sync))
-    if "alembic_version" not in names:
+async def _version(connection: AsyncConnection, tables: list[str]) -> str | None:
+    if VERSIONS not in tables:
         return None
-    row = (await connection.execute(text("SELECT version_num FROM alembic_version"))).first()
+    row = (await connection.execute(text(f"SELECT version_num FROM {VERSIONS}"))).first()
     return None if row is None else str(row[0])
 
 
-def _migrate(connection: Any) -> None:
+def _create(connection: Connection) -> None:
+    """The tables of an empty database as they are now, marked as fully migrated: a first start needs no history."""
+    Base.metadata.create_all(connection)
+    connection.execute(text(f"CREATE TABLE {VERSIONS} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text(f"INSERT INTO {VERSIONS} VALUES (:head)"), {"head": HEAD})
+
+
+def _migrate(connection: Connection) -> None:
     from modelyard.db.migrations import upgrade  # alembic costs a quarter of the start, and is seldom needed
 
     upgrade(connection)
