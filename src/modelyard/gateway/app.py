@@ -100,7 +100,7 @@ class Gateway:
         exchange.bytes_out = await send_error(send, error, own, more=unread and not waits)
         exchange.first_byte = time.monotonic()
         if unread and not waits:
-            await linger(receive, send, self._settings.max_body_bytes)
+            await linger(receive, send)
 
 
 def _path(exchange: Exchange) -> Path:

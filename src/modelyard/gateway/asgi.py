@@ -16,6 +16,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 LINGER_SECONDS = 2.0
+LINGER_BYTES = 32 * 1024 * 1024
 
 
 class ClientLeft(Exception):
@@ -40,11 +41,12 @@ async def send_error(send: Send, error: ModelyardError, headers: Headers, more: 
     return len(body)
 
 
-async def linger(receive: Receive, send: Send, limit: int) -> None:
-    """Read on for a moment, at most `limit` bytes, then close.
+async def linger(receive: Receive, send: Send) -> None:
+    """Read on for a moment, then close.
 
     A connection that is closed while the client still sends is reset, and the client loses the answer it was sent.
     """
+    limit = LINGER_BYTES
     try:
         async with asyncio.timeout(LINGER_SECONDS):
             while limit > 0:
