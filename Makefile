@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-PORT := $(or $(MODELYARD_PORT),9997)
 
 .PHONY: run test check bench docs lock clean help
 

@@ -52,7 +52,6 @@ def spec(code: str, address: Address, mark: str = "", start_timeout: float = 20.
         env={"TEST_MARK": mark or uuid.uuid4().hex},
         address=address,
         health_path="/health",
-        headers=(),
         start_timeout=start_timeout,
     )
 
@@ -191,7 +190,7 @@ def test_a_busy_process_may_miss_health_checks(settings: Settings) -> None:
 def test_a_program_that_does_not_exist(settings: Settings) -> None:
     async def scenario(observer: Observer) -> None:
         address = observer.host.listen("m-rep0-1")
-        missing = ProcessSpec("m-rep0-1", "m", ("/no/such/program",), {}, address, "/health", (), 5.0)
+        missing = ProcessSpec("m-rep0-1", "m", ("/no/such/program",), {}, address, "/health", 5.0)
         await observer.host.start(missing)
         assert (await observer.until(ProcessState.EXITED)).exit_code == 127
         assert "cannot run /no/such/program: No such file or directory" in observer.host.logs("m", None, 5)[1][0]

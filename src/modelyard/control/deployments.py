@@ -67,12 +67,9 @@ class Deployments:
     def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
         """Place every new replica in thought, so that a launch is refused before anything starts."""
         need = ENGINES.get(launch.engine).footprint(launch)
-        held, loading = dict(claims.held), dict(claims.loading)
         for _ in range(replicas):
-            spot = place(launch, need, hardware, Claims(held, loading), self._settings.memory_headroom)
-            for device in spot.devices:
-                held[device] = held.get(device, 0) + spot.bytes_each
-                loading[device] = loading.get(device, 0) + spot.bytes_each
+            spot = place(launch, need, hardware, claims, self._settings.memory_headroom)
+            claims = claims.plus(spot, loading=True)
 
     async def _insert(self, session: AsyncSession, launch: Launch, request: LaunchRequest) -> None:
         old = await session.get(Deployment, launch.uid, with_for_update=True)

@@ -12,15 +12,6 @@ GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """Bytes per device that our replicas are expected to take: of all that live, and of those still loading."""
-
-    held: Mapping[str, int] = field(default_factory=dict)
-    loading: Mapping[str, int] = field(default_factory=dict)
-    """Not yet seen in the device's free memory."""
-
-
-@dataclass(frozen=True, slots=True)
 class Placement:
     """The devices of one replica and the bytes it takes from each."""
 
@@ -30,6 +21,23 @@ class Placement:
     @property
     def gpu_indexes(self) -> tuple[int, ...]:
         return tuple(int(name.partition(":")[2]) for name in self.devices if ":" in name)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Bytes per device that our replicas are expected to take: of all that live, and of those still loading."""
+
+    held: Mapping[str, int] = field(default_factory=dict)
+    loading: Mapping[str, int] = field(default_factory=dict)
+    """Not yet seen in the device's free memory."""
+
+    def plus(self, spot: Placement, *, loading: bool) -> Claims:
+        """With one more replica."""
+        more = {device: self.held.get(device, 0) + spot.bytes_each for device in spot.devices}
+        if not loading:
+            return Claims({**self.held, **more}, self.loading)
+        fresh = {device: self.loading.get(device, 0) + spot.bytes_each for device in spot.devices}
+        return Claims({**self.held, **more}, {**self.loading, **fresh})
 
 
 def place(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, headroom: float) -> Placement:

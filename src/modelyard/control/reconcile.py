@@ -132,14 +132,10 @@ class Reconciler:
 
     def claims(self) -> Claims:
         """What our replicas hold, for placement."""
-        held: dict[str, int] = {}
-        loading: dict[str, int] = {}
+        claims = Claims()
         for running in self._running.values():
-            for device in running.placement.devices:
-                held[device] = held.get(device, 0) + running.placement.bytes_each
-                if running.replica.state is ReplicaState.STARTING:
-                    loading[device] = loading.get(device, 0) + running.placement.bytes_each
-        return Claims(held, loading)
+            claims = claims.plus(running.placement, loading=running.replica.state is ReplicaState.STARTING)
+        return claims
 
     def _of(self, uid: str) -> list[Running]:
         return [running for running in self._running.values() if running.replica.uid == uid]
@@ -250,9 +246,8 @@ class Reconciler:
             need = engine.footprint(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
-        except (
-            Exception
-        ) as error:  # an engine may be a stranger's: its defect is that model's trouble, not every model's
+        except Exception as error:
+            # an engine may be a stranger's: its defect is that model's trouble, not every model's
             if not isinstance(error, ModelyardError):
                 log.exception("engine %s could not say how to run %s", launch.engine, wanted.uid)
             self._failed(wanted.uid, ordinal, wanted.generation, str(error) or repr(error))
@@ -277,7 +272,6 @@ class Reconciler:
             env={**plan.env, **wanted.launch.env, **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {})},
             address=plan.address,
             health_path=plan.health_path,
-            headers=plan.headers,
             start_timeout=plan.start_timeout or self._settings.start_timeout,
         )
 

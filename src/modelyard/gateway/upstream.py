@@ -73,7 +73,6 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.exchanges = 0
         self.status = 0
         self.headers: Headers = []
         self.heard = False
@@ -103,7 +102,6 @@ class Connection(asyncio.Protocol):
 
     def ask(self, head: bytes, body: bytes, timeout: float) -> None:
         """Send a request. Its answer must begin within `timeout` seconds."""
-        self.exchanges += 1
         self.heard = self.complete = self.keep_alive = self._has_head = self._until_close = False
         self._asking = True
         self._patience = timeout

@@ -100,10 +100,3 @@ class RerankRequest(msgspec.Struct, kw_only=True):
     max_chunks_per_doc: Positive | None | UnsetType = UNSET
     return_documents: bool | None | UnsetType = UNSET
     return_len: bool | None | UnsetType = UNSET
-
-
-class NamedRequest(msgspec.Struct, kw_only=True):
-    """Any JSON body of which only the model's name matters to us."""
-
-    model: Name
-    stream: bool | None = None

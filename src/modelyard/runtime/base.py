@@ -30,7 +30,6 @@ class ProcessSpec:
     env: Mapping[str, str]
     address: Address
     health_path: str
-    headers: tuple[tuple[bytes, bytes], ...]
     start_timeout: float
     """Seconds from the start until `health_path` must have answered 200."""
 
