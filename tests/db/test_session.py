@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -174,12 +175,13 @@ def test_a_database_that_cannot_be_reached(url: str, words: str) -> None:
         assert "hunter2" not in caught.value.message
         await database.close()
 
+    threads = set(threading.enumerate())
     asyncio.run(go())
+    assert (
+        set(threading.enumerate()) <= threads
+    )  # a connection that failed leaves no thread that reports to a closed loop
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)  # aiosqlite's, of a connection that never was
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is not a database, " * 100)
 

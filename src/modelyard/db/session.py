@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -41,6 +43,8 @@ class Database:
     async def open(self) -> None:
         """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` with a sentence for people."""
         with _translated(self.url):
+            if (path := _file(self.url)) is not None:
+                await asyncio.to_thread(_probe, path)
             async with self.engine.begin() as connection:
                 tables = await connection.run_sync(lambda sync: sync.dialect.get_table_names(sync))
                 if not tables:
@@ -69,8 +73,26 @@ def _translated(url: URL) -> Iterator[None]:
         raise  # not the database's trouble but the caller's
     except DBAPIError as error:
         raise DatabaseUnavailable(f"{error.orig} ({where})") from error
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise DatabaseUnavailable(f"{error} ({where})") from error
+
+
+def _file(url: URL) -> str | None:
+    """Path of an SQLite file; None for a database in memory and for other databases."""
+    path = url.database if url.get_backend_name() == "sqlite" else None
+    return None if not path or path == ":memory:" or path.startswith("file:") else path
+
+
+def _probe(path: str) -> None:
+    """Raises `sqlite3.Error` for a file that cannot be used.
+
+    Asked before aiosqlite is: after a connection that failed, its thread reports to an event loop that may be closed by then.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
 
 
 def _set_pragmas(connection: Any, record: object) -> None:
