@@ -9,23 +9,32 @@
     │   ├── UnknownName                 400     unknown_name
     │   ├── UnknownOption               400     unknown_option
     │   ├── ModelFilesInvalid           400     model_files_invalid
+    │   ├── RegistrationInvalid         400     registration_invalid
     │   ├── NoEngineFits                400     no_engine_fits
     │   └── MissingLibrary              400     missing_library
+    ├── InvalidKey                      401     invalid_api_key
+    ├── PermissionDenied                403     permission_denied
     ├── NotFound                        404     not_found
     │   ├── ModelNotFound               404     model_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
-    │   └── ModelExists                 409     model_exists
+    │   ├── ModelExists                 409     model_exists
+    │   ├── RegistrationExists          409     registration_exists
+    │   └── RegistrationInUse           409     registration_in_use
     ├── BodyTooLarge                    413     body_too_large
     ├── WrongContentType                415     wrong_content_type
+    ├── RateLimited                     429     rate_limit_exceeded
     ├── LaunchCancelled                 499     launch_cancelled
     ├── InternalError                   500     internal_error
     ├── UpstreamFailed                  502     upstream_failed
-    │   └── LaunchFailed                502     launch_failed
+    │   ├── LaunchFailed                502     launch_failed
+    │   └── DownloadFailed              502     download_failed
     ├── Unavailable                     503     unavailable
     │   ├── ModelNotReady               503     model_not_ready
     │   ├── NotEnoughMemory             503     not_enough_memory
+    │   ├── NotEnoughDisk               503     not_enough_disk
+    │   ├── HubUnavailable              503     hub_unavailable
     │   └── DatabaseUnavailable         503     database_unavailable
     ├── UpstreamTimeout                 504     upstream_timeout
     ├── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
@@ -143,6 +152,16 @@ class ModelFilesInvalid(BadRequest):
         self.param = "model_path"
 
 
+class RegistrationInvalid(BadRequest):
+    """The record of a family that somebody wants to register is not one."""
+
+    code = "registration_invalid"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"This cannot be registered: {problem}")
+        self.param = "model"
+
+
 class NoEngineFits(BadRequest):
     """No installed engine can run this model; the sentence says why for each."""
 
@@ -161,6 +180,22 @@ class MissingLibrary(BadRequest):
 
     def __init__(self, name: str, library: str, how: str | None = None) -> None:
         super().__init__(f"'{name}' needs the library '{library}'. {how or f'pip install {library}'}")
+
+
+class InvalidKey(ModelyardError):
+    """No key, one that is not known, revoked or expired; or a wrong name or password."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "invalid_request_error"
+
+
+class PermissionDenied(ModelyardError):
+    """The key is good, but not for this."""
+
+    status = 403
+    code = "permission_denied"
+    type = "invalid_request_error"
 
 
 class NotFound(ModelyardError):
@@ -232,6 +267,27 @@ class ModelExists(Conflict):
         self.param = "model_uid"
 
 
+class RegistrationExists(Conflict):
+    """A family of that name is there already."""
+
+    code = "registration_exists"
+
+    def __init__(self, name: str, kind: str, built_in: bool) -> None:
+        origin = "in the catalog" if built_in else "registered"
+        super().__init__(f"A model of type {kind} named '{name}' is already {origin}; choose another model_name.")
+        self.param = "model_name"
+
+
+class RegistrationInUse(Conflict):
+    """A family cannot go while models of it are launched."""
+
+    code = "registration_in_use"
+
+    def __init__(self, name: str, uids: Sequence[str]) -> None:
+        super().__init__(f"'{name}' is in use by {', '.join(uids)}; terminate it first.")
+        self.param = "model_name"
+
+
 class BodyTooLarge(ModelyardError):
     """The request body is over the limit."""
 
@@ -252,6 +308,18 @@ class WrongContentType(ModelyardError):
 
     def __init__(self, got: str, expected: str) -> None:
         super().__init__(f"This path takes {expected}, not '{got or 'a body without content-type'}'.")
+
+
+class RateLimited(ModelyardError):
+    """More than a key, or a model, allows."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+    def __init__(self, problem: str, retry_after: int | None = None) -> None:
+        super().__init__(f"Rate limit reached: {problem}")
+        self.retry_after = retry_after
 
 
 class LaunchCancelled(ModelyardError):
@@ -288,6 +356,15 @@ class LaunchFailed(UpstreamFailed):
         ModelyardError.__init__(self, f"Launching '{uid}' failed: {reason}")
 
 
+class DownloadFailed(UpstreamFailed):
+    """A hub broke off, or sent something else than it promised."""
+
+    code = "download_failed"
+
+    def __init__(self, model_id: str, hub: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"Downloading '{model_id}' from {hub} failed: {problem}")
+
+
 class Unavailable(ModelyardError):
     """Not now; perhaps later."""
 
@@ -314,6 +391,25 @@ class NotEnoughMemory(Unavailable):
 
     def __init__(self, uid: str, problem: str) -> None:
         super().__init__(f"Not enough memory to launch '{uid}': {problem}")
+
+
+class NotEnoughDisk(Unavailable):
+    """The files would not fit; the sentence has the figures."""
+
+    code = "not_enough_disk"
+    retry_after = None
+
+    def __init__(self, folder: str, need: int, free: int) -> None:
+        super().__init__(
+            f"Not enough room in {folder}: {need / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free."
+        )
+
+
+class HubUnavailable(Unavailable):
+    """No hub answers, or the server is set to be offline."""
+
+    code = "hub_unavailable"
+    retry_after = None
 
 
 class DatabaseUnavailable(Unavailable):

@@ -64,6 +64,39 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file of a repository on a hub."""
+
+    name: str
+    """Path inside the repository, with `/`."""
+    size: int = 0
+    """Bytes; 0 when the hub does not say."""
+    sha256: str | None = None
+    """Of the content, where the hub says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What has to be on this machine before a model can be loaded, and where it comes from."""
+
+    hub: str
+    """Name in `catalog.hubs.HUBS`: `huggingface` or `modelscope`."""
+    model_id: str
+    """`owner/name`."""
+    revision: str
+    """A commit where the hub has them, so that what was planned is what comes."""
+    files: tuple[RemoteFile, ...]
+    """Only what this variant needs."""
+    folder: str
+    """Absolute path of the folder that will hold the files under their names."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model as resolved for one launch: which weights, where, and what they can do."""
 
@@ -73,7 +106,10 @@ class Model:
     format: str = "pytorch"
     """`ggufv2`, `pytorch`, `gptq`, `awq`, `fp8`, … and `remote` for somebody else's server."""
     path: str | None = None
-    """Absolute path of the GGUF file or the Hugging Face folder; None for `remote` and `fake`."""
+    """Absolute path of the GGUF file or the Hugging Face folder, there already or, with `download`, where it will be;
+    None for `remote` and `fake`."""
+    download: Download | None = None
+    """What must come from a hub first; None when the files were put there by somebody else."""
     size_in_billions: float | None = None
     quantization: str | None = None
     architecture: str | None = None
@@ -93,6 +129,11 @@ class Model:
     shape: Shape | None = None
     thinking_key: str | None = None
     """What the chat template calls its thinking switch: `enable_thinking` or `thinking`."""
+    chat_template: str | None = None
+    """Jinja text that takes the place of the one in the files: a registered family's own."""
+    stop: tuple[str, ...] = ()
+    """Strings that end an answer, beyond what the files say."""
+    stop_token_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +167,8 @@ class Launch:
     """GPUs per replica."""
     gpu_idx: tuple[int, ...] = ()
     """Only these GPUs, if any are named."""
+    request_limit: int | None = None
+    """Answers that one replica may have in flight; more are a 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +238,8 @@ class Route:
     tasks: frozenset[Task] = frozenset()
     unsupported: Mapping[str, str] = field(default_factory=dict)
     """Request parameter → why this engine cannot do it; its presence in a request is a 400."""
+    request_limit: int | None = None
+    """Answers that one endpoint may have in flight; None for no limit."""
     upstream_name: str | None = None
     """The name the endpoint knows the model by, when it is not `name`."""
     thinking_key: str | None = None
