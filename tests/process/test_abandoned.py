@@ -48,4 +48,4 @@ def test_abandoned_answers_delay_nobody(server: Live, model: str, stream: bool) 
     for _ in range(8):
         abandon(server, model, stream)
     assert server.chat(model, max_tokens=1).status_code == 200
-    wait_for(lambda: server.replicas(model)[0]["in_flight"] == 0, seconds=2)
+    wait_for(lambda: server.replicas(model)[0]["in_flight"] == 0)
