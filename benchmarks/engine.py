@@ -91,6 +91,7 @@ def ours(model: Path, folder: Path) -> Iterator[str]:
 def bare(model: Path) -> Iterator[str]:
     """llama.cpp's own server, with the settings that ours has; yields its URL."""
     from modelyard.control.launching import plan_launch
+    from modelyard.control.placement import Machine
     from modelyard.core.types import Address
     from modelyard.engines import ENGINES
     from modelyard.engines.base import Command
@@ -98,7 +99,7 @@ def bare(model: Path) -> Iterator[str]:
     from modelyard.protocol.models import LaunchRequest
     from modelyard.runtime import hardware
 
-    launch = plan_launch(LaunchRequest.model_validate(options(model)), hardware.inspect())
+    launch = plan_launch(LaunchRequest.model_validate(options(model)), Machine(hardware.inspect()))
     command = ENGINES.get("llama_cpp").command(launch, Address(port=1), "")
     assert isinstance(command, Command)
     with socket.create_server(("127.0.0.1", 0)) as probe:

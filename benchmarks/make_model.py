@@ -17,7 +17,7 @@ def make(path: Path) -> int:
     rng = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, "llama")
     _describe(writer)
-    vocabulary = _copy_tokenizer(writer)
+    vocabulary = copy_tokenizer(writer)
     head = HIDDEN // HEADS
     shapes: dict[str, tuple[int, ...]] = {
         "token_embd.weight": (vocabulary, HIDDEN),
@@ -60,8 +60,9 @@ def _describe(writer: gguf.GGUFWriter) -> None:
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
 
 
-def _copy_tokenizer(writer: gguf.GGUFWriter) -> int:
-    """Everything under `tokenizer.` of the demo model; returns the size of its vocabulary."""
+def copy_tokenizer(writer: gguf.GGUFWriter, size: int = 0) -> int:
+    """Everything under `tokenizer.` of the demo model; returns the size of its vocabulary, padded to `size`."""
+    padding = {"tokenizer.ggml.scores": 0.0, "tokenizer.ggml.token_type": int(gguf.TokenType.UNUSED)}
     vocabulary = 0
     for name, field in gguf.GGUFReader(DEMO).fields.items():
         if not name.startswith("tokenizer."):
@@ -69,7 +70,10 @@ def _copy_tokenizer(writer: gguf.GGUFWriter) -> int:
         value: Any = field.contents()
         kind = field.types[0]
         sub = field.types[-1] if kind is gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(name, value, kind, sub)
         if name == "tokenizer.ggml.tokens":
+            value = [*value, *(f"<unused {number}>" for number in range(len(value), size))]
             vocabulary = len(value)
+        elif name in padding:
+            value = [*value, *[padding[name]] * (size - len(value))]
+        writer.add_key_value(name, value, kind, sub)
     return vocabulary

@@ -17,6 +17,16 @@ from modelyard.core.config import Settings
 for name in [name for name in os.environ if name.startswith("MODELYARD_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests
 
+NO_CACHE = Path(tempfile.gettempdir()) / f"modelyard-no-cache-{os.getpid()}"
+os.environ |= {  # nor a real hub, nor what a developer has downloaded
+    "HF_ENDPOINT": "http://127.0.0.1:9",
+    "HF_HOME": str(NO_CACHE / "hf"),
+    "MODELSCOPE_ENDPOINT": "http://127.0.0.1:9",
+    "MODELSCOPE_CACHE": str(NO_CACHE / "ms"),
+}
+for name in ("HF_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
+    os.environ.pop(name, None)
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

@@ -223,3 +223,25 @@ def test_abilities_of_templates() -> None:
     assert chat_abilities("") == ("generate",)
     assert chat_abilities("{{ messages }}") == ("generate", "chat")
     assert chat_abilities("{{ messages }}<think>") == ("generate", "chat", "reasoning")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architectures": 5},
+        {"architectures": "LlamaForCausalLM", "quantization_config": "awq"},
+        {"text_config": ["a"]},
+        {"quantization_config": {"bits": {}}, "architectures": [7]},
+    ],
+)
+def test_a_configuration_of_another_kind_is_said(tmp_path: Path, config: dict[str, object]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    with pytest.raises(ModelFilesInvalid, match="not of the kind expected"):
+        describe(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "/" + "b" * 300, "~no-such-user/x"])
+def test_names_that_no_file_can_have_are_said(name: str) -> None:
+    with pytest.raises(ModelFilesInvalid):
+        describe(name)

@@ -8,46 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.catalog.family import FAMILIES, Catalog, file_name, load
+from modelyard.catalog.family import load
 from modelyard.catalog.find import find
+from modelyard.catalog.index import Catalog, file_name
 from modelyard.catalog.memory import estimate
 from modelyard.catalog.resolve import Variant, resolve, size_of, variants
-from modelyard.core.errors import BadRequest, InvalidParameter, ModelFilesInvalid, NotFound
+from modelyard.core.errors import HubUnavailable, InvalidParameter, ModelFilesInvalid, NotFound
 from modelyard.core.memory import kv_bytes
 from modelyard.core.types import Model, ModelType, Shape
 from tests import make_gguf
 
-QWEN = """
-name: Qwen2.5-Instruct
-aliases: [qwen2.5, "Qwen 2.5"]
-type: LLM
-languages: [en, zh]
-abilities: [generate, chat, tools]
-context_length: 32768
-stop_token_ids: [151645]
-specs:
-  - format: pytorch
-    size_in_billions: "0_5"
-    src:
-      huggingface: {model_id: Qwen/Qwen2.5-0.5B-Instruct}
-  - format: ggufv2
-    size_in_billions: "0_5"
-    quantizations: [q4_k_m, q8_0]
-    src:
-      huggingface: {model_id: Qwen/Qwen2.5-0.5B-Instruct-GGUF, file: "qwen2.5-{quantization}.gguf"}
-  - format: gptq
-    size_in_billions: 7
-    activated_size_in_billions: 1
-    src:
-      huggingface: {model_id: "Qwen/Qwen2.5-7B-Instruct-GPTQ-{quantization}", quantizations: [Int4, Int8]}
-    shape: {num_hidden_layers: 28, hidden_size: 3584, num_attention_heads: 28, num_key_value_heads: 4}
-"""
+QWEN = """{
+  "name": "Qwen2.5-Instruct", "aliases": ["qwen2.5", "Qwen 2.5"], "type": "LLM", "languages": ["en", "zh"],
+  "abilities": ["generate", "chat", "tools"], "context_length": 32768, "stop_token_ids": [151645],
+  "specs": [
+    {"format": "pytorch", "size_in_billions": "0_5", "aliases": ["qwen2.5-half"],
+     "src": {"huggingface": {"model_id": "Qwen/Qwen2.5-0.5B-Instruct"}}},
+    {"format": "ggufv2", "size_in_billions": "0_5", "quantizations": ["q4_k_m", "q8_0"],
+     "src": {"huggingface": {"model_id": "Qwen/Qwen2.5-0.5B-Instruct-GGUF", "file": "qwen2.5-{quantization}.gguf"}}},
+    {"format": "gptq", "size_in_billions": 7, "activated_size_in_billions": 1,
+     "src": {"huggingface": {"model_id": "Qwen/Qwen2.5-7B-Instruct-GPTQ-{quantization}", "quantizations": ["Int4", "Int8"]}},
+     "shape": {"num_hidden_layers": 28, "hidden_size": 3584, "num_attention_heads": 28, "num_key_value_heads": 4}}
+  ]
+}"""
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
     (tmp_path / "llm").mkdir()
-    (tmp_path / "llm" / "qwen2.5-instruct.yaml").write_text(QWEN)
+    (tmp_path / "llm" / "qwen2.5-instruct.json").write_text(QWEN)
     return Catalog(tmp_path)
 
 
@@ -71,15 +60,6 @@ def test_the_demo_model_has_a_folder_too() -> None:
     assert model.path is not None and Path(model.path).is_dir()
 
 
-def test_every_family_is_valid_and_stands_under_its_name() -> None:
-    for family in FAMILIES.families():
-        path = FAMILIES.folder / family.type.lower() / f"{file_name(family.name)}.yaml"
-        assert path.is_file(), family.name
-        assert family.description
-        for name in (family.name, *family.aliases):
-            assert FAMILIES.get(name).name == family.name, "the index and the file differ"
-
-
 # Names
 
 
@@ -98,26 +78,34 @@ def test_unknown_names_come_with_the_nearest(catalog: Catalog) -> None:
         find("qwen2.5", type=ModelType.EMBEDDING, catalog=catalog)
 
 
-def test_a_lookup_parses_one_file_only(catalog: Catalog) -> None:
-    (catalog.folder / "llm" / "broken.yaml").write_text("name: broken\nspecs: 3\n")
-    assert catalog.get("qwen2.5").name == "Qwen2.5-Instruct"
-    with pytest.raises(ValueError, match=r"broken\.yaml"):
-        catalog.get("broken")
+def test_an_alias_of_one_spec_leaves_no_choice(catalog: Catalog) -> None:
+    assert picked(resolve(catalog.get("qwen2.5-HALF"))) == (0.5, "pytorch", "none")
+    with pytest.raises(InvalidParameter, match="it has pytorch"):
+        resolve(catalog.get("qwen2.5-half"), format="gptq")
+
+
+def test_a_broken_file_is_named_when_its_type_is_asked_for(catalog: Catalog) -> None:
+    (catalog.folder / "embedding").mkdir()
+    (catalog.folder / "embedding" / "broken.json").write_text('{"name": "broken", "type": "embedding", "specs": 3}')
+    assert catalog.get("qwen2.5", ModelType.LLM).name == "Qwen2.5-Instruct"
+    with pytest.raises(ValueError, match=r"broken\.json.*specs"):
+        catalog.get("broken", ModelType.EMBEDDING)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        ("context_length: 32768", "context: 1"),
-        ("specs:", "spec:"),
-        ("type: LLM", "type: robot"),
-        ("specs:", "specs: ["),
+        ('"context_length": 32768', '"context": 1'),
+        ('"specs":', '"spec":'),
+        ('"type": "LLM"', '"type": "robot"'),
+        ('"specs": [', '"specs": [['),
+        ('"file": ', '"files": '),
     ],
 )
 def test_a_wrong_file_says_where(tmp_path: Path, change: tuple[str, str]) -> None:
-    file = tmp_path / "x.yaml"
+    file = tmp_path / "x.json"
     file.write_text(QWEN.replace(*change))
-    with pytest.raises(ValueError, match=r"x\.yaml"):
+    with pytest.raises(ValueError, match=r"x\.json"):
         load(file)
 
 
@@ -175,8 +163,10 @@ def test_a_size_that_is_none() -> None:
 
 
 def test_a_family_that_only_a_hub_has(catalog: Catalog) -> None:
-    with pytest.raises(BadRequest, match=r"huggingface \(Qwen/Qwen2\.5-0\.5B-Instruct-GGUF\).*model_path"):
+    with pytest.raises(HubUnavailable, match=r"'Qwen2\.5-Instruct' .*Hugging Face .*cannot be reached.*model_path"):
         find("qwen2.5", catalog=catalog)
+    with pytest.raises(InvalidParameter, match="is on huggingface only"):
+        find("qwen2.5", catalog=catalog, hub="modelscope")
 
 
 # Paths
@@ -198,7 +188,7 @@ def test_a_path_for_a_family_takes_the_familys_name(tmp_path: Path, catalog: Cat
 
 
 def test_importing_the_catalog_reads_no_family() -> None:
-    code = "import sys, modelyard.catalog.find as f; assert '_index' not in vars(f.FAMILIES); assert 'numpy' not in sys.modules"
+    code = "import sys, modelyard.catalog.find as f; assert not f.FAMILIES.loaded; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -113,6 +113,11 @@ class Terminal:
         os.close(self._master)
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a command line without quotes."""
+    return line.split(" ")
+
+
 def columns(table: str) -> list[list[str]]:
     """The cells of a printed table, checked to stand below each other."""
     rows = [[cell for cell in line.split("  ") if cell.strip()] for line in table.splitlines()]

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from modelyard.cli.launch import absolute, split
-from tests.cli.terminal import Terminal, run, start
+from tests.cli.terminal import Terminal, run, start, words_of
 from tests.client.stub import Answer, Asked, Stub, Write, error_answer, json_answer, model
 
 PROGRESS = "GET /v1/models/m/progress"
@@ -170,3 +170,63 @@ def test_the_bar_at_a_terminal(launching: Stub) -> None:
         terminal.expect("loading: reading weights")
         assert terminal.wait() == 0
     assert terminal.seen.splitlines()[-1].endswith("m")
+
+
+def test_every_flag_of_the_peers(launching: Stub) -> None:
+    words = [
+        *words_of("launch --model-name demo --model-type LLM --model-engine vLLM --model-uid m --size-in-billions 1_8"),
+        *words_of(
+            "--model-format pytorch --quantization none --replica 2 --n-worker 1 --n-gpu 2 --worker-ip 127.0.0.1"
+        ),
+        *words_of("--enable-thinking false --lora-modules a /x --lora-modules b /y --env K V --trust-remote-code True"),
+        *words_of("-ld scale 1 -fd fuse 2 -qc load_in_4bit True --disable-virtual-env -vp torch -vp numpy"),
+        *words_of('--replica-config [{"role":"hybrid"}] --gpu_memory_utilization 0.8 --no-wait'),
+    ]
+    done = run(*words, "-e", launching.url)
+    assert done.returncode == 0, done.stderr
+    body = launching.last().body
+    adapters = [{"lora_name": "a", "local_path": "/x"}, {"lora_name": "b", "local_path": "/y"}]
+    assert body == {
+        "model_name": "demo",
+        "model_type": "LLM",
+        "model_engine": "vLLM",
+        "model_uid": "m",
+        "model_size_in_billions": "1_8",
+        "model_format": "pytorch",
+        "quantization": "none",
+        "replica": 2,
+        "n_worker": 1,
+        "n_gpu": 2,
+        "worker_ip": "127.0.0.1",
+        "enable_thinking": False,
+        "peft_model_config": {
+            "lora_list": adapters,
+            "image_lora_load_kwargs": {"scale": "1"},
+            "image_lora_fuse_kwargs": {"fuse": "2"},
+        },
+        "envs": {"K": "V"},
+        "quantization_config": {"load_in_4bit": "True"},
+        "enable_virtual_env": False,
+        "virtual_env_packages": ["torch", "numpy"],
+        "replica_config": [{"role": "hybrid"}],
+        "trust_remote_code": "True",
+        "gpu_memory_utilization": "0.8",
+    }
+    wrong = run("launch", "demo", "--replica-config", "{", "-e", launching.url)
+    assert wrong.returncode == 2 and "is not JSON" in wrong.stderr
+
+
+def test_each_file_of_a_download_has_a_bar(launching: Stub) -> None:
+    def files(*done: int) -> list[dict[str, Any]]:
+        return [
+            {"file_name": f"part-{number}.gguf", "downloaded": each * 2**20, "total": 4 * 2**20}
+            for number, each in enumerate(done)
+        ]
+
+    half = {**step(0.25, "downloading", "1 of 2 files"), "download_files": files(4, 1)}
+    launching.routes[PROGRESS] = then(half, half, step(0.95, "loading"), step(1.0, "completed"))
+    with Terminal("launch", "demo", "-e", launching.url) as terminal:
+        terminal.expect("downloading: 1 of 2 files")
+        terminal.expect("part-0.gguf 4.0 MB of 4.0 MB")
+        terminal.expect("part-1.gguf 1.0 MB of 4.0 MB")
+        assert terminal.wait() == 0

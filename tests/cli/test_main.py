@@ -29,7 +29,11 @@ def test_help_names_every_command() -> None:
 
 
 def test_every_file_of_a_command_is_listed() -> None:
-    files = {path.stem for path in (ROOT / "src/modelyard/cli").glob("*.py") if "command(" in path.read_text()}
+    files = {
+        path.stem.replace("_", "-")
+        for path in (ROOT / "src/modelyard/cli").glob("*.py")
+        if "command(" in path.read_text()
+    }
     assert files - {"main", "reference"} == set(COMMANDS)
 
 

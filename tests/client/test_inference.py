@@ -32,7 +32,7 @@ def test_get_model_chooses_by_type_and_ability(stub: Stub, client: Client) -> No
         "GET /v1/models/base": json_answer(model("base", model_ability=["generate"])),
         "GET /v1/models/emb": json_answer(model("emb", model_type="embedding", model_ability=["embed"])),
         "GET /v1/models/rr": json_answer(model("rr", model_type="rerank", model_ability=["rerank"])),
-        "GET /v1/models/img": json_answer(model("img", model_type="image")),
+        "GET /v1/models/img": json_answer(model("img", model_type="world")),
         "POST /v1/embeddings": json_answer({"data": [{"embedding": [1.0]}]}),
         "POST /v1/rerank": json_answer({"results": [{"index": 0}]}),
         "POST /v1/completions": json_answer({"choices": [{"text": "x"}]}),

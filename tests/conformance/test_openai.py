@@ -49,6 +49,13 @@ def test_the_stream_joined_is_the_whole_answer(client: OpenAI, subject: Subject)
     assert ended == "stop"
 
 
+def test_the_first_delta_names_the_role_and_holds_a_string(client: OpenAI, subject: Subject) -> None:
+    with client.chat.completions.create(model=subject.model, messages=QUESTION, stream=True) as chunks:
+        first = next(iter(chunks)).choices[0].delta
+    assert first.role == "assistant"
+    assert first.content == ""
+
+
 def test_usage_of_a_stream(client: OpenAI, subject: Subject) -> None:
     chunks = list(
         client.chat.completions.create(

@@ -126,6 +126,9 @@ def test_summary_of_a_model() -> None:
     assert summary(want(count=2), [replica(0), replica(1, STARTING)], {}, 0)[0] is READY
     assert summary(want(), [replica(0, STARTING)], {}, 0)[0] is STARTING
     assert summary(want(terminating=True), [replica(0)], {}, 0)[0] is DRAINING
+    coming = (ReplicaState.DOWNLOADING, "its weights are being downloaded: 3 of 5 files, 45 %")
+    assert summary(want(), [], {}, 0, "3 of 5 files, 45 %") == coming
+    assert summary(want(), [replica(0, STARTING)], {}, 0, "3 of 5 files, 45 %")[0] is STARTING
     failed = {("m", 0): Slot(1, crashes=1, given_up=True, error="cannot read the file")}
     assert summary(want(), [], failed, 0) == (ReplicaState.FAILED, "cannot read the file")
     state, reason = summary(want(), [], {("m", 0): Slot(1, crashes=2, retry_at=3, error="killed by signal 9")}, 1)

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from modelyard.control.launching import checked_uid, engine_spelled, plan_launch
+from modelyard.control.peer_keys import is_this_machine
+from modelyard.control.placement import Machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
 from modelyard.core.types import Device, Hardware, ModelType
+from modelyard.engines import ENGINES
 from modelyard.protocol.models import LaunchRequest
 
-MACHINE = Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),))
+MACHINE = Machine(Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),)))
 
 
 def plan(**body: object) -> object:
@@ -47,7 +50,7 @@ def test_engines_by_the_names_people_use(given: str, name: str) -> None:
         ({"model_name": "m", "model_engine": "fake", "tokens": "many"}, InvalidParameter, "tokens"),
         ({"model_name": "m", "model_engine": "fake", "model_type": "poem"}, InvalidParameter, "'poem' is none of LLM"),
         ({"model_name": "m", "model_engine": "fake", "n_worker": 2}, InvalidParameter, "single machine"),
-        ({"model_name": "m", "model_engine": "fake", "request_limits": 3}, InvalidParameter, "not supported yet"),
+        ({"model_name": "m", "model_engine": "fake", "request_limits": 0}, InvalidParameter, "1 or more"),
         ({"model_name": "m", "model_engine": "fake", "gpu_idx": "a,b"}, InvalidParameter, "no list of GPU indexes"),
         ({"model_name": "m", "model_engine": "fake", "n_gpu": "many"}, InvalidParameter, "n_gpu"),
         ({"model_name": "m", "model_engine": "fake", "peft_model_config": {"lora_list": [{}]}}, InvalidParameter, "local_path"),
@@ -98,3 +101,76 @@ def test_an_environment_that_no_process_can_have() -> None:
     for name, value in (("A", "b\0c"), ("A=B", "c"), ("", "x"), ("A\0", "b"), ("A", "\ud800")):
         with pytest.raises(InvalidParameter, match="envs"):
             plan(model_name="m", model_engine="fake", envs={name: value})
+
+
+# GPUs, and what the peer's programs send
+
+WITH_GPUS = Machine(
+    Hardware(8, (MACHINE.hardware.cpu, *(Device(f"cuda:{n}", "card", 24 * 2**30, 23 * 2**30) for n in range(2))))
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"n_gpu": 3}, "3 per replica are asked for, and this machine has cuda:0 with 23.0 GiB free, cuda:1 with"),
+        ({"n_gpu": 1}, "does not compute on GPUs"),
+        ({"n_gpu": 1, "model_engine": "llama.cpp"}, "llama.cpp, as it is installed here, does not compute on GPUs"),
+        ({"gpu_idx": "1"}, "does not compute on GPUs"),
+        ({"gpu_idx": "0,2"}, "there is no GPU 2"),
+    ],
+)
+def test_gpus_that_would_not_be_used_are_refused(body: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        plan_launch(LaunchRequest.model_validate({"model_name": "demo", **body}), WITH_GPUS)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize("given", ["auto", None, "none", 0, "0", ""])
+def test_no_gpus_where_the_engine_has_no_use_for_them(given: int | str | None) -> None:
+    launch = plan_launch(LaunchRequest.model_validate({"model_name": "demo", "n_gpu": given}), WITH_GPUS)
+    assert (launch.gpus, launch.gpu_idx) == (0, ())
+
+
+def test_gpus_by_number_and_by_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(ENGINES.get("llama_cpp")), "uses_gpus", lambda self: True)
+
+    def gpus(**body: Any) -> tuple[int, tuple[int, ...]]:
+        launch = plan_launch(LaunchRequest.model_validate({"model_name": "demo", **body}), WITH_GPUS)
+        return launch.gpus, launch.gpu_idx
+
+    assert gpus() == gpus(n_gpu="auto") == (1, ()), "one, as the peer takes"
+    assert gpus(n_gpu=2) == gpus(n_gpu="2") == (2, ())
+    assert gpus(gpu_idx=1) == gpus(gpu_idx="1") == (1, (1,))
+    assert gpus(gpu_idx=[0, 1], n_gpu="auto") == (2, (0, 1))
+    assert gpus(n_gpu=None) == (0, ())
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.0.0.1:9997", "localhost", "LOCALHOST:1", "0.0.0.0", "::1", "[::1]"]
+)
+def test_this_machine_by_its_addresses(address: str) -> None:
+    assert is_this_machine(address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "192.0.2.1:9997", "elsewhere", "2001:db8::1", "not an address"])
+def test_other_machines(address: str) -> None:
+    assert not is_this_machine(address)
+
+
+def test_blank_text_means_unset() -> None:
+    request = LaunchRequest.model_validate({"model_name": "demo", "model_uid": "", "quantization": " ", "gpu_idx": ""})
+    assert (request.model_uid, request.quantization, request.gpu_idx) == (None, None, None)
+
+
+def test_a_replica_config_that_asks_for_the_same_everywhere() -> None:
+    devices = [{"worker_ip": "127.0.0.1:10829", "n_gpu": "auto", "gpu_idx": None}]
+    config: list[dict[str, Any]] = [
+        {"replica_uid": None, "role": "hybrid", "devices": devices, "engine_config": {}}
+    ] * 2
+    assert plan(model_name="demo", replica=2, replica_config=config)
+
+
+def test_code_that_comes_with_weights_means_nothing_to_gguf() -> None:
+    launch = plan_launch(LaunchRequest.model_validate({"model_name": "demo", "trust_remote_code": True}), MACHINE)
+    assert launch.options == {}

@@ -32,6 +32,8 @@ PLAIN = b'{ "model": "m",\n "messages":[{"role":"user","content":"\\u4f60"}], "b
         b', "enable_thinking": null}',
         b', "user": "\\"enable_thinking\\": true"}',
         b', "x": {"enable_thinking": true}}',
+        b', "chat_template_kwargs": {"thinking": false}}',
+        b', "chat_template_kwargs": {"a": 1}}',
     ],
 )
 def test_untouched(end: bytes) -> None:
@@ -47,6 +49,26 @@ def test_untouched(end: bytes) -> None:
         (None, b', "enable_thinking": true}', {"enable_thinking": True, "thinking": True}),
         ("thinking", b', "enable_thinking": true, "chat_template_kwargs": {"a": 1}}', {"a": 1, "thinking": True}),
         ("thinking", b', "enable_thinking": true, "chat_template_kwargs": {"thinking": false}}', {"thinking": False}),
+        (
+            "thinking",
+            b', "chat_template_kwargs": {"enable_thinking": false}}',
+            {"enable_thinking": False, "thinking": False},
+        ),
+        (
+            "enable_thinking",
+            b', "chat_template_kwargs": {"thinking": true}}',
+            {"enable_thinking": True, "thinking": True},
+        ),
+        (
+            "thinking",
+            b', "enable_thinking": true, "chat_template_kwargs": {"enable_thinking": false}}',
+            {"enable_thinking": False, "thinking": False},
+        ),
+        (
+            None,
+            b', "enable_thinking": true, "chat_template_kwargs": {"thinking": false}}',
+            {"enable_thinking": False, "thinking": False},
+        ),
         ("thinking", b', "\\u0065nable_thinking": true}', {"thinking": True}),
         ("thinking", b', "enable_thinking": true, "chat_template_kwargs": null}', {"thinking": True}),
     ],

@@ -249,3 +249,29 @@ def test_sigkill_leaves_no_engine(home: Path, victim: str) -> None:
             process.kill()  # without their shim, processes that left the group are nobody's; see ARCHITECTURE.md
     server.wait()
     server.stdout.close()
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("print('done')", 0), ("raise SystemExit(7)", 7)])
+def test_a_job_has_no_health_and_ends_with_its_own_exit_code(settings: Settings, code: str, exit_code: int) -> None:
+    async def scenario() -> None:
+        observer = Observer(settings)
+        await observer.host.start(ProcessSpec("job-1", "job", (sys.executable, "-c", code), {}))
+        view = await observer.until(ProcessState.EXITED)
+        assert (view.exit_code, view.error, view.ready_at) == (exit_code, "", None)
+        assert observer.seen == [ProcessState.STARTING, ProcessState.EXITED]
+        await observer.host.close()
+
+    uvloop.run(scenario())
+
+
+def test_a_job_can_be_stopped(settings: Settings) -> None:
+    async def scenario() -> None:
+        observer = Observer(settings)
+        await observer.host.start(ProcessSpec("job-1", "job", (sys.executable, "-c", NO_ANSWER), {}))
+        pid = observer.view().pid
+        assert pid is not None and alive(pid)
+        await observer.host.stop("job-1", 5)
+        assert observer.view().state is ProcessState.EXITED and not alive(pid)
+        await observer.host.close()
+
+    uvloop.run(scenario())

@@ -6,17 +6,25 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
+from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
+from modelyard.api.exposure import loaded_keys
+from modelyard.api.guard import Guard
 from modelyard.api.management import management_app
+from modelyard.catalog.hubs import asking
+from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.control.autostart import Autostarts
+from modelyard.control.caching import Caching
 from modelyard.control.deployments import Deployments
 from modelyard.control.journal import Journal
 from modelyard.control.reconcile import Reconciler
+from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, DatabaseUnavailable
 from modelyard.core.traffic import Traffic
@@ -38,9 +46,14 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        self._management = management_app(parts)
+        self._management = Guard(management_app(parts), parts.keys)
+        origins = parts.settings.cors_origins
+        self._app = Cors(self._dispatch, origins) if origins else self._dispatch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
         else:
@@ -65,32 +78,85 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
+    asking.use(settings.hub, settings.offline)
     lock = take_home(settings.folder)
     database = Database(settings.database)
     try:
         await database.open()
-    except DatabaseUnavailable as error:
+        keys = await loaded_keys(settings, database)
+    except (DatabaseUnavailable, CannotStart) as error:
+        await database.close()
         lock.close()
         raise CannotStart(error.message) from error
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
+    gateway.admit(keys.access)
+    keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
     reconciler = Reconciler(settings, Journal(database), host, traffic, gateway.publish)
-    deployments = Deployments(settings, database, host, reconciler)
+    catalog = Catalog(FAMILIES.folder)
+    deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    loop = asyncio.create_task(reconciler.run(), name="control loop")
-    loop.add_done_callback(_control_loop_ended)
+    registrations = await loaded_registrations(database, catalog, deployments)
+    autostarts = Autostarts(database, deployments, reconciler)
+    await autostarts.prepare()
+    loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
+    starting = _begin(autostarts.run(), "autostart", _autostart_ended)
+    looking = _begin(keys.run(), "keys", _keys_ended)
     try:
         await reconciler.look()
-        yield Application(Parts(settings, host, traffic, deployments, gateway))
+        yield Application(
+            Parts(
+                settings,
+                host,
+                traffic,
+                deployments,
+                gateway,
+                catalog,
+                autostarts=autostarts,
+                keys=keys,
+                registrations=registrations,
+                caching=Caching(catalog, reconciler),
+                downloads=reconciler.downloads,
+            )
+        )
     finally:
-        loop.cancel()
-        with suppress(asyncio.CancelledError):
-            await loop
+        for task in (looking, starting, loop):
+            task.cancel()
+        await asyncio.gather(looking, starting, loop, return_exceptions=True)
         await gateway.close()
         await host.close()
         await database.close()
         lock.close()
+
+
+def _begin(
+    work: Coroutine[Any, Any, None], name: str, ended: Callable[[asyncio.Task[None]], None]
+) -> asyncio.Task[None]:
+    """A task that runs beside the server, and who is told when it is over."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(ended)
+    return task
+
+
+def _autostart_ended(task: asyncio.Task[None]) -> None:
+    """A defect there costs the order of the start and its retries, and nothing else."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("autostart broke off", exc_info=error)
+
+
+def _keys_ended(task: asyncio.Task[None]) -> None:
+    """A defect there would let revoked keys in."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the watch over keys broke; the server ends", exc_info=error)
+        os._exit(70)
+
+
+async def loaded_registrations(database: Database, catalog: Catalog, deployments: Deployments) -> Registrations:
+    """What users registered, in the catalog."""
+    registrations = Registrations(database, catalog, lambda: [view.desired.launch for view in deployments.views()])
+    await registrations.load()
+    return registrations
 
 
 def _control_loop_ended(task: asyncio.Task[None]) -> None:
@@ -103,7 +169,7 @@ def _control_loop_ended(task: asyncio.Task[None]) -> None:
 def take_home(folder: Path) -> IO[str]:
     """The home folder, made, writable and ours alone as long as the returned file stays open."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "server.lock").open("a+")
     except OSError as error:
         raise CannotStart(f"The home folder {folder} cannot be used: {error.strerror}. Set MODELYARD_HOME.") from error

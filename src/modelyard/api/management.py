@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from modelyard import __version__
 from modelyard.api.deps import Parts
-from modelyard.api.openapi import with_inference_paths
+from modelyard.api.openapi import completed
 from modelyard.api.routes import ROUTERS
 from modelyard.core.errors import (
     InternalError,
@@ -42,7 +42,7 @@ def management_app(parts: Parts) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
-            app.openapi_schema = with_inference_paths(plain())
+            app.openapi_schema = completed(plain())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,21 +1,53 @@
-"""The inference paths in `/openapi.json`: made from the gateway's table, because the gateway itself is no FastAPI app."""
+"""What FastAPI cannot know of `/openapi.json`: the gateway's paths, made from its table, and how errors look."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from modelyard.gateway.paths import PATHS
+from modelyard.gateway.paths import PATHS, Where
 
 REFERENCE = "#/components/schemas/{name}"
 
+ERROR = {
+    "title": "Error",
+    "type": "object",
+    "required": ["error", "detail"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "code", "param"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "code": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+            },
+        },
+        "detail": {"type": "string", "description": "The message once more, where Xinference's clients look for it."},
+    },
+}
 
-def with_inference_paths(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with every path of the gateway added."""
+CONTENT = {Where.JSON: "application/json", Where.FORM: "multipart/form-data"}
+
+ANYWHERE = (400, 401, 403, 404, 409, 429, 503)
+"""Statuses that any operation may answer with."""
+ENGINES = (413, 415, 499, 502, 504)
+"""Statuses of operations that read large bodies or wait for an engine."""
+WAITING = {("/v1/models", "post"), ("/v1/models/instance", "post"), ("/v1/models/{uid}", "delete")}
+"""Management operations that wait for an engine."""
+
+
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with every path of the gateway, and every error that can come."""
     requests = {row.request.__name__: row.request for row in PATHS.values()}
     _, components = msgspec.json.schema_components(requests.values(), ref_template=REFERENCE)
-    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(components, Error=ERROR)
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own answer to bad input, which ours replaces
+        schemas.pop(name, None)
     for path, row in PATHS.items():
         schema = {"$ref": REFERENCE.format(name=row.request.__name__)}
         document["paths"][path] = {
@@ -23,8 +55,21 @@ def with_inference_paths(document: dict[str, Any]) -> dict[str, Any]:
                 "tags": ["inference"],
                 "summary": (row.request.__doc__ or path).strip().splitlines()[0],
                 "operationId": path.strip("/").replace("/", "_"),
-                "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+                "requestBody": {"required": True, "content": {CONTENT[row.where]: {"schema": schema}}},
                 "responses": {"200": {"description": "The engine's answer, as JSON or as server-sent events."}},
             }
         }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            waits = path in PATHS or (path, method) in WAITING
+            _document_errors(operation, (*ANYWHERE, *ENGINES) if waits else ANYWHERE)
     return document
+
+
+def _document_errors(operation: dict[str, Any], statuses: tuple[int, ...]) -> None:
+    answers = operation["responses"]
+    answers.pop("422", None)
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(name="Error")}}}
+    for status in statuses:
+        title = "Client left" if status == 499 else HTTPStatus(status).phrase
+        answers.setdefault(str(status), {"description": title, "content": content})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import resource
 import signal
@@ -54,10 +53,9 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, *, launches: Sequence[dict[str, Any]] = (), on_ready: Ready | None = None) -> int:
     """Run a server until SIGINT or SIGTERM and return the exit code.
 
-    Raises `CannotStart` when the port is taken or the home folder or database cannot be used.
+    Raises `CannotStart` when the port is taken, the home folder or database cannot be used, or keys are missing.
     """
     logs.set_up(settings.log_level)
-    check_exposure(settings)
     raise_file_limit()
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         return uvloop.run(_serve(settings, listener, launches, on_ready))
@@ -126,19 +124,6 @@ async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
     except ModelyardError as error:
         return uid, error.message
     return uid, None
-
-
-def check_exposure(settings: Settings) -> None:
-    """Without keys, only this machine may connect, unless somebody says in so many words that others may."""
-    if settings.insecure or settings.host == "localhost":
-        return
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(settings.host).is_loopback:
-            return
-    raise CannotStart(
-        f"Listening on {settings.host} would let anybody who reaches it use this server. Listen on 127.0.0.1, or say "
-        "--insecure (MODELYARD_INSECURE=1) if something else guards it."
-    )
 
 
 def raise_file_limit() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
+from modelyard.catalog.inventory import Entry
+from modelyard.control.downloads import DownloadState, DownloadView
 from modelyard.control.reconcile import ModelView, Running
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import ModelType, ReplicaState
+from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
+from modelyard.protocol.cache import CachedModel, DownloadInfo
 from modelyard.protocol.models import LaunchProgress, ModelInfo, ReplicaInfo, ReplicaProgress
 
 STATUS = {
@@ -68,7 +72,24 @@ def model_info(view: ModelView) -> ModelInfo:
         status=STATUS[view.state],
         error=view.reason or None,
         memory={**asdict(footprint), "total": footprint.total},
+        **of_type(model),
     )
+
+
+def of_type(model: Model) -> dict[str, Any]:
+    """The fields that the peer's clients expect of models of one type only."""
+    languages = list(model.languages)
+    match model.type:
+        case ModelType.LLM:
+            return {"strict_system_first": False}
+        case ModelType.EMBEDDING:
+            return {"language": languages}
+        case ModelType.RERANK:
+            return {"language": languages, "type": "normal"}
+        case ModelType.IMAGE:
+            return {"controlnet": None, "model_base": None}
+        case _:
+            return {}
 
 
 DEFAULT_ABILITIES = {
@@ -79,16 +100,16 @@ DEFAULT_ABILITIES = {
 """What clients may expect of a model whose files do not say."""
 
 
-def replica_infos(view: ModelView, traffic: Traffic) -> list[ReplicaInfo]:
-    """Every wanted replica, running or not, and those on their way out."""
+def replica_infos(view: ModelView, traffic: Traffic, worker: str = WORKER) -> list[ReplicaInfo]:
+    """Every wanted replica, running or not, and those on their way out; `worker` is where this server listens."""
     by_ordinal = {running.replica.ordinal: running for running in view.replicas}
     return [
-        _replica_info(view, ordinal, by_ordinal.get(ordinal), traffic)
+        _replica_info(view, ordinal, by_ordinal.get(ordinal), traffic, worker)
         for ordinal in sorted({*view.desired.ordinals, *by_ordinal})
     ]
 
 
-def _replica_info(view: ModelView, ordinal: int, running: Running | None, traffic: Traffic) -> ReplicaInfo:
+def _replica_info(view: ModelView, ordinal: int, running: Running | None, traffic: Traffic, worker: str) -> ReplicaInfo:
     slot = view.slots.get(ordinal)
     error = slot.error if slot and running is None else None
     state = ReplicaState.FAILED if slot and slot.given_up and running is None else ReplicaState.PENDING
@@ -97,7 +118,7 @@ def _replica_info(view: ModelView, ordinal: int, running: Running | None, traffi
     return ReplicaInfo(
         replica_id=ordinal,
         replica_model_uid=f"{view.desired.uid}-rep{ordinal}",
-        worker_address=WORKER,
+        worker_address=worker,
         model_address=str(running.plan.address) if running else None,
         accelerators=[str(index) for index in running.placement.gpu_indexes] if running else [],
         status=STATUS[state],
@@ -114,7 +135,10 @@ def launch_progress(view: ModelView | None) -> LaunchProgress:
     """How far a launch is; a uid that nobody launched is pending, as the peer has it."""
     if view is None:
         return LaunchProgress(progress=0.0, stage="pending")
+    if view.download is not None:
+        return download_progress(view.download)
     stage, progress = STAGE[view.state]
+    least = DOWNLOADED if view.desired.launch.model.download is not None else 0.0
     replicas = []
     for running in view.replicas:
         replica_stage, replica_progress = STAGE[running.replica.state]
@@ -122,7 +146,7 @@ def launch_progress(view: ModelView | None) -> LaunchProgress:
             ReplicaProgress(
                 replica_id=running.replica.ordinal,
                 replica_model_uid=f"{view.desired.uid}-rep{running.replica.ordinal}",
-                progress=replica_progress,
+                progress=max(replica_progress, least),
                 stage=replica_stage,
                 updated_at=running.created_at,
             )
@@ -130,3 +154,69 @@ def launch_progress(view: ModelView | None) -> LaunchProgress:
     if view.state is not ReplicaState.FAILED and replicas:
         progress = sum(replica.progress for replica in replicas) / len(view.desired.ordinals)
     return LaunchProgress(progress=min(progress, 1.0), stage=stage, info=view.reason, replicas=replicas)
+
+
+DOWNLOADED = 0.9
+"""The part of a launch's progress bar that its download has, if it has one: the rest is loading."""
+
+
+def download_progress(view: DownloadView, full: float = DOWNLOADED) -> LaunchProgress:
+    """How far a download is, where `full` is what a finished one counts for."""
+    job = view.job
+    stage = {DownloadState.DONE: "completed", DownloadState.FAILED: "failed"}.get(job.state, "downloading")
+    progress = 1.0 if stage == "failed" else round(full * view.part, 4)
+    info = str(job.error) if stage == "failed" else view.reason
+    return LaunchProgress(progress=progress, stage=stage, info=info, download_files=download_files(view))
+
+
+def download_files(view: DownloadView) -> list[dict[str, Any]]:
+    """Every file with its progress, under our key and the peer's."""
+    return [
+        {
+            "name": file.name,
+            "file_name": file.name,
+            "downloaded": here,
+            "total": file.size or here,
+            "progress": round(min(1.0, here / file.size), 4) if file.size else 1.0,
+        }
+        for file, here in view.files
+    ]
+
+
+def download_info(view: DownloadView) -> DownloadInfo:
+    """A download as it is listed."""
+    job, download = view.job, view.job.download
+    failed = job.state is DownloadState.FAILED
+    return DownloadInfo(
+        uid=job.uid,
+        names=sorted(job.names),
+        model_id=download.model_id,
+        model_hub=download.hub,
+        revision=download.revision,
+        status=job.state.value,
+        progress=round(view.part, 4),
+        downloaded=view.here,
+        total=download.size,
+        info=str(job.error) if failed else view.reason,
+        files=download_files(view),
+    )
+
+
+def cached_model(entry: Entry) -> CachedModel:
+    """A cached model as it is listed."""
+    snapshot, path = entry.cached.snapshot, entry.cached.path
+    return CachedModel(
+        model_name=entry.name,
+        model_type=entry.type.value if entry.type else None,
+        model_size_in_billions=entry.size,
+        model_format=entry.format,
+        quantization=entry.quantization,
+        model_version=entry.version,
+        model_hub=snapshot.hub,
+        model_id=snapshot.model_id,
+        revision=snapshot.revision,
+        path=str(path),
+        real_path=str(path.resolve()),
+        actor_ip_address=WORKER,
+        size_bytes=entry.cached.size,
+    )

@@ -1,20 +1,14 @@
-"""A family of models as one data file describes it: the format of these files, and how they are read and found."""
+"""A family of models as one data file describes it: the format of these files. Reading and finding them is `index.py`'s."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import yaml
 from msgspec import Meta
 
-from modelyard.core.errors import NotFound
+from modelyard.catalog.prompt_styles import PromptStyle, template
 from modelyard.core.types import ModelType
 
 Size = int | float | str
@@ -23,11 +17,15 @@ Text = Annotated[str, Meta(min_length=1)]
 Defaults = dict[str, Any]
 
 
-class Source(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Where the files of a spec are: in this package (`path`), or on a hub (`model_id`)."""
+class Data(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What stands in a data file: an unknown field is an error, and a default is not written down."""
+
+
+class Source(Data, kw_only=True, frozen=True):
+    """Where the files of a spec are: in this package or on this machine (`path`), or on a hub (`model_id`)."""
 
     path: str | None = None
-    """Relative to the catalog's folder."""
+    """Relative to the catalog's folder; absolute where the source is `local`."""
     model_id: str | None = None
     """With `{quantization}` where that stands in the name."""
     revision: str | None = None
@@ -43,7 +41,7 @@ class Source(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     """Vision or audio projectors to choose from; the first is the default."""
 
 
-class Dimensions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Dimensions(Data, kw_only=True, frozen=True):
     """A transformer's dimensions, in the words of Hugging Face's configs."""
 
     num_hidden_layers: int
@@ -55,34 +53,41 @@ class Dimensions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     vocab_size: int = 0
 
 
-class Spec(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class Spec(Data, kw_only=True, frozen=True):
     """One size in one format."""
 
     format: Text
-    src: dict[str, Source]
-    """Hub, or `package` → where."""
     size_in_billions: Size | None = None
     activated_size_in_billions: Size | None = None
     quantizations: list[str] = msgspec.field(default_factory=lambda: ["none"])
+    src: dict[str, Source]
+    """Hub, or `package`, or `local` → where."""
+    aliases: list[str] = []
+    """Names that mean this spec alone, such as swift's `qwen-7b-chat`."""
     shape: Dimensions | None = None
     engine: str | None = None
     """The only engine for it, where the weights decide that."""
-    gguf: Source | None = None
-    """For image and video models: a quantised transformer to go with the pipeline."""
-    lightning: Source | None = None
-    """For image and video models: weights that need fewer steps."""
+    gguf: dict[str, Source] = {}
+    """For image and video models, by hub: a quantised transformer to go with the pipeline."""
+    lightning: dict[str, Source] = {}
+    """For image and video models, by hub: weights that need fewer steps; `quantizations` are their versions."""
     default_model_config: Defaults = {}
     default_generate_config: Defaults = {}
 
+    def quantizations_of(self, source: Source) -> list[str]:
+        """What one source has."""
+        return source.quantizations or self.quantizations
 
-class Family(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+
+class Family(Data, kw_only=True, frozen=True):
     """All sizes, formats and quantisations that go by one name."""
 
     name: Text
     type: ModelType
-    specs: Annotated[list[Spec], Meta(min_length=1)]
+    version: int = 2
+    """The generation of the record, as the peer counts them. In 1, the prompt style rules even where the files have a
+    chat template of their own."""
     aliases: list[str] = []
-    """On one line of the file, so that an index of all families needs no parsing."""
     description: str = ""
     description_zh: str = ""
     languages: list[str] = []
@@ -93,6 +98,9 @@ class Family(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     family: str | None = None
     """The peer's `model_family`, where it is not the name."""
     architectures: list[str] = []
+    prompt_style: PromptStyle | None = None
+    chat_template: str | None = None
+    """Jinja text, for a family whose files shall not be asked for one."""
     stop: list[str] = []
     stop_token_ids: list[int] = []
     reasoning_start_tag: str | None = None
@@ -101,99 +109,39 @@ class Family(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     rerank_kind: str | None = None
     multilingual: bool | None = None
     controlnet: list[Defaults] = []
+    specs: Annotated[list[Spec], Meta(min_length=1)]
+
+    @property
+    def template(self) -> str | None:
+        """The chat template that this record brings, its own or its prompt style's; None leaves it to the files."""
+        if self.chat_template:
+            return self.chat_template
+        return template(self.prompt_style) if self.prompt_style else None
+
+    @property
+    def rules_template(self) -> bool:
+        """Whether that template takes the place of one in the files."""
+        return bool(self.chat_template) or self.version == 1
+
+    @property
+    def stops(self) -> list[str]:
+        """Every string that ends an answer, the prompt style's included."""
+        style = self.prompt_style.stop if self.prompt_style else None
+        return list(dict.fromkeys([*self.stop, *(style or [])]))
+
+    @property
+    def stop_ids(self) -> list[int]:
+        """Every token that ends an answer, the prompt style's included."""
+        style = self.prompt_style.stop_token_ids if self.prompt_style else None
+        return list(dict.fromkeys([*self.stop_token_ids, *(style or [])]))
+
+
+DECODER = msgspec.json.Decoder(Family)
 
 
 def load(path: Path) -> Family:
-    """The family in a file. Raises `ValueError` with the place of what is wrong."""
+    """The family in a file. Raises `ValueError` with the file and the place of what is wrong."""
     try:
-        return msgspec.convert(yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER), Family)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        return DECODER.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A family before its file is parsed."""
-
-    name: str
-    type: ModelType
-    path: Path
-
-
-class Catalog:
-    """A folder of families, `<type>/<file name>.yaml`. A file is parsed when its family is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def get(self, name: str, type: ModelType | None = None) -> Family:
-        """The family of that name or alias. Raises `NotFound`, with the nearest names."""
-        for kind in [type] if type else ModelType:
-            path = self.folder / kind.lower() / f"{file_name(name)}.yaml"
-            if path.is_file() and (family := load(path)).name.lower() == name.lower():
-                return family
-        for entry in self._index.get(name.lower(), ()):
-            if type is None or entry.type is type:
-                return load(entry.path)
-        raise not_found(name, type, self.names(type))
-
-    def names(self, type: ModelType | None = None) -> list[str]:
-        """The names of all families, or of those of one type; aliases are not among them."""
-        found = {entry.name for entries in self._index.values() for entry in entries if type in (None, entry.type)}
-        return sorted(found, key=str.lower)
-
-    def families(self, type: ModelType | None = None) -> Iterator[Family]:
-        """All families, parsed one by one."""
-        for kind in [type] if type else ModelType:
-            for path in sorted((self.folder / kind.lower()).glob("*.yaml")):
-                yield load(path)
-
-    @cached_property
-    def _index(self) -> Mapping[str, list[Entry]]:
-        """Name or alias in lower case → families, read from two lines of each file."""
-        index: dict[str, list[Entry]] = {}
-        for kind in ModelType:
-            for path in sorted((self.folder / kind.lower()).glob("*.yaml")):
-                text = path.read_text(encoding="utf-8")
-                name, aliases = NAME.search(text), ALIASES.search(text)
-                if name is None:
-                    continue
-                entry = Entry(_bare(name[1]), kind, path)
-                others = [_bare(alias) for alias in aliases[1].split(",")] if aliases else []
-                for key in {entry.name.lower(), *(alias.lower() for alias in others if alias)}:
-                    index.setdefault(key, []).append(entry)
-        return index
-
-
-NAME = re.compile(r"^name: *(.+)$", re.MULTILINE)
-ALIASES = re.compile(r"^aliases: *\[(.*)\] *$", re.MULTILINE)
-
-
-def _bare(text: str) -> str:
-    return text.strip().strip("'\"")
-
-
-def file_name(name: str) -> str:
-    """The file of a family, without its ending: the name in lower case, with what file systems dislike as dashes."""
-    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")
-
-
-def not_found(name: str, type: ModelType | None, known: list[str]) -> NotFound:
-    """Says what was asked for and which names are near it."""
-    near = difflib.get_close_matches(name.lower(), [one.lower() for one in known], n=3)
-    spelled = [one for one in known if one.lower() in near]
-    hint = f" Did you mean {' or '.join(spelled)}?" if spelled else ""
-    kind = f" of type {type}" if type else ""
-    error = NotFound(
-        f"There is no model '{name}'{kind} in the catalog, nor a folder of that name.{hint} "
-        "Give a family of the catalog, or a path to a .gguf file or a Hugging Face folder."
-    )
-    error.param = "model_name"
-    return error
-
-
-FAMILIES = Catalog(Path(__file__).parent / "families")
-"""The families that come with this package."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -20,6 +22,9 @@ ENCODERS = (
 )  # fmt: skip
 """Architectures that only embed."""
 
+WINDOWED = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "cohere2": 4, "exaone4": 4, "llama4": 4}
+"""Architectures with layers that look back a window only → every how many layers one looks at everything."""
+
 RANK_POOLING = 4
 VECTOR_POOLINGS = (1, 2, 3)
 
@@ -29,14 +34,44 @@ def describe(path: str | Path) -> Model:
 
     Raises `ModelFilesInvalid` with a sentence about what is wrong.
     """
-    place = Path(path).expanduser().absolute()
+    try:
+        return _describe(Path(path).expanduser().absolute(), str(path))
+    except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: no such user behind `~`
+        raise ModelFilesInvalid(str(path), f"it cannot be read: {error}.") from error
+
+
+def _describe(place: Path, path: str) -> Model:
     if place.is_file():
         return _describe_gguf(place)
     if not place.is_dir():
-        raise ModelFilesInvalid(str(path), "there is no such file or folder.")
+        raise ModelFilesInvalid(path, "there is no such file or folder.")
     if (place / "config.json").is_file() or (place / "model_index.json").is_file():
         return read_folder(place)
     return _describe_gguf(_only_gguf(place))
+
+
+TEXT = (ModelType.LLM, ModelType.EMBEDDING, ModelType.RERANK)
+"""Types of which the files say enough; other models come in as many shapes as there are models."""
+
+
+def described_as(path: Path, type: ModelType | None) -> Model:
+    """The model at a path that somebody says is of a type: the catalog, or who launches it.
+
+    Where files cannot say what they are, as with many audio and image models, that word is enough.
+    """
+    try:
+        model = describe(path)
+    except ModelFilesInvalid:
+        if type is None or type in TEXT or not path.exists():
+            raise
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        return unread(path, type, sum(file.stat().st_size for file in files))
+    return model if type is None or (model.type in TEXT and type in TEXT) else replace(model, type=type)
+
+
+def unread(path: Path, type: ModelType, size: int) -> Model:
+    """A model of which nothing is known but its type."""
+    return Model(path.name, type, "pytorch", str(path), weights_bytes=size)
 
 
 def _only_gguf(folder: Path) -> Path:
@@ -54,9 +89,15 @@ def _only_gguf(folder: Path) -> Path:
 
 
 def _describe_gguf(path: Path) -> Model:
-    header = read_header(path)
     parts = _parts(path)
-    headers = [header, *(read_header(part) for part in parts if part != path)]
+    return describe_header(parts, [part.stat().st_size for part in parts])
+
+
+def describe_header(parts: Sequence[Path], sizes: Sequence[int]) -> Model:
+    """The model of a GGUF file, or of the parts of a split one, whose beginnings are at `parts` and which are `sizes` long."""
+    path = parts[0]
+    headers = [read_header(part, size) for part, size in zip(parts, sizes, strict=True)]
+    header = headers[0]
     architecture = header.text("general.architecture") or ""
     _refuse_fragments(path, header, architecture)
     kind = _type(header, architecture)
@@ -75,7 +116,7 @@ def _describe_gguf(path: Path) -> Model:
         languages=(),
         description=header.text("general.description") or "",
         dimensions=header.number(f"{architecture}.embedding_length") if kind is ModelType.EMBEDDING else None,
-        weights_bytes=sum(part.stat().st_size for part in parts),
+        weights_bytes=sum(sizes),
         shape=shape_of(header, architecture, parameters),
         thinking_key=thinking_key(template) if template else None,
     )
@@ -131,12 +172,24 @@ def shape_of(header: Header, architecture: str, parameters: int) -> Shape | None
     if not (layers and hidden and heads):
         return None
     kv_heads = _heads(header, f"{architecture}.attention.head_count_kv", layers) or heads
-    head_dim = number("attention.key_length") or hidden // heads
-    if latent := number("attention.kv_lora_rank"):
-        # Multi-head latent attention keeps one vector per token and layer in place of all keys and values.
-        kv_heads, head_dim = 1, ceil((latent + number("rope.dimension_count")) / 2)
     vocab = number("vocab_size") or header.lengths.get("tokenizer.ggml.tokens", 0)
-    return Shape(layers, hidden, heads, kv_heads, head_dim, vocab, parameters)
+    # Files from before llama.cpp knew latent attention have the rank and not this key, and are cached head by head.
+    latent = number("attention.kv_lora_rank") if number("attention.key_length_mla") else 0
+    window, every = number("attention.sliding_window"), WINDOWED.get(architecture, 0)
+    return Shape(
+        layers,
+        hidden,
+        heads,
+        kv_heads,
+        head_dim=number("attention.key_length") or hidden // heads,
+        vocab=vocab,
+        parameters=parameters,
+        value_dim=number("attention.value_length"),
+        kv_lora_rank=latent,
+        qk_rope_head_dim=number("rope.dimension_count") if latent else 0,
+        sliding_window=window if every else 0,
+        sliding_layers=layers - layers // every if window and every else 0,
+    )
 
 
 def _heads(header: Header, key: str, layers: int) -> int:

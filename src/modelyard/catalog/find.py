@@ -1,18 +1,27 @@
-"""From what a user names to a `Model`: a family of the catalog, or a path."""
+"""From what a user names to a `Model`: a family of the catalog, a path, or the id of a repository on a hub."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modelyard.catalog.family import FAMILIES, Catalog, Size
-from modelyard.catalog.files import describe
-from modelyard.catalog.hubs import HUBS
+from modelyard.catalog.family import Size
+from modelyard.catalog.files import describe, described_as
+from modelyard.catalog.hubs import HUBS, REMOTE
+from modelyard.catalog.hubs.asking import AUTO, Question, ask, to_ask
+from modelyard.catalog.hubs.cache import in_cache, snapshot_of
+from modelyard.catalog.hubs.complete import named_files, repository
+from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.resolve import FORMATS, Variant, resolve
-from modelyard.core.errors import BadRequest, ModelFilesInvalid, NotFound
+from modelyard.catalog.shaping import shaped
+from modelyard.core.errors import BadRequest, HubUnavailable, ModelFilesInvalid, ModelyardError, NotFound
 from modelyard.core.types import Model, ModelType
+
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+"""`owner/name`."""
 
 
 def find(
@@ -25,11 +34,13 @@ def find(
     path: str | None = None,
     formats: Sequence[str] = FORMATS,
     catalog: Catalog = FAMILIES,
+    hub: str | None = None,
 ) -> Model:
-    """The model that `name` means: a family or an alias, a `.gguf` file or a folder. `path` overrides where it is.
+    """The model that `name` means: a family or an alias, a `.gguf` file, a folder, or the id of a repository on a hub.
 
-    With a family and a `path`, the files decide what the model is, and the family gives its name and languages.
-    Raises `NotFound`, `InvalidParameter` or `ModelFilesInvalid`.
+    `path` overrides where it is. With a family and a `path`, the files decide what the model is, and the family gives its
+    name and languages. `hub` says which hub to take files from that are not here.
+    Raises `NotFound`, `InvalidParameter`, `ModelFilesInvalid`, `HubUnavailable` or what a hub answers.
     """
     if path is not None:
         return _at_path(name, path, catalog)
@@ -38,10 +49,12 @@ def find(
     try:
         family = catalog.get(name, type)
     except NotFound:
-        if Path(name).is_dir():
+        if os.path.isdir(name):  # unlike pathlib, it finds nothing wrong with a name that no folder can have
             return describe(name)
+        if HUB_ID.fullmatch(name):
+            return by_id(name, type=type, format=format, quantization=quantization, hub=hub)
         raise
-    return locate(resolve(family, size=size, format=format, quantization=quantization, formats=formats))
+    return locate(resolve(family, size=size, format=format, quantization=quantization, formats=formats), hub=hub)
 
 
 def looks_like_path(name: str) -> bool:
@@ -49,17 +62,99 @@ def looks_like_path(name: str) -> bool:
     return name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or (os.sep != "/" and os.sep in name)
 
 
-def locate(variant: Variant) -> Model:
-    """The model of a variant whose files are on this machine. Raises `BadRequest` when they are only on a hub."""
-    for source_name, source in variant.spec.src.items():
-        if source_name in HUBS:
+def locate(variant: Variant, *, hub: str | None = None) -> Model:
+    """The model of a variant: as its files say when they are here, else as a hub describes it, with its `download`.
+
+    Raises `BadRequest` when no hub that we know has it or none may be asked, `HubUnavailable` when none answers.
+    """
+    sources = variant.spec.src
+    for source_name, source in sources.items():
+        if source_name in HUBS and (hub in (None, AUTO, source_name) or source_name not in REMOTE):
             place = HUBS.get(source_name).locate(source, variant.quantization)
             if place is not None:
-                return _from_family(describe(place), variant, source_name)
-    hubs = " or ".join(f"{hub} ({source.model_id})" for hub, source in variant.spec.src.items())
-    raise BadRequest(
-        f"The files of '{variant.family.name}' are on {hubs}, and this version does not download. "
-        "Download them and give their path as model_path."
+                return _from_family(_described(place, source_name, variant.family.type), variant, source_name)
+    having = [name for name in REMOTE if name in sources and sources[name].model_id]
+    if not having:
+        where = " or ".join(f"{name} ({source.path or source.model_id})" for name, source in sources.items())
+        raise BadRequest(
+            f"The files of '{variant.family.name}' are expected at {where}, and are not there. Give their path as model_path."
+        )
+    what = f"'{variant.family.name}' ({variant.spec.format}, {variant.quantization})"
+    return _first_answer(
+        to_ask(what, hub, having), lambda name: _from_family(ask(_question(variant, name)), variant, name)
+    )
+
+
+def by_id(
+    model_id: str,
+    *,
+    type: ModelType | None = None,
+    format: str | None = None,
+    quantization: str | None = None,
+    hub: str | None = None,
+) -> Model:
+    """The model in a repository, from the cache folder of a hub when it is there whole, else as the hub describes it."""
+    quantization = quantization or None
+    for name in [hub] if hub in REMOTE else REMOTE:
+        if (place := in_cache(name, model_id, format, quantization)) is not None:
+            return replace(_described(place, name, type), name=model_id)
+    return _first_answer(
+        to_ask(f"'{model_id}'", hub),
+        lambda name: ask(Question(hub=name, model_id=model_id, type=type, format=format, quantization=quantization)),
+    )
+
+
+def _first_answer(hubs: Sequence[str], read: Callable[[str], Model]) -> Model:
+    """From the first hub that has it; raises what the first one said when none has."""
+    problem: ModelyardError | None = None
+    for name in hubs:
+        try:
+            return read(name)
+        except (NotFound, HubUnavailable) as error:
+            problem = problem or error
+    assert problem is not None, "there is at least one hub to ask"
+    raise problem
+
+
+def _question(variant: Variant, hub: str) -> Question:
+    source = variant.spec.src[hub]
+    model_id = repository(source, variant.quantization)
+    assert model_id is not None, "only sources with an id are asked for"
+    names = tuple(named_files(source, variant.quantization))
+    return Question(
+        hub=hub,
+        model_id=model_id,
+        revision=source.revision,
+        type=variant.family.type,
+        format=variant.spec.format,
+        quantization=None if variant.quantization == "none" else variant.quantization,
+        names=names,
+    )
+
+
+def _described(place: Path, hub: str, type: ModelType | None) -> Model:
+    """The model at a place; in a cache folder, the place says which repository and revision it is."""
+    if hub not in REMOTE:
+        return describe(place)
+    model = described_as(place, type)
+    snapshot = snapshot_of(place)
+    return replace(model, hub=hub, model_id=snapshot.model_id, revision=snapshot.revision) if snapshot else model
+
+
+def as_downloaded(model: Model) -> Model:
+    """A model whose files have come, with what these say where the hub's metadata could only guess.
+
+    Raises `ModelFilesInvalid` when they are no such model.
+    """
+    assert model.path is not None, "whoever planned the download said where the files will be"
+    found = described_as(Path(model.path), model.type)
+    return replace(
+        model,
+        architecture=found.architecture or model.architecture,
+        context_length=found.context_length or model.context_length,
+        weights_bytes=found.weights_bytes,
+        shape=found.shape or model.shape,
+        thinking_key=model.thinking_key or found.thinking_key,
     )
 
 
@@ -72,7 +167,7 @@ def _at_path(name: str, path: str, catalog: Catalog) -> Model:
     except NotFound:
         return model
     return replace(
-        model,
+        shaped(model, family),
         name=family.name,
         family=family.name,
         languages=tuple(family.languages),
@@ -85,6 +180,7 @@ def _from_family(model: Model, variant: Variant, hub: str) -> Model:
     family = variant.family
     if model.type is not family.type:
         raise ModelFilesInvalid(str(model.path), f"it is of type {model.type}, and '{family.name}' is {family.type}.")
+    model = shaped(model, family)
     return replace(
         model,
         name=family.name,
@@ -97,6 +193,6 @@ def _from_family(model: Model, variant: Variant, hub: str) -> Model:
         context_length=model.context_length or family.context_length,
         dimensions=model.dimensions or family.dimensions,
         hub=hub,
-        model_id=variant.spec.src[hub].model_id,
-        revision=variant.spec.src[hub].revision,
+        model_id=model.model_id or repository(variant.spec.src[hub], variant.quantization),
+        revision=model.revision or variant.spec.src[hub].revision,
     )

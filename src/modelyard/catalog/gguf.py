@@ -71,10 +71,14 @@ class Header:
         return int(value) if isinstance(value, int | float) else None
 
 
-def read_header(path: Path) -> Header:
-    """The header of the file at `path`. Raises `ModelFilesInvalid` when it is no GGUF file, or not all of one."""
-    size = path.stat().st_size
-    if size == 0:
+def read_header(path: Path, size: int | None = None) -> Header:
+    """The header of the file at `path`. Raises `ModelFilesInvalid` when it is no GGUF file, or not all of one.
+
+    `size` is that of the whole file, when only its beginning is at `path`.
+    """
+    here = path.stat().st_size
+    size = here if size is None else size
+    if here == 0:
         raise ModelFilesInvalid(str(path), "the file is empty.")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:4] != MAGIC:
@@ -82,7 +86,7 @@ def read_header(path: Path) -> Header:
         try:
             return _Cursor(data, path).header(size)
         except struct.error:
-            raise _truncated(path, size) from None
+            raise _truncated(path, here) from None
         except UnicodeDecodeError:
             raise ModelFilesInvalid(str(path), "its header is damaged: a name is not UTF-8.") from None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modelyard.catalog.thinking import chat_abilities, thinking_key
@@ -12,16 +13,34 @@ from modelyard.core.types import Model, ModelType, Shape
 
 Config = dict[str, Any]
 
-WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 """Kinds of weight files, best first; only the first kind that is there counts."""
+
+DESCRIBING = frozenset(
+    {
+        "config.json", "model_index.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json",
+        "modules.json",
+    }
+)  # fmt: skip
+"""The small files that say what a model is."""
 
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1}
 QUANTIZATIONS = {"bitsandbytes": "bnb", "compressed-tensors": "compressed-tensors"}
 
 
-def read_folder(folder: Path) -> Model:
-    """The model in a folder that has a `config.json` or a `model_index.json`. Raises `ModelFilesInvalid`."""
-    weights = _weights_bytes(folder)
+def read_folder(folder: Path, sizes: Mapping[str, int] | None = None) -> Model:
+    """The model in a folder that has a `config.json` or a `model_index.json`. Raises `ModelFilesInvalid`.
+
+    `sizes` are those of all its files by name, when only those of `DESCRIBING` are there yet.
+    """
+    weights = _weights_bytes(sizes if sizes is not None else _sizes(folder))
+    try:
+        return _read(folder, weights)
+    except (AttributeError, TypeError, LookupError, UnicodeError) as error:
+        raise ModelFilesInvalid(str(folder), f"its configuration is not of the kind expected: {error}.") from error
+
+
+def _read(folder: Path, weights: int) -> Model:
     if (folder / "model_index.json").is_file():
         pipeline = _json(folder / "model_index.json").get("_class_name", "")
         kind = ModelType.VIDEO if "Video" in pipeline else ModelType.IMAGE
@@ -69,12 +88,20 @@ def _first(config: Config, *keys: str) -> int:
     return 0
 
 
-def _weights_bytes(folder: Path) -> int:
-    for pattern in WEIGHTS:
+def _sizes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+def _weights_bytes(sizes: Mapping[str, int]) -> int:
+    for kind in WEIGHTS:
         # Mistral's folders hold all weights twice, once as `consolidated`.
-        files = [file for file in folder.rglob(pattern) if not file.name.startswith(("consolidated", "training_args"))]
-        if files:
-            return sum(file.stat().st_size for file in files)
+        found = [
+            size
+            for name, size in sizes.items()
+            if name.endswith(kind) and not PurePosixPath(name).name.startswith(("consolidated", "training_args"))
+        ]
+        if found:
+            return sum(found)
     return 0
 
 
@@ -147,4 +174,34 @@ def _shape(config: Config, weights: int) -> Shape | None:
     dtype = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16").removeprefix("torch.")
     quantised = "quantization_config" in config or "quantization" in config
     parameters = 0 if quantised else weights // DTYPE_BYTES.get(dtype, 2)
-    return Shape(layers, hidden, heads, kv_heads, head_dim, _first(config, "vocab_size"), parameters)
+    latent = _first(config, "kv_lora_rank")
+    window = 0 if config.get("use_sliding_window") is False else _first(config, "sliding_window")
+    kinds = config.get("layer_types")
+    cached = [kind for kind in kinds if kind not in UNCACHED] if isinstance(kinds, list) else []
+    sliding = _sliding(config, cached, layers) if window else 0
+    return Shape(
+        layers,
+        hidden,
+        heads,
+        kv_heads,
+        head_dim,
+        _first(config, "vocab_size"),
+        parameters,
+        kv_lora_rank=latent,
+        qk_rope_head_dim=_first(config, "qk_rope_head_dim") if latent else 0,
+        cached_layers=len(cached),
+        sliding_window=window if sliding else 0,
+        sliding_layers=sliding,
+    )
+
+
+UNCACHED = ("linear_attention", "mamba", "conv", "recurrent")
+"""Kinds of layer that keep a state of fixed size instead of keys and values."""
+
+
+def _sliding(config: Config, cached: list[str], layers: int) -> int:
+    """How many layers look back a window only: as their list says, or their pattern, or else all of them."""
+    if cached:
+        return cached.count("sliding_attention")
+    every = _first(config, "sliding_window_pattern")
+    return layers - layers // every if every else layers

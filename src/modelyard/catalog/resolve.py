@@ -41,13 +41,12 @@ def variants(family: Family) -> list[Variant]:
 
 
 def quantizations(spec: Spec) -> list[str]:
-    """Those of the spec, and those that only some hub has."""
-    found = dict.fromkeys(spec.quantizations)
+    """What any source of the spec has, in the order of the spec's own list."""
+    found = {name for source in spec.src.values() for name in spec.quantizations_of(source)}
+    ordered = [name for name in spec.quantizations if name in found]
     for source in spec.src.values():
-        if source.quantizations and spec.quantizations == ["none"] and not source.path:
-            found.pop("none", None)
-        found.update(dict.fromkeys(source.quantizations))
-    return list(found) or ["none"]
+        ordered += [name for name in source.quantizations if name not in ordered]
+    return ordered or spec.quantizations
 
 
 def resolve(
@@ -59,6 +58,18 @@ def resolve(
     formats: Sequence[str] = FORMATS,
 ) -> Variant:
     """The variant that fits the wish; where the wish leaves a choice, the best format, then the first in the file.
+
+    Nothing is known of the machine here; `control/choosing.py` chooses by that. Raises `InvalidParameter`.
+    """
+    order = {name: place for place, name in enumerate(formats)}
+    found = matching(family, size=size, format=format, quantization=quantization)
+    return min(found, key=lambda one: order.get(one.spec.format, len(order)))
+
+
+def matching(
+    family: Family, *, size: Size | None = None, format: str | None = None, quantization: str | None = None
+) -> list[Variant]:
+    """All variants that satisfy a wish, in the order of the file.
 
     Raises `InvalidParameter` naming the wish that cannot be met and what there is instead.
     """
@@ -79,8 +90,7 @@ def resolve(
             found, "quantization", quantization, lambda one: one.quantization,
             lambda one: one.quantization.lower() == wanted,
         )  # fmt: skip
-    order = {name: place for place, name in enumerate(formats)}
-    return min(found, key=lambda one: order.get(one.spec.format, len(order)))
+    return found
 
 
 def _keep(

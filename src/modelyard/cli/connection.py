@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from modelyard.cli import tokens
 from modelyard.core.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -22,11 +24,14 @@ R = TypeVar("R")
 
 
 def connect(endpoint: str | None, api_key: str | None, timeout: float | None = None) -> Client:
-    """A client of the server meant by the options or the environment."""
+    """A client of the server meant by the options or the environment, or logged in as by `modelyard login`."""
     # httpx imports the library of its own command line, 40 ms of rich and pygments, unless that is absent.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from modelyard.client import Client
+    from modelyard.client._request import Target
 
+    if not api_key and not os.environ.get("MODELYARD_API_KEY"):
+        api_key = tokens.current(Target.find(endpoint, None, None).url)
     return Client(endpoint, api_key) if timeout is None else Client(endpoint, api_key, timeout)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
 class Conversation:
     """`ask` streams an answer to stdout and remembers it; a failed question is forgotten, a stopped answer is kept."""
 
-    def __init__(self, model: ChatModel, system: str | None, config: dict[str, Any], think: bool | None) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        system: str | None,
+        config: dict[str, Any],
+        think: bool | None,
+        stream: bool = True,
+    ) -> None:
         self.model = model
         self.system = system
         self.turns: list[dict[str, str]] = []
         self._config = config
         self._think = think
+        self._stream = stream
 
     def messages(self) -> list[dict[str, str]]:
         """Everything said so far, the system message first."""
@@ -34,25 +43,33 @@ class Conversation:
         self.turns.append({"role": "user", "content": question})
         answer: list[str] = []
         printer = Printer()
+        reason = "stop"
         try:
-            with self.model.chat(
-                self.messages(), enable_thinking=self._think, generate_config=self._config, stream=True
-            ) as stream:
-                reason = "stop"
-                for chunk in stream:
-                    choice = (chunk.get("choices") or [{}])[0]
-                    delta = choice.get("delta") or {}
-                    printer.thought(delta.get("reasoning_content") or "")
-                    printer.text(delta.get("content") or "")
-                    answer.append(delta.get("content") or "")
-                    reason = choice.get("finish_reason") or reason
-                return reason
+            for choice in self._choices():
+                said = choice.get("delta") or choice.get("message") or {}
+                printer.thought(said.get("reasoning_content") or "")
+                printer.text(said.get("content") or "")
+                answer.append(said.get("content") or "")
+                reason = choice.get("finish_reason") or reason
+            return reason
         finally:
             printer.end()
             if "".join(answer):
                 self.turns.append({"role": "assistant", "content": "".join(answer)})
             else:
                 self.turns.pop()
+
+    def _choices(self) -> Iterator[dict[str, Any]]:
+        """The first choice of each chunk, or of the whole answer."""
+        messages, config = self.messages(), self._config
+        if not self._stream:
+            yield self.model.chat(messages, enable_thinking=self._think, generate_config=config, stream=False)[
+                "choices"
+            ][0]
+            return
+        with self.model.chat(messages, enable_thinking=self._think, generate_config=config, stream=True) as stream:
+            for chunk in stream:
+                yield (chunk.get("choices") or [{}])[0]
 
     def save(self, path: Path) -> None:
         """Write what was said: JSON for a name that ends in .json, else Markdown."""

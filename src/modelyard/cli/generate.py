@@ -9,42 +9,75 @@ import click
 
 from modelyard.cli.connection import the_model, with_client
 from modelyard.cli.conversation import Printer
-from modelyard.cli.output import clean
+from modelyard.cli.output import clean, note
 
 if TYPE_CHECKING:
-    from modelyard.client import Client
+    from modelyard.client import Client, GenerateModel
 
 
 @click.command(short_help="Let a language model continue a text.")
 @click.argument("uid", required=False)
+@click.option("-u", "--model-uid", metavar="UID", help="The same as UID.")
 @click.option("-p", "--prompt", metavar="TEXT", help="The text to continue; else all of stdin.")
-@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest continuation.")
+@click.option(
+    "--max-tokens", "--max_tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest continuation."
+)
 @click.option("--temperature", type=click.FloatRange(0), help="0 for always the likeliest word; more for variety.")
+@click.option(
+    "--stream", type=bool, metavar="BOOL", default=True, help="False prints the continuation when it is whole."
+)
 @click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text.")
 @with_client
 def command(
     client: Client,
     uid: str | None,
+    model_uid: str | None,
     prompt: str | None,
     max_tokens: int,
     temperature: float | None,
+    stream: bool,
     stop: tuple[str, ...],
 ) -> None:
-    """Continue a text as it stands, without any chat template; UID can be left out when only one language model runs."""
-    if prompt is None and sys.stdin.isatty():
-        raise click.UsageError("Which text? Give it with -p, or in a pipe.")
-    text = clean(sys.stdin.read() if prompt is None else prompt)
+    """Continue a text as it stands, without any chat template; UID can be left out when only one language model runs.
+
+    At a terminal, without -p, every line is a text to continue; Ctrl-D leaves.
+    """
     config: dict[str, Any] = {"max_tokens": max_tokens}
     if temperature is not None:
         config["temperature"] = temperature
     if stop:
         config["stop"] = list(stop)
-    model = client.get_model(the_model(client, uid, "generate", "generate")["id"])
+    model = client.get_model(the_model(client, model_uid or uid, "generate", "generate")["id"])
+    if prompt is not None:
+        go_on(model, clean(prompt), config, stream)
+    elif sys.stdin.isatty():
+        note(f"Continuing with {model.uid}; Ctrl-D leaves.", dim=True)
+        while line := _line():
+            go_on(model, line, config, stream)
+    else:
+        go_on(model, clean(sys.stdin.read()), config, stream)
+
+
+def go_on(model: GenerateModel, text: str, config: dict[str, Any], stream: bool) -> None:
+    """Print how the model continues a text."""
     printer = Printer()
     try:
-        with model.generate(text, config, stream=True) as stream:
-            for chunk in stream:
+        if not stream:
+            printer.text(model.generate(text, config, stream=False)["choices"][0]["text"] or "")
+            return
+        with model.generate(text, config, stream=True) as chunks:
+            for chunk in chunks:
                 for choice in chunk.get("choices") or ():
                     printer.text(choice.get("text") or "")
     finally:
         printer.end()
+
+
+def _line() -> str:
+    """The next line with something on it; empty at the end."""
+    while True:
+        try:
+            if line := clean(input("> ")).strip():
+                return line
+        except EOFError:
+            return ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.launch_progress import watch
-from modelyard.cli.output import clean, note
+from modelyard.cli.output import agrees, clean, note
 from modelyard.core.errors import ModelyardError
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ CANCELLED = 130
 @click.option("-f", "--model-format", metavar="FORMAT", help="Which format of a family, such as ggufv2.")
 @click.option("-q", "--quantization", metavar="NAME", help="Which quantisation of a format.")
 @click.option("-r", "--replica", type=click.IntRange(1, 64), default=1, help="Number of replicas.")
+@click.option("--n-worker", type=click.IntRange(1), metavar="N", help="Machines per replica; this server is one.")
+@click.option("--worker-ip", metavar="ADDRESS", help="Machine of the replicas; this server is one.")
+@click.option("--replica-config", metavar="JSON", help="Settings per replica.")
 @click.option("--n-gpu", default="auto", metavar="N", help="GPUs per replica: a number, auto or none.")
 @click.option("--gpu-idx", metavar="N,N", help="Only these GPUs.")
 @click.option("-mp", "--model-path", metavar="PATH", help="Use these files instead of the family's.")
@@ -40,6 +43,16 @@ CANCELLED = 130
 @click.option("--enable-thinking", type=bool, metavar="BOOL", help="Default of the thinking switch.")
 @click.option("-lm", "--lora-modules", type=(str, str), multiple=True, metavar="NAME PATH", help="Adapters to load.")
 @click.option("-ev", "--env", type=(str, str), multiple=True, metavar="KEY VALUE", help="Environment of its process.")
+@click.option("-qc", "--quantization-config", type=(str, str), multiple=True, metavar="K V", help="Engine's own.")
+@click.option(
+    "-ld", "--image-lora-load-kwargs", type=(str, str), multiple=True, metavar="K V", help="For image models."
+)
+@click.option(
+    "-fd", "--image-lora-fuse-kwargs", type=(str, str), multiple=True, metavar="K V", help="For image models."
+)
+@click.option("--enable-virtual-env/--disable-virtual-env", default=None, help="An environment of the engine's own.")
+@click.option("-vp", "--virtual-env-package", multiple=True, metavar="NAME", help="What that shall hold.")
+@click.option("--virtual-env-find-link", multiple=True, metavar="PATH", help="Where its packages are found.")
 @click.option("--no-wait", is_flag=True, help="Print the uid at once and leave.")
 @click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="NAME|PATH [--OPTION VALUE]...")
 @with_client
@@ -71,17 +84,11 @@ def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
     name = given.pop("model_name") or (names[0] if names else None)
     if name is None and not given["model_path"]:
         raise click.UsageError("Which model? Give a NAME of the catalog, such as demo, or a PATH.")
-    arguments = {key: value for key, value in given.items() if value is not None}
-    arguments["envs"] = dict(arguments.pop("env")) or None
-    adapters = [{"lora_name": each, "local_path": absolute(path)} for each, path in arguments.pop("lora_modules")]
-    arguments["peft_model_config"] = {"lora_list": adapters} if adapters else None
-    arguments["n_gpu"] = _gpus(given["n_gpu"])
-    if given["gpu_idx"] is not None:
-        arguments["gpu_idx"] = _indexes(given["gpu_idx"])
-    if (context := arguments.pop("context_length", None)) is not None:
-        arguments["n_ctx"] = context
-    if given["model_path"]:
-        arguments["model_path"] = absolute(given["model_path"])
+    arguments = {key: value for key, value in given.items() if value not in (None, ())}
+    arguments |= {"peft_model_config": _adapters(arguments) or None, "n_gpu": _gpus(given["n_gpu"])}
+    for key, (wire_key, convert) in CONVERTED.items():
+        if key in arguments:
+            arguments[wire_key] = convert(arguments.pop(key))
     return {**arguments, **options, "model_name": name and absolute(clean(name))}
 
 
@@ -118,6 +125,24 @@ def absolute(name: str) -> str:
     return str(path.resolve()) if looks_like_path and path.exists() else name
 
 
+def _adapters(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the options about adapters ask for, as the body has it; they are taken out of the arguments."""
+    found: dict[str, Any] = {}
+    if modules := arguments.pop("lora_modules", ()):
+        found["lora_list"] = [{"lora_name": name, "local_path": absolute(path)} for name, path in modules]
+    for key in ("image_lora_load_kwargs", "image_lora_fuse_kwargs"):
+        if pairs := arguments.pop(key, ()):
+            found[key] = dict(pairs)
+    return found
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"is not JSON: {error}.", param_hint="--replica-config") from None
+
+
 def _gpus(text: str) -> int | str | None:
     if text.isdigit():
         return int(text)
@@ -133,6 +158,19 @@ def _indexes(text: str) -> list[int]:
         raise click.BadParameter("is a list such as 0,1.", param_hint="--gpu-idx") from None
 
 
+CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "env": ("envs", dict),
+    "gpu_idx": ("gpu_idx", _indexes),
+    "context_length": ("n_ctx", int),
+    "model_path": ("model_path", absolute),
+    "quantization_config": ("quantization_config", dict),
+    "replica_config": ("replica_config", _json),
+    "virtual_env_package": ("virtual_env_packages", list),
+    "virtual_env_find_link": ("virtual_env_find_links", list),
+}
+"""Options whose value is written otherwise than it is sent: the key of the body, and how the value is made."""
+
+
 def _wait(client: Client, uid: str) -> LaunchProgress | None:
     """Show the launch until it ends; None when it was cancelled by Ctrl-C. Without a terminal to ask on, Ctrl-C cancels."""
     while True:
@@ -142,7 +180,7 @@ def _wait(client: Client, uid: str) -> LaunchProgress | None:
             note("")
         asks = sys.stdin.isatty() and sys.stderr.isatty()
         try:
-            cancels = not asks or _agrees("Cancel the launch?")
+            cancels = not asks or agrees("Cancel the launch?")
         except KeyboardInterrupt:
             note(f"\nThe launch of {uid} goes on; `modelyard list` shows it, `modelyard terminate {uid}` ends it.")
             return None
@@ -150,15 +188,6 @@ def _wait(client: Client, uid: str) -> LaunchProgress | None:
             client.cancel_launch_model(uid)
             note(f"The launch of {uid} was cancelled.")
             return None
-
-
-def _agrees(question: str) -> bool:
-    """Ask for yes or no; Enter alone is no."""
-    click.echo(f"{question} [y/N] ", nl=False, err=True)
-    # input() would sleep through a Ctrl-C that comes just before it begins to read; this looks five times a second.
-    while not select.select([sys.stdin], [], [], 0.2)[0]:
-        pass
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _explain(client: Client, uid: str, end: LaunchProgress) -> None:

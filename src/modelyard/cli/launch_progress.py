@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelyard.cli.output import note, printable
+from modelyard.cli.output import in_bytes, note, printable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -47,7 +48,7 @@ def _lines(client: Client, uid: str) -> LaunchProgress:
 def _bar(client: Client, uid: str) -> LaunchProgress:
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (
         SpinnerColumn(),
@@ -59,9 +60,39 @@ def _bar(client: Client, uid: str) -> LaunchProgress:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=1.0, uid=escape(uid))
+        files: dict[str, TaskID] = {}
         for step in _steps(client, uid):
             progress.update(task, completed=step["progress"], description=escape(_what(step)))
+            for file in downloads(step):
+                if file.name not in files:
+                    files[file.name] = progress.add_task("", uid="", total=None)
+                progress.update(
+                    files[file.name], total=file.total, completed=file.downloaded, description=escape(str(file))
+                )
     return step
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file on its way, in bytes."""
+
+    name: str
+    downloaded: int
+    total: int | None
+
+    def __str__(self) -> str:
+        return f"{printable(self.name)} {in_bytes(self.downloaded)} of {in_bytes(self.total)}"
+
+
+def downloads(step: LaunchProgress) -> list[File]:
+    """The files of a launch that are on their way; those that are there already are not shown."""
+    found = []
+    for each in step.get("download_files") or ():
+        name = str(each.get("file_name") or each.get("name") or "")
+        done, total = int(each.get("downloaded") or 0), int(each.get("total") or 0) or None
+        if name and (total is None or done < total or step["stage"] == "downloading"):
+            found.append(File(name, done, total))
+    return found
 
 
 def _what(step: LaunchProgress) -> str:

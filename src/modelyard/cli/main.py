@@ -1,7 +1,7 @@
 """The command `modelyard`: which commands there are, and how anything that goes wrong is told in one sentence.
 
-A command is one file: `modelyard.cli.<name>` with its click command in `command`. It is imported when it is called, and
-nothing heavy is imported before it is needed, so that a call costs the start of Python and one request.
+A command is one file: `modelyard.cli.<name>`, with `_` for `-`, and its click command in `command`. It is imported when it
+is called, and nothing heavy is imported before it is needed, so that a call costs the start of Python and one request.
 """
 
 from __future__ import annotations
@@ -22,12 +22,25 @@ COMMANDS = (
     "serve",
     "launch",
     "list",
+    "registrations",
+    "register",
+    "unregister",
+    "engine",
+    "cal-model-mem",
+    "cached",
+    "remove-cache",
+    "vllm-models",
     "chat",
     "generate",
     "logs",
     "events",
     "scale",
     "terminate",
+    "stop-cluster",
+    "key",
+    "user",
+    "login",
+    "logout",
     "doctor",
     "version",
 )
@@ -46,7 +59,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return cast(click.Command, importlib.import_module(f"modelyard.cli.{cmd_name}").command)
+        return cast(click.Command, importlib.import_module(f"modelyard.cli.{cmd_name.replace('-', '_')}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -26,6 +27,15 @@ _CONTROLS = {code: None for code in (*range(9), *range(11, 32), *range(127, 160)
 def note(text: str, **style: Any) -> None:
     """A remark for people, on stderr."""
     click.echo(click.style(text, **style) if style else text, err=True)
+
+
+def agrees(question: str) -> bool:
+    """Ask for yes or no on stderr; Enter alone, and the end of what is piped in, is no."""
+    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    # input() would sleep through a Ctrl-C that comes just before it begins to read; this looks five times a second.
+    while not select.select([sys.stdin], [], [], 0.2)[0]:
+        pass
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def print_json(value: Any) -> None:

@@ -32,7 +32,17 @@ def render() -> str:
         if command is not None:
             context = click.Context(command, top, name, terminal_width=WIDTH, max_content_width=WIDTH)
             parts.append(_section(command, context, 3))
+            parts += _subcommands(command, context)
     return "\n".join(parts)
+
+
+def _subcommands(group: click.Command, context: click.Context) -> list[str]:
+    if not isinstance(group, click.Group):
+        return []
+    return [
+        _section(command, click.Context(command, context, name, terminal_width=WIDTH, max_content_width=WIDTH), 4)
+        for name, command in group.commands.items()
+    ]
 
 
 def _section(command: click.Command, context: click.Context, level: int) -> str:

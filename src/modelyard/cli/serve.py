@@ -28,7 +28,7 @@ Outcome = tuple[str, str | None]
 @click.option("--database-url", metavar="URL", help="SQLAlchemy URL; SQLite in the home folder if left out.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False))
 @click.option("--access-log", is_flag=True, default=None, help="Log one line per inference request.")
-@click.option("--insecure", is_flag=True, default=None, help="Let other machines use a server that asks for no keys.")
+@click.option("--insecure", is_flag=True, default=None, help="Let other machines use a server that has no keys.")
 @click.option("--launch", "names", metavar="NAME", multiple=True, help="Launch this model, such as demo; repeatable.")
 def command(names: tuple[str, ...], **given: Any) -> int:
     """Run a server until Ctrl-C. Models that were launched before are started again.

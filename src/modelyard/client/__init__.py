@@ -11,19 +11,39 @@ from modelyard.client.handles import (
     GenerateModel,
     RerankModel,
 )
+from modelyard.client.media import (
+    AsyncAudioModel,
+    AsyncImageModel,
+    AsyncVideoModel,
+    AudioModel,
+    ImageModel,
+    VideoModel,
+)
 from modelyard.client.stream import AsyncStream, Stream
 
+RESTfulClient = Client
+"""What programs written for Xinference call it."""
+AsyncRESTfulClient = AsyncClient
+
 __all__ = [
+    "AsyncAudioModel",
     "AsyncChatModel",
     "AsyncClient",
     "AsyncEmbeddingModel",
     "AsyncGenerateModel",
+    "AsyncImageModel",
+    "AsyncRESTfulClient",
     "AsyncRerankModel",
     "AsyncStream",
+    "AsyncVideoModel",
+    "AudioModel",
     "ChatModel",
     "Client",
     "EmbeddingModel",
     "GenerateModel",
+    "ImageModel",
+    "RESTfulClient",
     "RerankModel",
     "Stream",
+    "VideoModel",
 ]

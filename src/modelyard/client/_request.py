@@ -6,7 +6,7 @@ A `Request` is plain data made by the functions in `resources/`; the sync and th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
@@ -19,6 +19,9 @@ from modelyard.core.errors import ConnectionLost, InvalidParameter, ModelyardErr
 from modelyard.protocol import errors
 
 T = TypeVar("T")
+
+FilePart = tuple[str, tuple[str, bytes, str]]
+"""A file in a form: the field, and name, content and type of the file."""
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
 DEFAULT_TIMEOUT = 1800.0
@@ -36,6 +39,12 @@ class Request(Generic[T]):
     read: Callable[[Any], T]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    form: Mapping[str, str | list[str]] | None = None
+    """Fields of a form, in place of `body`."""
+    files: Sequence[FilePart] = ()
+    """Files of that form."""
+    raw: bool = False
+    """The answer is bytes, and no JSON."""
     patient: bool = False
     """Wait for the answer for ever: launching may download for hours."""
 
@@ -87,6 +96,8 @@ class Target:
         if request.body is not None:
             options["content"] = msgspec.json.encode(request.body)
             options["headers"] = {"content-type": "application/json"}
+        if request.form is not None:
+            options |= {"data": dict(request.form), "files": list(request.files)}
         if request.patient:
             options["timeout"] = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
         return options
@@ -94,6 +105,8 @@ class Target:
     def read(self, request: Request[T], response: httpx.Response) -> T:
         """The answer of a response whose body was read, or the server's error raised again."""
         self.check(response)
+        if request.raw:
+            return request.read(response.content)
         try:
             return request.read(msgspec.json.decode(response.content or b"null"))
         except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
@@ -141,6 +154,11 @@ def a_list(answer: Any) -> Any:
     """The answer, if it is a JSON array."""
     if not isinstance(answer, list):
         raise TypeError("not a list")
+    return answer
+
+
+def anything(answer: Any) -> Any:
+    """The answer, whatever it is: null where there is nothing to say."""
     return answer
 
 

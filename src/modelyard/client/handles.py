@@ -1,13 +1,14 @@
-"""What one can ask of a launched model, by its kind: chat, completion, embeddings, rerank; each sync and async."""
+"""What one can ask of a launched model of text: chat, completion, embeddings, rerank; each sync and async."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from modelyard.client.resources import inference
 from modelyard.client.resources.inference import Answer, Config, wants_stream
-from modelyard.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from modelyard.client._request import Request
@@ -26,6 +27,8 @@ class Sender(Protocol):
 
     def open(self, request: Request[Any]) -> Stream: ...
 
+    def open_bytes(self, request: Request[bytes]) -> Iterator[bytes]: ...
+
 
 class AsyncSender(Protocol):
     """The part of `AsyncClient` that a handle needs."""
@@ -33,6 +36,22 @@ class AsyncSender(Protocol):
     async def send(self, request: Request[T]) -> T: ...
 
     async def open(self, request: Request[Any]) -> AsyncStream: ...
+
+    async def open_bytes(self, request: Request[bytes]) -> AsyncIterator[bytes]: ...
+
+
+def described(method: Callable[..., Any], build: Callable[..., Any], leave_out: int = 1) -> None:
+    """Give a method the name, manual and signature of what builds its request, for `help()` and editors.
+
+    The first `leave_out` parameters of the builder are those that the method fills in itself.
+    """
+    functools.update_wrapper(method, build)
+    signature = inspect.signature(build)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    answer = str(signature.return_annotation).removeprefix("Request[").removesuffix("]")
+    given = list(signature.parameters.values())[leave_out:]
+    signature = signature.replace(parameters=[own, *given], return_annotation=answer)
+    setattr(method, "__signature__", signature)  # noqa: B010 - functions have no such attribute for the type checker
 
 
 class Handle:
@@ -42,6 +61,9 @@ class Handle:
         self._sender = sender
         self.info = info
         self.uid = info["id"]
+
+    def close(self) -> None:
+        """Nothing: the connection is the client's."""
 
 
 class GenerateModel(Handle):
@@ -93,33 +115,45 @@ class ChatModel(GenerateModel):
     @overload
     def chat(
         self,
-        messages: Messages,
+        messages: Messages | str | None = None,
         tools: Tools = None,
         enable_thinking: bool | None = None,
         generate_config: Config | None = None,
         *,
         stream: bool | None = None,
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
     ) -> Any: ...
 
     def chat(
         self,
-        messages: Messages,
+        messages: Messages | str | None = None,
         tools: Tools = None,
         enable_thinking: bool | None = None,
         generate_config: Config | None = None,
         *,
         stream: bool | None = None,
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
     ) -> Answer | Stream:
         """Answer `messages` (OpenAI's shape); the keys of `generate_config` go into the body.
 
-        With `stream`, here or there, the answer is an iterator of chunks.
+        With `stream`, here or there, the answer is an iterator of chunks. Programs written for Xinference before 0.15 give
+        a text, and `system_prompt` and `chat_history` beside it.
         """
+        messages = inference.conversation(messages, prompt, system_prompt, chat_history)
         request = inference.chat(self.uid, messages, tools, enable_thinking, generate_config, stream)
         return self._sender.open(request) if wants_stream(stream, generate_config) else self._sender.send(request)
 
 
 class EmbeddingModel(Handle):
     """A model that turns text into vectors."""
+
+    def convert_ids_to_tokens(self, input: Sequence[Any], **options: Any) -> list[Any]:
+        """The texts of token ids, where the server can tell them."""
+        return self._sender.send(inference.convert_ids_to_tokens(self.uid, input, options))
 
     def create_embedding(self, input: str | Sequence[Any], **options: Any) -> Answer:
         """The vectors of a text or of several, in OpenAI's shape."""
@@ -152,6 +186,9 @@ class AsyncHandle:
         self._sender = sender
         self.info = info
         self.uid = info["id"]
+
+    async def close(self) -> None:
+        """Nothing: the connection is the client's."""
 
 
 class AsyncGenerateModel(AsyncHandle):
@@ -206,24 +243,31 @@ class AsyncChatModel(AsyncGenerateModel):
     @overload
     async def chat(
         self,
-        messages: Messages,
+        messages: Messages | str | None = None,
         tools: Tools = None,
         enable_thinking: bool | None = None,
         generate_config: Config | None = None,
         *,
         stream: bool | None = None,
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
     ) -> Any: ...
 
     async def chat(
         self,
-        messages: Messages,
+        messages: Messages | str | None = None,
         tools: Tools = None,
         enable_thinking: bool | None = None,
         generate_config: Config | None = None,
         *,
         stream: bool | None = None,
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
     ) -> Answer | AsyncStream:
         """As `ChatModel.chat`; a stream is iterated with `async for`."""
+        messages = inference.conversation(messages, prompt, system_prompt, chat_history)
         request = inference.chat(self.uid, messages, tools, enable_thinking, generate_config, stream)
         if wants_stream(stream, generate_config):
             return await self._sender.open(request)
@@ -232,6 +276,10 @@ class AsyncChatModel(AsyncGenerateModel):
 
 class AsyncEmbeddingModel(AsyncHandle):
     """The async twin of `EmbeddingModel`."""
+
+    async def convert_ids_to_tokens(self, input: Sequence[Any], **options: Any) -> list[Any]:
+        """The texts of token ids, where the server can tell them."""
+        return await self._sender.send(inference.convert_ids_to_tokens(self.uid, input, options))
 
     async def create_embedding(self, input: str | Sequence[Any], **options: Any) -> Answer:
         """The vectors of a text or of several, in OpenAI's shape."""
@@ -255,22 +303,3 @@ class AsyncRerankModel(AsyncHandle):
         options |= {"top_n": top_n, "max_chunks_per_doc": max_chunks_per_doc}
         options |= {"return_documents": return_documents, "return_len": return_len}
         return await self._sender.send(inference.rerank(self.uid, documents, query, options))
-
-
-HANDLES: dict[str, tuple[type[Handle], type[AsyncHandle]]] = {
-    "chat": (ChatModel, AsyncChatModel),
-    "generate": (GenerateModel, AsyncGenerateModel),
-    "embedding": (EmbeddingModel, AsyncEmbeddingModel),
-    "rerank": (RerankModel, AsyncRerankModel),
-}
-
-
-def kind(info: ModelInfo, url: str) -> str:
-    """Which of `HANDLES` suits a model: its type, and for language models whether it chats."""
-    if info["model_type"] == "LLM":
-        return "chat" if "chat" in info["model_ability"] else "generate"
-    if info["model_type"] in HANDLES:
-        return info["model_type"]
-    raise BadRequest(
-        f"This client has no handle for {info['model_type']} models; use the openai library with base_url {url}/v1."
-    )

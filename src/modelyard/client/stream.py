@@ -168,3 +168,24 @@ class AsyncStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def portions(target: Target, response: httpx.Response) -> Iterator[bytes]:
+    """The bytes of an answer as they come."""
+    try:
+        yield from response.iter_bytes()
+    except httpx.RequestError as error:
+        raise target.failure(error) from None
+    finally:
+        response.close()
+
+
+async def async_portions(target: Target, response: httpx.Response) -> AsyncGenerator[bytes]:
+    """The async twin of `portions`."""
+    try:
+        async for portion in response.aiter_bytes():
+            yield portion
+    except httpx.RequestError as error:
+        raise target.failure(error) from None
+    finally:
+        await response.aclose()

@@ -12,8 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.control.downloads import check_disk
 from modelyard.control.launching import plan_launch
-from modelyard.control.placement import Claims, place
+from modelyard.control.peer_keys import warnings
+from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.reconcile import ModelView, Reconciler
 from modelyard.core.config import Settings
 from modelyard.core.errors import BadRequest, LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotFound
@@ -30,18 +33,28 @@ EVENTS_SHOWN = 100
 class Deployments:
     """What the management routes do. Nothing here starts or stops a process; the loop does."""
 
-    def __init__(self, settings: Settings, database: Database, host: Host, reconciler: Reconciler) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        host: Host,
+        reconciler: Reconciler,
+        catalog: Catalog = FAMILIES,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._host = host
         self._reconciler = reconciler
+        self._catalog = catalog
 
     async def create(self, request: LaunchRequest) -> str:
         """Accept a launch and return its uid; the loop starts it. Refuses at once whatever cannot work."""
-        hardware = await asyncio.to_thread(self._host.hardware)
-        launch = await asyncio.to_thread(plan_launch, request, hardware)
+        machine = await self.machine()
+        launch = await asyncio.to_thread(plan_launch, request, machine, self._catalog)
         launch = self._with_free_uid(launch, request)
-        self._check_memory(launch, request.replica, hardware, self._reconciler.claims())
+        self._check_memory(launch, request.replica, machine.hardware, self._reconciler.claims())
+        if launch.model.download is not None:
+            await asyncio.to_thread(check_disk, launch.model.download)
         try:
             async with self._database.session() as session:
                 await self._insert(session, launch, request)
@@ -52,8 +65,12 @@ class Deployments:
 
     async def default_uid(self, request: LaunchRequest) -> str:
         """The uid a launch gets that names none, if nobody has it."""
+        return (await asyncio.to_thread(plan_launch, request, await self.machine(), self._catalog)).uid
+
+    async def machine(self) -> Machine:
+        """What there is to run on at this moment, and what our replicas take of it."""
         hardware = await asyncio.to_thread(self._host.hardware)
-        return (await asyncio.to_thread(plan_launch, request, hardware)).uid
+        return Machine(hardware, self._reconciler.claims(), self._settings.memory_headroom)
 
     def _with_free_uid(self, launch: Launch, request: LaunchRequest) -> Launch:
         """A uid that was not asked for but follows from the model's name gets a suffix when it is taken."""
@@ -94,6 +111,8 @@ class Deployments:
             )
         )
         session.add(Event(uid=launch.uid, at=time.time(), kind="INFO", content="Launch model"))
+        for sentence in warnings(request):
+            session.add(Event(uid=launch.uid, at=time.time(), kind="WARNING", content=sentence))
 
     async def wait_ready(self, uid: str) -> None:
         """Return when every replica is up or given up, and at least one is up.

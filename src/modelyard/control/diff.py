@@ -170,9 +170,12 @@ def after_crash(
 
 
 def summary(
-    wanted: Desired, replicas: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float
+    wanted: Desired, replicas: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float, downloading: str = ""
 ) -> tuple[ReplicaState, str]:
-    """The state of a model as a whole, and a reason for people when it takes no requests."""
+    """The state of a model as a whole, and a reason for people when it takes no requests.
+
+    `downloading` says how far its download is, while there is one.
+    """
     states = [replica.state for replica in replicas if replica.uid == wanted.uid]
     if wanted.terminating:
         return ReplicaState.DRAINING, "it is being terminated"
@@ -181,12 +184,10 @@ def summary(
     current = [slot for ordinal in wanted.ordinals if (slot := _current(slots, wanted, ordinal))]
     if wanted.ordinals and len(current) == len(wanted.ordinals) and all(slot.given_up for slot in current):
         return ReplicaState.FAILED, current[0].error
-    for state, reason in (
-        (ReplicaState.STARTING, "its weights are being loaded"),
-        (ReplicaState.DOWNLOADING, "its weights are being downloaded"),
-    ):
-        if state in states:
-            return state, reason
+    if ReplicaState.STARTING in states:
+        return ReplicaState.STARTING, "its weights are being loaded"
+    if downloading:
+        return ReplicaState.DOWNLOADING, f"its weights are being downloaded: {downloading}"
     waiting = [slot for slot in current if slot.retry_at > now]
     if waiting:
         first = min(waiting, key=lambda slot: slot.retry_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 
 import msgspec
 from sqlalchemy import delete, func, select, update
@@ -25,6 +26,7 @@ class Journal:
         self._database = database
         self._events: list[Event] = []
         self._ready: set[str] = set()
+        self._launches: dict[tuple[str, int], Launch] = {}
 
     async def load(self) -> list[Desired]:
         """Every wanted model, oldest first."""
@@ -40,17 +42,24 @@ class Journal:
         """Note that a model works, so that later crashes are worth a restart."""
         self._ready.add(uid)
 
+    def described(self, wanted: Desired) -> None:
+        """Note that the files of a model say more of it than its hub did."""
+        self._launches[wanted.uid, wanted.generation] = wanted.launch
+
     async def flush(self) -> None:
         """Write what was noted; on failure it stays noted."""
-        if not self._events and not self._ready:
+        if not self._events and not self._ready and not self._launches:
             return
-        events, ready = self._events[-KEEP_EVENTS:], self._ready
-        self._events, self._ready = [], set()
+        events, ready, launches = self._events[-KEEP_EVENTS:], self._ready, self._launches
+        self._events, self._ready, self._launches = [], set(), {}
         try:
             async with self._database.session() as session:
                 session.add_all(events)
                 if ready:
                     await session.execute(update(Deployment).where(Deployment.uid.in_(ready)).values(was_ready=True))
+                for (uid, generation), launch in launches.items():
+                    row = (Deployment.uid == uid) & (Deployment.generation == generation)
+                    await session.execute(update(Deployment).where(row).values(launch=asdict(launch)))
                 if events:
                     await session.flush()
                     newest = select(func.max(Event.id)).scalar_subquery()
@@ -59,6 +68,7 @@ class Journal:
             copies = [Event(uid=event.uid, at=event.at, kind=event.kind, content=event.content) for event in events]
             self._events = copies + self._events
             self._ready |= ready
+            self._launches = {**launches, **self._launches}
             raise
 
     async def remove(self, uid: str) -> None:

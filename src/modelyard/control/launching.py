@@ -7,81 +7,164 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from modelyard.catalog.find import find, looks_like_path
-from modelyard.core.errors import BadRequest, InvalidParameter, MissingLibrary, NoEngineFits
+from modelyard.catalog.find import find, locate, looks_like_path
+from modelyard.catalog.hubs import REMOTE
+from modelyard.catalog.hubs.asking import AUTO
+from modelyard.catalog.hubs.cache import cached
+from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.catalog.memory import sketch
+from modelyard.catalog.resolve import Variant, matching
+from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
+from modelyard.control.peer_keys import refuse_unsupported, without_harmless
+from modelyard.control.placement import Machine, show
+from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
+from modelyard.engines.base import Engine
+from modelyard.engines.names import displayed
+from modelyard.engines.names import engine_spelled as engine_spelled
 from modelyard.protocol.models import LaunchRequest
 
 CHECKING = Address(uds="/nowhere")
 """Stands for an address while a command is only being checked."""
 
-SPELLINGS = {"llamacpp": "llama_cpp", "xllamacpp": "llama_cpp"}
-"""What peers and people call our engines, beyond letter case, dots and dashes."""
 
-NOT_YET = {
-    "request_limits": "limits per model are not supported yet",
-    "worker_ip": "this server runs on a single machine",
-    "replica_config": "settings per replica are not supported yet",
-    "virtual_env_packages": "engine environments are not supported yet",
-    "virtual_env_find_links": "engine environments are not supported yet",
-}
-"""Launch keys of the peer that we refuse rather than ignore."""
-
-
-def plan_launch(request: LaunchRequest, hardware: Hardware) -> Launch:
+def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAMILIES) -> Launch:
     """Everything about a launch that can be decided and checked before a process starts.
 
     Raises a `BadRequest`, `NotFound` or `NotEnoughMemory` with the reason.
     """
-    _refuse_unsupported(request)
+    refuse_unsupported(request)
+    hardware = machine.hardware
     extras: dict[str, Json] = dict(request.model_extra or {})
+    hub = extras.pop("download_hub", None)
     wanted = request.model_engine or extras.pop("engine", None)
-    engine_name = engine_spelled(str(wanted)) if wanted else None
-    if engine_name:
-        ENGINES.get(engine_name)  # an unknown engine is the first thing to hear of
-    model = _model(request, engine_name)
-    engine_name = engine_name or best_engine(model, hardware)
-    launch = Launch(
-        uid=checked_uid(request.model_uid or default_uid(request, model)),
-        model=model,
-        engine=engine_name,
+    wish = Wish(
+        uid=request.model_uid or request.model_name or "",
+        engine=_wanted_engine(str(wanted), request) if wanted else None,
         options={**extras, **_options(request)},
-        env=checked_environment(request.envs or {}),
-        gpus=_gpus(request),
-        gpu_idx=_gpu_idx(request.gpu_idx),
+        gpus=_gpus(request, hardware),
+        gpu_idx=_gpu_idx(request.gpu_idx, hardware),
     )
-    engine = ENGINES.get(engine_name)
-    if absent := engine.missing():
-        raise MissingLibrary(engine_name, "its runtime", " ".join(absent))
-    if wanted:
-        fit = engine.fits(model, hardware)
-        if fit.score <= 0:
-            raise NoEngineFits(model.name, {engine_name: fit.reason})
+    if wish.engine:
+        _refuse_useless_gpus(wish, ENGINES.get(wish.engine), hardware)
+    chosen = _chosen(request, wish, machine, catalog, checked_hub(hub))
+    engine = ENGINES.get(chosen.engine)
+    _refuse_useless_gpus(wish, engine, hardware)
+    launch = Launch(
+        uid=checked_uid(request.model_uid or default_uid(request, chosen.model)),
+        model=chosen.model,
+        engine=chosen.engine,
+        options=without_harmless(wish.options, engine),
+        env=checked_environment(request.envs or {}),
+        gpus=chosen.gpus,
+        gpu_idx=wish.gpu_idx,
+        request_limit=request.request_limits,
+    )
     engine.command(launch, CHECKING, "")
     return launch
 
 
-def engine_spelled(name: str) -> str:
-    """Our name of an engine that somebody calls `llama.cpp`, `vLLM` or `sentence-transformers`."""
-    plain = name.lower().replace(".", "_").replace("-", "_")
-    return SPELLINGS.get(plain, plain)
+def _wanted_engine(given: str, request: LaunchRequest) -> str:
+    """Our name of the engine that is insisted on. Raises when there is no such engine: the first thing to hear of."""
+    name = engine_spelled(given)
+    title = request.model_name or request.model_path or request.model_uid or "this model"
+    if error := unknown_engine(name, title):
+        raise error
+    ENGINES.get(name)
+    return name
 
 
-def best_engine(model: Model, hardware: Hardware) -> str:
-    """The installed engine that fits best; raises `NoEngineFits` with every engine's reason."""
-    best, best_score = None, 0
-    reasons: dict[str, str] = {}
-    for name in ENGINES:
-        engine = ENGINES.get(name)
-        absent = engine.missing()
-        fit = engine.fits(model, hardware)
-        reasons[name] = " ".join(absent) if fit.score > 0 and absent else fit.reason
-        if fit.score > best_score and not absent:
-            best, best_score = name, fit.score
-    if best is None:
-        raise NoEngineFits(model.name, reasons)
-    return best
+def checked_hub(given: Json) -> str | None:
+    """The name of a hub, or None where the choice is left to us. Raises `InvalidParameter` naming the hubs."""
+    if given in (None, ""):
+        return None
+    if given not in (AUTO, *REMOTE):
+        raise InvalidParameter("download_hub", f"'{given}' is none of {', '.join((AUTO, *REMOTE))}.")
+    return str(given)
+
+
+def _chosen(request: LaunchRequest, wish: Wish, machine: Machine, catalog: Catalog, hub: str | None) -> Candidate:
+    """The engine and the model with its files, or with the download that brings them."""
+    offers = _offers(request, wish.engine, catalog, hub)
+    name = request.model_name or offers[0][0].name
+    chosen = decide(name, offers, wish, machine, is_here)
+    if chosen.variant is not None:
+        _check_options(chosen, wish)
+        chosen = replace(chosen, model=locate(chosen.variant, hub=hub))
+    if request.model_path and request.model_name:
+        chosen = replace(chosen, model=replace(chosen.model, name=request.model_name))
+    return chosen
+
+
+def _check_options(chosen: Candidate, wish: Wish) -> None:
+    """Wrong options are heard of before a hub is asked for anything."""
+    engine = ENGINES.get(chosen.engine)
+    model = replace(chosen.model, path="/nowhere")
+    engine.command(Launch("unnamed", model, engine.name, without_harmless(wish.options, engine)), CHECKING, "")
+
+
+def _offers(request: LaunchRequest, engine: str | None, catalog: Catalog, hub: str | None) -> list[Offer]:
+    """What the name stands for: every variant of a family that satisfies the wish, or the one model of a path or an id."""
+    kind = model_type(request.model_type)
+    if engine in ("external", "fake"):
+        return [(_without_weights(request, engine, kind), None)]
+    if not request.model_name and not request.model_path:
+        raise InvalidParameter(
+            "model_name", "is required: a family of the catalog, or a path to a .gguf file or folder."
+        )
+    if not request.model_path and request.model_name and (found := family_offers(request, catalog)):
+        return found
+    model = find(
+        request.model_name or str(request.model_path),
+        type=kind,
+        size=request.model_size_in_billions,
+        format=request.model_format,
+        quantization=request.quantization,
+        path=request.model_path,
+        catalog=catalog,
+        hub=hub,
+    )
+    if kind is not None and model.type is not kind:
+        raise BadRequest(f"'{model.name}' is a model of type {model.type}, not {kind}.")
+    return [(model, None)]
+
+
+def family_offers(request: LaunchRequest, catalog: Catalog) -> list[Offer]:
+    """The variants of the family of that name that satisfy the wish; none when there is no such family.
+
+    Raises `InvalidParameter` naming the wish that no variant satisfies.
+    """
+    name = str(request.model_name)
+    if looks_like_path(name):
+        return []
+    try:
+        family = catalog.get(name, model_type(request.model_type))
+    except NotFound:
+        return []
+    found = matching(
+        family,
+        size=request.model_size_in_billions,
+        format=request.model_format,
+        quantization=request.quantization,
+    )
+    return [(sketch(variant), variant) for variant in found]
+
+
+def _without_weights(request: LaunchRequest, engine: str, kind: ModelType | None) -> Model:
+    """The model of an engine that has no weights of ours: the request itself describes it."""
+    name = request.model_name or request.model_uid
+    if not name:
+        raise InvalidParameter("model_name", "is required.")
+    return Model(name=name, type=kind or ModelType.LLM, format="remote" if engine == "external" else "fake")
+
+
+def is_here(offer: Offer) -> bool:
+    """Whether the files of a variant are on this machine."""
+    variant: Variant | None = offer[1]
+    if variant is None:
+        return True
+    return any(cached(source, variant.quantization) for source in variant.spec.src.values())
 
 
 def default_uid(request: LaunchRequest, model: Model) -> str:
@@ -117,43 +200,9 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _refuse_unsupported(request: LaunchRequest) -> None:
-    for key, why in NOT_YET.items():
-        if getattr(request, key):
-            raise InvalidParameter(key, f"{why}.")
-    if request.n_worker not in (None, 1):
-        raise InvalidParameter("n_worker", "this server runs on a single machine.")
-    if request.enable_virtual_env:
-        raise InvalidParameter("enable_virtual_env", "engine environments are not supported yet.")
-
-
-def _model(request: LaunchRequest, engine: str | None) -> Model:
-    """The model that a request speaks of. Two engines have no weights of ours: the request itself describes the model."""
-    kind = _type(request.model_type)
-    if engine in ("external", "fake"):
-        name = request.model_name or request.model_uid
-        if not name:
-            raise InvalidParameter("model_name", "is required.")
-        return Model(name=name, type=kind or ModelType.LLM, format="remote" if engine == "external" else "fake")
-    if not request.model_name and not request.model_path:
-        raise InvalidParameter(
-            "model_name", "is required: a family of the catalog, or a path to a .gguf file or folder."
-        )
-    model = find(
-        request.model_name or str(request.model_path),
-        type=kind,
-        size=request.model_size_in_billions,
-        format=request.model_format,
-        quantization=request.quantization,
-        path=request.model_path,
-    )
-    if kind is not None and model.type is not kind:
-        raise BadRequest(f"'{model.name}' is a model of type {model.type}, not {kind}.")
-    return replace(model, name=request.model_name) if request.model_path and request.model_name else model
-
-
-def _type(given: str | None) -> ModelType | None:
-    if given is None:
+def model_type(given: str | None) -> ModelType | None:
+    """A type in whatever letter case; raises `InvalidParameter` naming the six."""
+    if not given:
         return None
     for kind in ModelType:
         if given.lower() == kind.lower():
@@ -178,23 +227,53 @@ def _lora_path(entry: Any) -> Json:
     return path
 
 
-def _gpus(request: LaunchRequest) -> int:
-    """GPUs per replica: `auto` takes as many as `gpu_idx` names, else none, which is what a CPU build of an engine can use."""
+def _gpus(request: LaunchRequest, hardware: Hardware) -> int | None:
+    """GPUs per replica: as many as are named or asked for; None, which `auto` is, leaves it to the engine and to memory."""
     given = request.n_gpu
-    if given in (None, "auto", "none"):
-        return len(_gpu_idx(request.gpu_idx))
-    if isinstance(given, str) and not given.isdigit():
-        raise InvalidParameter("n_gpu", f"'{given}' is no number, 'auto' or null.")
-    return int(given)
-
-
-def _gpu_idx(given: int | str | list[int] | None) -> tuple[int, ...]:
-    if given is None:
-        return ()
-    if isinstance(given, int):
-        return (given,)
-    parts = given.split(",") if isinstance(given, str) else given
+    named = len(_gpu_idx(request.gpu_idx, hardware))
+    if given in ("auto", "") or (given is None and named):
+        return named or None
+    if given in (None, "none"):
+        return 0
     try:
-        return tuple(int(part) for part in parts)
+        count = int(str(given))
+    except ValueError:
+        raise InvalidParameter("n_gpu", f"'{given}' is no number, 'auto' or null.") from None
+    if count < 0:
+        raise InvalidParameter("n_gpu", "must not be negative.")
+    if count > len(hardware.gpus):
+        raise InvalidParameter("n_gpu", f"{count} per replica are asked for, and {_have(hardware)} {INSTEAD}")
+    return count
+
+
+INSTEAD = "Leave n_gpu out and the launch takes what there is; null is the CPU alone."
+
+
+def _have(hardware: Hardware) -> str:
+    """What there is, for a refusal."""
+    if not hardware.gpus:
+        return f"this machine has none; {show(hardware.cpu.memory_free)} of its main memory are free."
+    free = ", ".join(f"{gpu.name} with {show(gpu.memory_free)} free" for gpu in hardware.gpus)
+    return f"this machine has {free}."
+
+
+def _refuse_useless_gpus(wish: Wish, engine: Engine, hardware: Hardware) -> None:
+    """Raises `InvalidParameter` where GPUs are insisted on that the engine would not use."""
+    if wish.gpus and hardware.gpus and not engine.uses_gpus():
+        raise InvalidParameter(
+            "n_gpu", f"{displayed(engine.name)}, as it is installed here, does not compute on GPUs. {INSTEAD}"
+        )
+
+
+def _gpu_idx(given: int | str | list[int] | None, hardware: Hardware) -> tuple[int, ...]:
+    if given is None or given == "":
+        return ()
+    parts = [given] if isinstance(given, int) else given.split(",") if isinstance(given, str) else given
+    try:
+        found = tuple(int(part) for part in parts)
     except ValueError:
         raise InvalidParameter("gpu_idx", f"'{given}' is no list of GPU indexes.") from None
+    for index in found:
+        if not 0 <= index < len(hardware.gpus):
+            raise InvalidParameter("gpu_idx", f"there is no GPU {index}: {_have(hardware)}")
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from modelyard.core.errors import NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Launch
@@ -40,6 +40,16 @@ class Claims:
         return Claims({**self.held, **more}, {**self.loading, **fresh})
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to run on, and what is taken of it."""
+
+    hardware: Hardware
+    claims: Claims = field(default_factory=Claims)
+    headroom: float = 0.05
+    """Part of a device's memory that is left free."""
+
+
 def place(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, headroom: float) -> Placement:
     """Devices for one more replica; raises `NotEnoughMemory` with the figures.
 
@@ -50,23 +60,43 @@ def place(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, h
         return _on_gpus(launch, need, hardware, claims, headroom)
     free = _free(hardware.cpu, claims, headroom)
     if need.total > free:
-        raise NotEnoughMemory(launch.uid, _figures(need, need.total, free, hardware.cpu))
+        raise _refusal(launch.uid, need, need.total, free, hardware.cpu)
     return Placement((hardware.cpu.name,), need.total)
 
 
 def _on_gpus(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, headroom: float) -> Placement:
-    allowed = [
-        gpu for index, gpu in enumerate(hardware.gpus) if not launch.gpu_idx or index in launch.gpu_idx
-    ]  # fmt: skip
-    if len(allowed) < launch.gpus:
-        raise NotEnoughMemory(launch.uid, f"it asks for {launch.gpus} GPU(s), and {len(allowed)} may be used here.")
-    freest = sorted(allowed, key=lambda gpu: _free(gpu, claims, headroom), reverse=True)[: launch.gpus]
+    freest = _freest(launch, hardware, claims, headroom)
+    if len(freest) < launch.gpus:
+        raise NotEnoughMemory(launch.uid, f"it asks for {launch.gpus} GPU(s), and {len(freest)} may be used here.")
     each = -(-need.total // launch.gpus)
     for gpu in freest:
         free = _free(gpu, claims, headroom)
         if each > free:
-            raise NotEnoughMemory(launch.uid, _figures(need, each, free, gpu))
+            raise _refusal(launch.uid, need, each, free, gpu)
     return Placement(tuple(gpu.name for gpu in freest), each)
+
+
+def _freest(launch: Launch, hardware: Hardware, claims: Claims, headroom: float) -> list[Device]:
+    """As many GPUs as the launch wants, of those it may use, those with most room first."""
+    allowed = [gpu for index, gpu in enumerate(hardware.gpus) if not launch.gpu_idx or index in launch.gpu_idx]
+    return sorted(allowed, key=lambda gpu: _free(gpu, claims, headroom), reverse=True)[: launch.gpus]
+
+
+def capacity(launch: Launch, hardware: Hardware) -> int:
+    """Bytes of memory, free or not, of all devices that a replica would be placed on."""
+    if not launch.gpus:
+        return hardware.cpu.memory_total
+    return sum(gpu.memory_total for gpu in _freest(launch, hardware, Claims(), 0.0))
+
+
+def fits_on(need: Footprint, machine: Machine, share: float = 1.0) -> dict[str, bool]:
+    """Device → whether one replica has room there now, and within its share of a GPU."""
+    claims, headroom = machine.claims, machine.headroom
+    cpu, *gpus = machine.hardware.devices
+    fits = {cpu.name: need.total <= _free(cpu, claims, headroom)}
+    for gpu in gpus:
+        fits[gpu.name] = need.total <= min(_free(gpu, claims, headroom), int(share * gpu.memory_total))
+    return fits
 
 
 def _free(device: Device, claims: Claims, headroom: float) -> int:
@@ -75,14 +105,15 @@ def _free(device: Device, claims: Claims, headroom: float) -> int:
     return max(0, min(reported, usable - claims.held.get(device.name, 0)))
 
 
-def _figures(need: Footprint, each: int, free: int, device: Device) -> str:
-    parts = (
-        f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}, overhead {show(need.overhead)}"
-    )  # fmt: skip
-    return (
+def _refusal(uid: str, need: Footprint, each: int, free: int, device: Device) -> NotEnoughMemory:
+    overhead = need.overhead + need.activations
+    parts = f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}, overhead {show(overhead)}"
+    sentence = (
         f"a replica needs {show(each)} ({parts}), and {show(free)} of {show(device.memory_total)} can be used on "
         f"{device.name}. A smaller context, fewer parallel requests or a smaller quantisation needs less."
     )
+    memory = {**asdict(need), "total": need.total, "each": each, "free": free, "device": device.name}
+    return NotEnoughMemory(uid, sentence, memory)
 
 
 def show(size: int) -> str:

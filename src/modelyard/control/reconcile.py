@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeVar
 
+from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
 from modelyard.control.diff import Desired, Drain, Policy, Remove, Replica, Slot, SlotKey, Start, Stop
+from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.journal import Journal
 from modelyard.control.placement import Claims, Placement, place
 from modelyard.core.config import Settings
@@ -67,6 +69,8 @@ class ModelView:
     replicas: tuple[Running, ...]
     slots: Mapping[int, Slot]
     """Ordinal → its crashes, of the current generation."""
+    download: DownloadView | None = None
+    """Of its weights, while they are on their way."""
 
 
 class Reconciler:
@@ -84,6 +88,8 @@ class Reconciler:
         self._desired: dict[str, Desired] = {}
         self._running: dict[str, Running] = {}
         self._slots: dict[SlotKey, Slot] = {}
+        self.held: frozenset[str] = frozenset()
+        """Models that wait for their turn while the server starts: nothing is started for them yet."""
         self._asked: set[str] = set()
         """Replicas that we told to stop: their end is no crash."""
         self._stops: set[asyncio.Task[None]] = set()
@@ -94,6 +100,9 @@ class Reconciler:
         self._nudged = asyncio.Event()
         self._stepped = asyncio.Event()
         self._reload_at = 0.0
+        self._described: set[tuple[str, int]] = set()
+        """Uid and generation of models whose downloaded files were read."""
+        self.downloads = Downloads(settings, host, self._nudged.set)
         host.on_change = lambda replica: self._nudged.set()
 
     async def look(self) -> None:
@@ -116,15 +125,24 @@ class Reconciler:
         if wanted is None:
             return None
         mine = tuple(sorted(self._of(uid), key=lambda running: running.replica.ordinal))
+        coming = self._download(wanted) if not mine else None
         state, reason = deciding.summary(
-            wanted, [running.replica for running in mine], self._slots, time.monotonic()
-        )  # fmt: skip
+            wanted,
+            [running.replica for running in mine],
+            self._slots,
+            time.monotonic(),
+            coming.reason if coming else "",
+        )
         slots = {
             ordinal: slot
             for (owner, ordinal), slot in self._slots.items()
             if owner == uid and slot.generation == wanted.generation
         }
-        return ModelView(wanted, state, reason, mine, slots)
+        return ModelView(wanted, state, reason, mine, slots, coming)
+
+    def _download(self, wanted: Desired) -> DownloadView | None:
+        download = wanted.launch.model.download
+        return self.downloads.of(download) if download is not None else None
 
     def views(self) -> list[ModelView]:
         """Every wanted model, oldest first."""
@@ -158,6 +176,8 @@ class Reconciler:
         times += [slot.retry_at for slot in self._slots.values() if not slot.given_up and slot.retry_at > now]
         if any(running.replica.state is ReplicaState.DRAINING for running in self._running.values()):
             times.append(now + DRAIN_POLL)
+        if (retry_at := self.downloads.next_at()) is not None:
+            times.append(retry_at)
         return max(0.0, min(times) - now)
 
     async def step(self) -> None:
@@ -168,10 +188,12 @@ class Reconciler:
             self._reload_at = time.monotonic() + self._settings.resync_interval
             self._desired = {wanted.uid: wanted for wanted in await self._journal.load()}
         for view in self._host.observe():
-            self._absorb(view)
+            if not self.downloads.absorb(view):
+                self._absorb(view)
         replicas = [running.replica for running in self._running.values()]
+        due = [wanted for wanted in self._desired.values() if wanted.terminating or wanted.uid not in self.held]
         for action in deciding.diff(
-            self._desired.values(), replicas, self._slots, self._traffic.in_flight, time.monotonic(), self._policy
+            due, replicas, self._slots, self._traffic.in_flight, time.monotonic(), self._policy
         ):
             match action:
                 case Start(uid, ordinal):
@@ -183,6 +205,12 @@ class Reconciler:
                     self._stop(name)
                 case Remove(uid):
                     await self._remove(uid)
+        self.downloads.keep(
+            wanted.launch.model.download
+            for wanted in self._desired.values()
+            if wanted.launch.model.download is not None and not wanted.terminating
+        )
+        await self.downloads.step()
         self._announce()
         try:
             await self._journal.flush()
@@ -239,6 +267,9 @@ class Reconciler:
         log.warning("%s: replica %d failed: %s; %s", uid, ordinal, error, then)
 
     async def _start(self, wanted: Desired, ordinal: int) -> None:
+        if not await self._has_weights(wanted, ordinal):
+            return
+        wanted = self._desired[wanted.uid]
         launch = wanted.launch
         name = f"{wanted.uid}-rep{ordinal}-{next(self._serial)}"
         try:
@@ -262,6 +293,33 @@ class Reconciler:
             return
         self._journal.event(wanted.uid, "INFO", f"Replica {ordinal} is starting on {launch.engine}")
         await self._host.start(self._spec(wanted, name, plan, spot))
+
+    async def _has_weights(self, wanted: Desired, ordinal: int) -> bool:
+        """Whether the files are here; if not, they are on their way, or have failed to come."""
+        model = wanted.launch.model
+        if model.download is None:
+            return True
+        known = self.downloads.of(model.download) is not None
+        try:
+            key = (wanted.uid, wanted.generation)
+            if not self.downloads.has_arrived(model.download, (*key, ordinal), wanted.created_at):
+                if not known:
+                    size = model.download.size / 1e6
+                    said = f"Downloading {model.download.model_id} from {model.download.hub}, {size:.1f} MB"
+                    self._journal.event(wanted.uid, "INFO", said)
+                return False
+            if key not in self._described:
+                self._described.add(key)
+                found = await asyncio.to_thread(as_downloaded, model)
+                if found != model:
+                    wanted = replace(wanted, launch=replace(wanted.launch, model=found))
+                    self._desired[wanted.uid] = wanted
+                    self._journal.described(wanted)
+        except ModelyardError as error:
+            self._failed(wanted.uid, ordinal, wanted.generation, error.message)
+            self._nudged.set()
+            return False
+        return True
 
     def _spec(self, wanted: Desired, name: str, plan: Command, spot: Placement) -> ProcessSpec:
         gpus = ",".join(map(str, spot.gpu_indexes))
@@ -321,4 +379,5 @@ class Reconciler:
             unsupported=plan.unsupported if plan else {},
             upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
             thinking_key=launch.model.thinking_key,
+            request_limit=launch.request_limit,
         )

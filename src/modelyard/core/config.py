@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,7 +29,13 @@ class Settings(BaseSettings):
     insecure: bool = False
     """Listen on an address that others can reach, although anybody there can then use this server."""
 
-    database_url: str = ""
+    auth: Literal["auto", "on", "off"] = "auto"
+    """When API keys are asked for: `auto` as soon as there is one (or a user), and beyond loopback always; `on` and `off`."""
+
+    cors_origins: str = ""
+    """Origins, with commas between, whose pages a browser lets use this server, or `*` for all; empty means none."""
+
+    database_url: str = Field("", repr=False)
     """SQLAlchemy URL of the database, such as `postgresql+asyncpg://user@host/name`; empty means SQLite in the home folder."""
 
     log_level: str = "info"
@@ -78,6 +85,18 @@ class Settings(BaseSettings):
 
     memory_headroom: float = Field(0.05, ge=0, lt=1)
     """Part of a device's memory that placement leaves free."""
+
+    hub: Literal["auto", "huggingface", "modelscope"] = "auto"
+    """Where weights come from: `huggingface`, `modelscope`, or `auto`, which takes the one that answers, Hugging Face first."""
+
+    offline: bool = False
+    """Never touch a hub: only weights that are on this machine can be launched."""
+
+    download_attempts: int = Field(3, ge=1)
+    """How often a download is tried before it is given up; each attempt goes on where the one before broke off."""
+
+    downloads_at_once: int = Field(2, ge=1)
+    """Downloads that run at the same time; more wait."""
 
     @cached_property
     def folder(self) -> Path:

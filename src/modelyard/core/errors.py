@@ -11,6 +11,7 @@
     │   ├── ModelFilesInvalid           400     model_files_invalid
     │   ├── RegistrationInvalid         400     registration_invalid
     │   ├── NoEngineFits                400     no_engine_fits
+    │   ├── HubsOffline                 400     hubs_offline
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
     ├── PermissionDenied                403     permission_denied
@@ -21,7 +22,8 @@
     ├── Conflict                        409     conflict
     │   ├── ModelExists                 409     model_exists
     │   ├── RegistrationExists          409     registration_exists
-    │   └── RegistrationInUse           409     registration_in_use
+    │   ├── RegistrationInUse           409     registration_in_use
+    │   └── RequestAborted              409     request_aborted
     ├── BodyTooLarge                    413     body_too_large
     ├── WrongContentType                415     wrong_content_type
     ├── RateLimited                     429     rate_limit_exceeded
@@ -51,8 +53,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 
-class ModelyardError(Exception):
-    """Base of all our errors: a sentence for people, a stable `code` and an HTTP `status` for programs."""
+class ModelyardError(RuntimeError):
+    """Base of all our errors: a sentence for people, a stable `code` and an HTTP `status` for programs.
+
+    A `RuntimeError`, because that is what programs written for Xinference's client catch.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -61,6 +66,8 @@ class ModelyardError(Exception):
     param: str | None = None
     retry_after: int | None = None
     """Seconds, sent as the `Retry-After` header."""
+    memory: Mapping[str, int | str] | None = None
+    """Where memory decides: the estimate in bytes (`weights`, `kv_cache`, …, `total`), what is `free`, and where."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -167,10 +174,28 @@ class NoEngineFits(BadRequest):
 
     code = "no_engine_fits"
 
-    def __init__(self, model: str, reasons: Mapping[str, str]) -> None:
-        why = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
-        super().__init__(f"No engine can run '{model}'. {why}.")
+    def __init__(self, model: str, reasons: Mapping[str, str], estimate: str = "") -> None:
+        if len(reasons) == 1:
+            ((engine, reason),) = reasons.items()
+            sentence = f"{engine} cannot run '{model}': {reason.rstrip('.')}."
+        else:
+            why = "; ".join(f"{engine}: {reason.rstrip('.')}" for engine, reason in reasons.items())
+            sentence = f"No engine can run '{model}'. {why}."
+        super().__init__(f"{sentence} {estimate}".rstrip())
         self.param = "model_engine"
+
+
+class HubsOffline(BadRequest):
+    """The files are not here, and this server is set never to ask a hub for them."""
+
+    code = "hubs_offline"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is not on this machine, and this server is set to be offline. Bring the files into the cache "
+            "folder of a hub, give their path as model_path, or unset MODELYARD_OFFLINE and HF_HUB_OFFLINE."
+        )
+        self.param = "model_name"
 
 
 class MissingLibrary(BadRequest):
@@ -288,6 +313,15 @@ class RegistrationInUse(Conflict):
         self.param = "model_name"
 
 
+class RequestAborted(Conflict):
+    """Somebody ended this request by its id."""
+
+    code = "request_aborted"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"The request '{request_id}' was aborted.")
+
+
 class BodyTooLarge(ModelyardError):
     """The request body is over the limit."""
 
@@ -388,9 +422,13 @@ class NotEnoughMemory(Unavailable):
 
     code = "not_enough_memory"
     retry_after = None
+    problem = ""
+    """The sentence without its beginning."""
 
-    def __init__(self, uid: str, problem: str) -> None:
+    def __init__(self, uid: str, problem: str, memory: Mapping[str, int | str] | None = None) -> None:
         super().__init__(f"Not enough memory to launch '{uid}': {problem}")
+        self.problem = problem
+        self.memory = memory
 
 
 class NotEnoughDisk(Unavailable):
@@ -406,7 +444,7 @@ class NotEnoughDisk(Unavailable):
 
 
 class HubUnavailable(Unavailable):
-    """No hub answers, or the server is set to be offline."""
+    """No hub answers."""
 
     code = "hub_unavailable"
     retry_after = None

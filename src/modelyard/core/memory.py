@@ -1,8 +1,15 @@
-"""How many bytes a model's key-value cache takes: the arithmetic that the catalog and the engines share. Pure."""
+"""How many bytes a model takes on an engine: the arithmetic that the catalog and the engines share. Pure.
+
+Figures of `RUNTIMES` were fitted to what `benchmarks/memory.py` measures; its table stands in docs/launching.md.
+"""
 
 from __future__ import annotations
 
-from modelyard.core.types import Shape
+from dataclasses import dataclass
+
+from modelyard.core.types import Footprint, Shape
+
+MEBIBYTE = 1024 * 1024
 
 CACHE_TYPES: dict[str, float] = {
     "f32": 4.0,
@@ -20,10 +27,93 @@ CACHE_TYPES: dict[str, float] = {
 
 
 def kv_bytes_per_token(shape: Shape, key: str = "f16", value: str = "f16") -> float:
-    """Bytes of keys and values that one token leaves in the cache, over all layers."""
-    return shape.layers * shape.kv_heads * shape.head_dim * (CACHE_TYPES[key] + CACHE_TYPES[value])
+    """Bytes that one token leaves in the cache, over all layers that keep it."""
+    return (shape.cached_layers or shape.layers) * _layer_bytes(shape, key, value)
 
 
-def kv_bytes(shape: Shape, tokens: int, key: str = "f16", value: str = "f16") -> int:
-    """Bytes of a cache that holds `tokens` tokens."""
-    return int(kv_bytes_per_token(shape, key, value) * tokens)
+def kv_bytes(shape: Shape, tokens: int, key: str = "f16", value: str = "f16", *, windowed: int | None = None) -> int:
+    """Bytes of a cache that holds `tokens` tokens, of which layers with a sliding window hold `windowed` at most."""
+    layers = shape.cached_layers or shape.layers
+    sliding = min(shape.sliding_layers, layers) if windowed is not None else 0
+    held = (layers - sliding) * tokens + sliding * min(tokens, windowed or 0)
+    return int(held * _layer_bytes(shape, key, value))
+
+
+def _layer_bytes(shape: Shape, key: str, value: str) -> float:
+    """Bytes of one token in one layer. Latent attention keeps one vector, from which keys and values are both made."""
+    if shape.kv_lora_rank:
+        return (shape.kv_lora_rank + shape.qk_rope_head_dim) * CACHE_TYPES[key]
+    value_dim = shape.value_dim or shape.head_dim
+    return shape.kv_heads * (shape.head_dim * CACHE_TYPES[key] + value_dim * CACHE_TYPES[value])
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What an engine takes beside weights and cache."""
+
+    process: int
+    """Bytes before a model is loaded."""
+    widths: float
+    """Values per token of a pass, in widths of the residual stream."""
+    logits: int = 1
+    """Tokens of a pass whose logits there is room for."""
+    element: int = 2
+    """Bytes of a value."""
+    mask: int = 0
+    """Bytes per token of a pass and token of the cache: who may look at whom."""
+    word: int = 0
+    """Bytes per word of the vocabulary, for the tokenizer's tables."""
+    parallel: int = 1
+    """Requests computed at once where nobody says."""
+    batch: int = 2048
+    """Tokens of one pass where nobody says."""
+    share: float = 1.0
+    """Part of a GPU's memory within which it stays where nobody says (`gpu_memory_utilization`)."""
+
+    def overhead(self, shape: Shape) -> int:
+        """Bytes of the process with the model's vocabulary."""
+        return self.process + self.word * shape.vocab
+
+    def activations(self, shape: Shape, batch: int, tokens: int, logits: int | None = None) -> int:
+        """Working memory of one pass over `batch` tokens, with `tokens` in the cache."""
+        values = batch * shape.hidden * self.widths + (logits or self.logits) * shape.vocab
+        return int(values * self.element) + batch * tokens * self.mask
+
+
+RUNTIMES = {
+    "llama_cpp": Runtime(
+        process=48 * MEBIBYTE, widths=12, logits=512, element=4, mask=3, word=180, parallel=4, batch=512
+    ),
+    "transformers": Runtime(process=350 * MEBIBYTE, widths=24, mask=8),
+    "vllm": Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.9),
+    "sglang": Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.88),
+    "mlx": Runtime(process=250 * MEBIBYTE, widths=12),
+}
+"""By engine. llama.cpp and transformers were measured; what the others take beside weights and cache is a guess."""
+
+
+def footprint(
+    weights: int,
+    shape: Shape | None,
+    runtime: Runtime,
+    *,
+    context: int,
+    parallel: int | None = None,
+    batch: int | None = None,
+    key: str = "f16",
+    value: str = "f16",
+    on_gpu: bool = True,
+) -> Footprint:
+    """Bytes for `parallel` requests of `context` tokens each. Without a shape, the cache is guessed from the weights.
+
+    Room for logits that nobody asks for is never touched, and in main memory what is not touched is not taken.
+    """
+    if shape is None:
+        return Footprint(weights, weights // 5, runtime.process)
+    parallel = parallel or runtime.parallel
+    batch = min(batch or runtime.batch, context)
+    tokens = context * parallel
+    windowed = parallel * shape.sliding_window + batch if shape.sliding_window else None
+    cache = kv_bytes(shape, tokens, key, value, windowed=windowed)
+    activations = runtime.activations(shape, batch, tokens, None if on_gpu else parallel)
+    return Footprint(weights, cache, runtime.overhead(shape), activations)

@@ -61,6 +61,18 @@ class Shape:
     vocab: int = 0
     parameters: int = 0
     """Number of weights; 0 when unknown."""
+    value_dim: int = 0
+    """Width of a value head, where it is not `head_dim`; 0 where it is."""
+    kv_lora_rank: int = 0
+    """With multi-head latent attention, the width of the one vector that stands for all keys and values; else 0."""
+    qk_rope_head_dim: int = 0
+    """Width of the rotated key beside that vector."""
+    cached_layers: int = 0
+    """Layers that keep keys and values at all; 0 is every one. Layers of linear attention keep none."""
+    sliding_window: int = 0
+    """Tokens that the layers with a sliding window look back; 0 when there are none."""
+    sliding_layers: int = 0
+    """How many of the cached layers have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +220,13 @@ class Footprint:
     weights: int
     kv_cache: int
     overhead: int
+    """What the process takes before it has a model: the interpreter, libraries, tables."""
+    activations: int = 0
+    """Working memory of one pass."""
 
     @property
     def total(self) -> int:
-        return self.weights + self.kv_cache + self.overhead
+        return self.weights + self.kv_cache + self.overhead + self.activations
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Database:
         self.url = make_url(url)
         sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
+        options["hide_parameters"] = True  # hashes of passwords and environments of launches do not belong into logs
         try:
             self.engine = create_async_engine(self.url, **options)
         except ModuleNotFoundError as error:

@@ -69,8 +69,15 @@ class Engine(Protocol):
         """One sentence for each library or program that is absent and how to get it; empty when the engine can run."""
         ...
 
+    def uses_gpus(self) -> bool:
+        """Whether this engine, as it is installed, computes on GPUs when it is given some. Asked where there are any."""
+        ...
+
     def fits(self, model: Model, hardware: Hardware) -> Fit:
-        """How well this engine would run `model` here. Never raises; never touches the disk beyond `model.path`."""
+        """How well this engine would run `model` here. Never raises; never touches the disk beyond `model.path`,
+
+        which is None for a model that the catalog knows and that is not on this machine yet.
+        """
         ...
 
     def footprint(self, launch: Launch) -> Footprint:
@@ -97,7 +104,7 @@ def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
 
     Raises `UnknownOption` for a key the engine does not have and `InvalidParameter` for a value of the wrong type.
     """
-    known = {info.encode_name for info in msgspec.structs.fields(kind)}
+    known = set(kind.__struct_encode_fields__)
     for key in options:
         if key not in known:
             raise UnknownOption(engine, key, sorted(known), nearest(key, known))

@@ -50,6 +50,9 @@ class External:
     def missing(self) -> tuple[str, ...]:
         return ()
 
+    def uses_gpus(self) -> bool:
+        return False
+
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         if model.format == "remote":
             return Fit(100, "the model runs elsewhere")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET
 
@@ -15,22 +17,38 @@ THINKING_KEYS = ("enable_thinking", "thinking")
 def adapt_body(peeked: Peeked, route: Route) -> bytes:
     """The body for the replica: the same object, unless a rewrite applies.
 
-    `enable_thinking` moves into `chat_template_kwargs`, where what the client set itself wins; `model` becomes
+    `enable_thinking` moves into `chat_template_kwargs`, under the name that the template has for it; `model` becomes
     `route.upstream_name`. All other values keep their bytes.
     """
-    thinking = getattr(peeked.request, "enable_thinking", UNSET)
+    switches = thinking_kwargs(peeked, route)
     rename = route.upstream_name is not None and route.upstream_name != peeked.model
-    if not isinstance(thinking, bool) and not rename:
+    if switches is None and not rename:
         return peeked.body
+    if peeked.place is not None:
+        name = str(route.upstream_name).encode()
+        return peeked.body[: peeked.place.start] + name + peeked.body[peeked.place.end :]
     fields = msgspec.json.decode(peeked.body, type=dict[str, msgspec.Raw])
-    if isinstance(thinking, bool):
-        del fields["enable_thinking"]
-        keys = (route.thinking_key,) if route.thinking_key else THINKING_KEYS
-        given = getattr(peeked.request, "chat_template_kwargs", None) or {}
-        fields["chat_template_kwargs"] = msgspec.Raw(msgspec.json.encode(dict.fromkeys(keys, thinking) | given))
+    if switches is not None:
+        fields.pop("enable_thinking", None)
+        fields["chat_template_kwargs"] = msgspec.Raw(msgspec.json.encode(switches))
     if rename:
         fields["model"] = msgspec.Raw(msgspec.json.encode(route.upstream_name))
     return msgspec.json.encode(fields)
+
+
+def thinking_kwargs(peeked: Peeked, route: Route) -> dict[str, Any] | None:
+    """The `chat_template_kwargs` that a request means; None when they can stay as they are.
+
+    A switch among the client's own `chat_template_kwargs` wins over `enable_thinking`, and counts whatever its name.
+    """
+    thinking = getattr(peeked.request, "enable_thinking", UNSET)
+    given: dict[str, Any] = getattr(peeked.request, "chat_template_kwargs", None) or {}
+    said = [given[name] for name in THINKING_KEYS if name in given]
+    misnamed = route.thinking_key is not None and said and route.thinking_key not in given
+    if not isinstance(thinking, bool) and not misnamed:
+        return None
+    keys = (route.thinking_key,) if route.thinking_key else THINKING_KEYS
+    return dict.fromkeys(keys, said[0] if said else thinking) | given
 
 
 def adapt_target(path: str, query: bytes, address: Address) -> bytes:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from modelyard.core.access import INFERENCE, Access, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import InternalError, MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.core.traffic import Traffic
@@ -18,7 +19,9 @@ from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, he
 from modelyard.gateway.exchange import LEFT, Exchange
 from modelyard.gateway.headers import request_id
 from modelyard.gateway.middleware import access_log
+from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
+from modelyard.gateway.middleware.tokens import Tap
 from modelyard.gateway.paths import PATHS, Path
 from modelyard.gateway.peek import peek
 from modelyard.gateway.relay import Relay, Request
@@ -37,12 +40,23 @@ class Gateway:
         self.meter = Meter()
         self._settings = settings
         self._table = RouteTable()
+        self._access = Access()
+        self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
         self._relay = Relay(settings, traffic, self._pool)
 
     def publish(self, table: RouteTable) -> None:
         """Route by this table from now on. Requests under way keep the replica they have."""
         self._table = table
+
+    def admit(self, access: Access) -> None:
+        """Let in by these keys from now on. Answers under way go on."""
+        self._access = access
+        self._limits.keep({grant.id for grant in access.grants.values()})
+
+    def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
+        """End the answers to requests of that name, and refuse the name for a while; whether there were any."""
+        return self._relay.running.abort(uid, request_id, grant, block_seconds)
 
     def handles(self, path: str) -> bool:
         """Whether a path is ours, with whatever method."""
@@ -69,6 +83,8 @@ class Gateway:
             await self._refuse(exchange, InternalError(f"{type(error).__name__}: {error}"), headers, receive, send)
         finally:
             exchange.ended = time.monotonic()
+            if exchange.grant and exchange.tap:
+                self._limits.end(exchange.grant, exchange.tap.tokens())
             self.meter.end(exchange)
             if self._settings.access_log:
                 access_log.write(exchange)
@@ -76,8 +92,14 @@ class Gateway:
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole way of a request. Who may ask, and how much, is decided before its body is read."""
         path = _path(exchange)
+        exchange.grant = grant = self._access.admit(scope["headers"], time.time())
+        if grant is not None:
+            grant.check(INFERENCE)
+            self._limits.begin(grant)
         peeked = await peek(path, exchange, scope["headers"], receive, self._settings.max_body_bytes)
-        route = lookup.find(self._table, peeked.model)
+        route = lookup.find(self._table, peeked.model, grant)
+        if grant is not None and grant.tokens_per_minute is not None:
+            exchange.tap = Tap(exchange.bytes_in)
         exchange.model = route.name
         if not route.endpoints and self.wake:
             self.wake(route.name)

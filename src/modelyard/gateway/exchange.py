@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelyard.core.access import Grant
+from modelyard.gateway.middleware.tokens import Tap
+
 LEFT = 499
 """Status in logs and metrics of a request whose client left before it was answered."""
 
@@ -21,7 +24,7 @@ class Exchange:
     replica: str = ""
     status: int = 0
     outcome: str = "complete"
-    """`complete`, `broken` when the replica broke off, `left` when the client did."""
+    """`complete`, `broken` when the replica broke off, `left` when the client did, `aborted` when somebody ended it."""
     started_answer: bool = False
     first_byte: float = 0.0
     ended: float = 0.0
@@ -29,3 +32,7 @@ class Exchange:
     """Whether the whole request body was taken in."""
     bytes_in: int = 0
     bytes_out: int = 0
+    grant: Grant | None = None
+    """What the key allows; None where no key is asked for."""
+    tap: Tap | None = None
+    """Counts tokens, for keys that have a limit of them."""

@@ -24,6 +24,7 @@ HOP_BY_HOP = frozenset(
 FRAMING = frozenset({b"host", b"content-length", b"expect"})
 CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key", b"api-key"})
 """What a client proves itself with to us is nothing that a replica, or a foreign provider, may see."""
+CODING = frozenset({b"accept-encoding"})
 NOT_UP = HOP_BY_HOP | FRAMING | CREDENTIALS | {b"x-request-id"}
 NOT_DOWN = HOP_BY_HOP | {b"date", b"server", b"set-cookie", b"x-request-id"}
 """Our own server writes `date` and `server`; a provider's cookies would be set for our origin."""
@@ -39,12 +40,14 @@ def request_id(headers: Headers) -> bytes:
     return b"req-" + uuid.uuid4().hex.encode()
 
 
-def request_head(target: bytes, client: Headers, endpoint: Endpoint, identity: bytes, length: int) -> bytes:
-    """The head of a POST to a replica."""
+def request_head(
+    target: bytes, client: Headers, endpoint: Endpoint, identity: bytes, length: int, plain: bool = False
+) -> bytes:
+    """The head of a POST to a replica; with `plain`, its answer must not be compressed, because something is read in it."""
     address = endpoint.address
     host = "localhost" if address.uds else f"{address.host}:{address.port}"
     own = {name.lower() for name, _ in endpoint.headers}
-    dropped = NOT_UP | own | _named(client)
+    dropped = NOT_UP | own | _named(client) | (CODING if plain else frozenset())
     lines = [b"POST " + target + b" HTTP/1.1", b"host: " + host.encode()]
     lines += [name + b": " + value for name, value in client if name not in dropped]
     lines += [name + b": " + value for name, value in endpoint.headers]
@@ -58,6 +61,12 @@ def response_headers(upstream: Headers, identity: bytes) -> Headers:
     passed = [pair for pair in upstream if pair[0] not in dropped]
     passed.append((b"x-request-id", identity))
     return passed
+
+
+def error_headers(upstream: Headers, identity: bytes, length: int) -> Headers:
+    """The headers of an error whose body we wrote anew: what described the old body goes."""
+    passed = [pair for pair in response_headers(upstream, identity) if not pair[0].startswith(b"content-")]
+    return [*passed, (b"content-type", b"application/json"), (b"content-length", str(length).encode())]
 
 
 def _named(headers: Headers) -> frozenset[bytes]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET
 
+from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway.peek import Peeked
@@ -27,12 +28,15 @@ NEUTRAL: Mapping[str, object] = {
 """Values that ask for nothing: SDKs send them without being told to."""
 
 
-def find(table: RouteTable, name: str) -> Route:
-    """The route of a public name; raises `ModelNotFound`."""
+def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
+    """The route of a public name. Raises `PermissionDenied`, or `ModelNotFound`, which names only what the key may see."""
+    if grant is not None:
+        grant.check_model(name)
     route = table.routes.get(name)
     if route is None:
-        running = sorted(each.name for each in table.routes.values() if each.state is ReplicaState.READY)
-        raise ModelNotFound(name, running[:LISTED], nearest(name, table.routes))
+        seen = [each for each in table.routes.values() if grant is None or grant.sees(each.name)]
+        running = sorted(each.name for each in seen if each.state is ReplicaState.READY)
+        raise ModelNotFound(name, running[:LISTED], nearest(name, [each.name for each in seen]))
     return route
 
 
@@ -51,7 +55,7 @@ def _asks(peeked: Peeked, parameter: str) -> bool:
     """Whether the request uses a parameter, rather than leaving it out or spelling its default."""
     if parameter in peeked.request.__struct_fields__:
         value = getattr(peeked.request, parameter)
-    elif parameter.encode() in peeked.body:
+    elif peeked.place is None and parameter.encode() in peeked.body:
         value = msgspec.json.decode(peeked.body).get(parameter)
     else:
         return False

@@ -9,7 +9,16 @@ from enum import StrEnum
 import msgspec
 
 from modelyard.core.types import Task
-from modelyard.protocol.inference import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest
+from modelyard.protocol.inference import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    FormRequest,
+    ImageRequest,
+    RerankRequest,
+    SpeechRequest,
+    VideoRequest,
+)
 
 
 class Where(StrEnum):
@@ -17,7 +26,6 @@ class Where(StrEnum):
 
     JSON = "json"
     FORM = "form"
-    QUERY = "query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +44,15 @@ PATHS: Mapping[str, Path] = {
     "/v1/completions": Path(Task.COMPLETION, CompletionRequest),
     "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest),
     "/v1/rerank": Path(Task.RERANK, RerankRequest),
+    "/v1/images/generations": Path(Task.IMAGE, ImageRequest),
+    "/v1/images/variations": Path(Task.IMAGE, FormRequest, where=Where.FORM),
+    "/v1/images/inpainting": Path(Task.IMAGE, FormRequest, where=Where.FORM),
+    "/v1/images/edits": Path(Task.IMAGE, FormRequest, where=Where.FORM),
+    "/v1/images/ocr": Path(Task.IMAGE, FormRequest, where=Where.FORM),
+    "/v1/audio/transcriptions": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
+    "/v1/audio/translations": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
+    "/v1/audio/speech": Path(Task.SPEECH, SpeechRequest),
+    "/v1/video/generations": Path(Task.VIDEO, VideoRequest),
+    "/v1/video/generations/image": Path(Task.VIDEO, FormRequest, where=Where.FORM),
+    "/v1/video/generations/flf": Path(Task.VIDEO, FormRequest, where=Where.FORM),
 }

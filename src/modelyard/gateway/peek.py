@@ -14,7 +14,9 @@ import msgspec
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody, ModelyardError, WrongContentType
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, header
 from modelyard.gateway.exchange import Exchange
-from modelyard.gateway.paths import Path
+from modelyard.gateway.form import Place, boundary, find_model
+from modelyard.gateway.paths import Path, Where
+from modelyard.protocol.inference import FormRequest
 
 JSON = "application/json"
 MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
@@ -27,6 +29,8 @@ class Peeked:
     body: bytes
     request: msgspec.Struct
     model: str
+    place: Place | None = None
+    """Where in a form the model's name stands; None for JSON."""
 
 
 async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receive, limit: int) -> Peeked:
@@ -35,9 +39,16 @@ async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receiv
     Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft` when there is nobody
     to tell.
     """
-    check_content_type(headers)
+    kind = header(headers, b"content-type")
+    if path.where is Where.FORM:
+        boundary(kind)
+    else:
+        check_content_type(headers)
     body = await read_body(headers, receive, limit)
     exchange.body_read, exchange.bytes_in = True, len(body)
+    if path.where is Where.FORM:
+        model, place = find_model(body, kind)
+        return Peeked(body, FormRequest(model=model), model, place)
     request = decode(body, path.request)
     return Peeked(body, request, cast(str, request.model))  # type: ignore[attr-defined]
 

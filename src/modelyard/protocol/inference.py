@@ -52,6 +52,8 @@ class Sampling(msgspec.Struct, kw_only=True):
     repetition_penalty: float | None | UnsetType = UNSET
     logit_bias: dict[str, float] | None | UnsetType = UNSET
     user: str | None | UnsetType = UNSET
+    request_id: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
+    """A name by which another request may abort this one."""
 
 
 class ChatRequest(Sampling, kw_only=True):
@@ -100,3 +102,39 @@ class RerankRequest(msgspec.Struct, kw_only=True):
     max_chunks_per_doc: Positive | None | UnsetType = UNSET
     return_documents: bool | None | UnsetType = UNSET
     return_len: bool | None | UnsetType = UNSET
+
+
+class ImageRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/images/generations`."""
+
+    model: Name
+    prompt: str
+    n: Positive | None | UnsetType = UNSET
+    size: str | None | UnsetType = UNSET
+    response_format: Literal["url", "b64_json"] | None | UnsetType = UNSET
+    user: str | None | UnsetType = UNSET
+
+
+class SpeechRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/audio/speech`."""
+
+    model: Name
+    input: str
+    voice: str | dict[str, Any] | None | UnsetType = UNSET
+    response_format: str | None | UnsetType = UNSET
+    speed: float | None | UnsetType = UNSET
+    stream: bool | None | UnsetType = UNSET
+
+
+class VideoRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/video/generations`."""
+
+    model: Name
+    prompt: str
+    n: Positive | None | UnsetType = UNSET
+
+
+class FormRequest(msgspec.Struct, kw_only=True):
+    """A multipart form: a `model`, as a rule a file, and fields that pass to the engine."""
+
+    model: Name

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+BLANK_IS_UNSET = (
+    "model_name", "model_uid", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization",
+    "model_path", "gpu_idx", "worker_ip",
+)  # fmt: skip
 
 
 class LaunchRequest(BaseModel):
@@ -41,7 +46,7 @@ class LaunchRequest(BaseModel):
     peft_model_config: dict[str, Any] | None = None
     """Adapters to load: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`."""
     request_limits: int | None = None
-    """Requests one replica may have in flight."""
+    """Requests one replica may have in flight; one more is a 429."""
     worker_ip: str | None = None
     """Machine to place the replicas on."""
     replica_config: list[dict[str, Any]] | None = None
@@ -51,6 +56,12 @@ class LaunchRequest(BaseModel):
     enable_virtual_env: bool | None = None
     virtual_env_packages: list[str] | None = None
     virtual_env_find_links: list[str] | None = None
+
+    @field_validator(*BLANK_IS_UNSET, mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: Any) -> Any:
+        """Programs send `""` for what they leave open."""
+        return None if isinstance(value, str) and not value.strip() else value
 
 
 class LaunchResponse(BaseModel):
@@ -169,11 +180,18 @@ class Event(BaseModel):
 
 
 class ScaleRequest(BaseModel):
-    """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add."""
+    """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add. The other keys may only ask for what is there."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
     replica: int = Field(1, ge=1, le=64)
+    """Number of replicas to add."""
+    replica_config: dict[str, Any] | list[dict[str, Any]] | None = None
+    """Where each replica is placed."""
+    model_engine: str | None = None
+    """The engine of the new replicas."""
+    n_gpu: int | str | None = None
+    """GPUs per new replica."""
 
 
 class ScaleResponse(BaseModel):

@@ -28,9 +28,10 @@ class ProcessSpec:
     uid: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    address: Address
-    health_path: str
-    start_timeout: float
+    address: Address | None = None
+    """Where it will listen; None for a job, which has no health: it is `starting` until it has exited."""
+    health_path: str = ""
+    start_timeout: float = 0.0
     """Seconds from the start until `health_path` must have answered 200."""
 
 

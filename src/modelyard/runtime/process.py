@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelyard.core.types import Address
 from modelyard.runtime import shim
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
 from modelyard.runtime.health import Health, check
@@ -81,29 +82,31 @@ class ReplicaProcess:
         self._life = asyncio.create_task(self._live(self._shim), name=f"replica {self.spec.replica}")
 
     async def _live(self, process: asyncio.subprocess.Process) -> None:
-        checks = asyncio.create_task(self._check())
+        address = self.spec.address
+        checks = asyncio.create_task(self._check(address)) if address else None
         code = await process.wait()
-        checks.cancel()
+        if checks:
+            checks.cancel()
         os.close(self._lifeline)
         self._lifeline = -1
-        if self.spec.address.uds:
+        if address and address.uds:
             with suppress(OSError):
-                os.unlink(self.spec.address.uds)
+                os.unlink(address.uds)
         exit_code = 128 - code if code > 128 else code
         self._gone.set()
         self._set(state=ProcessState.EXITED, exit_code=exit_code, exited_at=time.time())
 
-    async def _check(self) -> None:
+    async def _check(self, address: Address) -> None:
         """Wait for health, then watch it; a process that fails either is told to stop."""
-        problem = await self._become_ready() or await self._stay_ready()
+        problem = await self._become_ready(address) or await self._stay_ready(address)
         self._set(state=ProcessState.STOPPING, error=problem)
         self._tell_to_stop(ORPHAN_GRACE)
 
-    async def _become_ready(self) -> str:
+    async def _become_ready(self, address: Address) -> str:
         deadline = time.monotonic() + self.spec.start_timeout
         pause = FIRST_POLL
         while time.monotonic() < deadline:
-            found = await self._ask(min(self._watch.timeout, max(0.05, deadline - time.monotonic())))
+            found = await self._ask(address, min(self._watch.timeout, max(0.05, deadline - time.monotonic())))
             if found is Health.NOT_HTTP:
                 return "it answers its health check with something that is not HTTP"
             if found is Health.GOOD:
@@ -114,18 +117,18 @@ class ReplicaProcess:
             pause = min(pause * 1.3, LAST_POLL)
         return f"it did not become healthy within {self.spec.start_timeout:g} s"
 
-    async def _stay_ready(self) -> str:
+    async def _stay_ready(self, address: Address) -> str:
         missed = 0
         while missed < self._watch.failures:
             await asyncio.sleep(self._watch.interval)
             asked = time.monotonic()
-            good = await self._ask(self._watch.timeout) is Health.GOOD
+            good = await self._ask(address, self._watch.timeout) is Health.GOOD
             alive = good or (self._watch.last_byte(self.spec.replica) or 0) > asked
             missed = 0 if alive else missed + 1
         return f"it stopped answering health checks ({missed} in a row)"
 
-    async def _ask(self, timeout: float) -> Health:
-        return await check(self.spec.address, self.spec.health_path, timeout)
+    async def _ask(self, address: Address, timeout: float) -> Health:
+        return await check(address, self.spec.health_path, timeout)
 
     def _tell_to_stop(self, grace: float) -> None:
         if self._lifeline >= 0:

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from modelyard.api.routes import cluster, models
+from modelyard.api.routes import autostart, cache, cluster, engines, keys, lifecycle, models, registrations, workers
 
-ROUTERS: tuple[APIRouter, ...] = (models.router, cluster.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    registrations.router,
+    lifecycle.router,
+    engines.router,
+    models.router,
+    autostart.router,
+    workers.router,
+    cluster.router,
+    keys.router,
+    cache.router,
+)
+"""A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""

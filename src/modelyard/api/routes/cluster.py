@@ -6,11 +6,12 @@ from typing import Any
 
 import psutil
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from modelyard import __version__
-from modelyard.api.deps import TheParts
-from modelyard.api.views import STATUS, WORKER
+from modelyard.api.deps import TheAddress, TheGrant, TheParts
+from modelyard.api.views import STATUS
 from modelyard.core.types import Hardware
 from modelyard.protocol.cluster import Auth, Health, NodeInfo, Version
 
@@ -18,24 +19,24 @@ router = APIRouter(tags=["cluster"])
 
 
 @router.get("/health")
-async def health(parts: TheParts) -> Health:
-    """200 as long as the server answers; the state of each model is inside."""
-    return Health(
-        version=__version__,
-        models={view.desired.uid: STATUS[view.state] for view in parts.deployments.views()},
-    )
+async def health(parts: TheParts, grant: TheGrant) -> Health:
+    """200 as long as the server answers; the state of each model is inside, for whom the key lets see it."""
+    views = parts.deployments.views()
+    if parts.keys.access.required:
+        views = [view for view in views if grant and grant.allows("models:list") and grant.sees(view.desired.uid)]
+    return Health(version=__version__, models={view.desired.uid: STATUS[view.state] for view in views})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(parts: TheParts) -> Response:
     """Prometheus text."""
     return Response(parts.gateway.meter.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/cluster/auth")
-async def auth() -> Auth:
+async def auth(parts: TheParts) -> Auth:
     """Whether keys are asked for."""
-    return Auth(auth=False)
+    return Auth(auth=parts.keys.access.required)
 
 
 @router.get("/v1/cluster/version")
@@ -51,18 +52,18 @@ def devices(parts: TheParts) -> int:
 
 
 @router.get("/v1/cluster/info", response_model_exclude_none=True)
-def info(parts: TheParts, detailed: bool = False) -> list[NodeInfo]:
+def info(parts: TheParts, address: TheAddress, detailed: bool = False) -> list[NodeInfo]:
     """This machine, once as supervisor and once as worker."""
     hardware = parts.host.hardware()
-    common = _node(hardware)
+    common = _node(hardware, address.rpartition(":")[0])
     if detailed:
         common |= _details(hardware)
     return [NodeInfo(node_type=kind, **common) for kind in ("Supervisor", "Worker")]
 
 
-def _node(hardware: Hardware) -> dict[str, Any]:
+def _node(hardware: Hardware, host: str) -> dict[str, Any]:
     total = sum(gpu.memory_total for gpu in hardware.gpus)
-    return {"ip_address": WORKER, "gpu_count": len(hardware.gpus), "gpu_vram_total": total}
+    return {"ip_address": host, "gpu_count": len(hardware.gpus), "gpu_vram_total": total}
 
 
 def _details(hardware: Hardware) -> dict[str, Any]:

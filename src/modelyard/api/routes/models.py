@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
-from modelyard.api.deps import TheDeployments, TheParts
+from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts
 from modelyard.api.views import launch_progress, model_info, replica_infos
+from modelyard.control.scaling import check_alike
 from modelyard.core.errors import ModelNotFound
+from modelyard.protocol.keys import Aborted, AbortRequest
 from modelyard.protocol.models import (
     Event,
     LaunchProgress,
@@ -36,9 +38,10 @@ async def launch(body: LaunchRequest, deployments: TheDeployments, wait_ready: b
 
 
 @router.get("")
-async def list_models(deployments: TheDeployments) -> ModelList:
-    """Every model, whatever its state."""
-    return ModelList(data=[model_info(view) for view in deployments.views()])
+async def list_models(deployments: TheDeployments, grant: TheGrant) -> ModelList:
+    """Every model that the key may use, whatever its state."""
+    seen = [view for view in deployments.views() if grant is None or grant.sees(view.desired.uid)]
+    return ModelList(data=[model_info(view) for view in seen])
 
 
 @router.get("/{uid:path}/progress")
@@ -56,6 +59,20 @@ async def cancel(uid: str, deployments: TheDeployments) -> None:
     await deployments.cancel(uid)
 
 
+@router.post("/{uid:path}/requests/{request_id:path}/abort")
+async def abort(
+    uid: str,
+    request_id: str,
+    parts: TheParts,
+    grant: TheGrant,
+    body: Annotated[AbortRequest | None, Body()] = None,
+) -> Aborted:
+    """End the answer to a request, named by its `request_id` or `X-Request-ID`, and refuse that name for a while."""
+    parts.deployments.view(uid)
+    seconds = (body or AbortRequest()).block_duration
+    return Aborted(msg="DONE" if parts.gateway.abort(uid, request_id, grant, seconds) else "NOT_FOUND")
+
+
 @router.get("/{uid:path}/events")
 async def events(uid: str, deployments: TheDeployments) -> list[Event]:
     """What happened to a model, oldest first, the last hundred."""
@@ -64,16 +81,18 @@ async def events(uid: str, deployments: TheDeployments) -> list[Event]:
 
 
 @router.get("/{uid:path}/replicas")
-async def replicas(uid: str, parts: TheParts) -> list[ReplicaInfo]:
+async def replicas(uid: str, parts: TheParts, address: TheAddress) -> list[ReplicaInfo]:
     """The replicas of a model."""
-    return replica_infos(parts.deployments.view(uid), parts.traffic)
+    return replica_infos(parts.deployments.view(uid), parts.traffic, address)
 
 
 @router.post("/{uid:path}/replicas")
-async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts) -> ScaleResponse:
-    """Add replicas; they are starting when this answers."""
+async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts, address: TheAddress) -> ScaleResponse:
+    """Add replicas like those that are there; they are starting when this answers."""
+    check_alike(body, parts.deployments.view(uid).desired.launch, address)
     added = await parts.deployments.scale_up(uid, body.replica)
-    infos = [info for info in replica_infos(parts.deployments.view(uid), parts.traffic) if info.replica_id in added]
+    shown = replica_infos(parts.deployments.view(uid), parts.traffic, address)
+    infos = [info for info in shown if info.replica_id in added]
     first = infos[0]
     return ScaleResponse(
         replica=len(infos),

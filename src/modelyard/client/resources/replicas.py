@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from modelyard.client._request import Request, a_list, an_object, at
+from modelyard.client._request import Request, a_list, an_object, at, given
 
 if TYPE_CHECKING:
     from modelyard.client.types import ReplicaInfo, ScaleResponse
@@ -28,3 +29,15 @@ def remove_replica(model_uid: str, replica_id: int) -> Request[int]:
         lambda answer: int(answer["remaining_replicas"]),
         patient=True,
     )
+
+
+def add_model_replica(
+    model_uid: str,
+    replica_config: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    replica: int = 1,
+    model_engine: str | None = None,
+    n_gpu: int | str | None = None,
+) -> Request[dict[str, Any]]:
+    """`add_replicas` in the words of Xinference's client."""
+    body = given(replica_config=replica_config, replica=replica, model_engine=model_engine, n_gpu=n_gpu)
+    return Request("POST", at("models", model_uid, "replicas"), an_object, body=body)

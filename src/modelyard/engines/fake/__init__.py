@@ -58,6 +58,9 @@ class FakeEngine:
     def missing(self) -> tuple[str, ...]:
         return ()
 
+    def uses_gpus(self) -> bool:
+        return False
+
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         if model.format == "fake":
             return Fit(1, "made-up answers, no weights")

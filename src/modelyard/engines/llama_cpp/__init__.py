@@ -5,17 +5,20 @@ Pure; `__main__.py` is what runs inside the replica's process, the only place th
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import mmap
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.memory import kv_bytes
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Shape, Task
+from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import Command, Fit, describe_exit, last_words
 from modelyard.engines.llama_cpp.options import (
     NAME,
@@ -31,9 +34,7 @@ CONFIG_VARIABLE = "LLAMA_REPLICA_CONFIG"
 TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
 """The token travels in the environment: other users can read argument lists."""
 
-MEBIBYTE = 1024 * 1024
-PROCESS_BYTES = 56 * MEBIBYTE
-"""Python, llama.cpp's code and its tables, and our door: 48 MiB, measured with a model of half a megabyte."""
+RUNTIME = RUNTIMES[NAME]
 
 TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
@@ -52,6 +53,9 @@ NO_TOOLS = {
     "tools": "its chat template has no place for tools",
     "tool_choice": "its chat template has no place for tools",
 }
+
+GPU_BACKENDS = (b"ggml_backend_cuda", b"ggml_backend_vk", b"ggml_backend_sycl", b"ggml_backend_metal")
+"""Names of functions that only a build for GPUs has."""
 
 PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:\w+ +)?\w+: ")
 TELLING = (
@@ -81,11 +85,12 @@ class LlamaCpp:
             return ("xllamacpp is not installed: pip install xllamacpp.",)
         return ()
 
+    def uses_gpus(self) -> bool:
+        return _built_for_gpus()
+
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         if model.format != "ggufv2":
             return Fit(0, f"it runs GGUF files, not format '{model.format}'")
-        if model.path is None:
-            return Fit(0, "the model has no file on this machine")
         if model.type not in TASKS:
             return Fit(0, f"it does not run models of type '{model.type}'")
         return Fit(80, "llama.cpp runs GGUF files natively")
@@ -94,14 +99,22 @@ class LlamaCpp:
         options = read(launch)
         model = launch.model
         weights = model.weights_bytes + sum(_size(path) for path in (*adapters(options), options.mmproj) if path)
-        overhead = PROCESS_BYTES + options.cache_ram_mib * MEBIBYTE
+        prompts = options.cache_ram_mib * MEBIBYTE
         if model.shape is None:
-            return Footprint(weights, 0, overhead + weights // 10)
-        tokens = context(launch, options) * options.n_parallel
-        cached = kv_bytes(model.shape, tokens, options.cache_type_k, options.cache_type_v)
-        if "bert" in (model.architecture or ""):
-            cached = 0  # an encoder reads each text once and remembers nothing
-        return Footprint(weights, cached, overhead + compute_bytes(model.shape, ubatch(launch, options)))
+            return Footprint(weights, 0, RUNTIME.process + prompts + weights // 10)
+        need = footprint(
+            weights,
+            model.shape,
+            RUNTIME,
+            context=context(launch, options),
+            parallel=options.n_parallel,
+            batch=ubatch(launch, options),
+            key=options.cache_type_k,
+            value=options.cache_type_v,
+            on_gpu=bool(launch.gpus),
+        )
+        encoder = "bert" in (model.architecture or "")  # it reads each text once and remembers nothing
+        return replace(need, kv_cache=0 if encoder else need.kv_cache, overhead=need.overhead + prompts)
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read(launch)
@@ -125,6 +138,7 @@ class LlamaCpp:
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
             unsupported=unsupported,
+            context_length=context(launch, options),
         )
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
@@ -137,9 +151,16 @@ class LlamaCpp:
         return last_words([PREFIX.sub("", line) for line in lines], exit_code)
 
 
-def compute_bytes(shape: Shape, tokens: int) -> int:
-    """Working memory of one pass over `tokens` tokens: some activations per layer width, and the logits."""
-    return 4 * tokens * (shape.hidden * 12 + shape.heads * 64) + 4 * max(tokens, 512) * shape.vocab
+@functools.cache
+def _built_for_gpus() -> bool:
+    """Whether the installed library holds a GPU backend: looked for in its bytes, because importing it is heavy."""
+    found = importlib.util.find_spec("xllamacpp")
+    folders = found.submodule_search_locations if found else None
+    for library in (file for folder in folders or () for file in Path(folder).glob("*.so")):
+        with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
+            if any(code.find(name) >= 0 for name in GPU_BACKENDS):
+                return True
+    return False
 
 
 def _size(path: str) -> int:

@@ -129,8 +129,8 @@ def _rope(params: Any, config: Config) -> None:
 def _task(params: Any, config: Config) -> None:
     options = config.options
     if config.type is ModelType.LLM:
-        if options.chat_template:
-            params.chat_template = template_text(options.chat_template)
+        if config.chat_template:
+            params.chat_template = template_text(config.chat_template)
         reasoning = options.reasoning_format.upper().replace("-", "_")
         params.reasoning_format = xllamacpp.common_reasoning_format[f"COMMON_REASONING_FORMAT_{reasoning}"]
         params.sampling.reasoning_budget_tokens = options.reasoning_budget
@@ -184,7 +184,7 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
     if listen.uds:
         Path(listen.uds).unlink(missing_ok=True)
     gate = asyncio.Semaphore(config.options.n_parallel * WAITING_PER_SLOT)
-    await serve(listen, Front(inner, config.architecture not in PROBABILITIES, gate))
+    await serve(listen, Front(inner, config.architecture not in PROBABILITIES, gate, config.stops))
     print(f"{config.uid} is listening on {listen}", flush=True)
     await stopped.wait()
     for path in (listen.uds, inner.uds):

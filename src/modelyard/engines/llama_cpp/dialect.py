@@ -7,6 +7,7 @@ What is mended, and why, each seen with xllamacpp 2026.10:
 - `usage` of several choices counts the first one only.
 - Completions give `logprobs` in the shape of chat.
 - A streamed completion of several prompts begins with the event `null`, at which clients stumble.
+- A streamed chat begins with a delta whose `content` is null where OpenAI's is empty, at which LangChain stumbles.
 - A text too long to embed is a 500. Embeddings ignore `dimensions`. Reranking takes texts only, ignores
   `return_documents`, and scores with raw logits.
 - Names that vLLM and Xinference users send (`repetition_penalty`, `guided_json`, …) are ignored.
@@ -28,6 +29,12 @@ Body = dict[str, Any]
 
 NULL_EVENT = b"c\r\ndata: null\n\n\r\n"
 """The stray first event, with the chunk of HTTP that carries it."""
+
+NULL_ROLE = b'{"role":"assistant","content":null}'
+EMPTY_ROLE = b'{"role":"assistant","content":""  }'
+"""The first delta as it comes and as it should be; of one length, so that the chunks of HTTP around it stay true."""
+
+CHAT_PATH = "/v1/chat/completions"
 
 RENAMED = {
     "repetition_penalty": "repeat_penalty",
@@ -67,8 +74,8 @@ class Plan:
     """Relay, without `NULL_EVENT`."""
 
 
-def plan(path: str, body: bytes, *, logits: bool) -> Plan | None:
-    """How to serve a request; None relays it as it stands. Raises `Refused`.
+def plan(path: str, body: bytes, *, logits: bool, stops: tuple[str, ...] = ()) -> Plan | None:
+    """How to serve a request; None relays it as it stands. `stops` end every chat answer. Raises `Refused`.
 
     A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
     """
@@ -79,7 +86,19 @@ def plan(path: str, body: bytes, *, logits: bool) -> Plan | None:
         request = msgspec.json.decode(body, type=Body)
     except msgspec.DecodeError:
         return None
-    return planner(request, logits)
+    added = path == CHAT_PATH and _add_stops(request, stops)
+    made = planner(request, logits)
+    return Plan(msgspec.json.encode(request)) if made is None and added else made
+
+
+def _add_stops(request: Body, stops: tuple[str, ...]) -> bool:
+    """Put stops beside those of the request; one of the wrong type is left for llama.cpp to refuse."""
+    given = request.get("stop") or []
+    own = [given] if isinstance(given, str) else given
+    if not stops or not isinstance(own, list):
+        return False
+    request["stop"] = [*own, *(stop for stop in stops if stop not in own)]
+    return True
 
 
 def _plan_chat(request: Body, logits: bool) -> Plan | None:
@@ -330,7 +349,7 @@ def sigmoid(logit: float) -> float:
 
 
 PLANNERS: Mapping[str, Callable[[Body, bool], Plan | None]] = {
-    "/v1/chat/completions": _plan_chat,
+    CHAT_PATH: _plan_chat,
     "/v1/completions": _plan_completion,
     "/v1/embeddings": _plan_embedding,
     "/v1/rerank": _plan_rerank,

@@ -15,7 +15,17 @@ import httptools
 import msgspec
 
 from modelyard.core.types import Address
-from modelyard.engines.llama_cpp.dialect import NULL_EVENT, Body, Plan, Reader, Refused, mended, plan
+from modelyard.engines.llama_cpp.dialect import (
+    EMPTY_ROLE,
+    NULL_EVENT,
+    NULL_ROLE,
+    Body,
+    Plan,
+    Reader,
+    Refused,
+    mended,
+    plan,
+)
 
 HEALTH_PATHS = ("/health", "/v1/health")
 GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
@@ -56,6 +66,8 @@ class Front:
     """The model's rerank scores are logits, not probabilities."""
     gate: asyncio.Semaphore
     """Lets in so many as may wait for a slot of llama.cpp; whoever leaves while waiting at the gate has cost nothing."""
+    stops: tuple[str, ...] = ()
+    """Strings that end every chat answer."""
 
 
 class Door(asyncio.Protocol):
@@ -137,7 +149,12 @@ class Door(asyncio.Protocol):
             # Once loaded, llama.cpp says nothing else, but amid hundreds of streams it takes seconds to.
             self._respond(200, b'{"status":"ok"}')
             return
-        made = plan(request.path, bytes(request.body), logits=self._front.logits) if request.method == b"POST" else None
+        front = self._front
+        made = (
+            plan(request.path, bytes(request.body), logits=front.logits, stops=front.stops)
+            if request.method == b"POST"
+            else None
+        )
         if made is None:
             await self._relay(request, bytes(request.body), drop_null=False)
         elif made.gather is None and made.rewrite is None and not made.whole:
@@ -242,6 +259,7 @@ class Pipe(Link):
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._door.follow(self)
+        data = data.replace(NULL_ROLE, EMPTY_ROLE)
         self._door.transport.write(data.replace(NULL_EVENT, b"") if self._drop_null else data)
         self._parser.feed_data(data)
 

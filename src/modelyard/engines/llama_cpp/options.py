@@ -107,6 +107,10 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     n_ubatch: int
     n_gpu_layers: int
     options: LlamaCppOptions
+    chat_template: str = ""
+    """Jinja text; empty: the model's own."""
+    stops: tuple[str, ...] = ()
+    """Strings that end every chat answer."""
 
 
 def read(launch: Launch) -> LlamaCppOptions:
@@ -174,4 +178,6 @@ def configure(launch: Launch, path: str, listen: Address, options: LlamaCppOptio
         n_ubatch=ubatch(launch, options),
         n_gpu_layers=gpu_layers(launch, options),
         options=options,
+        chat_template=options.chat_template or launch.model.chat_template or "",
+        stops=launch.model.stop,
     )

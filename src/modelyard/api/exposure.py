@@ -1,0 +1,40 @@
+"""Whether a server may listen where it is told to: beyond this machine only with keys, or when somebody insists."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from modelyard.control.keys import Keys
+from modelyard.core.config import Settings
+from modelyard.core.errors import CannotStart
+from modelyard.db.session import Database
+
+
+async def loaded_keys(settings: Settings, database: Database) -> Keys:
+    """The keys of the database. Raises `CannotStart` where others could connect and nothing would be asked of them."""
+    keys = Keys(database, settings.auth, exposed=not on_loopback(settings.host) and not settings.insecure)
+    await keys.load()
+    if not keys.exposed:
+        return keys
+    if settings.auth == "off":
+        raise CannotStart(
+            f"Listening on {settings.host} with MODELYARD_AUTH=off would let anybody who reaches it use this server. Say "
+            "--insecure (MODELYARD_INSECURE=1) if something else guards it."
+        )
+    if not keys.usable:
+        raise CannotStart(
+            f"Listening on {settings.host} would let anybody who reaches it use this server, because it has no key yet. "
+            "Make one first: modelyard key create --name me. Or listen on 127.0.0.1, or say --insecure "
+            "(MODELYARD_INSECURE=1) if something else guards it."
+        )
+    return keys
+
+
+def on_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address; a name other than `localhost` counts as reachable."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

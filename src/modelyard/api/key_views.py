@@ -1,0 +1,30 @@
+"""How keys and users are shown: never a secret, nor the hash of one."""
+
+from __future__ import annotations
+
+import time
+
+from modelyard.db.tables import Key, User
+from modelyard.protocol import keys as bodies
+
+
+def key_info(row: Key) -> bodies.KeyInfo:
+    """A row as it is shown."""
+    return bodies.KeyInfo(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        scopes=row.scopes,
+        models=row.models,
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        usable=row.revoked_at is None and (row.expires_at is None or row.expires_at > time.time()),
+    )
+
+
+def user_info(user: User) -> bodies.UserInfo:
+    """A row as it is shown, without its password's hash."""
+    return bodies.UserInfo(id=user.id, username=user.name, scopes=user.scopes, created_at=user.created_at)

@@ -1,0 +1,142 @@
+"""Which scope every management route takes. A route that is not listed is for administrators only; a test finds it missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from modelyard.core.access import ADMIN
+
+ANYBODY = ""
+"""The route answers without a key, too."""
+ANY_KEY = "any"
+"""Any key will do, whatever its scopes."""
+METRICS = "monitor:view"
+
+PERMISSIONS: Mapping[str, Mapping[str, str]] = {
+    ANYBODY: {
+        "/health": "GET",
+        "/status": "GET",
+        "/token": "POST",
+        "/v1/auth/refresh": "POST",
+        "/v1/address": "GET",
+        "/v1/cluster/auth": "GET",
+        "/v1/cluster/ui_config": "GET",
+    },
+    ANY_KEY: {
+        "/v1/auth/me": "GET",
+        "/v1/auth/logout": "POST",
+    },
+    ADMIN: {
+        "/v1/cluster/version": "GET",
+        "/v1/cluster/info": "GET",
+        "/v1/clusters": "DELETE",
+        "/v1/supervisor": "GET",
+        "/v1/workers": "GET",
+        "/v1/api/relaunch": "POST",
+        "/v1/api-relaunches": "GET",
+        "/v1/api-relaunches/{}": "GET",
+        "/v1/supervisor/relaunch": "POST",
+        "/v1/supervisor-relaunches": "GET",
+        "/v1/supervisor-relaunches/{}": "GET",
+        "/v1/workers/{}/relaunch": "POST",
+        "/v1/worker-relaunches": "GET",
+        "/v1/worker-relaunches/{}": "GET",
+    },
+    METRICS: {
+        "/metrics": "GET",
+    },
+    "models:list": {
+        "/v1/cluster/devices": "GET",
+        "/v1/autostart/models": "GET",
+        "/v1/autostart/models/summary": "GET",
+        "/v1/autostart/models/{}": "GET",
+        "/v1/engines/{}": "GET",
+        "/v1/engines/{}/{}": "GET",
+        "/v1/models": "GET",
+        "/v1/models/estimate": "POST",
+        "/v1/models/families": "GET",
+        "/v1/models/instances": "GET",
+        "/v1/models/prompts": "GET",
+        "/v1/models/vllm-supported": "GET",
+        "/v1/models/{}": "GET",
+        "/v1/models/{}/replicas": "GET",
+        "/v1/models/{}/reload/config": "GET",
+        "/v1/models/{}/{}/versions": "GET",
+        "/v1/model_registrations/{}": "GET",
+        "/v1/model_registrations/{}/{}": "GET",
+    },
+    "models:read": {
+        "/v1/models/{}/events": "GET",
+        "/v1/models/{}/progress": "GET",
+        "/v1/models/{}/reload": "GET",
+        "/v1/models/{}/requests/{}/abort": "POST",
+        "/v1/requests/{}/progress": "GET",
+    },
+    "models:write": {
+        "/v1/autostart/models": "POST",
+        "/v1/autostart/models/{}": "DELETE",
+        "/v1/cache/models": "POST",
+        "/v1/cache/models/{}/cancel": "POST",
+        "/v1/downloads/{}": "DELETE",
+        "/v1/downloads/{}/pause": "POST",
+        "/v1/downloads/{}/resume": "POST",
+        "/v1/models": "POST",
+        "/v1/models/instance": "POST",
+        "/v1/models/{}": "DELETE",
+        "/v1/models/{}/cancel": "POST",
+        "/v1/models/{}/reload": "POST",
+        "/v1/models/{}/replicas": "POST",
+        "/v1/models/{}/replicas/{}": "DELETE",
+    },
+    "models:register": {
+        "/v1/model_registrations/{}": "POST",
+        "/v1/model_registrations/{}/{}": "DELETE",
+    },
+    "cache:list": {
+        "/v1/cache/models": "GET",
+        "/v1/cache/models/files": "GET",
+        "/v1/cache/models/{}/progress": "GET",
+        "/v1/downloads": "GET",
+    },
+    "cache:delete": {
+        "/v1/cache/models": "DELETE",
+    },
+    "virtualenv:list": {
+        "/v1/virtualenvs": "GET",
+        "/v1/virtualenvs/packages": "GET",
+    },
+    "virtualenv:delete": {
+        "/v1/virtualenvs": "DELETE",
+    },
+    "logs:list": {
+        "/v1/models/{}/logs": "GET",
+    },
+    "settings:read": {
+        "/v1/cluster/system_settings": "GET",
+    },
+    "keys:create": {
+        "/v1/admin/keys": "POST",
+    },
+    "keys:manage": {
+        "/v1/admin/keys": "GET",
+        "/v1/admin/keys/{}": "DELETE",
+    },
+    "users:manage": {
+        "/v1/admin/users": "GET POST",
+        "/v1/admin/users/{}": "DELETE",
+    },
+}
+"""Scope → path → methods; `{}` stands for a part of the path that may be anything."""
+
+SCOPE_OF: Mapping[tuple[str, str], str] = {
+    (method, path): scope
+    for scope, paths in PERMISSIONS.items()
+    for path, methods in paths.items()
+    for method in methods.split()
+}
+
+
+def scope_of(method: str, template: str) -> str | None:
+    """The scope that a route takes, by its path as FastAPI spells it; None for a route that is not listed."""
+    return SCOPE_OF.get((method, re.sub(r"\{[^}]*\}", "{}", template)))

@@ -1,0 +1,131 @@
+"""Routes about what the server launches when it starts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from msgspec.structs import replace
+from pydantic import ValidationError
+
+from modelyard.api.deps import TheGrant, TheParts
+from modelyard.control.autostart import Autostarts, Entry
+from modelyard.control.launching import checked_uid
+from modelyard.core.access import Grant
+from modelyard.core.errors import InvalidParameter, MalformedBody
+from modelyard.core.secrets import hidden, kept
+from modelyard.protocol.lifecycle import (
+    AutostartEntry,
+    AutostartList,
+    AutostartRemoved,
+    AutostartState,
+    AutostartSummary,
+    AutostartSummaryItem,
+)
+from modelyard.protocol.models import LaunchRequest
+
+router = APIRouter(prefix="/v1/autostart", tags=["autostart"])
+
+
+@router.get("/models")
+async def list_entries(parts: TheParts, grant: TheGrant) -> AutostartList:
+    """Every entry, in the order in which they start."""
+    entries = await parts.autostarts.entries()
+    return AutostartList(models=[_shown(parts.autostarts, entry) for entry in entries if sees(grant, entry)])
+
+
+@router.post("/models")
+async def put_entries(
+    body: AutostartEntry | AutostartList, parts: TheParts, grant: TheGrant
+) -> AutostartEntry | AutostartList:
+    """Add or replace one entry, or several as `{"models": [...]}`. It takes effect when the server starts next."""
+    given = body.models if isinstance(body, AutostartList) else [body]
+    before = {entry.uid: entry.launch for entry in await parts.autostarts.entries()}
+    entries = [_entry(each) for each in given]
+    for entry in entries:
+        if grant is not None:
+            grant.check_model(entry.uid)
+    entries = [replace(entry, launch=kept(entry.launch, before.get(entry.uid, {}))) for entry in entries]
+    await parts.autostarts.put(entries)
+    shown = [_shown(parts.autostarts, entry) for entry in entries]
+    return AutostartList(models=shown) if isinstance(body, AutostartList) else shown[0]
+
+
+@router.get("/models/summary")
+async def summary(parts: TheParts, grant: TheGrant) -> AutostartSummary:
+    """The entries without their launches."""
+    entries = [entry for entry in await parts.autostarts.entries() if sees(grant, entry)]
+    items = [
+        AutostartSummaryItem(
+            model_uid=entry.uid,
+            model_name=_text(entry.launch.get("model_name")),
+            model_type=_text(entry.launch.get("model_type")),
+            enabled=entry.enabled,
+            priority=entry.priority,
+            status=parts.autostarts.progress(entry.uid).status,
+        )
+        for entry in entries
+    ]
+    return AutostartSummary(total=len(items), enabled=sum(item.enabled for item in items), models=items)
+
+
+@router.get("/models/{uid:path}")
+async def get_entry(uid: str, parts: TheParts) -> AutostartEntry:
+    """One entry."""
+    return _shown(parts.autostarts, await parts.autostarts.get(uid))
+
+
+@router.delete("/models/{uid:path}")
+async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
+    """Forget an entry; the model itself goes on."""
+    await parts.autostarts.remove(uid)
+    return AutostartRemoved(model_uid=uid)
+
+
+def sees(grant: Grant | None, entry: Entry) -> bool:
+    """Whether a key may know of an entry."""
+    return grant is None or grant.sees(entry.uid)
+
+
+def _entry(body: AutostartEntry) -> Entry:
+    """What is kept of a body. Raises `BadRequest` for a launch that never could be one."""
+    try:
+        launch = LaunchRequest.model_validate(body.launch)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidParameter(f"launch.{'.'.join(map(str, first['loc']))}", first["msg"]) from None
+    try:  # what a database or an answer cannot hold: NaN, half a character
+        json.dumps(body.launch, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        raise InvalidParameter("launch", "holds a number or text that is not valid JSON.") from None
+    name = launch.model_uid or launch.model_name
+    if not name:
+        raise MalformedBody("The launch of an autostart entry needs a model_name, or a model_uid and a model_path.")
+    return Entry(
+        uid=checked_uid(name),
+        launch=body.launch,
+        enabled=body.enabled,
+        priority=body.priority,
+        max_retries=body.max_retries,
+        retry_interval_seconds=body.retry_interval_seconds,
+    )
+
+
+def _shown(autostarts: Autostarts, entry: Entry) -> AutostartEntry:
+    progress = autostarts.progress(entry.uid)
+    return AutostartEntry(
+        enabled=entry.enabled,
+        priority=entry.priority,
+        max_retries=entry.max_retries,
+        retry_interval_seconds=entry.retry_interval_seconds,
+        launch=hidden(entry.launch),
+        state=AutostartState(
+            status=progress.status, attempts=progress.attempts, error=progress.error, updated_at=progress.updated_at
+        ),
+        model_uid=entry.uid,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

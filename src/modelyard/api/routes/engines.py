@@ -1,0 +1,67 @@
+"""Routes about engines: which of them run a model here, and how much memory it would take."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from modelyard.api.deps import Parts, TheDeployments, TheParts
+from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
+from modelyard.core.types import ModelType
+from modelyard.engines.names import displayed
+from modelyard.protocol.engines import EngineEstimate, EngineTable, EstimateRequest, EstimateResponse
+
+router = APIRouter(prefix="/v1", tags=["engines"])
+
+TYPES = tuple(kind.lower() for kind in ModelType)
+
+
+@router.get("/engines/{model_type}/{model_name:path}", response_model=EngineTable, response_model_exclude_unset=True)
+async def engines_of_type(
+    model_type: str, model_name: str, parts: TheParts, enable_virtual_env: bool | None = None, reasons: bool = False
+) -> dict[str, list[Entry] | str]:
+    """Which engines run a model of a type here, and what of it; for the id of a repository on a hub, `owner/name` is enough.
+
+    With `reasons=true` the others are there too, each with a sentence in place of the list.
+    """
+    if model_type.lower() not in TYPES:
+        return await _engines(f"{model_type}/{model_name}", None, parts, reasons)
+    return await _engines(model_name, model_type, parts, reasons)
+
+
+@router.get("/engines/{model_name}", response_model=EngineTable, response_model_exclude_unset=True)
+async def engines(
+    model_name: str, parts: TheParts, enable_virtual_env: bool | None = None, reasons: bool = False
+) -> dict[str, list[Entry] | str]:
+    """Which engines run a model here, and what of it; `reasons=true` as above."""
+    return await _engines(model_name, None, parts, reasons)
+
+
+async def _engines(name: str, kind: str | None, parts: Parts, reasons: bool) -> dict[str, list[Entry] | str]:
+    hardware = await asyncio.to_thread(parts.host.hardware)
+    return await asyncio.to_thread(engines_of, name, kind, parts.catalog, hardware, reasons)
+
+
+@router.post("/models/estimate")
+async def estimate(body: EstimateRequest, parts: TheParts, deployments: TheDeployments) -> EstimateResponse:
+    """How much memory a model takes, from the catalog, a hub's metadata or its files; nothing is downloaded or started."""
+    machine = await deployments.machine()
+    model, context, found = await asyncio.to_thread(estimate_memory, body, parts.catalog, machine)
+    return EstimateResponse(
+        **_figures(found[0]).model_dump(),
+        model_name=model.name,
+        model_type=model.type,
+        model_format=model.format,
+        quantization=model.quantization,
+        model_size_in_billions=model.size_in_billions,
+        context_length=context,
+        kv_cache_dtype=cache_type(body.kv_cache_dtype),
+        model_engine=displayed(found[0].engine),
+        engines={displayed(each.engine): _figures(each) for each in found},
+    )
+
+
+def _figures(one: Estimate) -> EngineEstimate:
+    return EngineEstimate(**asdict(one.need), total=one.need.total, n_parallel=one.parallel, fits=dict(one.fits))

@@ -1,0 +1,150 @@
+"""Routes about keys, users and logging in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qs
+
+import pydantic
+from fastapi import APIRouter, Depends, Path, Request
+
+from modelyard.api.deps import TheGrant, TheParts
+from modelyard.api.key_views import key_info, user_info
+from modelyard.control.keys import ACCESS_SECONDS, Keys, Login, NewKey
+from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
+from modelyard.protocol import keys as bodies
+
+router = APIRouter(tags=["keys"])
+
+LONGEST_FORM = 16 * 1024
+LOGIN_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            kind: {"schema": bodies.LoginRequest.model_json_schema()}
+            for kind in ("application/json", "application/x-www-form-urlencoded")
+        },
+    }
+}
+
+
+def the_keys(parts: TheParts) -> Keys:
+    """The service behind these routes."""
+    return parts.keys
+
+
+TheKeys = Annotated[Keys, Depends(the_keys)]
+Name = Annotated[str, Path(max_length=200)]
+
+
+@router.post("/token", openapi_extra=LOGIN_BODY)
+async def token(request: Request, keys: TheKeys) -> bodies.Tokens:
+    """Log in with name and password, as JSON or as a form; the access token then works like an API key."""
+    wanted = await _login(request)
+    if not keys.access.required:
+        raise BadRequest("This server asks for no keys, so there is nothing to log in to.")
+    address = request.client.host if request.client else ""
+    return _tokens(await keys.login(wanted.username, wanted.password, address))
+
+
+@router.post("/v1/auth/refresh")
+async def refresh(body: bodies.RefreshRequest, keys: TheKeys) -> bodies.Tokens:
+    """New tokens in place of the old ones."""
+    return _tokens(await keys.refresh(body.refresh_token))
+
+
+@router.post("/v1/auth/logout")
+async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
+    """Revoke the token that asks, and the one that would refresh it."""
+    if grant is not None:
+        await keys.logout(grant)
+    return bodies.Done()
+
+
+@router.get("/v1/auth/me")
+async def me(grant: TheGrant) -> bodies.Me:
+    """Who asks, and what they may do. Where no key is asked for, everybody is an administrator."""
+    if grant is None:
+        return bodies.Me(id="", name="anybody", scopes=["admin"], permissions=["admin"])
+    scopes = sorted(grant.scopes)
+    models = None if grant.models is None else sorted(grant.models)
+    return bodies.Me(
+        id=grant.id,
+        name=grant.name,
+        username=grant.user,
+        scopes=scopes,
+        permissions=scopes,
+        models=models,
+        expires_at=grant.expires_at,
+    )
+
+
+@router.post("/v1/admin/keys", status_code=201)
+async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKey:
+    """Make a key. This is the only time that it is shown."""
+    wanted = NewKey(
+        name=body.name,
+        scopes=None if body.scopes is None else tuple(body.scopes),
+        models=None if body.models is None else tuple(body.models),
+        requests_per_minute=body.requests_per_minute,
+        tokens_per_minute=body.tokens_per_minute,
+        expires_in=body.expires_in,
+    )
+    row, secret = await keys.create(wanted, grant)
+    return bodies.NewKey(**key_info(row).model_dump(), key=secret)
+
+
+@router.get("/v1/admin/keys")
+async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
+    """Every key, those that were revoked too."""
+    return [key_info(row) for row in await keys.all()]
+
+
+@router.delete("/v1/admin/keys/{name}")
+async def revoke_key(name: Name, keys: TheKeys) -> bodies.KeyInfo:
+    """Revoke a key by its id, prefix or name; it is refused from the next request on."""
+    return key_info(await keys.revoke(name))
+
+
+@router.post("/v1/admin/users", status_code=201)
+async def create_user(body: bodies.UserRequest, keys: TheKeys, grant: TheGrant) -> bodies.UserInfo:
+    """Add somebody who may log in."""
+    scopes = None if body.scopes is None else tuple(body.scopes)
+    return user_info(await keys.create_user(body.username, body.password, scopes, grant))
+
+
+@router.get("/v1/admin/users")
+async def list_users(keys: TheKeys) -> list[bodies.UserInfo]:
+    """Everybody who may log in."""
+    return [user_info(user) for user in await keys.users()]
+
+
+@router.delete("/v1/admin/users/{name}")
+async def remove_user(name: Name, keys: TheKeys) -> bodies.UserInfo:
+    """Remove a user by name or id; what they logged in with ends with it."""
+    return user_info(await keys.remove_user(name))
+
+
+def _tokens(login: Login) -> bodies.Tokens:
+    return bodies.Tokens(access_token=login.access, refresh_token=login.refresh, expires_in=ACCESS_SECONDS)
+
+
+async def _login(request: Request) -> bodies.LoginRequest:
+    """The name and password of a JSON body or of a form."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > LONGEST_FORM:
+            raise MalformedBody("The body is too long for a login.")
+    try:
+        if request.headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded":
+            fields = {name: values[-1] for name, values in parse_qs(data.decode(), keep_blank_values=True).items()}
+            return bodies.LoginRequest.model_validate(fields)
+        return bodies.LoginRequest.model_validate_json(data)
+    except UnicodeDecodeError:
+        raise MalformedBody("The body is not UTF-8.") from None
+    except pydantic.ValidationError as error:
+        first = error.errors(include_input=False, include_context=False)[0]
+        if first["type"] == "json_invalid" or not first["loc"]:
+            raise MalformedBody("The body must be a JSON object with username and password.") from None
+        raise InvalidParameter(str(first["loc"][0]), first["msg"]) from None

@@ -1,0 +1,104 @@
+"""Routes around a model's life beyond launch and terminate: instances, versions, launching by version, reload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Body, Query
+
+from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts
+from modelyard.api.instances import instance, version_infos
+from modelyard.catalog.version import parse_version
+from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
+from modelyard.core.types import ModelType
+from modelyard.protocol.lifecycle import Instance, ModelVersion, SupportedArchitectures, VersionLaunchRequest
+from modelyard.protocol.models import LaunchRequest, LaunchResponse
+
+router = APIRouter(prefix="/v1", tags=["models"])
+
+
+@router.get("/models/instances")
+async def instances(
+    deployments: TheDeployments,
+    address: TheAddress,
+    grant: TheGrant,
+    model_name: str | None = Query(None),
+    model_uid: str | None = Query(None),
+) -> list[Instance]:
+    """Every launched model with the state of each replica; only those of a name or a uid, if one is given."""
+    return [
+        instance(view, address)
+        for view in deployments.views()
+        if (grant is None or grant.sees(view.desired.uid))
+        and model_uid in (None, "", view.desired.uid)
+        and model_name in (None, "", view.desired.launch.model.name)
+    ]
+
+
+@router.post("/models/instance")
+async def launch_by_version(
+    body: VersionLaunchRequest, deployments: TheDeployments, wait_ready: bool = True
+) -> LaunchResponse:
+    """Launch a model by its version string, as `GET /v1/models/{type}/{name}/versions` lists it."""
+    version = parse_version(body.model_version)
+    fields = body.model_dump(exclude={"model_version"}, exclude_unset=True)
+    fields |= {"model_name": version.name, "model_size_in_billions": version.size}
+    fields |= {"model_format": version.format, "quantization": version.quantization}
+    uid = await deployments.create(LaunchRequest.model_validate(fields))
+    if wait_ready:
+        await deployments.wait_ready(uid)
+    return LaunchResponse(model_uid=uid)
+
+
+@router.get("/models/vllm-supported")
+async def vllm_supported() -> SupportedArchitectures:
+    """The architectures that vLLM would run here: none, because it is no engine of this server."""
+    return SupportedArchitectures()
+
+
+@router.get("/models/{model_type}/{model_name:path}/versions")
+def versions(model_type: str, model_name: str, parts: TheParts, address: TheAddress) -> list[ModelVersion]:
+    """Every size, format and quantisation of a family, and whether its files are on this machine."""
+    return version_infos(parts.catalog.get(model_name, model_kind(model_type)), address)
+
+
+def model_kind(name: str) -> ModelType:
+    """A model type in any letter case. Raises `InvalidParameter` with the six."""
+    for kind in ModelType:
+        if kind.lower() == name.lower():
+            return kind
+    raise InvalidParameter("model_type", f"there is no type '{name}'; there are {', '.join(ModelType)}.")
+
+
+@router.get("/requests/{request_id}/progress")
+async def request_progress(request_id: str) -> dict[str, float]:
+    """The progress of an image or video that is being made; nothing that runs here reports any."""
+    raise BadRequest(f"No request '{request_id}' reports its progress.")
+
+
+@router.get("/models/{uid:path}/reload/config")
+async def reload_config(uid: str, deployments: TheDeployments) -> dict[str, Any]:
+    """Which parameters can change while the model runs: none, with the engines of this server."""
+    raise not_reloadable(uid, deployments)
+
+
+@router.get("/models/{uid:path}/reload")
+async def reload_status(uid: str, deployments: TheDeployments) -> dict[str, Any]:
+    """The last reload of a model: there never is one."""
+    deployments.view(uid)
+    raise NotFound(f"Model '{uid}' was never reloaded.")
+
+
+@router.post("/models/{uid:path}/reload")
+async def reload(uid: str, deployments: TheDeployments, body: dict[str, Any] = Body(default={})) -> dict[str, Any]:  # noqa: B008
+    """Change parameters while the model runs, which no engine of this server can."""
+    raise not_reloadable(uid, deployments)
+
+
+def not_reloadable(uid: str, deployments: TheDeployments) -> BadRequest:
+    """Why a model cannot be reloaded. Raises `ModelNotFound` for one that is not there."""
+    engine = deployments.view(uid).desired.launch.engine
+    return BadRequest(
+        f"Model '{uid}' runs on {engine}, which cannot change its parameters while it runs; "
+        "terminate the model and launch it anew."
+    )

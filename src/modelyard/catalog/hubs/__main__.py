@@ -1,0 +1,141 @@
+"""The child that speaks with hubs: `inspect` says what model a repository holds, `fetch` brings its files.
+
+Run as `python -m modelyard.catalog.hubs inspect|fetch`, with the question or the download as JSON on standard input or in a
+file. Answers are lines of JSON on standard output; an error is one too, and the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from modelyard.catalog.files import TEXT, describe_header, unread
+from modelyard.catalog.gguf import read_header
+from modelyard.catalog.hf_folder import DESCRIBING, read_folder
+from modelyard.catalog.hubs import remote
+from modelyard.catalog.hubs.asking import Question
+from modelyard.catalog.hubs.base import Listing, RemoteHub
+from modelyard.catalog.hubs.complete import UNFINISHED
+from modelyard.catalog.hubs.select import choose_folder, choose_gguf, ggufs, in_order, named
+from modelyard.core.errors import MissingLibrary, ModelFilesInvalid, ModelyardError
+from modelyard.core.types import Download, Model, ModelType, RemoteFile
+
+HEADER_SIZES = (1 << 20, 1 << 23, 1 << 26, 1 << 28)
+"""How much of a GGUF file is read until its header is whole: vocabularies differ much in size."""
+
+
+def inspect(question: Question) -> Model:
+    """What a repository holds, read from the hub's metadata and a few small files."""
+    hub = remote(question.hub)
+    listing = hub.listing(question.model_id, question.revision)
+    folder = hub.folder(question.model_id, listing.revision)
+    files = _chosen(question, listing)
+    download = Download(question.hub, question.model_id, listing.revision, tuple(in_order(files)), str(folder))
+    if files[0].name.endswith(".gguf"):
+        model = _gguf(hub, question, listing, files, folder)
+    else:
+        model = _folder(hub, download, question.type)
+    return replace(
+        model,
+        name=question.model_id,
+        download=download,
+        hub=question.hub,
+        model_id=question.model_id,
+        revision=listing.revision,
+    )
+
+
+def _chosen(question: Question, listing: Listing) -> list[RemoteFile]:
+    if question.names:
+        return named(question.model_id, listing.files, question.names)
+    whole = any(PurePosixPath(file.name).name in ("config.json", "model_index.json") for file in listing.files)
+    wants_gguf = question.format == "ggufv2" or (question.format is None and ggufs(listing.files))
+    if wants_gguf or (not whole and ggufs(listing.files)):
+        return choose_gguf(question.model_id, listing.files, question.quantization)
+    return choose_folder(question.model_id, listing.files)
+
+
+def _gguf(hub: RemoteHub, question: Question, listing: Listing, files: list[RemoteFile], folder: Path) -> Model:
+    """Only the header is read; of a split model, the header of every part, because each lists its own tensors."""
+    with tempfile.TemporaryDirectory() as place:
+        for number, file in enumerate(files):
+            _header(hub, question.model_id, listing.revision, file, Path(place) / str(number))
+        sizes = [file.size for file in files]
+        model = describe_header([Path(place) / str(number) for number in range(len(files))], sizes)
+    return replace(model, path=str(folder / files[0].name))
+
+
+def _header(hub: RemoteHub, model_id: str, revision: str, file: RemoteFile, path: Path) -> None:
+    for count in HEADER_SIZES:
+        path.write_bytes(hub.head(model_id, revision, file.name, min(count, file.size or count)))
+        try:
+            read_header(path, file.size or 1 << 62)
+            return
+        except ModelFilesInvalid:
+            if path.stat().st_size < count:
+                raise
+    raise ModelFilesInvalid(file.name, f"its header is larger than {HEADER_SIZES[-1]} bytes.")
+
+
+def _folder(hub: RemoteHub, download: Download, type: ModelType | None) -> Model:
+    for file in download.files:
+        if file.name in DESCRIBING:
+            hub.fetch(download, file)
+    sizes = {file.name: file.size for file in download.files}
+    try:
+        model = read_folder(Path(download.folder), sizes)
+    except ModelFilesInvalid:
+        if type is None or type in TEXT:
+            raise
+        return unread(Path(download.folder), type, download.size)
+    return model if type is None or (type in TEXT and model.type in TEXT) else replace(model, type=type)
+
+
+def fetch(download: Download) -> int:
+    """Bring every file that is not here yet, weights last; returns their number."""
+    hub = remote(download.hub)
+    mark = Path(download.folder) / UNFINISHED
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for file in download.files:
+        _say(fetching=file.name, size=file.size)
+        hub.fetch(download, file)
+    mark.unlink(missing_ok=True)
+    return len(download.files)
+
+
+def _say(**line: Any) -> None:
+    print(msgspec.json.encode(line).decode(), flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; returns the exit code."""
+    action = arguments[0] if arguments else ""
+    actions: dict[str, Callable[[bytes], dict[str, Any]]] = {
+        "inspect": lambda given: {"model": inspect(msgspec.json.decode(given, type=Question))},
+        "fetch": lambda given: {"fetched": fetch(msgspec.json.decode(given, type=Download))},
+    }
+    if action not in actions:
+        print(__doc__, file=sys.stderr)
+        return 2
+    given = Path(arguments[1]).read_bytes() if len(arguments) > 1 else sys.stdin.buffer.read()
+    try:
+        _say(**actions[action](given))
+    except ModelyardError as error:
+        _say(error={"code": error.code, "message": error.message, "param": error.param})
+        return 1
+    except ModuleNotFoundError as error:
+        absent = MissingLibrary("hubs", error.name or "?")
+        _say(error={"code": absent.code, "message": absent.message, "param": None})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

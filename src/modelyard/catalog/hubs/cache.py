@@ -1,0 +1,171 @@
+"""What is in the cache folders of the hubs: which models are whole, what they take, and how one is removed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.catalog.family import Source
+from modelyard.catalog.files import SPLIT
+from modelyard.catalog.hubs import HUBS, REMOTE, remote
+from modelyard.catalog.hubs.base import Snapshot
+from modelyard.catalog.hubs.complete import is_complete, place, repository
+from modelyard.catalog.hubs.select import choose_gguf, ggufs
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.types import Download, RemoteFile
+
+FRESH = 1.0  # seconds for which one scan of the folders serves every question
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """One model that is whole in a cache folder."""
+
+    snapshot: Snapshot
+    quantization: str | None
+    """Of a GGUF model; a folder of such files holds several models."""
+    path: Path
+    """The file to load, or the folder."""
+    files: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(file.stat().st_size for file in self.files if file.exists())
+
+
+class Scan:
+    """The snapshots in all cache folders, remembered for a moment."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._found: Mapping[tuple[str, str], Sequence[Snapshot]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Mapping[tuple[str, str], Sequence[Snapshot]]:
+        """Hub and id in lower case → its snapshots, the likeliest first."""
+        with self._lock:
+            if time.monotonic() - self._at > FRESH:
+                found: dict[tuple[str, str], list[Snapshot]] = {}
+                for name in REMOTE:
+                    for snapshot in remote(name).snapshots():
+                        found.setdefault((name, snapshot.model_id.lower()), []).append(snapshot)
+                self._found, self._at = found, time.monotonic()
+            return self._found
+
+    def forget(self) -> None:
+        """Something changed."""
+        self._at = 0.0
+
+
+scan = Scan()
+
+
+def cached(source: Source, quantization: str, hub: str | None = None) -> bool:
+    """Whether the weights of a source are on this machine. Cheap: all questions within a second share one scan."""
+    if source.path is not None:
+        return any(HUBS.get(name).locate(source, quantization) is not None for name in ("package", "local"))
+    model_id = repository(source, quantization)
+    if model_id is None:
+        return False
+    found = scan()
+    names = [hub] if hub is not None else REMOTE
+    return any(
+        place(snapshot.folder, source, quantization) is not None
+        for name in names
+        for snapshot in found.get((name, model_id.lower()), ())
+    )
+
+
+def in_cache(hub: str, model_id: str, format: str | None, quantization: str | None) -> Path | None:
+    """Where the model of a repository is, if it is here whole."""
+    scan.forget()
+    for snapshot in scan().get((hub, model_id.lower()), ()):
+        models = list(_ggufs(snapshot))
+        if models and format in (None, "ggufv2"):
+            listed = [RemoteFile(str(file.relative_to(snapshot.folder))) for one in models for file in one.files]
+            try:
+                return snapshot.folder / choose_gguf(model_id, listed, quantization)[0].name
+            except InvalidParameter:
+                continue  # the hub may have that quantisation
+        if format != "ggufv2" and is_complete(snapshot.folder) and not (models and quantization):
+            return snapshot.folder
+    return None
+
+
+def snapshot_of(path: Path) -> Snapshot | None:
+    """The snapshot that a path lies in."""
+    for snapshots in scan().values():
+        for snapshot in snapshots:
+            if path == snapshot.folder or snapshot.folder in path.parents:
+                return snapshot
+    return None
+
+
+def cached_models() -> Iterator[Cached]:
+    """Every model that is whole in a cache folder."""
+    scan.forget()
+    for snapshots in scan().values():
+        for snapshot in snapshots:
+            yield from _ggufs(snapshot)
+            if is_complete(snapshot.folder):
+                found = sorted(path for path in snapshot.folder.rglob("*") if path.is_file())
+                files = tuple(path for path in found if path.suffix != ".gguf")
+                yield Cached(snapshot, None, snapshot.folder, files)
+
+
+def _ggufs(snapshot: Snapshot) -> Iterator[Cached]:
+    """The GGUF models of a snapshot; of a split one every part has to be there."""
+    names = [str(path.relative_to(snapshot.folder)) for path in snapshot.folder.rglob("*.gguf") if path.is_file()]
+    for title, parts in ggufs([RemoteFile(name) for name in names]).items():
+        files = tuple(snapshot.folder / part.name for part in parts)
+        split = SPLIT.search(files[0].name)
+        if split is None or int(split[2]) == len(files):
+            yield Cached(snapshot, title, files[0], files)
+
+
+def remove(model: Cached) -> None:
+    """Delete a model's files, and what they pointed at unless another snapshot points there too."""
+    for file in model.files:
+        target = file.resolve()
+        file.unlink(missing_ok=True)
+        if target != file and target.parent.name == "blobs" and not _is_pointed_at(target):
+            target.unlink(missing_ok=True)
+    folder = model.snapshot.folder
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        _remove_if(path, lambda path: not any(path.iterdir()))
+    _remove_if(folder, lambda path: not any(path.iterdir()))
+    scan.forget()
+
+
+def _remove_if(folder: Path, test: Callable[[Path], bool]) -> None:
+    if folder.is_dir() and test(folder):
+        folder.rmdir()
+
+
+def _is_pointed_at(blob: Path) -> bool:
+    snapshots = blob.parent.parent / "snapshots"
+    return any(path.is_symlink() and path.resolve() == blob for path in snapshots.rglob("*"))
+
+
+def progress(download: Download) -> list[tuple[RemoteFile, int]]:
+    """Every file of a download with the bytes of it that are here."""
+    hub = remote(download.hub)
+    return [(file, hub.arrived(download, file)) for file in download.files]
+
+
+def is_here(download: Download) -> bool:
+    """Whether every file of a download is in its place, as long as the hub said it is."""
+    folder = Path(download.folder)
+    sizes = [(file.size, _size(folder / file.name)) for file in download.files]
+    return all(size is not None and wanted in (0, size) for wanted, size in sizes)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,114 @@
+"""Whether a folder of a cache has all that a model needs. Looks at names only, so it is cheap."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelyard.catalog.family import Source
+from modelyard.catalog.hubs.select import SPLIT, choose_gguf
+from modelyard.core.errors import InvalidParameter, NotFound
+from modelyard.core.types import RemoteFile
+
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".ckpt", ".msgpack")
+"""A GGUF file is a model by itself, and no part of a folder's."""
+INDEX = ".index.json"
+UNFINISHED = ".modelyard-unfinished"
+"""Stands in a folder while we fetch into it: some models have several weight files and no index that names them."""
+
+
+def named_files(source: Source, quantization: str) -> list[str]:
+    """The files a source names for a quantisation: one, or the parts of a split one; none when it means the whole repository."""
+    parts = next((found for key, found in source.parts.items() if key.lower() == quantization.lower()), None)
+    if parts and source.split_file:
+        return [fill(source.split_file, quantization, part) for part in parts]
+    return [fill(source.file, quantization)] if source.file else []
+
+
+def fill(template: str, quantization: str, part: str = "") -> str:
+    """A template with its two blanks filled; other braces are left as they are."""
+    return template.replace("{quantization}", quantization).replace("{part}", part)
+
+
+def repository(source: Source, quantization: str) -> str | None:
+    """The id of the repository, `owner/name`."""
+    return fill(source.model_id, quantization) if source.model_id else None
+
+
+def place(folder: Path, source: Source, quantization: str) -> Path | None:
+    """Where in a folder the weights of a quantisation are, if all of them are there."""
+    names = named_files(source, quantization)
+    if not names:
+        return folder if is_complete(folder) else _gguf(folder, quantization)
+    found = [existing(folder, name) for name in names]
+    return found[0] if all(found) else None
+
+
+def _gguf(folder: Path, quantization: str) -> Path | None:
+    """The GGUF file of a quantisation where a source names none, or the first part of it if all parts are there."""
+    names = [str(path.relative_to(folder)) for path in folder.rglob("*.gguf") if path.is_file()]
+    try:
+        parts = choose_gguf(folder.name, [RemoteFile(name) for name in names], quantization)
+    except (NotFound, InvalidParameter):
+        return None
+    split = SPLIT.search(parts[0].name)
+    return folder / parts[0].name if split is None or int(split[1]) == len(parts) else None
+
+
+def existing(folder: Path, name: str) -> Path | None:
+    """A file by its name; hubs and catalogs differ in letter case, so that is overlooked."""
+    path = folder / name
+    if path.is_file():
+        return path
+    wanted = path.name.lower()
+    beside = path.parent.iterdir() if path.parent.is_dir() else iter(())
+    return next((other for other in beside if other.name.lower() == wanted and other.is_file()), None)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder has weights, and every part that its indexes name."""
+    if not folder.is_dir() or (folder / UNFINISHED).exists():
+        return False
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if not any(path.suffix in WEIGHTS for path in files):
+        return False
+    if not all(_has_parts(path, files) for path in files if path.name.endswith(INDEX)):
+        return False
+    pipeline = folder / "model_index.json"
+    return not pipeline.is_file() or all(_has_component(folder / name, files) for name in _components(pipeline))
+
+
+def _has_parts(index: Path, files: Sequence[Path]) -> bool:
+    """Whether the parts are here that an index names; an index of a kind that was left out is none of ours."""
+    weights = _json(index).get("weight_map")
+    if not isinstance(weights, dict):
+        return True
+    parts = {index.parent / str(name) for name in weights.values()}
+    here = parts.intersection(files)
+    kind = next((part.suffix for part in parts), "")
+    others = any(path.parent == index.parent and path.suffix in WEIGHTS and path.suffix != kind for path in files)
+    return here == parts or (not here and others)
+
+
+def _components(pipeline: Path) -> list[str]:
+    """The folders of a diffusion pipeline."""
+    return [
+        name
+        for name, value in _json(pipeline).items()
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
+    ]
+
+
+def _has_component(folder: Path, files: Sequence[Path]) -> bool:
+    inside = [path for path in files if folder in path.parents]
+    needs = any(path.name == "config.json" for path in inside)
+    return bool(inside) and (not needs or any(path.suffix in WEIGHTS for path in inside))
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,25 @@
+"""Weights that somebody put on this machine and registered by their path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelyard.catalog.family import Source
+from modelyard.catalog.hubs.complete import place
+
+
+class Local:
+    """A folder or a file by its absolute path; `file` picks one of a folder's files."""
+
+    name = "local"
+
+    def locate(self, source: Source, quantization: str) -> Path | None:
+        if source.path is None:
+            return None
+        path = Path(source.path.replace("{quantization}", quantization)).expanduser()
+        if path.is_dir() and source.file:
+            return place(path, source, quantization)
+        return path if path.exists() else None
+
+
+hub = Local()

@@ -1,0 +1,171 @@
+"""The ModelScope hub: its cache folder, and its own client library in a child process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from modelyard.catalog.family import Source
+from modelyard.catalog.hubs.base import Listing, Snapshot
+from modelyard.catalog.hubs.complete import place, repository
+from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
+from modelyard.core.types import Download, RemoteFile
+
+T = TypeVar("T")
+
+DEFAULT_REVISION = "master"
+
+
+def cache_folder() -> Path:
+    """Where the library keeps its files, by the variable that it reads itself."""
+    return Path(os.environ.get("MODELSCOPE_CACHE") or "~/.cache/modelscope").expanduser()
+
+
+class ModelScope:
+    """`models/<owner>--<name>/snapshots/<revision>/<name>`; older versions had `[hub/]models/<owner>/<name>/`."""
+
+    name = "modelscope"
+    title = "ModelScope"
+
+    def endpoint(self) -> str:
+        found = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
+        return (found if "://" in found else f"https://{found}").rstrip("/")
+
+    def locate(self, source: Source, quantization: str) -> Path | None:
+        model_id = repository(source, quantization)
+        if model_id is None:
+            return None
+        for snapshot in self.revisions(model_id, source.revision):
+            if found := place(snapshot.folder, source, quantization):
+                return found
+        return None
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        root = cache_folder()
+        for folder in sorted((root / "models").glob("*--*")):
+            yield from self.revisions(folder.name.replace("--", "/", 1), None)
+        for old in (root / "models", root / "hub" / "models"):
+            for folder in sorted(old.glob("*/*")):
+                if "--" not in folder.parent.name and folder.is_dir():
+                    model_id = f"{folder.parent.name}/{folder.name.replace('___', '.')}"
+                    yield Snapshot(self.name, model_id, DEFAULT_REVISION, folder)
+
+    def revisions(self, model_id: str, wanted: str | None) -> list[Snapshot]:
+        """The revisions of a repository that are here, the wanted one first."""
+        old = self._old_folder(model_id)
+        found = [Snapshot(self.name, model_id, wanted or DEFAULT_REVISION, old)] if old else []
+        root = self._root(model_id) / "snapshots"
+        folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+        found += [Snapshot(self.name, model_id, path.name, path) for path in folders]
+        return sorted(found, key=lambda snapshot: snapshot.revision != (wanted or DEFAULT_REVISION))
+
+    def folder(self, model_id: str, revision: str) -> Path:
+        return self._old_folder(model_id) or self._root(model_id) / "snapshots" / revision
+
+    def _root(self, model_id: str) -> Path:
+        return cache_folder() / "models" / model_id.replace("/", "--")
+
+    def _old_folder(self, model_id: str) -> Path | None:
+        """The folder of a version before 1.38, which the library goes on using when it is there."""
+        owner, _, name = model_id.partition("/")
+        safe = name.replace(".", "___")
+        for path in (cache_folder() / "models" / owner / safe, cache_folder() / "hub" / "models" / owner / safe):
+            if path.is_dir() and any(path.iterdir()):
+                return path
+        return None
+
+    def arrived(self, download: Download, file: RemoteFile) -> int:
+        target = Path(download.folder) / file.name
+        for path in (target, target.with_name(target.name + ".incomplete")):
+            try:
+                return path.stat().st_size
+            except OSError:
+                continue
+        return 0
+
+    # From here on the library is needed: only a child process comes this way.
+
+    def listing(self, model_id: str, revision: str | None) -> Listing:
+        from modelscope_hub import HubApi
+
+        wanted = revision if revision not in (None, "", "main") else DEFAULT_REVISION
+        found = _called(model_id, lambda: HubApi().list_repo_files(model_id, "model", revision=wanted))
+        files = [RemoteFile(each.path, each.size or 0, each.sha256 or None) for each in found if each.type != "tree"]
+        if not files:
+            raise NotFound(f"ModelScope has no files of '{model_id}'.")
+        return Listing(str(wanted), tuple(files))
+
+    def head(self, model_id: str, revision: str, name: str, count: int) -> bytes:
+        from modelscope_hub import HubApi
+
+        def read() -> bytes:
+            headers = {"Range": f"bytes=0-{count - 1}", "Accept-Encoding": "identity"}
+            found = bytearray()
+            with HubApi().legacy.download_stream(model_id, "model", name, revision, headers=headers) as answer:
+                for chunk in answer.iter_content(65536):
+                    found += chunk
+                    if len(found) >= count:  # a server without ranges sends everything
+                        break
+            return bytes(found[:count])
+
+        return _called(model_id, read)
+
+    def fetch(self, download: Download, file: RemoteFile) -> None:
+        from modelscope_hub import HubApi
+
+        _called(
+            download.model_id,
+            lambda: HubApi().download_file(
+                download.model_id,
+                "model",
+                file.name,
+                revision=download.revision,
+                local_dir=download.folder,
+                expected_sha256=file.sha256,
+                file_size=file.size or None,
+            ),
+        )
+
+
+def _called(model_id: str, what: Callable[[], T]) -> T:
+    """What the library answers, with its errors as ours."""
+    from modelscope_hub.errors import (
+        AuthenticationError,
+        FileIntegrityError,
+        HubError,
+        NetworkError,
+        NotExistError,
+        PermissionDeniedError,
+    )
+
+    try:
+        return what()
+    except ModelyardError:
+        raise
+    except NotExistError as error:
+        missing = NotFound(f"ModelScope has no model '{model_id}'.")
+        missing.param = "model_name"
+        raise missing from error
+    except (AuthenticationError, PermissionDeniedError) as error:
+        raise PermissionDenied(
+            f"'{model_id}' is private or gated on ModelScope; set MODELSCOPE_API_TOKEN for the server."
+        ) from error
+    except FileIntegrityError as error:
+        problem = f"a file arrived damaged (its checksum or size differs); it was removed. {_words(error)}"
+        raise DownloadFailed(model_id, "ModelScope", problem) from error
+    except NetworkError as error:
+        raise HubUnavailable(f"ModelScope does not answer for '{model_id}': {_words(error)}") from error
+    except (HubError, OSError) as error:
+        raise DownloadFailed(model_id, "ModelScope", _words(error)) from error
+    except ValueError as error:
+        raise NotFound(f"'{model_id}' cannot be a model of ModelScope: {error}") from error
+
+
+def _words(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.endswith(".") else f"{text}."
+
+
+hub = ModelScope()

@@ -1,0 +1,151 @@
+"""Which files of a repository one variant of a model needs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from modelyard.core.errors import InvalidParameter, NotFound
+from modelyard.core.types import RemoteFile
+
+LADDER = (
+    "q4_k_m", "q4_k_s", "q5_k_m", "q4_0", "q5_k_s", "q6_k", "q8_0", "iq4_xs", "iq4_nl", "mxfp4", "q3_k_m", "q3_k_l",
+    "q5_0", "q2_k", "bf16", "f16", "f32",
+)  # fmt: skip
+"""Which quantisation is taken where nobody names one, best first: what most people run, then what is nearest to it."""
+
+QUANTIZATION = re.compile(
+    r"(?:^|[-._/])((?:ud-)?(?:i?q\d+(?:_[a-z0-9]+)*|tq\d_\d|bf16|f16|fp16|f32|fp32|mxfp4(?:_moe)?))(?=[-._/]|$)",
+    re.IGNORECASE,
+)
+SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$", re.IGNORECASE)
+
+KINDS = (".safetensors", ".bin", ".pt", ".pth")
+"""Kinds of weight files, best first: where a folder has the same weights in two kinds, the first is taken."""
+
+NEVER = (
+    ".h5",
+    ".msgpack",
+    ".ot",
+    ".tflite",
+    ".mlmodel",
+    ".gguf",
+    ".ckpt",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".mp4",
+    ".pdf",
+)
+OTHER_RUNTIMES = ("onnx", "openvino", "coreml", "tensorrt", "original", "metal", "flax", ".git")
+WEIGHTS = (*KINDS, ".onnx")
+
+
+def ggufs(files: Sequence[RemoteFile]) -> dict[str, list[RemoteFile]]:
+    """The GGUF models of a repository, each under the name of its quantisation; the parts of a split one in order.
+
+    Projectors and importance matrices are no models.
+    """
+    groups: dict[str, list[RemoteFile]] = {}
+    for file in sorted(files, key=lambda file: file.name):
+        name = PurePosixPath(file.name).name.lower()
+        if not name.endswith(".gguf") or "mmproj" in name or "imatrix" in name:
+            continue
+        whole = SPLIT.sub("", file.name).removesuffix(".gguf")
+        groups.setdefault(whole, []).append(file)
+    named: dict[str, list[RemoteFile]] = {}
+    for whole, parts in groups.items():
+        found = QUANTIZATION.findall(whole)
+        title = found[-1] if found else PurePosixPath(whole).name
+        named[whole if title in named else title] = parts
+    return named
+
+
+def choose_gguf(model_id: str, files: Sequence[RemoteFile], quantization: str | None) -> list[RemoteFile]:
+    """The file of a quantisation, or its parts; the best of the ladder when none is asked for.
+
+    Raises `InvalidParameter` naming the choices.
+    """
+    groups = ggufs(files)
+    if not groups:
+        raise NotFound(f"'{model_id}' has no GGUF file.")
+    by_name = {name.lower(): parts for name, parts in groups.items()}
+    if quantization is not None and quantization.lower() not in ("", "none"):
+        wanted = quantization.lower()
+        if wanted not in by_name:
+            raise InvalidParameter("quantization", f"'{model_id}' has no '{quantization}'; it has {', '.join(groups)}.")
+        return by_name[wanted]
+    return next((by_name[name] for name in LADDER if name in by_name), next(iter(by_name.values())))
+
+
+def named(model_id: str, files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile]:
+    """Files by their names, in whatever letter case the hub has them."""
+    by_name = {file.name.lower(): file for file in files}
+    missing = [name for name in names if name.lower() not in by_name]
+    if missing:
+        have = ", ".join(sorted(file.name for file in files if file.name.endswith(".gguf"))) or "none of that kind"
+        raise NotFound(f"'{model_id}' has no file '{missing[0]}'; it has {have}.")
+    return [by_name[name.lower()] for name in names]
+
+
+def choose_folder(model_id: str, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """All files that a model in a folder needs: its weights in one kind, and the small files beside them.
+
+    Raises `NotFound` when there are no weights.
+    """
+    pipeline = any(file.name == "model_index.json" for file in files)
+    kept = [file for file in files if _is_ours(file.name, pipeline)]
+    best = {folder: _best_kind(kept, folder) for folder in {_folder(file.name) for file in kept}}
+    plain = {file.name for file in kept}
+    chosen = [
+        file
+        for file in kept
+        if _kind(file.name) in (None, best[_folder(file.name)]) and not _is_half_copy(file.name, plain)
+    ]
+    if not any(_suffix(file.name) in WEIGHTS for file in chosen):
+        raise NotFound(f"'{model_id}' has no weights (.safetensors, .bin or .gguf).")
+    return chosen
+
+
+def in_order(files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """The order of fetching: weights last, so that a folder with all its weights is a whole one."""
+    return sorted(files, key=lambda file: (_suffix(file.name) in (*WEIGHTS, ".gguf"), file.name))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _folder(name: str) -> str:
+    return str(PurePosixPath(name).parent)
+
+
+def _kind(name: str) -> str | None:
+    suffix = _suffix(name)
+    return suffix if suffix in KINDS else None
+
+
+def _is_ours(name: str, pipeline: bool) -> bool:
+    path = PurePosixPath(name)
+    if path.name.startswith((".git", "README", "LICENSE")) or path.suffix.lower() in NEVER:
+        return False
+    if any(part.lower() in OTHER_RUNTIMES for part in path.parts[:-1]):
+        return False
+    if path.suffix.lower() == ".onnx" and path.name.lower().startswith("model"):
+        return False
+    if path.name.startswith(("consolidated", "training_args", "optimizer", "rng_state", "scheduler.pt")):
+        return False
+    # A pipeline's weights lie in its folders; a file at the top is the same model once more, in one piece.
+    return not (pipeline and len(path.parts) == 1 and path.suffix.lower() in WEIGHTS)
+
+
+def _best_kind(files: Sequence[RemoteFile], folder: str) -> str | None:
+    here = {_kind(file.name) for file in files if _folder(file.name) == folder}
+    return next((kind for kind in KINDS if kind in here), None)
+
+
+def _is_half_copy(name: str, names: set[str]) -> bool:
+    """`model.fp16.safetensors` beside `model.safetensors` is the same at half precision."""
+    return any(mark in name and name.replace(mark, ".") in names for mark in (".fp16.", ".non_ema.", ".fp32."))

@@ -1,0 +1,125 @@
+"""Families by name: those of a folder, read when a type is first asked for, and those that users registered."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from modelyard.catalog.family import Family, load
+from modelyard.core.errors import NotFound, RegistrationExists
+from modelyard.core.types import ModelType
+
+
+class Shelf:
+    """The families of one type in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.families: dict[str, Family] = {}
+        """By name in lower case."""
+        self.aliases: dict[str, Family] = {}
+        """By alias in lower case. An alias of one spec leads to the family with that spec only."""
+        for path in sorted(folder.glob("*.json")):
+            family = load(path)
+            self.families[family.name.lower()] = family
+            for alias in family.aliases:
+                self.aliases.setdefault(alias.lower(), family)
+            for spec in family.specs:
+                for alias in spec.aliases:
+                    self.aliases.setdefault(alias.lower(), msgspec.structs.replace(family, specs=[spec]))
+
+
+class Catalog:
+    """A folder of families, `<type>/<file name>.json`, and what users registered beside them.
+
+    A type's files are read when one of its families is asked for. Registered families are in memory only; a built-in
+    one cannot be replaced. Safe to read from other threads while one thread registers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._shelves: dict[ModelType, Shelf] = {}
+        self._own: dict[tuple[ModelType, str], Family] = {}
+
+    def get(self, name: str, type: ModelType | None = None) -> Family:
+        """The family of that name, or else of that alias. Raises `NotFound`, with the nearest names."""
+        key = name.lower()
+        kinds = [type] if type else list(ModelType)
+        for kind in kinds:
+            if found := self._shelf(kind).families.get(key) or self._own.get((kind, key)):
+                return found
+        for kind in kinds:
+            if alias := self._shelf(kind).aliases.get(key):
+                return alias
+        raise not_found(name, type, self.names(type), ADVICE)
+
+    def missing(self, name: str, type: ModelType | None) -> NotFound:
+        """The error that says that there is no such family, and which names are near."""
+        return not_found(name, type, self.names(type))
+
+    def names(self, type: ModelType | None = None) -> list[str]:
+        """The names of all families, or of those of one type; aliases are not among them."""
+        return sorted((family.name for family in self.families(type)), key=str.lower)
+
+    def families(self, type: ModelType | None = None) -> Iterator[Family]:
+        """All families, those of the folder first."""
+        for kind in [type] if type else ModelType:
+            yield from self._shelf(kind).families.values()
+            yield from self.registered(kind)
+
+    def built_in(self, name: str, type: ModelType) -> bool:
+        """Whether the folder has a family of that very name."""
+        return name.lower() in self._shelf(type).families
+
+    def registered(self, type: ModelType) -> list[Family]:
+        """Families of users, in the order of their registration."""
+        return [family for (kind, _), family in self._own.items() if kind is type]
+
+    def register(self, family: Family) -> None:
+        """Add a user's family. Raises `RegistrationExists`."""
+        key = (family.type, family.name.lower())
+        built_in = self.built_in(family.name, family.type)
+        if built_in or key in self._own:
+            raise RegistrationExists(family.name, family.type, built_in)
+        self._own = {**self._own, key: family}
+
+    def unregister(self, name: str, type: ModelType) -> None:
+        """Forget a user's family, if it is there."""
+        self._own = {key: family for key, family in self._own.items() if key != (type, name.lower())}
+
+    @property
+    def loaded(self) -> bool:
+        """Whether any file has been read."""
+        return bool(self._shelves)
+
+    def _shelf(self, type: ModelType) -> Shelf:
+        if type not in self._shelves:
+            self._shelves[type] = Shelf(self.folder / type.lower())
+        return self._shelves[type]
+
+
+def file_name(name: str) -> str:
+    """The file of a family, without its ending: the name in lower case, with what file systems dislike as dashes."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")
+
+
+ADVICE = " Give a family of the catalog, `owner/name` of a hub, or a path to a .gguf file or a Hugging Face folder."
+"""For who wants to launch."""
+
+
+def not_found(name: str, type: ModelType | None, known: list[str], advice: str = "") -> NotFound:
+    """Says what was asked for and which names are near it."""
+    near = difflib.get_close_matches(name.lower(), [one.lower() for one in known], n=3)
+    spelled = [one for one in known if one.lower() in near]
+    hint = f" Did you mean {' or '.join(spelled)}?" if spelled else ""
+    kind = f" of type {type}" if type else ""
+    error = NotFound(f"There is no model '{name}'{kind} in the catalog.{hint}{advice}")
+    error.param = "model_name"
+    return error
+
+
+FAMILIES = Catalog(Path(__file__).parent / "families")
+"""The families that come with this package."""

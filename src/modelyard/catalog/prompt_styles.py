@@ -1,0 +1,231 @@
+"""How models of 2023 wrote a conversation: the peer's prompt styles, each as the Jinja chat template that renders it. Pure.
+
+A template renders what the peer rendered, with three differences where that lost what the user wrote: the words of a
+system message take the place of the style's own words only, not of the marks around them; in a style that has no place for
+them they stand before the first turn; and separators go by role instead of by odd and even.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from modelyard.core.errors import UnknownName, nearest
+
+
+class PromptStyle(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The record of a style, as the peer's users write it."""
+
+    style_name: str
+    system_prompt: str = ""
+    roles: list[str] = []
+    """The user's and the assistant's, where the style does not fix them."""
+    intra_message_sep: str = ""
+    """After a user's turn."""
+    inter_message_sep: str = ""
+    """After an assistant's turn."""
+    stop: list[str] | None = None
+    stop_token_ids: list[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A style in three pieces of Jinja, over the variables that `template` sets."""
+
+    turn: str
+    """One message: `role`, `content`, `by_user`, and `sep`, which follows it."""
+    end: str = "{{ assistant }}"
+    """What asks for an answer."""
+    head: str = "{{ system }}"
+    """Before the first message; empty where a style has no place for a system prompt."""
+
+
+NAMED = Layout("{{ role + ': ' + content + sep }}", "{{ assistant + ':' }}")
+MARKED = Layout("{{ role + '\\n' + content + intra + '\\n' }}", "{{ assistant + '\\n' }}")
+LINE = "{{ system + intra }}"
+
+LAYOUTS: Mapping[str, Layout] = {
+    "ADD_COLON_SINGLE": Layout("{{ role + ': ' + content + intra }}", NAMED.end, LINE),
+    "ADD_COLON_SINGLE_COT": Layout(
+        "{{ role + ': ' + content + intra }}", '{{ assistant + ": Let\'s think step by step." }}', LINE
+    ),
+    "ADD_COLON_TWO": Layout(NAMED.turn, NAMED.end, LINE),
+    "NO_COLON_TWO": Layout("{{ role + content + sep }}"),
+    "LLAMA2": Layout("{{ content if loop.first else role + ' ' + content + sep }}"),
+    "LLAMA3": Layout(
+        "{{ '<|start_header_id|>' + role + '<|end_header_id|>' + intra + content + inter }}",
+        "{{ '<|start_header_id|>' + assistant + '<|end_header_id|>' + intra }}",
+        "{{ '<|begin_of_text|><|start_header_id|>system<|end_header_id|>' + intra + system + inter }}",
+    ),
+    "FALCON": Layout(
+        "{{ role + ': ' + content.replace('\\r\\n', '\\n').replace('\\n\\n', '\\n') + '\\n\\n' }}", NAMED.end
+    ),
+    "MIXTRAL_V01": Layout(
+        "{{ '<s> [INST] ' + content + ' [/INST]' if by_user else content + ' </s>' }}", end="", head=""
+    ),
+    "CHATGLM": Layout(
+        "{%- if by_user -%}{{ '[Round ' + (round.number | string) + ']' + intra }}"
+        "{%- set round.number = round.number + 1 -%}{%- endif -%}{{ role + '：' + content + intra }}",
+        "{{ assistant + '：' }}",
+        "{%- if system -%}{{ system + intra }}{%- endif -%}"
+        "{%- set round = namespace(number=(1 if intra == '\\n\\n' else 0)) -%}",
+    ),
+    "CHATGLM3": Layout(
+        "{{ '<|' + ('observation' if role == 'tool' else role) + '|>\\n ' + content + '\\n' }}",
+        "{{ '<|' + assistant + '|>' }}",
+        "{%- if system -%}{{ '<|system|>\\n ' + system + '\\n' }}{%- endif -%}",
+    ),
+    "XVERSE": Layout(
+        "{{ '<|' + role + '|> \\n ' + content }}",
+        "{{ '<|' + assistant + '|>' }}",
+        "{%- if system -%}{{ '<|system|> \\n ' + system }}{%- endif -%}",
+    ),
+    "QWEN": Layout(
+        "{{ intra + '<|im_start|>' + role + '\\n' + content.lstrip('\\n').rstrip() + '<|im_end|>' }}",
+        "{{ intra + '<|im_start|>' + assistant + '\\n' }}",
+        "{{ '<|im_start|>system\\n' + system + '<|im_end|>' }}",
+    ),
+    "CHATML": Layout(MARKED.turn, MARKED.end, "{%- if system -%}{{ system + intra + '\\n' }}{%- endif -%}"),
+    "INTERNLM": Layout(
+        "{%- if by_user and (loop.first or not loop.last) -%}{{ '<s>' }}{%- endif -%}{{ role + ':' + content + sep }}",
+        NAMED.end,
+        "",
+    ),
+    "INTERNLM2": Layout(
+        MARKED.turn,
+        MARKED.end,
+        "{{ '<s><|im_start|>system\\n' + system + intra + '\\n' if system else '<s>' }}",
+    ),
+    "INSTRUCTION": Layout("{%- if loop.last -%}{{ system + content + tail }}{%- endif -%}", end="", head="{{ '' }}"),
+    "DEEPSEEK_CHAT": NAMED,
+    "DEEPSEEK_CODER": Layout("{{ role + '\\n' + content + inter }}", "{{ assistant + '\\n' }}", "{{ system + inter }}"),
+    "GORILLA_OPENFUNCTIONS": Layout(
+        "{%- if loop.last -%}{{ 'USER: <<question>> ' + content }}"
+        "{%- if tools -%}{{ ' <<function>> ' }}{{ tools | tojson }}{%- endif -%}{%- endif -%}",
+        "{{ '\\nASSISTANT: ' }}",
+        "",
+    ),
+    "orion": Layout(
+        "{{ role + ': ' + content + '\\n\\n' if by_user else role + ': </s>' + content + '</s>' }}",
+        "{{ assistant + ': </s>' }}",
+        "{{ '<s>' }}",
+    ),
+    "gemma": Layout(
+        "{{ '<start_of_turn>' + role + '\\n' + content + '<end_of_turn>\\n' }}",
+        "{{ '<start_of_turn>' + assistant + '\\n' }}",
+        "",
+    ),
+    "CodeShell": Layout("{{ role + content + '|<end>|' }}", "{{ assistant.rstrip() }}", ""),
+    "MINICPM-2B": Layout("{{ ('<用户>' if by_user else '<AI>') + content.strip() }}", "{{ '<AI>' }}", ""),
+    "PHI3": Layout(
+        "{{ '<|' + role + '|>' + intra + content + inter }}",
+        "{{ '<|' + assistant + '|>' + intra }}",
+        "{{ '<|system|>' + intra + system + inter }}",
+    ),
+    "c4ai-command-r": Layout(
+        "{{ role + content + inter }}",
+        head="{{ '<BOS_TOKEN><|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>' + system + inter }}",
+    ),
+}
+"""Every style by its name."""
+
+UNHEARD = ("MIXTRAL_V01", "INTERNLM", "GORILLA_OPENFUNCTIONS", "orion", "gemma", "CodeShell", "MINICPM-2B")
+"""Styles without a place for a system prompt."""
+
+SETTING = (
+    "{%- if messages and messages[0].role == 'system' -%}"
+    "{%- set system = before + messages[0].content + after -%}{%- set turns = messages[1:] -%}"
+    "{%- else -%}{%- set system = own -%}{%- set turns = messages -%}{%- endif -%}"
+)
+TURN = (
+    "{%- for message in turns -%}"
+    "{%- set by_user = message.role == 'user' -%}"
+    "{%- set role = user if by_user else (assistant if message.role == 'assistant' else message.role) -%}"
+    "{%- set content = message.content or '' -%}"
+    "{%- set sep = inter if message.role == 'assistant' else intra -%}"
+)
+LED = "{%- if loop.first and system -%}{%- set content = system + '\\n\\n' + content -%}{%- endif -%}"
+
+
+def template(style: PromptStyle) -> str:
+    """The chat template of a style. Raises `UnknownName` for a style that nobody has described."""
+    layout = layout_of(style.style_name)
+    unheard = style.style_name in UNHEARD
+    frame = frame_of(style)
+    user, assistant = [*style.roles, *("user", "assistant")[len(style.roles) :]][:2]
+    words = {
+        "user": user,
+        "assistant": assistant,
+        "intra": style.intra_message_sep,
+        "inter": style.inter_message_sep,
+        "own": "" if unheard else frame.own,
+        "before": frame.before,
+        "after": frame.after,
+        "tail": frame.tail,
+    }
+    setting = "".join(f"{{%- set {name} = {literal(text)} -%}}" for name, text in words.items())
+    turn = TURN + (LED if unheard else "") + layout.turn + "{%- endfor -%}"
+    end = "{%- if add_generation_prompt -%}" + layout.end + "{%- endif -%}"
+    return setting + SETTING + layout.head + turn + end
+
+
+def layout_of(name: str) -> Layout:
+    """The layout of a style's name, in any letter case. Raises `UnknownName`."""
+    found = next((layout for known, layout in LAYOUTS.items() if known.lower() == name.lower()), None)
+    if found is None:
+        raise UnknownName("prompt styles", name, list(LAYOUTS), nearest(name, LAYOUTS))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A style's system prompt, and the marks that stay when a system message brings other words."""
+
+    own: str
+    before: str = ""
+    after: str = ""
+    tail: str = ""
+    """What follows the question, in a style that is filled in."""
+
+
+MARKS = (
+    re.compile(r"(?P<before>.*<<SYS>>\n).*?(?P<after>\n<</SYS>>.*)", re.DOTALL),
+    re.compile(r"(?P<before><\|system\|>\n).*?(?P<after></s>\n?)", re.DOTALL),
+    re.compile(r"(?P<before><\|im_start\|>system\n).*(?P<after>)", re.DOTALL),
+    re.compile(r"(?P<before>### System:\n).*(?P<after>)", re.DOTALL),
+)
+BLANK = "{system_message}"
+QUESTION = re.compile(r"\{0?\}")
+
+
+def frame_of(style: PromptStyle) -> Frame:
+    """Which part of a system prompt is words, and which part is marks."""
+    own, name = style.system_prompt, style.style_name.upper()
+    if name == "INSTRUCTION":
+        lead, *rest = QUESTION.split(own, maxsplit=1)
+        _, gap, question = lead.rpartition("\n\n")
+        return Frame(lead, "", gap + question, "".join(rest))
+    if BLANK in own:
+        before, after = own.split(BLANK, 1)
+        return Frame(before + after, before, after)
+    for marks in MARKS:
+        if found := marks.fullmatch(own):
+            return Frame(own, found["before"], found["after"])
+    if name == "LLAMA2":
+        return Frame(own, own, "\n\n")
+    if name == "DEEPSEEK_CHAT":
+        return Frame(own, own, style.intra_message_sep)
+    if name == "CHATML" and style.roles and style.roles[0].endswith("user"):
+        return Frame(own, style.roles[0].removesuffix("user") + "system\n")
+    return Frame(own)
+
+
+ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def literal(text: str) -> str:
+    """Text as a Jinja string."""
+    return '"' + text.translate(ESCAPES) + '"'

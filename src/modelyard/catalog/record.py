@@ -1,0 +1,144 @@
+"""A family as the peer's clients see it: the records of `GET /v1/model_registrations`, of prompts and of abilities. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from modelyard.catalog.family import Family, Source, Spec
+from modelyard.catalog.prompt_styles import PromptStyle
+from modelyard.core.types import ModelType
+
+Record = dict[str, Any]
+
+Cached = Callable[[str, Source, str], bool]
+"""Hub, source and quantisation → whether the files are on this machine."""
+
+PREFERRED = ("package", "local", "huggingface", "modelscope")
+"""The hub that a lean record shows: the first of these that a spec has."""
+
+ABILITIES = ("chat", "generate", "tools", "vision", "reasoning", "audio", "omni", "hybrid")
+"""Those by which language models are listed."""
+
+
+def nothing_cached(hub: str, source: Source, quantization: str) -> bool:
+    """A `Cached` for where nobody asks."""
+    return False
+
+
+def record(family: Family, *, built_in: bool, cached: Cached = nothing_cached, full: bool = False) -> Record:
+    """One family in full: the first generation's fields for older families, the second's beside them for all.
+
+    A spec is shown as one hub has it; with `full`, `model_src` has all hubs.
+    """
+    common: Record = {
+        "version": family.version,
+        "model_name": family.name,
+        "model_lang": family.languages,
+        "model_ability": family.abilities,
+        "model_description": family.description or None,
+        "model_family": family.family,
+        "is_builtin": built_in,
+    }
+    specs = [_spec(spec, cached, full, family.type is ModelType.LLM) for spec in family.specs if spec.src]
+    if family.type is ModelType.LLM:
+        return common | _llm(family) | {"model_specs": specs}
+    common |= {"model_specs": specs, "language": family.languages, "multilingual": family.multilingual}
+    if family.type in (ModelType.EMBEDDING, ModelType.RERANK):
+        common |= {"max_tokens": family.context_length or None}
+        return common | (
+            {"type": family.rerank_kind} if family.type is ModelType.RERANK else {"dimensions": family.dimensions}
+        )
+    return common | _first_source(specs) | {"controlnet": family.controlnet or None}
+
+
+def _llm(family: Family) -> Record:
+    return {
+        "context_length": family.context_length or None,
+        "architectures": family.architectures,
+        "prompt_style": seven_fields(family.prompt_style) if family.prompt_style else None,
+        "chat_template": family.template,
+        "stop": family.stops or None,
+        "stop_token_ids": family.stop_ids or None,
+        "reasoning_start_tag": family.reasoning_start_tag,
+        "reasoning_end_tag": family.reasoning_end_tag,
+        "tool_parser": family.tool_parser,
+    }
+
+
+def _first_source(specs: list[Record]) -> Record:
+    """The peer's records of image, audio and video models have their source at the top."""
+    keys = ("model_id", "model_revision", "model_hub", "model_uri")
+    return {key: specs[0][key] if specs else None for key in keys} | {
+        "cache_status": any(any(spec["cache_status"]) for spec in specs)
+    }
+
+
+def _spec(spec: Spec, cached: Cached, full: bool, language: bool) -> Record:
+    hub = next((name for name in PREFERRED if name in spec.src), next(iter(spec.src)))
+    shown = _source(spec, hub, cached)
+    made: Record = {"model_format": spec.format, **shown, "quantization": shown["quantizations"][0]}
+    if language:
+        made["model_size_in_billions"] = spec.size_in_billions
+        made["activated_size_in_billions"] = spec.activated_size_in_billions
+    if spec.engine:
+        made["engine"] = spec.engine
+    if spec.default_model_config:
+        made["default_model_config"] = spec.default_model_config
+    if spec.default_generate_config:
+        made["default_generate_config"] = spec.default_generate_config
+    if full:
+        made["model_src"] = {name: _source(spec, name, cached) for name in spec.src}
+        made["gguf"], made["lightning"] = msgspec.to_builtins(spec.gguf), msgspec.to_builtins(spec.lightning)
+    return made
+
+
+def _source(spec: Spec, hub: str, cached: Cached) -> Record:
+    source = spec.src[hub]
+    quantizations = spec.quantizations_of(source)
+    made: Record = {
+        "quantizations": quantizations,
+        "model_id": source.model_id,
+        "model_hub": hub,
+        "model_uri": source.path,
+        "model_revision": source.revision,
+        "model_file_name_template": source.file,
+        "cache_status": [cached(hub, source, quantization) for quantization in quantizations],
+    }
+    if source.split_file:
+        made["model_file_name_split_template"], made["quantization_parts"] = source.split_file, source.parts
+    if source.projectors:
+        made["multimodal_projectors"] = source.projectors
+    return made
+
+
+def seven_fields(style: PromptStyle) -> Record:
+    """A prompt style with every field, as the peer of 2024 lists it."""
+    return {field: getattr(style, field) for field in PromptStyle.__struct_fields__}
+
+
+def prompts(families: Iterable[Family]) -> dict[str, Record]:
+    """Model → how it is spoken to, for every language model that chats. `chat_template` is null where the files have it."""
+    found: dict[str, Record] = {}
+    for family in families:
+        if "chat" not in family.abilities:
+            continue
+        made: Record = seven_fields(family.prompt_style) if family.prompt_style else {}
+        made |= {
+            "chat_template": family.template,
+            "stop": family.stops or None,
+            "stop_token_ids": family.stop_ids or None,
+        }
+        for key in ("reasoning_start_tag", "reasoning_end_tag", "tool_parser"):
+            if (value := getattr(family, key)) is not None:
+                made[key] = value
+        found[family.name] = made
+    return found
+
+
+def by_ability(families: Iterable[Family]) -> dict[str, list[str]]:
+    """Ability → the names of the language models that have it."""
+    listed = list(families)
+    return {ability: [one.name for one in listed if ability in one.abilities] for ability in ABILITIES}

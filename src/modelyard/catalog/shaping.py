@@ -1,0 +1,33 @@
+"""What a family's record says about prompts and stops, laid over what the files say. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelyard.catalog.family import Family
+from modelyard.catalog.thinking import chat_abilities, thinking_key
+from modelyard.core.types import Model, ModelType
+
+TOLD_BY_TEMPLATES = ("chat", "tools", "reasoning", "hybrid")
+"""Abilities that a chat template decides."""
+
+
+def shaped(model: Model, family: Family) -> Model:
+    """A model as its files describe it, with the chat template and the stops of its family.
+
+    A template of the family's own always rules. A prompt style rules in a record of the first generation, and elsewhere
+    where the files have no template.
+    """
+    if family.type is not ModelType.LLM:
+        return model
+    model = replace(model, stop=tuple(family.stops), stop_token_ids=tuple(family.stop_ids))
+    template = family.template
+    if template is None or ("chat" in model.abilities and not family.rules_template):
+        return model
+    kept = [ability for ability in model.abilities if ability not in TOLD_BY_TEMPLATES]
+    return replace(
+        model,
+        chat_template=template,
+        abilities=tuple(dict.fromkeys([*kept, *chat_abilities(template)])),
+        thinking_key=thinking_key(template),
+    )

@@ -1,0 +1,47 @@
+"""`modelyard cached`: the models whose files are on the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.names import name_argument
+from modelyard.cli.output import clean, in_bytes, json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("NAME", "TYPE", "FORMAT", "SIZE", "QUANTIZATION", "DISK", "VERSION")
+
+
+@click.command(short_help="List the models whose files are here.")
+@name_argument
+@click.option("--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
+@json_option
+@with_client
+def command(client: Client, name: str | None, model_name: str | None, worker_ip: str | None, as_json: bool) -> None:
+    """List the models whose files are on the server, or those of one NAME; the last column is for `remove-cache`."""
+    chosen = model_name or name
+    found = client.list_cached_models(clean(chosen) if chosen else None, worker_ip)
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(TITLES, [row(each) for each in found])
+    else:
+        note(f"No files of {chosen} are on the server." if chosen else "No model's files are on the server.")
+
+
+def row(cached: dict[str, Any]) -> list[str]:
+    """The cells of one cached version."""
+    size = cached.get("model_size_in_billions")
+    return [
+        str(cached.get("model_name") or "-"),
+        str(cached.get("model_type") or "-"),
+        str(cached.get("model_format") or "-"),
+        f"{str(size).replace('_', '.')}B" if size else "-",
+        str(cached.get("quantization") or "-"),
+        in_bytes(cached.get("size_bytes")),
+        str(cached.get("model_version") or "-"),
+    ]

@@ -1,0 +1,63 @@
+"""`modelyard cal-model-mem`: how much memory a launch would take, before anything is downloaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.launch import absolute
+from modelyard.cli.names import name_argument, the_name
+from modelyard.cli.output import in_bytes, json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+PARTS = {
+    "weights": "weights",
+    "kv_cache": "KV cache",
+    "activations": "activations",
+    "overhead": "overhead",
+    "total": "total",
+}
+"""What the server tells, and how it is shown."""
+
+
+@click.command("cal-model-mem", short_help="Estimate the memory of a launch.")
+@name_argument
+@click.option("-t", "--model-type", metavar="TYPE", help="LLM, embedding, …; LLM if left out.")
+@click.option("-en", "--model-engine", metavar="ENGINE", help="Else the best that fits.")
+@click.option("-s", "--size-in-billions", "model_size_in_billions", metavar="SIZE", help="Which size of a family.")
+@click.option("-f", "--model-format", metavar="FORMAT", help="Which format of a family, such as ggufv2.")
+@click.option("-q", "--quantization", metavar="NAME", help="Which quantisation of a format.")
+@click.option("-c", "--context-length", type=click.IntRange(1), metavar="TOKENS", help="Else that of the model.")
+@click.option("--kv-cache-dtype", metavar="BITS", help="8, 16 or 32 bits per value; else what the engine takes.")
+@json_option
+@with_client
+def command(client: Client, /, name: str | None, model_name: str | None, as_json: bool, **given: Any) -> None:
+    """Estimate the memory that a launch would take, from what the catalog, the hub or the files say."""
+    bits = given.pop("kv_cache_dtype")
+    found = client.estimate_memory(
+        absolute(the_name(name, model_name)), kv_cache_dtype=int(bits) if bits and bits.isdigit() else bits, **given
+    )
+    if as_json:
+        print_json(found)
+        return
+    click.echo(title(found))
+    rows = [[shown, in_bytes(found[part])] for part, shown in PARTS.items() if isinstance(found.get(part), int)]
+    print_table(("PART", "MEMORY"), rows)
+
+
+def title(found: dict[str, Any]) -> str:
+    """What was estimated, in one line."""
+    size = found.get("model_size_in_billions")
+    words = [
+        found.get("model_name"),
+        f"{str(size).replace('_', '.')}B" if size else None,
+        found.get("model_format"),
+        found.get("quantization"),
+        f"{context} tokens" if (context := found.get("context_length")) else None,
+        f"on {engine}" if (engine := found.get("model_engine")) else None,
+    ]
+    return ", ".join(str(word) for word in words if word)

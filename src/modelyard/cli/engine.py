@@ -1,0 +1,75 @@
+"""`modelyard engine`: on which engines, and in which forms, a model runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.names import name_argument, the_name
+from modelyard.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("ENGINE", "NAME", "FORMAT", "SIZE", "QUANTIZATION")
+
+
+@click.command(short_help="Show which engines can run a model.")
+@name_argument
+@click.option("-t", "--model-type", metavar="TYPE", default="LLM", show_default=True, help="LLM, embedding, rerank, …")
+@click.option("-en", "--model-engine", metavar="ENGINE", help="Only this engine.")
+@click.option("-f", "--model-format", metavar="FORMAT", help="Only this format.")
+@click.option("-s", "--model-size-in-billions", "--size-in-billions", "size", metavar="SIZE", help="Only this size.")
+@click.option("-q", "--quantization", metavar="NAME", help="Only this quantisation.")
+@json_option
+@with_client
+def command(
+    client: Client, /, name: str | None, model_name: str | None, model_type: str, as_json: bool, **wanted: str | None
+) -> int:
+    """Show which engines can run a model here, and in which formats, sizes and quantisations."""
+    chosen = the_name(name, model_name)
+    engines = client.query_engine_by_model_name(chosen, model_type, reasons=not as_json)
+    if as_json:
+        print_json(engines)
+        return 0
+    rows = [row for row in rows_of(engines) if fits(row, wanted)]
+    if rows:
+        print_table(TITLES, rows)
+    for engine, reason in engines.items():
+        if isinstance(reason, str):
+            note(f"{engine}: {reason}")
+    if not rows:
+        note(f"No engine can run {chosen} that way.")
+    return 0 if rows else 1
+
+
+def rows_of(engines: dict[str, Any]) -> Iterator[list[str]]:
+    """A row for each quantisation of each form; an engine that cannot run the model has a sentence instead of forms."""
+    for engine, forms in engines.items():
+        for form in forms if isinstance(forms, list) else ():
+            size = form.get("model_size_in_billions")
+            for quantization in form.get("quantizations") or [form.get("quantization")]:
+                yield [
+                    engine,
+                    str(form.get("model_name") or "-"),
+                    str(form.get("model_format") or "-"),
+                    str(size).replace("_", ".") if size is not None else "-",
+                    str(quantization or "-"),
+                ]
+
+
+def fits(row: list[str], wanted: dict[str, str | None]) -> bool:
+    """Whether a row is one of those that were asked for; letter case, dots and dashes do not matter."""
+    order = ("model_engine", None, "model_format", "size", "quantization")
+    return all(
+        not key or not (wish := wanted.get(key)) or plain(wish) == plain(cell)
+        for key, cell in zip(order, row, strict=True)
+    )
+
+
+def plain(text: str) -> str:
+    """A name without what people spell differently."""
+    return text.lower().replace("-", "_").replace(".", "_").removesuffix("b")

@@ -1,0 +1,137 @@
+"""`modelyard key`: make, list and revoke API keys."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import click
+
+from modelyard.cli.offices import Office, with_office
+from modelyard.cli.output import json_option, note, print_json, print_table
+
+TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "STATE")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class Duration(click.ParamType[float]):
+    """`90s`, `30m`, `12h`, `30d`, `52w`, or seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", str(value).strip())
+        if found is None or float(found[1]) <= 0:
+            self.fail(f"'{value}' is no time such as 12h or 30d.", param, ctx)
+        return float(found[1]) * UNITS[found[2] or "s"]
+
+
+@click.group(short_help="Make, list and revoke API keys.")
+def command() -> None:
+    """Make, list and revoke API keys.
+
+    As soon as there is one, the server asks for keys, on this machine too. When a server answers at --endpoint (or on
+    this machine), it is asked; when none runs, the database of the home folder is used directly, so that the first key
+    can be made before the server listens beyond this machine. With --home, the database of that folder is used in any
+    case; a server that runs on it sees the change within a second.
+    """
+
+
+@command.command("create")
+@click.option("-n", "--name", required=True, metavar="TEXT", help="What the key is for.")
+@click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="What it may do; repeatable. See below.")
+@click.option("-m", "--model", "models", metavar="UID", multiple=True, help="Only this model; repeatable.")
+@click.option("--requests-per-minute", type=click.IntRange(1), metavar="N", help="Inference requests in a minute.")
+@click.option("--tokens-per-minute", type=click.IntRange(1), metavar="N", help="Tokens in a minute.")
+@click.option("--expires-in", type=Duration(), metavar="TIME", help="Such as 12h or 30d; for ever if left out.")
+@json_option
+@with_office
+def create(
+    office: Office,
+    name: str,
+    scopes: tuple[str, ...],
+    models: tuple[str, ...],
+    requests_per_minute: int | None,
+    tokens_per_minute: int | None,
+    expires_in: float | None,
+    as_json: bool,
+) -> None:
+    """Make a key and print it, once.
+
+    The first key gets the scope admin, later ones models:list and models:read, which asking models takes. Others:
+    models:write, models:register, keys:create, keys:manage, users:manage, cache:list, cache:delete, logs:list,
+    monitor:view, settings:read, settings:write.
+    """
+    body = {
+        "name": name,
+        "scopes": list(scopes) or None,
+        "models": list(models) or None,
+        "requests_per_minute": requests_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "expires_in": expires_in,
+    }
+    made = office.create_key({field: value for field, value in body.items() if value is not None})
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made["key"])
+    note(f"Key {made['id']} ({made['name']}) may do: {', '.join(made['scopes'])}. It is shown only now: keep it safe.")
+    note("Use it as MODELYARD_API_KEY, or as the api_key of any OpenAI client.")
+
+
+@command.command("list")
+@json_option
+@with_office
+def list_keys(office: Office, as_json: bool) -> None:
+    """List the keys, without their secrets."""
+    keys = office.keys()
+    if as_json:
+        print_json(keys)
+    elif keys:
+        print_table(TITLES, [row(key) for key in keys])
+    else:
+        note("There is no key; `modelyard key create --name me` makes one.")
+
+
+@command.command("revoke")
+@click.argument("names", metavar="ID...", nargs=-1, required=True)
+@json_option
+@with_office
+def revoke(office: Office, names: tuple[str, ...], as_json: bool) -> None:
+    """Revoke keys by id, prefix or name; they are refused within a second."""
+    revoked = [office.revoke_key(name) for name in names]
+    if as_json:
+        print_json(revoked)
+        return
+    for key in revoked:
+        click.echo(f"{key['id']} ({key['name']}) revoked")
+
+
+def row(key: dict[str, Any]) -> list[str]:
+    """The cells of one key."""
+    limits = (("requests", key["requests_per_minute"]), ("tokens", key["tokens_per_minute"]))
+    return [
+        key["id"],
+        key["name"],
+        key["prefix"],
+        " ".join(key["scopes"]),
+        "all" if key["models"] is None else " ".join(key["models"]),
+        ", ".join(f"{limit} {what}" for what, limit in limits if limit) or "-",
+        day(key["created_at"]),
+        state(key),
+    ]
+
+
+def state(key: dict[str, Any]) -> str:
+    """Whether a key can be used, and until when."""
+    if key["revoked_at"]:
+        return "revoked"
+    if not key["usable"]:
+        return "expired"
+    return f"until {day(key['expires_at'])}" if key["expires_at"] else "usable"
+
+
+def day(moment: float) -> str:
+    """A date in local time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))

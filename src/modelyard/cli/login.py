@@ -1,0 +1,40 @@
+"""`modelyard login`: get a token for name and password, and use it from then on."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from modelyard.cli import tokens
+from modelyard.cli.connection import connect
+from modelyard.cli.output import json_option, print_json
+
+
+@click.command(short_help="Log in to a server.")
+@click.option("-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine.")
+@click.option("-u", "--username", metavar="NAME", help="Asked for if left out.")
+@click.option("--password", metavar="TEXT", help="Asked for, or read from a pipe, if left out, which is safer.")
+@json_option
+def command(endpoint: str | None, username: str | None, password: str | None, as_json: bool) -> None:
+    """Log in to a server with name and password.
+
+    The token is kept in the home folder, readable by you alone, and every command that talks to this server then uses
+    it, unless --api-key or MODELYARD_API_KEY is given. It is renewed by itself for thirty days after the last use.
+    """
+    username = username or click.prompt("Username", err=True)
+    password = ask_password() if password is None else password
+    with connect(endpoint, "unused") as client:
+        answer = tokens.post(client, "/token", {"username": username, "password": password})
+        path = tokens.save(client.base_url, username, answer)
+    if as_json:
+        print_json({"endpoint": client.base_url, "username": username, "file": str(path)})
+    else:
+        click.echo(f"Logged in to {client.base_url} as {username}.")
+
+
+def ask_password(confirm: bool = False) -> str:
+    """A password typed at the terminal unseen, or the first line of a pipe."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))

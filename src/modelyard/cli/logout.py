@@ -1,0 +1,37 @@
+"""`modelyard logout`: revoke what `modelyard login` got, and forget it."""
+
+from __future__ import annotations
+
+import click
+
+from modelyard.cli import tokens
+from modelyard.cli.connection import connect
+from modelyard.cli.output import json_option, note, print_json
+from modelyard.core.errors import ModelyardError
+
+
+@click.command(short_help="Log out of a server.")
+@click.option("-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine.")
+@json_option
+def command(endpoint: str | None, as_json: bool) -> int:
+    """Log out of a server: the token is revoked there and forgotten here."""
+    with connect(endpoint, "unused") as client:
+        url = client.base_url
+    kept = tokens.read(url)
+    problem = None
+    if kept is not None:
+        try:
+            with connect(url, kept["access_token"]) as client:
+                tokens.post(client, "/v1/auth/logout", {})
+        except ModelyardError as error:
+            problem = error.message
+        tokens.forget(url)
+    if as_json:
+        print_json({"endpoint": url, "logged_out": kept is not None, "problem": problem})
+    elif kept is None:
+        note(f"Nobody was logged in to {url}.")
+    else:
+        click.echo(f"Logged out of {url}.")
+        if problem:
+            note(f"The server could not be told: {problem}", fg="yellow")
+    return 0

@@ -1,0 +1,43 @@
+"""`modelyard register`: add a family of one's own to what can be launched."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import json_option, print_json
+from modelyard.cli.registrations import type_option
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+
+@click.command(short_help="Register a family of your own.")
+@type_option
+@click.option(
+    "-f",
+    "--file",
+    type=click.File(encoding="utf-8"),
+    required=True,
+    help="The family as JSON, as the documentation of registrations describes it; - for stdin.",
+)
+@click.option("-p", "--persist", is_flag=True, help="Keep it when the server stops.")
+@click.option("-w", "--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
+@json_option
+@with_client
+def command(client: Client, model_type: str, file: TextIO, persist: bool, worker_ip: str | None, as_json: bool) -> None:
+    """Register a family of your own, to be launched by its name."""
+    try:
+        text = file.read()
+        record = json.loads(text)
+    except ValueError as error:
+        raise click.ClickException(f"{file.name} is not JSON: {error}.") from None
+    client.register_model(model_type, text, persist, worker_ip)
+    name = record.get("model_name") if isinstance(record, dict) else None
+    if as_json:
+        print_json({"model_type": model_type, "model_name": name, "persist": persist})
+    else:
+        click.echo(f"{name} registered")

@@ -1,0 +1,66 @@
+"""`modelyard registrations`: the families that can be launched, of the catalog and registered by users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("NAME", "TYPE", "SIZES", "LANGUAGES", "ABILITIES", "ORIGIN")
+SHOWN = 4
+"""How many languages or sizes are named; of more, the number is told."""
+
+type_option = click.option(
+    "-t",
+    "--model-type",
+    metavar="TYPE",
+    default="LLM",
+    show_default=True,
+    help="LLM, embedding, rerank, image, audio or video.",
+)
+
+
+@click.command(short_help="List what can be launched.")
+@type_option
+@json_option
+@with_client
+def command(client: Client, model_type: str, as_json: bool) -> None:
+    """List the families of a type: those of the catalog, and those that were registered."""
+    families = client.list_model_registrations(model_type, detailed=True)
+    if as_json:
+        print_json(families)
+    elif families:
+        print_table(TITLES, [row(family, model_type) for family in families])
+    else:
+        note(f"There is no family of type {model_type}.")
+
+
+def row(family: dict[str, Any], model_type: str) -> list[str]:
+    """The cells of one family."""
+    sizes = dict.fromkeys(size_of(spec) for spec in family.get("model_specs") or ())
+    return [
+        family["model_name"],
+        family.get("model_type") or model_type,
+        some([size for size in sizes if size]),
+        some(family.get("model_lang") or family.get("language") or []),
+        ", ".join(family.get("model_ability") or []) or "-",
+        "built-in" if family.get("is_builtin") else "registered",
+    ]
+
+
+def size_of(spec: dict[str, Any]) -> str:
+    """Billions of weights for people: `0_5` is 0.5B."""
+    size = spec.get("model_size_in_billions")
+    return f"{str(size).replace('_', '.')}B" if size else ""
+
+
+def some(words: list[str]) -> str:
+    """The words, or the first ones and how many more there are."""
+    more = f" +{len(words) - SHOWN}" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more or "-"

@@ -1,0 +1,37 @@
+"""`modelyard remove-cache`: delete the files of a model from the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import agrees, clean, note, printable
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+
+@click.command("remove-cache", short_help="Delete the files of a model.")
+@click.argument("version", required=False)
+@click.option("-n", "--model-version", "--model_version", metavar="VERSION", help="The same as VERSION.")
+@click.option("--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
+@click.option("-y", "--yes", "--check", "sure", is_flag=True, help="Do not ask.")
+@with_client
+def command(client: Client, version: str | None, model_version: str | None, worker_ip: str | None, sure: bool) -> int:
+    """Delete the files of a VERSION, as `modelyard cached` lists it, from the server."""
+    chosen = model_version or version
+    if not chosen:
+        raise click.UsageError("Which version? `modelyard cached` lists them.")
+    chosen = clean(chosen)
+    paths = client.list_deletable_models(chosen, worker_ip)["paths"]
+    for path in paths:
+        note(printable(str(path)), dim=True)
+    if not sure and not agrees(f"Delete {len(paths)} files of {chosen}?"):
+        note("Nothing was deleted.")
+        return 1
+    if not client.confirm_and_remove_model(chosen, worker_ip):
+        raise click.ClickException(f"The files of {chosen} were not removed.")
+    click.echo(f"{chosen} removed")
+    return 0

@@ -1,0 +1,90 @@
+"""What `modelyard login` got from each server, in files that only their owner can read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+EARLY = 60.0  # seconds before its end that a token is renewed
+
+
+def home() -> Path:
+    """The home folder, without the cost of reading every setting."""
+    return Path(os.environ.get("MODELYARD_HOME") or "~/.modelyard").expanduser()
+
+
+def file_of(url: str) -> Path:
+    """Where the tokens for a server are kept."""
+    return home() / "auth" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+
+
+def save(url: str, username: str, tokens: dict[str, Any]) -> Path:
+    """Keep the answer of `POST /token`."""
+    path = file_of(url)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = {
+        "endpoint": url,
+        "username": username,
+        "access_token": tokens["access_token"],
+        "refresh_token": tokens["refresh_token"],
+        "expires_at": time.time() + tokens["expires_in"],
+    }
+    new = path.with_suffix(f".{os.getpid()}")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(kept, file)
+    new.replace(path)
+    return path
+
+
+def read(url: str) -> dict[str, Any] | None:
+    """What is kept for a server, if it is whole."""
+    try:
+        kept = json.loads(file_of(url).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(kept, dict) and kept.get("endpoint") == url and isinstance(kept.get("access_token"), str)
+    return kept if whole else None
+
+
+def forget(url: str) -> None:
+    """Remove what is kept for a server."""
+    file_of(url).unlink(missing_ok=True)
+
+
+def current(url: str) -> str | None:
+    """A token for a server, renewed if it is about to end; None when nobody logged in there."""
+    kept = read(url)
+    if kept is None:
+        return None
+    if kept.get("expires_at", 0) - EARLY > time.time():
+        return str(kept["access_token"])
+    return _renewed(url, kept)
+
+
+def _renewed(url: str, kept: dict[str, Any]) -> str:
+    """The next token; the old one, which the server will refuse with a sentence, if there is none to be had."""
+    from modelyard.client import Client
+    from modelyard.core.errors import ModelyardError
+
+    try:
+        with Client(url, "unused") as client:
+            tokens = post(client, "/v1/auth/refresh", {"refresh_token": kept["refresh_token"]})
+    except (ModelyardError, KeyError):
+        return str(kept["access_token"])
+    save(url, str(kept.get("username", "")), tokens)
+    return str(tokens["access_token"])
+
+
+def post(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send JSON and get an object."""
+    from modelyard.client._request import Request, an_object
+
+    answer: dict[str, Any] = client.send(Request("POST", path, an_object, body=body))
+    return answer

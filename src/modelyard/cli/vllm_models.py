@@ -1,0 +1,28 @@
+"""`modelyard vllm-models`: the architectures that vLLM would run on the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+
+@click.command("vllm-models", short_help="List what vLLM would run.")
+@json_option
+@with_client
+def command(client: Client, as_json: bool) -> None:
+    """List the architectures that vLLM would run on the server."""
+    found = client.vllm_models()
+    rows = [[name, ability] for ability, names in found.items() for name in names]
+    if as_json:
+        print_json(found)
+    elif rows:
+        print_table(("ARCHITECTURE", "ABILITY"), rows)
+    else:
+        note("vLLM is no engine of this server; `modelyard engine NAME` tells what can run a model.")

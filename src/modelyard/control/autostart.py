@@ -1,0 +1,219 @@
+"""What the server launches when it starts, in which order and how often it tries.
+
+Every wanted model is restored anyway. An entry adds to that: its priority, its retries, a launch although the model was
+terminated in the meantime, and with `enabled: false`, that it is not restored. A model without an entry counts as one of
+the default priority. Models of one priority start together; the next priority begins when these are ready or have failed
+once, so that a model which needs its retries holds nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, select
+
+from modelyard.control.deployments import Deployments
+from modelyard.control.reconcile import Reconciler
+from modelyard.core.errors import LaunchCancelled, ModelExists, ModelNotFound, ModelyardError, NotFound
+from modelyard.core.types import ReplicaState
+from modelyard.db.session import Database
+from modelyard.db.tables import Autostart, Deployment, Event
+from modelyard.protocol.models import LaunchRequest
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PRIORITY = 100
+
+
+class Entry(msgspec.Struct, kw_only=True, frozen=True):
+    """One row of `autostart`, decoded."""
+
+    uid: str
+    launch: Mapping[str, Any]
+    enabled: bool = True
+    priority: int = DEFAULT_PRIORITY
+    max_retries: int = 3
+    retry_interval_seconds: float = 30.0
+
+    def request(self) -> LaunchRequest:
+        """The launch, always under the uid of the entry."""
+        return LaunchRequest.model_validate({**self.launch, "model_uid": self.uid})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What became of an entry since the server started."""
+
+    status: str = "idle"
+    attempts: int = 0
+    error: str | None = None
+    updated_at: float = 0.0
+
+
+class Autostarts:
+    """The entries, and the task that follows them once, at the start of the server."""
+
+    def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler) -> None:
+        self._database = database
+        self._deployments = deployments
+        self._reconciler = reconciler
+        self._entries: dict[str, Entry] = {}
+        """Those that this start follows."""
+        self._restored: dict[str, int] = {}
+        """Wanted models that wait for their turn, and their priority."""
+        self._progress: dict[str, Progress] = {}
+        self._retries: set[asyncio.Task[None]] = set()
+
+    async def entries(self) -> list[Entry]:
+        """Every entry, in the order in which they start."""
+        async with self._database.session() as session:
+            rows = (await session.scalars(select(Autostart))).all()
+        found = []
+        for row in rows:
+            try:
+                found.append(msgspec.convert({**row.entry, "uid": row.uid}, Entry))
+            except msgspec.ValidationError as error:  # written by another version: no reason not to start
+                log.warning("autostart: the entry of %s cannot be read: %s", row.uid, error)
+        return sorted(found, key=lambda entry: (entry.priority, entry.uid))
+
+    async def get(self, uid: str) -> Entry:
+        """One entry. Raises `NotFound`."""
+        for entry in await self.entries():
+            if entry.uid == uid:
+                return entry
+        raise NotFound(f"There is no autostart entry for '{uid}'.")
+
+    async def put(self, entries: Iterable[Entry]) -> None:
+        """Add entries, or replace those of the same uids, all of them or none."""
+        async with self._database.session() as session:
+            for entry in entries:
+                fields = msgspec.to_builtins(entry)
+                del fields["uid"]
+                await session.merge(Autostart(uid=entry.uid, entry=fields))
+
+    async def remove(self, uid: str) -> None:
+        """Forget an entry; the model itself goes on. Raises `NotFound`."""
+        async with self._database.session() as session:
+            row = await session.get(Autostart, uid)
+            if row is None:
+                raise NotFound(f"There is no autostart entry for '{uid}'.")
+            await session.delete(row)
+        self._progress.pop(uid, None)
+
+    def progress(self, uid: str) -> Progress:
+        """What became of an entry since the server started."""
+        return self._progress.get(uid, Progress())
+
+    async def prepare(self) -> None:
+        """Before the control loop's first look: forget what shall not be restored, and hold back what has to wait."""
+        entries = await self.entries()
+        disabled = [entry.uid for entry in entries if not entry.enabled]
+        self._entries = {entry.uid: entry for entry in entries if entry.enabled}
+        async with self._database.session() as session:
+            wanted = set(await session.scalars(select(Deployment.uid).where(Deployment.terminating.is_(False))))
+            for uid in wanted & set(disabled):
+                await session.execute(delete(Deployment).where(Deployment.uid == uid))
+                session.add(
+                    Event(uid=uid, at=time.time(), kind="INFO", content="Not restored: its autostart entry is disabled")
+                )
+        for uid in disabled:
+            self._note(uid, "disabled")
+        if self._entries:
+            self._restored = {uid: self._priority(uid) for uid in wanted - set(disabled)}
+            self._reconciler.held = frozenset(self._restored)
+        for uid in self._entries:
+            self._note(uid, "waiting")
+
+    def _priority(self, uid: str) -> int:
+        entry = self._entries.get(uid)
+        return entry.priority if entry else DEFAULT_PRIORITY
+
+    async def run(self) -> None:
+        """Start one priority after the other; returns when the last retry is over."""
+        try:
+            turns = sorted((self._priority(uid), uid) for uid in {*self._entries, *self._restored})
+            for priority, group in groupby(turns, key=lambda turn: turn[0]):
+                uids = [uid for _, uid in group]
+                log.info("autostart: priority %d, %s", priority, ", ".join(uids))
+                self._reconciler.held -= frozenset(uids)
+                await self._reconciler.look()
+                await asyncio.gather(*(self._first(uid) for uid in uids))
+            while self._retries:
+                await asyncio.wait(self._retries)
+        finally:
+            self._reconciler.held = frozenset()
+            for task in self._retries:
+                task.cancel()
+            await asyncio.gather(*self._retries, return_exceptions=True)
+
+    async def _first(self, uid: str) -> None:
+        """The first attempt of a model; what has to be tried again is tried beside the others."""
+        entry = self._entries.get(uid)
+        if entry is None:
+            await self._outcome(uid)
+            return
+        if uid in self._restored and self._reconciler.view(uid) is None:
+            self._note(uid, "cancelled", error="It was terminated while it waited for its turn.")
+            return
+        if not await self._attempt(entry) and entry.max_retries:
+            task = asyncio.create_task(self._again(entry), name=f"autostart {uid}")
+            self._retries.add(task)
+            task.add_done_callback(self._retries.discard)
+
+    async def _again(self, entry: Entry) -> None:
+        for _ in range(entry.max_retries):
+            self._note(entry.uid, "retrying", error=self.progress(entry.uid).error)
+            await asyncio.sleep(entry.retry_interval_seconds)
+            if await self._attempt(entry):
+                return
+
+    async def _attempt(self, entry: Entry) -> bool:
+        """Launch, or follow the launch that is under way; False when trying again makes sense."""
+        uid, attempts = entry.uid, self.progress(entry.uid).attempts + 1
+        self._note(uid, "starting", attempts=attempts)
+        view = self._reconciler.view(uid)
+        problem: ModelyardError | None = None
+        if view is None or view.state is ReplicaState.FAILED:
+            problem = await self._create(entry)
+        problem = problem or await self._outcome(uid)
+        match problem:
+            case None:
+                self._note(uid, "ready")
+            case LaunchCancelled() | ModelNotFound():
+                self._note(uid, "cancelled", error=problem.message)
+            case _:
+                self._note(uid, "failed", error=problem.message)
+                log.warning("autostart: attempt %d at %s failed: %s", attempts, uid, problem.message)
+                return False
+        return True
+
+    async def _create(self, entry: Entry) -> ModelyardError | None:
+        try:
+            await self._deployments.create(entry.request())
+        except ModelExists:
+            return None  # somebody launched it just now
+        except ModelyardError as error:
+            return error
+        except ValueError as error:  # an entry that an older version wrote
+            return NotFound(f"Its launch cannot be read: {error}")
+        return None
+
+    async def _outcome(self, uid: str) -> ModelyardError | None:
+        """Wait until a model is ready or has failed; returns what went wrong."""
+        try:
+            await self._deployments.wait_ready(uid)
+        except ModelyardError as error:
+            return error
+        return None
+
+    def _note(self, uid: str, status: str, *, attempts: int | None = None, error: str | None = None) -> None:
+        before = self.progress(uid)
+        count = before.attempts if attempts is None else attempts
+        self._progress[uid] = replace(before, status=status, attempts=count, error=error, updated_at=time.time())

@@ -1,0 +1,104 @@
+"""The cache folders of the hubs as a service: what is there, filling them without a launch, and removing from them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelyard.catalog.find import find
+from modelyard.catalog.hubs.cache import remove
+from modelyard.catalog.index import Catalog
+from modelyard.catalog.inventory import Entry, inventory
+from modelyard.catalog.resolve import FORMATS
+from modelyard.control.downloads import DownloadView
+from modelyard.control.launching import model_type
+from modelyard.control.reconcile import Reconciler
+from modelyard.core.errors import Conflict, NotFound
+from modelyard.core.types import Download
+from modelyard.protocol.cache import CacheRequest
+
+REMEMBERED = 1000  # names of models that were here already when somebody asked to bring them
+
+
+class Caching:
+    """What the routes of the cache do."""
+
+    def __init__(self, catalog: Catalog, reconciler: Reconciler) -> None:
+        self._catalog = catalog
+        self._reconciler = reconciler
+        self._downloads = reconciler.downloads
+        self._here: dict[str, None] = {}
+
+    async def entries(self, name: str | None = None) -> list[Entry]:
+        """Everything that is whole here."""
+        return await asyncio.to_thread(inventory, self._catalog, name)
+
+    async def versions(self, version: str) -> list[Entry]:
+        """What goes by a version string, from whatever hub. Raises `NotFound`."""
+        found = [
+            entry for entry in await self.entries() if version.lower() in (entry.version.lower(), entry.name.lower())
+        ]
+        if not found:
+            raise NotFound(f"There is no '{version}' in the cache; `modelyard cached` lists what there is.")
+        return found
+
+    async def remove(self, version: str) -> None:
+        """Delete the files of a model. Raises `NotFound`, or `Conflict` while a model uses them."""
+        entries = await self.versions(version)
+        for entry in entries:
+            users = [uid for uid, path in self._paths() if _is_at(path, entry)]
+            if users:
+                raise Conflict(f"'{version}' is used by {', '.join(users)}; terminate that first.")
+        for entry in entries:
+            await asyncio.to_thread(remove, entry.cached)
+
+    async def fill(self, request: CacheRequest) -> str:
+        """Bring the weights of a model; returns by which name to follow it."""
+        model = await asyncio.to_thread(
+            find,
+            request.model_name,
+            type=model_type(request.model_type),
+            size=request.model_size_in_billions or None,
+            format=request.model_format or None,
+            quantization=request.quantization or None,
+            formats=FORMATS,
+            catalog=self._catalog,
+            hub=request.download_hub or None,
+        )
+        if model.download is None:
+            name = request.cache_uid or secrets.token_hex(8)
+            self._here = dict.fromkeys([*self._here, name][-REMEMBERED:])
+            return name
+        uid = self._downloads.ask(model.download, request.cache_uid)
+        return request.cache_uid or uid
+
+    def progress(self, name: str) -> DownloadView | bool:
+        """How far a download is; True when the weights were here already, False when nobody knows that name."""
+        try:
+            return self._downloads.view(name)
+        except NotFound:
+            return name in self._here
+
+    def cancel(self, name: str) -> None:
+        """Give up a download; what has arrived stays for another time. Raises `NotFound`, or `Conflict`."""
+        self._downloads.remove(name, self._needed())
+
+    def _needed(self) -> Iterator[tuple[str, Download]]:
+        for view in self._reconciler.views():
+            if (download := view.desired.launch.model.download) is not None and not view.desired.terminating:
+                yield view.desired.uid, download
+
+    def _paths(self) -> Iterator[tuple[str, Path]]:
+        for view in self._reconciler.views():
+            if view.desired.launch.model.path is not None:
+                yield view.desired.uid, Path(view.desired.launch.model.path)
+
+
+def _is_at(path: Path, entry: Entry) -> bool:
+    """Whether a model's path is that of a cached model, by whatever link."""
+    place = entry.cached.path
+    if place.is_file():
+        return path == place or path.resolve() == place.resolve()
+    return path == place or place in path.parents

@@ -1,0 +1,169 @@
+"""Families that users bring: kept in the database, and in the catalog as long as the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from modelyard.catalog.family import Family, Source
+from modelyard.catalog.hubs import HUBS, REMOTE
+from modelyard.catalog.hubs.cache import cached, scan
+from modelyard.catalog.hubs.complete import repository
+from modelyard.catalog.index import Catalog
+from modelyard.catalog.record import Cached, Record, record
+from modelyard.catalog.registration import parse
+from modelyard.core.errors import BadRequest, NotFound, RegistrationExists, RegistrationInUse, RegistrationInvalid
+from modelyard.core.types import Launch, ModelType
+from modelyard.db.session import Database
+from modelyard.db.tables import Registration
+
+log = logging.getLogger(__name__)
+
+NO_FILES = ("remote", "fake")
+"""Formats of launches that have no family, whatever their name."""
+
+
+class Registrations:
+    """What the registration routes do. One at a time changes the database and the catalog, in this order."""
+
+    def __init__(self, database: Database, catalog: Catalog, launches: Callable[[], Sequence[Launch]]) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._launches = launches
+        self._turn = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Bring what was registered to stay into the catalog, and forget the rest."""
+        async with self._database.session() as session:
+            await session.execute(delete(Registration).where(Registration.persist.is_(False)))
+            rows = list(await session.scalars(select(Registration).order_by(Registration.created_at)))
+        for row in rows:
+            try:
+                self._catalog.register(msgspec.convert(row.record, Family))
+            except (msgspec.ValidationError, RegistrationExists) as error:
+                log.error("the registered model %s (%s) is left out: %s", row.name, row.type, error)
+
+    async def register(self, type: ModelType, model: str | Mapping[str, Any], persist: bool) -> Family:
+        """Add a family. With `persist` its local files must be there, and it outlives the server.
+
+        Raises `RegistrationInvalid` or `RegistrationExists`.
+        """
+        family = await asyncio.to_thread(parse, type, model, self._catalog)
+        if persist:
+            await asyncio.to_thread(check_paths, family)
+        async with self._turn:
+            if self._catalog.built_in(family.name, type):
+                raise RegistrationExists(family.name, type, built_in=True)
+            row = Registration(
+                type=type.value,
+                name=family.name.lower(),
+                record=msgspec.to_builtins(family),
+                persist=persist,
+                created_at=time.time(),
+            )
+            try:
+                async with self._database.session() as session:
+                    session.add(row)
+            except IntegrityError:
+                raise RegistrationExists(family.name, type, built_in=False) from None
+            self._catalog.register(family)
+        return family
+
+    async def unregister(self, type: ModelType, name: str) -> None:
+        """Forget a family. Raises `NotFound`, `RegistrationInUse`, or `BadRequest` for one of the catalog's own."""
+        async with self._turn:
+            family = self._found(type, name)
+            if family.name.lower() != name.lower():  # an alias is not enough
+                raise self._catalog.missing(name, type)
+            if self._catalog.built_in(family.name, type):
+                raise BadRequest(f"'{family.name}' comes with Modelyard and cannot be unregistered.")
+            if users := [launch.uid for launch in self._launches() if is_of(launch, family)]:
+                raise RegistrationInUse(family.name, users)
+            async with self._database.session() as session:
+                await session.execute(
+                    delete(Registration).where(
+                        Registration.type == type.value, Registration.name == family.name.lower()
+                    )
+                )
+            self._catalog.unregister(family.name, type)
+
+    def _found(self, type: ModelType, name: str) -> Family:
+        try:
+            return self._catalog.get(name, type)
+        except NotFound:
+            raise self._catalog.missing(name, type) from None
+
+    def summaries(self, type: ModelType) -> list[Record]:
+        """Every family of a type by name: those of the catalog, and users'."""
+        return [
+            {"model_name": family.name, "is_builtin": self._catalog.built_in(family.name, type)}
+            for family in self._sorted(type)
+        ]
+
+    def records(self, type: ModelType, *, full: bool = False) -> list[Record]:
+        """Every family of a type in full. Looks into the cache folders, so not for the event loop."""
+        asked = here()
+        return [
+            record(family, built_in=self._catalog.built_in(family.name, type), cached=asked, full=full)
+            for family in self._sorted(type)
+        ]
+
+    def record(self, type: ModelType, name: str, *, full: bool = True) -> Record:
+        """One family in full. Raises `NotFound`."""
+        family = self._found(type, name)
+        return record(family, built_in=self._catalog.built_in(family.name, type), cached=here(), full=full)
+
+    def _sorted(self, type: ModelType) -> list[Family]:
+        return sorted(self._catalog.families(type), key=lambda family: family.name.lower())
+
+
+def is_of(launch: Launch, family: Family) -> bool:
+    """Whether a launch runs a family."""
+    model = launch.model
+    same = model.name.lower() == family.name.lower() and model.type is family.type
+    return same and model.format not in NO_FILES
+
+
+def here() -> Cached:
+    """Whether files are on this machine, for many questions at once: only repositories of the cache are looked into."""
+    present = {model_id for _, model_id in scan()}
+
+    def asked(hub: str, source: Source, quantization: str) -> bool:
+        if source.path is not None:
+            return HUBS.get(hub).locate(source, quantization) is not None
+        model_id = repository(source, quantization) if hub in REMOTE and present else None
+        return model_id is not None and model_id.lower() in present and cached(source, quantization, hub)
+
+    return asked
+
+
+def check_paths(family: Family) -> None:
+    """Raises `RegistrationInvalid` when files that are said to be on this machine are not."""
+    for place, spec in enumerate(family.specs):
+        for source in spec.src.values():
+            for quantization in spec.quantizations_of(source) if source.path else []:
+                path = Path((source.path or "").replace("{quantization}", quantization))
+                if not _exists(path):
+                    raise RegistrationInvalid(
+                        f"model_specs[{place}].model_uri: there is no file or folder '{path}' on this machine."
+                    )
+                if source.file and path.is_dir() and HUBS.get("local").locate(source, quantization) is None:
+                    name = source.file.replace("{quantization}", quantization)
+                    raise RegistrationInvalid(
+                        f"model_specs[{place}].model_file_name_template: there is no file '{name}' in '{path}'."
+                    )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, or a folder that is not ours to read
+        return False

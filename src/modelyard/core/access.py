@@ -1,0 +1,177 @@
+"""Who may do what: scopes, the keys in force as an immutable snapshot, and how much a key has used lately. Pure.
+
+`control/keys.py` publishes an `Access`; the gateway and the management routes ask it, in memory, for every request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from modelyard.core.errors import InvalidKey, InvalidParameter, PermissionDenied
+
+ADMIN = "admin"
+INFERENCE = "models:read"
+"""What asking a model takes."""
+
+SCOPES: Mapping[str, str] = {
+    ADMIN: "everything",
+    "models:list": "see which models run and which are known",
+    INFERENCE: "ask models, and see progress and events",
+    "models:write": "launch, scale and terminate models",
+    "models:register": "register and unregister families",
+    "keys:create": "make keys that may do no more than their maker",
+    "keys:manage": "list and revoke keys",
+    "users:manage": "add, list and remove users",
+    "cache:list": "see what was downloaded",
+    "cache:delete": "delete downloaded files",
+    "logs:list": "read what replicas print",
+    "monitor:view": "read /metrics",
+    "settings:read": "see the server's settings",
+    "settings:write": "change the server's settings",
+    "virtualenv:list": "see engine environments",
+    "virtualenv:delete": "delete engine environments",
+}
+"""Every scope, with what it lets a key do."""
+
+ALIASES: Mapping[str, str] = {
+    "models:start": "models:write",
+    "models:stop": "models:write",
+    "models:add": "models:register",
+    "models:unregister": "models:register",
+}
+"""What older programs call some of them."""
+
+KEY_HEADERS = (b"x-api-key", b"api-key")
+"""Where a key may stand beside `Authorization: Bearer`: Anthropic's SDK and Azure's send it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one key, or the token of somebody who logged in, allows."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    models: frozenset[str] | None = None
+    """The only models it may use; None for all."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    expires_at: float | None = None
+    """Unix time."""
+    user: str | None = None
+    """Who logged in; None for an API key."""
+
+    def allows(self, scope: str) -> bool:
+        """Whether it has a scope; `admin` has all."""
+        return scope in self.scopes or ADMIN in self.scopes
+
+    def sees(self, model: str) -> bool:
+        """Whether it may know of a model and use it."""
+        return self.models is None or model in self.models
+
+    def check(self, scope: str) -> None:
+        """Raises `PermissionDenied` if it lacks a scope."""
+        if not self.allows(scope):
+            raise PermissionDenied(f"The key '{self.name}' lacks the scope '{scope}'.")
+
+    def check_model(self, model: str) -> None:
+        """Raises `PermissionDenied` for a model that it may not use, whether there is one or not."""
+        if not self.sees(model):
+            raise PermissionDenied(f"The key '{self.name}' may not use the model '{model}'.")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """All keys in force at one moment."""
+
+    required: bool = False
+    """Whether a request without a key is refused."""
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    """SHA-256 of the secret → what it allows."""
+
+    def admit(self, headers: Iterable[tuple[bytes, bytes]], now: float) -> Grant | None:
+        """The grant of a request by its headers; None where no key is asked for. Raises `InvalidKey`."""
+        if not self.required:
+            return None
+        secret = credential(headers)
+        if not secret:
+            raise InvalidKey("This server asks for an API key; send it as 'Authorization: Bearer KEY'.")
+        return self.grant(secret, now)
+
+    def grant(self, secret: bytes, now: float) -> Grant:
+        """What a secret allows. Raises `InvalidKey`, which never repeats it."""
+        found = self.grants.get(fingerprint(secret))
+        if found is None:
+            raise InvalidKey("The API key is not known here, or was revoked.")
+        if found.expires_at is not None and found.expires_at <= now:
+            raise InvalidKey(f"The key '{found.name}' has expired.")
+        return found
+
+
+def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The secret that a request carries, empty if none; names of headers are lower case."""
+    other = b""
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, secret = value.strip().partition(b" ")
+            if scheme.lower() == b"bearer" and secret.strip():
+                return secret.strip()
+        elif name in KEY_HEADERS:
+            other = other or value.strip()
+    return other
+
+
+def fingerprint(secret: bytes) -> str:
+    """What is stored of a secret."""
+    return hashlib.sha256(secret).hexdigest()
+
+
+def checked_scopes(given: Iterable[str]) -> list[str]:
+    """Scopes by their present names, sorted; raises `InvalidParameter` for one that does not exist."""
+    found = set()
+    for name in given:
+        scope = ALIASES.get(name, name)
+        if scope not in SCOPES:
+            raise InvalidParameter("scopes", f"'{name}' is none of {', '.join(SCOPES)}.")
+        found.add(scope)
+    return sorted(found)
+
+
+class Window:
+    """How much was used in the last minute, second by second, so that it stays small however much it is."""
+
+    SECONDS = 60.0
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._used: deque[tuple[float, int]] = deque()
+
+    def add(self, amount: int, now: float) -> None:
+        """Note a use. Times are monotonic seconds and never go back."""
+        self._forget(now)
+        self.total += amount
+        if self._used and now - self._used[-1][0] < 1.0:
+            since, before = self._used[-1]
+            self._used[-1] = (since, before + amount)
+        else:
+            self._used.append((now, amount))
+
+    def wait(self, limit: int, now: float) -> float:
+        """Seconds until less than `limit` was used in the last minute; 0 if that is so now."""
+        self._forget(now)
+        left = self.total
+        for since, amount in self._used:
+            if left < limit:
+                break
+            left -= amount
+            until = since + self.SECONDS - now
+            if left < limit:
+                return until
+        return 0.0
+
+    def _forget(self, now: float) -> None:
+        while self._used and self._used[0][0] + self.SECONDS <= now:
+            self.total -= self._used.popleft()[1]

@@ -1,0 +1,60 @@
+"""Reads a multipart form far enough to route it: what its field `model` says, and where that stands. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from modelyard.core.errors import InvalidParameter, MalformedBody, WrongContentType
+
+FORM = "multipart/form-data"
+BOUNDARY = re.compile(rb'boundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))', re.IGNORECASE)
+NAME = re.compile(rb'content-disposition:[^\r\n]*?;\s*name="?(?P<name>[^";\r\n]*)"?(?P<rest>[^\r\n]*)', re.IGNORECASE)
+NAME_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a body a value stands."""
+
+    start: int
+    end: int
+
+
+def boundary(content_type: bytes | None) -> bytes:
+    """The line that divides the parts. Raises `WrongContentType`."""
+    kind, _, parameters = (content_type or b"").partition(b";")
+    if kind.strip().lower() != FORM.encode():
+        raise WrongContentType((content_type or b"").decode("latin-1"), FORM)
+    found = BOUNDARY.search(parameters)
+    if found is None:
+        raise WrongContentType((content_type or b"").decode("latin-1"), f"{FORM} with a boundary")
+    return b"--" + (found[1] or found[2])
+
+
+def find_model(body: bytes, content_type: bytes | None) -> tuple[str, Place]:
+    """The name of the model and its place. Raises `WrongContentType`, `MalformedBody` or `InvalidParameter`."""
+    divider = boundary(content_type)
+    start = body.find(divider)
+    if start < 0:
+        raise MalformedBody("The form has none of the parts that its content-type announces.")
+    while not body.startswith(b"--", start + len(divider)):
+        head = start + len(divider)
+        end_of_head = body.find(b"\r\n\r\n", head)
+        end = body.find(b"\r\n" + divider, head)
+        if end < 0 or end_of_head < 0:
+            raise MalformedBody("The form breaks off in the middle of a part.")
+        if end_of_head < end and (found := NAME.search(body, head, end_of_head)) and found["name"] == b"model":
+            return _name(body[end_of_head + 4 : end]), Place(end_of_head + 4, end)
+        start = end + 2
+    raise InvalidParameter("model", "it is required")
+
+
+def _name(value: bytes) -> str:
+    try:
+        name = value.decode()
+    except UnicodeDecodeError:
+        raise InvalidParameter("model", "is not UTF-8") from None
+    if not 1 <= len(name) <= NAME_LIMIT:
+        raise InvalidParameter("model", f"must have 1 to {NAME_LIMIT} characters.")
+    return name

@@ -1,0 +1,46 @@
+"""How much each key may ask for in a minute. Counted in memory, by this gateway, for inference only."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection
+
+from modelyard.core.access import Grant, Window
+from modelyard.core.errors import RateLimited
+
+
+class Limits:
+    """Requests are counted when they begin; tokens when an answer has ended, so that answers under way are not yet in it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._requests: dict[str, Window] = {}
+        self._tokens: dict[str, Window] = {}
+
+    def begin(self, grant: Grant) -> None:
+        """Count a request of a key. Raises `RateLimited`, and then counts nothing."""
+        now = self._clock()
+        if (limit := grant.tokens_per_minute) is not None and (window := self._tokens.get(grant.id)) is not None:
+            _check(window, limit, now, "tokens")
+        if (limit := grant.requests_per_minute) is not None:
+            window = self._requests.setdefault(grant.id, Window())
+            _check(window, limit, now, "requests")
+            window.add(1, now)
+
+    def end(self, grant: Grant, tokens: int) -> None:
+        """Count the tokens of an answer that ended, in whatever way."""
+        if tokens and grant.tokens_per_minute is not None:
+            self._tokens.setdefault(grant.id, Window()).add(tokens, self._clock())
+
+    def keep(self, keys: Collection[str]) -> None:
+        """Forget all keys but these."""
+        for windows in (self._requests, self._tokens):
+            for gone in windows.keys() - set(keys):
+                del windows[gone]
+
+
+def _check(window: Window, limit: int, now: float, unit: str) -> None:
+    if (wait := window.wait(limit, now)) > 0:
+        seconds = math.ceil(wait)
+        raise RateLimited(f"this key may use {limit} {unit} per minute; try again in {seconds} s.", seconds)

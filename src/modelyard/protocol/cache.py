@@ -1,0 +1,107 @@
+"""Bodies of the routes about what is in the hubs' cache folders, and about downloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CachedModel(BaseModel):
+    """One model that is whole on this machine."""
+
+    model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
+
+    model_name: str
+    """Its family in the catalog, or its id on the hub."""
+    model_type: str | None
+    """None where the files are no model that can be read."""
+    model_engine: list[str] | None = None
+    model_size_in_billions: float | None = None
+    model_format: str
+    quantization: str
+    model_version: str
+    """`<name>--<size>B--<format>--<quantization>`, by which it is removed."""
+    model_hub: str
+    model_id: str
+    revision: str
+    path: str
+    real_path: str
+    """`path` with links followed."""
+    actor_ip_address: str
+    size_bytes: int
+
+
+class CachedModels(BaseModel):
+    """Answer of `GET /v1/cache/models`."""
+
+    models: list[CachedModel] = Field(serialization_alias="list")
+
+
+class CachedFiles(BaseModel):
+    """Answer of `GET /v1/cache/models/files`."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_version: str
+    worker_ip: str
+    paths: list[str]
+
+
+class Removed(BaseModel):
+    """Answer of `DELETE /v1/cache/models`."""
+
+    result: bool
+
+
+class CacheRequest(BaseModel):
+    """Body of `POST /v1/cache/models`: the keys of a launch that say which weights; others are ignored."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+
+    model_name: str = Field(min_length=1)
+    """A family of the catalog, or the id of a repository on a hub."""
+    model_type: str | None = None
+    model_format: str | None = None
+    model_size_in_billions: int | float | str | None = None
+    quantization: str | None = None
+    download_hub: str | None = None
+    """`huggingface`, `modelscope` or `auto`."""
+    cache_uid: str | None = Field(None, min_length=1, max_length=100)
+    """What the download shall be called; made up if left out."""
+
+
+class CacheResponse(BaseModel):
+    """Answer of `POST /v1/cache/models`; the files are on their way, or here already."""
+
+    cache_uid: str
+
+
+class DownloadInfo(BaseModel):
+    """One download."""
+
+    model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
+
+    uid: str
+    names: list[str]
+    """What those who asked for it call it."""
+    model_id: str
+    model_hub: str
+    revision: str
+    status: str
+    """`waiting`, `running`, `paused`, `done` or `failed`."""
+    progress: float
+    """0 to 1."""
+    downloaded: int
+    """Bytes."""
+    total: int
+    """Bytes."""
+    info: str = ""
+    """For people: how far it is, or why it failed."""
+    files: list[dict[str, Any]] = []
+
+
+class DownloadList(BaseModel):
+    """Answer of `GET /v1/downloads`."""
+
+    downloads: list[DownloadInfo] = Field(serialization_alias="list")

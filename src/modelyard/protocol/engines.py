@@ -1,0 +1,82 @@
+"""Bodies of the routes about engines and memory estimates."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EngineEntry(BaseModel):
+    """What of a model an engine runs. Language models have sizes and quantisations, embedders and rerankers one of these."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_name: str
+    model_format: str
+    model_size_in_billions: int | float | str | None = None
+    quantizations: list[str] | None = None
+    quantization: str | None = None
+    support_draft_model: bool | None = None
+
+
+class EstimateRequest(BaseModel):
+    """Body of `POST /v1/models/estimate`. What is left out is chosen as a launch would."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="ignore")
+
+    model_name: str = Field(min_length=1, max_length=1000)
+    """A family of the catalog, a path, or the id of a repository on a hub."""
+    model_type: str | None = None
+    """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`."""
+    model_size_in_billions: int | float | str | None = None
+    """Size to pick when a family has several."""
+    model_format: str | None = None
+    """Format to pick."""
+    quantization: str | None = None
+    """Quantisation to pick."""
+    model_path: str | None = None
+    """Describe these files instead of the family's."""
+    context_length: int | None = Field(None, ge=1, le=100_000_000)
+    """Tokens of one request; the model's own up to 8192 if left out, as in a launch."""
+    n_parallel: int | None = Field(None, ge=1, le=4096)
+    """Requests computed at once; the engine's own default if left out."""
+    kv_cache_dtype: str | int | None = None
+    """`8`, `16` or `32` bits, or a type such as `f16`, `q8_0`, `fp8`."""
+    model_engine: str | None = None
+    """Estimate for this engine only."""
+    download_hub: str | None = None
+    """Hub to ask about files that are not here."""
+
+
+class EngineEstimate(BaseModel):
+    """Bytes of one replica on one engine."""
+
+    n_parallel: int
+    weights: int
+    kv_cache: int
+    activations: int
+    overhead: int
+    total: int
+    fits: dict[str, bool]
+    """Device → whether there is room for it now."""
+
+
+class EstimateResponse(EngineEstimate):
+    """Answer of `POST /v1/models/estimate`: the figures of the first engine, and those of each."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+
+    model_name: str
+    model_type: str
+    model_format: str
+    quantization: str | None = None
+    model_size_in_billions: float | None = None
+    context_length: int
+    kv_cache_dtype: str
+    model_engine: str
+    """Whose figures these are."""
+    engines: dict[str, EngineEstimate]
+    """The peer's name of each engine that runs such models, here or elsewhere."""
+
+
+EngineTable = dict[str, list[EngineEntry] | str]
+"""The peer's name of an engine → what it runs, or why it runs nothing of this."""

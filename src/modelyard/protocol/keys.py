@@ -1,0 +1,133 @@
+"""Bodies of the routes about keys, users and logging in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class KeyRequest(BaseModel):
+    """Body of `POST /v1/admin/keys`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: Label
+    """What the key is for; only people read it."""
+    scopes: list[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
+    """What it may do; `admin` for the first key, else `models:list` and `models:read`."""
+    models: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
+    """The only models it may use; null for all."""
+    requests_per_minute: PerMinute | None = None
+    """Inference requests it may make in a minute; null for any number."""
+    tokens_per_minute: PerMinute | None = None
+    """Tokens, of prompts and answers, it may use in a minute; null for any number."""
+    expires_in: Annotated[float, Field(gt=0, le=3_153_600_000)] | None = None
+    """Seconds it stays valid; null for ever."""
+
+
+class KeyInfo(BaseModel):
+    """A key as it is listed; the secret itself is known to its owner only."""
+
+    id: str
+    name: str
+    prefix: str
+    """The first characters of the secret."""
+    scopes: list[str]
+    models: list[str] | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    created_at: float
+    """Unix time."""
+    expires_at: float | None = None
+    """Unix time."""
+    revoked_at: float | None = None
+    """Unix time."""
+    usable: bool
+    """Neither revoked nor expired."""
+
+
+class NewKey(KeyInfo):
+    """Answer of `POST /v1/admin/keys`: the only time that the secret is shown."""
+
+    key: str
+
+
+class UserRequest(BaseModel):
+    """Body of `POST /v1/admin/users`."""
+
+    username: Label
+    password: str
+    scopes: list[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
+    """What this person may do; `admin` for the first, else `models:list` and `models:read`."""
+
+
+class UserInfo(BaseModel):
+    """A person who may log in."""
+
+    id: int
+    username: str
+    scopes: list[str]
+    created_at: float
+    """Unix time."""
+
+
+class LoginRequest(BaseModel):
+    """Body of `POST /token`, as JSON or as a form."""
+
+    username: str
+    password: str
+
+
+class RefreshRequest(BaseModel):
+    """Body of `POST /v1/auth/refresh`."""
+
+    refresh_token: str
+
+
+class Tokens(BaseModel):
+    """Answer of `POST /token`: a token to work with, and one to get the next with."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "bearer"
+    expires_in: int
+    """Seconds that the access token stays valid."""
+
+
+class Me(BaseModel):
+    """Answer of `GET /v1/auth/me`: who asks, and what they may do."""
+
+    id: str
+    name: str
+    username: str | None = None
+    """Null for an API key."""
+    scopes: list[str]
+    permissions: list[str]
+    """The same, as older programs call it."""
+    models: list[str] | None = None
+    expires_at: float | None = None
+
+
+class Done(BaseModel):
+    """Answer of a removal."""
+
+    result: bool = True
+
+
+class AbortRequest(BaseModel):
+    """Body of `POST /v1/models/{uid}/requests/{rid}/abort`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    block_duration: float = Field(30, ge=0, le=86400)
+    """Seconds for which the name of the request is refused, in case it comes again."""
+
+
+class Aborted(BaseModel):
+    """Answer of an abort: `DONE`, or `NOT_FOUND` when no such request is being answered."""
+
+    msg: str

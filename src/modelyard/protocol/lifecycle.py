@@ -1,0 +1,160 @@
+"""Bodies of the routes around a model's life: instances, versions, launching by version, autostart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ReplicaStatus(BaseModel):
+    """One replica, as `GET /v1/models/instances` lists it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    replica_id: int
+    replica_model_uid: str
+    worker_address: str
+    status: str
+    """`CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`."""
+    model_state: str | None = None
+    """The same."""
+    created_ts: int = 0
+    """Unix time, seconds."""
+    error_message: str | None = None
+    replica_uid: str | None = None
+    gpu_idx: list[int] | None = None
+
+
+class Instance(BaseModel):
+    """A launched model, as `GET /v1/models/instances` lists it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_name: str
+    model_uid: str
+    model_version: str | None = None
+    """`<name>--<size>B--<format>--<quantization>`, by which it can be launched again."""
+    model_ability: list[str] = []
+    replica: int = 1
+    status: str
+    instance_created_ts: int = 0
+    """Unix time, seconds."""
+    n_worker: int = 1
+    replica_statuses: list[ReplicaStatus] = []
+
+
+class ModelVersion(BaseModel):
+    """One size, format and quantisation of a family, as `GET /v1/models/{type}/{name}/versions` lists it."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_version: str
+    model_file_location: dict[str, str] | None = None
+    """Machine → where the files are on it; null when they are on none."""
+    cache_status: bool
+    """Whether the files are on this machine."""
+    quantization: str
+    multimodal_projector: str | None = None
+    model_format: str
+    model_size_in_billions: int | float | str | None = None
+    model_type: str
+
+
+class VersionLaunchRequest(BaseModel):
+    """Body of `POST /v1/models/instance`. Keys that are not listed here are those of `POST /v1/models`."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+
+    model_version: str = Field(min_length=1)
+    """`<name>--<size>B--<format>--<quantization>`, as the listing of versions has it."""
+    model_uid: str | None = Field(None, max_length=100)
+    """Name under which the model will answer; the model's name if left out."""
+    model_type: str | None = None
+    """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`."""
+    model_engine: str | None = None
+    """The best that fits if left out."""
+    replica: int = Field(1, ge=1, le=64)
+    """Number of replicas."""
+    n_gpu: int | str | None = "auto"
+    """GPUs per replica: a number, `auto`, or null for none."""
+    replica_config: list[dict[str, Any]] | None = None
+    """Settings per replica."""
+
+
+class SupportedArchitectures(BaseModel):
+    """Answer of `GET /v1/models/vllm-supported`."""
+
+    chat: list[str] = []
+    generate: list[str] = []
+
+
+class AutostartState(BaseModel):
+    """What became of an autostart entry since the server started."""
+
+    status: str = "idle"
+    """`idle` (added since the start), `disabled`, `waiting` for its turn, `starting`, `retrying`, `ready`, `failed` or
+    `cancelled`."""
+    attempts: int = 0
+    """Launches tried since the server started."""
+    error: str | None = None
+    """Why the last one failed."""
+    updated_at: float = 0
+    """Unix time."""
+
+
+class AutostartEntry(BaseModel):
+    """One model that the server launches when it starts."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+
+    enabled: bool = True
+    """False keeps the model from being restored when the server starts."""
+    priority: int = Field(100, ge=0, le=1_000_000)
+    """Lower numbers start first; the next number begins when these are ready or have failed."""
+    max_retries: int = Field(3, ge=0, le=1000)
+    """Further launches after one that failed."""
+    retry_interval_seconds: float = Field(30, ge=0, le=86_400)
+    """Seconds between two of them."""
+    launch: dict[str, Any]
+    """The body of `POST /v1/models`."""
+    state: AutostartState = AutostartState()
+    """Set by the server; what is sent here is ignored."""
+    model_uid: str = ""
+    """Set by the server: `model_uid` of the launch, else its `model_name`."""
+
+
+class AutostartList(BaseModel):
+    """Body and answer of the autostart routes."""
+
+    models: list[AutostartEntry]
+
+
+class AutostartSummaryItem(BaseModel):
+    """An entry without its launch."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_uid: str
+    model_name: str | None = None
+    model_type: str | None = None
+    enabled: bool
+    priority: int
+    status: str
+
+
+class AutostartSummary(BaseModel):
+    """Answer of `GET /v1/autostart/models/summary`."""
+
+    total: int
+    enabled: int
+    models: list[AutostartSummaryItem]
+
+
+class AutostartRemoved(BaseModel):
+    """Answer of `DELETE /v1/autostart/models/{uid}`."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_uid: str
+    result: bool = True

@@ -1,0 +1,182 @@
+"""Which variant and engine a launch gets on which machine, and what each refusal says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modelyard.catalog.family import Dimensions, Family, Source, Spec
+from modelyard.catalog.memory import sketch
+from modelyard.catalog.resolve import matching, variants
+from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide
+from modelyard.control.placement import Claims, Machine
+from modelyard.core.errors import InvalidParameter, NoEngineFits, NotEnoughMemory
+from modelyard.core.types import Device, Footprint, Hardware, Model, ModelType
+from modelyard.engines import ENGINES
+
+GIB = 2**30
+LADDER = ["q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_k_m", "q6_k", "q8_0", "f16"]
+
+
+def machine(main: float, *gpus: float, free: float | None = None) -> Machine:
+    """So many GiB of main memory, and of each GPU."""
+    cpu = Device("cpu", "main memory", int(main * GIB), int((free or main * 0.8) * GIB))
+    cards = (Device(f"cuda:{n}", "card", int(size * GIB), int(size * GIB)) for n, size in enumerate(gpus))
+    return Machine(Hardware(8, (cpu, *cards)))
+
+
+def spec(size: float | str, format: str = "ggufv2", quantizations: list[str] = LADDER, **more: Any) -> Spec:
+    return Spec(
+        format=format,
+        size_in_billions=size,
+        quantizations=quantizations,
+        src={"huggingface": Source(model_id="owner/name", file="{quantization}.gguf")},
+        **more,
+    )
+
+
+def family(*specs: Spec) -> Family:
+    return Family(name="some", type=ModelType.LLM, specs=list(specs), context_length=2048)
+
+
+MANY = family(*(spec(size) for size in ("0_5", "1_5", 3, 7, 14, 32, 72)))
+
+
+def offers(of: Family, **wish: Any) -> list[Offer]:
+    return [(sketch(variant), variant) for variant in matching(of, **wish)]
+
+
+def nowhere(offer: Offer) -> bool:
+    return False
+
+
+def chosen(of: Family, where: Machine, engine: str | None = None, **wish: Any) -> tuple[float | None, str | None]:
+    found = decide("some", offers(of, **wish), Wish("some", engine), where, nowhere)
+    return found.model.size_in_billions, found.model.quantization
+
+
+@pytest.mark.parametrize(
+    ("where", "got"),
+    [
+        (machine(4), (3.0, "q4_k_m")),
+        (machine(8), (3.0, "q8_0")),
+        (machine(16), (7.0, "q5_k_m")),
+        (machine(512), (7.0, "q5_k_m")),
+    ],
+)
+def test_a_family_of_many_sizes_comes_in_what_the_machine_runs_well(where: Machine, got: tuple[float, str]) -> None:
+    assert chosen(MANY, where) == got
+
+
+def test_a_size_that_was_asked_for_is_taken_even_if_it_only_just_fits() -> None:
+    assert chosen(MANY, machine(16), size=14) == (14.0, "q4_k_m")
+    assert chosen(MANY, machine(16, free=12), size="14", quantization="Q3_K_M") == (14.0, "q3_k_m")
+    assert chosen(MANY, machine(64), size=72) == (72.0, "q4_k_m")
+
+
+def test_a_small_family_comes_in_eight_bits_and_not_in_sixteen() -> None:
+    assert chosen(family(spec("0_5")), machine(16)) == (0.5, "q8_0")
+    assert chosen(family(spec("0_5", quantizations=["f16"])), machine(16)) == (0.5, "f16")
+
+
+def test_where_nothing_is_comfortable_the_smallest_that_fits() -> None:
+    large = family(spec(14), spec(32))
+    assert chosen(large, machine(16)) == (14.0, "q4_k_m")
+
+
+def test_files_on_this_machine_go_first() -> None:
+    def here(offer: Offer) -> bool:
+        return (offer[0].size_in_billions, offer[0].quantization) == (0.5, "q2_k")
+
+    found = decide("some", offers(MANY), Wish("some"), machine(64), here)
+    assert (found.model.size_in_billions, found.model.quantization, found.here) == (0.5, "q2_k", True)
+
+
+def test_files_on_this_machine_that_do_not_fit_are_no_use() -> None:
+    def here(offer: Offer) -> bool:
+        return offer[0].size_in_billions == 72
+
+    found = decide("some", offers(MANY), Wish("some"), machine(16), here)
+    assert found.model.size_in_billions == 7
+
+
+def candidate(score: int = 80, size: float = 7, quantization: str = "q4_k_m", **more: Any) -> Candidate:
+    model = Model("some", format="ggufv2", size_in_billions=size, quantization=quantization, weights_bytes=GIB)
+    return Candidate(model, "an engine", score, Footprint(GIB, 0, 0), 64 * GIB, **more)
+
+
+def test_the_engine_that_fits_best_goes_before_size() -> None:
+    assert choose([candidate(80, 14), candidate(90, 7)]) == candidate(90, 7)
+    assert choose([]) is None
+    assert choose([candidate(problem=NotEnoughMemory("some", "no"))]) is None
+
+
+def test_a_gpu_takes_larger_models_than_a_cpu() -> None:
+    big = Model("some", format="ggufv2", size_in_billions=32, quantization="q4_k_m", weights_bytes=19 * 10**9)
+    assert Candidate(big, "e", 1, Footprint(big.weights_bytes, 0, 0), 80 * GIB, gpus=1).comfortable
+    assert not Candidate(big, "e", 1, Footprint(big.weights_bytes, 0, 0), 80 * GIB).comfortable
+    huge = Model("some", format="ggufv2", weights_bytes=30 * 10**9)
+    assert not Candidate(huge, "e", 1, Footprint(1, 0, 0), 80 * GIB, gpus=1).comfortable
+
+
+def test_gpus_are_taken_by_engines_that_can_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = machine(64, 24)
+    assert decide("some", offers(MANY), Wish("some"), where, nowhere).gpus == 0, "this build computes on the CPU"
+    monkeypatch.setattr(type(ENGINES.get("llama_cpp")), "uses_gpus", lambda self: True)
+    found = decide("some", offers(MANY), Wish("some"), where, nowhere)
+    assert (found.gpus, found.model.size_in_billions, found.model.quantization) == (1, 14, "q6_k")
+    alone = decide("some", offers(MANY, size=72), Wish("some"), where, nowhere)
+    assert alone.gpus == 0, "what the GPU has no room for runs in main memory"
+    assert decide("some", offers(MANY), Wish("some", gpus=0), where, nowhere).gpus == 0
+
+
+def test_what_our_own_replicas_hold_is_not_given_away_twice() -> None:
+    full = Machine(machine(64, free=60).hardware, Claims({"cpu": 55 * GIB}))
+    assert chosen(MANY, full, size=14) == (14.0, "q2_k")
+
+
+# Refusals
+
+
+def test_too_large_a_model_is_refused_with_the_figures_of_its_smallest_variant() -> None:
+    with pytest.raises(NotEnoughMemory) as caught:
+        decide("some", offers(MANY, size=72), Wish("some"), machine(16), nowhere)
+    said = caught.value.message
+    assert "the smallest of 8 ways to run it is 72 billion, ggufv2, q2_k on llama.cpp" in said
+    assert "GiB (weights 26.5 GiB" in said and "can be used on cpu" in said
+    assert caught.value.memory is not None
+    assert int(caught.value.memory["total"]) > int(caught.value.memory["free"])
+    assert set(caught.value.memory) >= {"weights", "kv_cache", "activations", "overhead", "device"}
+
+
+def test_a_model_that_no_engine_runs_has_every_reason_and_an_estimate() -> None:
+    dims = Dimensions(num_hidden_layers=28, hidden_size=3584, num_attention_heads=28, num_key_value_heads=4,
+                      intermediate_size=18944, vocab_size=152064)  # fmt: skip
+    only = family(spec(7, "pytorch", ["none"], shape=dims))
+    with pytest.raises(NoEngineFits) as caught:
+        decide("some", offers(only), Wish("some"), machine(64), nowhere)
+    said = caught.value.message
+    assert "llama.cpp: it runs GGUF files, not format 'pytorch'" in said
+    assert "vLLM, SGLang, Transformers, TRT-LLM: could run it, but this server does not have that" in said
+    assert "fake" not in said and "external" not in said
+    assert "It would take about" in said and "weights 14.2 GiB" in said
+    assert caught.value.memory is not None and caught.value.memory["weights"] == pytest.approx(15.2e9, rel=0.01)
+
+
+def test_one_engine_that_was_asked_for_says_why_not() -> None:
+    only = family(spec(7, "pytorch", ["none"]))
+    with pytest.raises(NoEngineFits, match=r"llama\.cpp cannot run 'some': it runs GGUF files"):
+        decide("some", offers(only), Wish("some", "llama_cpp"), machine(64), nowhere)
+
+
+def test_weights_made_for_one_engine_go_to_no_other() -> None:
+    only = family(spec(1, "ggufv2", ["q8_0"], engine="MLX"))
+    with pytest.raises(NoEngineFits, match=r"llama\.cpp: these weights are made for MLX; MLX: could run it"):
+        decide("some", offers(only), Wish("some"), machine(64), nowhere)
+
+
+def test_a_wish_that_no_variant_satisfies() -> None:
+    with pytest.raises(InvalidParameter, match=r"it has 0\.5, 1\.5, 3, 7, 14, 32, 72"):
+        matching(MANY, size=13)
+    assert len(variants(MANY)) == 7 * len(LADDER)
