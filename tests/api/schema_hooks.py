@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import schemathesis
@@ -14,6 +15,17 @@ REAL: dict[str, list[str]] = {
     "model_name": ["modelyard-demo", "qwen2.5-instruct", "bge-m3"],
     "replica_id": ["0"],
 }
+
+
+KEPT = set(os.environ.get("SCHEMA_KEPT", "").split(","))
+"""What the run itself lives on: found in one answer, it must not be deleted by the next request."""
+
+
+@schemathesis.hook
+def filter_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> bool:
+    """No request deletes what is kept."""
+    deletes = context.operation.method.upper() == "DELETE" or context.operation.path.endswith("/cancel")
+    return not (deletes and KEPT & {str(value) for value in (path_parameters or {}).values()})
 
 
 @schemathesis.hook
