@@ -233,7 +233,13 @@ def test_no_body_for_a_known_model_is_a_500(fuzzed: Yard, path: str, fields: dic
     full = {"messages": [{"role": "user", "content": "x"}], "prompt": "x", "input": "x", "query": "x", "documents": []}
     reply = fuzzed.post(full | fields | {"model": "gone"}, path)
     assert reply.status in (400, 503)
-    assert code(reply) in ("invalid_parameter", "malformed_body", "unsupported_parameter", "unsupported_task", "model_not_ready")
+    assert code(reply) in (
+        "invalid_parameter",
+        "malformed_body",
+        "unsupported_parameter",
+        "unsupported_task",
+        "model_not_ready",
+    )
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 import uvloop
 
 from modelyard.api.app import running
+from modelyard.api.deps import Parts
 from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
@@ -30,8 +32,19 @@ FAREWELL = 3  # seconds that open answers may go on after Ctrl-C
 Outcome = tuple[str, str | None]
 """The uid of a launch that was asked for, and what went wrong, if anything did."""
 
-Ready = Callable[[str, list[Outcome], list[str]], None]
-"""Called with the base URL, the outcome of each launch, and the other models, which an earlier run left to be restored."""
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What there is to say of a server that is ready."""
+
+    url: str
+    outcomes: list[Outcome]
+    restored: list[str]
+    """Models that an earlier run left to be started again."""
+    asks_for_keys: bool
+
+
+Ready = Callable[[Started], None]
 
 
 class Server(uvicorn.Server):
@@ -81,9 +94,7 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, server)
-        announcing = asyncio.create_task(
-            _announce(server, base_url(listener), app.parts.deployments, launches, on_ready)
-        )
+        announcing = asyncio.create_task(_announce(server, base_url(listener), app.parts, launches, on_ready))
         await server.serve(sockets=[listener])
         announcing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -100,16 +111,17 @@ def _end(server: uvicorn.Server) -> None:
 async def _announce(
     server: Server,
     url: str,
-    deployments: Deployments,
+    parts: Parts,
     launches: Sequence[dict[str, Any]],
     on_ready: Ready | None,
 ) -> None:
     await server.up.wait()
     log.info("listening on %s", url)
-    outcomes = [await _launch(deployments, body) for body in launches]
+    outcomes = [await _launch(parts.deployments, body) for body in launches]
     if on_ready is not None:
         launched = {uid for uid, _ in outcomes}
-        on_ready(url, outcomes, [uid for view in deployments.views() if (uid := view.desired.uid) not in launched])
+        restored = [uid for view in parts.deployments.views() if (uid := view.desired.uid) not in launched]
+        on_ready(Started(url, outcomes, restored, parts.keys.access.required))
 
 
 async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:

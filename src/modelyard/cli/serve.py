@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,8 @@ from modelyard.cli.launch import absolute
 from modelyard.cli.output import note
 
 if TYPE_CHECKING:
+    from modelyard.api.server import Started
     from modelyard.core.config import Settings
-
-Outcome = tuple[str, str | None]
-"""The uid of a launch that was asked for, and what went wrong, if anything did."""
 
 
 @click.command()
@@ -38,8 +35,8 @@ def command(names: tuple[str, ...], **given: Any) -> int:
     chosen = settings(given)
     from modelyard.api.server import serve
 
-    def ready(url: str, outcomes: list[Outcome], restored: list[str]) -> None:
-        click.echo(welcome(url, outcomes, restored))
+    def ready(started: Started) -> None:
+        click.echo(welcome(started))
         sys.stdout.flush()
 
     code = serve(chosen, launches=[{"model_name": absolute(name)} for name in names], on_ready=ready)
@@ -60,8 +57,9 @@ def settings(given: dict[str, Any]) -> Settings:
         raise click.UsageError("; ".join(problems)) from None
 
 
-def welcome(url: str, outcomes: Sequence[Outcome], restored: Sequence[str] = ()) -> str:
+def welcome(started: Started) -> str:
     """What a person sees when the server is ready: where it is, what runs, and three ways to try it."""
+    url, outcomes, restored = started.url, started.outcomes, started.restored
     lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True), ""]
     for uid, problem in outcomes:
         lines.append(click.style(f"  ✗ {uid}: {problem}", fg="red") if problem else f"  ✓ {uid} is running")
@@ -70,23 +68,25 @@ def welcome(url: str, outcomes: Sequence[Outcome], restored: Sequence[str] = ())
     running = [*(uid for uid, problem in outcomes if not problem), *restored]
     endpoint = "" if url == DEFAULT_URL else f" -e {url}"
     if running:
-        lines += _ways_to_try(url, endpoint, running[0])
+        lines += _ways_to_try(url, endpoint, running[0], started.asks_for_keys)
     else:
         lines += ["  Launch a model, in another terminal:", f"    modelyard launch demo{endpoint}"]
     lines += ["", "  Ctrl-C stops the server and every model.", ""]
     return "\n".join(lines)
 
 
-def _ways_to_try(url: str, endpoint: str, uid: str) -> list[str]:
+def _ways_to_try(url: str, endpoint: str, uid: str, asks_for_keys: bool) -> list[str]:
+    header = '-H "Authorization: Bearer $MODELYARD_API_KEY" ' if asks_for_keys else ""
+    key = 'os.environ["MODELYARD_API_KEY"]' if asks_for_keys else '"none"'
     body = f'{{"model": "{uid}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
     return [
         "  Try it, in another terminal:",
         f"    modelyard chat {uid}{endpoint}",
         "",
-        f"    curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\",
+        f"    curl {url}/v1/chat/completions {header}-H 'Content-Type: application/json' \\",
         f"      -d '{body}'",
         "",
         "    from openai import OpenAI",
-        f'    client = OpenAI(base_url="{url}/v1", api_key="none")',
+        f'    client = OpenAI(base_url="{url}/v1", api_key={key})',
         f'    client.chat.completions.create(model="{uid}", messages=[{{"role": "user", "content": "Hello"}}])',
     ]

@@ -98,7 +98,10 @@ class Access:
             return None
         secret = credential(headers)
         if not secret:
-            raise InvalidKey("This server asks for an API key; send it as 'Authorization: Bearer KEY'.")
+            raise InvalidKey(
+                "This server asks for an API key; send it as 'Authorization: Bearer KEY' (the modelyard "
+                "command takes it from MODELYARD_API_KEY, or from `modelyard login`)."
+            )
         return self.grant(secret, now)
 
     def grant(self, secret: bytes, now: float) -> Grant:
