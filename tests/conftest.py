@@ -10,9 +10,16 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from modelyard.core.config import Settings
+
+# A machine that is busy for a second is no finding, and what a landing must pass is the same every time.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=True
+)
+hypothesis.settings.load_profile("house")
 
 for name in [name for name in os.environ if name.startswith("MODELYARD_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests
