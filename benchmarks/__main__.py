@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import xllamacpp
 
-from benchmarks import cold, engine, gateway
+from benchmarks import cold, embedding, engine, gateway
 from modelyard import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -47,6 +47,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
             "The server against the bare engine",
             lambda: (rows := engine.measure_all(quick), engine.table(rows)),
         ),
+        "embedding": (
+            "Vectors against the bare library",
+            lambda: (rows := embedding.measure_all(quick), embedding.table(rows)),
+        ),
     }
     data: dict[str, Any] = {
         "version": __version__,
@@ -65,7 +69,7 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
 
 
 def main() -> None:
-    names = ["cold", "gateway", "engine"]
+    names = ["cold", "gateway", "engine", "embedding"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--quick", action="store_true", help="shorter runs, noisier figures")

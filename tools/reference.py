@@ -97,7 +97,7 @@ def routes() -> str:
     ]
     lines += ["| status | code | |", "|---|---|---|"]
     for code, kind in sorted(error_classes().items(), key=lambda item: (item[1].status, item[0])):
-        if code != "cannot_start":
+        if code not in ("cannot_start", "install_failed"):
             lines.append(f"| {kind.status} | `{code}` | {(inspect.getdoc(kind) or '').splitlines()[0]} |")
     return "\n".join([*lines, ""])
 

@@ -46,7 +46,8 @@ def test_engines_of_embedders_and_rerankers(server: Live) -> None:
 def test_reasons_on_demand(server: Live) -> None:
     answer = server.http.get("/v1/engines/LLM/gpt-oss", params={"reasons": True}).json()
     assert "it runs GGUF files" in answer["llama.cpp"]
-    assert answer["vLLM"] == "This server does not have that engine."
+    assert answer["TRT-LLM"] == "This server does not have that engine."
+    assert answer["vLLM"] == "vLLM is not installed: modelyard engine install vllm."
     assert server.http.get("/v1/engines/LLM/gpt-oss").json() == {}
 
 
@@ -72,7 +73,7 @@ def test_an_estimate_needs_no_files(server: Live) -> None:
     assert found["weights"] == pytest.approx(15.2e9, rel=0.01)
     assert found["kv_cache"] == 32768 * 28 * 4 * 128 * 2 * 2
     assert found["total"] == found["weights"] + found["kv_cache"] + found["activations"] + found["overhead"]
-    assert list(found["engines"]) == ["vLLM", "SGLang", "Transformers"]
+    assert list(found["engines"]) == ["vLLM", "Transformers", "SGLang"]
     assert found["engines"]["vLLM"]["fits"]["cpu"] is False
     halved = server.http.post("/v1/models/estimate", json={**body, "kv_cache_dtype": "8"}).json()
     assert halved["kv_cache"] * 2 == found["kv_cache"]
@@ -147,7 +148,8 @@ def test_what_the_peers_clients_always_send(server: Live) -> None:
         ({"replica_config": [{"role": "prefill"}]}, 400, "differ"),
         ({"replica_config": [{"colour": 1}]}, 400, "no key 'colour'"),
         ({"replica_config": [{"devices": [{"worker_ip": "192.0.2.7"}]}]}, 400, "not this machine"),
-        ({"model_engine": "vLLM"}, 400, "vLLM cannot run 'demo': this server does not have that engine; it has"),
+        ({"model_engine": "TRT-LLM"}, 400, "TRT-LLM cannot run 'demo': this server does not have that engine; it has"),
+        ({"model_engine": "vLLM"}, 400, "vLLM cannot run 'demo'"),
         ({"model_engine": "sentence-transformers"}, 400, "sentence_transformers cannot run 'demo'"),
         ({"download_hub": "somewhere"}, 400, "none of auto, huggingface, modelscope"),
         ({"model_engine": "lama.cpp"}, 400, "Did you mean 'llama_cpp'"),

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.causal_models import DEMO
+from tests.engine_environments import give_environments
 from tests.live import Live, live
 
 ENGINES = {
     "fake": {"model_name": "fake", "model_engine": "fake"},
     "llama_cpp": {"model_name": "modelyard-demo", "model_engine": "llama_cpp"},
+    "transformers": {"model_name": str(DEMO), "model_engine": "transformers"},
 }
 
 
@@ -26,7 +29,9 @@ class Subject:
 
 @pytest.fixture(scope="session")
 def conformance_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live(tmp_path_factory.mktemp("conformance") / "home") as server:
+    home = tmp_path_factory.mktemp("conformance") / "home"
+    give_environments(home, "transformers")
+    with live(home) as server:
         for engine, body in ENGINES.items():
             server.launched(f"chat-{engine}", **body)
         yield server

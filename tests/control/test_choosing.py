@@ -9,7 +9,7 @@ import pytest
 from modelyard.catalog.family import Dimensions, Family, Source, Spec
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import matching, variants
-from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide
+from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide, gpu_counts
 from modelyard.control.placement import Claims, Machine
 from modelyard.core.errors import InvalidParameter, NoEngineFits, NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Model, ModelType
@@ -112,6 +112,17 @@ def test_the_engine_that_fits_best_goes_before_size() -> None:
     assert choose([candidate(problem=NotEnoughMemory("some", "no"))]) is None
 
 
+def test_parallel_sizes_say_how_many_gpus_a_replica_takes() -> None:
+    where, vllm = machine(64, 24, 24).hardware, ENGINES.get("vllm")
+    assert gpu_counts(vllm, Wish("m"), where) == (1, 0)
+    assert gpu_counts(vllm, Wish("m", options={"tensor_parallel_size": "2"}), where) == (2,)
+    assert gpu_counts(vllm, Wish("m", options={"vllm_tensor_parallel_size": 2, "data_parallel_size": 2}), where) == (4,)
+    assert gpu_counts(vllm, Wish("m", options={"tensor_parallel_size": "two"}), where) == (1, 0)
+    assert gpu_counts(vllm, Wish("m", gpus=0, options={"tensor_parallel_size": 2}), where) == (0,)
+    assert gpu_counts(vllm, Wish("m", options={"tensor_parallel_size": 2}), machine(64).hardware) == (0,)
+    assert gpu_counts(ENGINES.get("fake"), Wish("m", options={"tensor_parallel_size": 2}), where) == (0,)
+
+
 def test_a_gpu_takes_larger_models_than_a_cpu() -> None:
     big = Model("some", format="ggufv2", size_in_billions=32, quantization="q4_k_m", weights_bytes=19 * 10**9)
     assert Candidate(big, "e", 1, Footprint(big.weights_bytes, 0, 0), 80 * GIB, gpus=1).comfortable
@@ -158,7 +169,8 @@ def test_a_model_that_no_engine_runs_has_every_reason_and_an_estimate() -> None:
         decide("some", offers(only), Wish("some"), machine(64), nowhere)
     said = caught.value.message
     assert "llama.cpp: it runs GGUF files, not format 'pytorch'" in said
-    assert "vLLM, SGLang, Transformers, TRT-LLM: could run it, but this server does not have that" in said
+    assert "vLLM: vLLM is not installed: modelyard engine install vllm;" in said
+    assert "TRT-LLM: could run it, but this server does not have that" in said
     assert "fake" not in said and "external" not in said
     assert "It would take about" in said and "weights 14.2 GiB" in said
     assert caught.value.memory is not None and caught.value.memory["weights"] == pytest.approx(15.2e9, rel=0.01)
@@ -172,7 +184,7 @@ def test_one_engine_that_was_asked_for_says_why_not() -> None:
 
 def test_weights_made_for_one_engine_go_to_no_other() -> None:
     only = family(spec(1, "ggufv2", ["q8_0"], engine="MLX"))
-    with pytest.raises(NoEngineFits, match=r"llama\.cpp: these weights are made for MLX; MLX: could run it"):
+    with pytest.raises(NoEngineFits, match=r"llama\.cpp: these weights are made for MLX;.* MLX: could run it"):
         decide("some", offers(only), Wish("some"), machine(64), nowhere)
 
 

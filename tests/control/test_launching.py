@@ -51,6 +51,8 @@ def test_engines_by_the_names_people_use(given: str, name: str) -> None:
         ({"model_name": "m", "model_engine": "fake", "model_type": "poem"}, InvalidParameter, "'poem' is none of LLM"),
         ({"model_name": "m", "model_engine": "fake", "n_worker": 2}, InvalidParameter, "single machine"),
         ({"model_name": "m", "model_engine": "fake", "request_limits": 0}, InvalidParameter, "1 or more"),
+        ({"model_name": "m", "model_engine": "fake", "multimodal_projector": "x"}, InvalidParameter, "'m' has none"),
+        ({"model_name": "demo", "multimodal_projector": "x.gguf"}, InvalidParameter, "'demo' has none"),
         ({"model_name": "m", "model_engine": "fake", "gpu_idx": "a,b"}, InvalidParameter, "no list of GPU indexes"),
         ({"model_name": "m", "model_engine": "fake", "n_gpu": "many"}, InvalidParameter, "n_gpu"),
         ({"model_name": "m", "model_engine": "fake", "peft_model_config": {"lora_list": [{}]}}, InvalidParameter, "local_path"),

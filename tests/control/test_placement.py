@@ -62,3 +62,15 @@ def test_gpus_that_are_not_there() -> None:
 def test_sizes_for_people() -> None:
     assert show(3 * GIB // 2) == "1.5 GiB"
     assert show(5 * 1024**2) == "5 MiB"
+
+
+def test_an_engine_that_takes_a_share_of_each_gpu() -> None:
+    """It claims the share though the model needs less, and is refused where its share is not free, or too small."""
+    small = Footprint(2 * GIB, 0, 0, share=0.8)
+    assert place(launch(gpus=2), small, GPUS, NONE, 0.05).bytes_each == int(0.8 * 24 * GIB)
+    assert place(launch(gpus=2), small, GPUS, NONE, 0.05).gpu_indexes == (2, 1)
+    with pytest.raises(NotEnoughMemory, match="takes 80% of a GPU in any case"):
+        place(launch(gpus=3), small, GPUS, NONE, 0.05)
+    with pytest.raises(NotEnoughMemory, match=r"needs 15\.0 GiB .* 12\.0 GiB of 24\.0 GiB can be used"):
+        place(launch(gpus=1), Footprint(15 * GIB, 0, 0, share=0.5), GPUS, NONE, 0.05)
+    assert place(launch(), small, MACHINE, NONE, 0.05).bytes_each == 2 * GIB, "there is no share of main memory"

@@ -74,8 +74,8 @@ def test_command_is_pure_and_keeps_the_token_out_of_the_arguments() -> None:
     assert command.env == {TOKEN_VARIABLE: "s3cret"}
     assert command.headers == ((b"authorization", b"Bearer s3cret"),)
     assert command.address is listen
-    assert command.tasks == {Task.CHAT, Task.COMPLETION}
-    assert engine.command(launch(ModelType.RERANK), listen, "").tasks == {Task.RERANK}
+    assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}
+    assert engine.command(launch(ModelType.RERANK), listen, "").tasks == {Task.RERANK, Task.DETOKENIZATION}
 
 
 def test_options_are_checked_before_the_start() -> None:
@@ -150,6 +150,11 @@ def test_embeddings(fake: Callable[..., Replica]) -> None:
     encoded = {"model": "m", "input": "a", "encoding_format": "base64"}
     data = json.loads(ask(replica, "/v1/embeddings", encoded)[1])["data"][0]["embedding"]
     assert struct.unpack("<8f", base64.b64decode(data)) == pytest.approx(a)
+
+
+def test_texts_of_token_ids(fake: Callable[..., Replica]) -> None:
+    body = {"model": "m", "input": [[0, "1"], [13]]}
+    assert json.loads(ask(fake(), "/v1/convert_ids_to_tokens", body)[1]) == [["the ", "quick "], ["quick "]]
 
 
 def test_rerank(fake: Callable[..., Replica]) -> None:

@@ -126,7 +126,7 @@ def test_the_command_of_a_chat_model() -> None:
     assert command.env["OMP_WAIT_POLICY"] == "passive"
     assert TOKEN not in command.env[CONFIG_VARIABLE]
     assert command.headers == ((b"authorization", b"Bearer " + TOKEN.encode()),)
-    assert command.tasks == {Task.CHAT, Task.COMPLETION}
+    assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}
     assert command.health_path == "/health"
     assert set(command.unsupported) == {"best_of", "echo", "suffix"}
 
@@ -491,6 +491,37 @@ def test_embeddings_of_every_kind_of_input(embedder: Replica) -> None:
     assert len(embedder.json("/v1/embeddings", input=[[5, 6], [7]])["data"]) == 2
     packed = embedder.json("/v1/embeddings", input="hello", encoding_format="base64")["data"][0]["embedding"]
     assert struct.unpack("<64f", base64.b64decode(packed)) == pytest.approx(one, abs=1e-5)
+
+
+CONVERT = "/v1/convert_ids_to_tokens"
+
+
+def test_texts_of_token_ids_in_the_shape_they_came(embedder: Replica, chat: Replica) -> None:
+    assert embedder.json(CONVERT, input=5) == " a"
+    assert embedder.json(CONVERT, input=[5, 12, 5]) == [" a", " h", " a"]
+    assert embedder.json(CONVERT, input=[[2, "5"], [], [12]]) == [["[CLS]", " a"], [], [" h"]]
+    assert embedder.json(CONVERT, input=[]) == []
+    assert chat.json(CONVERT, input=[[2]]) == [["</s>"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (85, "85 is no token of this model"),
+        ([1, 10**6], "1000000 is no token"),
+        (-1, "must be a token id"),
+        ([[[1]]], "must be a token id"),
+        (["a"], "must be a token id"),
+        ([True], "must be a token id"),
+        (None, "must be a token id"),
+        (list(range(5000)), "more than 4096"),
+    ],
+)
+def test_wrong_token_ids_are_refused(embedder: Replica, given: Any, said: str) -> None:
+    answer = embedder.post(CONVERT, input=given)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input")
+    assert said in answer.json()["error"]["message"]
+    assert embedder.json(CONVERT, input=5) == " a", "it lives on"
 
 
 def test_embeddings_can_be_shortened(embedder: Replica) -> None:

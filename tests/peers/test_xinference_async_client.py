@@ -51,6 +51,7 @@ def test_embedding_and_rerank(peers: Live) -> None:
         vectors = await client.get_model(VECTORS)
         answer = await vectors.create_embedding("你好")
         assert len(answer["data"][0]["embedding"]) == 64
+        assert await vectors.convert_ids_to_tokens([[12], [5, 5]]) == [[" h"], [" a", " a"]]
         ranker = await client.get_model(RANKER)
         answer = await ranker.rerank(["a", "b"], "q")
         assert len(answer["results"]) == 2

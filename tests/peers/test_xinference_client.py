@@ -95,6 +95,15 @@ def test_generate(client: Any) -> None:
     assert "".join(chunk["choices"][0]["text"] for chunk in chunks if chunk["choices"]) == whole["choices"][0]["text"]
 
 
+def test_texts_of_token_ids(client: Any) -> None:
+    vectors = client.get_model(VECTORS)
+    (words,) = vectors.convert_ids_to_tokens([[2, 12, 5]])
+    assert words == ["[CLS]", " h", " a"]
+    assert vectors.convert_ids_to_tokens([12, "5"]) == words[1:]
+    with pytest.raises(RuntimeError, match="5000 is no token of this model"):
+        vectors.convert_ids_to_tokens([[2, 5000]])
+
+
 def test_embedding_and_rerank(client: Any) -> None:
     vectors = client.get_model(VECTORS)
     answer = vectors.create_embedding(["hello", "你好"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from modelyard.catalog.inventory import Entry
@@ -71,7 +70,7 @@ def model_info(view: ModelView) -> ModelInfo:
         replica_ready=sum(running.replica.state is ReplicaState.READY for running in view.replicas),
         status=STATUS[view.state],
         error=view.reason or None,
-        memory={**asdict(footprint), "total": footprint.total},
+        memory=footprint.figures(),
         **of_type(model),
     )
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from modelyard.catalog.family import Size
 from modelyard.catalog.files import describe, described_as
 from modelyard.catalog.hubs import HUBS, REMOTE
@@ -15,9 +17,18 @@ from modelyard.catalog.hubs.asking import AUTO, Question, ask, to_ask
 from modelyard.catalog.hubs.cache import in_cache, snapshot_of
 from modelyard.catalog.hubs.complete import named_files, repository
 from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.catalog.projectors import beside
 from modelyard.catalog.resolve import FORMATS, Variant, resolve
 from modelyard.catalog.shaping import shaped
-from modelyard.core.errors import BadRequest, HubUnavailable, ModelFilesInvalid, ModelyardError, NotFound
+from modelyard.core.errors import (
+    BadRequest,
+    HubsOffline,
+    HubUnavailable,
+    InvalidParameter,
+    ModelFilesInvalid,
+    ModelyardError,
+    NotFound,
+)
 from modelyard.core.types import Model, ModelType
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -35,26 +46,29 @@ def find(
     formats: Sequence[str] = FORMATS,
     catalog: Catalog = FAMILIES,
     hub: str | None = None,
+    projector: str | None = None,
 ) -> Model:
     """The model that `name` means: a family or an alias, a `.gguf` file, a folder, or the id of a repository on a hub.
 
     `path` overrides where it is. With a family and a `path`, the files decide what the model is, and the family gives its
-    name and languages. `hub` says which hub to take files from that are not here.
+    name and languages. `hub` says which hub to take files from that are not here, and `projector` names what a GGUF model
+    sees or hears through, where there are several.
     Raises `NotFound`, `InvalidParameter`, `ModelFilesInvalid`, `HubUnavailable` or what a hub answers.
     """
     if path is not None:
-        return _at_path(name, path, catalog)
+        return _beside_path(_at_path(name, path, catalog), projector)
     if looks_like_path(name):
-        return describe(name)
+        return _beside_path(describe(name), projector)
     try:
         family = catalog.get(name, type)
     except NotFound:
         if os.path.isdir(name):  # unlike pathlib, it finds nothing wrong with a name that no folder can have
-            return describe(name)
+            return _beside_path(describe(name), projector)
         if HUB_ID.fullmatch(name):
-            return by_id(name, type=type, format=format, quantization=quantization, hub=hub)
+            return by_id(name, type=type, format=format, quantization=quantization, hub=hub, projector=projector)
         raise
-    return locate(resolve(family, size=size, format=format, quantization=quantization, formats=formats), hub=hub)
+    variant = resolve(family, size=size, format=format, quantization=quantization, formats=formats)
+    return locate(variant, hub=hub, projector=projector)
 
 
 def looks_like_path(name: str) -> bool:
@@ -62,17 +76,39 @@ def looks_like_path(name: str) -> bool:
     return name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or (os.sep != "/" and os.sep in name)
 
 
-def locate(variant: Variant, *, hub: str | None = None) -> Model:
+def locate(variant: Variant, *, hub: str | None = None, projector: str | None = None) -> Model:
     """The model of a variant: as its files say when they are here, else as a hub describes it, with its `download`.
 
+    When all is here but the projector that the family names, the hub is asked for that; when it cannot be asked, the model
+    reads text only.
     Raises `BadRequest` when no hub that we know has it or none may be asked, `HubUnavailable` when none answers.
     """
-    sources = variant.spec.src
-    for source_name, source in sources.items():
+    here = _located(variant, hub, projector)
+    on_hub = any(name in REMOTE and source.model_id for name, source in variant.spec.src.items())
+    if here is not None and (here.projector or not on_hub or not _projector(variant, here.hub, projector)):
+        return here
+    try:
+        return _from_hub(variant, hub, projector)
+    except (HubsOffline, HubUnavailable):
+        if here is None or projector:
+            raise
+        return here
+
+
+def _located(variant: Variant, hub: str | None, projector: str | None) -> Model | None:
+    """The model of a variant as its files say, where they are here."""
+    for source_name, source in variant.spec.src.items():
         if source_name in HUBS and (hub in (None, AUTO, source_name) or source_name not in REMOTE):
             place = HUBS.get(source_name).locate(source, variant.quantization)
             if place is not None:
-                return _from_family(_described(place, source_name, variant.family.type), variant, source_name)
+                model = _from_family(_described(place, source_name, variant.family.type), variant, source_name)
+                return _beside_place(model, place, _projector(variant, source_name, projector))
+    return None
+
+
+def _from_hub(variant: Variant, hub: str | None, projector: str | None) -> Model:
+    """The model of a variant as a hub describes it."""
+    sources = variant.spec.src
     having = [name for name in REMOTE if name in sources and sources[name].model_id]
     if not having:
         where = " or ".join(f"{name} ({source.path or source.model_id})" for name, source in sources.items())
@@ -81,7 +117,7 @@ def locate(variant: Variant, *, hub: str | None = None) -> Model:
         )
     what = f"'{variant.family.name}' ({variant.spec.format}, {variant.quantization})"
     return _first_answer(
-        to_ask(what, hub, having), lambda name: _from_family(ask(_question(variant, name)), variant, name)
+        to_ask(what, hub, having), lambda name: _from_family(ask(_question(variant, name, projector)), variant, name)
     )
 
 
@@ -92,16 +128,39 @@ def by_id(
     format: str | None = None,
     quantization: str | None = None,
     hub: str | None = None,
+    projector: str | None = None,
 ) -> Model:
     """The model in a repository, from the cache folder of a hub when it is there whole, else as the hub describes it."""
     quantization = quantization or None
     for name in [hub] if hub in REMOTE else REMOTE:
         if (place := in_cache(name, model_id, format, quantization)) is not None:
-            return replace(_described(place, name, type), name=model_id)
-    return _first_answer(
-        to_ask(f"'{model_id}'", hub),
-        lambda name: ask(Question(hub=name, model_id=model_id, type=type, format=format, quantization=quantization)),
+            model = _beside_place(replace(_described(place, name, type), name=model_id), place, projector)
+            if model.projector or not projector:
+                return model
+    question = Question(
+        hub="", model_id=model_id, type=type, format=format, quantization=quantization, projector=projector
     )
+    return _first_answer(to_ask(f"'{model_id}'", hub), lambda name: ask(msgspec.structs.replace(question, hub=name)))
+
+
+def _projector(variant: Variant, hub: str | None, wanted: str | None) -> str | None:
+    """The name of the projector to take: the wished one, else the first that the family names."""
+    source = variant.spec.src.get(hub or "")
+    return wanted or next(iter(source.projectors), None) if source else wanted
+
+
+def _beside_path(model: Model, projector: str | None) -> Model:
+    """A model at a path that somebody gave, with its projector. Raises `InvalidParameter` when a wished one is not there."""
+    found = beside(model, Path(str(model.path)).parent, projector, shared=True)
+    if projector and not found.projector:
+        raise InvalidParameter("multimodal_projector", f"there is no '{projector}' beside {model.path}.")
+    return found
+
+
+def _beside_place(model: Model, place: Path, projector: str | None) -> Model:
+    """A model of a cache folder, or of one that a family names, with its projector if that is there."""
+    snapshot = snapshot_of(place)
+    return beside(model, snapshot.folder if snapshot else place.parent, projector, shared=snapshot is None)
 
 
 def _first_answer(hubs: Sequence[str], read: Callable[[str], Model]) -> Model:
@@ -116,7 +175,7 @@ def _first_answer(hubs: Sequence[str], read: Callable[[str], Model]) -> Model:
     raise problem
 
 
-def _question(variant: Variant, hub: str) -> Question:
+def _question(variant: Variant, hub: str, projector: str | None) -> Question:
     source = variant.spec.src[hub]
     model_id = repository(source, variant.quantization)
     assert model_id is not None, "only sources with an id are asked for"
@@ -129,6 +188,7 @@ def _question(variant: Variant, hub: str) -> Question:
         format=variant.spec.format,
         quantization=None if variant.quantization == "none" else variant.quantization,
         names=names,
+        projector=_projector(variant, hub, projector),
     )
 
 

@@ -64,12 +64,12 @@ def examine(endpoint: str | None, api_key: str | None) -> Iterator[Finding]:
 
     yield from _python()
     yield from _hardware()
-    yield from _engines()
     try:
         chosen = settings({})
     except click.UsageError as error:
         yield Finding("blocked", "settings", error.message)
         return
+    yield from _engines(chosen.engines_folder)
     yield from _home(chosen.folder)
     yield from _database(chosen)
     yield from _server_or_port(chosen, endpoint, api_key)
@@ -94,15 +94,25 @@ def _hardware() -> Iterator[Finding]:
         yield Finding("ok", "GPU", "none seen; models run on the processor")
 
 
-def _engines() -> Iterator[Finding]:
+def _engines(folder: Path) -> Iterator[Finding]:
     from modelyard.engines import ENGINES
+    from modelyard.runtime.environments import Environments
 
+    environments = Environments(folder)
     for name in ENGINES:
         try:
-            absent = ENGINES.get(name).missing()
+            engine = ENGINES.get(name)
+            found = environments.find(name) if engine.environment else None
+            absent = () if found else engine.missing()
         except (ModelyardError, ImportError) as error:
-            absent = (str(error),)
-        yield Finding("warning" if absent else "ok", f"engine {name}", "; ".join(absent) or "can run")
+            found, absent = None, (str(error),)
+        detail = "; ".join(absent) or "can run"
+        if found:
+            versions = ", ".join(f"{package} {version}" for package, version in found.versions.items())
+            detail = f"can run: {versions} in {found.folder}"
+        elif absent and (folder / name).exists():
+            detail = f"the environment in {folder / name} is damaged: modelyard engine install {name} --upgrade"
+        yield Finding("warning" if absent else "ok", f"engine {name}", detail)
 
 
 def _home(folder: Path) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`modelyard engine`: on which engines, and in which forms, a model runs here."""
+"""`modelyard engine`: on which engines, and in which forms, a model runs here; and engines' own environments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelyard.cli import environments
 from modelyard.cli.connection import with_client
 from modelyard.cli.names import name_argument, the_name
 from modelyard.cli.output import json_option, note, print_json, print_table
@@ -17,7 +18,31 @@ if TYPE_CHECKING:
 TITLES = ("ENGINE", "NAME", "FORMAT", "SIZE", "QUANTIZATION")
 
 
-@click.command(short_help="Show which engines can run a model.")
+class Verbs(click.Group):
+    """A group whose verbs may be left out: `engine -n MODEL`, as Xinference has it, is `engine of MODEL`."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if not args or args[0] in self.commands or args[0] in ("-h", "--help"):
+            return super().make_context(info_name, args, parent, **extra)
+        return of.make_context(info_name, args, parent, **extra)
+
+
+@click.group(cls=Verbs, short_help="Show which engines run a model; install engines.")
+def command() -> None:
+    """Show which engines can run a model here: `modelyard engine -n MODEL`. Install, list and remove engines.
+
+    Engines that do not come with Modelyard, such as vLLM, live in environments of their own.
+    """
+
+
+command.add_command(environments.install)
+command.add_command(environments.list_engines)
+command.add_command(environments.remove)
+
+
+@command.command("of", short_help="Show which engines can run a model.")
 @name_argument
 @click.option("-t", "--model-type", metavar="TYPE", default="LLM", show_default=True, help="LLM, embedding, rerank, …")
 @click.option("-en", "--model-engine", metavar="ENGINE", help="Only this engine.")
@@ -26,7 +51,7 @@ TITLES = ("ENGINE", "NAME", "FORMAT", "SIZE", "QUANTIZATION")
 @click.option("-q", "--quantization", metavar="NAME", help="Only this quantisation.")
 @json_option
 @with_client
-def command(
+def of(
     client: Client, /, name: str | None, model_name: str | None, model_type: str, as_json: bool, **wanted: str | None
 ) -> int:
     """Show which engines can run a model here, and in which formats, sizes and quantisations."""

@@ -41,6 +41,7 @@ COMMANDS = (
     "user",
     "login",
     "logout",
+    "bench",
     "doctor",
     "version",
 )

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from modelyard.catalog.memory import bits, estimate
 from modelyard.catalog.resolve import Variant
+from modelyard.control.installed import absent
 from modelyard.control.placement import Machine, capacity, place, show
 from modelyard.core.errors import BadRequest, ModelyardError, NoEngineFits, NotEnoughMemory
 from modelyard.core.types import Footprint, Hardware, Json, Launch, Model
@@ -28,6 +30,7 @@ MODEST_BITS = 5.0
 """What is enough where room is tight."""
 USUAL = ("q4_k_m", "q5_k_m", "q6_k", "q8_0")
 """Of the many quantisations of a GGUF model, those that most people run; more bits than these cost memory and gain nothing."""
+SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 PRETENDERS = ("fake", "external")
 """Engines without weights: nobody wants to hear why these do not run a file, unless they ask for one."""
 
@@ -133,8 +136,8 @@ def weigh(
         fits = [_fit(engine, offer, machine.hardware) for offer in offers]
         if not any(score for score, _ in fits):
             reasons[name] = "; ".join(list(dict.fromkeys(reason for _, reason in fits))[:3])
-        elif absent := engine.missing():
-            reasons[name] = " ".join(absent)
+        elif lacking := absent(engine, machine.engines):
+            reasons[name] = " ".join(lacking)
         else:
             candidates += [
                 _candidate(engine, offer, score, wish, machine, there)
@@ -175,10 +178,22 @@ def _candidate(engine: Engine, offer: Offer, score: int, wish: Wish, machine: Ma
 
 
 def gpu_counts(engine: Engine, wish: Wish, hardware: Hardware) -> tuple[int, ...]:
-    """GPUs per replica to try, in this order: where that is left to us, one if the engine can use it, then none."""
+    """GPUs per replica to try, in this order: where that is left to us, as many as the options speak of, one if the
+
+    engine can use it, then none.
+    """
     if wish.gpus is not None:
         return (wish.gpus,)
-    return (1, 0) if hardware.gpus and engine.uses_gpus() else (0,)
+    if not hardware.gpus or not engine.uses_gpus():
+        return (0,)
+    return (ranks,) if (ranks := _ranks(engine, wish.options)) > 1 else (1, 0)
+
+
+def _ranks(engine: Engine, options: Mapping[str, Json]) -> int:
+    """Processes that the parallel sizes among the options make, of an engine that has such options."""
+    sizes = set(engine.Options.__struct_fields__).intersection(SIZES)
+    given = [str(options.get(name) or options.get(f"{engine.name}_{name}") or 1) for name in sizes]
+    return math.prod(int(size) for size in given if size.isdigit())
 
 
 def refusal(name: str, offers: Sequence[Offer], wish: Wish, reasons: Mapping[str, str]) -> ModelyardError:
@@ -197,7 +212,7 @@ def refusal(name: str, offers: Sequence[Offer], wish: Wish, reasons: Mapping[str
     sentence = f"It would take about {figures(need)}." if model.weights_bytes else ""
     error = NoEngineFits(name, told or reasons, sentence)
     if model.weights_bytes:
-        error.memory = {**asdict(need), "total": need.total, "engine": displayed(runtime)}
+        error.memory = {**need.figures(), "engine": displayed(runtime)}
     return error
 
 

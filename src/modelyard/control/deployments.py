@@ -70,7 +70,8 @@ class Deployments:
     async def machine(self) -> Machine:
         """What there is to run on at this moment, and what our replicas take of it."""
         hardware = await asyncio.to_thread(self._host.hardware)
-        return Machine(hardware, self._reconciler.claims(), self._settings.memory_headroom)
+        settings = self._settings
+        return Machine(hardware, self._reconciler.claims(), settings.memory_headroom, settings.engines_folder)
 
     def _with_free_uid(self, launch: Launch, request: LaunchRequest) -> Launch:
         """A uid that was not asked for but follows from the model's name gets a suffix when it is taken."""

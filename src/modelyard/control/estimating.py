@@ -13,7 +13,7 @@ from modelyard.control.launching import checked_hub, family_offers, is_here, mod
 from modelyard.control.placement import Machine, fits_on
 from modelyard.core.errors import BadRequest, InvalidParameter
 from modelyard.core.memory import CACHE_TYPES, RUNTIMES
-from modelyard.core.types import Footprint, Hardware, Json, Model, ModelType
+from modelyard.core.types import Footprint, Json, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.engines.names import KNOWN, able, displayed, engine_spelled
 from modelyard.protocol.engines import EstimateRequest
@@ -43,18 +43,19 @@ class Estimate:
 
 
 def engines_of(
-    name: str, kind: str | None, catalog: Catalog, hardware: Hardware, reasons: bool
+    name: str, kind: str | None, catalog: Catalog, machine: Machine, reasons: bool
 ) -> dict[str, list[Entry] | str]:
     """The peer's name of each engine that can run a model here → what of it; with `reasons`, why for all others.
 
     Without `reasons` every value is a list: a string in its place is what the peer's own programs stumble over.
     """
     offers = offers_of(LaunchRequest(model_name=name, model_type=kind), catalog)
+    idle = Machine(machine.hardware, engines=machine.engines)
     answer: dict[str, list[Entry] | str] = {}
     for engine_name in ENGINES:
         engine = ENGINES.get(engine_name)
         wish = Wish(name, engine_name)
-        found, why = weigh(offers, wish, Machine(hardware), lambda offer: False)
+        found, why = weigh(offers, wish, idle, lambda offer: False)
         if found:
             answer[displayed(engine_name)] = entries([(one.model, one.variant) for one in found])
         elif reasons and engine.name not in PRETENDERS:

@@ -38,6 +38,7 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
     hardware = machine.hardware
     extras: dict[str, Json] = dict(request.model_extra or {})
     hub = extras.pop("download_hub", None)
+    projector = str(extras.pop("multimodal_projector", None) or "") or None
     wanted = request.model_engine or extras.pop("engine", None)
     wish = Wish(
         uid=request.model_uid or request.model_name or "",
@@ -48,7 +49,7 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
     )
     if wish.engine:
         _refuse_useless_gpus(wish, ENGINES.get(wish.engine), hardware)
-    chosen = _chosen(request, wish, machine, catalog, checked_hub(hub))
+    chosen = _chosen(request, wish, machine, catalog, checked_hub(hub), projector)
     engine = ENGINES.get(chosen.engine)
     _refuse_useless_gpus(wish, engine, hardware)
     launch = Launch(
@@ -84,14 +85,18 @@ def checked_hub(given: Json) -> str | None:
     return str(given)
 
 
-def _chosen(request: LaunchRequest, wish: Wish, machine: Machine, catalog: Catalog, hub: str | None) -> Candidate:
+def _chosen(
+    request: LaunchRequest, wish: Wish, machine: Machine, catalog: Catalog, hub: str | None, projector: str | None
+) -> Candidate:
     """The engine and the model with its files, or with the download that brings them."""
-    offers = _offers(request, wish.engine, catalog, hub)
+    offers = _offers(request, wish.engine, catalog, hub, projector)
     name = request.model_name or offers[0][0].name
     chosen = decide(name, offers, wish, machine, is_here)
     if chosen.variant is not None:
         _check_options(chosen, wish)
-        chosen = replace(chosen, model=locate(chosen.variant, hub=hub))
+        chosen = replace(chosen, model=locate(chosen.variant, hub=hub, projector=projector))
+    if projector and not chosen.model.projector:
+        raise InvalidParameter("multimodal_projector", f"'{name}' has none; GGUF models that see or hear have.")
     if request.model_path and request.model_name:
         chosen = replace(chosen, model=replace(chosen.model, name=request.model_name))
     return chosen
@@ -101,10 +106,13 @@ def _check_options(chosen: Candidate, wish: Wish) -> None:
     """Wrong options are heard of before a hub is asked for anything."""
     engine = ENGINES.get(chosen.engine)
     model = replace(chosen.model, path="/nowhere")
-    engine.command(Launch("unnamed", model, engine.name, without_harmless(wish.options, engine)), CHECKING, "")
+    options = without_harmless(wish.options, engine)
+    engine.command(Launch("unnamed", model, engine.name, options, gpus=chosen.gpus), CHECKING, "")
 
 
-def _offers(request: LaunchRequest, engine: str | None, catalog: Catalog, hub: str | None) -> list[Offer]:
+def _offers(
+    request: LaunchRequest, engine: str | None, catalog: Catalog, hub: str | None, projector: str | None
+) -> list[Offer]:
     """What the name stands for: every variant of a family that satisfies the wish, or the one model of a path or an id."""
     kind = model_type(request.model_type)
     if engine in ("external", "fake"):
@@ -124,6 +132,7 @@ def _offers(request: LaunchRequest, engine: str | None, catalog: Catalog, hub: s
         path=request.model_path,
         catalog=catalog,
         hub=hub,
+        projector=projector,
     )
     if kind is not None and model.type is not kind:
         raise BadRequest(f"'{model.name}' is a model of type {model.type}, not {kind}.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from modelyard.core.errors import NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Launch
@@ -48,6 +49,8 @@ class Machine:
     claims: Claims = field(default_factory=Claims)
     headroom: float = 0.05
     """Part of a device's memory that is left free."""
+    engines: Path | None = None
+    """Folder of the engines' own environments."""
 
 
 def place(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, headroom: float) -> Placement:
@@ -68,11 +71,14 @@ def _on_gpus(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims
     freest = _freest(launch, hardware, claims, headroom)
     if len(freest) < launch.gpus:
         raise NotEnoughMemory(launch.uid, f"it asks for {launch.gpus} GPU(s), and {len(freest)} may be used here.")
-    each = -(-need.total // launch.gpus)
+    least = -(-need.total // launch.gpus)
+    each = max([least, *(int(need.share * gpu.memory_total) for gpu in freest)])
     for gpu in freest:
         free = _free(gpu, claims, headroom)
         if each > free:
             raise _refusal(launch.uid, need, each, free, gpu)
+        if need.share and least > (most := int(need.share * gpu.memory_total)):
+            raise _refusal(launch.uid, need, least, most, gpu)
     return Placement(tuple(gpu.name for gpu in freest), each)
 
 
@@ -107,12 +113,13 @@ def _free(device: Device, claims: Claims, headroom: float) -> int:
 
 def _refusal(uid: str, need: Footprint, each: int, free: int, device: Device) -> NotEnoughMemory:
     overhead = need.overhead + need.activations
-    parts = f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}, overhead {show(overhead)}"
+    kept = f"; it takes {need.share:.0%} of a GPU in any case, by gpu_memory_utilization" if need.share else ""
+    parts = f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}, overhead {show(overhead)}{kept}"
     sentence = (
         f"a replica needs {show(each)} ({parts}), and {show(free)} of {show(device.memory_total)} can be used on "
         f"{device.name}. A smaller context, fewer parallel requests or a smaller quantisation needs less."
     )
-    memory = {**asdict(need), "total": need.total, "each": each, "free": free, "device": device.name}
+    memory: dict[str, int | str] = {**need.figures(), "each": each, "free": free, "device": device.name}
     return NotEnoughMemory(uid, sentence, memory)
 
 

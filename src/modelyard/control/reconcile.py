@@ -20,6 +20,7 @@ from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
 from modelyard.control.diff import Desired, Drain, Policy, Remove, Replica, Slot, SlotKey, Start, Stop
 from modelyard.control.downloads import Downloads, DownloadView
+from modelyard.control.installed import resolved
 from modelyard.control.journal import Journal
 from modelyard.control.placement import Claims, Placement, place
 from modelyard.core.config import Settings
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 DRAIN_POLL = 0.05  # seconds between looks at what is in flight on a draining replica
 LOADING_GRACE = 0.5  # seconds between SIGTERM and SIGKILL for a replica that has nothing to finish
-EXPLAIN_LINES = 60  # lines of a dead engine's output that may hold its reason
+EXPLAIN_LINES = 400  # lines of a dead engine's output that may hold its reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,8 @@ class Reconciler:
             need = engine.footprint(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
+            if isinstance(plan, Command):
+                plan = resolved(plan, engine, self._settings.engines_folder)
         except Exception as error:
             # an engine may be a stranger's: its defect is that model's trouble, not every model's
             if not isinstance(error, ModelyardError):

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.folder / 'modelyard.db'}"
 
     @property
+    def engines_folder(self) -> Path:
+        """Where each engine's virtual environment is: `engines/<engine>`."""
+        return self.folder / "engines"
+
+    @property
     def log_folder(self) -> Path:
         """Where each replica's output is kept: `logs/<uid>/<replica>.log`."""
         return self.folder / "logs"

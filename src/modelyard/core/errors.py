@@ -40,6 +40,7 @@
     │   └── DatabaseUnavailable         503     database_unavailable
     ├── UpstreamTimeout                 504     upstream_timeout
     ├── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
+    ├── InstallFailed                   (exit)  install_failed     raised by `modelyard engine install`
     └── ServerUnreachable               (client) server_unreachable  raised by our client: nobody answered
         └── ConnectionLost              (client) connection_lost     the answer began, or was awaited, and broke off
 
@@ -473,6 +474,15 @@ class CannotStart(ModelyardError):
     """The server or a command cannot begin: port taken, home not writable, disk full. One sentence, exit code 1."""
 
     code = "cannot_start"
+
+
+class InstallFailed(ModelyardError):
+    """The environment of an engine could not be made; what was there before is still there."""
+
+    code = "install_failed"
+
+    def __init__(self, engine: str, problem: str) -> None:
+        super().__init__(f"Installing {engine} failed: {problem}.")
 
 
 class ServerUnreachable(ModelyardError):

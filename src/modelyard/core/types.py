@@ -31,6 +31,7 @@ class Task(StrEnum):
     COMPLETION = "completion"
     EMBEDDING = "embedding"
     RERANK = "rerank"
+    DETOKENIZATION = "detokenization"
     IMAGE = "image"
     SPEECH = "speech"
     TRANSCRIPTION = "transcription"
@@ -122,6 +123,8 @@ class Model:
     None for `remote` and `fake`."""
     download: Download | None = None
     """What must come from a hub first; None when the files were put there by somebody else."""
+    projector: str | None = None
+    """Absolute path of the GGUF file through which the model sees or hears, there already or where it will be."""
     size_in_billions: float | None = None
     quantization: str | None = None
     architecture: str | None = None
@@ -223,10 +226,17 @@ class Footprint:
     """What the process takes before it has a model: the interpreter, libraries, tables."""
     activations: int = 0
     """Working memory of one pass."""
+    share: float = 0.0
+    """Part of each of its GPUs that the engine takes in any case, and stays within; 0 where it takes what it needs."""
 
     @property
     def total(self) -> int:
         return self.weights + self.kv_cache + self.overhead + self.activations
+
+    def figures(self) -> dict[str, int]:
+        """Each part and the total, in bytes."""
+        parts = {"weights": self.weights, "kv_cache": self.kv_cache, "overhead": self.overhead}
+        return {**parts, "activations": self.activations, "total": self.total}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,3 +276,30 @@ class RouteTable:
 
     routes: Mapping[str, Route] = field(default_factory=dict)
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of the installer while an engine's environment is made."""
+
+    packages: tuple[str, ...] = ()
+    """Requirements as pip writes them. What an earlier step installed stays, where it will do."""
+    requirements_of: str = ""
+    """Instead of `packages`: what this package requires, which an earlier step installed without its dependencies."""
+    without: tuple[str, ...] = ()
+    """Names of requirements that `requirements_of` leaves out."""
+    dependencies: bool = True
+    """Whether what the packages require is installed with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an engine's own virtual environment is made."""
+
+    proof: str
+    """The module whose presence shows that an interpreter has the engine's libraries."""
+    steps: tuple[Step, ...]
+    gpu_steps: tuple[Step, ...] = ()
+    """Instead of `steps` on Linux with an NVIDIA GPU, where the two differ."""
+    show: tuple[str, ...] = ()
+    """Packages whose versions people want to see."""

@@ -11,5 +11,8 @@ ENGINES: Registry[Engine] = Registry(
         "llama_cpp": "modelyard.engines.llama_cpp:engine",
         "external": "modelyard.engines.external:engine",
         "fake": "modelyard.engines.fake:engine",
+        "sentence_transformers": "modelyard.engines.sentence_transformers:engine",
+        "transformers": "modelyard.engines.transformers:engine",
+        "vllm": "modelyard.engines.vllm:engine",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -10,6 +11,12 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
 from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, Task
+from modelyard.core.types import Recipe as Recipe
+from modelyard.core.types import Step as Step
+from modelyard.engines.names import displayed
+
+PYTHON = "python-of-the-engine"
+"""Stands as `argv[0]` for the interpreter of the engine's environment, or the server's own where that has the libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class Command:
     """How to run one replica."""
 
     argv: tuple[str, ...]
-    """`argv[0]` is the interpreter or program, absolute."""
+    """`argv[0]` is the interpreter or program, absolute, or `PYTHON`."""
     address: Address
     """Where it will listen."""
     tasks: frozenset[Task]
@@ -65,8 +72,14 @@ class Engine(Protocol):
     Options: type[msgspec.Struct]
     """The engine's launch options: a struct that forbids unknown fields; every field has a default and a description."""
 
+    environment: Recipe | None
+    """How the engine's own virtual environment is made; None when it runs on what the server itself has."""
+
     def missing(self) -> tuple[str, ...]:
-        """One sentence for each library or program that is absent and how to get it; empty when the engine can run."""
+        """One sentence for each library or program that the server's own interpreter lacks and how to get it.
+
+        Empty when the engine can run. It is not asked of an engine whose environment is installed.
+        """
         ...
 
     def uses_gpus(self) -> bool:
@@ -97,6 +110,18 @@ class Engine(Protocol):
 
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+def importable(module: str) -> bool:
+    """Whether this process could import a module, found without importing it."""
+    return importlib.util.find_spec(module) is not None
+
+
+def not_installed(name: str, recipe: Recipe) -> tuple[str, ...]:
+    """`Engine.missing` of an engine that has a recipe."""
+    if importable(recipe.proof):
+        return ()
+    return (f"{displayed(name)} is not installed: modelyard engine install {name}.",)
 
 
 def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:

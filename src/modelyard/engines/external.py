@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
-from modelyard.engines.base import Fit, Remote, last_words, read_options
+from modelyard.engines.base import Fit, Recipe, Remote, last_words, read_options
 
 NAME = "external"
 
@@ -46,6 +46,7 @@ class External:
 
     name = NAME
     Options: type[msgspec.Struct] = ExternalOptions
+    environment: Recipe | None = None
 
     def missing(self) -> tuple[str, ...]:
         return ()

@@ -17,6 +17,7 @@ from modelyard.protocol.inference import (
     ImageRequest,
     RerankRequest,
     SpeechRequest,
+    TokenIdsRequest,
     VideoRequest,
 )
 
@@ -44,6 +45,7 @@ PATHS: Mapping[str, Path] = {
     "/v1/completions": Path(Task.COMPLETION, CompletionRequest),
     "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest),
     "/v1/rerank": Path(Task.RERANK, RerankRequest),
+    "/v1/convert_ids_to_tokens": Path(Task.DETOKENIZATION, TokenIdsRequest),
     "/v1/images/generations": Path(Task.IMAGE, ImageRequest),
     "/v1/images/variations": Path(Task.IMAGE, FormRequest, where=Where.FORM),
     "/v1/images/inpainting": Path(Task.IMAGE, FormRequest, where=Where.FORM),

@@ -104,6 +104,13 @@ class RerankRequest(msgspec.Struct, kw_only=True):
     return_len: bool | None | UnsetType = UNSET
 
 
+class TokenIdsRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/convert_ids_to_tokens`. `input` is token ids, or lists of them; ids may be spelled as text."""
+
+    model: Name
+    input: int | str | list[int | str | list[int | str]]
+
+
 class ImageRequest(msgspec.Struct, kw_only=True):
     """Body of `POST /v1/images/generations`."""
 

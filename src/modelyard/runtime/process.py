@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from modelyard.core.types import Address
 from modelyard.runtime import shim
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
@@ -19,6 +21,7 @@ from modelyard.runtime.health import Health, check
 
 SHIM = str(Path(shim.__file__).resolve())
 ORPHAN_GRACE = 0.4  # seconds between SIGTERM and SIGKILL when the server has died
+SWEEPS = 5  # looks for what a killed process has just forked
 FIRST_POLL, LAST_POLL = 0.02, 0.5  # seconds between health checks while starting
 
 
@@ -85,6 +88,8 @@ class ReplicaProcess:
         address = self.spec.address
         checks = asyncio.create_task(self._check(address)) if address else None
         code = await process.wait()
+        if code < 0:  # somebody killed the shim itself: nobody is left to kill what is below it
+            await asyncio.to_thread(kill_session, process.pid)
         if checks:
             checks.cancel()
         os.close(self._lifeline)
@@ -150,3 +155,21 @@ class ReplicaProcess:
                 with suppress(ProcessLookupError):
                     os.killpg(self._shim.pid, signal.SIGKILL)
             await self._gone.wait()
+
+
+def kill_session(leader: int) -> None:
+    """SIGKILL to every process of a dead leader's session: helpers of an engine that do not notice its end."""
+    for _ in range(SWEEPS):
+        left = [pid for pid in psutil.pids() if _session(pid) == leader]
+        if not left:
+            return
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return -1

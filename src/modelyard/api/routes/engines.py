@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 
 from fastapi import APIRouter
 
@@ -40,8 +39,8 @@ async def engines(
 
 
 async def _engines(name: str, kind: str | None, parts: Parts, reasons: bool) -> dict[str, list[Entry] | str]:
-    hardware = await asyncio.to_thread(parts.host.hardware)
-    return await asyncio.to_thread(engines_of, name, kind, parts.catalog, hardware, reasons)
+    machine = await parts.deployments.machine()
+    return await asyncio.to_thread(engines_of, name, kind, parts.catalog, machine, reasons)
 
 
 @router.post("/models/estimate")
@@ -64,4 +63,4 @@ async def estimate(body: EstimateRequest, parts: TheParts, deployments: TheDeplo
 
 
 def _figures(one: Estimate) -> EngineEstimate:
-    return EngineEstimate(**asdict(one.need), total=one.need.total, n_parallel=one.parallel, fits=dict(one.fits))
+    return EngineEstimate(**one.need.figures(), n_parallel=one.parallel, fits=dict(one.fits))

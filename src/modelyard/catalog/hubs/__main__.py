@@ -22,7 +22,8 @@ from modelyard.catalog.hubs import remote
 from modelyard.catalog.hubs.asking import Question
 from modelyard.catalog.hubs.base import Listing, RemoteHub
 from modelyard.catalog.hubs.complete import UNFINISHED
-from modelyard.catalog.hubs.select import choose_folder, choose_gguf, ggufs, in_order, named
+from modelyard.catalog.hubs.select import choose_folder, choose_gguf, choose_projector, ggufs, in_order, named
+from modelyard.catalog.projectors import with_projector
 from modelyard.core.errors import MissingLibrary, ModelFilesInvalid, ModelyardError
 from modelyard.core.types import Download, Model, ModelType, RemoteFile
 
@@ -36,9 +37,14 @@ def inspect(question: Question) -> Model:
     listing = hub.listing(question.model_id, question.revision)
     folder = hub.folder(question.model_id, listing.revision)
     files = _chosen(question, listing)
-    download = Download(question.hub, question.model_id, listing.revision, tuple(in_order(files)), str(folder))
-    if files[0].name.endswith(".gguf"):
-        model = _gguf(hub, question, listing, files, folder)
+    gguf = files[0].name.endswith(".gguf")
+    projector = choose_projector(question.model_id, listing.files, question.projector) if gguf else None
+    needed = [*files, projector] if projector else files
+    download = Download(question.hub, question.model_id, listing.revision, tuple(in_order(needed)), str(folder))
+    if gguf:
+        model = with_projector(
+            _gguf(hub, question, listing, files, folder), folder / projector.name if projector else None
+        )
     else:
         model = _folder(hub, download, question.type)
     return replace(

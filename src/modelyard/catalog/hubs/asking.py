@@ -44,6 +44,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str | None = None
     names: tuple[str, ...] = ()
     """Exactly these files, where the catalog knows them."""
+    projector: str | None = None
+    """The projector of a GGUF model, where somebody names it."""
 
 
 @dataclass(slots=True)

@@ -80,6 +80,40 @@ def choose_gguf(model_id: str, files: Sequence[RemoteFile], quantization: str | 
     return next((by_name[name] for name in LADDER if name in by_name), next(iter(by_name.values())))
 
 
+PROJECTORS = ("f16", "bf16", "q8_0", "f32")
+"""Which precision of a projector is taken where nobody names one, best first."""
+
+
+def is_projector(name: str) -> bool:
+    """Whether a file is what a GGUF model sees or hears through."""
+    base = PurePosixPath(name).name.lower()
+    return base.endswith(".gguf") and "mmproj" in base
+
+
+def choose_projector(model_id: str, files: Sequence[RemoteFile], wanted: str | None) -> RemoteFile | None:
+    """The projector of that name; the best there is when none is named, None when there is none at all.
+
+    Raises `InvalidParameter` naming the choices.
+    """
+    there = {file.name: file for file in sorted(files, key=lambda file: file.name) if is_projector(file.name)}
+    if wanted:
+        found = next((file for name, file in there.items() if wanted.lower() in (name.lower(), _base(name))), None)
+        if found is None:
+            have = ", ".join(there) or "none"
+            raise InvalidParameter("multimodal_projector", f"'{model_id}' has no '{wanted}'; it has {have}.")
+        return found
+    return min(there.values(), key=lambda file: _precision(file.name), default=None)
+
+
+def _base(name: str) -> str:
+    return PurePosixPath(name).name.lower()
+
+
+def _precision(name: str) -> int:
+    found = [title.lower().replace("fp", "f") for title in QUANTIZATION.findall(name)]
+    return next((place for place, title in enumerate(PROJECTORS) if title in found), len(PROJECTORS))
+
+
 def named(model_id: str, files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile]:
     """Files by their names, in whatever letter case the hub has them."""
     by_name = {file.name.lower(): file for file in files}

@@ -13,15 +13,15 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, last_words, read_options
+from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options
 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
 """Environment variable that carries the replica's token; never the argument list, which every user can read."""
 
 TASKS = {
-    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
-    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
-    ModelType.RERANK: frozenset({Task.RERANK}),
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.DETOKENIZATION}),
+    ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
 }
 
 Count = Annotated[int, Meta(ge=0)]
@@ -54,6 +54,7 @@ class FakeEngine:
 
     name = "fake"
     Options: type[msgspec.Struct] = FakeOptions
+    environment: Recipe | None = None
 
     def missing(self) -> tuple[str, ...]:
         return ()

@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 
 from modelyard.engines.fake import TOKEN_VARIABLE, Config, FakeOptions
-from modelyard.engines.fake.answers import Plan, embed, plan, rerank
+from modelyard.engines.fake.answers import Plan, detokenize, embed, plan, rerank
 
 GENERATED = {"/v1/chat/completions": True, "/v1/completions": False}
 """Path → whether it is a chat."""
@@ -167,7 +167,7 @@ def respond(connection: Connection, method: str, path: str) -> None:
         "/v1/models": lambda: {"object": "list", "data": [{"id": server.config.uid, "object": "model"}]},
         "/fake/stats": lambda: msgspec.to_builtins(server.stats),
     }
-    at_once = {"/v1/embeddings": embed, "/v1/rerank": rerank}
+    at_once = {"/v1/embeddings": embed, "/v1/rerank": rerank, "/v1/convert_ids_to_tokens": detokenize}
     if method == "GET" and path in reads:
         connection.answer(200, reads[path]())
     elif method == "POST" and (path in at_once or path in GENERATED):

@@ -163,6 +163,15 @@ def rerank(body: Mapping[str, Any], options: FakeOptions, uid: str) -> dict[str,
     return {"id": os.urandom(12).hex(), "model": uid, "results": results}
 
 
+def detokenize(body: Mapping[str, Any], options: FakeOptions, uid: str) -> object:
+    """`/v1/convert_ids_to_tokens`: our words, over and over."""
+
+    def text(given: Any) -> object:
+        return [text(each) for each in given] if isinstance(given, list) else WORDS[int(given) % len(WORDS)]
+
+    return text(body["input"])
+
+
 def words(text: str) -> set[str]:
     """Latin words, and each character of scripts that do not separate words."""
     return set(re.findall(r"[a-z0-9_]+|[^\x00-\x7f\s]", text.lower()))

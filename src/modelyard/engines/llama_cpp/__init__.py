@@ -19,13 +19,14 @@ import msgspec
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
 from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, describe_exit, last_words
+from modelyard.engines.base import Command, Fit, Recipe, describe_exit, last_words
 from modelyard.engines.llama_cpp.options import (
     NAME,
     LlamaCppOptions,
     adapters,
     configure,
     context,
+    projector,
     read,
     ubatch,
 )
@@ -37,9 +38,9 @@ TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
 RUNTIME = RUNTIMES[NAME]
 
 TASKS = {
-    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
-    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
-    ModelType.RERANK: frozenset({Task.RERANK}),
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.DETOKENIZATION}),
+    ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
 }
 
 UNSUPPORTED = {
@@ -79,6 +80,7 @@ class LlamaCpp:
 
     name = NAME
     Options: type[msgspec.Struct] = LlamaCppOptions
+    environment: Recipe | None = None
 
     def missing(self) -> tuple[str, ...]:
         if importlib.util.find_spec("xllamacpp") is None:
@@ -98,7 +100,9 @@ class LlamaCpp:
     def footprint(self, launch: Launch) -> Footprint:
         options = read(launch)
         model = launch.model
-        weights = model.weights_bytes + sum(_size(path) for path in (*adapters(options), options.mmproj) if path)
+        weights = model.weights_bytes + sum(
+            _size(path) for path in (*adapters(options), projector(launch, options)) if path
+        )
         prompts = options.cache_ram_mib * MEBIBYTE
         if model.shape is None:
             return Footprint(weights, 0, RUNTIME.process + prompts + weights // 10)

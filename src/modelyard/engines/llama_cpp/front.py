@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import httptools
 import msgspec
 
 from modelyard.core.types import Address
+from modelyard.engines.llama_cpp import tokens
 from modelyard.engines.llama_cpp.dialect import (
     EMPTY_ROLE,
     NULL_EVENT,
@@ -149,6 +150,9 @@ class Door(asyncio.Protocol):
             # Once loaded, llama.cpp says nothing else, but amid hundreds of streams it takes seconds to.
             self._respond(200, b'{"status":"ok"}')
             return
+        if request.path == tokens.PATH and request.method == b"POST":
+            await self._convert(request)
+            return
         front = self._front
         made = (
             plan(request.path, bytes(request.body), logits=front.logits, stops=front.stops)
@@ -185,6 +189,27 @@ class Door(asyncio.Protocol):
             self._respond(*gathered(made.gather, body))
         elif made.rewrite is not None:
             self._respond(200, msgspec.json.encode(made.rewrite(msgspec.json.decode(body, type=Body))))
+
+    async def _convert(self, request: Request) -> None:
+        """The text of each token id, asked for one after the other."""
+        self._pipe = None
+        ids = tokens.read(bytes(request.body))
+        asked = replace(request, target=tokens.UPSTREAM)
+        texts: dict[int, str] = {}
+        for token in ids.distinct():
+            call = Call()
+            try:
+                await call.open(self._front.upstream, asked.wire(tokens.question(token)))
+                status, body = await call.done
+            finally:
+                call.abort()
+            if status == 500:
+                raise tokens.unknown(token)
+            if status != 200:
+                self._respond(status, body)
+                return
+            texts[token] = msgspec.json.decode(body, type=Body)["content"]
+        self._respond(200, ids.answer(texts))
 
     async def _start(self, link: Link, request: Request, body: bytes) -> None:
         """Send a request upstream and return when its answer begins, which is when it has had a slot."""

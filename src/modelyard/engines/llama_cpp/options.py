@@ -126,6 +126,11 @@ def read(launch: Launch) -> LlamaCppOptions:
     return options
 
 
+def projector(launch: Launch, options: LlamaCppOptions) -> str:
+    """The projector's path: that of the option, else the one that came with the model; empty without any."""
+    return options.mmproj or launch.model.projector or ""
+
+
 def context(launch: Launch, options: LlamaCppOptions) -> int:
     """Tokens that each request may use."""
     if options.n_ctx:
@@ -177,7 +182,7 @@ def configure(launch: Launch, path: str, listen: Address, options: LlamaCppOptio
         n_ctx=context(launch, options),
         n_ubatch=ubatch(launch, options),
         n_gpu_layers=gpu_layers(launch, options),
-        options=options,
+        options=msgspec.structs.replace(options, mmproj=projector(launch, options)),
         chat_template=options.chat_template or launch.model.chat_template or "",
         stops=launch.model.stop,
     )

@@ -1,0 +1,173 @@
+"""sentence-transformers behind the whole server against the bare library: many texts in one call, and in a call for each.
+
+Both hold the same model at the same time and are asked in turn, so what the machine does meanwhile hits both alike; what
+counts are ratios. The texts of the calls at once are all one text, because the load generator sends one body.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+from tests.encoder_models import engine_python, give_environment, minilm
+
+from benchmarks.cold import environment
+from benchmarks.load import Plan, measure
+
+MODEL = "bench"
+COUNT = 256
+TEXT = "The lake in Hangzhou freezes seldom, and boats cross it all winter while people drink tea in the old pavilions."
+TEXTS = [" ".join([f"Number {row}."] + [TEXT] * (row % 4 + 1)) for row in range(COUNT)]
+
+BARE = """
+import json, sys, time
+from sentence_transformers import SentenceTransformer
+model = SentenceTransformer(sys.argv[1], device="cpu")
+for line in sys.stdin:
+    texts = json.loads(line)
+    began = time.perf_counter()
+    model.encode(texts)
+    print(time.perf_counter() - began, flush=True)
+"""
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One way of asking. Ratios are ours over bare, in texts per second; the median of the pairs."""
+
+    way: str
+    goal: float
+    bare_texts_per_second: float
+    texts_per_second: float
+    ratio: float
+    ratios: list[float]
+    errors: int
+
+
+@contextlib.contextmanager
+def ours(folder: Path) -> Iterator[str]:
+    """A server with the model launched; yields its URL."""
+    give_environment(folder)
+    argv = [sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", str(folder)]
+    process = subprocess.Popen(argv, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        found = re.search(r"listening on (http://\S+)", process.stderr.readline())
+        assert found is not None
+        body = {"model_name": MODEL, "model_path": str(minilm()), "model_engine": "sentence_transformers"}
+        httpx.post(f"{found[1]}/v1/models", json=body, timeout=300).raise_for_status()
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        process.stderr.close()
+
+
+class Bare:
+    """The library in a process of its own, holding the model.
+
+    Its threads wait as the replica's do: the library's own way, spinning, is much slower where anything else runs.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [engine_python(), "-c", BARE, str(minilm())],
+            env={**environment(), "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def seconds(self, texts: list[str]) -> float:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(texts) + "\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def in_one_call(url: str) -> tuple[float, int]:
+    """Seconds until all vectors are here, and errors."""
+    body = {"model": MODEL, "input": TEXTS, "encoding_format": "base64"}
+    began = time.perf_counter()
+    answer = httpx.post(f"{url}/v1/embeddings", json=body, timeout=300)
+    return time.perf_counter() - began, int(answer.status_code != 200)
+
+
+def at_once(url: str) -> tuple[float, int]:
+    """The same for a call of each text, all of them at once."""
+    host, port = url.removeprefix("http://").split(":")
+    body = {"model": MODEL, "input": TEXT, "encoding_format": "base64"}
+    result = measure(Plan(body=body, path="/v1/embeddings", host=host, port=int(port), streams=COUNT, requests=1))
+    return result.seconds, result.errors
+
+
+def measure_all(quick: bool) -> list[Row]:
+    """Both ways of asking, in turn on both."""
+    pairs = 3 if quick else 9
+    ways = (
+        (f"{COUNT} texts in one call", 0.95, in_one_call, TEXTS),
+        (f"{COUNT} calls at once", 0.6, at_once, [TEXT] * COUNT),
+    )
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ours(Path(folder) / "home") as url,
+        contextlib.closing(Bare()) as bare,
+    ):
+        for way, goal, ask, texts in ways:
+            bare.seconds(texts)
+            ask(url)
+            results = [(bare.seconds(texts), *ask(url)) for _ in range(pairs)]
+            ratios = [theirs / mine for theirs, mine, _ in results]
+            rows.append(
+                Row(
+                    way=way,
+                    goal=goal,
+                    bare_texts_per_second=COUNT / statistics.median(theirs for theirs, _, _ in results),
+                    texts_per_second=COUNT / statistics.median(mine for _, mine, _ in results),
+                    ratio=statistics.median(ratios),
+                    ratios=ratios,
+                    errors=sum(errors for _, _, errors in results),
+                )
+            )
+            print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """Markdown."""
+    lines = ["| all-MiniLM-L6-v2 | bare texts/s | ours | ratio | of all pairs | goal | errors |"]
+    lines.append("|---|--:|--:|--:|---|--:|--:|")
+    for row in rows:
+        span = f"{min(row.ratios):.0%} to {max(row.ratios):.0%}"
+        lines.append(
+            f"| {row.way} | {row.bare_texts_per_second:.0f} | {row.texts_per_second:.0f} | {row.ratio:.1%} | {span} "
+            f"| {row.goal:.0%} | {row.errors} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer pairs")
+    print(table(measure_all(parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()

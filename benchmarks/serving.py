@@ -1,0 +1,225 @@
+"""The transformers engine against the bare library: many clients of a batching replica beside one request at a time.
+
+Both are loaded in turn, so what the machine does meanwhile hits both alike; what counts are ratios. The bare side is the
+simplest server one would write: a lock, and `generate` inside it, without HTTP or anything else that costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import psutil
+
+from benchmarks.cold import environment
+from benchmarks.load import Plan, Result, measure
+from modelyard.core.config import Settings
+from modelyard.runtime.environments import Environments
+
+CLIENTS = (1, 8, 32)
+MODEL = "bench"
+QUESTION = [{"role": "user", "content": "Tell me something about Hangzhou."}]
+DEMO = Path(__file__).resolve().parents[1] / "src" / "modelyard" / "catalog" / "demo" / "hf"
+
+BARE = """
+import json, resource, sys, time
+began = time.perf_counter()
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+path, tokens, question = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+torch.set_num_threads(int(sys.argv[4]))
+model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+tokenizer = AutoTokenizer.from_pretrained(path)
+loaded = time.perf_counter() - began
+
+def once():
+    ids = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    found = model.generate(**ids, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
+    tokenizer.decode(found[0, ids["input_ids"].shape[1]:])
+
+print(json.dumps({"load_seconds": loaded, "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+for line in sys.stdin:
+    ends, count, start = time.perf_counter() + float(line), 0, time.perf_counter()
+    while time.perf_counter() < ends:
+        once()
+        count += 1
+    print(count * tokens / (time.perf_counter() - start), flush=True)
+"""
+"""Bare `generate`: says when it is loaded, then for each line with seconds measures for so long, in tokens per second."""
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """Ratios are ours over bare, the median of the pairs."""
+
+    clients: int
+    bare_tokens_per_second: float
+    """One request at a time; more clients only wait."""
+    tokens_per_second: float
+    ratio: float
+    ratios: list[float]
+    ttft_p50_ms: float
+    """Of the first event, which names the role."""
+    errors: int
+
+
+class Bare:
+    """The bare library in a process of its own."""
+
+    def __init__(self, python: str, model: Path, tokens: int, threads: int) -> None:
+        self.process = subprocess.Popen(
+            [python, "-W", "ignore", "-c", BARE, str(model), str(tokens), json.dumps(QUESTION), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive"},
+            text=True,
+        )
+        self.start = json.loads(self._line())
+
+    def measure(self, seconds: float) -> float:
+        """Tokens per second."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        return float(self._line())
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextlib.contextmanager
+def ours(model: Path, engines: Path, threads: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """A server with the model launched on transformers; yields its URL, and what loading took."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "engines").symlink_to(engines.resolve())
+        argv = [sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", folder]
+        process = subprocess.Popen(
+            argv, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        try:
+            found = re.search(r"listening on (http://\S+)", process.stderr.readline())
+            assert found is not None
+            body = {"model_name": str(model), "model_uid": MODEL, "model_engine": "transformers", "n_threads": threads}
+            answer = httpx.post(f"{found[1]}/v1/models", json=body, timeout=300)
+            answer.raise_for_status()
+            yield found[1], {"load_seconds": answer.elapsed.total_seconds(), "rss": _replica_memory(process.pid)}
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            process.stderr.close()
+
+
+def _replica_memory(server: int) -> int:
+    """Bytes of the replica's process, which is a grandchild of the server."""
+    found = [
+        child for child in psutil.Process(server).children(recursive=True) if "modelyard.serving" in child.cmdline()
+    ]
+    return max(child.memory_info().rss for child in found)
+
+
+def ask(url: str, clients: int, tokens: int, seconds: float) -> Result:
+    """Load our server."""
+    wish = {"max_tokens": tokens, "ignore_eos": True, "temperature": 0, "stream": True}
+    host, port = url.removeprefix("http://").split(":")
+    plan = Plan(
+        body={"model": MODEL, "messages": QUESTION, **wish},
+        host=host,
+        port=int(port),
+        streams=clients,
+        requests=0,
+        seconds=seconds,
+    )
+    return measure(plan)
+
+
+def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64, threads: int = 1) -> Iterator[Row | str]:
+    """Each number of clients, in turn on both; first a line about loading."""
+    found = Environments(engines).find("transformers")
+    assert found is not None, "the environment is missing: modelyard engine install transformers"
+    bare = Bare(found.python, DEMO, tokens, threads)
+    try:
+        with ours(DEMO, engines, threads) as (url, start):
+            yield loading(bare.start, start)
+            ask(url, 8, tokens, 1.0)
+            bare.measure(1.0)
+            for clients in CLIENTS:
+                results = [(bare.measure(seconds), ask(url, clients, tokens, seconds)) for _ in range(pairs)]
+                yield row(clients, tokens, results)
+    finally:
+        bare.close()
+
+
+def loading(bare: dict[str, float], mine: dict[str, float]) -> str:
+    """What a replica takes to load, beside the bare library."""
+    return (
+        f"Loaded and idle: {mine['rss'] / 2**20:.0f} MiB after {mine['load_seconds']:.1f} s from the launch request; the bare "
+        f"library {bare['rss'] / 2**20:.0f} MiB after {bare['load_seconds']:.1f} s from its first import."
+    )
+
+
+def row(clients: int, tokens: int, results: list[tuple[float, Result]]) -> Row:
+    """The pairs as one row."""
+    ratios = [mine.requests_per_second * tokens / theirs for theirs, mine in results]
+    return Row(
+        clients=clients,
+        bare_tokens_per_second=statistics.median(theirs for theirs, _ in results),
+        tokens_per_second=statistics.median(mine.requests_per_second for _, mine in results) * tokens,
+        ratio=statistics.median(ratios),
+        ratios=ratios,
+        ttft_p50_ms=1000 * statistics.median(mine.ttft_p50 for _, mine in results),
+        errors=sum(mine.errors for _, mine in results),
+    )
+
+
+def table(found: list[Row | str]) -> str:
+    """Markdown."""
+    lines = ["| clients | bare `generate`, one at a time, tokens/s | ours, streamed | ratio | errors |"]
+    lines.append("|--:|--:|--:|--:|--:|")
+    for each in found:
+        if isinstance(each, Row):
+            lines.append(
+                f"| {each.clients} | {each.bare_tokens_per_second:.0f} | {each.tokens_per_second:.0f} "
+                f"| {each.ratio:.1f}× | {each.errors} |"
+            )
+    return "\n".join([*(each for each in found if isinstance(each, str)), "", *lines])
+
+
+def measure_all(quick: bool, engines: Path | None = None) -> list[Any]:
+    """Every row, shown as it comes."""
+    seconds, pairs = (3.0, 1) if quick else (6.0, 3)
+    found = []
+    for each in compare(engines or Settings().engines_folder, seconds, pairs):
+        found.append(each)
+        print(each if isinstance(each, str) else table([each]).splitlines()[-1], file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short pair of each")
+    parser.add_argument("--engines", type=Path, help="folder of the engines' environments (default: the home folder's)")
+    args = parser.parse_args()
+    print(table(measure_all(args.quick, args.engines)))
+
+
+if __name__ == "__main__":
+    main()

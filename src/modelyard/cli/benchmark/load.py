@@ -1,0 +1,188 @@
+"""The load itself: when each request is sent, how many at once, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from modelyard.cli.benchmark.wire import Answer, Connection, Sample, Server
+
+MOST_AT_ONCE = 256
+"""Connections that are being opened at one time: a server's queue of new ones is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to send requests; which ones is told apart."""
+
+    server: Server
+    requests: Sequence[bytes]
+    stream: bool
+    """Whether answers are streams of tokens."""
+    rate: float = float("inf")
+    """Requests per second."""
+    burstiness: float = 1.0
+    max_concurrency: int | None = None
+    timeout: float = 3600.0
+    """Seconds that one answer may take."""
+    seed: int = 0
+    keep_text: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is known of a run, also while it goes on."""
+
+    total: int
+    samples: list[Sample] = field(default_factory=list)
+    """Of the requests that ended, in the order of their ends."""
+    running: int = 0
+    completed: int = 0
+    tokens: int = 0
+    """Output tokens of completed answers."""
+    began: float = 0.0
+    duration: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> int:
+        return len(self.samples) - self.completed
+
+
+def arrivals(count: int, rate: float, burstiness: float, seed: int) -> list[float]:
+    """When each request is sent, in seconds from the beginning.
+
+    Gaps follow a gamma distribution of the shape `burstiness`: 1 is a Poisson process, less comes in bursts, more evenly.
+    They are stretched so that the last request comes at `count / rate`, as vLLM does, whatever the seed.
+    """
+    if rate == float("inf"):
+        return [0.0] * count
+    chance = random.Random(seed)
+    times, at = [], 0.0
+    for _ in range(count):
+        at += chance.gammavariate(burstiness, 1 / (rate * burstiness))
+        times.append(at)
+    stretch = count / rate / at if at else 1.0
+    return [each * stretch for each in times]
+
+
+class Load:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.outcome = Outcome(len(plan.requests))
+        self._idle: list[Connection] = []
+        self._opening = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def run(self, stop: asyncio.Event) -> Outcome:
+        """Send everything and wait for every answer, or until `stop` is set: what is under way then is dropped."""
+        plan, outcome = self.plan, self.outcome
+        gate = asyncio.Semaphore(plan.max_concurrency) if plan.max_concurrency else None
+        gc.collect()
+        gc.disable()  # a collection among hundreds of streams would show as their latency
+        outcome.began = time.perf_counter()
+        work = asyncio.create_task(self._send_all(gate))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            outcome.duration = time.perf_counter() - outcome.began
+            outcome.interrupted = not work.done()
+            gc.enable()
+            for task in (work, stopped):
+                task.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+            self.close()
+        if not outcome.interrupted:
+            work.result()
+        return outcome
+
+    async def _send_all(self, gate: asyncio.Semaphore | None) -> None:
+        plan = self.plan
+        times = arrivals(len(plan.requests), plan.rate, plan.burstiness, plan.seed)
+        async with asyncio.TaskGroup() as group:
+            for due, request in zip(times, plan.requests, strict=True):
+                wait = self.outcome.began + due - time.perf_counter()
+                if wait > 0:
+                    await asyncio.sleep(wait)
+                group.create_task(self._gated(gate, request))
+
+    async def _gated(self, gate: asyncio.Semaphore | None, request: bytes) -> None:
+        if gate is None:
+            await self.one(request)
+            return
+        asked = time.perf_counter()
+        async with gate:
+            await self.one(request, queued=time.perf_counter() - asked)
+
+    async def one(self, request: bytes, queued: float = 0.0) -> Sample:
+        """Send one request and measure its answer."""
+        outcome = self.outcome
+        sample = Sample(start=time.perf_counter() - outcome.began, queued=queued)
+        answer = Answer(sample, self.plan.stream, self.plan.keep_text)
+        outcome.running += 1
+        try:
+            async with asyncio.timeout(self.plan.timeout):
+                await self._exchange(request, answer)
+        except TimeoutError:
+            answer.lost("timeout", f"no complete answer within {self.plan.timeout:g} s")
+        except ConnectionRefusedError:
+            answer.lost("connection refused", f"nothing listens at {self.plan.server.authority}")
+        except OSError as error:
+            answer.lost("no connection", f"{self.plan.server.authority}: {error}")
+        finally:
+            outcome.running -= 1
+        outcome.samples.append(sample)
+        if not sample.problem:
+            outcome.completed += 1
+            outcome.tokens += sample.output_tokens
+        return sample
+
+    async def _exchange(self, request: bytes, answer: Answer) -> None:
+        """On a kept connection if there is one; when the server had closed that, once more on a fresh one."""
+        while True:
+            kept = self._kept()
+            connection = kept or await self._fresh()
+            try:
+                await connection.ask(request, answer)
+            finally:
+                if not connection.finished:
+                    connection.transport.abort()
+            if kept is None or not connection.stale:
+                break
+            answer.again()
+        if connection.reusable:
+            self._idle.append(connection)
+
+    def _kept(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable:
+                return connection
+        return None
+
+    async def _fresh(self) -> Connection:
+        async with self._opening:
+            return await self.plan.server.connect()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        for connection in self._idle:
+            connection.transport.abort()
+        self._idle.clear()
+
+
+async def until_done(
+    outcome: Outcome, show: Callable[[Outcome], None], work: Awaitable[Outcome], pause: float
+) -> Outcome:
+    """Call `show` every `pause` seconds until the work is done."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        show(outcome)
+        await asyncio.wait((task,), timeout=pause)
+    return task.result()

@@ -1,0 +1,46 @@
+"""How far the run is: one line on a terminal, written over and over. Drawn by hand, because what draws it also measures."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from modelyard.cli.benchmark.load import Outcome
+
+PAUSE = 0.2
+BAR = 24
+
+
+class Progress:
+    """The line on stderr; silent where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    def show(self, outcome: Outcome) -> None:
+        """Draw the line anew."""
+        if self._live:
+            sys.stderr.write(f"\r\x1b[2K{line(outcome, time.perf_counter() - outcome.began)}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._live:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+
+
+def line(outcome: Outcome, seconds: float) -> str:
+    """The state of a run after so many seconds, in less than 80 columns as a rule."""
+    done = len(outcome.samples)
+    full = BAR * done // outcome.total if outcome.total else BAR
+    parts = [f"{done}/{outcome.total}", f"{outcome.running} running"]
+    if outcome.failed:
+        parts.append(f"{outcome.failed} failed")
+    if seconds > 0 and outcome.began:
+        parts += [
+            f"{outcome.completed / seconds:.1f} req/s",
+            f"{outcome.tokens / seconds:.0f} tok/s",
+            f"{seconds:.0f} s",
+        ]
+    return f"{'█' * full}{'░' * (BAR - full)}  {'  '.join(parts)}"

@@ -1,0 +1,239 @@
+"""`modelyard bench serve` carried out: find the model, warm up, send the load, show and keep what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import resource
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from modelyard.cli.benchmark import plot, prompts
+from modelyard.cli.benchmark.figures import METRICS, Wanted, figures
+from modelyard.cli.benchmark.load import Load, Outcome, Plan, until_done
+from modelyard.cli.benchmark.progress import PAUSE, Progress
+from modelyard.cli.benchmark.prompts import PATHS, Kind, Prompt
+from modelyard.cli.benchmark.wire import Answer, Sample, Server
+from modelyard.cli.output import note, print_json, print_table
+from modelyard.core.errors import BadRequest, NotFound, ServerUnreachable
+
+INTERRUPTED = 130
+OPEN_FILES = 65536
+"""Connections are files; we ask for so many, as far as the system allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command was given."""
+
+    url: str
+    api_key: str | None
+    model: str | None
+    kind: Kind
+    path: str | None
+    dataset: str
+    dataset_path: Path | None
+    count: int
+    output_len: int
+    lengths: prompts.RandomLengths
+    seed: int
+    ignore_eos: bool
+    extra: Mapping[str, Any]
+    warmups: int
+    rate: float
+    burstiness: float
+    max_concurrency: int | None
+    timeout: float
+    wanted: Wanted
+    save: Path | None
+    plot: Path | None
+    as_json: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def bench(options: Options) -> int:
+    """Run it; returns the exit code: 1 when nothing was completed, 130 after Ctrl-C."""
+    check_targets(options)
+    asked = chosen(options)
+    allow_connections()
+    result, outcome = uvloop.run(measure(options, asked))
+    if options.as_json:
+        print_json(result)
+    else:
+        show(result, options)
+    if options.save is not None:
+        options.save.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        note(f"The figures are in {options.save}.", dim=True)
+    if options.plot is not None:
+        plot.save(options.plot, outcome.samples, result)
+        note(f"The plot is in {options.plot}.", dim=True)
+    if outcome.interrupted:
+        return INTERRUPTED
+    return 0 if outcome.completed else 1
+
+
+def check_targets(options: Options) -> None:
+    """Refuse files that could not be written, before minutes are spent. Raises `BadRequest`."""
+    if options.plot is not None:
+        plot.check_target(options.plot)
+    for path in (options.save, options.plot):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise BadRequest(f"'{path}' cannot be written: there is no such folder, or it is one itself.")
+
+
+def chosen(options: Options) -> list[Prompt]:
+    """The prompts of the dataset that was named."""
+    if options.dataset == "random":
+        return prompts.random_prompts(options.count, options.lengths, options.seed)
+    if options.dataset == "builtin":
+        return prompts.builtin_prompts(options.count, options.output_len, options.seed)
+    if options.dataset_path is None:
+        raise BadRequest("--dataset-name jsonl takes --dataset-path FILE.jsonl.")
+    return prompts.file_prompts(options.dataset_path, options.count, options.output_len)
+
+
+async def measure(options: Options, asked: Sequence[Prompt]) -> tuple[dict[str, Any], Outcome]:
+    """All that talks to the server. Ctrl-C ends it early, with what was measured so far."""
+    server = Server.at(options.url, options.api_key)
+    model = options.model or await the_model(server, options.kind)
+    path = options.path or PATHS[options.kind]
+    bodies = prompts.bodies(options.kind, model, asked, options.ignore_eos, options.extra)
+    requests = [server.request(path, body) for body in bodies]
+    plan = Plan(
+        server=server,
+        requests=requests,
+        stream=options.kind is not Kind.EMBEDDINGS and options.extra.get("stream") is not False,
+        rate=options.rate,
+        burstiness=options.burstiness,
+        max_concurrency=options.max_concurrency,
+        timeout=options.timeout,
+        seed=options.seed,
+        keep_text=options.wanted.detailed,
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    await warm_up(plan, options.warmups, stop)
+    outcome = await send(plan, stop)
+    return described(options, model, outcome), outcome
+
+
+async def warm_up(plan: Plan, count: int, stop: asyncio.Event) -> None:
+    """Requests that are not measured. Raises `BadRequest` when none of them succeeds: the others would not, either."""
+    if not count or stop.is_set():
+        return
+    first = [plan.requests[number % len(plan.requests)] for number in range(count)]
+    load = Load(Plan(plan.server, first, plan.stream, timeout=plan.timeout, max_concurrency=plan.max_concurrency or 8))
+    outcome = await load.run(stop)
+    if not outcome.interrupted and not outcome.completed:
+        raise BadRequest(f"The request that warms up failed: {outcome.samples[0].example}")
+
+
+async def send(plan: Plan, stop: asyncio.Event) -> Outcome:
+    """The load, with its progress on the terminal."""
+    load, progress = Load(plan), Progress()
+    try:
+        return await until_done(load.outcome, progress.show, load.run(stop), PAUSE)
+    finally:
+        progress.end()
+
+
+async def the_model(server: Server, kind: Kind) -> str:
+    """The only model of the kind that the server has. Raises `NotFound` or `BadRequest`."""
+    models = await fetch_models(server)
+    wanted = "embedding" if kind is Kind.EMBEDDINGS else "LLM"
+    fitting = [each for each in models if each.get("model_type", wanted) == wanted]
+    names = [str(each["id"]) for each in fitting if "id" in each]
+    if not names:
+        raise NotFound(f"No model of type {wanted} runs at {server.authority}.")
+    if len(names) > 1:
+        raise BadRequest(f"{len(names)} models run at {server.authority}: {', '.join(names)}. Name one with --model.")
+    return names[0]
+
+
+async def fetch_models(server: Server) -> list[dict[str, Any]]:
+    """What `/v1/models` lists. Raises `ServerUnreachable`, or `BadRequest` when it is no such server."""
+    sample = Sample()
+    answer = Answer(sample, stream=False)
+    try:
+        connection = await server.connect()
+    except OSError:
+        raise ServerUnreachable(f"{'https' if server.tls else 'http'}://{server.authority}") from None
+    await connection.ask(server.request("/v1/models"), answer)
+    connection.transport.close()
+    if sample.problem:
+        raise BadRequest(
+            f"{server.authority} does not say which models it has ({sample.example}); name one with --model."
+        )
+    with suppress(msgspec.DecodeError, TypeError, KeyError):
+        return [each for each in msgspec.json.decode(answer.body)["data"] if isinstance(each, dict)]
+    raise BadRequest(f"{server.authority} does not say which models it has; name one with --model.")
+
+
+def allow_connections() -> None:
+    """Raise our limit of open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def described(options: Options, model: str, outcome: Outcome) -> dict[str, Any]:
+    """The figures, and before them what was measured, under vLLM's keys."""
+    about = {
+        "date": time.strftime("%Y%m%d-%H%M%S"),
+        "endpoint_type": str(options.kind),
+        "base_url": options.url,
+        "model_id": model,
+        "dataset_name": options.dataset,
+        "num_prompts": options.count,
+        **options.labels,
+        "request_rate": "inf" if math.isinf(options.rate) else options.rate,
+        "burstiness": options.burstiness,
+        "max_concurrency": options.max_concurrency,
+        "interrupted": outcome.interrupted,
+    }
+    embeddings = options.kind is Kind.EMBEDDINGS
+    return about | figures(outcome.samples, outcome.duration, options.wanted, embeddings)
+
+
+def show(result: Mapping[str, Any], options: Options) -> None:
+    """The tables."""
+    if result["interrupted"]:
+        missing = result["num_prompts"] - result["completed"] - result["failed"]
+        note(f"Interrupted: {missing} of {result['num_prompts']} requests are not counted.", fg="yellow")
+    embeddings = options.kind is Kind.EMBEDDINGS
+    rows = [
+        ("Completed requests", f"{result['completed']}"),
+        ("Failed requests", f"{result['failed']}"),
+        ("Duration", f"{result['duration']:.2f} s"),
+        ("Input tokens", f"{result['total_input_tokens']}"),
+        ("Output tokens", f"{result['total_output_tokens']}"),
+        ("Request throughput", f"{result['request_throughput']:.2f} req/s"),
+        ("Request goodput", "-" if result["request_goodput"] is None else f"{result['request_goodput']:.2f} req/s"),
+        ("Output throughput", f"{result['output_throughput']:.2f} tok/s"),
+        ("Total throughput", f"{result['total_token_throughput']:.2f} tok/s"),
+        ("Peak output throughput", f"{result['max_output_tokens_per_s']:.2f} tok/s"),
+        ("Peak concurrency", f"{result['max_concurrent_requests']}"),
+    ]
+    print_table(
+        (result["model_id"], ""), [row for row in rows if not (embeddings and "utput" in row[0]) and row[1] != "-"]
+    )
+    names = [name for name in METRICS if f"mean_{name}_ms" in result]
+    kinds = ["mean", "median", "std", *(f"p{part:g}" for part in options.wanted.percentiles if part != 50)]
+    if names:
+        print()
+        print_table(
+            ("MS", *(kind.upper() for kind in kinds)),
+            [(METRICS[name], *(f"{result[f'{kind}_{name}_ms']:.2f}" for kind in kinds)) for name in names],
+        )
+    for kind, found in result["error_kinds"].items():
+        note(f"{found['count']} × {kind}: {found['example']}", fg="red")

@@ -1,0 +1,373 @@
+"""One request at a time over one connection: sends bytes, and notes when each token of the answer came.
+
+It decodes only what it counts, so that a process of it keeps up with hundreds of streams. Times are `time.perf_counter`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from array import array
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httptools
+import msgspec
+
+from modelyard.core.errors import BadRequest
+
+KEPT = 64 * 1024
+"""Bytes of an answer that is no stream of tokens and no embedding that are looked at."""
+SHOWN = 300
+"""Characters of a server's error that are repeated."""
+
+
+class Delta(msgspec.Struct):
+    """What a chat event adds."""
+
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: Any = None
+
+
+class Choice(msgspec.Struct):
+    """One choice of an event, of a chat or of a completion."""
+
+    delta: Delta | None = None
+    text: Any = None
+    finish_reason: Any = None
+
+
+class Usage(msgspec.Struct):
+    """The server's own count."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Event(msgspec.Struct):
+    """What is read of an event, or of a whole answer."""
+
+    choices: list[Choice] | None = None
+    usage: Usage | None = None
+    error: Any = None
+
+
+READ_EVENT = msgspec.json.Decoder(Event).decode
+
+
+@dataclass(slots=True)
+class Sample:
+    """What was measured of one request. Times are seconds; `start` counts from the beginning of the run."""
+
+    start: float = 0.0
+    queued: float = 0.0
+    """How long the limit of concurrency held it back."""
+    latency: float = 0.0
+    """From sending it to the last event of its answer."""
+    ttft: float | None = None
+    """From sending it to the first event with text."""
+    itls: array[float] = field(default_factory=lambda: array("d"))
+    """Gaps between the events with text."""
+    events: int = 0
+    """Events with text."""
+    input_tokens: int | None = None
+    counted_tokens: int | None = None
+    """Output tokens as the server counted them."""
+    problem: str = ""
+    """The kind of error; empty for an answer that is complete."""
+    example: str = ""
+    """The error in full."""
+    text: list[str] = field(default_factory=list)
+
+    @property
+    def output_tokens(self) -> int:
+        """As counted by the server, else one for each event."""
+        return self.events if self.counted_tokens is None else self.counted_tokens
+
+    def fail(self, problem: str, example: str = "") -> None:
+        """Note the first thing that went wrong."""
+        if not self.problem:
+            self.problem, self.example = problem, (example or problem)[:SHOWN]
+
+
+class Answer:
+    """Reads one answer into its sample."""
+
+    def __init__(self, sample: Sample, stream: bool, keep_text: bool = False) -> None:
+        self.sample = sample
+        self.done = False
+        """Whether the stream said that it ends."""
+        self._stream = stream
+        self._keep_text = keep_text
+        self._began = self._last = time.perf_counter()
+        self._token_at = 0.0
+        self._rest = b""
+        self._body = bytearray()
+
+    @property
+    def body(self) -> bytes:
+        """What came that is no event."""
+        return bytes(self._body)
+
+    def feed(self, data: bytes, now: float, status: int) -> None:
+        """Bytes of the body."""
+        if not self._stream or status != 200:
+            if status == 200 or len(self._body) < KEPT:
+                self._body += data
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._event(line[5:].strip(), now)
+            elif line.startswith(b"{") and len(self._body) < KEPT:
+                self._body += line
+
+    def end(self, now: float, status: int) -> None:
+        """The body is complete."""
+        sample = self.sample
+        if status != 200:
+            sample.fail(f"HTTP {status}", f"HTTP {status}: {said(bytes(self._body))}")
+        elif not self._stream:
+            self._last = now
+            self._whole()
+        elif self._last == self._began:
+            shown = said(bytes(self._body) + self._rest)
+            sample.fail("no events", f"the answer is no stream of events: {shown}" if shown else "an empty answer")
+        elif not self.done:
+            sample.fail("cut off", "the stream ended before the answer did")
+        sample.latency = self._last - self._began
+
+    def lost(self, problem: str, example: str = "") -> None:
+        """No more will come."""
+        self.sample.fail(problem, example)
+        self.sample.latency = time.perf_counter() - self._began
+
+    def again(self) -> None:
+        """Forget that a connection was lost: the same request is sent on another one."""
+        self.sample.problem = self.sample.example = ""
+
+    def _event(self, data: bytes, now: float) -> None:
+        if data == b"[DONE]":
+            self.done = True
+            return
+        try:
+            event = READ_EVENT(data)
+        except msgspec.MsgspecError as error:
+            self.sample.fail("not understood", f"{error}: {data[:SHOWN].decode(errors='replace')}")
+            return
+        if event is None:
+            return
+        if event.error is not None:
+            self.sample.fail("error in the stream", said(data))
+        self._last = now
+        if event.usage:
+            self._count(event.usage)
+        brings = False
+        for choice in event.choices or ():
+            brings |= self._brings(choice)
+            self.done = self.done or bool(choice.finish_reason)
+        if brings:
+            self._token(now)
+
+    def _brings(self, choice: Choice) -> bool:
+        """Whether a choice adds a token: words, thoughts, or a piece of a tool call."""
+        delta = choice.delta
+        text = choice.text if delta is None else delta.content or delta.reasoning_content or delta.reasoning
+        if self._keep_text and isinstance(text, str):
+            self.sample.text.append(text)
+        return bool(text) or (delta is not None and bool(delta.tool_calls))
+
+    def _token(self, now: float) -> None:
+        sample = self.sample
+        sample.events += 1
+        if sample.ttft is None:
+            sample.ttft = now - self._began
+        else:
+            sample.itls.append(now - self._token_at)
+        self._token_at = now
+
+    def _whole(self) -> None:
+        try:
+            answer = READ_EVENT(bytes(self._body))
+        except msgspec.MsgspecError as error:
+            self.sample.fail("not understood", f"{error}: {said(bytes(self._body))}")
+            return
+        if answer.error is not None:
+            self.sample.fail("error in the answer", said(bytes(self._body)))
+        if answer.usage:
+            self._count(answer.usage)
+
+    def _count(self, usage: Usage) -> None:
+        self.sample.input_tokens = usage.prompt_tokens
+        if self._stream and usage.completion_tokens is not None:
+            self.sample.counted_tokens = usage.completion_tokens
+
+
+def said(body: bytes) -> str:
+    """The sentence in an error's body, or its beginning."""
+    text = body.decode(errors="replace").strip()
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return text[:SHOWN]
+    if isinstance(value, dict):
+        error = value.get("error") or value.get("detail") or value.get("message")
+        message = error.get("message") if isinstance(error, dict) else error
+        return str(message or text)[:SHOWN]
+    return text[:SHOWN]
+
+
+class Connection(asyncio.Protocol):
+    """A connection that serves one request after another."""
+
+    def __init__(self) -> None:
+        self.heard = False
+        """Whether any byte of the current answer came."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: Answer | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._now = 0.0
+        self._status = 0
+        self._framed = False
+        self._gone = False
+
+    def ask(self, request: bytes, answer: Answer) -> asyncio.Future[None]:
+        """Send a request; what comes goes into `answer`, and the future is done at its end, whatever that is."""
+        self.heard, self._answer, self._status = False, answer, 0
+        self._ended = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self._ended
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last request has had its end."""
+        return self._ended is not None and self._ended.done() and not self._ended.cancelled()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the server had closed the connection before it saw the request."""
+        return not self.heard and self._gone
+
+    @property
+    def reusable(self) -> bool:
+        return self.finished and not self._gone and not self.transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are transports in shape only
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        self._now = time.perf_counter()
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._lose("not HTTP", f"the answer is not HTTP ({error.__context__ or error})")
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone = True
+        if self._status and not self._framed and exc is None and self._answer is not None:
+            self._finish()
+        else:
+            self._lose("connection lost", f"the connection was lost before the answer was complete{why(exc)}")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
+
+    def on_message_begin(self) -> None:
+        self._framed = False
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self._status = status if status >= 200 else 0
+
+    def on_body(self, body: bytes) -> None:
+        if self._answer is not None:
+            self._answer.feed(body, self._now, self._status)
+
+    def on_message_complete(self) -> None:
+        if self._status:
+            self._finish()
+            if not self._parser.should_keep_alive():
+                self.transport.close()
+
+    def _finish(self) -> None:
+        if self._answer is not None:
+            self._answer.end(self._now, self._status)
+        self._end()
+
+    def _lose(self, problem: str, example: str) -> None:
+        if self._answer is not None:
+            self._answer.lost(problem, example)
+        self._end()
+
+    def _end(self) -> None:
+        self._answer = None
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+
+def why(error: Exception | None) -> str:
+    return f" ({error})" if error is not None and str(error) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where requests go, and with which headers."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    authority: str
+    prefix: str
+    api_key: str | None
+
+    @classmethod
+    def at(cls, url: str, api_key: str | None) -> Server:
+        """The server at an address such as `http://127.0.0.1:9997`, with or without `/v1`."""
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise BadRequest(f"'{url}' is no address of a server, such as http://127.0.0.1:9997.")
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise BadRequest("An API key is made of printable ASCII characters.")
+        secure = parts.scheme == "https"
+        return cls(
+            host=parts.hostname,
+            port=port or (443 if secure else 80),
+            tls=ssl.create_default_context() if secure else None,
+            authority=parts.netloc.rpartition("@")[2],
+            prefix=parts.path.rstrip("/").removesuffix("/v1"),
+            api_key=api_key,
+        )
+
+    def request(self, path: str, body: object | None = None) -> bytes:
+        """The bytes of a request: a GET, or the POST of a JSON body."""
+        data = b"" if body is None else msgspec.json.encode(body)
+        lines = [
+            f"{'GET' if body is None else 'POST'} {self.prefix}{path} HTTP/1.1",
+            f"Host: {self.authority}",
+            "User-Agent: modelyard-bench",
+        ]
+        if self.api_key:
+            lines.append(f"Authorization: Bearer {self.api_key}")
+        if body is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + data
+
+    async def connect(self) -> Connection:
+        """A fresh connection; raises `OSError`."""
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(Connection, self.host, self.port, ssl=self.tls)
+        return connection

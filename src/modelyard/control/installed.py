@@ -1,0 +1,47 @@
+"""Which interpreter runs an engine: that of its own environment, or the server's where it has the libraries."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from modelyard.core.errors import MissingLibrary
+from modelyard.engines.base import PYTHON, Command, Engine
+from modelyard.engines.names import displayed
+from modelyard.runtime.environments import Environments
+
+
+def absent(engine: Engine, folder: Path | None) -> tuple[str, ...]:
+    """What keeps an engine from running here, in sentences; empty when it can. `folder` holds the environments."""
+    return () if _own(engine, folder) else engine.missing()
+
+
+def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
+    """A command with a real interpreter in place of `PYTHON`, whose scripts are found first.
+
+    Raises `MissingLibrary` when the environment has gone since the launch was accepted.
+    """
+    if command.argv[0] != PYTHON:
+        return command
+    python = _own(engine, folder)
+    if python is None:
+        if sentences := engine.missing():
+            raise MissingLibrary(displayed(engine.name), engine.name, " ".join(sentences))
+        return replace(command, argv=(sys.executable, *command.argv[1:]))
+    return replace(command, argv=(python, *command.argv[1:]), env={**_paths(python), **command.env})
+
+
+def _own(engine: Engine, folder: Path | None) -> str | None:
+    """The interpreter of an engine's environment; None when it has none."""
+    if folder is None or engine.environment is None:
+        return None
+    found = Environments(folder).find(engine.name)
+    return found.python if found else None
+
+
+def _paths(python: str) -> Mapping[str, str]:
+    """Programs that the libraries call, such as a compiler's helpers, stand beside the interpreter."""
+    return {"PATH": os.pathsep.join((str(Path(python).parent), os.environ.get("PATH", os.defpath)))}

@@ -1,0 +1,94 @@
+"""The words between what batches answers (`serving/batching.py`) and what computes their tokens (an engine's model)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the tokens of one answer are chosen. Temperature 0 takes the likeliest."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 is all."""
+    min_p: float = 0.0
+    repetition: float = 1.0
+    """Counts the prompt too."""
+    presence: float = 0.0
+    frequency: float = 0.0
+    seed: int | None = None
+    bias: Mapping[int, float] = field(default_factory=dict)
+    logprobs: int | None = None
+    """How many of the likeliest tokens to tell beside the chosen one; None tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chosen token."""
+
+    token: int
+    logprob: float = 0.0
+    top: tuple[tuple[int, float], ...] = ()
+    """The likeliest tokens and their logarithms, best first."""
+
+
+class Backend(Protocol):
+    """Weights with room for several answers, each a row numbered from 0. Called from one thread only."""
+
+    rows: int
+    """Most answers at once."""
+
+    def begin(self, row: int, wish: Wish, prompt: Sequence[int]) -> None:
+        """A new answer takes a row."""
+        ...
+
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+        """Tokens `start …` of a row, whose tokens before are known already."""
+        ...
+
+    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
+        """The next token of each of the first rows, given its last one and how many came before; None skips a row."""
+        ...
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """What is known of the first tokens of a row becomes known of another; the answers stay where they are."""
+        ...
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """An answer, with the tokens that are known of it, moves to another row."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all rows."""
+        ...
+
+
+class Language(Protocol):
+    """What a language model's files say about text."""
+
+    context: int
+    """Tokens that prompt and answer may have together."""
+    ends: frozenset[int]
+    """Tokens that end an answer."""
+    defaults: Mapping[str, float]
+    """What the model's makers recommend for `temperature`, `top_p`, `top_k`, `min_p`, `repetition_penalty`."""
+    vocabulary: int
+    thinks: bool
+    """Whether its chats have thoughts between `<think>` and `</think>`."""
+    backend: Backend
+
+    def encode(self, text: str, special: bool) -> list[int]:
+        """Tokens of a text; with `special`, with those that begin and end a text."""
+        ...
+
+    def decode(self, tokens: Sequence[int], skip_special: bool = True) -> str:
+        """Text of tokens; bytes that are no characters yet are U+FFFD."""
+        ...
+
+    def render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
+        """A conversation as its template writes it. Raises `InvalidParameter` when the template refuses it."""
+        ...

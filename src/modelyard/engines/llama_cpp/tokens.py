@@ -1,0 +1,74 @@
+"""`POST /v1/convert_ids_to_tokens`, Xinference's path, which llama.cpp lacks: what to ask its `/detokenize`. Pure.
+
+Each id is asked for by itself, for only then is its text its own: several at once come as one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from modelyard.engines.llama_cpp.dialect import Refused
+
+PATH = "/v1/convert_ids_to_tokens"
+UPSTREAM = b"/detokenize"
+MOST = 4096
+"""Different ids that one request may hold: each costs a call to llama.cpp."""
+INT32 = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of a request, in its shape: one, a list, or a list of lists."""
+
+    given: Any
+
+    def distinct(self) -> list[int]:
+        """Every id once."""
+        return list(dict.fromkeys(_flat(self.given)))
+
+    def answer(self, texts: Mapping[int, str]) -> bytes:
+        """The texts in the shape of the request."""
+        return msgspec.json.encode(_mapped(self.given, texts))
+
+
+def read(body: bytes) -> Ids:
+    """The ids that a body asks for. Raises `Refused`."""
+    try:
+        given = msgspec.json.decode(body, type=dict[str, Any]).get("input")
+    except msgspec.DecodeError as error:
+        raise Refused("input", f"the body is no JSON object: {error}") from None
+    ids = Ids(_checked(given, depth=0))
+    if len(ids.distinct()) > MOST:
+        raise Refused("input", f"holds more than {MOST} different ids.")
+    return ids
+
+
+def question(token: int) -> bytes:
+    """The body that asks llama.cpp for the text of one id."""
+    return msgspec.json.encode({"tokens": [token]})
+
+
+def unknown(token: int) -> Refused:
+    return Refused("input", f"{token} is no token of this model.")
+
+
+def _checked(given: Any, depth: int) -> Any:
+    if isinstance(given, list) and depth < 2:
+        return [_checked(each, depth + 1) for each in given]
+    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) <= 10:
+        given = int(given)
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given < INT32:
+        raise Refused("input", "must be a token id, a list of ids, or a list of such lists.")
+    return given
+
+
+def _flat(given: Any) -> list[int]:
+    return [token for each in given for token in _flat(each)] if isinstance(given, list) else [given]
+
+
+def _mapped(given: Any, texts: Mapping[int, str]) -> Any:
+    return [_mapped(each, texts) for each in given] if isinstance(given, list) else texts[given]

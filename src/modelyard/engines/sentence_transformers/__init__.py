@@ -1,0 +1,115 @@
+"""sentence-transformers as an engine: vectors of texts, and cross-encoders that rank documents.
+
+Pure; `encoder.py` is what runs inside the replica's process, the only place that imports the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.memory import MEBIBYTE
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
+from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed
+from modelyard.engines.sentence_transformers.options import (
+    NAME,
+    SentenceTransformersOptions,
+    batch_tokens,
+    read,
+)
+from modelyard.engines.served import Config, configure, served
+
+TASKS = {
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
+    ModelType.RERANK: frozenset({Task.RERANK}),
+}
+
+RECIPE = Recipe(
+    proof="sentence_transformers",
+    steps=(Step(packages=("torch==2.13.0", "transformers>=5.10", "sentence-transformers>=6.0")),),
+    show=("sentence-transformers", "transformers", "torch"),
+)
+
+UNSUPPORTED = {"max_chunks_per_doc": "sentence-transformers reads each document in one piece"}
+
+PROCESS = 500 * MEBIBYTE
+"""Bytes of the interpreter with torch, transformers and sentence-transformers, before there is a model."""
+
+WIDTHS = 14
+"""Values per token of a pass, in widths of the residual stream: the feed-forward layer is four of them."""
+
+TELLING = ("Error: ", "Exception: ", "out of memory")
+
+
+class SentenceTransformers:
+    """The registered engine."""
+
+    name = NAME
+    Options: type[msgspec.Struct] = SentenceTransformersOptions
+    environment: Recipe | None = RECIPE
+
+    def missing(self) -> tuple[str, ...]:
+        return not_installed(NAME, RECIPE)
+
+    def uses_gpus(self) -> bool:
+        return True
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.type not in TASKS:
+            return Fit(0, f"it makes vectors and ranks documents, and does not run models of type '{model.type}'")
+        if model.format != "pytorch":
+            return Fit(0, f"it runs folders of PyTorch weights, not format '{model.format}'")
+        architecture = model.architecture or ""
+        if model.type is ModelType.RERANK and architecture and not architecture.endswith("ForSequenceClassification"):
+            return Fit(0, f"it ranks with classifiers of pairs, not with '{architecture}'")
+        return Fit(75, "sentence-transformers runs such folders natively")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        options = read(launch)
+        shape = launch.model.shape
+        if shape is None:
+            return Footprint(launch.model.weights_bytes, 0, PROCESS)
+        on_gpu = bool(launch.gpus)
+        wide = options.dtype == "float32" or (options.dtype == "auto" and not on_gpu)
+        element = 4 if wide else 2
+        weights = max(launch.model.weights_bytes, shape.parameters * element)
+        activations = batch_tokens(options, on_gpu) * shape.hidden * WIDTHS * element
+        return Footprint(weights, 0, PROCESS, activations)
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command:
+        options = read(launch)
+        model = launch.model
+        if model.path is None:
+            raise InvalidParameter("model_path", f"'{model.name}' has no folder on this machine.")
+        config = configure(launch, model.path, listen, options, options.max_length)
+        return served(
+            config,
+            listen,
+            token,
+            tasks=TASKS.get(model.type, frozenset()),
+            # Threads that wait by spinning bring a machine with other replicas to a standstill.
+            env={"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "true"},
+            unsupported=UNSUPPORTED if model.type is ModelType.RERANK else {},
+            context_length=options.max_length or None,
+        )
+
+    def load(self, config: Config) -> Any:
+        """The weights, inside the replica: an `Encoder`."""
+        from modelyard.engines.sentence_transformers.encoder import load
+
+        return load(config, msgspec.convert(config.options, SentenceTransformersOptions))
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        lines = [line.strip() for line in log if line.strip()]
+        for line in reversed(lines):
+            if any(word in line for word in TELLING):
+                return f"{line} ({describe_exit(exit_code)})"
+        if exit_code == -9:
+            return "killed by signal 9, most likely because the machine ran out of memory"
+        return last_words(lines, exit_code)
+
+
+engine = SentenceTransformers()

@@ -1,0 +1,236 @@
+"""The model inside a replica: texts to token ids, and a batch of token ids to vectors or scores in one pass.
+
+It knows nothing of requests. Nothing heavy is imported before `load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from modelyard.core.errors import InvalidParameter, ModelFilesInvalid
+from modelyard.core.types import ModelType
+from modelyard.engines.sentence_transformers.options import SentenceTransformersOptions, batch_tokens
+from modelyard.engines.served import Config
+
+UNLIMITED = 1_000_000
+"""Lengths above this are how tokenizers say that they know no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What one text, or one pair of texts, is to the model."""
+
+    ids: Any
+    """Token ids as they go in, special ones included; a numpy array, because lists take ten times the memory."""
+    kinds: Any = None
+    """Which of the two texts of a pair each token is of, where the model looks at that."""
+    prompt: int = 0
+    """Tokens at the beginning that are not pooled."""
+
+    @property
+    def size(self) -> int:
+        """Tokens."""
+        return len(self.ids)
+
+    @property
+    def group(self) -> int:
+        """Only texts of one group share a pass."""
+        return self.prompt
+
+
+class Encoder:
+    """A loaded model. `read…` belong to one thread and `run` to another."""
+
+    def __init__(self, model: Any, options: SentenceTransformersOptions, budget: int) -> None:
+        from tokenizers import Tokenizer
+
+        first = model[0]
+        tokenizer = model.tokenizer
+        self.options = options
+        self.budget = budget
+        """Tokens of one pass, padding included."""
+        self.limit = _limit(model, options)
+        """Tokens of one text."""
+        self.prompts: dict[str, str] = {name: text for name, text in (model.prompts or {}).items() if text}
+        self.default_prompt = options.prompt_name or model.default_prompt_name or ""
+        self.vocabulary = int(first.model.get_input_embeddings().num_embeddings)
+        self.special = int(tokenizer.num_special_tokens_to_add(False))
+        self.width = 0
+        """Numbers in a vector; 0 until something has been computed, and for scores."""
+        self._model = model
+        self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._with_kinds = "token_type_ids" in tokenizer.model_input_names
+        self._left = tokenizer.padding_side == "left"
+        self._pad = tokenizer.pad_token_id or 0
+        self._pad_kind = getattr(tokenizer, "pad_token_type_id", 0) or 0
+        self._skip_prompt = any(getattr(module, "include_prompt", True) is False for module in model)
+
+    def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[Text]:
+        """Texts with a prompt before each, cut to `keep` tokens if that is not 0."""
+        skipped = self._prompt_length(prompt) if prompt and self._skip_prompt else 0
+        whole = [prompt + text for text in texts] if prompt else list(texts)
+        return [self._text(made, skipped) for made in self._encode(whole, keep)]
+
+    def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[Text]:
+        """A query with each of some documents."""
+        return [self._text(made, 0) for made in self._encode([(query, document) for document in documents], keep)]
+
+    def read_ids(self, ids: Sequence[int], keep: int = 0) -> Text:
+        """Token ids as the client made them. Raises `InvalidParameter` for one that the model does not have."""
+        import numpy
+
+        wrong = next((token for token in ids if not 0 <= token < self.vocabulary), None)
+        if wrong is not None:
+            raise InvalidParameter("input", f"the model has no token {wrong}; its ids are below {self.vocabulary}.")
+        taken = numpy.array(ids[:keep] if keep else ids, dtype=numpy.int32)
+        return Text(taken, numpy.zeros_like(taken) if self._with_kinds else None)
+
+    def run(self, texts: Sequence[Text]) -> Any:
+        """One pass: a float32 numpy array with a row per text. All texts are of one group."""
+        import torch
+
+        features: dict[str, Any] = {"modality": "text", **self._padded(texts)}
+        if texts[0].prompt:
+            features["prompt_length"] = texts[0].prompt
+        with torch.inference_mode():
+            features = {
+                name: value.to(self._model.device) if hasattr(value, "to") else value
+                for name, value in features.items()
+            }
+            rows = self._finish(self._model(features)).cpu().numpy()
+        self.width = rows.shape[1] if rows.ndim > 1 else 0
+        return rows
+
+    def _finish(self, made: dict[str, Any]) -> Any:
+        """Vectors, of length 1 if that is wanted; or the scores of pairs, between 0 and 1."""
+        import torch
+
+        if "scores" in made:
+            return torch.sigmoid(made["scores"].float()).reshape(-1)
+        vectors = made["sentence_embedding"].float()
+        return torch.nn.functional.normalize(vectors, dim=1) if self.options.normalize else vectors
+
+    def _padded(self, texts: Sequence[Text]) -> dict[str, Any]:
+        import numpy
+        import torch
+
+        longest = max(text.size for text in texts)
+        ids = numpy.full((len(texts), longest), self._pad, dtype=numpy.int64)
+        mask = numpy.zeros_like(ids)
+        kinds = numpy.full_like(ids, self._pad_kind)
+        for row, text in enumerate(texts):
+            place = slice(longest - text.size, longest) if self._left else slice(0, text.size)
+            ids[row, place] = text.ids
+            mask[row, place] = 1
+            if text.kinds is not None:
+                kinds[row, place] = text.kinds
+        arrays = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": kinds} if self._with_kinds else {})
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _text(self, made: Any, skipped: int) -> Text:
+        import numpy
+
+        kinds = numpy.array(made.type_ids, dtype=numpy.int8) if self._with_kinds else None
+        return Text(numpy.array(made.ids, dtype=numpy.int32), kinds, skipped)
+
+    def _encode(self, texts: list[Any], keep: int) -> Any:
+        with self._cut(keep):
+            return self._tokenizer.encode_batch_fast(texts)
+
+    @contextmanager
+    def _cut(self, keep: int) -> Iterator[None]:
+        if keep:
+            self._tokenizer.enable_truncation(keep, strategy="longest_first")
+        try:
+            yield
+        finally:
+            if keep:
+                self._tokenizer.no_truncation()
+
+    def _prompt_length(self, prompt: str) -> int:
+        """Tokens of a prompt with what the tokenizer puts before it."""
+        mask = self._tokenizer.encode(prompt).special_tokens_mask
+        while mask and mask[-1]:
+            mask.pop()
+        return len(mask)
+
+
+def load(config: Config, options: SentenceTransformersOptions) -> Encoder:
+    """The model in a folder, warm. Raises `ModelFilesInvalid` for one that needs more than text."""
+    import torch
+
+    if options.n_threads:
+        torch.set_num_threads(options.n_threads)
+    device = options.device or _device(config.gpus)
+    on_cpu = device == "cpu"
+    dtype = options.dtype if options.dtype != "auto" else "float32" if on_cpu else "auto"
+    given = {
+        "device": device,
+        "trust_remote_code": options.trust_remote_code,
+        "local_files_only": True,
+        "model_kwargs": {"dtype": dtype},
+    }
+    model = _ranker(config.path, given) if config.type is ModelType.RERANK else _embedder(config.path, options, given)
+    modes = getattr(model[0], "modality_config", {})
+    if "text" not in modes or "message" in modes or not hasattr(getattr(model, "tokenizer", None), "backend_tokenizer"):
+        raise ModelFilesInvalid(config.path, "it is not a plain model of texts with a tokenizer of its own.")
+    model.eval()
+    encoder = Encoder(model, options, batch_tokens(options, not on_cpu))
+    encoder.run(encoder.read(["warm"]))
+    return encoder
+
+
+def _embedder(path: str, options: SentenceTransformersOptions, given: dict[str, Any]) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(path, **given)
+    wanted = [name for name in (options.prompt_name,) if name and name not in model.prompts]
+    if wanted:
+        known = ", ".join(model.prompts) or "none"
+        raise InvalidParameter("prompt_name", f"the model has no prompt '{wanted[0]}'; it has {known}.")
+    if options.pooling:
+        pooling = next((module for module in model if hasattr(module, "pooling_mode")), None)
+        if pooling is None:
+            raise InvalidParameter("pooling", "the model makes one vector of a text by itself.")
+        pooling.pooling_mode = options.pooling
+    return model
+
+
+def _ranker(path: str, given: dict[str, Any]) -> Any:
+    from sentence_transformers import CrossEncoder
+
+    model = CrossEncoder(path, **given)
+    if model.num_labels != 1:
+        raise ModelFilesInvalid(path, f"it is a classifier with {model.num_labels} labels; one that ranks has one.")
+    return model
+
+
+def _device(gpus: int) -> str:
+    import torch
+
+    if gpus and torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _limit(model: Any, options: SentenceTransformersOptions) -> int:
+    """Tokens that one text may have: the least of what the folder, the positions of the model and the launch say."""
+    config = model[0].model.config
+    positions = getattr(config, "max_position_embeddings", 0) or 0
+    if getattr(config, "model_type", "") in OFFSET_POSITIONS:
+        positions -= (getattr(config, "pad_token_id", None) or 0) + 1
+    said = [model.max_seq_length or 0, model.tokenizer.model_max_length or 0, positions]
+    known = [number for number in said if 0 < number < UNLIMITED]
+    most = min(known, default=UNLIMITED)
+    if options.max_length > most:
+        raise InvalidParameter("max_length", f"is {options.max_length}, and the model reads {most} tokens at most.")
+    return options.max_length or most
+
+
+OFFSET_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "xmod")
+"""Kinds of model whose positions begin after the padding's."""

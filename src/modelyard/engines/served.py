@@ -1,0 +1,77 @@
+"""Engines that bring no server of their own: their replicas run `modelyard.serving`, and this is what it is told."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from modelyard.core.types import Address, Launch, ModelType
+from modelyard.engines.base import PYTHON, Command, Engine
+
+CONFIG_VARIABLE = "SERVED_REPLICA_CONFIG"
+TOKEN_VARIABLE = "SERVED_REPLICA_TOKEN"
+"""The token travels in the environment: other users can read argument lists."""
+
+
+class Config(msgspec.Struct, kw_only=True, frozen=True):
+    """All that the replica's process needs to know, but for the token."""
+
+    uid: str
+    engine: str
+    type: ModelType
+    path: str
+    uds: str | None
+    host: str
+    port: int
+    options: dict[str, Any]
+    """As the engine checked them at launch; it reads them again with its own struct."""
+    context_length: int = 0
+    """Tokens that one request may have; 0 leaves it to the model."""
+    chat_template: str = ""
+    """Jinja text that takes the place of the model's own."""
+    stop: tuple[str, ...] = ()
+    """Strings that end every chat answer."""
+    stop_token_ids: tuple[int, ...] = ()
+    gpus: int = 0
+
+
+class ServedEngine(Engine, Protocol):
+    """An engine whose replicas are ours."""
+
+    def load(self, config: Config) -> Any:
+        """The weights, ready to compute; runs inside the replica, in a thread of its own."""
+        ...
+
+
+def configure(launch: Launch, path: str, listen: Address, options: msgspec.Struct, context_length: int = 0) -> Config:
+    """What the replica of a launch is told."""
+    model = launch.model
+    return Config(
+        uid=launch.uid,
+        engine=launch.engine,
+        type=model.type,
+        path=path,
+        uds=listen.uds,
+        host=listen.host,
+        port=listen.port,
+        options=msgspec.to_builtins(options),
+        context_length=context_length,
+        chat_template=model.chat_template or "",
+        stop=model.stop,
+        stop_token_ids=model.stop_token_ids,
+        gpus=launch.gpus,
+    )
+
+
+def environment(config: Config, token: str) -> dict[str, str]:
+    """The configuration and the token as variables."""
+    made = {CONFIG_VARIABLE: msgspec.json.encode(config).decode(), "HF_HUB_OFFLINE": "1"}
+    return made | ({TOKEN_VARIABLE: token} if token else {})
+
+
+def served(config: Config, listen: Address, token: str, **rest: Any) -> Command:
+    """The command of a replica of ours; `rest` are the remaining fields of `Command`."""
+    headers = ((b"authorization", b"Bearer " + token.encode()),) if token else ()
+    env = {**environment(config, token), **rest.pop("env", {})}
+    return Command((PYTHON, "-m", "modelyard.serving"), listen, env=env, headers=headers, **rest)

@@ -1,0 +1,132 @@
+"""Hugging Face transformers as an engine: any causal language model it knows, batched by `serving/batching.py`.
+
+Pure; `load` runs inside the replica, and what it imports is heavy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
+from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed
+from modelyard.engines.served import Config, configure, served
+from modelyard.engines.transformers.options import NAME, TransformersOptions, context, read
+
+RUNTIME = RUNTIMES[NAME]
+
+FORMATS = ("pytorch", "gptq", "awq", "bnb", "fp4")
+
+RECIPE = Recipe(
+    proof="transformers",
+    steps=(Step(packages=("torch==2.13.0", "transformers>=5.10", "accelerate>=1.10", "safetensors>=0.6")),),
+    show=("transformers", "torch"),
+)
+
+CONSTRAINED = "the transformers engine does not constrain answers to a grammar"
+NO_TOOLS = "the transformers engine does not read tool calls from answers"
+
+UNSUPPORTED = {
+    "response_format": CONSTRAINED,
+    "guided_json": CONSTRAINED,
+    "guided_regex": CONSTRAINED,
+    "guided_choice": CONSTRAINED,
+    "guided_grammar": CONSTRAINED,
+    "structured_outputs": CONSTRAINED,
+    "suffix": "the transformers engine completes at the end only",
+    "best_of": "the transformers engine draws each choice once",
+    "tools": NO_TOOLS,
+    "tool_choice": NO_TOOLS,
+    "reasoning_effort": "the transformers engine has no such setting; use chat_template_kwargs",
+}
+
+RAISED = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception)|CannotStart): (.+)")
+"""The last line of a traceback; what we raise ourselves is a sentence without its class."""
+
+
+class Transformers:
+    """The registered engine."""
+
+    name = NAME
+    Options: type[msgspec.Struct] = TransformersOptions
+    environment: Recipe | None = RECIPE
+
+    def missing(self) -> tuple[str, ...]:
+        return not_installed(NAME, RECIPE)
+
+    def uses_gpus(self) -> bool:
+        return True
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.type is not ModelType.LLM:
+            return Fit(0, f"it runs language models, not type '{model.type}'")
+        if model.format not in FORMATS:
+            return Fit(0, f"it runs Hugging Face folders, not format '{model.format}'")
+        if model.format != "pytorch" and not hardware.gpus:
+            return Fit(0, f"format '{model.format}' needs a GPU")
+        if model.shape is not None and 0 < model.shape.cached_layers < model.shape.layers:
+            return Fit(0, "it has layers that keep a state instead of keys and values, which cannot be batched here")
+        return Fit(50, "transformers runs any causal language model that it knows")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        options = read(launch)
+        model = launch.model
+        wide = not launch.gpus and options.dtype in ("auto", "float32")
+        weights = model.weights_bytes
+        if wide and model.shape is not None and model.shape.parameters:
+            weights = max(weights, 4 * model.shape.parameters)
+        kind = "f32" if wide else "f16"
+        return footprint(
+            weights,
+            model.shape,
+            RUNTIME,
+            context=context(launch, options),
+            parallel=options.max_num_seqs,
+            batch=options.max_num_batched_tokens,
+            key=kind,
+            value=kind,
+            on_gpu=bool(launch.gpus),
+        )
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command:
+        options = read(launch)
+        model = launch.model
+        if model.path is None:
+            raise InvalidParameter("model_path", f"'{model.name}' has no folder on this machine.")
+        length = context(launch, options)
+        return served(
+            configure(launch, model.path, listen, options, length),
+            listen,
+            token,
+            tasks=frozenset({Task.CHAT, Task.COMPLETION}),
+            unsupported=UNSUPPORTED,
+            context_length=length,
+            # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
+            env={"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"},
+        )
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        for line in reversed([line.strip() for line in log]):
+            if found := RAISED.match(line):
+                kind = "" if found[1] == "CannotStart" else f"{found[1]}: "
+                return f"{kind}{found[2]} ({describe_exit(exit_code)})"
+        if exit_code == -9:
+            return "killed by signal 9, most likely because the machine ran out of memory"
+        return last_words(log, exit_code)
+
+    def load(self, config: Config) -> Any:
+        """The weights and the tokenizer, as `engines.generation.Language`."""
+        from modelyard.engines.transformers.model import Passes, load_weights
+        from modelyard.engines.transformers.text import Loaded
+
+        options = msgspec.convert(config.options, TransformersOptions)
+        backend = Passes(load_weights(config, options), options.max_num_seqs)
+        return Loaded(config, options, backend)
+
+
+engine = Transformers()

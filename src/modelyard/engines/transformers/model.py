@@ -1,0 +1,188 @@
+"""The weights of a causal model, and one pass over them: reading a prompt's part, or writing a token of every answer."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from modelyard.core.errors import CannotStart
+from modelyard.engines.generation import Drawn, Wish
+from modelyard.engines.served import Config
+from modelyard.engines.transformers.cache import RowCache
+from modelyard.engines.transformers.options import TransformersOptions
+from modelyard.engines.transformers.sampling import Row, choose
+
+TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
+"""How far logits may differ, relative to the largest, between a pass with our cache and one without."""
+
+KINDS = {"full_attention", "sliding_attention"}
+"""Kinds of layer whose keys and values our cache keeps and whose masks we make."""
+
+BYTES_PER_THREAD = 64 * 1024 * 1024
+
+
+def load_weights(config: Config, options: TransformersOptions) -> Any:
+    """The model in a folder, ready to compute. Raises what transformers raises."""
+    device = options.device if options.device != "auto" else _device(config)
+    transformers.utils.logging.disable_progress_bar()
+    found = transformers.AutoConfig.from_pretrained(
+        config.path, trust_remote_code=options.trust_remote_code, local_files_only=True
+    )
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        config.path,
+        config=found,
+        dtype=_dtype(options.dtype, device, found),
+        trust_remote_code=options.trust_remote_code,
+        local_files_only=True,
+        **({"device_map": device} if device != "cpu" else {}),
+    )
+    torch.set_num_threads(options.n_threads or _threads(model))
+    return model.eval()
+
+
+def _threads(model: Any) -> int:
+    """A thread pays off when it has so much of the weights to read per token; below, threads wait for each other."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    return int(min(cores, max(1, size // BYTES_PER_THREAD)))
+
+
+def _device(config: Config) -> str:
+    if config.gpus and torch.cuda.is_available():
+        return "cuda" if config.gpus == 1 else "auto"
+    return "mps" if config.gpus and torch.backends.mps.is_available() else "cpu"
+
+
+def _dtype(wanted: str, device: str, config: Any) -> torch.dtype:
+    """On a CPU float32 unless told otherwise: there half precision is slower, and batches would change answers."""
+    if wanted != "auto":
+        found: torch.dtype = getattr(torch, wanted)
+        return found
+    if device == "cpu":
+        return torch.float32
+    stored = getattr(config.get_text_config(), "dtype", None)
+    return stored if isinstance(stored, torch.dtype) and stored != torch.float32 else torch.bfloat16
+
+
+class Passes:
+    """`Backend` on a transformers model."""
+
+    def __init__(self, model: Any, rows: int) -> None:
+        self.rows = rows
+        self._model = model
+        self._config = model.config.get_text_config()
+        self._device = model.get_input_embeddings().weight.device
+        self._dtype = model.dtype
+        self._cache = RowCache(self._config.num_hidden_layers)
+        self._answers: list[Row | None] = [None] * rows
+        self._kinds = sorted(set(getattr(self._config, "layer_types", None) or ()))
+        if other := set(self._kinds) - KINDS:
+            raise CannotStart(
+                f"{self._name()} has layers of kind {', '.join(sorted(other))}, which cannot be batched here."
+            )
+        self._window = self._sliding_window()
+        self._additive = getattr(self._config, "_attn_implementation", "sdpa") == "eager"
+        self._keep_last = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._check()
+
+    def _sliding_window(self) -> int:
+        window = getattr(self._config, "sliding_window", None) or 0
+        return 0 if getattr(self._config, "use_sliding_window", True) is False else window
+
+    def begin(self, row: int, wish: Wish, prompt: Sequence[int]) -> None:
+        self._answers[row] = Row(wish, prompt)
+
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+        self._cache.for_reading(row, start, len(tokens))
+        positions = torch.arange(start, start + len(tokens), device=self._device)
+        self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False)
+
+    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
+        columns = torch.tensor(lengths, device=self._device)
+        self._cache.for_writing(columns, max(lengths) + 1)
+        inputs = torch.tensor([[token or 0] for token in last], device=self._device)
+        logits = self._pass(inputs, columns.unsqueeze(1), head=True)[:, -1]
+        return choose(logits, [None if token is None else row for token, row in zip(last, self._answers, strict=False)])
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        self._cache.copy(source, target, length)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        self._cache.copy(source, target, length)
+        self._answers[target] = self._answers[source]
+
+    def reset(self) -> None:
+        self._cache.clear()
+
+    def _pass(self, inputs: Tensor, positions: Tensor, head: bool) -> Tensor:
+        """One pass; the logits of the last token with `head`, else nothing of use."""
+        model = self._model if head else self._model.base_model
+        extra = {"logits_to_keep": 1} if head and self._keep_last else {}
+        with torch.no_grad():
+            found = model(
+                input_ids=inputs,
+                attention_mask=self._masks(positions),
+                position_ids=positions,
+                past_key_values=self._cache,
+                use_cache=True,
+                **extra,
+            )
+        logits: Tensor = found[0]
+        return logits
+
+    def _masks(self, positions: Tensor) -> Tensor | dict[str, Tensor]:
+        """Who may look at whom: each token at itself and at what stands before it in its row."""
+        columns = torch.arange(self._cache.place.width, device=self._device)
+        seen = (columns <= positions.unsqueeze(2)).unsqueeze(1)
+        near = seen
+        if self._window and self._cache.place.width > self._window:
+            near = seen & (columns > positions.unsqueeze(2) - self._window).unsqueeze(1)
+        if not self._kinds:
+            return self._as_wanted(near)
+        return {kind: self._as_wanted(near if kind == "sliding_attention" else seen) for kind in self._kinds}
+
+    def _as_wanted(self, mask: Tensor) -> Tensor:
+        if not self._additive:
+            return mask
+        floor = torch.finfo(self._dtype).min
+        return torch.zeros(mask.shape, dtype=self._dtype, device=self._device).masked_fill(~mask, floor)
+
+    def _check(self) -> None:
+        """That this architecture takes our cache: a short text must come out as it does without. Raises `CannotStart`."""
+        tokens = [index % self._config.vocab_size for index in range(3, 15)]
+        with torch.no_grad():
+            want = self._model(input_ids=torch.tensor([tokens], device=self._device), use_cache=False)[0][0, -1].float()
+        try:
+            for row, start in ((0, 0), (1, 2)):
+                self.read(row, 0, tokens[start:9])
+                self.read(row, 9 - start, tokens[9:-1])
+            columns = torch.tensor([11, 9], device=self._device)
+            self._cache.for_writing(columns, 12)
+            inputs = torch.tensor([[tokens[-1]]] * 2, device=self._device)
+            got = self._pass(inputs, columns.unsqueeze(1), head=True)[0, -1].float()
+        except (TypeError, ValueError, AttributeError, RuntimeError, KeyError, IndexError) as error:
+            raise CannotStart(f"{self._name()} cannot be batched by the transformers engine: {error}") from error
+        difference = ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item()
+        self._cache.clear()
+        if not difference <= TOLERANCE.get(self._dtype, 0.25):
+            raise CannotStart(
+                f"{self._name()} cannot be batched by the transformers engine: with its cache a short text comes out "
+                f"differently (by {difference:.2g} of the largest logit)."
+            )
+
+    def _name(self) -> str:
+        return type(self._model).__name__
+
+
+def template_text(given: str) -> str:
+    """A chat template, given as text or as the path of a file."""
+    if "{" not in given and (file := Path(given).expanduser()).is_file():
+        return file.read_text(encoding="utf-8")
+    return given

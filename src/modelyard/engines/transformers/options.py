@@ -1,0 +1,76 @@
+"""What one may set when launching on transformers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.types import Json, Launch
+from modelyard.engines.base import read_options
+
+NAME = "transformers"
+
+GENERATION_CONTEXT = 8192
+UNKNOWN_CONTEXT = 4096
+"""Tokens per request where the user names no number: the model's own context, but no more than this."""
+
+ALIASES = {
+    "context_length": "max_model_len",
+    "n_ctx": "max_model_len",
+    "parallel": "max_num_seqs",
+    "n_parallel": "max_num_seqs",
+    "threads": "n_threads",
+    "torch_dtype": "dtype",
+}
+"""Spellings of peers."""
+
+
+class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Options of a launch on transformers. Zero, empty or `auto` leaves the choice to us or to the model."""
+
+    max_model_len: Annotated[
+        int, Meta(ge=0, description="Context of each request in tokens; 0 is the model's own, up to 8192")
+    ] = 0
+    max_num_seqs: Annotated[int, Meta(ge=1, le=256, description="Answers computed at once")] = 16
+    max_num_batched_tokens: Annotated[
+        int, Meta(ge=16, description="Most prompt tokens that are read between two tokens of the answers under way")
+    ] = 512
+    dtype: Annotated[
+        Literal["auto", "float32", "float16", "bfloat16"],
+        Meta(description="Type of weights and cache; `auto` is float32 on a CPU, else what the files have"),
+    ] = "auto"
+    device: Annotated[
+        str, Meta(description="`cpu`, `cuda`, `cuda:1`, `mps`; `auto` follows the launch's GPUs", min_length=1)
+    ] = "auto"
+    n_threads: Annotated[int, Meta(ge=0, description="CPU threads; 0 is the number of cores")] = 0
+    trust_remote_code: Annotated[
+        bool, Meta(description="Run Python code that comes with the model's files; only for files you trust")
+    ] = False
+    chat_template: Annotated[str, Meta(description="Jinja text, or the path of a file with it; empty: the model's")] = (
+        ""
+    )
+    enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None
+
+
+def read(launch: Launch) -> TransformersOptions:
+    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    given: dict[str, Json] = {}
+    for key, value in launch.options.items():
+        name = ALIASES.get(key, key)
+        if name in given or (name != key and name in launch.options):
+            raise InvalidParameter(key, f"means '{name}', which is given too.")
+        given[name] = value
+    return read_options(NAME, TransformersOptions, given)
+
+
+def context(launch: Launch, options: TransformersOptions) -> int:
+    """Tokens that each request may use."""
+    most = launch.model.context_length
+    if options.max_model_len and most and options.max_model_len > most:
+        raise InvalidParameter(
+            "max_model_len", f"is {options.max_model_len}, and the model was made for {most} tokens."
+        )
+    return options.max_model_len or min(most or UNKNOWN_CONTEXT, GENERATION_CONTEXT)

@@ -1,0 +1,127 @@
+"""Choosing the next token of many answers at once. Each row has wishes of its own and draws from a generator of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from modelyard.engines.generation import Drawn, Wish
+
+SHORTLIST = 1024
+"""As a rule the likeliest tokens that `top_p` keeps are among so many; only if not, the whole vocabulary is sorted."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One answer: its wishes, its tokens so far, and its chance."""
+
+    wish: Wish
+    prompt: Sequence[int]
+    written: list[int] = field(default_factory=list)
+    chance: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        if self.wish.seed is not None:
+            self.chance.seed(self.wish.seed)
+
+
+def choose(logits: Tensor, rows: Sequence[Row | None]) -> list[Drawn | None]:
+    """The next token of each row, from `[row, vocabulary]`; None for rows that have no wish."""
+    logits = logits.float()
+    raw = logits
+    shaped = [index for index, row in enumerate(rows) if row is not None and _is_shaped(row.wish)]
+    if shaped:
+        logits = logits.clone()
+        for index in shaped:
+            _shape(logits[index], rows[index])
+    tokens: list[int] = logits.argmax(dim=-1).tolist()
+    drawing = [index for index, row in enumerate(rows) if row is not None and row.wish.temperature > 0]
+    if drawing:
+        drawn = draw(logits[drawing], [rows[index] for index in drawing])  # type: ignore[misc]
+        for index, token in zip(drawing, drawn, strict=True):
+            tokens[index] = token
+    return [_drawn(raw[index], row, tokens[index]) for index, row in enumerate(rows)]
+
+
+def _drawn(raw: Tensor, row: Row | None, token: int) -> Drawn | None:
+    """A token, with what the model itself thought of it where that is asked for."""
+    if row is None:
+        return None
+    row.written.append(token)
+    if row.wish.logprobs is None:
+        return Drawn(token)
+    logprobs = raw.log_softmax(dim=-1)
+    values, ids = logprobs.topk(min(row.wish.logprobs, len(logprobs)))
+    return Drawn(token, logprobs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
+
+
+def _is_shaped(wish: Wish) -> bool:
+    return bool(wish.repetition != 1 or wish.presence or wish.frequency or wish.bias)
+
+
+def _shape(logits: Tensor, row: Row | None) -> None:
+    """Penalties and biases of one row, in place."""
+    assert row is not None
+    wish = row.wish
+    if wish.repetition != 1:
+        seen = torch.tensor(sorted({*row.prompt, *row.written}), device=logits.device, dtype=torch.long)
+        values = logits[seen]
+        logits[seen] = torch.where(values > 0, values / wish.repetition, values * wish.repetition)
+    if row.written and (wish.presence or wish.frequency):
+        written = torch.tensor(row.written, device=logits.device)
+        seen, counts = written.unique(return_counts=True)
+        logits[seen] -= wish.presence + wish.frequency * counts
+    if wish.bias:
+        ids = torch.tensor(list(wish.bias), device=logits.device)
+        logits[ids] += torch.tensor(list(wish.bias.values()), device=logits.device)
+
+
+def draw(logits: Tensor, rows: Sequence[Row]) -> list[int]:
+    """One token of each row by chance: a number between 0 and 1 falls into the piece of the line that is the token's."""
+    wishes = [row.wish for row in rows]
+    device = logits.device
+
+    def column(values: list[float]) -> Tensor:
+        return torch.tensor(values, device=device).unsqueeze(1)
+
+    logits = logits / column([wish.temperature for wish in wishes])
+    if any(wish.top_k for wish in wishes):
+        logits = keep_top_k(logits, [wish.top_k for wish in wishes])
+    probabilities = logits.softmax(dim=-1)
+    if any(wish.min_p for wish in wishes):
+        floor = probabilities.amax(dim=-1, keepdim=True) * column([wish.min_p for wish in wishes])
+        probabilities = probabilities.masked_fill(probabilities < floor, 0)
+    if any(wish.top_p < 1 for wish in wishes):
+        probabilities = keep_top_p(probabilities, column([wish.top_p for wish in wishes]))
+    line = probabilities.double().cumsum(dim=-1)
+    points = torch.tensor([row.chance.random() for row in rows], device=device, dtype=line.dtype).unsqueeze(1)
+    chosen = torch.searchsorted(line, points * line[:, -1:], right=True)
+    last = probabilities.shape[-1] - 1
+    return [min(token, last) for token in chosen.squeeze(1).tolist()]
+
+
+def keep_top_k(logits: Tensor, counts: Sequence[int]) -> Tensor:
+    """All but the likeliest `counts` tokens of each row ruled out; 0 keeps all."""
+    size = logits.shape[-1]
+    most = min(max(counts), size)
+    best = logits.topk(most, dim=-1).values
+    last = torch.tensor([min(count or most, most) - 1 for count in counts], device=logits.device).unsqueeze(1)
+    floor = best.gather(1, last)
+    floor[torch.tensor([not count for count in counts], device=logits.device)] = -torch.inf
+    return logits.masked_fill(logits < floor, -torch.inf)
+
+
+def keep_top_p(probabilities: Tensor, parts: Tensor) -> Tensor:
+    """All but the likeliest tokens that make up `parts` of the whole ruled out, of each row."""
+    target = parts * probabilities.sum(dim=-1, keepdim=True)
+    best = probabilities.topk(min(SHORTLIST, probabilities.shape[-1]), dim=-1).values
+    if bool((best.sum(dim=-1, keepdim=True) < target).any()):
+        best = probabilities.sort(dim=-1, descending=True).values
+    before = best.cumsum(dim=-1) - best
+    kept = (before < target).sum(dim=-1, keepdim=True).clamp(min=1)
+    floor = best.gather(1, kept - 1)
+    return probabilities.masked_fill((probabilities < floor) & (parts < 1), 0)

@@ -1,0 +1,82 @@
+"""What the files of a language model say about text: tokens, the chat template, the ends, the makers' settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import transformers
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.engines.generation import Backend
+from modelyard.engines.served import Config
+from modelyard.engines.transformers.model import template_text
+from modelyard.engines.transformers.options import TransformersOptions
+
+DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+
+
+class Loaded:
+    """`Language` on a transformers tokenizer."""
+
+    def __init__(self, config: Config, options: TransformersOptions, backend: Backend) -> None:
+        self.backend = backend
+        self.context = config.context_length
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+            config.path, trust_remote_code=options.trust_remote_code, local_files_only=True
+        )
+        if template := options.chat_template or config.chat_template:
+            self._tokenizer.chat_template = template_text(template)
+        self._thinking = options.enable_thinking
+        generation = _generation_config(Path(config.path))
+        self.ends = self._ends(generation, config.stop_token_ids)
+        self.defaults = _defaults(generation)
+        self.vocabulary = len(self._tokenizer)
+        self.thinks = "</think>" in str(self._tokenizer.chat_template or "")
+
+    def encode(self, text: str, special: bool) -> list[int]:
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=special)
+        return tokens
+
+    def decode(self, tokens: Sequence[int], skip_special: bool = True) -> str:
+        if self._tokenizer.is_fast:  # straight to its core: 1 µs instead of 8, twice for every token
+            core: str = self._tokenizer.backend_tokenizer.decode(list(tokens), skip_special_tokens=skip_special)
+            return core
+        text: str = self._tokenizer.decode(
+            list(tokens), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    def render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
+        if not self._tokenizer.chat_template:
+            raise InvalidParameter("messages", "this model has no chat template; give one as chat_template at launch.")
+        if self._thinking is not None:
+            variables = {"enable_thinking": self._thinking, "thinking": self._thinking, **variables}
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                messages, tokenize=False, **{"add_generation_prompt": True, **variables}
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+            raise InvalidParameter("messages", f"the model's chat template refuses them: {error}") from error
+        return text
+
+    def _ends(self, generation: Mapping[str, Any], added: Sequence[int]) -> frozenset[int]:
+        """Of the tokenizer, of generation_config.json, and of the family."""
+        found = generation.get("eos_token_id")
+        ids = {*added, *(found if isinstance(found, list) else [found]), self._tokenizer.eos_token_id}
+        return frozenset(token for token in ids if isinstance(token, int))
+
+
+def _generation_config(folder: Path) -> Mapping[str, Any]:
+    file = folder / "generation_config.json"
+    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _defaults(generation: Mapping[str, Any]) -> dict[str, float]:
+    """A model whose makers chose `do_sample: false` answers with the likeliest tokens unless somebody asks for chance."""
+    found = {name: float(generation[name]) for name in DEFAULTS if isinstance(generation.get(name), int | float)}
+    return {"temperature": 0.0, **found} if generation.get("do_sample") is False else found

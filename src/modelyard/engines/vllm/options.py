@@ -1,0 +1,228 @@
+"""What one may set when launching on vLLM, and how that reads on its command line."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.memory import kv_bytes
+from modelyard.core.types import Json, Launch
+from modelyard.engines.base import read_options
+
+NAME = "vllm"
+GIB = 1024**3
+
+USUAL_CONTEXT = 8192
+UNKNOWN_CONTEXT = 4096
+"""Tokens of a request on the CPU where nobody names a number: the model's own context, but no more than the first."""
+
+ALIASES = {
+    "context_length": "max_model_len",
+    "n_ctx": "max_model_len",
+    "tp": "tensor_parallel_size",
+    "tp_size": "tensor_parallel_size",
+    "pp": "pipeline_parallel_size",
+    "dp": "data_parallel_size",
+    "n_parallel": "max_num_seqs",
+    "lora": "lora_modules",
+}
+"""Spellings of peers and of our other engines. A leading `vllm_`, as ms-swift has it, is taken away as well."""
+
+OURS = frozenset(
+    {"--model", "--served-model-name", "--host", "--port", "--uds", "--api-key", "--root-path", "--middleware", "--config",
+     "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--grpc", "--headless"}
+)  # fmt: skip
+"""Arguments that nobody else may give: where a replica listens, who may ask it, and under which name."""
+
+Parallel = Annotated[int, Meta(ge=1, le=1024)]
+
+
+class VllmOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Options of a launch on vLLM. What is left out, vLLM or the model decides."""
+
+    tensor_parallel_size: Annotated[
+        int, Meta(ge=0, description="GPUs that share each layer; 0 is all the launch has, over the other two sizes")
+    ] = 0
+    pipeline_parallel_size: Annotated[int, Meta(ge=1, description="Groups of layers, each on GPUs of its own")] = 1
+    data_parallel_size: Annotated[int, Meta(ge=1, description="Copies of the weights behind one replica")] = 1
+    gpu_memory_utilization: Annotated[
+        float, Meta(gt=0, le=1, description="Part of each GPU's memory that it takes, needed or not")
+    ] = 0.9
+    max_model_len: Annotated[
+        int, Meta(ge=0, description="Context of each request in tokens; 0 is the model's own, on the CPU up to 8192")
+    ] = 0
+    max_num_seqs: Annotated[int, Meta(ge=0, description="Requests computed at once; 0 is vLLM's own choice")] = 0
+    max_num_batched_tokens: Annotated[int, Meta(ge=0, description="Most tokens per step; 0 is vLLM's own choice")] = 0
+    dtype: Annotated[
+        Literal["auto", "half", "float16", "bfloat16", "float", "float32"], Meta(description="Type of the weights")
+    ] = "auto"
+    quantization: Annotated[str, Meta(description="How the weights are quantised; empty: as the files say")] = ""
+    kv_cache_dtype: Annotated[str, Meta(description="Type of the cached keys and values: auto, fp8, …")] = "auto"
+    enable_prefix_caching: Annotated[
+        bool | None, Meta(description="Reuse what was computed for an equal beginning; unset: vLLM's own choice")
+    ] = None
+    enforce_eager: Annotated[
+        bool | None, Meta(description="No compiled graphs: starts sooner, answers slower; unset: on the CPU only")
+    ] = None
+    cpu_kv_cache_gib: Annotated[
+        int, Meta(ge=0, description="On the CPU: GiB for keys and values; 0 holds four requests of full length")
+    ] = 0
+    reasoning_parser: Annotated[
+        str,
+        Meta(description="How thoughts are told from the answer: qwen3, deepseek_r1, …; they go to reasoning_content"),
+    ] = ""
+    tool_call_parser: Annotated[
+        str, Meta(description="How tool calls are read: hermes, llama3_json, …; allows tools")
+    ] = ""
+    chat_template: Annotated[str, Meta(description="Jinja text, or the path of a file with it; empty: the model's")] = (
+        ""
+    )
+    enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None
+    trust_remote_code: Annotated[bool, Meta(description="Run Python that comes with the weights")] = False
+    seed: Annotated[int, Meta(ge=0, description="Seed of requests that name none")] = 0
+    enable_lora: Annotated[bool, Meta(description="Make room for LoRA adapters; GPUs only")] = False
+    lora_modules: Annotated[str | list[str], Meta(description="Adapters as name=path; GPUs only")] = []
+    max_loras: Annotated[int, Meta(ge=1, description="Adapters in one batch")] = 1
+    max_lora_rank: Annotated[int, Meta(ge=1, description="Highest rank of an adapter")] = 16
+    vllm_args: Annotated[
+        str | list[str], Meta(description='More arguments of vLLM\'s own: a list, or text such as "--max-logprobs 5"')
+    ] = []
+
+
+def read(launch: Launch) -> VllmOptions:
+    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    given: dict[str, Json] = {}
+    for key, value in launch.options.items():
+        name = spelled(key)
+        if name in given:
+            raise InvalidParameter(key, f"means '{name}', which is given already.")
+        given[name] = value
+    options = read_options(NAME, VllmOptions, given)
+    _check_ranks(launch, options)
+    _check_extra(options)
+    if not launch.gpus and (options.enable_lora or adapters(options)):
+        key = next((key for key in launch.options if spelled(key) in ("lora_modules", "enable_lora")), "lora_modules")
+        raise InvalidParameter(
+            key,
+            "vLLM on the CPU answers requests for the base model with an adapter when both are in one batch, so adapters "
+            "are refused there; the transformers engine serves them on the CPU.",
+        )
+    return options
+
+
+def spelled(key: str) -> str:
+    """Our name of an option."""
+    plain = key.removeprefix("vllm_") if key.removeprefix("vllm_") in VllmOptions.__struct_fields__ else key
+    return ALIASES.get(plain, plain)
+
+
+def _check_ranks(launch: Launch, options: VllmOptions) -> None:
+    ranks = max(1, options.tensor_parallel_size) * options.pipeline_parallel_size * options.data_parallel_size
+    fits = launch.gpus % ranks == 0 if options.tensor_parallel_size == 0 else launch.gpus == ranks
+    if launch.gpus and not fits:
+        raise InvalidParameter(
+            "tensor_parallel_size",
+            f"tensor, pipeline and data parallel sizes make {ranks} processes, and the launch has {launch.gpus} GPU(s).",
+        )
+
+
+def _check_extra(options: VllmOptions) -> None:
+    for word in extra(options):
+        name = word.partition("=")[0].replace("_", "-")
+        if name in OURS:
+            raise InvalidParameter("vllm_args", f"may not hold {name}, which is decided by the server.")
+
+
+def tensor_parallel(launch: Launch, options: VllmOptions) -> int:
+    """GPUs that share each layer."""
+    given = options.tensor_parallel_size
+    return given or max(1, launch.gpus // (options.pipeline_parallel_size * options.data_parallel_size))
+
+
+def context(launch: Launch, options: VllmOptions) -> int:
+    """Tokens that each request may have."""
+    own = launch.model.context_length
+    if options.max_model_len:
+        return options.max_model_len
+    return own if launch.gpus and own else min(own or UNKNOWN_CONTEXT, USUAL_CONTEXT)
+
+
+def cpu_cache(launch: Launch, options: VllmOptions) -> int:
+    """GiB of main memory for keys and values."""
+    if options.cpu_kv_cache_gib or launch.model.shape is None:
+        return options.cpu_kv_cache_gib or 1
+    return max(1, math.ceil(kv_bytes(launch.model.shape, 4 * context(launch, options)) / GIB))
+
+
+def adapters(options: VllmOptions) -> tuple[str, ...]:
+    """LoRA adapters as `name=path`."""
+    given = options.lora_modules
+    return tuple(given.replace(",", " ").split()) if isinstance(given, str) else tuple(given)
+
+
+def extra(options: VllmOptions) -> tuple[str, ...]:
+    """The user's own arguments. Raises `InvalidParameter` for a quote that is not closed."""
+    given = options.vllm_args
+    try:
+        return tuple(shlex.split(given)) if isinstance(given, str) else tuple(given)
+    except ValueError as error:
+        raise InvalidParameter("vllm_args", f"cannot be read: {error}.") from None
+
+
+def arguments(launch: Launch, options: VllmOptions) -> list[str]:
+    """The options as vLLM's command line has them; what is as vLLM would choose it is left out."""
+    made: list[str] = []
+    for flag, value in _flags(launch, options):
+        if value is True:
+            made.append(flag)
+        elif value is False and flag == "--enable-prefix-caching":
+            made.append("--no-enable-prefix-caching")
+        elif value not in (None, False, "", 0, "auto"):
+            made += [flag, str(value)]
+    if names := adapters(options):
+        made += ["--lora-modules", *names]
+    return [*made, *extra(options)]
+
+
+def _flags(launch: Launch, options: VllmOptions) -> Iterator[tuple[str, str | int | float | bool | None]]:
+    yield "--tensor-parallel-size", _beyond_one(tensor_parallel(launch, options))
+    yield "--pipeline-parallel-size", _beyond_one(options.pipeline_parallel_size)
+    yield "--data-parallel-size", _beyond_one(options.data_parallel_size)
+    if launch.gpus:
+        yield "--gpu-memory-utilization", options.gpu_memory_utilization
+    yield "--max-model-len", options.max_model_len or (0 if launch.gpus else context(launch, options))
+    yield "--max-num-seqs", options.max_num_seqs
+    yield "--max-num-batched-tokens", options.max_num_batched_tokens
+    yield "--dtype", options.dtype
+    yield "--quantization", options.quantization
+    yield "--kv-cache-dtype", options.kv_cache_dtype
+    yield "--enable-prefix-caching", options.enable_prefix_caching
+    yield "--enforce-eager", not launch.gpus if options.enforce_eager is None else options.enforce_eager
+    yield "--reasoning-parser", options.reasoning_parser
+    yield "--enable-auto-tool-choice", bool(options.tool_call_parser)
+    yield "--tool-call-parser", options.tool_call_parser
+    yield "--chat-template", options.chat_template or launch.model.chat_template
+    yield "--default-chat-template-kwargs", _thinking(launch, options)
+    yield "--trust-remote-code", options.trust_remote_code
+    yield "--seed", options.seed
+    with_adapters = options.enable_lora or bool(adapters(options))
+    yield "--enable-lora", with_adapters
+    yield "--max-loras", options.max_loras if with_adapters else 0
+    yield "--max-lora-rank", options.max_lora_rank if with_adapters else 0
+
+
+def _beyond_one(size: int) -> int:
+    return size if size > 1 else 0
+
+
+def _thinking(launch: Launch, options: VllmOptions) -> str:
+    if options.enable_thinking is None:
+        return ""
+    wanted: Mapping[str, bool] = {launch.model.thinking_key or "enable_thinking": options.enable_thinking}
+    return msgspec.json.encode(wanted).decode()

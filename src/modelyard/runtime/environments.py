@@ -1,0 +1,235 @@
+"""Engines' own virtual environments, `<home>/engines/<engine>/`: made, locked, listed and removed.
+
+An environment is made under another name and renamed when it is whole, so that one counts or is not there. Beside the
+engine's libraries it holds what a replica of ours needs, and a link to this package; nothing else of the server's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import modelyard
+from modelyard.core.errors import InstallFailed
+from modelyard.core.types import Recipe, Step
+from modelyard.runtime.installer import Installer
+
+RECEIPT = "environment.json"
+"""Written last: a folder without it is no environment."""
+LOCK = "requirements.lock"
+LIGHT = ("msgspec", "uvicorn", "httptools", "uvloop", "jinja2")
+"""What a replica of ours imports beside its engine; in an environment they have the versions that the server has."""
+PACKAGE = Path(modelyard.__file__).resolve().parent
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment that is whole."""
+
+    engine: str
+    folder: str
+    python: str
+    """The interpreter, absolute."""
+    installed_at: float
+    """Unix time."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the packages that people want to see."""
+
+
+class Environments:
+    """The environments of one home folder; nothing is kept in memory, so what one process makes another sees."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, engine: str) -> Environment | None:
+        """The environment of an engine, if it is whole and made for this very package."""
+        place = self.folder / engine
+        python = place / "bin" / "python"
+        try:
+            receipt = json.loads((place / RECEIPT).read_text(encoding="utf-8"))
+            linked = os.path.samefile(_packages(place) / PACKAGE.name, PACKAGE)
+        except (OSError, ValueError):
+            return None
+        if not linked or not os.access(python, os.X_OK):
+            return None
+        return Environment(engine, str(place), str(python), receipt["installed_at"], receipt["versions"])
+
+    def all(self) -> list[Environment]:
+        """Every one, by name."""
+        names = sorted(place.name for place in self.folder.iterdir()) if self.folder.is_dir() else []
+        return [found for name in names if not name.startswith(".") and (found := self.find(name))]
+
+    def size(self, engine: str) -> int:
+        """Bytes of all its files."""
+        return sum(
+            os.lstat(os.path.join(above, name)).st_size
+            for above, _, names in os.walk(self.folder / engine)
+            for name in names
+        )
+
+    def lock_of(self, engine: str) -> Path:
+        """The list of what was installed."""
+        return self.folder / engine / LOCK
+
+    def remove(self, engine: str) -> bool:
+        """Delete an environment; False when there is none. What runs in it goes on until it needs another file."""
+        place = self.folder / engine
+        if not place.is_dir():
+            return False
+        with self._alone(engine, lambda text: None):
+            self._discard(place)
+        return True
+
+    def install(
+        self, engine: str, recipe: Recipe, *, gpu: bool, say: Say, lock: Path | None = None, upgrade: bool = False
+    ) -> Environment:
+        """Make the environment, or leave it as it is if it is there already, unless `upgrade` or `lock` asks for a new one.
+
+        Raises `InstallFailed`; whatever goes wrong, and after Ctrl-C, the environment is as it was before.
+        """
+        with self._alone(engine, say):
+            if not upgrade and lock is None and (found := self._mended(engine)):
+                say(f"{engine} is installed already; --upgrade makes it anew.")
+                return found
+            making = self.folder / f".{engine}.making"
+            place = self.folder / engine
+            try:
+                self._make(making, engine, recipe, gpu, lock, say)
+                _retarget(making, place)
+                if place.exists():
+                    self._discard(place)
+                making.rename(place)
+            except OSError as error:
+                raise InstallFailed(engine, f"{error.strerror or error}: {error.filename or self.folder}") from error
+            finally:
+                shutil.rmtree(making, ignore_errors=True)
+        made = self.find(engine)
+        if made is None:
+            raise InstallFailed(engine, f"{place} is not whole")
+        return made
+
+    def _mended(self, engine: str) -> Environment | None:
+        """The environment that is there; one that was made for this package at another place is linked to it again."""
+        place = self.folder / engine
+        if (place / RECEIPT).is_file() and (place / "bin" / "python").exists():
+            _link(place)
+        return self.find(engine)
+
+    def _make(self, place: Path, engine: str, recipe: Recipe, gpu: bool, lock: Path | None, say: Say) -> None:
+        steps = recipe.gpu_steps if gpu and recipe.gpu_steps else recipe.steps
+        shutil.rmtree(place, ignore_errors=True)
+        installer = Installer(engine, place)
+        say(f"Making an environment for {engine} with {installer.title} ...")
+        installer.create()
+        if lock is not None:
+            say(f"Installing what {lock} lists ...")
+            installer.install(["-r", str(lock.resolve())], dependencies=False)
+        else:
+            for number, step in enumerate(steps, 1):
+                say(f"Step {number} of {len(steps)}: {described(step)} ...")
+                installer.install(_wanted(step, place), dependencies=step.dependencies)
+            installer.install([f"{name}=={importlib.metadata.version(name)}" for name in _light()])
+        _link(place)
+        say(f"Checking that {recipe.proof} is there ...")
+        installer.check(recipe.proof)
+        versions = _versions(place)
+        (place / LOCK).write_text("".join(f"{name}=={versions[name]}\n" for name in sorted(versions)), encoding="utf-8")
+        shown = {name: versions[name] for name in recipe.show if name in versions}
+        receipt = {"engine": engine, "installed_at": time.time(), "versions": shown, "recipe": asdict(recipe)}
+        (place / RECEIPT).write_text(json.dumps(receipt, indent=2), encoding="utf-8")
+
+    def _discard(self, place: Path) -> None:
+        """Delete a folder so that it is gone at once, whatever happens on the way."""
+        (place / RECEIPT).unlink(missing_ok=True)
+        aside = self.folder / f".{place.name}.old"
+        shutil.rmtree(aside, ignore_errors=True)
+        place.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self, engine: str, say: Say) -> Iterator[None]:
+        """One at a time may change an environment; the next one waits."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            holding = (self.folder / f".{engine}.lock").open("w", encoding="utf-8")
+        except OSError as error:
+            raise InstallFailed(engine, f"{self.folder} cannot be written: {error.strerror}") from error
+        with holding:
+            try:
+                fcntl.flock(holding, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"Another process is installing {engine}; waiting for it ...")
+                fcntl.flock(holding, fcntl.LOCK_EX)
+            yield
+
+
+def described(step: Step) -> str:
+    """A step for people."""
+    if step.requirements_of:
+        return f"what {step.requirements_of} requires"
+    return ", ".join(step.packages)
+
+
+def _light() -> list[str]:
+    """Those of `LIGHT` that the server has."""
+    found = []
+    for name in LIGHT:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.version(name)
+            found.append(name)
+    return found
+
+
+def _wanted(step: Step, place: Path) -> list[str]:
+    """What a step installs, as pip writes it."""
+    if not step.requirements_of:
+        return list(step.packages)
+    (distribution,) = importlib.metadata.distributions(name=step.requirements_of, path=[str(_packages(place))])
+    needs = [need for need in distribution.requires or [] if not re.search(r";.*\bextra\s*==", need)]
+    return [need for need in needs if _plain(re.split(r"[^\w.-]", need, maxsplit=1)[0]) not in step.without]
+
+
+def _plain(name: str) -> str:
+    """A package's name as every spelling of it is compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _versions(place: Path) -> dict[str, str]:
+    found = importlib.metadata.distributions(path=[str(_packages(place))])
+    return {_plain(each.metadata["Name"]): each.version for each in found if each.metadata["Name"]}
+
+
+def _packages(place: Path) -> Path:
+    """Where an environment keeps its packages."""
+    return next((place / "lib").glob("python3.*/site-packages"), place / "lib" / "nowhere")
+
+
+def _link(place: Path) -> None:
+    """Let an environment see this package, and nothing else that lies beside it."""
+    link = _packages(place) / PACKAGE.name
+    if link.is_symlink():
+        link.unlink()
+    link.symlink_to(PACKAGE, target_is_directory=True)
+
+
+def _retarget(place: Path, home: Path) -> None:
+    """Scripts name their interpreter by an absolute path, which is to be the one after the rename."""
+    old, new = os.fsencode(str(place)), os.fsencode(str(home))
+    for script in (place / "bin").iterdir():
+        if script.is_symlink() or not script.is_file():
+            continue
+        text = script.read_bytes()
+        if old in text[:4096] and b"\0" not in text[:4096]:
+            script.write_bytes(text.replace(old, new))

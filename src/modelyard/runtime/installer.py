@@ -1,0 +1,113 @@
+"""The program that fills a virtual environment: uv where there is one, else venv and pip."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from modelyard.core.errors import InstallFailed
+
+SOURCES = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+}
+"""Where pip is told to look → what uv calls that, and what stands between several."""
+
+
+class Installer:
+    """Makes one environment and installs into it. What the programs say goes to our stderr; `InstallFailed` on failure."""
+
+    def __init__(self, engine: str, place: Path) -> None:
+        self._engine = engine
+        self._python = place / "bin" / "python"
+        self._place = place
+        self._uv = uv()
+
+    @property
+    def title(self) -> str:
+        """The program's name."""
+        return "uv" if self._uv else "pip"
+
+    def create(self) -> None:
+        """An empty environment with the Python that runs us."""
+        if self._uv:
+            self._run([*self._uv, "venv", "--quiet", "--python", sys.executable, str(self._place)])
+        else:
+            self._run([sys.executable, "-m", "venv", str(self._place)])
+
+    def install(self, wanted: Sequence[str], *, dependencies: bool = True) -> None:
+        """Add packages, given as requirements or as arguments of `pip install`."""
+        extra = [] if dependencies else ["--no-deps"]
+        if self._uv:
+            self._run([*self._uv, "pip", "install", "--python", str(self._python), *extra, *wanted])
+        else:
+            self._run([str(self._python), "-m", "pip", "install", "--disable-pip-version-check", *extra, *wanted])
+
+    def check(self, module: str) -> None:
+        """Raises `InstallFailed` unless the environment can import a module; it is looked for, not run."""
+        code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+        self._run([str(self._python), "-c", code])
+
+    def _run(self, argv: list[str]) -> None:
+        try:
+            done = subprocess.run(
+                argv, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), env=environment(bool(self._uv))
+            )
+        except OSError as error:
+            raise InstallFailed(self._engine, f"{argv[0]} cannot be run: {error.strerror}") from error
+        if done.returncode:
+            raise InstallFailed(self._engine, f"`{_told(argv)}` ended with exit code {done.returncode}; see above")
+
+
+def _told(argv: Sequence[str]) -> str:
+    """A command for people, shortened."""
+    words = [Path(argv[0]).name, *argv[1:]]
+    return " ".join(words if len(words) <= 12 else [*words[:12], "…"])
+
+
+def uv() -> list[str]:
+    """How uv is called here; empty where it is not installed."""
+    if found := shutil.which("uv"):
+        return [found]
+    return [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
+
+
+def environment(for_uv: bool) -> dict[str, str]:
+    """Ours; and for uv, which does not read pip's configuration, the sources that stand there, unless uv has its own."""
+    found = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    }
+    if for_uv and not any(name in found for name, _ in SOURCES.values()):
+        found |= sources(pip_configuration())
+    return found
+
+
+def pip_configuration() -> str:
+    """What `pip config list` prints; nothing where there is no pip."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout if done.returncode == 0 else ""
+
+
+def sources(configuration: str) -> Mapping[str, str]:
+    """pip's sources as variables of uv. As pip does, the best version of all of them is taken."""
+    found: dict[str, list[str]] = {}
+    for line in configuration.splitlines():
+        key, _, value = line.partition("=")
+        option = key.rpartition(".")[2].strip()
+        if option in SOURCES:
+            words = value.strip().strip("'\"").replace("\\n", " ").split()
+            found[option] = list(dict.fromkeys([*found.get(option, []), *words]))
+    variables = {SOURCES[option][0]: SOURCES[option][1].join(words) for option, words in found.items()}
+    return {**variables, "UV_INDEX_STRATEGY": "unsafe-best-match"} if variables else {}

@@ -1,0 +1,101 @@
+"""The process of a replica of ours: it listens at once, loads the weights, and serves until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import uvicorn
+
+from modelyard.engines import ENGINES
+from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, Config, ServedEngine
+from modelyard.serving.app import App
+from modelyard.serving.routes import PREPARE, ROUTES
+
+BACKLOG = 1024
+GRACE_SECONDS = 1
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with the signals left to us: it would die of the signal it caught instead of ending."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main() -> None:
+    config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=Config)
+    token = os.environ.pop(TOKEN_VARIABLE, "")
+    event_loop_runner()(serve(config, token))
+    sys.stdout.flush()
+    os._exit(0)  # whatever a library still computes in its threads, nobody waits for it
+
+
+async def serve(config: Config, token: str) -> None:
+    """Listen, load, serve. Ends with the error of `load` if there is one."""
+    app = App(config.uid, token, ROUTES[config.type])
+    settings = uvicorn.Config(
+        app, lifespan="off", access_log=False, log_level="warning", http="httptools", timeout_keep_alive=3600,
+        timeout_graceful_shutdown=GRACE_SECONDS, backlog=BACKLOG, ws="none",
+    )  # fmt: skip
+    server = Server(settings)
+
+    def stop() -> None:
+        server.should_exit = True
+        app.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    serving = asyncio.ensure_future(server.serve(sockets=[listener(config)]))
+    loading = asyncio.ensure_future(load(config))
+    await asyncio.wait((serving, loading), return_when=asyncio.FIRST_COMPLETED)
+    if loading.done():
+        app.model = PREPARE[config.type](loading.result(), config)
+        print(f"{config.uid} is loaded and listens at {config.uds or f'{config.host}:{config.port}'}", flush=True)
+        await serving
+        app.model.close()
+    if config.uds:
+        Path(config.uds).unlink(missing_ok=True)
+
+
+async def load(config: Config) -> Any:
+    """The weights, from a thread: who asks for our health meanwhile is told that we load."""
+    engine = cast("ServedEngine", ENGINES.get(config.engine))
+    return await asyncio.get_running_loop().run_in_executor(ThreadPoolExecutor(1), engine.load, config)
+
+
+def listener(config: Config) -> socket.socket:
+    """The socket, bound here so that on a Unix socket nobody but our own user may connect."""
+    if not config.uds:
+        return socket.create_server((config.host, config.port), backlog=BACKLOG)
+    Path(config.uds).unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o077)
+    bound.bind(config.uds)
+    os.umask(before)
+    bound.listen(BACKLOG)
+    return bound
+
+
+def event_loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """uvloop's runner where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
+
+
+if __name__ == "__main__":
+    main()

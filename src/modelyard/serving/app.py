@@ -1,0 +1,236 @@
+"""The HTTP of a replica: pure ASGI. It checks the token, finds the route, and stops the work of a client that leaves.
+
+What the routes answer is theirs: the whole body, or a generator of server-sent events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from modelyard.core.errors import (
+    InternalError,
+    InvalidKey,
+    InvalidParameter,
+    MalformedBody,
+    MethodNotAllowed,
+    ModelNotReady,
+    ModelyardError,
+    PathNotFound,
+)
+from modelyard.protocol import errors
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+S = TypeVar("S")
+
+log = logging.getLogger(__name__)
+
+JSON: Headers = [(b"content-type", b"application/json")]
+EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
+
+MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, its body whole."""
+
+    path: str
+    body: bytes
+
+    def read(self, kind: type[S]) -> S:
+        """The body as a struct. Raises `MalformedBody` or `InvalidParameter`."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.ValidationError as error:
+            raise _invalid(str(error)) from None
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise MalformedBody(f"The request body is not valid JSON: {error}") from None
+
+
+class Model(Protocol):
+    """What a route is given: the loaded weights and the thread that works on them."""
+
+    def counters(self) -> Mapping[str, float]:
+        """Figures for `/metrics`, by name."""
+        ...
+
+    def close(self) -> None:
+        """End the thread. What is under way is not finished."""
+        ...
+
+
+Answer: TypeAlias = bytes | AsyncGenerator[bytes]
+"""A JSON document, or the events of a stream; whatever can be refused is refused before it is returned."""
+
+Handler: TypeAlias = Callable[[Request, Any], Awaitable[Answer]]
+"""Answers one request with the model that `serving.routes` prepared. Cancelled when the client leaves."""
+
+
+class App:
+    """The ASGI application of one replica. `model` is None until the weights are loaded."""
+
+    def __init__(self, uid: str, token: str, routes: Mapping[str, Handler]) -> None:
+        self.model: Model | None = None
+        self._uid = uid
+        self._token = b"Bearer " + token.encode() if token else b""
+        self._routes = routes
+        self._counts: Counter[str] = Counter()
+        self._running: set[asyncio.Task[Answer]] = set()
+        self._failed: BaseException | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            await self._answer(scope, receive, send)
+        except ModelyardError as error:
+            await self._refuse(send, error)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        if path == "/health":
+            loaded = self.model is not None
+            body = msgspec.json.encode({"status": "ok" if loaded else "loading"})
+            await whole(send, 200 if loaded else 503, body)
+            return
+        self._check(scope["headers"])
+        if path in self._reads() and method == "GET":
+            kind, body = self._reads()[path]()
+            await whole(send, 200, body, kind)
+            return
+        handler = self._routes.get(path)
+        if handler is None:
+            raise PathNotFound(method, path)
+        if method != "POST":
+            raise MethodNotAllowed(method, path, ["POST"])
+        if self.model is None:
+            raise ModelNotReady(self._uid, "loading")
+        await self._work(handler, Request(path, await read_body(receive)), receive, send)
+
+    async def _work(self, handler: Handler, request: Request, receive: Receive, send: Send) -> None:
+        """Run the handler for as long as the client stays."""
+        self._counts["requests"] += 1
+        work = asyncio.ensure_future(self._carry_out(handler, request, send))
+        left = asyncio.ensure_future(disconnected(receive))
+        self._running.add(work)
+        try:
+            await asyncio.wait((work, left), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                self._counts["abandoned"] += 1
+        finally:
+            self._running.discard(work)
+            left.cancel()
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+
+    async def _carry_out(self, handler: Handler, request: Request, send: Send) -> Any:
+        """One request from the first byte of its answer to the last."""
+        began = False
+        try:
+            answer = await handler(request, self.model)
+            if isinstance(answer, bytes):
+                await whole(send, 200, answer)
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+            began = True
+            async with contextlib.aclosing(answer) as events:
+                async for event in events:
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except ModelyardError as error:
+            await self._fail(send, error, began)
+        except Exception as error:
+            # the top of a request: whatever a library raised, the client is told and the others go on
+            log.exception("a request failed")
+            await self._fail(send, InternalError(f"{type(error).__name__}: {error}"), began)
+
+    async def _fail(self, send: Send, error: ModelyardError, began: bool) -> None:
+        if not began:
+            await self._refuse(send, error)
+            return
+        self._counts["errors"] += 1
+        await send({"type": "http.response.body", "body": errors.sse_event(error), "more_body": False})
+
+    async def _refuse(self, send: Send, error: ModelyardError) -> None:
+        self._counts["errors"] += 1
+        extra = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
+        await whole(send, error.status, errors.encode(error), [*JSON, *extra])
+
+    def _check(self, headers: Headers) -> None:
+        given = next((value for name, value in headers if name == b"authorization"), b"")
+        if self._token and not hmac.compare_digest(given, self._token):
+            raise InvalidKey("The token of this replica is wrong or missing.")
+
+    def _reads(self) -> Mapping[str, Callable[[], tuple[Headers, bytes]]]:
+        return {"/metrics": self._metrics, "/v1/models": self._models}
+
+    def _models(self) -> tuple[Headers, bytes]:
+        card = {"id": self._uid, "object": "model", "owned_by": "modelyard"}
+        return JSON, msgspec.json.encode({"object": "list", "data": [card]})
+
+    def _metrics(self) -> tuple[Headers, bytes]:
+        """Counters in Prometheus' text form."""
+        figures: dict[str, float] = {
+            f"{name}_total": self._counts[name] for name in ("requests", "errors", "abandoned")
+        }
+        figures["requests_in_progress"] = len(self._running)
+        figures |= self.model.counters() if self.model else {}
+        return TEXT, "".join(f"replica_{name} {value:g}\n" for name, value in figures.items()).encode()
+
+    def stop(self) -> None:
+        """Give up what is under way; the control plane has drained us already."""
+        for work in self._running:
+            work.cancel()
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body; how long it may be is the gateway's business."""
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def disconnected(receive: Receive) -> None:
+    """Returns when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def whole(send: Send, status: int, body: bytes, headers: Headers = JSON) -> None:
+    """An answer in one piece."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _invalid(said: str) -> ModelyardError:
+    """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
+    problem, _, where = said.partition(" - at `")
+    field = where.removesuffix("`").removeprefix("$").removeprefix(".")
+    if missing := MISSING.search(problem):
+        name = missing["field"]
+        return InvalidParameter(f"{field}.{name}" if field else name, "it is required")
+    if not field:
+        return MalformedBody(f"The request body must be a JSON object: {problem}.")
+    return InvalidParameter(field, problem)

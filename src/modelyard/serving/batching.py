@@ -1,0 +1,229 @@
+"""Continuous batching: answers join and leave a running batch between two tokens. One thread, which alone has the model."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from modelyard.engines.generation import Backend, Drawn, Wish
+from modelyard.serving.text import Characters, Stops
+
+log = logging.getLogger(__name__)
+
+WORTH_COPYING = 16
+"""Tokens that two prompts must have in common before one's work is copied for the other."""
+
+
+class Piece(NamedTuple):
+    """What one token, or the end, adds to an answer."""
+
+    text: str = ""
+    drawn: Drawn | None = None
+    finish: str | None = None
+    """`stop` or `length` in the last piece."""
+    error: str | None = None
+    """In the last piece of an answer that failed."""
+
+
+@dataclass(eq=False, slots=True)
+class Generation:
+    """One answer, from its prompt to its last token. The scheduler alone changes it, but for `cancelled`."""
+
+    prompt: list[int]
+    wish: Wish
+    most: int
+    """Tokens it may have."""
+    ends: frozenset[int]
+    """Tokens that end it."""
+    characters: Characters
+    stops: Stops
+    deliver: Callable[[list[Piece]], None]
+    """Called in the thread of the scheduler, once per token."""
+    cancelled: bool = False
+    """Set by whoever waits for it no longer."""
+    written: int = 0
+    tokens: list[int] = field(default_factory=list)
+    """Prompt and answer."""
+
+    def __post_init__(self) -> None:
+        self.tokens = list(self.prompt)
+
+    def take(self, drawn: Drawn) -> list[Piece]:
+        """One more token; the last piece says how it ended, if it did."""
+        self.written += 1
+        if drawn.token in self.ends:
+            return [self._end("stop")]
+        self.tokens.append(drawn.token)
+        piece = Piece(self.stops.add(self.characters.add(drawn.token)), drawn)
+        if self.stops.met:
+            return [piece, Piece(finish="stop")]
+        return [piece, self._end("length")] if self.written >= self.most else [piece]
+
+    def _end(self, how: str) -> Piece:
+        text = self.stops.add(self.characters.end())
+        return Piece(text, finish="stop") if self.stops.met else Piece(text + self.stops.end(), finish=how)
+
+
+class Scheduler:
+    """Decides in every round which prompts are read and writes one token of every answer."""
+
+    def __init__(self, backend: Backend, reading: int) -> None:
+        """`reading` is how many tokens of prompts are read at most between two tokens of the answers."""
+        self._backend = backend
+        self._reading = reading
+        self._inbox: SimpleQueue[Generation | None] = SimpleQueue()
+        self._waiting: deque[Generation] = deque()
+        self._running: list[Generation] = []
+        """By row."""
+        self._known: list[list[int]] = [[] for _ in range(backend.rows)]
+        """By row, the tokens whose keys and values are there; a row that nobody has keeps its last ones."""
+        self._closed = False
+        self.tokens_read = self.tokens_reused = self.tokens_written = 0
+        self._thread = threading.Thread(target=self._run, name="batching", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, sequence: Generation) -> None:
+        """From any thread."""
+        self._inbox.put(sequence)
+
+    def close(self) -> None:
+        """Stop after the round under way."""
+        self._inbox.put(None)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting) + self._inbox.qsize()
+
+    def _run(self) -> None:
+        while self._collect():
+            try:
+                self.round()
+            except Exception as error:
+                # the top of the thread: whatever the model raised, later answers are computed
+                log.exception("a pass failed")
+                self._abandon(f"{type(error).__name__}: {error}")
+
+    def _collect(self) -> bool:
+        """Take in what was submitted; with nothing else to do, wait for it. False when it is time to stop."""
+        try:
+            while True:
+                idle = not self._running and not self._waiting
+                sequence = self._inbox.get(block=idle)
+                if sequence is None:
+                    return False
+                self._waiting.append(sequence)
+        except Empty:
+            return True
+
+    def round(self) -> None:
+        """One round; tests call it without the thread."""
+        # Who left makes room. Then prompts are read, the oldest first, until all are read or so many tokens that the
+        # answers under way have waited long enough; a prompt may take several rounds, and a waiting one takes a free row.
+        self._drop_cancelled()
+        budget = self._reading
+        while budget > 0 and (row := self._unread()) is not None:
+            budget -= self._read(row, budget)
+
+        # Every answer whose prompt is read, but for the last token, is given one more token, all in one pass. Answers
+        # that have ended leave, and the last row moves into the gap, so that the first rows are always those at work.
+        ready = [self._is_ready(row) for row in range(len(self._running))]
+        if any(ready):
+            self._write(ready)
+
+    def _unread(self) -> int | None:
+        """The first row with more to read, after a waiting answer has been given one if there is room; or None."""
+        for row in range(len(self._running)):
+            if not self._is_ready(row):
+                return row
+        while self._waiting and len(self._running) < self._backend.rows:
+            sequence = self._waiting.popleft()
+            if not sequence.cancelled:
+                self._admit(sequence)
+                return len(self._running) - 1
+        return None
+
+    def _is_ready(self, row: int) -> bool:
+        return len(self._known[row]) >= len(self._running[row].prompt) - 1
+
+    def _admit(self, sequence: Generation) -> None:
+        """Give an answer the next row, with what another row knows of the beginning of its prompt."""
+        row = len(self._running)
+        usable = sequence.prompt[:-1]
+        shared = [common(usable, known) for known in self._known]
+        best = max(range(len(shared)), key=shared.__getitem__)
+        if best != row and shared[best] >= max(WORTH_COPYING, shared[row] + 1):
+            self._backend.copy(best, row, shared[best])
+            shared[row] = shared[best]
+        self._known[row] = usable[: shared[row]]
+        self.tokens_reused += shared[row]
+        self._running.append(sequence)
+        self._backend.begin(row, sequence.wish, sequence.prompt)
+
+    def _read(self, row: int, budget: int) -> int:
+        """Read on in a prompt; returns how many tokens, at least 1 because a row without any costs a look too."""
+        known, prompt = self._known[row], self._running[row].prompt
+        part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
+        if part:
+            self._backend.read(row, len(known), part)
+            known.extend(part)
+            self.tokens_read += len(part)
+        return max(1, len(part))
+
+    def _write(self, ready: Sequence[bool]) -> None:
+        last = [each.tokens[-1] if able else None for each, able in zip(self._running, ready, strict=True)]
+        drawn = self._backend.write(last, [len(known) for known in self._known[: len(last)]])
+        ended = []
+        for row, (sequence, token) in enumerate(zip(self._running, drawn, strict=True)):
+            if token is None:
+                continue
+            self._known[row].append(sequence.tokens[-1])
+            self.tokens_written += 1
+            pieces = sequence.take(token)
+            sequence.deliver(pieces)
+            if pieces[-1].finish is not None:
+                ended.append(row)
+        for row in reversed(ended):
+            self._leave(row)
+
+    def _drop_cancelled(self) -> None:
+        for row in reversed(range(len(self._running))):
+            if self._running[row].cancelled:
+                self._leave(row)
+        if any(sequence.cancelled for sequence in self._waiting):
+            self._waiting = deque(sequence for sequence in self._waiting if not sequence.cancelled)
+
+    def _leave(self, row: int) -> None:
+        """Close the gap: the last row moves here, and what it knew stays known there too."""
+        last = len(self._running) - 1
+        if row != last:
+            self._backend.move(last, row, len(self._known[last]))
+            self._running[row] = self._running[last]
+            self._known[row] = list(self._known[last])
+        self._running.pop()
+
+    def _abandon(self, problem: str) -> None:
+        """After a pass that failed nothing in the rows can be trusted."""
+        for sequence in self._running:
+            sequence.deliver([Piece(error=problem)])
+        self._running.clear()
+        self._known = [[] for _ in range(self._backend.rows)]
+        self._backend.reset()
+
+
+def common(one: list[int], other: list[int]) -> int:
+    """Tokens that two sequences have in common at their beginning."""
+    most = min(len(one), len(other))
+    if one[:most] == other[:most]:
+        return most
+    return next(index for index, (mine, theirs) in enumerate(zip(one, other, strict=False)) if mine != theirs)

@@ -1,0 +1,283 @@
+"""Dynamic batching for models that read a text in one pass: the texts of many requests share each pass.
+
+One thread reads texts into tokens, another computes. Nothing here knows of HTTP or of torch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from modelyard.core.errors import InternalError, InvalidParameter, ModelyardError, Unavailable
+from modelyard.engines.served import Config
+
+WINDOW = 2
+"""Passes whose texts are drawn together: enough to find texts of like length, and no more than anybody waits for gladly."""
+
+WASTE = 8
+"""A pass may hold one part in so many of padding."""
+
+READ_AT_ONCE = 64
+"""Texts that are made tokens of in one go, before those of other requests get their turn."""
+
+T = TypeVar("T")
+
+
+class Text(Protocol):
+    """A text as tokens."""
+
+    @property
+    def size(self) -> int:
+        """Tokens."""
+        ...
+
+    @property
+    def group(self) -> int:
+        """Only texts of one group share a pass."""
+        ...
+
+
+class Encoder(Protocol):
+    """A loaded model: how an engine's `load` hands it over."""
+
+    limit: int
+    budget: int
+    prompts: Mapping[str, str]
+    default_prompt: str
+    special: int
+    width: int
+    options: Any
+
+    def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[Any]: ...
+
+    def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[Any]: ...
+
+    def read_ids(self, ids: Sequence[int], keep: int = 0) -> Any: ...
+
+    def run(self, texts: Sequence[Any]) -> Sequence[Any]: ...
+
+
+class Job:
+    """The texts of one request. Its results are written by the computing thread, and read when `done` is set."""
+
+    def __init__(self, texts: Sequence[Text], done: asyncio.Future[None]) -> None:
+        self.texts = texts
+        self.done = done
+        self.left = deque(sorted(range(len(texts)), key=lambda index: -texts[index].size))
+        """Indices of texts that are not drawn yet, the longest first."""
+        self.missing = len(texts)
+        self.results: list[Any] = [None] * len(texts)
+        self.error: ModelyardError | None = None
+        self.gone = False
+        """Nobody waits for it any more."""
+
+
+Piece = tuple[Job, int]
+"""One text of a job, by its index."""
+
+
+def draw(ring: deque[Job], tokens: int) -> list[Piece]:
+    """Texts of all jobs in turn, one each, until there are so many tokens. A job that has none left leaves the ring."""
+    drawn: list[Piece] = []
+    while ring and tokens > 0:
+        job = ring.popleft()
+        if job.gone:
+            continue
+        index = job.left.popleft()
+        drawn.append((job, index))
+        tokens -= job.texts[index].size
+        if job.left:
+            ring.append(job)
+    return drawn
+
+
+def cut(pieces: Sequence[Piece], budget: int) -> list[list[Piece]]:
+    """Texts of like length together, each batch within the budget when all its texts are as long as its longest."""
+    batches: list[list[Piece]] = []
+    real, group = 0, 0
+    for job, index in sorted(pieces, key=lambda piece: (piece[0].texts[piece[1]].group, piece[0].texts[piece[1]].size)):
+        text = job.texts[index]
+        padded = (len(batches[-1]) + 1) * text.size if batches else 0
+        apart = padded > budget or padded - real - text.size > budget // WASTE or text.group != group
+        if not batches or apart:
+            batches.append([])
+            real, group = 0, text.group
+        batches[-1].append((job, index))
+        real += text.size
+    return batches
+
+
+class Batcher:
+    """A thread that computes what requests bring. Made on the event loop, and asked from there only."""
+
+    def __init__(self, run: Callable[[Sequence[Any]], Sequence[Any]], budget: int) -> None:
+        self._run = run
+        self._budget = budget
+        self._ring: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self.counts: Counter[str] = Counter()
+        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+        self._thread.start()
+
+    async def compute(self, texts: Sequence[Text]) -> list[Any]:
+        """The results of some texts, in their order. Cancelled, what is not computed yet is not computed."""
+        job = Job(texts, self._loop.create_future())
+        with self._changed:
+            self._ring.append(job)
+            self._changed.notify()
+        try:
+            await job.done
+        finally:
+            job.gone = True
+        if job.error:
+            raise job.error
+        return job.results
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _work(self) -> None:
+        """Draw, compute, tell, for ever. A defect ends the process, for a replica that computes nothing helps nobody."""
+        try:
+            while pieces := self._draw():
+                for batch in cut(pieces, self._budget):
+                    self._compute([piece for piece in batch if not piece[0].gone])
+        finally:
+            if not self._closed:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def _draw(self) -> list[Piece]:
+        """What is computed next; waits for something. Empty at the end."""
+        with self._changed:
+            drawn: list[Piece] = []
+            while not drawn and not self._closed:
+                self._changed.wait_for(lambda: self._ring or self._closed)
+                drawn = draw(self._ring, WINDOW * self._budget)
+            return [] if self._closed else drawn
+
+    def _compute(self, batch: list[Piece]) -> None:
+        """One pass. One that fails is tried again in halves: memory may do for those, and what is at fault fails alone."""
+        if not batch:
+            return
+        try:
+            rows = self._run([job.texts[index] for job, index in batch])
+        except (RuntimeError, ValueError, LookupError, TypeError) as error:
+            if len(batch) == 1:
+                self._fail(batch[0][0], error)
+                return
+            middle = len(batch) // 2
+            self._compute(batch[:middle])
+            self._compute(batch[middle:])
+            return
+        self.counts["passes"] += 1
+        self.counts["texts"] += len(batch)
+        self._tell(batch, rows)
+
+    def _tell(self, batch: list[Piece], rows: Sequence[Any]) -> None:
+        whole = []
+        for (job, index), row in zip(batch, rows, strict=True):
+            job.results[index] = row
+            job.missing -= 1
+            if not job.missing:
+                whole.append(job)
+        if whole:
+            self._loop.call_soon_threadsafe(_finish, whole)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        job.error = InternalError(f"{type(error).__name__}: {error}")
+        job.gone = True
+        self._loop.call_soon_threadsafe(_finish, [job])
+
+
+def _finish(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if not job.done.done():
+            job.done.set_result(None)
+
+
+class Encoding:
+    """What the routes for vectors and ranking are given."""
+
+    def __init__(self, encoder: Encoder, config: Config) -> None:
+        self.encoder = encoder
+        self.uid = config.uid
+        self._batcher = Batcher(encoder.run, encoder.budget)
+        self._reader = ThreadPoolExecutor(1, "reader")
+        self._waiting = 0
+        self._tokens = 0
+
+    @contextmanager
+    def room(self, texts: int) -> Iterator[None]:
+        """Room for so many texts. Raises `Unavailable` when too many wait already; alone, any number may."""
+        most = self.encoder.options.max_waiting
+        if self._waiting and self._waiting + texts > most:
+            raise Unavailable(
+                f"{self._waiting} texts wait to be computed, and {most} may (max_waiting); try again later."
+            )
+        self._waiting += texts
+        try:
+            yield
+        finally:
+            self._waiting -= texts
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Do something that takes a while outside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+
+    async def read(self, count: int, some: Callable[[int, int], list[Any]], param: str) -> list[Any]:
+        """Tokens of `count` texts, of which `some(start, end)` reads a part. Raises `InvalidParameter` if one is too long."""
+        made: list[Any] = []
+        for start in range(0, count, READ_AT_ONCE):
+            end = min(start + READ_AT_ONCE, count)
+            made += await self.apart(lambda start=start, end=end: some(start, end))  # type: ignore[misc]
+            self._check(made, start, param)
+        return made
+
+    def _check(self, texts: Sequence[Text], start: int, param: str) -> None:
+        limit = self.encoder.limit
+        for index, text in enumerate(texts[start:], start):
+            if text.size > limit:
+                raise InvalidParameter(
+                    f"{param}[{index}]",
+                    f"has {text.size} tokens, and model '{self.uid}' reads {limit} at most; shorten it, or ask for it "
+                    "to be cut with truncate_prompt_tokens.",
+                )
+            if not text.size:
+                raise InvalidParameter(f"{param}[{index}]", "is empty: the model has nothing to read.")
+
+    async def compute(self, texts: Sequence[Text]) -> list[Any]:
+        """A result for each text."""
+        self._tokens += sum(text.size for text in texts)
+        return await self._batcher.compute(texts)
+
+    def keep(self, asked: int | None) -> int:
+        """Tokens to cut each text to; 0 is none. Raises `InvalidParameter`."""
+        limit, least = self.encoder.limit, self.encoder.special + 1
+        if asked is None:
+            return limit if self.encoder.options.truncate else 0
+        if asked != -1 and asked < least:
+            problem = f"is {asked}; it must be {least} at least, or -1 for the model's own limit of {limit}."
+            raise InvalidParameter("truncate_prompt_tokens", problem)
+        return limit if asked == -1 else min(asked, limit)
+
+    def counters(self) -> Mapping[str, float]:
+        return {
+            "texts_waiting": self._waiting,
+            "tokens_total": self._tokens,
+            **{f"{name}_total": count for name, count in self._batcher.counts.items()},
+        }
+
+    def close(self) -> None:
+        self._batcher.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)

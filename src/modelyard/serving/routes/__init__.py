@@ -1,0 +1,30 @@
+"""Which paths a replica answers, by the type of its model, and who prepares the loaded weights for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modelyard.core.types import ModelType
+from modelyard.engines.served import Config
+from modelyard.serving.app import Handler, Model
+from modelyard.serving.encoding import Encoding
+from modelyard.serving.generating import Writer
+from modelyard.serving.routes.chat import chat
+from modelyard.serving.routes.completions import completions
+from modelyard.serving.routes.embeddings import embeddings
+from modelyard.serving.routes.rerank import rerank
+
+ROUTES: Mapping[ModelType, Mapping[str, Handler]] = {
+    ModelType.LLM: {"/v1/chat/completions": chat, "/v1/completions": completions},
+    ModelType.EMBEDDING: {"/v1/embeddings": embeddings},
+    ModelType.RERANK: {"/v1/rerank": rerank},
+}
+"""Path → who answers it."""
+
+PREPARE: Mapping[ModelType, Callable[[Any, Config], Model]] = {
+    ModelType.LLM: Writer,
+    ModelType.EMBEDDING: Encoding,
+    ModelType.RERANK: Encoding,
+}
+"""What `load` of the engine returned → what the handlers are given. Called on the event loop."""

@@ -1,0 +1,157 @@
+"""`POST /v1/chat/completions`: a conversation through the model's template, answered whole or as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.protocol.inference import Message
+from modelyard.serving.app import Answer, Request
+from modelyard.serving.asked import Chat
+from modelyard.serving.batching import Piece
+from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told, usage
+from modelyard.serving.text import OPENING, Said, Thoughts
+
+
+@dataclass(slots=True)
+class Choice:
+    """One answer as it grows."""
+
+    thoughts: Thoughts | None
+    """None where the model has none."""
+    text: list[str] = field(default_factory=list)
+    thought: list[str] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    """Not yet told, when streaming."""
+    finish: str | None = None
+
+    def add(self, piece: Piece) -> Said:
+        """What a piece adds, divided."""
+        self.finish = piece.finish
+        if self.thoughts is None:
+            return Said(text=piece.text)
+        found = self.thoughts.add(piece.text)
+        if piece.finish is None:
+            return found
+        rest = self.thoughts.end()
+        return Said(found.thought + rest.thought, found.text + rest.text)
+
+
+class Conversation:
+    """One request and its answers."""
+
+    def __init__(self, writer: Writer, request: Chat) -> None:
+        self.writer = writer
+        self.request = request
+        self.head = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": request.model}
+        text = writer.language.render([plain(message) for message in request.messages], **variables(request))
+        self.prompt = writer.language.encode(text, special=False)
+        wanted = said(request.max_completion_tokens, said(request.max_tokens, None))
+        limits = writer.limits(request, self.prompt, wanted, "messages", chat=True)
+        self.count = said(request.n, 1)
+        top = said(request.top_logprobs, 0) if request.logprobs is True else None
+        wishes = [writer.wish(request, choice, top) for choice in range(self.count)]
+        open = text.rstrip().endswith(OPENING)
+        self.choices = [Choice(Thoughts(open) if writer.language.thinks else None) for _ in range(self.count)]
+        self.written = 0
+        self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count)
+
+    async def said(self) -> AsyncGenerator[tuple[int, Choice, Said]]:
+        """What each piece adds."""
+        async with contextlib.aclosing(self._pieces) as pieces:
+            async for index, piece in pieces:
+                choice = self.choices[index]
+                if piece.drawn is not None:
+                    self.written += 1
+                    if self.request.logprobs is True:
+                        choice.logprobs.append(tokens_told(self.writer, piece.drawn))
+                yield index, choice, choice.add(piece)
+
+    async def whole(self) -> bytes:
+        """The answers in one document."""
+        async with contextlib.aclosing(self.said()) as all:
+            async for _, choice, found in all:
+                choice.text.append(found.text)
+                choice.thought.append(found.thought)
+        body = {
+            **self.head,
+            "object": "chat.completion",
+            "choices": [_choice(index, choice) for index, choice in enumerate(self.choices)],
+            "usage": usage([self.prompt], self.written),
+        }
+        return msgspec.json.encode(body)
+
+    async def events(self) -> AsyncGenerator[bytes]:
+        """The answers as they come."""
+        for index in range(self.count):
+            yield self._event(index, {"role": "assistant", "content": ""})
+        async with contextlib.aclosing(self.said()) as all:
+            async for index, choice, found in all:
+                if found.thought:
+                    yield self._event(index, {"reasoning_content": found.thought})
+                if found.text or (choice.logprobs and not found.thought):
+                    yield self._event(index, {"content": found.text}, _taken(choice))
+                if choice.finish:
+                    yield self._event(index, {}, None, choice.finish)
+        options = self.request.stream_options
+        if isinstance(options, msgspec.Struct) and options.include_usage:
+            counted = usage([self.prompt], self.written)
+            yield event({**self.head, "object": "chat.completion.chunk", "choices": [], "usage": counted})
+        yield DONE
+
+    def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        return event({**self.head, "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def _taken(choice: Choice) -> dict[str, Any] | None:
+    told, choice.logprobs = choice.logprobs, []
+    return {"content": told} if told else None
+
+
+def _choice(index: int, choice: Choice) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.text)}
+    if thought := "".join(choice.thought):
+        message["reasoning_content"] = thought
+    return {"index": index, "message": message, "logprobs": _taken(choice), "finish_reason": choice.finish}
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as templates know it: texts for content, `system` for `developer`. Raises `InvalidParameter`."""
+    found = {name: value for name, value in msgspec.to_builtins(message).items() if value is not None}
+    found["role"] = "system" if message.role == "developer" else message.role
+    if isinstance(message.content, list):
+        found["content"] = "\n".join(_text(part) for part in message.content)
+    return {"content": "", **found}
+
+
+def _text(part: dict[str, Any]) -> str:
+    if part.get("type", "text") == "text" and isinstance(part.get("text"), str):
+        return str(part["text"])
+    raise InvalidParameter("messages", f"this model takes text only, not a part of type '{part.get('type')}'.")
+
+
+def variables(request: Chat) -> dict[str, Any]:
+    """What the template is told beside the messages."""
+    found: dict[str, Any] = {}
+    if isinstance(request.enable_thinking, bool):
+        found["enable_thinking"] = request.enable_thinking
+    given = said(request.chat_template_kwargs, {})
+    reserved = {"messages", "tokenize", "conversation"} & set(given)
+    if reserved:
+        raise InvalidParameter("chat_template_kwargs", f"may not hold '{sorted(reserved)[0]}'.")
+    found.update(given)
+    return found
+
+
+async def chat(request: Request, writer: Writer) -> Answer:
+    """The handler."""
+    asked = request.read(Chat)
+    conversation = Conversation(writer, asked)
+    return conversation.events() if asked.stream else await conversation.whole()

@@ -1,0 +1,154 @@
+"""`POST /v1/completions`: texts or token ids, continued; whole or as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.engines.generation import Drawn
+from modelyard.serving.app import Answer, Request
+from modelyard.serving.asked import MOST_CHOICES, Completion
+from modelyard.serving.generating import DONE, Writer, event, new_id, said, usage
+
+MOST_LOGPROBS = 20
+DEFAULT_TOKENS = 16
+"""As OpenAI's."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """One continuation as it grows."""
+
+    text: list[str] = field(default_factory=list)
+    drawn: list[Drawn] = field(default_factory=list)
+    """Tokens whose logarithms are to be told, and are not yet."""
+    offset: int = 0
+    """Characters of the tokens told."""
+    finish: str | None = None
+
+
+class Continuation:
+    """One request and its continuations: `n` for each prompt, in order."""
+
+    def __init__(self, writer: Writer, request: Completion) -> None:
+        self.writer = writer
+        self.request = request
+        self.head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time())}
+        self.head["model"] = request.model
+        self.prompts = [tokens(writer, prompt) for prompt in prompts(request)]
+        self.each = said(request.n, 1)
+        if self.each * len(self.prompts) > MOST_CHOICES * 8:
+            raise InvalidParameter("prompt", f"at most {MOST_CHOICES * 8} continuations in one request.")
+        self.logprobs = _logprobs(request)
+        if request.echo is True and self.logprobs is not None:
+            raise InvalidParameter("echo", "the transformers engine does not tell logprobs of the prompt.")
+        repeated = [prompt for prompt in self.prompts for _ in range(self.each)]
+        wanted = said(request.max_tokens, DEFAULT_TOKENS)
+        limits = [writer.limits(request, prompt, wanted, "prompt", chat=False) for prompt in repeated]
+        wishes = [writer.wish(request, index % self.each, self.logprobs) for index in range(len(repeated))]
+        self.choices = [Choice() for _ in repeated]
+        self.written = 0
+        self._pieces = writer.answers(repeated, wishes, limits)
+
+    async def pieces(self) -> AsyncGenerator[tuple[int, Choice, str]]:
+        """What each piece adds."""
+        async with contextlib.aclosing(self._pieces) as pieces:
+            async for index, piece in pieces:
+                choice = self.choices[index]
+                choice.finish = piece.finish
+                if piece.drawn is not None:
+                    self.written += 1
+                    if self.logprobs is not None:
+                        choice.drawn.append(piece.drawn)
+                yield index, choice, piece.text
+
+    async def whole(self) -> bytes:
+        """The continuations in one document."""
+        async with contextlib.aclosing(self.pieces()) as all:
+            async for _, choice, text in all:
+                choice.text.append(text)
+        choices = [
+            self._choice(index, self._echo(index) + "".join(choice.text), choice.finish)
+            for index, choice in enumerate(self.choices)
+        ]
+        return msgspec.json.encode({**self.head, "choices": choices, "usage": usage(self.prompts, self.written)})
+
+    async def events(self) -> AsyncGenerator[bytes]:
+        """The continuations as they come."""
+        if self.request.echo is True:
+            for index in range(len(self.choices)):
+                yield self._event(index, self._echo(index), None)
+        async with contextlib.aclosing(self.pieces()) as all:
+            async for index, choice, text in all:
+                if text or choice.finish or choice.drawn:
+                    yield self._event(index, text, choice.finish)
+        options = self.request.stream_options
+        if isinstance(options, msgspec.Struct) and options.include_usage:
+            yield event({**self.head, "choices": [], "usage": usage(self.prompts, self.written)})
+        yield DONE
+
+    def _event(self, index: int, text: str, finish: str | None) -> bytes:
+        return event({**self.head, "choices": [self._choice(index, text, finish)]})
+
+    def _choice(self, index: int, text: str, finish: str | None) -> dict[str, Any]:
+        told = self._told(self.choices[index])
+        return {"index": index, "text": text, "logprobs": told, "finish_reason": finish}
+
+    def _echo(self, index: int) -> str:
+        if self.request.echo is not True:
+            return ""
+        return self.writer.language.decode(self.prompts[index // self.each])
+
+    def _told(self, choice: Choice) -> dict[str, Any] | None:
+        """Tokens in the shape of completions' `logprobs`: parallel lists."""
+        if not choice.drawn:
+            return None
+        drawn, choice.drawn = choice.drawn, []
+        texts = [self.writer.token_text(each.token) for each in drawn]
+        offsets = []
+        for text in texts:
+            offsets.append(choice.offset)
+            choice.offset += len(text)
+        top = [{self.writer.token_text(token): value for token, value in each.top} for each in drawn]
+        logprobs = [each.logprob for each in drawn]
+        return {"tokens": texts, "token_logprobs": logprobs, "top_logprobs": top, "text_offset": offsets}
+
+
+def _logprobs(request: Completion) -> int | None:
+    given = said(request.logprobs, None)
+    if given is None or given is False:
+        return None
+    if given > MOST_LOGPROBS:
+        raise InvalidParameter("logprobs", f"at most {MOST_LOGPROBS}.")
+    return int(given)
+
+
+def prompts(request: Completion) -> list[str | list[int]]:
+    """The prompts, each a text or token ids. Raises `InvalidParameter` for a mixture."""
+    given = request.prompt
+    if isinstance(given, str):
+        return [given]
+    if not given:
+        raise InvalidParameter("prompt", "it is empty.")
+    if all(isinstance(each, int) for each in given):
+        return [[each for each in given if isinstance(each, int)]]
+    if any(isinstance(each, int) for each in given):
+        raise InvalidParameter("prompt", "a list holds either token ids or prompts, not both.")
+    return [each for each in given if not isinstance(each, int)]
+
+
+def tokens(writer: Writer, prompt: str | list[int]) -> list[int]:
+    return writer.language.encode(prompt, special=True) if isinstance(prompt, str) else prompt
+
+
+async def completions(request: Request, writer: Writer) -> Answer:
+    """The handler."""
+    asked = request.read(Completion)
+    continuation = Continuation(writer, asked)
+    return continuation.events() if asked.stream else await continuation.whole()

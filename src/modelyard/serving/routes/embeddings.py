@@ -1,0 +1,142 @@
+"""`POST /v1/embeddings`: as OpenAI's, with `dimensions`, base64, token ids, and the model's own prompts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.protocol.inference import EmbeddingRequest
+from modelyard.serving.app import Request
+from modelyard.serving.encoding import Encoding
+
+MANY = 64
+"""Vectors that are written at a time; so many, or more, are written outside the event loop."""
+
+
+class Asked(EmbeddingRequest, kw_only=True):
+    """OpenAI's request, and what engines add to it."""
+
+    truncate_prompt_tokens: int | None = None
+    """Cut each text to so many tokens; -1 is the model's own limit."""
+    prompt_name: str | None = None
+    """One of the prompts that the model's folder names."""
+    input_type: Literal["query", "document"] | None = None
+    """What the texts are for; chooses the prompt."""
+
+
+async def embeddings(request: Request, model: Encoding) -> bytes:
+    asked = request.read(Asked)
+    inputs = _inputs(asked.input)
+    keep = model.keep(asked.truncate_prompt_tokens)
+    prompt = _prompt(asked, model)
+    _check_width(asked, model.encoder.width)
+    with model.room(len(inputs)):
+        texts = await model.read(len(inputs), _reader(inputs, model, prompt, keep), "input")
+        vectors = await model.compute(texts)
+        tokens = sum(text.size for text in texts)
+
+        def write() -> bytes:
+            return _answer(asked, vectors, tokens)
+
+        return write() if len(vectors) < MANY else await model.apart(write)
+
+
+Inputs = list[str] | list[list[int]]
+
+
+def _inputs(given: str | list[Any]) -> Inputs:
+    """A list of texts or of lists of token ids. Raises `InvalidParameter`."""
+    if isinstance(given, str):
+        inputs: list[Any] = [given]
+    else:
+        inputs = [given] if given and isinstance(given[0], int) else given
+    if not inputs:
+        raise InvalidParameter("input", "is empty: give at least one text.")
+    kind = type(inputs[0])
+    for index, one in enumerate(inputs):
+        if type(one) is not kind or (kind is list and not all(isinstance(token, int) for token in one)):
+            raise InvalidParameter("input", "must be texts, or token ids, or lists of token ids, and not a mixture.")
+        if not one:
+            raise InvalidParameter(f"input[{index}]", "is empty: the model has nothing to read.")
+    return inputs
+
+
+def _reader(inputs: Inputs, model: Encoding, prompt: str, keep: int) -> Callable[[int, int], list[Any]]:
+    def read(start: int, end: int) -> list[Any]:
+        part: list[Any] = inputs[start:end]
+        if isinstance(part[0], str):
+            return model.encoder.read(part, prompt, keep)
+        return [model.encoder.read_ids(ids, keep) for ids in part]
+
+    return read
+
+
+def _prompt(asked: Asked, model: Encoding) -> str:
+    """The text that stands before each input. Raises `InvalidParameter` for a name that the model does not know."""
+    prompts, options = model.encoder.prompts, model.encoder.options
+    if asked.prompt_name:
+        if asked.prompt_name not in prompts:
+            known = ", ".join(prompts) or "none"
+            raise InvalidParameter("prompt_name", f"the model has no prompt '{asked.prompt_name}'; it has {known}.")
+        return prompts[asked.prompt_name]
+    if asked.input_type:
+        name = options.query_prompt_name if asked.input_type == "query" else options.document_prompt_name
+        return prompts.get(name, "")
+    return prompts.get(model.encoder.default_prompt, "")
+
+
+def _check_width(asked: Asked, width: int) -> None:
+    if isinstance(asked.dimensions, int) and asked.dimensions > width:
+        raise InvalidParameter("dimensions", f"is {asked.dimensions}, and this model's vectors have {width}.")
+
+
+def _answer(asked: Asked, vectors: list[Any], tokens: int) -> bytes:
+    """The body. A part at a time: numbers as Python has them take ten times the memory of the text they become."""
+    parts = [_part(asked, vectors, start) for start in range(0, len(vectors), MANY)]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    data = msgspec.Raw(b"[" + b",".join(parts) + b"]")
+    return msgspec.json.encode({"object": "list", "data": data, "model": asked.model, "usage": usage})
+
+
+def _part(asked: Asked, vectors: list[Any], start: int) -> bytes:
+    """Some vectors as JSON, without the brackets around them."""
+    import numpy
+
+    rows = numpy.stack(vectors[start : start + MANY])
+    if isinstance(asked.dimensions, int):
+        rows = _shortened(rows, asked.dimensions)
+    made: list[Any]
+    if asked.encoding_format == "base64":
+        made = [base64.b64encode(row).decode() for row in numpy.ascontiguousarray(rows, dtype="<f4")]
+    else:
+        made = exact(rows).tolist()
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(made, start)]
+    return msgspec.json.encode(data)[1:-1]
+
+
+def _shortened(rows: Any, width: int) -> Any:
+    """The first `width` numbers of each, of length one again: what models trained for it (Matryoshka) are shortened by."""
+    import numpy
+
+    part = rows[:, :width]
+    norms = numpy.linalg.norm(part, axis=1, keepdims=True)
+    return part / numpy.where(norms == 0, 1, norms)
+
+
+def exact(rows: Any) -> Any:
+    """The same numbers as float64 that print with nine digits: so many tell every float32 apart, and more say nothing."""
+    import numpy
+
+    wide = rows.astype(numpy.float64)
+    size = numpy.floor(numpy.log10(numpy.abs(wide), out=numpy.zeros_like(wide), where=wide != 0)).astype(int)
+    places = numpy.clip(8 - size, 0, len(POWERS) - 1)
+    scale = numpy.array(POWERS)[places]
+    return numpy.where(places == 8 - size, numpy.rint(wide * scale) / scale, wide)
+
+
+POWERS = [float(f"1e{number}") for number in range(23)]
+"""Those powers of ten that a float64 holds exactly; numpy's own power is now and then off by a bit."""

@@ -1,0 +1,103 @@
+"""The demo model as a Hugging Face folder, and what bare transformers makes of the same prompts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import modelyard
+from tests.engine_environments import engine_python
+
+DEMO = Path(modelyard.__file__).parent / "catalog" / "demo" / "hf"
+ENGINE = "transformers"
+
+
+def in_engine(script: str, **given: Any) -> Any:
+    """Run Python in the engine's environment: `given` holds what it is given, and what it leaves in `made` comes back."""
+    code = f"import json, sys\ngiven = json.load(sys.stdin)\n{script}\nprint(json.dumps(made))"
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [engine_python(ENGINE), "-W", "ignore", "-c", code],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+BARE = """
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model = AutoModelForCausalLM.from_pretrained(given["path"], dtype=torch.float32)
+tokenizer = AutoTokenizer.from_pretrained(given["path"])
+made = []
+for question in given["questions"]:
+    chat = [{"role": "user", "content": question}]
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)["input_ids"]
+    found = model.generate(ids, max_new_tokens=given["tokens"], do_sample=False)[0][ids.shape[1]:]
+    made.append(tokenizer.decode(found, skip_special_tokens=True))
+"""
+
+
+def bare_answers(questions: list[str], tokens: int) -> list[str]:
+    """Greedy answers of bare `generate`, one question at a time."""
+    found: list[str] = in_engine(BARE, path=str(DEMO), questions=questions, tokens=tokens)
+    return found
+
+
+ARCHITECTURE = """
+import torch
+import transformers
+from modelyard.core.errors import CannotStart
+from modelyard.engines.generation import Wish
+from modelyard.engines.transformers.model import Passes
+
+torch.set_num_threads(1)
+
+def try_one(case):
+    torch.manual_seed(0)
+    config = getattr(transformers, case["name"] + "Config")(
+        **{"vocab_size": 300, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4,
+           "num_key_value_heads": 2, "max_position_embeddings": 512, "initializer_range": 0.5, **case["extra"]})
+    model = getattr(transformers, case["name"] + "ForCausalLM")(config).eval()
+    model.generation_config.pad_token_id = 0
+    chance = torch.Generator().manual_seed(1)
+    prompts = [torch.randint(3, 300, (length,), generator=chance).tolist() for length in (40, 7, 25)]
+    outcome = {"refused": None, "ours": [[], [], []], "bare": []}
+    try:
+        passes = Passes(model, 4)
+    except CannotStart as error:
+        outcome["refused"] = str(error)
+    else:
+        for prompt in prompts:
+            found = model.generate(torch.tensor([prompt]), max_new_tokens=30, do_sample=False, eos_token_id=None)
+            outcome["bare"].append(found[0][len(prompt):].tolist())
+        for row, prompt in enumerate(prompts):
+            passes.begin(row, Wish(temperature=0), prompt)
+            for start in range(0, len(prompt) - 1, 10):
+                passes.read(row, start, prompt[start:min(start + 10, len(prompt) - 1)])
+        lengths, last = [len(prompt) - 1 for prompt in prompts], [prompt[-1] for prompt in prompts]
+        for _ in range(30):
+            last = [drawn.token for drawn in passes.write(last, lengths)]
+            lengths = [length + 1 for length in lengths]
+            for answer, token in zip(outcome["ours"], last):
+                answer.append(token)
+    return outcome
+
+made = {case["name"]: try_one(case) for case in given["cases"]}
+"""
+
+
+def batched_and_bare(cases: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Answers of a small random model of each architecture: three at once through our cache, and bare one by one.
+
+    `cases` are the names, and what their configurations need beyond a Llama's.
+    """
+    return in_engine(ARCHITECTURE, cases=[{"name": name, "extra": extra} for name, extra in cases.items()])

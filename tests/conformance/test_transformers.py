@@ -1,0 +1,38 @@
+"""What the transformers engine refuses, through the gateway: the answer names the parameter and the engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.live import Live, error_of
+
+MODEL = "chat-transformers"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("response_format", {"type": "json_object"}),
+        ("guided_json", {"type": "object"}),
+        ("tools", [{"type": "function", "function": {"name": "look", "parameters": {}}}]),
+        ("tool_choice", "required"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(conformance_server: Live, name: str, value: object) -> None:
+    answer = conformance_server.chat(MODEL, **{name: value})
+    assert answer.status_code == 400
+    error = error_of(answer)
+    assert error["param"] == name
+    assert "transformers engine" in error["message"]
+
+
+def test_what_asks_for_nothing_special_is_answered(conformance_server: Live) -> None:
+    plain = {"response_format": {"type": "text"}, "tools": [], "logit_bias": {}, "enable_thinking": False}
+    assert conformance_server.chat(MODEL, max_tokens=3, **plain).status_code == 200
+
+
+def test_a_prompt_that_does_not_fit_is_refused(conformance_server: Live) -> None:
+    messages = [{"role": "user", "content": "much " * 3000}]
+    answer = conformance_server.http.post("/v1/chat/completions", json={"model": MODEL, "messages": messages})
+    assert answer.status_code == 400
+    assert error_of(answer)["param"] == "messages"

@@ -1,0 +1,119 @@
+"""Vectors and ranking by sentence-transformers through a real server, as the clients people have ask for them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from xinference_client import RESTfulClient
+
+from tests.encoder_models import bare_scores, bare_vectors, give_environment, make_tiny, minilm
+from tests.engines.test_sentence_transformers import DOCUMENTS, MIXED, cosine, same
+from tests.live import Live, error_of, live
+from tests.processes import wait_for
+
+
+@pytest.fixture(scope="module")
+def ranker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny(tmp_path_factory.mktemp("models") / "tiny-ranker", labels=1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, ranker: Path) -> Iterator[Live]:
+    home = tmp_path_factory.mktemp("served") / "home"
+    give_environment(home)
+    with live(home) as running:
+        running.launched("minilm", model_name="minilm", model_path=str(minilm()), model_engine=None)
+        running.launched("ranker", model_name="ranker", model_path=str(ranker), model_engine="sentence-transformers")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bare() -> dict[str, Any]:
+    return bare_vectors(minilm(), MIXED)
+
+
+def test_the_engine_is_chosen_by_itself(server: Live) -> None:
+    assert server.http.get("/v1/models/minilm").json()["model_type"] == "embedding"
+    assert server.http.get("/v1/models/ranker").json()["model_type"] == "rerank"
+
+
+def test_the_openai_client_gets_the_vectors_of_the_bare_library(server: Live, bare: dict[str, Any]) -> None:
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
+    answer = client.embeddings.create(model="minilm", input=MIXED[:4] + MIXED[5:])
+    expected = bare["vectors"][:4] + bare["vectors"][5:]
+    assert same([each.embedding for each in answer.data], expected)
+    assert answer.model == "minilm"
+    assert answer.usage.prompt_tokens == sum(bare["tokens"][:4] + bare["tokens"][5:])
+    short = client.embeddings.create(model="minilm", input="tea", dimensions=10, encoding_format="float")
+    assert len(short.data[0].embedding) == 10
+    with pytest.raises(openai.BadRequestError, match="dimensions"):
+        client.embeddings.create(model="minilm", input="tea", dimensions=4000)
+    client.close()
+
+
+def test_the_peers_client_gets_them_too(server: Live, bare: dict[str, Any]) -> None:
+    client = RESTfulClient(server.url)
+    vectors = client.get_model("minilm").create_embedding(MIXED[:2])
+    assert same([each["embedding"] for each in vectors["data"]], bare["vectors"][:2])
+
+
+def test_the_peers_client_ranks(server: Live, ranker: Path) -> None:
+    model = RESTfulClient(server.url).get_model("ranker")
+    answer = model.rerank(DOCUMENTS, "Where is the lake?", top_n=3, return_documents=True)
+    expected = bare_scores(ranker, "Where is the lake?", DOCUMENTS)
+    best = sorted(range(len(DOCUMENTS)), key=lambda index: -expected[index])[:3]
+    assert [each["index"] for each in answer["results"]] == best
+    assert [each["document"]["text"] for each in answer["results"]] == [DOCUMENTS[index] for index in best]
+    assert [each["relevance_score"] for each in answer["results"]] == pytest.approx(
+        [expected[index] for index in best], abs=1e-5
+    )
+
+
+def test_64_requests_at_once_through_the_gateway(server: Live) -> None:
+    def ask(number: int) -> list[float]:
+        body = {"model": "minilm", "input": f"number {number}", "encoding_format": "base64"}
+        packed = server.http.post("/v1/embeddings", content=json.dumps(body)).json()["data"][0]["embedding"]
+        return list(struct.unpack("<384f", base64.b64decode(packed)))
+
+    with ThreadPoolExecutor(64) as clients:
+        found = list(clients.map(ask, range(64)))
+    assert same(found, bare_vectors(minilm(), [f"number {number}" for number in range(64)])["vectors"])
+
+
+def test_what_the_model_cannot_do_is_a_400_that_says_so(server: Live) -> None:
+    long = server.http.post("/v1/embeddings", json={"model": "minilm", "input": "tea " * 300})
+    assert long.status_code == 400
+    assert error_of(long)["param"] == "input[0]"
+    chunks = server.http.post(
+        "/v1/rerank", json={"model": "ranker", "query": "a", "documents": ["b"], "max_chunks_per_doc": 2}
+    )
+    assert chunks.status_code == 400
+    assert error_of(chunks)["param"] == "max_chunks_per_doc"
+    chat = server.chat("minilm")
+    assert chat.status_code == 400
+    assert error_of(chat)["code"] == "unsupported_task"
+
+
+def test_a_replica_that_is_killed_comes_back_with_the_same_vectors(server: Live) -> None:
+    body = {"model": "minilm", "input": "tea"}
+    before = server.http.post("/v1/embeddings", json=body).json()["data"][0]["embedding"]
+    (replica,) = server.replicas("minilm")
+    os.kill(replica["pid"], signal.SIGKILL)
+
+    def look() -> bool:
+        found = server.replicas("minilm")
+        return len(found) == 1 and found[0]["status"] == "READY" and found[0]["pid"] != replica["pid"]
+
+    wait_for(look, seconds=100)
+    after = server.http.post("/v1/embeddings", json=body).json()["data"][0]["embedding"]
+    assert cosine(before, after) > 0.99999

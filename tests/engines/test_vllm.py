@@ -1,0 +1,261 @@
+"""vLLM: the commands for one GPU, many and none, what is refused before a start, and why a replica died."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.types import Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
+from modelyard.engines.base import PYTHON, Command
+from modelyard.engines.vllm import engine
+from modelyard.engines.vllm.door import Door
+
+GIB = 1024**3
+SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
+MODEL = Model("qwen", path="/models/qwen", context_length=32768, weights_bytes=15 * GIB, shape=SHAPE)
+LISTEN = Address(uds="/run/1.sock")
+DOOR = "--middleware modelyard.engines.vllm.door.Door --disable-uvicorn-access-log"
+
+
+def launch(gpus: int = 0, model: Model = MODEL, **options: Json) -> Launch:
+    return Launch("my-qwen", model, "vllm", options, gpus=gpus)
+
+
+def command(gpus: int = 0, model: Model = MODEL, **options: Json) -> Command:
+    return engine.command(launch(gpus, model, **options), LISTEN, "secret")
+
+
+def line(made: Command) -> str:
+    assert made.argv[0] == PYTHON
+    return shlex.join(made.argv[1:])
+
+
+HEAD = f"-m vllm.entrypoints.cli.main serve /models/qwen --served-model-name my-qwen --uds /run/1.sock {DOOR}"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "options", "rest"),
+    [
+        (1, {}, "--gpu-memory-utilization 0.9"),
+        (4, {}, "--tensor-parallel-size 4 --gpu-memory-utilization 0.9"),
+        (2, {"tensor_parallel_size": "2"}, "--tensor-parallel-size 2 --gpu-memory-utilization 0.9"),
+        (
+            8,
+            {"tp": 4, "pipeline_parallel_size": 2},
+            "--tensor-parallel-size 4 --pipeline-parallel-size 2 --gpu-memory-utilization 0.9",
+        ),
+        (
+            4,
+            {"data_parallel_size": 2},
+            "--tensor-parallel-size 2 --data-parallel-size 2 --gpu-memory-utilization 0.9",
+        ),
+        (
+            1,
+            {
+                "quantization": "awq",
+                "max_model_len": 4096,
+                "dtype": "float16",
+                "kv_cache_dtype": "fp8",
+                "enforce_eager": True,
+            },
+            "--gpu-memory-utilization 0.9 --max-model-len 4096 --dtype float16 --quantization awq --kv-cache-dtype fp8 "
+            "--enforce-eager",
+        ),
+        (
+            1,
+            {
+                "vllm_gpu_memory_utilization": 0.5,
+                "context_length": 1024,
+                "max_num_seqs": 64,
+                "enable_prefix_caching": False,
+            },
+            "--gpu-memory-utilization 0.5 --max-model-len 1024 --max-num-seqs 64 --no-enable-prefix-caching",
+        ),
+        (
+            1,
+            {"reasoning_parser": "qwen3", "tool_call_parser": "hermes", "enable_thinking": False},
+            "--gpu-memory-utilization 0.9 --reasoning-parser qwen3 --enable-auto-tool-choice --tool-call-parser hermes "
+            "--default-chat-template-kwargs '{\"enable_thinking\":false}'",
+        ),
+        (
+            1,
+            {"lora_modules": "a=/x,b=/y", "max_lora_rank": 32},
+            "--gpu-memory-utilization 0.9 --enable-lora --max-loras 1 --max-lora-rank 32 --lora-modules a=/x b=/y",
+        ),
+        (
+            1,
+            {"trust_remote_code": "true", "seed": 7, "vllm_args": "--max-logprobs 5 --swap-space 0"},
+            "--gpu-memory-utilization 0.9 --trust-remote-code --seed 7 --max-logprobs 5 --swap-space 0",
+        ),
+    ],
+)
+def test_the_command_on_gpus(gpus: int, options: dict[str, Any], rest: str) -> None:
+    assert line(command(gpus, **options)) == f"{HEAD} {rest}"
+
+
+def test_the_command_on_the_processor() -> None:
+    made = command(cpu_kv_cache_gib=3)
+    assert line(made) == (
+        "-m vllm.entrypoints.openai.api_server --model /models/qwen --served-model-name my-qwen --uds /run/1.sock "
+        f"{DOOR} --max-model-len 8192 --enforce-eager"
+    )
+    assert made.env["VLLM_CPU_KVCACHE_SPACE"] == "3" and made.env["CUDA_VISIBLE_DEVICES"] == ""
+    assert made.context_length == 8192
+    assert command().env["VLLM_CPU_KVCACHE_SPACE"] == "2", "four requests of 8,192 tokens, 56 KiB each"
+    assert "VLLM_CPU_KVCACHE_SPACE" not in command(1).env
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_nobody_is_told_anything_and_the_token_is_no_argument(gpus: int) -> None:
+    made = command(gpus)
+    assert made.env["VLLM_NO_USAGE_STATS"] == made.env["HF_HUB_OFFLINE"] == "1"
+    assert made.env["VLLM_API_KEY"] == "secret" and made.headers == ((b"authorization", b"Bearer secret"),)
+    assert "secret" not in line(made)
+
+
+def test_embedders_and_rerankers_are_pooled() -> None:
+    for kind in (ModelType.EMBEDDING, ModelType.RERANK):
+        assert "--runner pooling" in line(command(model=replace(MODEL, type=kind)))
+    assert "--runner" not in line(command())
+
+
+def test_a_familys_own_template() -> None:
+    made = command(model=replace(MODEL, chat_template="{{ messages }}"))
+    assert made.argv[made.argv.index("--chat-template") + 1] == "{{ messages }}"
+
+
+def test_tools_are_refused_until_there_is_a_parser() -> None:
+    assert {"tools", "tool_choice", "best_of", "suffix"} == set(command().unsupported)
+    assert "tools" not in command(tool_call_parser="hermes").unsupported
+
+
+@pytest.mark.parametrize(
+    ("gpus", "options", "named", "words"),
+    [
+        (0, {"lora_modules": "a=/x"}, "lora_modules", "answers requests for the base model with an adapter"),
+        (0, {"lora": ["a=/x"]}, "lora", "adapters are refused there"),
+        (0, {"enable_lora": True}, "enable_lora", "adapters are refused there"),
+        (2, {"tensor_parallel_size": 4}, "tensor_parallel_size", "4 processes, and the launch has 2"),
+        (3, {"pipeline_parallel_size": 2}, "tensor_parallel_size", "2 processes, and the launch has 3"),
+        (1, {"vllm_args": "--port 1"}, "vllm_args", "--port, which is decided by the server"),
+        (1, {"vllm_args": ["--api_key=x"]}, "vllm_args", "--api-key"),
+        (1, {"vllm_args": "'open"}, "vllm_args", "cannot be read"),
+        (1, {"gpu_memory_utilization": 2}, "gpu_memory_utilization", "<= 1"),
+        (1, {"dtype": "int3"}, "dtype", "int3"),
+        (1, {"max_model_len": 2, "n_ctx": 1}, "n_ctx", "means 'max_model_len', which is given already"),
+    ],
+)
+def test_what_is_refused_before_a_start(gpus: int, options: dict[str, Any], named: str, words: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        command(gpus, **options)
+    assert caught.value.param == named and words in caught.value.message
+
+
+def test_what_it_fits() -> None:
+    cpu = Device("cpu", "main memory", 64 * GIB, 64 * GIB)
+    plain, with_gpu = Hardware(8, (cpu,)), Hardware(8, (cpu, Device("cuda:0", "H200", 141 * GIB, 140 * GIB)))
+    assert engine.fits(MODEL, with_gpu).score > 80 > engine.fits(MODEL, plain).score > 0
+    awq = replace(MODEL, format="awq")
+    assert engine.fits(awq, with_gpu).score > 0 == engine.fits(awq, plain).score
+    assert engine.fits(replace(MODEL, format="ggufv2"), with_gpu).score == 0
+    assert engine.fits(replace(MODEL, type=ModelType.IMAGE), with_gpu).score == 0
+
+
+def test_memory() -> None:
+    on_cpu = engine.footprint(launch(cpu_kv_cache_gib=5))
+    assert (on_cpu.kv_cache, on_cpu.share) == (5 * GIB, 0)
+    one, two = engine.footprint(launch(1)), engine.footprint(launch(2, gpu_memory_utilization=0.6))
+    assert (one.share, two.share) == (0.9, 0.6)
+    assert two.overhead == 2 * one.overhead and two.weights == one.weights == 15 * GIB
+    copies = engine.footprint(launch(2, data_parallel_size=2))
+    assert copies.weights == 2 * one.weights
+
+
+LOGS = {
+    "greater than the derived": [
+        "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+        "  Value error, User-specified max_model_len (100000) is greater than the derived max_model_len [type=value_error, "
+        "input_value=ArgsKwargs((), {'model': …}), input_type=ArgsKwargs]",
+        "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+    ],
+    "SafetensorError: Error while deserializing header": [
+        "(Worker pid=1) ERROR 11-20 23:44:05 [multiproc_executor.py:953]     with safe_open(st_file) as f:",
+        "(Worker pid=1) ERROR 11-20 23:44:05 [multiproc_executor.py:953] safetensors._safetensors_rust.SafetensorError: "
+        "Error while deserializing header: incomplete metadata, file not fully covered",
+        "(EngineCore pid=2) ERROR 11-20 23:44:07 [core.py:1510] EngineCore failed to start.",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
+    ],
+    "unrecognized arguments: --nonsense": [
+        "usage: api_server.py [-h] [--headless]",
+        "api_server.py: error: unrecognized arguments: --nonsense",
+    ],
+    "CUDA out of memory": [
+        "(EngineCore pid=2) ERROR 11-20 23:44:07 [core.py:9] torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB.",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
+    ],
+}
+
+
+@pytest.mark.parametrize("cause", LOGS)
+def test_the_line_that_says_why_it_died(cause: str) -> None:
+    said = engine.explain(LOGS[cause], 1)
+    assert cause in said and said.endswith("(exit code 1)")
+    assert "input_value" not in said and "Engine core" not in said
+
+
+def ask(path: str, answer: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+    """What a client gets through the door from a server that answers this."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in answer:
+            await send(message)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(Door(app)({"type": "http", "path": path}, receive, send))
+    return sent
+
+
+def started(headers: Mapping[bytes, bytes]) -> MutableMapping[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": list(headers.items())}
+
+
+@pytest.mark.parametrize(
+    "path", ["/invocations", "/tokenize", "/v1/responses", "/adapters", "/health/", "/V1/models", ""]
+)
+def test_paths_that_do_not_exist_behind_the_door(path: str) -> None:
+    head, body = ask(path, [started({}), {"type": "http.response.body", "body": b"secrets"}])
+    assert head["status"] == 404 and b"secrets" not in body["body"]
+
+
+def test_thoughts_have_their_usual_name() -> None:
+    chat = "/v1/chat/completions"
+    whole = b'{"message":{"reasoning":"so \\"reasoning\\": 1","content":"x"}}'
+    wanted = b'{"message":{"reasoning_content":"so \\"reasoning\\": 1","content":"x"}}'
+    length = {b"content-type": b"application/json", b"content-length": str(len(whole)).encode()}
+    parts: list[MutableMapping[str, Any]] = [
+        {"type": "http.response.body", "body": whole[:9], "more_body": True},
+        {"type": "http.response.body", "body": whole[9:]},
+    ]
+    head, body = ask(chat, [started(length), *parts])
+    assert body["body"] == wanted
+    assert dict(head["headers"])[b"content-length"] == str(len(wanted)).encode()
+    event: MutableMapping[str, Any] = {
+        "type": "http.response.body",
+        "body": b'data: {"delta":{"reasoning":"a"}}\n\n',
+        "more_body": True,
+    }
+    head, first = ask(chat, [started({}), event])
+    assert first["body"] == b'data: {"delta":{"reasoning_content":"a"}}\n\n'
+    assert ask("/v1/completions", [started(length), *parts])[1]["body"] == whole[:9], "others pass as they are"

@@ -1,0 +1,246 @@
+"""The scheduler: answers join and leave, and each is what it would be alone. Its backend remembers what it was told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from modelyard.engines.generation import Drawn, Wish
+from modelyard.serving.batching import Generation, Piece, Scheduler
+from modelyard.serving.text import Characters, Stops
+
+WORDS = 500
+END = 499
+
+
+def following(tokens: Sequence[int]) -> int:
+    """The token that follows: it depends on every token before and on where each stands."""
+    return sum((place + 1) * token for place, token in enumerate(tokens)) % (WORDS - 1)
+
+
+def alone(prompt: Sequence[int], count: int) -> list[int]:
+    tokens = list(prompt)
+    for _ in range(count):
+        tokens.append(following(tokens))
+    return tokens[len(prompt) :]
+
+
+class Remembering:
+    """A backend whose keys and values are the tokens themselves, so that a wrong row or column shows."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.memory: list[list[int]] = [[] for _ in range(rows)]
+        self.passes: list[int] = []
+        """Answers that were given a token, per pass."""
+        self.reads: list[int] = []
+        self.fail = False
+
+    def begin(self, row: int, wish: Wish, prompt: Sequence[int]) -> None:
+        assert row < self.rows
+
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+        assert len(self.memory[row]) >= start
+        self.memory[row][start:] = tokens
+        self.reads.append(len(tokens))
+
+    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
+        if self.fail:
+            raise RuntimeError("out of memory")
+        drawn: list[Drawn | None] = []
+        for row, (token, length) in enumerate(zip(last, lengths, strict=True)):
+            self.memory[row][length:] = [0 if token is None else token]
+            drawn.append(None if token is None else Drawn(following(self.memory[row])))
+        self.passes.append(sum(token is not None for token in last))
+        return drawn
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        self.memory[target][:length] = self.memory[source][:length]
+
+    def move(self, source: int, target: int, length: int) -> None:
+        self.copy(source, target, length)
+
+    def reset(self) -> None:
+        self.memory = [[] for _ in range(self.rows)]
+
+
+class Collected:
+    """An answer and what came of it."""
+
+    def __init__(self, prompt: list[int], most: int, stops: tuple[str, ...] = (), ends: tuple[int, ...] = ()) -> None:
+        self.pieces: list[Piece] = []
+        self.done = threading.Event()
+        characters = Characters(lambda tokens: "".join(f"{token} " for token in tokens))
+        self.generation = Generation(
+            prompt, Wish(), most, frozenset(ends), characters, Stops(stops), self.take
+        )  # fmt: skip
+
+    def take(self, pieces: list[Piece]) -> None:
+        self.pieces += pieces
+        if pieces[-1].finish or pieces[-1].error:
+            self.done.set()
+
+    @property
+    def tokens(self) -> list[int]:
+        return [piece.drawn.token for piece in self.pieces if piece.drawn]
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+
+def made(rows: int, reading: int = 64) -> tuple[Remembering, Scheduler]:
+    backend = Remembering(rows)
+    return backend, Scheduler(backend, reading)
+
+
+def rounds(scheduler: Scheduler, *answers: Collected) -> None:
+    """Until all are done, without the thread."""
+    while not all(answer.done.is_set() for answer in answers):
+        take_in(scheduler)
+        scheduler.round()
+
+
+def take_in(scheduler: Scheduler, *answers: Collected) -> None:
+    for answer in answers:
+        scheduler.submit(answer.generation)
+    while not scheduler._inbox.empty():
+        found = scheduler._inbox.get()
+        assert found is not None
+        scheduler._waiting.append(found)
+
+
+def test_each_answer_is_what_it_is_alone() -> None:
+    """Forty answers of different lengths on four rows: they wait, join, leave, move and share beginnings."""
+    _, scheduler = made(rows=4, reading=30)
+    shared = list(range(1, 41))
+    prompts = [[*shared[: 20 + index % 20], index, index + 1] for index in range(40)]
+    answers = [Collected(prompt, 1 + (7 * index) % 23) for index, prompt in enumerate(prompts)]
+    take_in(scheduler, *answers)
+    rounds(scheduler, *answers)
+    for index, answer in enumerate(answers):
+        assert answer.tokens == alone(prompts[index], 1 + (7 * index) % 23)
+        assert answer.pieces[-1].finish == "length"
+    assert scheduler.running == scheduler.waiting == 0
+    assert scheduler.tokens_reused > 0
+
+
+def test_an_answer_joins_while_another_is_under_way() -> None:
+    backend, scheduler = made(rows=4)
+    first, second = Collected([1, 2, 3], 10), Collected([4, 5], 3)
+    take_in(scheduler, first)
+    scheduler.round()
+    take_in(scheduler, second)
+    rounds(scheduler, first, second)
+    assert backend.passes == [1, 2, 2, 2, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_long_prompt_does_not_hold_up_the_others() -> None:
+    backend, scheduler = made(rows=2, reading=10)
+    short, long = Collected([1, 2], 20), Collected(list(range(101)), 2)
+    take_in(scheduler, short)
+    scheduler.round()
+    take_in(scheduler, long)
+    rounds(scheduler, long)
+    assert max(backend.reads) == 10
+    assert len(short.tokens) >= 10
+    rounds(scheduler, short)
+    assert long.tokens == alone(list(range(101)), 2)
+    assert short.tokens == alone([1, 2], 20)
+
+
+def test_more_answers_than_rows_wait_in_order() -> None:
+    _, scheduler = made(rows=1)
+    answers = [Collected([index], 2) for index in range(3)]
+    take_in(scheduler, *answers)
+    rounds(scheduler, answers[0])
+    assert not answers[1].pieces
+    rounds(scheduler, *answers)
+
+
+def test_a_cancelled_answer_frees_its_row_at_once() -> None:
+    _backend, scheduler = made(rows=1)
+    gone, waiting, never = Collected([1], 1000), Collected([2], 2), Collected([3], 2)
+    take_in(scheduler, gone, never, waiting)
+    scheduler.round()
+    assert (scheduler.running, scheduler.waiting) == (1, 2)
+    gone.generation.cancelled = never.generation.cancelled = True
+    scheduler.round()
+    assert len(gone.tokens) == 1 and len(waiting.tokens) == 1
+    rounds(scheduler, waiting)
+    assert waiting.tokens == alone([2], 2)
+    assert never.tokens == [] and scheduler.running == scheduler.waiting == 0
+
+
+def test_an_ending_token_is_neither_told_nor_part_of_the_text() -> None:
+    _, scheduler = made(rows=1)
+    third = alone([5, 6], 3)[2]
+    answer = Collected([5, 6], 10, ends=(third,))
+    take_in(scheduler, answer)
+    rounds(scheduler, answer)
+    assert answer.tokens == alone([5, 6], 2)
+    assert answer.pieces[-1].finish == "stop"
+
+
+def test_a_stop_across_tokens_ends_the_answer_and_is_not_in_it() -> None:
+    _, scheduler = made(rows=1)
+    tokens = alone([5, 6], 6)
+    stop = f"{tokens[2]} {tokens[3]}"
+    answer = Collected([5, 6], 10, stops=(stop,))
+    take_in(scheduler, answer)
+    rounds(scheduler, answer)
+    assert answer.text == f"{tokens[0]} {tokens[1]} "
+    assert answer.pieces[-1].finish == "stop"
+    assert len(answer.tokens) == 4
+
+
+def test_the_same_prompt_again_is_read_once() -> None:
+    backend, scheduler = made(rows=4)
+    prompt = list(range(50))
+    answers = [Collected(prompt, 3) for _ in range(4)]
+    take_in(scheduler, *answers)
+    rounds(scheduler, *answers)
+    assert sum(backend.reads) == 49
+    assert scheduler.tokens_reused == 3 * 49
+
+
+def test_a_failed_pass_fails_its_answers_and_not_later_ones() -> None:
+    backend, scheduler = made(rows=2)
+    scheduler.start()
+    backend.fail = True
+    lost = Collected(list(range(30)), 5)
+    scheduler.submit(lost.generation)
+    assert lost.done.wait(60)
+    assert "out of memory" in str(lost.pieces[-1].error)
+    backend.fail = False
+    after = Collected(list(range(30)), 5)
+    scheduler.submit(after.generation)
+    assert after.done.wait(60)
+    assert after.tokens == alone(list(range(30)), 5)
+    scheduler.close()
+
+
+def test_the_thread_serves_many_at_once_and_ends() -> None:
+    backend, scheduler = made(rows=8)
+    scheduler.start()
+    answers = [Collected([index, index + 1], 50) for index in range(30)]
+    for answer in answers:
+        scheduler.submit(answer.generation)
+    assert all(answer.done.wait(60) for answer in answers)
+    for index, answer in enumerate(answers):
+        assert answer.tokens == alone([index, index + 1], 50)
+    assert max(backend.passes) == 8
+    scheduler.close()
+    scheduler._thread.join(60)
+    assert not scheduler._thread.is_alive()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_the_shortest_prompts(length: int) -> None:
+    _, scheduler = made(rows=2)
+    answer = Collected([7] * length, 4)
+    take_in(scheduler, answer)
+    rounds(scheduler, answer)
+    assert answer.tokens == alone([7] * length, 4)
