@@ -19,6 +19,9 @@ SOURCES = {
 }
 """Where pip is told to look → what uv calls that, and what stands between several."""
 
+UV_DEFAULTS = {"UV_SYSTEM_CERTS": "1", "UV_COMPILE_BYTECODE": "1"}
+"""A company's certificates are in the system's store, where pip looks too; and a replica shall not compile at each start."""
+
 
 class Installer:
     """Makes one environment and installs into it. What the programs say goes to our stderr; `InstallFailed` on failure."""
@@ -83,8 +86,10 @@ def environment(for_uv: bool) -> dict[str, str]:
     found = {
         name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     }
-    if for_uv and not any(name in found for name, _ in SOURCES.values()):
-        found |= sources(pip_configuration())
+    if for_uv:
+        found = UV_DEFAULTS | found
+        if not any(name in found for name, _ in SOURCES.values()):
+            found |= sources(pip_configuration())
     return found
 
 
