@@ -8,8 +8,9 @@ import pytest
 
 from modelyard.core.types import Address, ReplicaState, Route
 from modelyard.gateway.adapt import adapt_body, adapt_target
-from modelyard.gateway.peek import Peeked, decode
+from modelyard.gateway.peek import Peeked
 from modelyard.protocol.inference import ChatRequest
+from modelyard.protocol.requests import decode
 
 
 def peeked(body: bytes) -> Peeked:

@@ -5,21 +5,20 @@ It changes nothing: what goes to the replica are the bytes that came.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import cast
 
 import msgspec
 
-from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody, ModelyardError, WrongContentType
+from modelyard.core.errors import BodyTooLarge, WrongContentType
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, header
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.form import Place, boundary, find_model
 from modelyard.gateway.paths import Path, Where
 from modelyard.protocol.inference import FormRequest
+from modelyard.protocol.requests import decode
 
 JSON = "application/json"
-MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +83,3 @@ async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
             raise BodyTooLarge(limit)
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def decode(body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
-    """The body as its struct."""
-    if not body.strip(b" \t\r\n"):
-        raise MalformedBody("The request body is empty; it must be a JSON object.")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MalformedBody(f"The request body is not valid JSON: {error}") from None
-
-
-def _invalid(said: str) -> ModelyardError:
-    """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
-    problem, _, where = said.partition(" - at `")
-    field = where.removesuffix("`").removeprefix("$").removeprefix(".")
-    if missing := MISSING.search(problem):
-        name = missing["field"]
-        return InvalidParameter(f"{field}.{name}" if field else name, "it is required")
-    if not field:
-        return MalformedBody(f"The request body must be a JSON object: {problem}.")
-    return InvalidParameter(field, problem)

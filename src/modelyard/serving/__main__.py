@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ import msgspec
 import uvicorn
 
 from modelyard.engines import ENGINES
+from modelyard.engines.loop import run_loop
 from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, Config, ServedEngine
 from modelyard.serving.app import App
 from modelyard.serving.routes import PREPARE, ROUTES
@@ -36,7 +37,7 @@ class Server(uvicorn.Server):
 def main() -> None:
     config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=Config)
     token = os.environ.pop(TOKEN_VARIABLE, "")
-    event_loop_runner()(serve(config, token))
+    run_loop(serve(config, token))
     sys.stdout.flush()
     os._exit(0)  # whatever a library still computes in its threads, nobody waits for it
 
@@ -86,15 +87,6 @@ def listener(config: Config) -> socket.socket:
     os.umask(before)
     bound.listen(BACKLOG)
     return bound
-
-
-def event_loop_runner() -> Callable[[Coroutine[Any, Any, None]], None]:
-    """uvloop's runner where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hmac
 import logging
-import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -20,14 +19,13 @@ import msgspec
 from modelyard.core.errors import (
     InternalError,
     InvalidKey,
-    InvalidParameter,
-    MalformedBody,
     MethodNotAllowed,
     ModelNotReady,
     ModelyardError,
     PathNotFound,
 )
 from modelyard.protocol import errors
+from modelyard.protocol.requests import decode
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -35,15 +33,13 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-S = TypeVar("S")
+S = TypeVar("S", bound=msgspec.Struct)
 
 log = logging.getLogger(__name__)
 
 JSON: Headers = [(b"content-type", b"application/json")]
 EVENTS: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
-
-MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,7 @@ class Request:
 
     def read(self, kind: type[S]) -> S:
         """The body as a struct. Raises `MalformedBody` or `InvalidParameter`."""
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except msgspec.ValidationError as error:
-            raise _invalid(str(error)) from None
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise MalformedBody(f"The request body is not valid JSON: {error}") from None
+        return decode(self.body, kind)
 
 
 class Model(Protocol):
@@ -222,15 +213,3 @@ async def whole(send: Send, status: int, body: bytes, headers: Headers = JSON) -
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _invalid(said: str) -> ModelyardError:
-    """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
-    problem, _, where = said.partition(" - at `")
-    field = where.removesuffix("`").removeprefix("$").removeprefix(".")
-    if missing := MISSING.search(problem):
-        name = missing["field"]
-        return InvalidParameter(f"{field}.{name}" if field else name, "it is required")
-    if not field:
-        return MalformedBody(f"The request body must be a JSON object: {problem}.")
-    return InvalidParameter(field, problem)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from modelyard.catalog.family import Source
+from modelyard.catalog.hubs.base import Snapshot
 from modelyard.catalog.hubs.select import SPLIT, choose_gguf
 from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.core.types import RemoteFile
@@ -43,6 +44,19 @@ def place(folder: Path, source: Source, quantization: str) -> Path | None:
         return folder if is_complete(folder) else _gguf(folder, quantization)
     found = [existing(folder, name) for name in names]
     return found[0] if all(found) else None
+
+
+def first_place(
+    revisions: Callable[[str, str | None], Iterable[Snapshot]], source: Source, quantization: str
+) -> Path | None:
+    """Where the weights are in the first of a repository's revisions that has them all."""
+    model_id = repository(source, quantization)
+    if model_id is None:
+        return None
+    for snapshot in revisions(model_id, source.revision):
+        if found := place(snapshot.folder, source, quantization):
+            return found
+    return None
 
 
 def _gguf(folder: Path, quantization: str) -> Path | None:

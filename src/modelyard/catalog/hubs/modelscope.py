@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from modelyard.catalog.family import Source
 from modelyard.catalog.hubs.base import Listing, Snapshot
-from modelyard.catalog.hubs.complete import place, repository
+from modelyard.catalog.hubs.complete import first_place
 from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
 from modelyard.core.types import Download, RemoteFile
 
@@ -34,13 +34,7 @@ class ModelScope:
         return (found if "://" in found else f"https://{found}").rstrip("/")
 
     def locate(self, source: Source, quantization: str) -> Path | None:
-        model_id = repository(source, quantization)
-        if model_id is None:
-            return None
-        for snapshot in self.revisions(model_id, source.revision):
-            if found := place(snapshot.folder, source, quantization):
-                return found
-        return None
+        return first_place(self.revisions, source, quantization)
 
     def snapshots(self) -> Iterator[Snapshot]:
         root = cache_folder()

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from modelyard.core.types import Address, ModelType
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE
 from modelyard.engines.llama_cpp.front import Front, serve
 from modelyard.engines.llama_cpp.options import Config, adapters, tensor_shares
+from modelyard.engines.loop import run_loop
 
 BYTES_PER_THREAD = 64 * 1024 * 1024
 """A thread pays off when it has this much of the weights to read per token; below, threads mostly wait for each other."""
@@ -160,7 +160,7 @@ def main() -> None:
         server = xllamacpp.Server(params_of(config, token))
     except RuntimeError as error:
         sys.exit(f"llama.cpp could not start: {error}")
-    code = event_loop_runner()(serve_until_stopped(config, inner_address(server.listening_address)))
+    code = run_loop(serve_until_stopped(config, inner_address(server.listening_address)))
     # llama.cpp's own way out waits for requests in progress, and may crash; the control plane has drained us already.
     os._exit(code)
 
@@ -191,15 +191,6 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
         if path:
             Path(path).unlink(missing_ok=True)
     return 0
-
-
-def event_loop_runner() -> Callable[[Coroutine[Any, Any, int]], int]:
-    """uvloop's runner where there is one: it relays a chunk in a third of the time."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
 
 
 if __name__ == "__main__":
