@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from modelyard.engines.generation import Drawn, Wish
+from modelyard.engines.generation import NOTHING, Drawn, Source, Wish
 from modelyard.serving.batching import Generation, Piece, Scheduler
 from modelyard.serving.text import Characters, Stops
 
@@ -38,7 +38,7 @@ class Remembering:
         self.reads: list[int] = []
         self.fail = False
 
-    def begin(self, row: int, wish: Wish, prompt: Sequence[int]) -> None:
+    def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         assert row < self.rows
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
@@ -69,13 +69,18 @@ class Remembering:
 class Collected:
     """An answer and what came of it."""
 
-    def __init__(self, prompt: list[int], most: int, stops: tuple[str, ...] = (), ends: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        prompt: list[int],
+        most: int,
+        stops: tuple[str, ...] = (),
+        ends: tuple[int, ...] = (),
+        source: Source = NOTHING,
+    ) -> None:
         self.pieces: list[Piece] = []
         self.done = threading.Event()
         characters = Characters(lambda tokens: "".join(f"{token} " for token in tokens))
-        self.generation = Generation(
-            prompt, Wish(), most, frozenset(ends), characters, Stops(stops), self.take
-        )  # fmt: skip
+        self.generation = Generation(prompt, Wish(), most, frozenset(ends), characters, Stops(stops), self.take, source)
 
     def take(self, pieces: list[Piece]) -> None:
         self.pieces += pieces
@@ -244,3 +249,19 @@ def test_the_shortest_prompts(length: int) -> None:
     take_in(scheduler, answer)
     rounds(scheduler, answer)
     assert answer.tokens == alone([7] * length, 4)
+
+
+def test_work_is_shared_between_equal_sources_only() -> None:
+    """An adapter, or a picture, makes something else of the same tokens."""
+    prompt = list(range(1, 60))
+    _, scheduler = made(rows=3)
+    finish(scheduler, Collected(prompt, 3))
+    finish(scheduler, Collected(prompt, 3, source=Source(adapter="a")))
+    assert scheduler.tokens_reused == 0
+    finish(scheduler, Collected(prompt, 3, source=Source(adapter="a")))
+    assert scheduler.tokens_reused == len(prompt) - 1
+
+
+def finish(scheduler: Scheduler, answer: Collected) -> None:
+    take_in(scheduler, answer)
+    rounds(scheduler, answer)

@@ -152,6 +152,30 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter as resolved for one launch: small weights on top of a model's own, under a name of their own."""
+
+    name: str
+    """The public name: what requests give as `model`."""
+    path: str
+    """Absolute path of the PEFT folder or the GGUF file."""
+    format: str = "peft"
+    """`peft` or `gguf`."""
+    rank: int = 0
+    """The highest of its modules."""
+    targets: tuple[str, ...] = ()
+    """Last parts of the names of the modules that it changes, such as `q_proj`; sorted."""
+    traits: tuple[str, ...] = ()
+    """What not every engine can do: `dora`, `bias`, `modules_to_save`, `embeddings`; sorted."""
+    base: str = ""
+    """What its files call the model it was trained on; empty when they do not say."""
+    size: int = 0
+    """Bytes of its weights."""
+    scale: float = 1.0
+    """Factor on top of its own scaling."""
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a server listens: a Unix socket (`uds`) or host and port; `prefix` stands where `/v1` stands in our paths."""
 
@@ -184,6 +208,8 @@ class Launch:
     """Only these GPUs, if any are named."""
     request_limit: int | None = None
     """Answers that one replica may have in flight; more are a 429."""
+    adapters: tuple[Adapter, ...] = ()
+    """In the order in which they were given; names are unique."""
 
 
 @dataclass(frozen=True, slots=True)

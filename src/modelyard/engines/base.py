@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
-from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, Task
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, Task
 from modelyard.core.types import Recipe as Recipe
 from modelyard.core.types import Step as Step
 from modelyard.engines.names import displayed
@@ -48,6 +48,9 @@ class Command:
     """Request parameter → why this engine cannot do it."""
     context_length: int | None = None
     """Tokens that one request may have, where the options make that less than the model's own."""
+    hot_adapters: bool = False
+    """Adapters come and go while it runs, by `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter` as vLLM has them.
+    Such a replica starts without any; one that is not so serves those of its launch as soon as it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,28 @@ class Engine(Protocol):
         """
         ...
 
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        """Raises `InvalidParameter` about `lora_modules` when this engine cannot serve an adapter on that launch.
+
+        That the adapter suits the model itself has been checked before. Never touches the disk.
+        """
+        ...
+
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         """The sentence in the last lines of a dead replica's output that says why it died."""
         ...
 
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+ADAPTERS = "lora_modules"
+"""The launch parameter that errors about adapters name."""
+
+
+def refuse_adapters(engine: str) -> InvalidParameter:
+    """What `check_adapter` of an engine without adapters raises."""
+    return InvalidParameter(ADAPTERS, f"the {displayed(engine)} engine does not load adapters.")
 
 
 def importable(module: str) -> bool:

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
-from modelyard.engines.base import Fit, Recipe, Remote, last_words, read_options
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
+from modelyard.engines.base import Fit, Recipe, Remote, last_words, read_options, refuse_adapters
 
 NAME = "external"
 
@@ -77,6 +77,9 @@ class External:
             headers=((b"authorization", b"Bearer " + key.encode()),) if key else (),
             upstream_name=options.upstream_model or launch.model.name,
         )
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         return last_words(log, exit_code)

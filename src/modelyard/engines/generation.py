@@ -27,6 +27,19 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What beside its tokens decides what a model makes of a prompt. Only prompts of equal sources share work."""
+
+    adapter: str = ""
+    """Which adapter reads and writes; empty is the model alone. Another adapter under an old name has another word here."""
+    pictures: tuple[bytes, ...] = ()
+    """The files of the pictures that the prompt's places for pictures stand for, in order."""
+
+
+NOTHING = Source()
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """A chosen token."""
 
@@ -42,7 +55,7 @@ class Backend(Protocol):
     rows: int
     """Most answers at once."""
 
-    def begin(self, row: int, wish: Wish, prompt: Sequence[int]) -> None:
+    def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         """A new answer takes a row."""
         ...
 

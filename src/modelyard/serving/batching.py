@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from modelyard.engines.generation import Backend, Drawn, Wish
+from modelyard.engines.generation import NOTHING, Backend, Drawn, Source, Wish
 from modelyard.serving.text import Characters, Stops
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Generation:
     stops: Stops
     deliver: Callable[[list[Piece]], None]
     """Called in the thread of the scheduler, once per token."""
+    source: Source = NOTHING
     cancelled: bool = False
     """Set by whoever waits for it no longer."""
     written: int = 0
@@ -82,6 +83,8 @@ class Scheduler:
         """By row."""
         self._known: list[list[int]] = [[] for _ in range(backend.rows)]
         """By row, the tokens whose keys and values are there; a row that nobody has keeps its last ones."""
+        self._sources: list[Source] = [NOTHING] * backend.rows
+        """By row, what those tokens were read with."""
         self._closed = False
         self.tokens_read = self.tokens_reused = self.tokens_written = 0
         self._thread = threading.Thread(target=self._run, name="batching", daemon=True)
@@ -160,15 +163,19 @@ class Scheduler:
         """Give an answer the next row, with what another row knows of the beginning of its prompt."""
         row = len(self._running)
         usable = sequence.prompt[:-1]
-        shared = [common(usable, known) for known in self._known]
+        shared = [
+            common(usable, known) if source == sequence.source else 0
+            for known, source in zip(self._known, self._sources, strict=True)
+        ]
         best = max(range(len(shared)), key=shared.__getitem__)
         if best != row and shared[best] >= max(WORTH_COPYING, shared[row] + 1):
             self._backend.copy(best, row, shared[best])
             shared[row] = shared[best]
         self._known[row] = usable[: shared[row]]
+        self._sources[row] = sequence.source
         self.tokens_reused += shared[row]
         self._running.append(sequence)
-        self._backend.begin(row, sequence.wish, sequence.prompt)
+        self._backend.begin(row, sequence.wish, sequence.prompt, sequence.source)
 
     def _read(self, row: int, budget: int) -> int:
         """Read on in a prompt; returns how many tokens, at least 1 because a row without any costs a look too."""
@@ -210,6 +217,7 @@ class Scheduler:
             self._backend.move(last, row, len(self._known[last]))
             self._running[row] = self._running[last]
             self._known[row] = list(self._known[last])
+            self._sources[row] = self._sources[last]
         self._running.pop()
 
     def _abandon(self, problem: str) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from modelyard.core.errors import InternalError, InvalidParameter
-from modelyard.engines.generation import Drawn, Language, Wish
+from modelyard.engines.generation import NOTHING, Drawn, Language, Source, Wish
 from modelyard.engines.served import Config
 from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Generation, Piece, Scheduler
@@ -62,12 +62,16 @@ class Writer:
         self._scheduler.close()
 
     async def answers(
-        self, prompts: Sequence[list[int]], wishes: Sequence[Wish], limits: Sequence[Limits]
+        self,
+        prompts: Sequence[list[int]],
+        wishes: Sequence[Wish],
+        limits: Sequence[Limits],
+        source: Source = NOTHING,
     ) -> AsyncGenerator[tuple[int, Piece]]:
         """The pieces of all answers as they come, with the answer's number. Closing the iterator frees their rows."""
         arrived: asyncio.Queue[tuple[int, list[Piece]]] = asyncio.Queue()
         started = [
-            self._start(prompt, wish, limit, partial(self._arrive, arrived, number))
+            self._start(prompt, wish, limit, source, partial(self._arrive, arrived, number))
             for number, (prompt, wish, limit) in enumerate(zip(prompts, wishes, limits, strict=True))
         ]
         remaining = len(started)
@@ -83,7 +87,9 @@ class Writer:
             for generation in started:
                 generation.cancelled = True
 
-    def _start(self, prompt: list[int], wish: Wish, limits: Limits, put: Callable[[list[Piece]], None]) -> Generation:
+    def _start(
+        self, prompt: list[int], wish: Wish, limits: Limits, source: Source, put: Callable[[list[Piece]], None]
+    ) -> Generation:
         def deliver(pieces: list[Piece]) -> None:
             """In the scheduler's thread; the event loop is woken once for all that happens in a round."""
             self._mail.append((put, pieces))
@@ -92,7 +98,8 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._hand_out)
 
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
-        generation = Generation(prompt, wish, limits.most, limits.ends, characters, Stops(limits.stops), deliver)
+        stops = Stops(limits.stops)
+        generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
         if limits.most > 0:
             self._scheduler.submit(generation)
         else:

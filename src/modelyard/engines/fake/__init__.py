@@ -12,8 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options, refuse_adapters
 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
 """Environment variable that carries the replica's token; never the argument list, which every user can read."""
@@ -81,6 +81,9 @@ class FakeEngine:
             env={TOKEN_VARIABLE: token} if token else {},
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
         )
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         return last_words(log, exit_code)

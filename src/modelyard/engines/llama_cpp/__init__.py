@@ -18,8 +18,8 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, Recipe, describe_exit, last_words
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.engines.base import Command, Fit, Recipe, describe_exit, last_words, refuse_adapters
 from modelyard.engines.llama_cpp.options import (
     NAME,
     LlamaCppOptions,
@@ -144,6 +144,9 @@ class LlamaCpp:
             unsupported=unsupported,
             context_length=context(launch, options),
         )
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [line.strip() for line in log if line.strip()]

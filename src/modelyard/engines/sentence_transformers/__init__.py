@@ -12,8 +12,8 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
-from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
+from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed, refuse_adapters
 from modelyard.engines.sentence_transformers.options import (
     NAME,
     SentenceTransformersOptions,
@@ -101,6 +101,9 @@ class SentenceTransformers:
         from modelyard.engines.sentence_transformers.encoder import load
 
         return load(config, msgspec.convert(config.options, SentenceTransformersOptions))
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [line.strip() for line in log if line.strip()]

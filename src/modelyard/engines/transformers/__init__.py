@@ -13,8 +13,8 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
-from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
+from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed, refuse_adapters
 from modelyard.engines.served import Config, configure, served
 from modelyard.engines.transformers.options import NAME, TransformersOptions, context, read
 
@@ -22,9 +22,14 @@ RUNTIME = RUNTIMES[NAME]
 
 FORMATS = ("pytorch", "gptq", "awq", "bnb", "fp4")
 
+LIBRARIES = (
+    *("torch==2.13.0", "transformers>=5.10", "accelerate>=1.10", "safetensors>=0.6"),
+    *("peft>=0.20", "llguidance>=1.7", "pillow>=12"),  # adapters, constrained answers, pictures
+)
+
 RECIPE = Recipe(
     proof="transformers",
-    steps=(Step(packages=("torch==2.13.0", "transformers>=5.10", "accelerate>=1.10", "safetensors>=0.6")),),
+    steps=(Step(packages=LIBRARIES),),
     show=("transformers", "torch"),
 )
 
@@ -109,6 +114,9 @@ class Transformers:
             # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
             env={"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"},
         )
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         for line in reversed([line.strip() for line in log]):

@@ -13,7 +13,7 @@ import transformers
 from torch import Tensor
 
 from modelyard.core.errors import CannotStart
-from modelyard.engines.generation import Drawn, Wish
+from modelyard.engines.generation import Drawn, Source, Wish
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.options import TransformersOptions
@@ -96,7 +96,7 @@ class Passes:
         window = getattr(self._config, "sliding_window", None) or 0
         return 0 if getattr(self._config, "use_sliding_window", True) is False else window
 
-    def begin(self, row: int, wish: Wish, prompt: Sequence[int]) -> None:
+    def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         self._answers[row] = Row(wish, prompt)
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:

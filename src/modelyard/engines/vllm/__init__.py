@@ -13,8 +13,18 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import PYTHON, Command, Fit, Recipe, Step, describe_exit, last_words, not_installed
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.engines.base import (
+    PYTHON,
+    Command,
+    Fit,
+    Recipe,
+    Step,
+    describe_exit,
+    last_words,
+    not_installed,
+    refuse_adapters,
+)
 from modelyard.engines.names import KNOWN
 from modelyard.engines.vllm.options import (
     GIB,
@@ -159,6 +169,9 @@ class Vllm:
             unsupported=unsupported,
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
         )
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [PREFIX.sub("", line.strip()).strip() for line in log if line.strip()]
