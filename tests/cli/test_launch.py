@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from modelyard.cli.launch import absolute, split
+from modelyard.cli.launch import absolute, divided, split
 from tests.cli.terminal import Terminal, run, start, words_of
 from tests.client.stub import Answer, Asked, Stub, Write, error_answer, json_answer, model
 
@@ -230,3 +230,19 @@ def test_each_file_of_a_download_has_a_bar(launching: Stub) -> None:
         terminal.expect("part-0.gguf 4.0 MB of 4.0 MB")
         terminal.expect("part-1.gguf 1.0 MB of 4.0 MB")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (["-lm", "a", "/x"], ["--lora-modules", "a", "/x"]),
+        (
+            ["--lora-modules", "a=/x", "b=/y", "demo"],
+            ["--lora-modules", "a", "/x", "--lora-modules", "b", "/y", "demo"],
+        ),
+        (["--lora_modules=a=/x", "--n", "1"], ["--lora-modules", "a", "/x", "--n", "1"]),
+        (["demo", "--key=value"], ["demo", "--key=value"]),
+    ],
+)
+def test_adapters_in_every_spelling(typed: list[str], read: list[str]) -> None:
+    assert divided(typed) == read

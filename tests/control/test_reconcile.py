@@ -13,7 +13,8 @@ import uvloop
 
 from modelyard.control.deployments import Deployments
 from modelyard.control.journal import Journal
-from modelyard.control.reconcile import ModelView, Reconciler
+from modelyard.control.reconcile import Reconciler
+from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
 from modelyard.core.errors import LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotEnoughMemory
 from modelyard.core.traffic import Traffic

@@ -19,6 +19,7 @@ from modelyard.api.guard import Guard
 from modelyard.api.management import management_app
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
 from modelyard.control.deployments import Deployments
@@ -113,6 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 deployments,
                 gateway,
                 catalog,
+                adapters=Adapters(database, deployments, reconciler),
                 autostarts=autostarts,
                 keys=keys,
                 registrations=registrations,

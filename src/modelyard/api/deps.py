@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from modelyard.catalog.index import Catalog
+from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
 from modelyard.control.deployments import Deployments
@@ -31,6 +32,7 @@ class Parts:
     deployments: Deployments
     gateway: Gateway
     catalog: Catalog
+    adapters: Adapters = field(kw_only=True)
     autostarts: Autostarts = field(kw_only=True)
     keys: Keys = field(kw_only=True)
     caching: Caching = field(kw_only=True)
@@ -47,6 +49,11 @@ def parts(request: Request) -> Parts:
 def deployments(request: Request) -> Deployments:
     """The service behind all routes about models."""
     return parts(request).deployments
+
+
+def adapters(request: Request) -> Adapters:
+    """The service behind the routes about adapters."""
+    return parts(request).adapters
 
 
 def caching(request: Request) -> Caching:
@@ -79,6 +86,7 @@ def grant(request: Request) -> Grant | None:
 TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
 TheParts = Annotated[Parts, Depends(parts)]
+TheAdapters = Annotated[Adapters, Depends(adapters)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]
 TheRegistrations = Annotated[Registrations, Depends(registrations)]
 TheCaching = Annotated[Caching, Depends(caching)]

@@ -7,7 +7,7 @@ from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS
 from modelyard.catalog.resolve import Variant, variants
 from modelyard.catalog.version import version_of
-from modelyard.control.reconcile import ModelView
+from modelyard.control.views import ModelView
 from modelyard.core.traffic import Traffic
 from modelyard.protocol.lifecycle import Instance, ModelVersion, ReplicaStatus
 

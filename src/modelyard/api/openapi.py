@@ -36,7 +36,12 @@ ANYWHERE = (400, 401, 403, 404, 409, 429, 503)
 """Statuses that any operation may answer with."""
 ENGINES = (413, 415, 499, 502, 504)
 """Statuses of operations that read large bodies or wait for an engine."""
-WAITING = {("/v1/models", "post"), ("/v1/models/instance", "post"), ("/v1/models/{uid}", "delete")}
+WAITING = {
+    ("/v1/load_lora_adapter", "post"),
+    ("/v1/models", "post"),
+    ("/v1/models/instance", "post"),
+    ("/v1/models/{uid}", "delete"),
+}
 """Management operations that wait for an engine."""
 
 

@@ -48,6 +48,7 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {
     },
     "models:list": {
         "/v1/cluster/devices": "GET",
+        "/v1/adapters": "GET",
         "/v1/autostart/models": "GET",
         "/v1/autostart/models/summary": "GET",
         "/v1/autostart/models/{}": "GET",
@@ -81,6 +82,8 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {
         "/v1/downloads/{}": "DELETE",
         "/v1/downloads/{}/pause": "POST",
         "/v1/downloads/{}/resume": "POST",
+        "/v1/load_lora_adapter": "POST",
+        "/v1/unload_lora_adapter": "POST",
         "/v1/models": "POST",
         "/v1/models/instance": "POST",
         "/v1/models/{}": "DELETE",

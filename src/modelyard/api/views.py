@@ -6,10 +6,11 @@ from typing import Any
 
 from modelyard.catalog.inventory import Entry
 from modelyard.control.downloads import DownloadState, DownloadView
-from modelyard.control.reconcile import ModelView, Running
+from modelyard.control.views import AdapterView, ModelView, Running
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
+from modelyard.protocol.adapters import AdapterInfo
 from modelyard.protocol.cache import CachedModel, DownloadInfo
 from modelyard.protocol.models import LaunchProgress, ModelInfo, ReplicaInfo, ReplicaProgress
 
@@ -64,6 +65,8 @@ def model_info(view: ModelView) -> ModelInfo:
         revision=model.revision,
         dimensions=model.dimensions,
         max_tokens=context,
+        max_model_len=context,
+        root=model.path or model.model_id,
         address=str(view.replicas[0].plan.address) if view.replicas else None,
         accelerators=[str(index) for running in view.replicas for index in running.placement.gpu_indexes],
         replica=len(view.desired.ordinals),
@@ -72,6 +75,45 @@ def model_info(view: ModelView) -> ModelInfo:
         error=view.reason or None,
         memory=footprint.figures(),
         **of_type(model),
+    )
+
+
+def adapter_model(view: ModelView, each: AdapterView) -> ModelInfo:
+    """An adapter as one of the models: its model, under its own name."""
+    adapter = each.adapter
+    return model_info(view).model_copy(
+        update={
+            "id": adapter.name,
+            "model_uid": adapter.name,
+            "parent": view.desired.uid,
+            "root": adapter.path,
+            "status": STATUS[each.state],
+            "error": each.reason or None,
+            "replica_ready": len(each.replicas),
+            "memory": None,
+        }
+    )
+
+
+def models(view: ModelView) -> list[ModelInfo]:
+    """A model and its adapters."""
+    return [model_info(view), *(adapter_model(view, each) for each in view.adapters)]
+
+
+def adapter_info(view: ModelView, each: AdapterView) -> AdapterInfo:
+    """An adapter as adapters are listed."""
+    adapter = each.adapter
+    return AdapterInfo(
+        id=adapter.name,
+        parent=view.desired.uid,
+        root=adapter.path,
+        status=STATUS[each.state],
+        error=each.reason or None,
+        rank=adapter.rank,
+        target_modules=list(adapter.targets),
+        scale=adapter.scale,
+        size_bytes=adapter.size,
+        replica_ready=len(each.replicas),
     )
 
 

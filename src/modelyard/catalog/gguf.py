@@ -59,8 +59,13 @@ class Header:
     metadata: Mapping[str, Value]
     lengths: Mapping[str, int]
     """Length of each array, those that were not read included."""
-    tensors: frozenset[str]
+    shapes: Mapping[str, tuple[int, ...]]
+    """Tensor → its dimensions, the innermost first."""
     parameters: int
+
+    @property
+    def tensors(self) -> frozenset[str]:
+        return frozenset(self.shapes)
 
     def text(self, key: str) -> str | None:
         value = self.metadata.get(key)
@@ -133,10 +138,11 @@ class _Cursor:
         return self._tensors(tensor_count, metadata, lengths, size)
 
     def _tensors(self, count: int, metadata: dict[str, Value], lengths: dict[str, int], size: int) -> Header:
-        names, parameters, end = set(), 0, 0
+        shapes: dict[str, tuple[int, ...]] = {}
+        parameters, end = 0, 0
         for _ in range(count):
-            names.add(self._string())
-            shape = [int(self._one("Q")) for _ in range(int(self._one("I")))]
+            name = self._string()
+            shapes[name] = shape = tuple(int(self._one("Q")) for _ in range(int(self._one("I"))))
             kind, offset = int(self._one("I")), int(self._one("Q"))
             parameters += prod(shape)
             weights, width = TENSOR_TYPES.get(kind, (1, 0))
@@ -146,7 +152,7 @@ class _Cursor:
         expected = -(-self._at // step) * step + end
         if size < expected:
             raise _truncated(self._path, size, expected)
-        return Header(metadata, lengths, frozenset(names), parameters)
+        return Header(metadata, lengths, shapes, parameters)
 
     def _scalar(self, kind: int) -> str:
         if kind not in SCALARS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,37 @@ LOG_LINES = 15
 CANCELLED = 130
 
 
-@click.command(short_help="Start a model.", context_settings={"ignore_unknown_options": True})
+class Launch(click.Command):
+    """`--lora-modules` takes `NAME PATH`, as Xinference has it, and any number of `NAME=PATH`, as vLLM and ms-swift do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, divided(args))
+
+
+ADAPTER_FLAGS = ("-lm", "--lora-modules", "--lora_modules")
+
+
+def divided(args: Sequence[str]) -> list[str]:
+    """The arguments with every `NAME=PATH` after `--lora-modules` as an option of its own, in two words."""
+    found: list[str] = []
+    words = deque(args)
+    while words:
+        word = words.popleft()
+        flag, equals, value = word.partition("=")
+        if flag not in ADAPTER_FLAGS:
+            found.append(word)
+            continue
+        if equals:
+            words.appendleft(value)
+        if not words or "=" not in words[0]:
+            found.append("--lora-modules")
+        while words and "=" in words[0] and not words[0].startswith("-"):
+            name, _, path = words.popleft().partition("=")
+            found += ["--lora-modules", name, path]
+    return found
+
+
+@click.command(cls=Launch, short_help="Start a model.", context_settings={"ignore_unknown_options": True})
 @click.option("-n", "--model-name", metavar="NAME", help="The same as NAME.")
 @click.option("-u", "--model-uid", metavar="UID", help="Name under which it will answer; else the model's name.")
 @click.option("-t", "--model-type", metavar="TYPE", help="LLM, embedding, rerank, …; else read from the files.")

@@ -45,5 +45,5 @@ def row(model: ModelInfo) -> list[str]:
         f"{model.get('replica_ready', 0)}/{model.get('replica', 1)}",
         model.get("status", "-"),
         str(context) if context else "-",
-        in_bytes(memory.get("total")),
+        in_bytes(memory.get("total")) if not model.get("parent") else f"adapter of {model['parent']}",
     ]

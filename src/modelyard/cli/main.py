@@ -36,6 +36,7 @@ COMMANDS = (
     "events",
     "scale",
     "terminate",
+    "adapter",
     "stop-cluster",
     "key",
     "user",

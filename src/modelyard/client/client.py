@@ -11,7 +11,7 @@ import httpx
 from modelyard.client import kinds
 from modelyard.client._request import DEFAULT_TIMEOUT, Request, Target
 from modelyard.client.handles import described
-from modelyard.client.resources import autostart, cache, cluster, models, registrations, relaunches, replicas
+from modelyard.client.resources import adapters, autostart, cache, cluster, models, registrations, relaunches, replicas
 from modelyard.client.stream import AsyncStream, Stream, async_portions, portions
 
 P = ParamSpec("P")
@@ -75,6 +75,9 @@ class Client:
     add_model_replica = _call(replicas.add_model_replica)
     remove_replica = _call(replicas.remove_replica)
     terminate_model_replica = _call(replicas.remove_replica)
+    load_lora_adapter = _call(adapters.load_lora_adapter)
+    unload_lora_adapter = _call(adapters.unload_lora_adapter)
+    list_adapters = _call(adapters.list_adapters)
     register_model = _call(registrations.register_model)
     unregister_model = _call(registrations.unregister_model)
     list_model_registrations = _call(registrations.list_model_registrations)
@@ -209,6 +212,9 @@ class AsyncClient:
     add_model_replica = _async_call(replicas.add_model_replica)
     remove_replica = _async_call(replicas.remove_replica)
     terminate_model_replica = _async_call(replicas.remove_replica)
+    load_lora_adapter = _async_call(adapters.load_lora_adapter)
+    unload_lora_adapter = _async_call(adapters.unload_lora_adapter)
+    list_adapters = _async_call(adapters.list_adapters)
     register_model = _async_call(registrations.register_model)
     unregister_model = _async_call(registrations.unregister_model)
     list_model_registrations = _async_call(registrations.list_model_registrations)

@@ -23,6 +23,22 @@ class ReplicaInfo(TypedDict):
     restarts: int
 
 
+class AdapterInfo(TypedDict):
+    """A LoRA adapter of a launched model."""
+
+    id: str
+    object: str
+    parent: str
+    root: str
+    status: str
+    error: str | None
+    rank: int
+    target_modules: list[str]
+    scale: float
+    size_bytes: int
+    replica_ready: int
+
+
 class ModelInfo(TypedDict):
     """A launched model."""
 
@@ -47,6 +63,9 @@ class ModelInfo(TypedDict):
     revision: str | None
     dimensions: int | None
     max_tokens: int | None
+    max_model_len: int | None
+    root: str | None
+    parent: str | None
     multimodal_projector: str | None
     address: str | None
     accelerators: list[str]

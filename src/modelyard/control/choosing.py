@@ -14,7 +14,7 @@ from modelyard.catalog.resolve import Variant
 from modelyard.control.installed import absent
 from modelyard.control.placement import Machine, capacity, place, show
 from modelyard.core.errors import BadRequest, ModelyardError, NoEngineFits, NotEnoughMemory
-from modelyard.core.types import Footprint, Hardware, Json, Launch, Model
+from modelyard.core.types import Adapter, Footprint, Hardware, Json, Launch, Model
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Engine
 from modelyard.engines.names import KNOWN, able, displayed, engine_spelled
@@ -73,6 +73,7 @@ class Wish:
     gpus: int | None = None
     """None leaves it to us."""
     gpu_idx: tuple[int, ...] = ()
+    adapters: tuple[Adapter, ...] = ()
 
 
 Offer = tuple[Model, Variant | None]
@@ -133,7 +134,7 @@ def weigh(
     here = [is_here(offer) for offer in offers] if len(offers) > 1 else [True]
     for name in [wish.engine] if wish.engine else ENGINES:
         engine = ENGINES.get(name)
-        fits = [_fit(engine, offer, machine.hardware) for offer in offers]
+        fits = [_fit(engine, offer, wish, machine.hardware) for offer in offers]
         if not any(score for score, _ in fits):
             reasons[name] = "; ".join(list(dict.fromkeys(reason for _, reason in fits))[:3])
         elif lacking := absent(engine, machine.engines):
@@ -147,19 +148,27 @@ def weigh(
     return candidates, reasons
 
 
-def _fit(engine: Engine, offer: Offer, hardware: Hardware) -> tuple[int, str]:
+def _fit(engine: Engine, offer: Offer, wish: Wish, hardware: Hardware) -> tuple[int, str]:
     model, variant = offer
     only = variant.spec.engine if variant else None
     if only and engine.name != engine_spelled(only):
         return 0, f"these weights are made for {only}"
     fit = engine.fits(model, hardware)
+    if fit.score and wish.engine is None:  # of an engine that is insisted on, its own error is better
+        for adapter in wish.adapters:
+            try:
+                engine.check_adapter(
+                    Launch(wish.uid, model, engine.name, wish.options, adapters=wish.adapters), adapter
+                )
+            except BadRequest as error:
+                return 0, error.message
     return fit.score, fit.reason
 
 
 def _candidate(engine: Engine, offer: Offer, score: int, wish: Wish, machine: Machine, here: bool) -> Candidate:
     """Placed in thought: on GPUs where the launch or the engine wants them, else in main memory."""
     model, variant = offer
-    launch = Launch(wish.uid, model, engine.name, wish.options, gpu_idx=wish.gpu_idx)
+    launch = Launch(wish.uid, model, engine.name, wish.options, gpu_idx=wish.gpu_idx, adapters=wish.adapters)
     try:
         need = engine.footprint(launch)
     except BadRequest:  # a wrong option, of which the launch hears when its command is made

@@ -17,7 +17,8 @@ from modelyard.control.downloads import check_disk
 from modelyard.control.launching import plan_launch
 from modelyard.control.peer_keys import warnings
 from modelyard.control.placement import Claims, Machine, place
-from modelyard.control.reconcile import ModelView, Reconciler
+from modelyard.control.reconcile import Reconciler
+from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
 from modelyard.core.errors import BadRequest, LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotFound
 from modelyard.core.types import Hardware, Launch, ReplicaState
@@ -52,6 +53,8 @@ class Deployments:
         machine = await self.machine()
         launch = await asyncio.to_thread(plan_launch, request, machine, self._catalog)
         launch = self._with_free_uid(launch, request)
+        for adapter in launch.adapters:
+            self.check_free(adapter.name, launch.uid)
         self._check_memory(launch, request.replica, machine.hardware, self._reconciler.claims())
         if launch.model.download is not None:
             await asyncio.to_thread(check_disk, launch.model.download)
@@ -76,11 +79,22 @@ class Deployments:
     def _with_free_uid(self, launch: Launch, request: LaunchRequest) -> Launch:
         """A uid that was not asked for but follows from the model's name gets a suffix when it is taken."""
         view = self._reconciler.view(launch.uid)
+        owner = self._reconciler.owner(launch.uid)
+        if view is None and owner is not None:
+            raise ModelExists(launch.uid, f"an adapter of '{owner.desired.uid}'")
         if view is None or view.state is ReplicaState.FAILED:
             return launch
         if request.model_uid is not None:
             raise ModelExists(launch.uid, view.state.value)
         return replace(launch, uid=f"{launch.uid[:91]}-{secrets.token_hex(4)}")
+
+    def check_free(self, name: str, uid: str) -> None:
+        """Raises `ModelExists` when an adapter of `uid` may not have a name."""
+        view, owner = self._reconciler.view(name), self._reconciler.owner(name)
+        if view is not None and view.desired.uid != uid:
+            raise ModelExists(name, view.state.value, "lora_modules")
+        if owner is not None and owner.desired.uid != uid:
+            raise ModelExists(name, f"an adapter of '{owner.desired.uid}'", "lora_modules")
 
     def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
         """Place every new replica in thought, so that a launch is refused before anything starts."""
@@ -127,13 +141,17 @@ class Deployments:
                 return "cancelled"
             ready = {each.replica.ordinal for each in view.replicas if each.replica.state is ReplicaState.READY}
             lost = {ordinal for ordinal, slot in view.slots.items() if slot.given_up}
-            return view if ready | lost >= set(view.desired.ordinals) else None
+            settled = all(each.settled for each in view.adapters)
+            return view if ready | lost >= set(view.desired.ordinals) and (settled or not ready) else None
 
         outcome: ModelView | str = await self._reconciler.until(settled)
         if isinstance(outcome, str):
             raise LaunchCancelled(uid)
         if outcome.state is ReplicaState.FAILED:
             raise LaunchFailed(uid, outcome.reason)
+        for each in outcome.adapters:
+            if each.state is ReplicaState.FAILED:
+                raise LaunchFailed(uid, f"the model runs without adapter '{each.adapter.name}': {each.reason}")
 
     def view(self, uid: str) -> ModelView:
         """One model; raises `ModelNotFound` with what there is."""

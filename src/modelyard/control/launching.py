@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from modelyard.catalog.find import find, locate, looks_like_path
 from modelyard.catalog.hubs import REMOTE
@@ -14,13 +13,14 @@ from modelyard.catalog.hubs.cache import cached
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
+from modelyard.control import adapted
 from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
 from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.placement import Machine, show
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Engine
+from modelyard.engines.base import ADAPTERS, Engine
 from modelyard.engines.names import displayed
 from modelyard.engines.names import engine_spelled as engine_spelled
 from modelyard.protocol.models import LaunchRequest
@@ -35,6 +35,7 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
     Raises a `BadRequest`, `NotFound` or `NotEnoughMemory` with the reason.
     """
     refuse_unsupported(request)
+    request, adapters = adapted.separated(request)
     hardware = machine.hardware
     extras: dict[str, Json] = dict(request.model_extra or {})
     hub = extras.pop("download_hub", None)
@@ -46,6 +47,7 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
         options={**extras, **_options(request)},
         gpus=_gpus(request, hardware),
         gpu_idx=_gpu_idx(request.gpu_idx, hardware),
+        adapters=adapters,
     )
     if wish.engine:
         _refuse_useless_gpus(wish, ENGINES.get(wish.engine), hardware)
@@ -61,7 +63,11 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
         gpus=chosen.gpus,
         gpu_idx=wish.gpu_idx,
         request_limit=request.request_limits,
+        adapters=adapters,
     )
+    for adapter in adapters:
+        checked_uid(adapter.name, ADAPTERS)
+    adapted.check(launch, adapters)
     engine.command(launch, CHECKING, "")
     return launch
 
@@ -107,7 +113,8 @@ def _check_options(chosen: Candidate, wish: Wish) -> None:
     engine = ENGINES.get(chosen.engine)
     model = replace(chosen.model, path="/nowhere")
     options = without_harmless(wish.options, engine)
-    engine.command(Launch("unnamed", model, engine.name, options, gpus=chosen.gpus), CHECKING, "")
+    launch = Launch("unnamed", model, engine.name, options, gpus=chosen.gpus, adapters=wish.adapters)
+    engine.command(launch, CHECKING, "")
 
 
 def _offers(
@@ -182,14 +189,12 @@ def default_uid(request: LaunchRequest, model: Model) -> str:
     return model.name if name is None or looks_like_path(name) or os.path.isdir(name) else name
 
 
-def checked_uid(uid: str) -> str:
-    """A uid as given; raises `InvalidParameter` for one that could not stand in a URL, a log or a terminal."""
+def checked_uid(uid: str, param: str = "model_uid") -> str:
+    """A public name as given; raises `InvalidParameter` for one that could not stand in a URL, a log or a terminal."""
     if not uid or len(uid) > 100:
-        raise InvalidParameter("model_uid", "must have 1 to 100 characters.")
+        raise InvalidParameter(param, "a name must have 1 to 100 characters.")
     if not uid.isprintable() or uid != uid.strip() or uid.startswith("/") or uid.endswith("/"):
-        raise InvalidParameter(
-            "model_uid", f"{uid!r} may not hold control characters or begin or end with space or '/'."
-        )
+        raise InvalidParameter(param, f"{uid!r} may not hold control characters or begin or end with space or '/'.")
     return uid
 
 
@@ -222,18 +227,9 @@ def model_type(given: str | None) -> ModelType | None:
 def _options(request: LaunchRequest) -> dict[str, Json]:
     """Launch keys that are options of the engine under another name."""
     options: dict[str, Json] = {}
-    if request.peft_model_config:
-        options["lora"] = [_lora_path(entry) for entry in request.peft_model_config.get("lora_list", [])]
     if request.enable_thinking is not None:
         options["enable_thinking"] = request.enable_thinking
     return options
-
-
-def _lora_path(entry: Any) -> Json:
-    path = entry.get("local_path") if isinstance(entry, dict) else None
-    if not isinstance(path, str):
-        raise InvalidParameter("peft_model_config", "every entry of lora_list needs a local_path.")
-    return path
 
 
 def _gpus(request: LaunchRequest, hardware: Hardware) -> int | None:

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 
 from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
+from modelyard.control import routing
+from modelyard.control.adapting import Adapting, Carrier
 from modelyard.control.diff import Desired, Drain, Policy, Remove, Replica, Slot, SlotKey, Start, Stop
 from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.installed import resolved
 from modelyard.control.journal import Journal
 from modelyard.control.placement import Claims, Placement, place
+from modelyard.control.views import ModelView, Running
 from modelyard.core.config import Settings
 from modelyard.core.errors import DatabaseUnavailable, ModelyardError
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import Endpoint, Footprint, ReplicaState, Route, RouteTable
+from modelyard.core.types import Adapter, ReplicaState, RouteTable
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command, Remote
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
@@ -37,41 +41,6 @@ T = TypeVar("T")
 DRAIN_POLL = 0.05  # seconds between looks at what is in flight on a draining replica
 LOADING_GRACE = 0.5  # seconds between SIGTERM and SIGKILL for a replica that has nothing to finish
 EXPLAIN_LINES = 400  # lines of a dead engine's output that may hold its reason
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """One replica with everything that was decided about it."""
-
-    replica: Replica
-    plan: Command | Remote
-    placement: Placement
-    footprint: Footprint
-    created_at: float
-    """Unix time."""
-    pid: int | None = None
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return Endpoint(self.replica.name, self.plan.address, self.plan.headers)
-
-    def moved(self, state: ReplicaState, *, stopping: bool = False) -> Running:
-        """The same replica in another state, from now on."""
-        return replace(self, replica=replace(self.replica, state=state, since=time.monotonic(), stopping=stopping))
-
-
-@dataclass(frozen=True, slots=True)
-class ModelView:
-    """What is known of one model right now."""
-
-    desired: Desired
-    state: ReplicaState
-    reason: str
-    replicas: tuple[Running, ...]
-    slots: Mapping[int, Slot]
-    """Ordinal → its crashes, of the current generation."""
-    download: DownloadView | None = None
-    """Of its weights, while they are on their way."""
 
 
 class Reconciler:
@@ -95,6 +64,7 @@ class Reconciler:
         """Replicas that we told to stop: their end is no crash."""
         self._stops: set[asyncio.Task[None]] = set()
         self._serial = count(1)
+        self._adapting = Adapting(lambda: self._nudged.set(), journal.event, settings.start_timeout)
         self._wanted_look = 0
         self._looked = 0
         self._table = RouteTable()
@@ -139,7 +109,19 @@ class Reconciler:
             for (owner, ordinal), slot in self._slots.items()
             if owner == uid and slot.generation == wanted.generation
         }
-        return ModelView(wanted, state, reason, mine, slots, coming)
+        adapters = tuple(routing.adapter_view(each, state, mine, self._adapting) for each in wanted.launch.adapters)
+        return ModelView(wanted, state, reason, mine, slots, coming, adapters)
+
+    def owner(self, adapter: str) -> ModelView | None:
+        """The model that an adapter of this name belongs to."""
+        for uid, wanted in self._desired.items():
+            if any(each.name == adapter for each in wanted.launch.adapters):
+                return self.view(uid)
+        return None
+
+    def carries(self, uid: str, adapter: Adapter) -> bool:
+        """Whether a replica of a model still has an adapter, or is busy with its adapters."""
+        return any(self._adapting.carries(running.replica.name, adapter) for running in self._of(uid))
 
     def _download(self, wanted: Desired) -> DownloadView | None:
         download = wanted.launch.model.download
@@ -212,6 +194,7 @@ class Reconciler:
             if wanted.launch.model.download is not None and not wanted.terminating
         )
         await self.downloads.step()
+        self._adapt()
         self._announce()
         try:
             await self._journal.flush()
@@ -231,6 +214,7 @@ class Reconciler:
             if view.replica not in self._asked:
                 self._crashed(running, view)
             self._asked.discard(view.replica)
+            self._adapting.forget(view.replica)
             self._traffic.forget(view.replica)
             self._host.forget(view.replica)
         elif view.state is ProcessState.READY and state is ReplicaState.STARTING and not running.replica.stopping:
@@ -271,7 +255,8 @@ class Reconciler:
         if not await self._has_weights(wanted, ordinal):
             return
         wanted = self._desired[wanted.uid]
-        launch = wanted.launch
+        here = tuple(adapter for adapter in wanted.launch.adapters if os.path.exists(adapter.path))
+        launch = replace(wanted.launch, adapters=here)
         name = f"{wanted.uid}-rep{ordinal}-{next(self._serial)}"
         try:
             engine = ENGINES.get(launch.engine)
@@ -280,6 +265,8 @@ class Reconciler:
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
             if isinstance(plan, Command):
                 plan = resolved(plan, engine, self._settings.engines_folder)
+                gone = [adapter for adapter in wanted.launch.adapters if adapter not in here]
+                self._adapting.started(name, () if plan.hot_adapters else here, gone)
         except Exception as error:
             # an engine may be a stranger's: its defect is that model's trouble, not every model's
             if not isinstance(error, ModelyardError):
@@ -361,26 +348,23 @@ class Reconciler:
         self._journal.event(running.replica.uid, kind, f"Replica {running.replica.ordinal} {what}")
         log.info("%s: replica %d %s", running.replica.uid, running.replica.ordinal, what)
 
+    def _adapt(self) -> None:
+        """Begin what brings the wanted adapters onto the ready replicas."""
+        ready = [running for running in self._running.values() if running.replica.state is ReplicaState.READY]
+        self._adapting.step(
+            [
+                Carrier(
+                    each.replica.name, each.replica.uid, each.plan.address, each.plan.headers, each.plan.hot_adapters
+                )
+                for each in ready
+                if isinstance(each.plan, Command)
+            ],
+            {uid: wanted.launch.adapters for uid, wanted in self._desired.items() if not wanted.terminating},
+        )
+
     def _announce(self) -> None:
         """Publish the routes if they changed."""
-        routes = {view.desired.uid: self._route(view) for view in self.views() if not view.desired.terminating}
+        routes = routing.routes(self.views())
         if routes != self._table.routes:
             self._table = RouteTable(routes, self._table.version + 1)
             self._publish(self._table)
-
-    def _route(self, view: ModelView) -> Route:
-        launch = view.desired.launch
-        ready = [running for running in view.replicas if running.replica.state is ReplicaState.READY]
-        plan = (ready or view.replicas)[0].plan if view.replicas else None
-        return Route(
-            name=launch.uid,
-            uid=launch.uid,
-            state=view.state,
-            reason=view.reason,
-            endpoints=tuple(running.endpoint for running in ready),
-            tasks=plan.tasks if plan else frozenset(),
-            unsupported=plan.unsupported if plan else {},
-            upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
-            thinking_key=launch.model.thinking_key,
-            request_limit=launch.request_limit,
-        )

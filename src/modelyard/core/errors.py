@@ -10,6 +10,7 @@
     │   ├── UnknownOption               400     unknown_option
     │   ├── ModelFilesInvalid           400     model_files_invalid
     │   ├── RegistrationInvalid         400     registration_invalid
+    │   ├── AdapterInvalid              400     adapter_invalid
     │   ├── NoEngineFits                400     no_engine_fits
     │   ├── HubsOffline                 400     hubs_offline
     │   └── MissingLibrary              400     missing_library
@@ -17,6 +18,7 @@
     ├── PermissionDenied                403     permission_denied
     ├── NotFound                        404     not_found
     │   ├── ModelNotFound               404     model_not_found
+    │   ├── AdapterNotFound             404     adapter_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
@@ -155,9 +157,23 @@ class ModelFilesInvalid(BadRequest):
 
     code = "model_files_invalid"
 
+    problem = ""
+    """The sentence without its beginning."""
+
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"Cannot use '{path}' as a model: {problem}")
+        self.problem = problem
         self.param = "model_path"
+
+
+class AdapterInvalid(BadRequest):
+    """The files at a path are no LoRA adapter, or none for this model."""
+
+    code = "adapter_invalid"
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"Cannot use '{path}' as an adapter: {problem}")
+        self.param = "lora_modules"
 
 
 class RegistrationInvalid(BadRequest):
@@ -253,6 +269,24 @@ class ModelNotFound(NotFound):
         return cls(name, running, nearest(name, running))
 
 
+class AdapterNotFound(NotFound):
+    """No adapter of that name is loaded, or there is nothing at its path."""
+
+    code = "adapter_not_found"
+
+    def __init__(self, name: str, loaded: Sequence[str] = ()) -> None:
+        near = nearest(name, loaded)
+        hint = f" Did you mean '{near}'?" if near else ""
+        have = f" Loaded: {', '.join(loaded)}." if loaded else ""
+        super().__init__(f"No adapter '{name}' is loaded.{hint}{have}")
+        self.param = "lora_name"
+
+    @classmethod
+    def at(cls, name: str, path: str) -> Self:
+        """For an adapter whose files are not where they were said to be."""
+        return cls.from_wire(f"There is nothing at '{path}', where adapter '{name}' should be.", "lora_path", None)
+
+
 class PathNotFound(NotFound):
     """No route of that path."""
 
@@ -286,11 +320,10 @@ class ModelExists(Conflict):
 
     code = "model_exists"
 
-    def __init__(self, uid: str, state: str) -> None:
-        super().__init__(
-            f"Model '{uid}' is already here ({state}). Terminate it first, or launch under another model_uid."
-        )
-        self.param = "model_uid"
+    def __init__(self, uid: str, state: str, param: str = "model_uid") -> None:
+        other = "launch under another model_uid" if param == "model_uid" else "choose another name"
+        super().__init__(f"Model '{uid}' is already here ({state}). Terminate it first, or {other}.")
+        self.param = param
 
 
 class RegistrationExists(Conflict):

@@ -44,7 +44,8 @@ class LaunchRequest(BaseModel):
     envs: dict[str, str] | None = None
     """Extra environment of the replica's process."""
     peft_model_config: dict[str, Any] | None = None
-    """Adapters to load: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`."""
+    """Adapters, each under a name of its own: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`. The same
+    as `lora_modules`, a list of `name=path`."""
     request_limits: int | None = None
     """Requests one replica may have in flight; one more is a 429."""
     worker_ip: str | None = None
@@ -120,6 +121,12 @@ class ModelInfo(BaseModel):
     revision: str | None = None
     dimensions: int | None = None
     max_tokens: int | None = None
+    max_model_len: int | None = None
+    """The context once more, where vLLM's clients look for it."""
+    root: str | None = None
+    """Where the weights are."""
+    parent: str | None = None
+    """Of a LoRA adapter: the uid of its model."""
     multimodal_projector: str | None = None
     address: str | None = None
     accelerators: list[str] = []

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from modelyard.api.routes import autostart, cache, cluster, engines, keys, lifecycle, models, registrations, workers
+from modelyard.api.routes import (
+    adapters,
+    autostart,
+    cache,
+    cluster,
+    engines,
+    keys,
+    lifecycle,
+    models,
+    registrations,
+    workers,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     registrations.router,
@@ -13,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     autostart.router,
     workers.router,
+    adapters.router,
     cluster.router,
     keys.router,
     cache.router,

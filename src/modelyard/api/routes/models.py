@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
-from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts
-from modelyard.api.views import launch_progress, model_info, replica_infos
+from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheParts
+from modelyard.api.views import adapter_model, launch_progress, model_info, models, replica_infos
 from modelyard.control.scaling import check_alike
 from modelyard.core.errors import ModelNotFound
 from modelyard.protocol.keys import Aborted, AbortRequest
@@ -39,9 +39,9 @@ async def launch(body: LaunchRequest, deployments: TheDeployments, wait_ready: b
 
 @router.get("")
 async def list_models(deployments: TheDeployments, grant: TheGrant) -> ModelList:
-    """Every model that the key may use, whatever its state."""
-    seen = [view for view in deployments.views() if grant is None or grant.sees(view.desired.uid)]
-    return ModelList(data=[model_info(view) for view in seen])
+    """Every model that the key may use, whatever its state; after each its LoRA adapters, which have a `parent`."""
+    found = [info for view in deployments.views() for info in models(view)]
+    return ModelList(data=[info for info in found if grant is None or grant.sees(info.id)])
 
 
 @router.get("/{uid:path}/progress")
@@ -122,12 +122,17 @@ async def logs(
 
 
 @router.get("/{uid:path}")
-async def describe(uid: str, deployments: TheDeployments) -> ModelInfo:
-    """One model."""
+async def describe(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> ModelInfo:
+    """One model, or one adapter."""
+    if found := adapters.find(uid):
+        return adapter_model(*found)
     return model_info(deployments.view(uid))
 
 
 @router.delete("/{uid:path}")
-async def terminate(uid: str, deployments: TheDeployments) -> None:
-    """Let answers in progress end, stop every replica, and answer when the memory is free."""
+async def terminate(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> None:
+    """Let answers in progress end, stop every replica, and answer when the memory is free; of an adapter, unload it."""
+    if adapters.find(uid):
+        await adapters.unload(uid)
+        return
     await deployments.remove(uid)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options, refuse_adapters
+from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options
 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
 """Environment variable that carries the replica's token; never the argument list, which every user can read."""
@@ -46,6 +46,7 @@ class FakeOptions(msgspec.Struct, kw_only=True, frozen=True):
     hang_after: Annotated[int, Meta(ge=0, description="Fall silent after this many tokens; 0 is never")] = 0
     garbage: Annotated[bool, Meta(description="Answer bytes that are not HTTP")] = False
     close_after: Annotated[bool, Meta(description="Close each connection once its answer is complete")] = False
+    adapter_error: Annotated[str, Meta(description="Refuse every adapter with this text")] = ""
     ignore_sigterm: Annotated[bool, Meta(description="Stay alive on SIGTERM")] = False
 
 
@@ -80,10 +81,11 @@ class FakeEngine:
             tasks=TASKS.get(launch.model.type, frozenset()),
             env={TOKEN_VARIABLE: token} if token else {},
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            hot_adapters=True,
         )
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        raise refuse_adapters(self.name)
+        """Any will do: it only has a name."""
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         return last_words(log, exit_code)

@@ -56,6 +56,8 @@ class Server:
     stats: Stats = field(default_factory=Stats)
     ready_at: float = 0.0
     waiting: deque[Generation] = field(default_factory=deque)
+    adapters: dict[str, str] = field(default_factory=dict)
+    """Name → path."""
 
     def enter(self, generation: Generation) -> None:
         """Start an answer now, or when a slot becomes free."""
@@ -168,7 +170,9 @@ def respond(connection: Connection, method: str, path: str) -> None:
         "/fake/stats": lambda: msgspec.to_builtins(server.stats),
     }
     at_once = {"/v1/embeddings": embed, "/v1/rerank": rerank, "/v1/convert_ids_to_tokens": detokenize}
-    if method == "GET" and path in reads:
+    if method == "POST" and path in ADAPTING:
+        adapt(connection, path, msgspec.json.decode(connection.body, type=dict[str, Any]))
+    elif method == "GET" and path in reads:
         connection.answer(200, reads[path]())
     elif method == "POST" and (path in at_once or path in GENERATED):
         body = msgspec.json.decode(connection.body, type=dict[str, Any])
@@ -183,6 +187,24 @@ def respond(connection: Connection, method: str, path: str) -> None:
             generate(connection, body, options, GENERATED[path])
     else:
         connection.fail(404, f"no {method} {path}")
+
+
+ADAPTING = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
+
+
+def adapt(connection: Connection, path: str, body: Mapping[str, Any]) -> None:
+    """Load or unload an adapter, as vLLM would answer."""
+    server, name = connection.server, body["lora_name"]
+    if path == ADAPTING[1]:
+        known = server.adapters.pop(name, None) is not None
+        connection.answer(200, "Success") if known else connection.fail(404, f"no adapter {name}")
+    elif server.config.options.adapter_error:
+        connection.fail(400, server.config.options.adapter_error)
+    elif name in server.adapters:
+        connection.fail(400, f"adapter {name} has already been loaded")
+    else:
+        server.adapters[name] = body["lora_path"]
+        connection.answer(200, "Success")
 
 
 def misbehave(connection: Connection, options: FakeOptions) -> bool:
@@ -300,7 +322,8 @@ class Generation:
 
 def generate(connection: Connection, body: Mapping[str, Any], options: FakeOptions, chat: bool) -> None:
     """Chats and completions take a slot and time."""
-    made = plan(body, options, connection.server.config.uid, chat)
+    server = connection.server
+    made = plan(body, options, body["model"] if body.get("model") in server.adapters else server.config.uid, chat)
     connection.server.enter(Generation(connection, made, options))
 
 

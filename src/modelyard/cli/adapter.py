@@ -1,0 +1,69 @@
+"""`modelyard adapter`: load, unload and list the LoRA adapters of running models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.launch import absolute
+from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("NAME", "MODEL", "STATE", "RANK", "SIZE", "PATH")
+
+
+@click.group(short_help="Load, unload and list LoRA adapters.")
+def command() -> None:
+    """Load, unload and list the LoRA adapters of running models.
+
+    Each adapter is a model name of its own: requests that name it get its answers, requests that name its model the
+    model's. Adapters that were loaded come back when the server starts again.
+    """
+
+
+@command.command("load", short_help="Load an adapter.")
+@click.argument("name")
+@click.argument("path")
+@click.option("-m", "--model", metavar="UID", help="The model it is for; else the only one that suits.")
+@click.option("--scale", type=click.FloatRange(0, min_open=True), metavar="N", help="Factor on its own scaling.")
+@click.option("--replace", is_flag=True, help="Take the place of an adapter of that name.")
+@with_client
+def load(client: Client, name: str, path: str, model: str | None, scale: float | None, replace: bool) -> None:
+    """Load the adapter in the folder PATH on every replica of a running model; it answers as model NAME."""
+    client.load_lora_adapter(name, absolute(path), model=model, lora_scale=scale, load_inplace=replace or None)
+    click.echo(f"{name} loaded")
+
+
+@command.command("unload", short_help="Unload adapters.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@with_client
+def unload(client: Client, names: tuple[str, ...]) -> None:
+    """Unload adapters; their model goes on."""
+    for name in names:
+        client.unload_lora_adapter(name)
+        click.echo(f"{name} unloaded")
+
+
+@command.command("list", short_help="List the adapters.")
+@json_option
+@with_client
+def list_adapters(client: Client, as_json: bool) -> None:
+    """List the adapters of all running models."""
+    found = client.list_adapters()
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [
+            [each["id"], each["parent"], each["status"], str(each["rank"]), in_bytes(each["size_bytes"]), each["root"]]
+            for each in found
+        ]
+        print_table(TITLES, rows)
+        for each in found:
+            if each["error"]:
+                note(f"{each['id']}: {each['error']}", fg="red")
+    else:
+        note("No adapter is loaded; `modelyard adapter load NAME PATH` loads one.")

@@ -1,0 +1,133 @@
+"""Adapters as a launch or a request names them: found, read, checked against model and engine. Starts and loads nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from modelyard.catalog.adapters import base_of, is_adapter, read_adapter
+from modelyard.catalog.suiting import check_suits
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.types import Adapter, Json, Launch
+from modelyard.engines import ENGINES
+from modelyard.engines.base import ADAPTERS
+from modelyard.protocol.models import LaunchRequest
+
+DEFAULT_NAME = "default-lora"
+"""The name of an adapter that was launched as if it were a model, as ms-swift calls it."""
+
+
+def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...]]:
+    """The launch of the base alone, and the adapters that it asks for, in order.
+
+    A launch of an adapter's own path becomes one of its base, with the adapter as `default-lora`.
+    Raises `AdapterNotFound`, `AdapterInvalid` or `InvalidParameter`.
+    """
+    extras = dict(request.model_extra or {})
+    named = [*_modules(extras.pop("lora_modules", None)), *_peer(request.peft_model_config)]
+    update: dict[str, Any] = {}
+    path = next((each for each in (request.model_path, request.model_name) if each and is_adapter(each)), None)
+    if path is not None:
+        named.insert(0, (DEFAULT_NAME, path, 1.0))
+        update = _of_base(request, path)
+    if extras.keys() != (request.model_extra or {}).keys() or update:
+        fields = {
+            name: getattr(request, name) for name in request.model_fields_set if name in LaunchRequest.model_fields
+        }
+        request = LaunchRequest.model_construct(**{**fields, **extras, **update})
+    adapters = tuple(read_adapter(name, place, scale) for name, place, scale in named)
+    _refuse_twins(adapters)
+    return request, adapters
+
+
+def check(launch: Launch, adapters: Iterable[Adapter]) -> None:
+    """Raises what is wrong with adapters on a launch: made for another model, or not for this engine."""
+    for adapter in adapters:
+        if adapter.name == launch.uid:
+            raise InvalidParameter(
+                ADAPTERS, f"'{adapter.name}' is the name of the model itself; give the adapter another."
+            )
+        ENGINES.get(launch.engine).check_adapter(launch, adapter)
+        check_suits(adapter, launch.model)
+
+
+def _of_base(request: LaunchRequest, path: str) -> dict[str, Any]:
+    """What to launch in place of an adapter: the base that the launch names, else the one that its files name."""
+    if request.model_name and request.model_name != path:
+        return {"model_path": None}
+    base = base_of(path)
+    if not base:
+        raise InvalidParameter(
+            "model_path", f"'{path}' is an adapter, and its files do not say of which model; give that as model_name."
+        )
+    if base.startswith(("/", "~", ".")) and not Path(base).expanduser().exists():
+        raise InvalidParameter(
+            "model_path",
+            f"'{path}' is an adapter of '{base}', which is not on this machine; give its base as model_name, and the "
+            "adapter as model_path.",
+        )
+    return {"model_path": None, "model_name": base}
+
+
+def _modules(given: Json) -> Iterator[tuple[str, str, float]]:
+    """Name, path and scale of each: from `name=path` texts, objects as vLLM has them, or name → path."""
+    if isinstance(given, str):
+        given = _text(given)
+    if isinstance(given, dict):
+        given = (
+            [given] if "path" in given or "lora_path" in given else [f"{name}={path}" for name, path in given.items()]
+        )
+    if not isinstance(given, list | None):
+        raise InvalidParameter(ADAPTERS, "is a list of name=path.")
+    for entry in given or ():
+        if isinstance(entry, dict):
+            yield _entry(entry, ADAPTERS, "every adapter needs a name and a path.")
+            continue
+        name, equals, path = str(entry).partition("=")
+        if not equals or not name or not path:
+            raise InvalidParameter(ADAPTERS, f"'{entry}' is not of the form name=path.")
+        yield name.strip(), path.strip(), 1.0
+
+
+def _text(given: str) -> Json:
+    """A list in a text: JSON, or `name=path` with spaces or commas between."""
+    if given.lstrip().startswith(("{", "[")):
+        try:
+            found: Json = json.loads(given)
+        except ValueError as error:
+            raise InvalidParameter(ADAPTERS, f"is not JSON: {error}.") from None
+        return found
+    return [word for word in given.replace(",", " ").split() if word]
+
+
+def _peer(config: Mapping[str, Any] | None) -> Iterator[tuple[str, str, float]]:
+    """`lora_list` of `peft_model_config`, where a name may be missing."""
+    entries = (config or {}).get("lora_list") or []
+    if not isinstance(entries, list):
+        raise InvalidParameter("peft_model_config", "lora_list is a list of objects.")
+    for number, entry in enumerate(entries):
+        named = (
+            {"lora_name": f"lora-{number + 1}" if number else DEFAULT_NAME, **entry} if isinstance(entry, dict) else {}
+        )
+        yield _entry(named, "peft_model_config", "every entry of lora_list needs a local_path.")
+
+
+def _entry(entry: Mapping[str, Any], param: str, needs: str) -> tuple[str, str, float]:
+    name = entry.get("name") or entry.get("lora_name")
+    path = entry.get("path") or entry.get("lora_path") or entry.get("local_path")
+    scale = entry.get("scale", entry.get("lora_scale", 1.0))
+    if not isinstance(name, str) or not isinstance(path, str):
+        raise InvalidParameter(param, needs)
+    if isinstance(scale, bool) or not isinstance(scale, int | float):
+        raise InvalidParameter(param, f"the scale of '{name}' is no number.")
+    return name, path, float(scale)
+
+
+def _refuse_twins(adapters: Iterable[Adapter]) -> None:
+    seen: set[str] = set()
+    for adapter in adapters:
+        if adapter.name in seen:
+            raise InvalidParameter(ADAPTERS, f"two adapters are called '{adapter.name}'.")
+        seen.add(adapter.name)

@@ -1,0 +1,163 @@
+"""Brings the adapters that are wanted onto every replica: loads and unloads while it runs, one change at a time on each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from modelyard.core.types import Adapter, Address
+from modelyard.runtime.asking import ask
+
+log = logging.getLogger(__name__)
+
+LOAD, UNLOAD = "/v1/load_lora_adapter", "/v1/unload_lora_adapter"
+"""As vLLM has them; every engine of ours with `hot_adapters` answers these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load it."""
+
+    adapter: Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Let it go."""
+
+    adapter: Adapter
+
+
+Change: TypeAlias = Load | Unload
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A ready replica as far as its adapters are concerned."""
+
+    replica: str
+    uid: str
+    address: Address
+    headers: Sequence[tuple[bytes, bytes]]
+    hot: bool
+    """It takes changes while it runs."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What a replica has. One writer: `Adapting`, on the event loop."""
+
+    loaded: dict[str, Adapter] = field(default_factory=dict)
+    failed: dict[str, tuple[Adapter, str]] = field(default_factory=dict)
+    """What could not be loaded, and why; it is not tried again on this replica."""
+    task: asyncio.Task[None] | None = None
+
+
+def next_change(wanted: Iterable[Adapter], loaded: Mapping[str, Adapter], failed: Collection[Adapter]) -> Change | None:
+    """The next step towards what is wanted; first goes what is no longer wanted, or is wanted otherwise. Pure."""
+    names = {adapter.name: adapter for adapter in wanted}
+    for adapter in loaded.values():
+        if names.get(adapter.name) != adapter:
+            return Unload(adapter)
+    for adapter in names.values():
+        if adapter.name not in loaded and adapter not in failed:
+            return Load(adapter)
+    return None
+
+
+class Adapting:
+    """Part of the control loop. `changed` wakes the loop; `tell(uid, kind, sentence)` writes an event."""
+
+    def __init__(self, changed: Callable[[], None], tell: Callable[[str, str, str], None], timeout: float) -> None:
+        self._changed = changed
+        self._tell = tell
+        self._timeout = timeout
+        self._held: dict[str, Held] = {}
+
+    def started(self, replica: str, adapters: Iterable[Adapter], gone: Iterable[Adapter]) -> None:
+        """A replica is starting that has `adapters` from the beginning; the files of `gone` are not there any more."""
+        failed = {adapter.name: (adapter, f"there is nothing at {adapter.path} any more") for adapter in gone}
+        self._held[replica] = Held({adapter.name: adapter for adapter in adapters}, failed)
+
+    def forget(self, replica: str) -> None:
+        """A replica is gone."""
+        held = self._held.pop(replica, None)
+        if held is not None and held.task is not None:
+            held.task.cancel()
+
+    def has(self, replica: str, adapter: Adapter) -> bool:
+        """Whether a replica serves this very adapter."""
+        held = self._held.get(replica)
+        return held is not None and held.loaded.get(adapter.name) == adapter
+
+    def carries(self, replica: str, adapter: Adapter) -> bool:
+        """Whether a replica has it, or is about to take it or to let it go."""
+        held = self._held.get(replica)
+        return held is not None and (held.task is not None or held.loaded.get(adapter.name) == adapter)
+
+    def problem(self, replica: str, adapter: Adapter) -> str:
+        """Why a replica could not load it; empty when it did, or has not tried yet."""
+        held = self._held.get(replica)
+        failed = held.failed.get(adapter.name) if held else None
+        return failed[1] if failed is not None and failed[0] == adapter else ""
+
+    def step(self, carriers: Iterable[Carrier], wanted: Mapping[str, Sequence[Adapter]]) -> None:
+        """Begin on each ready replica the next change, if it has none under way. `wanted` is by uid."""
+        for carrier in carriers:
+            held = self._held.setdefault(carrier.replica, Held())
+            if not carrier.hot or held.task is not None:
+                continue
+            failed = [adapter for adapter, _ in held.failed.values()]
+            change = next_change(wanted.get(carrier.uid, ()), held.loaded, failed)
+            if change is None:
+                continue
+            if isinstance(change, Unload):  # nobody is sent there any more
+                del held.loaded[change.adapter.name]
+            held.task = asyncio.create_task(self._carry_out(carrier, held, change), name=f"adapters {carrier.replica}")
+
+    async def _carry_out(self, carrier: Carrier, held: Held, change: Change) -> None:
+        adapter = change.adapter
+        try:
+            problem = await self._ask(carrier, change)
+        finally:
+            held.task = None
+        if isinstance(change, Load):
+            if problem:
+                held.failed[adapter.name] = (adapter, problem)
+                self._tell(carrier.uid, "ERROR", f"Adapter '{adapter.name}' could not be loaded: {problem}")
+            else:
+                held.loaded[adapter.name] = adapter
+                held.failed.pop(adapter.name, None)
+                self._tell(carrier.uid, "INFO", f"Adapter '{adapter.name}' is loaded on {carrier.replica}")
+        elif problem:
+            log.warning("%s: adapter '%s' could not be unloaded: %s", carrier.replica, adapter.name, problem)
+        self._changed()
+
+    async def _ask(self, carrier: Carrier, change: Change) -> str:
+        """What went wrong, in the engine's words; empty if nothing did."""
+        adapter = change.adapter
+        body: dict[str, object] = {"lora_name": adapter.name}
+        if isinstance(change, Load):
+            body["lora_path"] = adapter.path
+            if adapter.scale != 1:
+                body["lora_scale"] = adapter.scale
+        path = LOAD if isinstance(change, Load) else UNLOAD
+        try:
+            status, text = await ask(carrier.address, path, body, carrier.headers, self._timeout)
+        except OSError as error:
+            return f"the replica did not answer: {error}"
+        return "" if status == 200 else said(text) or f"status {status}"
+
+
+def said(text: str) -> str:
+    """The sentence in an engine's error."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text.strip()
+    error = found.get("error", found) if isinstance(found, dict) else found
+    return str(error.get("message", error) if isinstance(error, dict) else error)

@@ -1,0 +1,66 @@
+"""From what is known of the models to the table that gateways route by: a route for each model, and one for each adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from modelyard.control.adapting import Adapting
+from modelyard.control.views import AdapterView, ModelView, Running
+from modelyard.core.types import Adapter, Endpoint, ReplicaState, Route
+from modelyard.engines.base import Remote
+
+
+def adapter_view(adapter: Adapter, state: ReplicaState, replicas: Iterable[Running], adapting: Adapting) -> AdapterView:
+    """Where an adapter is, given the state of its model."""
+    ready = [running for running in replicas if running.replica.state is ReplicaState.READY]
+    having = tuple(running for running in ready if adapting.has(running.replica.name, adapter))
+    problems = [problem for running in ready if (problem := adapting.problem(running.replica.name, adapter))]
+    settled = len(having) + len(problems) == len(ready)
+    if having:
+        return AdapterView(adapter, ReplicaState.READY, "", having, settled)
+    if ready and settled:
+        return AdapterView(adapter, ReplicaState.FAILED, problems[0], (), settled)
+    reason = "the adapter is being loaded" if ready else "its base model is not ready"
+    return AdapterView(adapter, ReplicaState.STARTING if ready else state, reason, (), settled)
+
+
+def routes(views: Iterable[ModelView]) -> dict[str, Route]:
+    """Every public name. A name that a model and an adapter share means the model."""
+    alive = [view for view in views if not view.desired.terminating]
+    found = {route.name: route for view in alive for route in _of_adapters(view)}
+    return found | {view.desired.uid: _of_model(view) for view in alive}
+
+
+def _of_model(view: ModelView) -> Route:
+    launch = view.desired.launch
+    ready = [running for running in view.replicas if running.replica.state is ReplicaState.READY]
+    plan = (ready or view.replicas)[0].plan if view.replicas else None
+    return Route(
+        name=launch.uid,
+        uid=launch.uid,
+        state=view.state,
+        reason=view.reason,
+        endpoints=_endpoints(ready),
+        tasks=plan.tasks if plan else frozenset(),
+        unsupported=plan.unsupported if plan else {},
+        upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
+        thinking_key=launch.model.thinking_key,
+        request_limit=launch.request_limit,
+    )
+
+
+def _of_adapters(view: ModelView) -> Iterator[Route]:
+    base = _of_model(view)
+    for each in view.adapters:
+        yield replace(
+            base,
+            name=each.adapter.name,
+            state=each.state,
+            reason=each.reason,
+            endpoints=_endpoints(each.replicas),
+        )
+
+
+def _endpoints(replicas: Sequence[Running]) -> tuple[Endpoint, ...]:
+    return tuple(running.endpoint for running in replicas)

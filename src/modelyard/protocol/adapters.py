@@ -1,0 +1,59 @@
+"""Bodies of the routes about LoRA adapters of running models, in vLLM's words with a little more."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LoadAdapterRequest(BaseModel):
+    """Body of `POST /v1/load_lora_adapter`."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    lora_name: str
+    """The name under which it will answer."""
+    lora_path: str
+    """The folder that PEFT saved, on the server's machine."""
+    model: str | None = None
+    """Uid of the model it is for; may be left out where only one running model suits."""
+    lora_scale: float = Field(1.0, gt=0)
+    """Factor on top of the adapter's own scaling."""
+    load_inplace: bool = False
+    """Take the place of an adapter of the same name; without it that is refused."""
+
+
+class UnloadAdapterRequest(BaseModel):
+    """Body of `POST /v1/unload_lora_adapter`."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    lora_name: str
+    """The adapter's name."""
+
+
+class AdapterInfo(BaseModel):
+    """One adapter, as `GET /v1/adapters` lists it."""
+
+    id: str
+    """Its name, which requests give as `model`."""
+    object: str = "adapter"
+    parent: str
+    """Uid of its model."""
+    root: str
+    """Where its files are."""
+    status: str
+    """`READY`, `LOADING`, `CREATING` or `ERROR`."""
+    error: str | None = None
+    rank: int = 0
+    target_modules: list[str] = []
+    scale: float = 1.0
+    size_bytes: int = 0
+    replica_ready: int = 0
+    """Replicas that have it."""
+
+
+class AdapterList(BaseModel):
+    """Answer of `GET /v1/adapters`."""
+
+    object: str = "list"
+    data: list[AdapterInfo]
