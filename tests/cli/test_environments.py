@@ -55,6 +55,15 @@ def test_doctor_knows_it(home: Path, tmp_path: Path) -> None:
     assert listed(tmp_path)["vllm"]["state"] == "damaged"
 
 
+def test_engine_doctor_imports_what_is_installed(home: Path, tmp_path: Path) -> None:
+    give_environments(tmp_path, "transformers")
+    done = run("engine", "doctor", "--home", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "✓ transformers  can be used\n"), done.stderr
+    missing = run("engine", "doctor", "vllm", "--json", "--home", str(tmp_path))
+    assert missing.returncode == 1
+    assert json.loads(missing.stdout) == {"vllm": ["vllm is not installed: modelyard engine install vllm."]}
+
+
 def test_removing(tmp_path: Path) -> None:
     (tmp_path / "engines" / "vllm" / "bin").mkdir(parents=True)
     assert run("engine", "remove", "vllm", "--home", str(tmp_path)).stdout == "vllm removed\n"

@@ -189,3 +189,17 @@ def test_sources_of_uv_itself_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_server_itself_is_no_environment() -> None:
     assert Environments(Path(sys.prefix)).find("lib") is None
+
+
+def test_what_is_wrong_with_an_environment_is_found(environments: Environments) -> None:
+    recipe = Recipe(proof="heavy_engine", steps=(Step(("heavy-engine==2.0",), dependencies=False),))
+    (absent,) = environments.problems("heavy", recipe)
+    assert absent == "heavy is not installed: modelyard engine install heavy."
+    made = environments.install("heavy", recipe, gpu=False, say=lambda text: None)
+    assert environments.problems("heavy", recipe) == []
+    (module,) = Path(made.folder).rglob("heavy_engine.py")
+    module.write_text("raise OSError('libcuda.so is missing')", encoding="utf-8")
+    assert environments.problems("heavy", recipe) == ["heavy_engine cannot be imported: OSError: libcuda.so is missing"]
+    (metadata,) = Path(made.folder).rglob("heavy_engine-2.0.dist-info/METADATA")
+    metadata.write_text(metadata.read_text().replace("Version: 2.0", "Version: 3.0"), encoding="utf-8")
+    assert "heavy-engine is 3.0, and 2.0 was installed." in environments.problems("heavy", recipe)

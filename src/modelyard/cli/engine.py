@@ -31,7 +31,7 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs, short_help="Show which engines run a model; install engines.")
 def command() -> None:
-    """Show which engines can run a model here: `modelyard engine -n MODEL`. Install, list and remove engines.
+    """Show which engines can run a model here: `modelyard engine -n MODEL`. Install, list, check and remove engines.
 
     Engines that do not come with Modelyard, such as vLLM, live in environments of their own.
     """
@@ -40,6 +40,7 @@ def command() -> None:
 command.add_command(environments.install)
 command.add_command(environments.list_engines)
 command.add_command(environments.remove)
+command.add_command(environments.doctor)
 
 
 @command.command("of", short_help="Show which engines can run a model.")

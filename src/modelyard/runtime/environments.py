@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -82,6 +83,25 @@ class Environments:
     def lock_of(self, engine: str) -> Path:
         """The list of what was installed."""
         return self.folder / engine / LOCK
+
+    def problems(self, engine: str, recipe: Recipe) -> list[str]:
+        """What is wrong with an environment, in sentences: its library is imported for real, its packages are compared with
+        its lock. Empty when it can be used."""
+        found = self.find(engine)
+        if found is None:
+            damaged = (self.folder / engine).exists()
+            return [f"{engine} is {'damaged' if damaged else 'not installed'}: modelyard engine install {engine}."]
+        place = self.folder / engine
+        locked = dict(
+            line.split("==", 1) for line in self.lock_of(engine).read_text(encoding="utf-8").split() if "==" in line
+        )
+        here = _versions(place)
+        changed = [
+            f"{name} is {here.get(name, 'gone')}, and {version} was installed."
+            for name, version in locked.items()
+            if here.get(name) != version
+        ]
+        return [*changed, *([problem] if (problem := imported(found.python, recipe.proof)) else [])]
 
     def remove(self, engine: str) -> bool:
         """Delete an environment; False when there is none. What runs in it goes on until it needs another file."""
@@ -173,6 +193,17 @@ class Environments:
                 say(f"Another process is installing {engine}; waiting for it ...")
                 fcntl.flock(holding, fcntl.LOCK_EX)
             yield
+
+
+def imported(python: str, module: str) -> str:
+    """What an interpreter says when it imports a module; empty when it can."""
+    done = subprocess.run(
+        [python, "-W", "ignore", "-c", f"import {module}"], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return ""
+    last = next(iter(done.stderr.strip().splitlines()[-1:]), f"exit code {done.returncode}")
+    return f"{module} cannot be imported: {last}"
 
 
 def described(step: Step) -> str:

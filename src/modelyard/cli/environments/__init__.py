@@ -100,6 +100,40 @@ def remove(name: str, home: Path | None) -> int:
     return 0
 
 
+@click.command("doctor", short_help="Check engines' environments.")
+@click.argument("names", metavar="[ENGINE]...", nargs=-1)
+@json_option
+@home_option
+def doctor(names: tuple[str, ...], as_json: bool, home: Path | None) -> int:
+    """Import each engine's library in its own environment, and compare its packages with its lock.
+
+    All engines that are installed if none is named. The exit code is 1 when one cannot be used.
+    """
+    from modelyard.engines import ENGINES
+
+    environments = _environments(home)
+    engines = [_engine(name) for name in names] or [
+        engine
+        for name in ENGINES
+        if (engine := ENGINES.get(name)).environment and (environments.folder / name).exists()
+    ]
+    found = {
+        engine.name: environments.problems(engine.name, engine.environment)
+        if engine.environment
+        else list(engine.missing())
+        for engine in engines
+    }
+    if as_json:
+        print_json(found)
+    elif not found:
+        note("No engine has an environment of its own yet; `modelyard engine install vllm` makes one.")
+    else:
+        for name, problems in found.items():
+            sign = click.style("✗", fg="red") if problems else click.style("✓", fg="green")
+            click.echo(f"{sign} {name}  {' '.join(problems) or 'can be used'}")
+    return int(any(found.values()))
+
+
 def _row(engine: Engine, environments: Environments) -> dict[str, Any]:
     found = environments.find(engine.name) if engine.environment else None
     if found is not None:
