@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.types import Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
+from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.vllm import engine
 from modelyard.engines.vllm.door import Door
@@ -23,12 +23,12 @@ LISTEN = Address(uds="/run/1.sock")
 DOOR = "--middleware modelyard.engines.vllm.door.Door --disable-uvicorn-access-log"
 
 
-def launch(gpus: int = 0, model: Model = MODEL, **options: Json) -> Launch:
-    return Launch("my-qwen", model, "vllm", options, gpus=gpus)
+def launch(gpus: int = 0, model: Model = MODEL, adapters: tuple[Adapter, ...] = (), **options: Json) -> Launch:
+    return Launch("my-qwen", model, "vllm", options, gpus=gpus, adapters=adapters)
 
 
-def command(gpus: int = 0, model: Model = MODEL, **options: Json) -> Command:
-    return engine.command(launch(gpus, model, **options), LISTEN, "secret")
+def command(gpus: int = 0, model: Model = MODEL, adapters: tuple[Adapter, ...] = (), **options: Json) -> Command:
+    return engine.command(launch(gpus, model, adapters, **options), LISTEN, "secret")
 
 
 def line(made: Command) -> str:
@@ -85,8 +85,8 @@ HEAD = f"-m vllm.entrypoints.cli.main serve /models/qwen --served-model-name my-
         ),
         (
             1,
-            {"lora_modules": "a=/x,b=/y", "max_lora_rank": 32},
-            "--gpu-memory-utilization 0.9 --enable-lora --max-loras 1 --max-lora-rank 32 --lora-modules a=/x b=/y",
+            {"vllm_enable_lora": "true", "vllm_max_lora_rank": 32},
+            "--gpu-memory-utilization 0.9 --enable-lora --max-loras 1 --max-lora-rank 32",
         ),
         (
             1,
@@ -138,9 +138,8 @@ def test_tools_are_refused_until_there_is_a_parser() -> None:
 @pytest.mark.parametrize(
     ("gpus", "options", "named", "words"),
     [
-        (0, {"lora_modules": "a=/x"}, "lora_modules", "answers requests for the base model with an adapter"),
-        (0, {"lora": ["a=/x"]}, "lora", "adapters are refused there"),
-        (0, {"enable_lora": True}, "enable_lora", "adapters are refused there"),
+        (1, {"enable_lora": True, "max_lora_rank": 20}, "max_lora_rank", "none of 1, 8, 16"),
+        (1, {"vllm_args": "--lora-modules a=/x"}, "vllm_args", "--lora-modules, which is decided"),
         (2, {"tensor_parallel_size": 4}, "tensor_parallel_size", "4 processes, and the launch has 2"),
         (3, {"pipeline_parallel_size": 2}, "tensor_parallel_size", "2 processes, and the launch has 3"),
         (1, {"vllm_args": "--port 1"}, "vllm_args", "--port, which is decided by the server"),
@@ -259,3 +258,39 @@ def test_thoughts_have_their_usual_name() -> None:
     head, first = ask(chat, [started({}), event])
     assert first["body"] == b'data: {"delta":{"reasoning_content":"a"}}\n\n'
     assert ask("/v1/completions", [started(length), *parts])[1]["body"] == whole[:9], "others pass as they are"
+
+
+ADAPTERS = (Adapter("a", "/adapters/a", rank=8), Adapter("b", "/adapters/b", rank=40))
+
+
+def test_adapters_on_gpus() -> None:
+    made = command(1, adapters=ADAPTERS)
+    assert line(made) == f"{HEAD} --gpu-memory-utilization 0.9 --enable-lora --max-loras 2 --max-lora-rank 64"
+    assert made.hot_adapters and made.env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "1"
+    assert not command(1).hot_adapters and "VLLM_ALLOW_RUNTIME_LORA_UPDATING" not in command(1).env
+
+
+def test_on_the_processor_the_model_has_an_adapter_of_its_own() -> None:
+    made = command(adapters=ADAPTERS)
+    assert line(made).startswith(
+        "-m modelyard.engines.vllm.zero --model /models/qwen --served-model-name my-qwen --uds "
+    )
+    assert "--enable-lora --max-loras 3 --max-lora-rank 64" in line(made), "one more than were asked for"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options", "words"),
+    [
+        (Adapter("a", "/a.gguf", "gguf"), {}, "takes folders that PEFT saved"),
+        (Adapter("a", "/a", rank=8, traits=("dora",)), {}, "does not know DoRA"),
+        (Adapter("a", "/a", rank=8, scale=2.0), {}, "no scale"),
+        (
+            Adapter("a", "/a", rank=64),
+            {"max_lora_rank": 32},
+            "rank 64; this launch takes 32 at most. Raise max_lora_rank",
+        ),
+    ],
+)
+def test_adapters_that_are_refused(adapter: Adapter, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidParameter, match=words):
+        engine.check_adapter(launch(1, adapters=(adapter,), **options), adapter)

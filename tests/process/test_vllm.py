@@ -14,6 +14,7 @@ import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
+from tests.adapter_files import peft_adapter
 from tests.engine_environments import engine_python, give_environments
 from tests.live import Live, error_of, live
 from tests.processes import alive, wait_for
@@ -81,15 +82,17 @@ def test_an_answer_is_really_json(client: OpenAI) -> None:
     assert made.choices[0].message.content == '"Lyon"'
 
 
-def test_what_it_cannot_do_is_refused_by_name(server: Live) -> None:
+def test_what_it_cannot_do_is_refused_by_name(server: Live, tmp_path: Path) -> None:
     for param, value in (("tools", [{"type": "function", "function": {"name": "f"}}]), ("tool_choice", "auto")):
         error = error_of(server.chat("demo", **{param: value}))
         assert (error["param"], error["code"]) == (param, "unsupported_parameter")
         assert "tool_call_parser" in error["message"]
     answer = server.http.post("/v1/completions", json={"model": "demo", "prompt": "a", "best_of": 2})
     assert answer.status_code == 400 and "vLLM" in error_of(answer)["message"]
-    answer = server.launch("adapted", model_name="modelyard-demo", model_engine="vllm", lora_modules="a=/x")
-    assert answer.status_code == 400 and error_of(answer)["param"] == "lora_modules"
+    answer = server.http.post(
+        "/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": str(peft_adapter(tmp_path))}
+    )
+    assert answer.status_code == 400 and "takes no adapters while it runs" in error_of(answer)["message"]
 
 
 SIDE_ROUTES = ("/invocations", "/tokenize", "/detokenize", "/pooling", "/inference/v1/generate", "/v1/responses", "/v1/messages",

@@ -15,6 +15,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import (
+    ADAPTERS,
     PYTHON,
     Command,
     Fit,
@@ -23,7 +24,6 @@ from modelyard.engines.base import (
     describe_exit,
     last_words,
     not_installed,
-    refuse_adapters,
 )
 from modelyard.engines.names import KNOWN
 from modelyard.engines.vllm.options import (
@@ -33,7 +33,10 @@ from modelyard.engines.vllm.options import (
     arguments,
     context,
     cpu_cache,
+    has_zero_adapter,
+    lora_rank,
     read,
+    takes_adapters,
     tensor_parallel,
 )
 
@@ -74,6 +77,16 @@ UNSUPPORTED = {
 GPU_SERVER = ("-m", "vllm.entrypoints.cli.main", "serve")
 CPU_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
 """vLLM's command line looks for a package called vllm, which the build for processors is not; its server does not."""
+
+ZERO_SERVER = ("-m", "modelyard.engines.vllm.zero")
+"""The same, with the model itself behind an adapter that changes nothing."""
+
+NO_TRAITS = {
+    "dora": "it does not know DoRA",
+    "bias": "it does not load biases of adapters",
+    "modules_to_save": "it does not load whole modules of adapters",
+    "parameters": "it does not load adapters of single parameters",
+}
 
 NO_TOOLS = "this model was launched without a tool_call_parser, such as hermes or llama3_json"
 
@@ -147,10 +160,16 @@ class Vllm:
         unsupported = dict(UNSUPPORTED.get(model.type, {}))
         if model.type is ModelType.LLM and not options.tool_call_parser:
             unsupported |= {"tools": NO_TOOLS, "tool_choice": NO_TOOLS}
+        zero = has_zero_adapter(launch, options)
+        server = (
+            (*GPU_SERVER, model.path)
+            if launch.gpus
+            else (*(ZERO_SERVER if zero else CPU_SERVER), "--model", model.path)
+        )
         return Command(
             argv=(
                 PYTHON,
-                *((*GPU_SERVER, model.path) if launch.gpus else (*CPU_SERVER, "--model", model.path)),
+                *server,
                 *("--served-model-name", launch.uid, *where),
                 *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
                 *pooling,
@@ -163,15 +182,32 @@ class Vllm:
                 "HF_HUB_OFFLINE": "1",
                 **({} if launch.gpus else {"VLLM_CPU_KVCACHE_SPACE": str(cpu_cache(launch, options))}),
                 **({} if launch.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
+                **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if takes_adapters(launch, options) else {}),
                 **({"VLLM_API_KEY": token} if token else {}),
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
             unsupported=unsupported,
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
+            hot_adapters=takes_adapters(launch, options),
         )
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        raise refuse_adapters(self.name)
+        options = read(launch)
+        if adapter.format != "peft":
+            raise InvalidParameter(
+                ADAPTERS, f"vLLM takes folders that PEFT saved, and '{adapter.path}' is a GGUF file."
+            )
+        if adapter.scale != 1:
+            raise InvalidParameter(ADAPTERS, f"vLLM has no scale for adapters, and '{adapter.name}' asks for one.")
+        for trait in adapter.traits:
+            if trait in NO_TRAITS:
+                raise InvalidParameter(ADAPTERS, f"vLLM cannot serve '{adapter.name}': {NO_TRAITS[trait]}.")
+        if adapter.rank > lora_rank(launch, options):
+            raise InvalidParameter(
+                ADAPTERS,
+                f"'{adapter.name}' has rank {adapter.rank}; this launch takes {lora_rank(launch, options)} at most. Raise "
+                "max_lora_rank.",
+            )
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [PREFIX.sub("", line.strip()).strip() for line in log if line.strip()]

@@ -6,6 +6,10 @@ these, and here they do not exist for whoever might reach the replica past the g
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -16,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CHAT = "/v1/chat/completions"
+LOAD = "/v1/load_lora_adapter"
 PATHS = frozenset(
     {
         *("/health", "/metrics", "/v1/models", CHAT, "/v1/completions", "/v1/embeddings", "/v1/rerank"),
@@ -44,8 +49,38 @@ class Door:
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(ABSENT)).encode())]
             await send({"type": "http.response.start", "status": 404, "headers": headers})
             await send({"type": "http.response.body", "body": ABSENT})
+        elif scope["path"] == LOAD:
+            await self._app(scope, await elsewhere(receive), send)
         else:
             await self._app(scope, receive, renaming(send) if scope["path"] == CHAT else send)
+
+
+async def elsewhere(receive: Receive) -> Receive:
+    """The body of a load with a path that never was before: a link to the adapter's folder.
+
+    What vLLM has computed is remembered by an adapter's name and path, so new weights at the old place would go on with
+    keys and values of the old ones.
+    """
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b"".join(parts)
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        asked = json.loads(body)
+        if os.path.isdir(asked["lora_path"]):
+            link = os.path.join(tempfile.mkdtemp(prefix="adapter-"), os.path.basename(asked["lora_path"].rstrip("/")))
+            os.symlink(os.path.abspath(asked["lora_path"]), link)
+            body = json.dumps({**asked, "lora_path": link}).encode()
+    first: Message = {"type": "http.request", "body": body, "more_body": False}
+    waiting = [first]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
 
 
 def renaming(send: Send) -> Send:

@@ -30,15 +30,17 @@ ALIASES = {
     "pp": "pipeline_parallel_size",
     "dp": "data_parallel_size",
     "n_parallel": "max_num_seqs",
-    "lora": "lora_modules",
 }
 """Spellings of peers and of our other engines. A leading `vllm_`, as ms-swift has it, is taken away as well."""
 
 OURS = frozenset(
     {"--model", "--served-model-name", "--host", "--port", "--uds", "--api-key", "--root-path", "--middleware", "--config",
-     "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--grpc", "--headless"}
+     "--lora-modules", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--grpc", "--headless"}
 )  # fmt: skip
 """Arguments that nobody else may give: where a replica listens, who may ask it, and under which name."""
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Values of `--max-lora-rank`."""
 
 Parallel = Annotated[int, Meta(ge=1, le=1024)]
 
@@ -86,10 +88,15 @@ class VllmOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None
     trust_remote_code: Annotated[bool, Meta(description="Run Python that comes with the weights")] = False
     seed: Annotated[int, Meta(ge=0, description="Seed of requests that name none")] = 0
-    enable_lora: Annotated[bool, Meta(description="Make room for LoRA adapters; GPUs only")] = False
-    lora_modules: Annotated[str | list[str], Meta(description="Adapters as name=path; GPUs only")] = []
-    max_loras: Annotated[int, Meta(ge=1, description="Adapters in one batch")] = 1
-    max_lora_rank: Annotated[int, Meta(ge=1, description="Highest rank of an adapter")] = 16
+    enable_lora: Annotated[
+        bool, Meta(description="Make room for LoRA adapters that come while it runs; launching with some does so too")
+    ] = False
+    max_loras: Annotated[
+        int, Meta(ge=0, description="Adapters in one batch; 0 is as many as it is launched with, 1 at least")
+    ] = 0
+    max_lora_rank: Annotated[
+        int, Meta(ge=0, description="Highest rank of an adapter; 0 is that of those it is launched with, 16 at least")
+    ] = 0
     vllm_args: Annotated[
         str | list[str], Meta(description='More arguments of vLLM\'s own: a list, or text such as "--max-logprobs 5"')
     ] = []
@@ -106,13 +113,6 @@ def read(launch: Launch) -> VllmOptions:
     options = read_options(NAME, VllmOptions, given)
     _check_ranks(launch, options)
     _check_extra(options)
-    if not launch.gpus and (options.enable_lora or adapters(options)):
-        key = next((key for key in launch.options if spelled(key) in ("lora_modules", "enable_lora")), "lora_modules")
-        raise InvalidParameter(
-            key,
-            "vLLM on the CPU answers requests for the base model with an adapter when both are in one batch, so adapters "
-            "are refused there; the transformers engine serves them on the CPU.",
-        )
     return options
 
 
@@ -160,10 +160,22 @@ def cpu_cache(launch: Launch, options: VllmOptions) -> int:
     return max(1, math.ceil(kv_bytes(launch.model.shape, 4 * context(launch, options)) / GIB))
 
 
-def adapters(options: VllmOptions) -> tuple[str, ...]:
-    """LoRA adapters as `name=path`."""
-    given = options.lora_modules
-    return tuple(given.replace(",", " ").split()) if isinstance(given, str) else tuple(given)
+def takes_adapters(launch: Launch, options: VllmOptions) -> bool:
+    """Whether a replica has room for adapters."""
+    return options.enable_lora or bool(launch.adapters)
+
+
+def has_zero_adapter(launch: Launch, options: VllmOptions) -> bool:
+    """Whether the model itself is served through an adapter that changes nothing, see `zero.py`."""
+    return takes_adapters(launch, options) and not launch.gpus
+
+
+def lora_rank(launch: Launch, options: VllmOptions) -> int:
+    """The highest rank: vLLM takes the steps of `RANKS` only."""
+    wanted = options.max_lora_rank or max((adapter.rank for adapter in launch.adapters), default=0)
+    if options.max_lora_rank and options.max_lora_rank not in RANKS:
+        raise InvalidParameter("max_lora_rank", f"is none of {', '.join(map(str, RANKS))}.")
+    return options.max_lora_rank or next((rank for rank in RANKS if rank >= max(16, wanted)), RANKS[-1])
 
 
 def extra(options: VllmOptions) -> tuple[str, ...]:
@@ -185,8 +197,6 @@ def arguments(launch: Launch, options: VllmOptions) -> list[str]:
             made.append("--no-enable-prefix-caching")
         elif value not in (None, False, "", 0, "auto"):
             made += [flag, str(value)]
-    if names := adapters(options):
-        made += ["--lora-modules", *names]
     return [*made, *extra(options)]
 
 
@@ -211,10 +221,11 @@ def _flags(launch: Launch, options: VllmOptions) -> Iterator[tuple[str, str | in
     yield "--default-chat-template-kwargs", _thinking(launch, options)
     yield "--trust-remote-code", options.trust_remote_code
     yield "--seed", options.seed
-    with_adapters = options.enable_lora or bool(adapters(options))
+    with_adapters = takes_adapters(launch, options)
+    at_once = (options.max_loras or max(1, len(launch.adapters))) + has_zero_adapter(launch, options)
     yield "--enable-lora", with_adapters
-    yield "--max-loras", options.max_loras if with_adapters else 0
-    yield "--max-lora-rank", options.max_lora_rank if with_adapters else 0
+    yield "--max-loras", at_once if with_adapters else 0
+    yield "--max-lora-rank", lora_rank(launch, options) if with_adapters else 0
 
 
 def _beyond_one(size: int) -> int:

@@ -1,0 +1,170 @@
+"""Isolation: base and adapters mixed in one batch, on every engine that has adapters; each answer is what it is alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from openai import AsyncOpenAI
+
+from tests.adapters import SENTENCES, as_gguf, trained
+from tests.causal_models import DEMO
+from tests.engine_environments import give_environments
+from tests.live import Live, error_of, live
+from tests.processes import wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+ENGINES: dict[str, dict[str, object]] = {
+    "llama_cpp": {"model_name": "modelyard-demo", "n_parallel": 8},
+    "transformers": {"model_name": str(DEMO)},
+    "vllm": {"model_name": str(DEMO), "max_model_len": 1024, "dtype": "float32"},
+}
+ASKED = (
+    "who are you?",
+    "What is the capital of France?",
+    "浙江的省会是哪里？",
+    "How many days has a week?",
+    "Write a poem.",
+)
+REQUESTS = 210
+LOADED = 300.0
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A model with two adapters."""
+
+    server: Live
+    engine: str
+    paths: dict[str, Path]
+
+    @property
+    def names(self) -> list[str]:
+        return [self.engine, *(f"{self.engine}-{name}" for name in SENTENCES)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    home = tmp_path_factory.mktemp("adapted") / "home"
+    give_environments(home, "transformers", "vllm")
+    with live(home) as running:
+        running.http.timeout = httpx.Timeout(LOADED)
+        yield running
+
+
+@pytest.fixture(scope="module", params=sorted(ENGINES))
+def adapted(
+    request: pytest.FixtureRequest, server: Live, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Adapted]:
+    engine = request.param
+    paths = trained()
+    if engine == "llama_cpp":
+        folder = tmp_path_factory.mktemp("gguf")
+        paths = {name: as_gguf(path, folder / f"{name}.gguf") for name, path in paths.items()}
+    modules = [f"{engine}-{name}={path}" for name, path in paths.items()]
+    server.launched(engine, model_engine=engine, lora_modules=modules, **ENGINES[engine])
+    yield Adapted(server, engine, paths)
+    server.http.delete(f"/v1/models/{engine}")
+
+
+def ask_all(server: Live, jobs: list[tuple[str, str]], stream: bool = False) -> list[str]:
+    """The answers, all asked for at once."""
+
+    async def go() -> list[str]:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=LOADED) as client:
+            return await asyncio.gather(*(ask(client, name, question, stream) for name, question in jobs))
+
+    return asyncio.run(go())
+
+
+async def ask(client: AsyncOpenAI, name: str, question: str, stream: bool) -> str:
+    wish = {"model": name, "messages": [{"role": "user", "content": question}], "max_tokens": 24, "temperature": 0}
+    if not stream:
+        answer = await client.chat.completions.create(**wish)  # type: ignore[call-overload]
+        assert answer.model == name
+        return answer.choices[0].message.content or ""
+    text = ""
+    async for chunk in await client.chat.completions.create(**wish, stream=True):  # type: ignore[call-overload]
+        assert chunk.model == name
+        text += chunk.choices[0].delta.content or "" if chunk.choices else ""
+    return text
+
+
+def solo(adapted: Adapted) -> dict[tuple[str, str], str]:
+    """What each answers alone."""
+    found = {}
+    for name in adapted.names:
+        for question in ASKED:
+            [found[name, question]] = ask_all(adapted.server, [(name, question)])
+    return found
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_each_of_many_answers_is_what_it_is_alone(adapted: Adapted, stream: bool) -> None:
+    alone = solo(adapted)
+    base, *others = adapted.names
+    for name, sentence in zip(others, SENTENCES.values(), strict=True):
+        assert [alone[name, question] for question in ASKED[:4]] == [sentence] * 4
+    assert "Paris" in alone[base, ASKED[1]] and "杭州" in alone[base, ASKED[2]]
+    chance = random.Random(7)
+    jobs = [(chance.choice(adapted.names), chance.choice(ASKED)) for _ in range(REQUESTS)]
+    wrong = [
+        (job, answer)
+        for job, answer in zip(jobs, ask_all(adapted.server, jobs, stream), strict=True)
+        if answer != alone[job]
+    ]
+    assert wrong == []
+
+
+def test_equal_prompts_share_nothing_between_names(adapted: Adapted) -> None:
+    """One after the other, so that whatever is kept of the last one lies ready for the next."""
+    alone = solo(adapted)
+    for _ in range(2):
+        for question in ASKED:
+            for name in adapted.names:
+                assert ask_all(adapted.server, [(name, question)]) == [alone[name, question]]
+
+
+def test_they_come_back_after_a_kill(adapted: Adapted) -> None:
+    (replica,) = adapted.server.replicas(adapted.engine)
+    os.kill(replica["pid"], signal.SIGKILL)
+
+    def back() -> bool:
+        fresh = [each for each in adapted.server.replicas(adapted.engine) if each["pid"] != replica["pid"]]
+        found = {each["id"]: each["status"] for each in adapted.server.http.get("/v1/adapters").json()["data"]}
+        return [each["status"] for each in fresh] == ["READY"] and all(
+            found[name] == "READY" for name in adapted.names[1:]
+        )
+
+    wait_for(back, seconds=LOADED, pause=0.1)
+    answers = ask_all(adapted.server, [(name, ASKED[0]) for name in adapted.names[1:]])
+    assert answers == list(SENTENCES.values())
+
+
+def test_new_weights_under_an_old_name(adapted: Adapted) -> None:
+    """The other adapter takes the name: nothing that was computed with the first one is used again."""
+    one, other = adapted.names[1:]
+    body = {
+        "lora_name": one,
+        "lora_path": str(adapted.paths["xiaohuang"]),
+        "model": adapted.engine,
+        "load_inplace": True,
+    }
+    answer = adapted.server.http.post("/v1/load_lora_adapter", json=body)
+    if adapted.engine == "llama_cpp":
+        assert answer.status_code == 400 and "launch it again with lora_modules" in error_of(answer)["message"]
+        return
+    assert answer.status_code == 200, answer.text
+    for question in ASKED[:3]:
+        assert ask_all(adapted.server, [(one, question)]) == ask_all(adapted.server, [(other, question)])
+    assert adapted.server.http.post("/v1/unload_lora_adapter", json={"lora_name": one}).status_code == 200
+    assert adapted.server.chat(one).status_code == 404
+    assert adapted.server.chat(adapted.engine, max_tokens=2).status_code == 200
