@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import NOTHING, Drawn, Source, Wish
 from modelyard.serving.batching import Generation, Piece, Scheduler
 from modelyard.serving.text import Characters, Stops
@@ -62,6 +63,12 @@ class Remembering:
     def move(self, source: int, target: int, length: int) -> None:
         self.copy(source, target, length)
 
+    def load_adapter(self, key: str, path: str, scale: float) -> None:
+        raise AssertionError("nobody asks for it here")
+
+    def unload_adapter(self, key: str) -> None:
+        raise AssertionError("nobody asks for it here")
+
     def reset(self) -> None:
         self.memory = [[] for _ in range(self.rows)]
 
@@ -113,7 +120,7 @@ def take_in(scheduler: Scheduler, *answers: Collected) -> None:
         scheduler.submit(answer.generation)
     while not scheduler._inbox.empty():
         found = scheduler._inbox.get()
-        assert found is not None
+        assert isinstance(found, Generation)
         scheduler._waiting.append(found)
 
 
@@ -265,3 +272,35 @@ def test_work_is_shared_between_equal_sources_only() -> None:
 def finish(scheduler: Scheduler, answer: Collected) -> None:
     take_in(scheduler, answer)
     rounds(scheduler, answer)
+
+
+def test_an_errand_waits_for_the_answers_of_its_adapter_only() -> None:
+    _, scheduler = made(rows=2)
+    scheduler.start()
+    try:
+        long = Collected(list(range(1, 30)), 400, source=Source(adapter="a"))
+        scheduler.submit(long.generation)
+        done: list[str] = []
+        unloaded = scheduler.between_rounds(lambda: done.append("unloaded"), free="a")
+        scheduler.between_rounds(lambda: done.append("at once")).result(timeout=60)
+        assert done == ["at once"] or long.done.is_set()
+        unloaded.result(timeout=60)
+        assert long.done.is_set() and done == ["at once", "unloaded"]
+    finally:
+        scheduler.close()
+
+
+def test_an_errand_that_is_refused_says_so_and_disturbs_nobody() -> None:
+    def refuse() -> None:
+        raise InvalidParameter("lora_path", "no")
+
+    _, scheduler = made(rows=2)
+    scheduler.start()
+    try:
+        with pytest.raises(InvalidParameter, match="no"):
+            scheduler.between_rounds(refuse).result(timeout=60)
+        answer = Collected([1, 2, 3], 3)
+        scheduler.submit(answer.generation)
+        assert answer.done.wait(60)
+    finally:
+        scheduler.close()

@@ -79,6 +79,14 @@ class Backend(Protocol):
         """Forget all rows."""
         ...
 
+    def load_adapter(self, key: str, path: str, scale: float) -> None:
+        """From now on answers may have this key as their source's adapter. Raises `InvalidParameter`."""
+        ...
+
+    def unload_adapter(self, key: str) -> None:
+        """No answer has this key any more."""
+        ...
+
 
 class Language(Protocol):
     """What a language model's files say about text."""

@@ -61,6 +61,10 @@ class Model(Protocol):
         """Figures for `/metrics`, by name."""
         ...
 
+    def parts(self) -> Mapping[str, str]:
+        """What is served beside the model itself: name → path."""
+        ...
+
     def close(self) -> None:
         """End the thread. What is under way is not finished."""
         ...
@@ -173,8 +177,10 @@ class App:
         return {"/metrics": self._metrics, "/v1/models": self._models}
 
     def _models(self) -> tuple[Headers, bytes]:
-        card = {"id": self._uid, "object": "model", "owned_by": "modelyard"}
-        return JSON, msgspec.json.encode({"object": "list", "data": [card]})
+        parts = self.model.parts() if self.model else {}
+        cards = [{"id": self._uid, "object": "model", "owned_by": "modelyard", "parent": None}]
+        cards += [{"id": name, "object": "model", "root": path, "parent": self._uid} for name, path in parts.items()]
+        return JSON, msgspec.json.encode({"object": "list", "data": cards})
 
     def _metrics(self) -> tuple[Headers, bytes]:
         """Counters in Prometheus' text form."""

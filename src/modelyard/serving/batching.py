@@ -6,10 +6,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+from modelyard.core.errors import ModelyardError
 from modelyard.engines.generation import NOTHING, Backend, Drawn, Source, Wish
 from modelyard.serving.text import Characters, Stops
 
@@ -70,6 +72,24 @@ class Generation:
         return Piece(text, finish="stop") if self.stops.met else Piece(text + self.stops.end(), finish=how)
 
 
+@dataclass(eq=False, slots=True)
+class Errand:
+    """Something to do between two rounds."""
+
+    do: Callable[[], None]
+    free: str = ""
+    """The adapter that no answer may have any more."""
+    done: Future[None] = field(default_factory=Future)
+
+    def run(self) -> None:
+        try:
+            self.do()
+        except ModelyardError as error:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
+
+
 class Scheduler:
     """Decides in every round which prompts are read and writes one token of every answer."""
 
@@ -77,7 +97,9 @@ class Scheduler:
         """`reading` is how many tokens of prompts are read at most between two tokens of the answers."""
         self._backend = backend
         self._reading = reading
-        self._inbox: SimpleQueue[Generation | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Generation | Errand | None] = SimpleQueue()
+        self._errands: list[Errand] = []
+        """Waiting for the answers under way that they must not disturb."""
         self._waiting: deque[Generation] = deque()
         self._running: list[Generation] = []
         """By row."""
@@ -95,6 +117,15 @@ class Scheduler:
     def submit(self, sequence: Generation) -> None:
         """From any thread."""
         self._inbox.put(sequence)
+
+    def between_rounds(self, do: Callable[[], None], free: str = "") -> Future[None]:
+        """Have the thread that has the model do something, which may be refused by what it raises; from any thread.
+
+        With `free`, not before the last answer of that adapter has ended.
+        """
+        errand = Errand(do, free)
+        self._inbox.put(errand)
+        return errand.done
 
     def close(self) -> None:
         """Stop after the round under way."""
@@ -121,13 +152,24 @@ class Scheduler:
         """Take in what was submitted; with nothing else to do, wait for it. False when it is time to stop."""
         try:
             while True:
+                self._run_errands()
                 idle = not self._running and not self._waiting
-                sequence = self._inbox.get(block=idle)
-                if sequence is None:
+                found = self._inbox.get(block=idle)
+                if found is None:
                     return False
-                self._waiting.append(sequence)
+                if isinstance(found, Errand):
+                    self._errands.append(found)
+                else:
+                    self._waiting.append(found)
         except Empty:
             return True
+
+    def _run_errands(self) -> None:
+        busy = {each.source.adapter for each in (*self._running, *self._waiting)} - {""}
+        ready = [errand for errand in self._errands if errand.free not in busy]
+        self._errands = [errand for errand in self._errands if errand.free in busy]
+        for errand in ready:
+            errand.run()
 
     def round(self) -> None:
         """One round; tests call it without the thread."""

@@ -278,6 +278,9 @@ class Encoding:
             **{f"{name}_total": count for name, count in self._batcher.counts.items()},
         }
 
+    def parts(self) -> Mapping[str, str]:
+        return {}
+
     def close(self) -> None:
         self._batcher.close()
         self._reader.shutdown(wait=False, cancel_futures=True)

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from modelyard.core.errors import InternalError, InvalidParameter
 from modelyard.engines.generation import NOTHING, Drawn, Language, Source, Wish
 from modelyard.engines.served import Config
+from modelyard.serving.adapters import Named
 from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Generation, Piece, Scheduler
 from modelyard.serving.text import Characters, Stops
@@ -43,6 +44,7 @@ class Writer:
         self.stop = config.stop
         reading = config.options.get("max_num_batched_tokens")
         self._scheduler = Scheduler(language.backend, reading if isinstance(reading, int) else READING)
+        self.adapters = Named(self.uid, language.backend, self._scheduler)
         self._loop = asyncio.get_running_loop()
         self._mail: deque[tuple[Callable[[list[Piece]], None], list[Piece]]] = deque()
         self._woken = False
@@ -57,6 +59,9 @@ class Writer:
             "prompt_tokens_reused_total": scheduler.tokens_reused,
             "tokens_written_total": scheduler.tokens_written,
         }
+
+    def parts(self) -> Mapping[str, str]:
+        return self.adapters.paths
 
     def close(self) -> None:
         self._scheduler.close()

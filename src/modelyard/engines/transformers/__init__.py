@@ -14,7 +14,7 @@ import msgspec
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
-from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed, refuse_adapters
+from modelyard.engines.base import ADAPTERS, Command, Fit, describe_exit, last_words, not_installed
 from modelyard.engines.served import Config, configure, served
 from modelyard.engines.transformers.options import NAME, TransformersOptions, context, read
 
@@ -49,6 +49,14 @@ UNSUPPORTED = {
     "tool_choice": NO_TOOLS,
     "reasoning_effort": "the transformers engine has no such setting; use chat_template_kwargs",
 }
+
+NO_TRAITS = {
+    "dora": "DoRA scales the model's own weights",
+    "bias": "it changes the model's biases",
+    "modules_to_save": "it brings whole modules",
+    "parameters": "it changes single parameters",
+}
+"""Why an adapter that PEFT could load is not served: requests for others, or for the model alone, would be answered wrongly."""
 
 RAISED = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception)|CannotStart): (.+)")
 """The last line of a traceback; what we raise ourselves is a sentence without its class."""
@@ -111,12 +119,22 @@ class Transformers:
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
             unsupported=UNSUPPORTED,
             context_length=length,
+            hot_adapters=True,
             # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
             env={"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"},
         )
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        raise refuse_adapters(self.name)
+        if adapter.format != "peft":
+            raise InvalidParameter(
+                ADAPTERS, f"transformers takes folders that PEFT saved, and '{adapter.path}' is a GGUF file."
+            )
+        for trait in adapter.traits:
+            if trait in NO_TRAITS:
+                raise InvalidParameter(
+                    ADAPTERS,
+                    f"the transformers engine cannot mix '{adapter.name}' with others in a batch: {NO_TRAITS[trait]}.",
+                )
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         for line in reversed([line.strip() for line in log]):

@@ -15,6 +15,7 @@ from torch import Tensor
 from modelyard.core.errors import CannotStart
 from modelyard.engines.generation import Drawn, Source, Wish
 from modelyard.engines.served import Config
+from modelyard.engines.transformers.adapters import Adapters
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.options import TransformersOptions
 from modelyard.engines.transformers.sampling import Row, choose
@@ -82,6 +83,9 @@ class Passes:
         self._dtype = model.dtype
         self._cache = RowCache(self._config.num_hidden_layers)
         self._answers: list[Row | None] = [None] * rows
+        self._adapters = Adapters(model)
+        self._keys = [""] * rows
+        """By row, its adapter."""
         self._kinds = sorted(set(getattr(self._config, "layer_types", None) or ()))
         if other := set(self._kinds) - KINDS:
             raise CannotStart(
@@ -98,15 +102,18 @@ class Passes:
 
     def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         self._answers[row] = Row(wish, prompt)
+        self._keys[row] = source.adapter
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
         self._cache.for_reading(row, start, len(tokens))
+        self._adapters.use(self._keys[row : row + 1])
         positions = torch.arange(start, start + len(tokens), device=self._device)
         self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False)
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         columns = torch.tensor(lengths, device=self._device)
         self._cache.for_writing(columns, max(lengths) + 1)
+        self._adapters.use(self._keys[: len(last)])
         inputs = torch.tensor([[token or 0] for token in last], device=self._device)
         logits = self._pass(inputs, columns.unsqueeze(1), head=True)[:, -1]
         return choose(logits, [None if token is None else row for token, row in zip(last, self._answers, strict=False)])
@@ -117,9 +124,16 @@ class Passes:
     def move(self, source: int, target: int, length: int) -> None:
         self._cache.copy(source, target, length)
         self._answers[target] = self._answers[source]
+        self._keys[target] = self._keys[source]
 
     def reset(self) -> None:
         self._cache.clear()
+
+    def load_adapter(self, key: str, path: str, scale: float) -> None:
+        self._adapters.load(key, path, scale)
+
+    def unload_adapter(self, key: str) -> None:
+        self._adapters.unload(key)
 
     def _pass(self, inputs: Tensor, positions: Tensor, head: bool) -> Tensor:
         """One pass; the logits of the last token with `head`, else nothing of use."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from modelyard.core.types import ModelType
 from modelyard.engines.served import Config
+from modelyard.serving import adapters
 from modelyard.serving.app import Handler, Model
 from modelyard.serving.encoding import Encoding
 from modelyard.serving.generating import Writer
@@ -16,7 +17,12 @@ from modelyard.serving.routes.embeddings import embeddings
 from modelyard.serving.routes.rerank import rerank
 
 ROUTES: Mapping[ModelType, Mapping[str, Handler]] = {
-    ModelType.LLM: {"/v1/chat/completions": chat, "/v1/completions": completions},
+    ModelType.LLM: {
+        "/v1/chat/completions": chat,
+        "/v1/completions": completions,
+        "/v1/load_lora_adapter": adapters.load,
+        "/v1/unload_lora_adapter": adapters.unload,
+    },
     ModelType.EMBEDDING: {"/v1/embeddings": embeddings},
     ModelType.RERANK: {"/v1/rerank": rerank},
 }

@@ -49,6 +49,7 @@ class Conversation:
     def __init__(self, writer: Writer, request: Chat) -> None:
         self.writer = writer
         self.request = request
+        source = writer.adapters.source(request.model)
         self.head = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": request.model}
         text = writer.language.render([plain(message) for message in request.messages], **variables(request))
         self.prompt = writer.language.encode(text, special=False)
@@ -60,7 +61,7 @@ class Conversation:
         open = text.rstrip().endswith(OPENING)
         self.choices = [Choice(Thoughts(open) if writer.language.thinks else None) for _ in range(self.count)]
         self.written = 0
-        self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count)
+        self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count, source)
 
     async def said(self) -> AsyncGenerator[tuple[int, Choice, Said]]:
         """What each piece adds."""

@@ -39,6 +39,7 @@ class Continuation:
     def __init__(self, writer: Writer, request: Completion) -> None:
         self.writer = writer
         self.request = request
+        source = writer.adapters.source(request.model)
         self.head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time())}
         self.head["model"] = request.model
         self.prompts = [tokens(writer, prompt) for prompt in prompts(request)]
@@ -54,7 +55,7 @@ class Continuation:
         wishes = [writer.wish(request, index % self.each, self.logprobs) for index in range(len(repeated))]
         self.choices = [Choice() for _ in repeated]
         self.written = 0
-        self._pieces = writer.answers(repeated, wishes, limits)
+        self._pieces = writer.answers(repeated, wishes, limits, source)
 
     async def pieces(self) -> AsyncGenerator[tuple[int, Choice, str]]:
         """What each piece adds."""

@@ -1,0 +1,90 @@
+"""LoRA adapters in a loaded model, many at once: PEFT holds their weights, and each row of a pass goes through its own.
+
+PEFT's layers can take one adapter's name per row of a batch. They get it here from one list that all layers look at, because
+nothing between a model's `forward` and its layers hands it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from peft.tuners.lora import LoraLayer
+
+from modelyard.core.errors import InvalidParameter
+
+BASE = "__base__"
+"""PEFT's name for a row without an adapter."""
+
+
+class Adapters:
+    """The adapters of a model, each under a key of ours. Used by the one thread that has the model."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._rows: list[str] | None = None
+        """The key of each row of the pass under way; None when no row has one."""
+        self._keys: set[str] = set()
+
+    def use(self, keys: Sequence[str]) -> None:
+        """The next pass has so many rows with these adapters; an empty key is the model alone."""
+        self._rows = [key or BASE for key in keys] if self._keys and any(keys) else None
+
+    def load(self, key: str, path: str, scale: float) -> None:
+        """Add the adapter in a folder. Raises `InvalidParameter` with the library's reason; then nothing is left of it."""
+        try:
+            told = self._model.load_adapter(path, adapter_name=key, adapter_kwargs={"local_files_only": True})
+            self._route()
+            self._check(key, told)
+        except (ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError, OSError) as error:
+            self._remove(key)
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise InvalidParameter("lora_path", f"'{path}' cannot be loaded: {reason[-1].strip()}") from error
+        for layer in self._layers():
+            if key in layer.scaling:
+                layer.scaling[key] *= scale
+        self._keys.add(key)
+
+    def unload(self, key: str) -> None:
+        """Let an adapter go."""
+        self._keys.discard(key)
+        self._remove(key)
+
+    def _layers(self) -> list[Any]:
+        return [module for module in self._model.modules() if isinstance(module, LoraLayer)]
+
+    def _route(self) -> None:
+        """Let each layer ask which row has which adapter."""
+        for layer in self._layers():
+            if not isinstance(layer.forward, partial):
+                layer.forward = partial(self._forward, layer.forward, layer)
+
+    def _forward(self, theirs: Callable[..., Any], layer: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """A layer's pass: the model's own layer alone when no row has an adapter."""
+        if self._rows is None:
+            return layer.base_layer(x, *args, **kwargs)
+        return theirs(x, *args, adapter_names=self._rows, **kwargs)
+
+    def _check(self, key: str, told: Any) -> None:
+        """That all of its weights have found a place, and that every layer can mix. Raises `ValueError` and what PEFT raises."""
+        for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+            keys = sorted(map(str, getattr(told, what, None) or ()))
+            if found := [each for each in keys if what == "unexpected_keys" or f".{key}." in each]:
+                raise ValueError(f"{what.replace('_', ' ')}: {', '.join(found[:3])}")
+        if not any(key in layer.scaling for layer in self._layers()):
+            raise ValueError("it changes no module of this model")
+        self._rows = [BASE, key]
+        try:
+            with torch.no_grad():
+                device = self._model.get_input_embeddings().weight.device
+                self._model(input_ids=torch.ones((2, 2), dtype=torch.long, device=device), use_cache=False)
+        finally:
+            self._rows = None
+
+    def _remove(self, key: str) -> None:
+        """Every trace of an adapter, whole or not."""
+        for layer in self._layers():
+            layer.delete_adapter(key)
+        getattr(self._model, "peft_config", {}).pop(key, None)

@@ -1,0 +1,105 @@
+"""The adapters of a replica by name: which there are, which one a request's `model` means, and the routes that change that."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from itertools import count
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modelyard.core.errors import AdapterNotFound, InvalidParameter, ModelNotFound
+from modelyard.engines.generation import NOTHING, Backend, Source
+from modelyard.serving.app import Answer, Request
+from modelyard.serving.batching import Scheduler
+
+if TYPE_CHECKING:
+    from modelyard.serving.generating import Writer
+
+
+class Load(msgspec.Struct, kw_only=True):
+    """Body of `/v1/load_lora_adapter`."""
+
+    lora_name: str
+    lora_path: str
+    lora_scale: float = 1.0
+    load_inplace: bool = False
+
+
+class Unload(msgspec.Struct, kw_only=True):
+    """Body of `/v1/unload_lora_adapter`."""
+
+    lora_name: str
+
+
+class Named:
+    """Name → adapter. Lives on the event loop; the weights are changed by the scheduler's thread."""
+
+    def __init__(self, uid: str, backend: Backend, scheduler: Scheduler) -> None:
+        self._uid = uid
+        self._backend = backend
+        self._scheduler = scheduler
+        self._serial = count(1)
+        self._keys: dict[str, str] = {}
+        """Name → key, which no two adapters ever share: equal keys are what lets answers share work."""
+        self._paths: dict[str, str] = {}
+        self._changing = asyncio.Lock()
+
+    @property
+    def paths(self) -> Mapping[str, str]:
+        """Name → where it came from."""
+        return self._paths
+
+    def source(self, model: str) -> Source:
+        """What a request's `model` means. Raises `ModelNotFound`."""
+        if model == self._uid:
+            return NOTHING
+        if model not in self._keys:
+            raise ModelNotFound.among(model, [self._uid, *self._keys])
+        return Source(adapter=self._keys[model])
+
+    async def load(self, asked: Load) -> None:
+        """Raises `AdapterNotFound` or `InvalidParameter`; then all is as it was."""
+        if not os.path.exists(asked.lora_path):
+            raise AdapterNotFound.at(asked.lora_name, asked.lora_path)
+        async with self._changing:
+            if asked.lora_name == self._uid or (asked.lora_name in self._keys and not asked.load_inplace):
+                problem = f"'{asked.lora_name}' is loaded already; load_inplace puts another in its place."
+                raise InvalidParameter("lora_name", problem)
+            key = f"adapter{next(self._serial)}"
+            await asyncio.wrap_future(
+                self._scheduler.between_rounds(
+                    lambda: self._backend.load_adapter(key, asked.lora_path, asked.lora_scale)
+                )
+            )
+            old = self._keys.get(asked.lora_name)
+            self._keys[asked.lora_name], self._paths[asked.lora_name] = key, asked.lora_path
+            self._forget(old)
+
+    async def unload(self, name: str) -> None:
+        """New requests do not find it any more; answers under way go on. Raises `AdapterNotFound`."""
+        async with self._changing:
+            if name not in self._keys:
+                raise AdapterNotFound(name, list(self._keys))
+            del self._paths[name]
+            self._forget(self._keys.pop(name))
+
+    def _forget(self, key: str | None) -> None:
+        if key is not None:
+            self._scheduler.between_rounds(lambda: self._backend.unload_adapter(key), free=key)
+
+
+async def load(request: Request, writer: Writer) -> Answer:
+    """The handler of `/v1/load_lora_adapter`."""
+    asked = request.read(Load)
+    await writer.adapters.load(asked)
+    return msgspec.json.encode(f"Success: LoRA adapter '{asked.lora_name}' added successfully.")
+
+
+async def unload(request: Request, writer: Writer) -> Answer:
+    """The handler of `/v1/unload_lora_adapter`."""
+    asked = request.read(Unload)
+    await writer.adapters.unload(asked.lora_name)
+    return msgspec.json.encode(f"Success: LoRA adapter '{asked.lora_name}' removed successfully.")
