@@ -19,7 +19,7 @@ import msgspec
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, Recipe, describe_exit, last_words, refuse_adapters
+from modelyard.engines.base import ADAPTERS, Command, Fit, Recipe, describe_exit, last_words
 from modelyard.engines.llama_cpp.options import (
     NAME,
     LlamaCppOptions,
@@ -103,6 +103,7 @@ class LlamaCpp:
         weights = model.weights_bytes + sum(
             _size(path) for path in (*adapters(options), projector(launch, options)) if path
         )
+        weights += sum(adapter.size for adapter in launch.adapters)
         prompts = options.cache_ram_mib * MEBIBYTE
         if model.shape is None:
             return Footprint(weights, 0, RUNTIME.process + prompts + weights // 10)
@@ -146,7 +147,12 @@ class LlamaCpp:
         )
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        raise refuse_adapters(self.name)
+        if adapter.format != "gguf":
+            raise InvalidParameter(
+                ADAPTERS,
+                f"llama.cpp takes adapters as GGUF files, and '{adapter.path}' is a folder of PEFT; llama.cpp's "
+                "convert_lora_to_gguf.py makes one of it.",
+            )
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [line.strip() for line in log if line.strip()]

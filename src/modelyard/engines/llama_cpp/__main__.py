@@ -33,7 +33,7 @@ def params_of(config: Config, token: str) -> Any:
     options = config.options
     params = xllamacpp.CommonParams()
     params.model.path = config.path
-    params.model_alias = {config.uid}
+    params.model_alias = {config.alias()}
     params.n_parallel = options.n_parallel
     params.n_ctx = config.n_ctx * options.n_parallel
     params.n_batch = max(options.n_batch, config.n_ubatch) if config.type is not ModelType.LLM else options.n_batch
@@ -112,7 +112,11 @@ def _files(params: Any, config: Config) -> None:
     if options.mmproj:
         params.mmproj.path = str(Path(options.mmproj).expanduser())
     params.lora_adapters = [
-        xllamacpp.CommonAdapterLoraInfo(str(Path(path).expanduser()), options.lora_scale) for path in adapters(options)
+        *(
+            xllamacpp.CommonAdapterLoraInfo(str(Path(path).expanduser()), options.lora_scale)
+            for path in adapters(options)
+        ),
+        *(xllamacpp.CommonAdapterLoraInfo(path, 0.0) for _, path, _ in config.adapters),  # requests turn them on
     ]
 
 
@@ -184,7 +188,10 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
     if listen.uds:
         Path(listen.uds).unlink(missing_ok=True)
     gate = asyncio.Semaphore(config.options.n_parallel * WAITING_PER_SLOT)
-    await serve(listen, Front(inner, config.architecture not in PROBABILITIES, gate, config.stops))
+    await serve(
+        listen,
+        Front(inner, config.architecture not in PROBABILITIES, gate, config.stops, config.loras(), config.alias()),
+    )
     print(f"{config.uid} is listening on {listen}", flush=True)
     await stopped.wait()
     for path in (listen.uds, inner.uds):

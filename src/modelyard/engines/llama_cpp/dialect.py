@@ -20,7 +20,7 @@ import math
 import struct
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -72,10 +72,21 @@ class Plan:
     """The upstream answer is taken in before it goes on, because an error may have to be mended."""
     drop_null: bool = False
     """Relay, without `NULL_EVENT`."""
+    model: str | None = None
+    """The name that the answer has, where llama.cpp says another."""
 
 
-def plan(path: str, body: bytes, *, logits: bool, stops: tuple[str, ...] = ()) -> Plan | None:
-    """How to serve a request; None relays it as it stands. `stops` end every chat answer. Raises `Refused`.
+def plan(
+    path: str,
+    body: bytes,
+    *,
+    logits: bool,
+    stops: tuple[str, ...] = (),
+    loras: Mapping[str, list[dict[str, float]]] = {},
+) -> Plan | None:
+    """How to serve a request; None relays it as it stands. Raises `Refused`.
+
+    `stops` end every chat answer; `loras` says which adapters answer for which model name.
 
     A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
     """
@@ -87,8 +98,12 @@ def plan(path: str, body: bytes, *, logits: bool, stops: tuple[str, ...] = ()) -
     except msgspec.DecodeError:
         return None
     added = path == CHAT_PATH and _add_stops(request, stops)
+    name = str(request.get("model"))
+    if found := loras.get(name):
+        request["lora"], added = found, True
     made = planner(request, logits)
-    return Plan(msgspec.json.encode(request)) if made is None and added else made
+    made = Plan(msgspec.json.encode(request)) if made is None and added else made
+    return replace(made, model=name) if made is not None and found else made
 
 
 def _add_stops(request: Body, stops: tuple[str, ...]) -> bool:
@@ -132,6 +147,26 @@ def _rename(request: Body) -> bool:
 def _as_stream(request: Body) -> None:
     request["stream"] = True
     request["stream_options"] = {"include_usage": True}
+
+
+class Renaming:
+    """Writes one model name over another in a stream, byte for byte of the same length, so that what frames it stays true.
+
+    Blank space after the name makes up for a shorter one. What may yet become the name is held back.
+    """
+
+    def __init__(self, alias: str, name: str) -> None:
+        self._mark = b'"model":' + msgspec.json.encode(alias)
+        self._said = (b'"model":' + msgspec.json.encode(name)).ljust(len(self._mark))
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What is certain now."""
+        data = (self._held + data).replace(self._mark, self._said)
+        most = min(len(data), len(self._mark) - 1)
+        kept = next((size for size in range(most, 0, -1) if data.endswith(self._mark[:size])), 0)
+        self._held = data[len(data) - kept :]
+        return data[: len(data) - kept]
 
 
 class Usage:

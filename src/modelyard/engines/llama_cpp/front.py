@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -24,6 +25,7 @@ from modelyard.engines.llama_cpp.dialect import (
     Plan,
     Reader,
     Refused,
+    Renaming,
     mended,
     plan,
 )
@@ -69,6 +71,10 @@ class Front:
     """Lets in so many as may wait for a slot of llama.cpp; whoever leaves while waiting at the gate has cost nothing."""
     stops: tuple[str, ...] = ()
     """Strings that end every chat answer."""
+    loras: Mapping[str, list[dict[str, float]]] = field(default_factory=dict)
+    """Model name → the adapters that answer for it; empty without named adapters."""
+    alias: str = ""
+    """What llama.cpp calls the model."""
 
 
 class Door(asyncio.Protocol):
@@ -155,22 +161,22 @@ class Door(asyncio.Protocol):
             return
         front = self._front
         made = (
-            plan(request.path, bytes(request.body), logits=front.logits, stops=front.stops)
+            plan(request.path, bytes(request.body), logits=front.logits, stops=front.stops, loras=front.loras)
             if request.method == b"POST"
             else None
         )
         if made is None:
-            await self._relay(request, bytes(request.body), drop_null=False)
+            await self._relay(request, Plan(bytes(request.body)))
         elif made.gather is None and made.rewrite is None and not made.whole:
-            await self._relay(request, made.body, made.drop_null)
+            await self._relay(request, made)
         else:
             await self._call(request, made)
 
-    async def _relay(self, request: Request, body: bytes, drop_null: bool) -> None:
+    async def _relay(self, request: Request, made: Plan) -> None:
         self._pipe = None
-        pipe = Pipe(self, drop_null)
+        pipe = Pipe(self, made.drop_null, Renaming(self._front.alias, made.model) if made.model else None)
         try:
-            await self._start(pipe, request, body)
+            await self._start(pipe, request, made.body)
             await pipe.done
         finally:
             pipe.abort()
@@ -186,7 +192,7 @@ class Door(asyncio.Protocol):
         if status != 200 or made.whole:
             self._respond(*mended(status, body))
         elif made.gather is not None:
-            self._respond(*gathered(made.gather, body))
+            self._respond(*gathered(made.gather, body, made.model))
         elif made.rewrite is not None:
             self._respond(200, msgspec.json.encode(made.rewrite(msgspec.json.decode(body, type=Body))))
 
@@ -275,15 +281,18 @@ class Link(asyncio.Protocol):
 class Pipe(Link):
     """Its answer goes to the client byte by byte as it comes."""
 
-    def __init__(self, door: Door, drop_null: bool) -> None:
+    def __init__(self, door: Door, drop_null: bool, renaming: Renaming | None = None) -> None:
         super().__init__()
         self._door = door
         self._drop_null = drop_null
+        self._renaming = renaming
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._door.follow(self)
+        if self._renaming is not None:
+            data = self._renaming.feed(data)
         data = data.replace(NULL_ROLE, EMPTY_ROLE)
         self._door.transport.write(data.replace(NULL_EVENT, b"") if self._drop_null else data)
         self._parser.feed_data(data)
@@ -313,7 +322,7 @@ class Call(Link):
             self.done.set_result((self._parser.get_status_code(), bytes(self._body)))
 
 
-def gathered(reader: Reader, stream: bytes) -> tuple[int, bytes]:
+def gathered(reader: Reader, stream: bytes, model: str | None = None) -> tuple[int, bytes]:
     """Status and body of the whole answer that a stream adds up to: an error in mid-stream becomes the answer's own."""
     for line in stream.split(b"\n"):
         if not line.startswith(b"data: {"):
@@ -323,7 +332,8 @@ def gathered(reader: Reader, stream: bytes) -> tuple[int, bytes]:
             code = event["error"].get("code")
             return code if isinstance(code, int) and 400 <= code < 600 else 500, msgspec.json.encode(event)
         reader.event(event)
-    return 200, msgspec.json.encode(reader.answer())
+    answer = reader.answer()
+    return 200, msgspec.json.encode({**answer, "model": model} if model else answer)
 
 
 def error_body(status: int, message: str, param: str | None = None) -> bytes:

@@ -29,7 +29,6 @@ ALIASES = {
     "parallel": "n_parallel",
     "threads": "n_threads",
     "gpu_layers": "n_gpu_layers",
-    "lora_modules": "lora",
 }
 """Spellings of peers and of llama.cpp's own command line."""
 
@@ -111,6 +110,35 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     """Jinja text; empty: the model's own."""
     stops: tuple[str, ...] = ()
     """Strings that end every chat answer."""
+    adapters: tuple[tuple[str, str, float], ...] = ()
+    """Name, path and scale of adapters that a request may name as its model."""
+
+    def alias(self) -> str:
+        """The name under which llama.cpp knows the model: its own, or with named adapters one that is as long as the longest.
+
+        llama.cpp puts it into every answer, where `front.py` writes the name that was asked for over it.
+        """
+        if not self.adapters:
+            return self.uid
+        longest = max(len(msgspec.json.encode(name)) for name in (self.uid, *(name for name, _, _ in self.adapters)))
+        return "model".ljust(longest, "_")
+
+    def loras(self) -> dict[str, list[dict[str, float]]]:
+        """Name → llama.cpp's `lora` of a request: the adapters that answer it, by number, in the order of their loading.
+
+        The model's own name is among them; nothing is when no adapter has a name.
+        """
+        if not self.adapters:
+            return {}
+        always = [self.options.lora_scale] * len(adapters(self.options))
+        named = [*always, *[0.0] * len(self.adapters)]
+        found = {self.uid: named}
+        for number, (name, _, scale) in enumerate(self.adapters, len(always)):
+            found[name] = [*named[:number], scale, *named[number + 1 :]]
+        return {
+            name: [{"id": number, "scale": scale} for number, scale in enumerate(scales)]
+            for name, scales in found.items()
+        }
 
 
 def read(launch: Launch) -> LlamaCppOptions:
@@ -185,4 +213,5 @@ def configure(launch: Launch, path: str, listen: Address, options: LlamaCppOptio
         options=msgspec.structs.replace(options, mmproj=projector(launch, options)),
         chat_template=options.chat_template or launch.model.chat_template or "",
         stops=launch.model.stop,
+        adapters=tuple((adapter.name, adapter.path, adapter.scale) for adapter in launch.adapters),
     )
