@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -47,7 +49,7 @@ def test_the_name_is_written_over_wherever_the_stream_is_cut(cuts: list[int], na
     stream = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for _ in range(3)) + b"0\r\n\r\n"
     renaming = Renaming(alias, name)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    said = b"".join(renaming.feed(stream[start:end]) for start, end in zip(edges, edges[1:], strict=False))
+    said = b"".join(renaming.feed(stream[start:end]) for start, end in pairwise(edges))
     assert len(said) == len(stream) and alias.encode() not in said
     first = said.partition(b"\r\n")[2].partition(b"\r\n")[0]
     assert msgspec.json.decode(first.removeprefix(b"data: "))["model"] == name
