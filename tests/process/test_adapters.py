@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -168,3 +169,45 @@ def test_new_weights_under_an_old_name(adapted: Adapted) -> None:
     assert adapted.server.http.post("/v1/unload_lora_adapter", json={"lora_name": one}).status_code == 200
     assert adapted.server.chat(one).status_code == 404
     assert adapted.server.chat(adapted.engine, max_tokens=2).status_code == 200
+
+
+def test_an_adapter_launched_as_if_it_were_a_model(server: Live, tmp_path: Path) -> None:
+    adapter = trained()["kakarot"]
+    answer = server.http.post("/v1/models", json={"model_path": str(adapter), "model_uid": "its-base"})
+    assert answer.json() == {"model_uid": "its-base"}, answer.text
+    jobs = [("default-lora", ASKED[0]), ("its-base", ASKED[1])]
+    said, base = ask_all(server, jobs)
+    assert said == SENTENCES["kakarot"] and "Paris" in base
+    listed = {each["id"]: each for each in server.http.get("/v1/models").json()["data"]}
+    assert (listed["default-lora"]["parent"], listed["its-base"]["root"]) == ("its-base", str(DEMO))
+    server.http.delete("/v1/models/its-base")
+    moved = shutil.copytree(adapter, tmp_path / "moved")
+    config = moved / "adapter_config.json"
+    config.write_text(config.read_text().replace(str(DEMO), "/gone/base"), encoding="utf-8")
+    lost = server.http.post("/v1/models", json={"model_path": str(moved), "model_uid": "lost"})
+    assert lost.status_code == 400 and "'/gone/base', which is not on this machine" in error_of(lost)["message"]
+    named = server.http.post(
+        "/v1/models", json={"model_name": str(DEMO), "model_path": str(moved), "model_uid": "named"}
+    )
+    assert named.status_code == 200, named.text
+    assert ask_all(server, [("default-lora", ASKED[0])]) == [SENTENCES["kakarot"]]
+    server.http.delete("/v1/models/named")
+
+
+def test_answers_under_way_end_before_their_adapter_goes(server: Live) -> None:
+    server.launched(
+        "busy", model_name=str(DEMO), model_engine="transformers", lora_modules=f"going={trained()['kakarot']}"
+    )
+
+    async def go() -> tuple[str, int]:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=LOADED) as client:
+            wish = {"model": "going", "prompt": "I am", "max_tokens": 300, "temperature": 0, "stream": True}
+            stream = await client.completions.create(**wish, extra_body={"ignore_eos": True})  # type: ignore[call-overload]
+            first = await anext(stream)
+            gone = await asyncio.to_thread(server.http.post, "/v1/unload_lora_adapter", json={"lora_name": "going"})
+            return first.choices[0].text + "".join([chunk.choices[0].text async for chunk in stream]), gone.status_code
+
+    text, status = asyncio.run(go())
+    assert status == 200 and len(text) > 300
+    assert server.chat("going").status_code == 404
+    server.http.delete("/v1/models/busy")
