@@ -12,6 +12,7 @@ ENGINES: Registry[Engine] = Registry(
         "external": "modelyard.engines.external:engine",
         "fake": "modelyard.engines.fake:engine",
         "sentence_transformers": "modelyard.engines.sentence_transformers:engine",
+        "sglang": "modelyard.engines.sglang:engine",
         "transformers": "modelyard.engines.transformers:engine",
         "vllm": "modelyard.engines.vllm:engine",
     },

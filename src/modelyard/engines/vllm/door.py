@@ -10,14 +10,8 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
 
 CHAT = "/v1/chat/completions"
 LOAD = "/v1/load_lora_adapter"
@@ -31,28 +25,17 @@ PATHS = frozenset(
 THEIRS, OURS = b'"reasoning":', b'"reasoning_content":'
 """A key, for inside a JSON string the quotes would have backslashes."""
 
-ABSENT = b'{"error":{"message":"There is no such path here.","type":"invalid_request_error","param":null,"code":404}}'
 
-
-class Door:
+class Door(Narrow):
     """Middleware that vLLM is told to load."""
 
     def __init__(self, app: App) -> None:
-        self._app = app
+        super().__init__(app, PATHS)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-        elif scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-        elif scope["path"] not in PATHS:
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(ABSENT)).encode())]
-            await send({"type": "http.response.start", "status": 404, "headers": headers})
-            await send({"type": "http.response.body", "body": ABSENT})
-        elif scope["path"] == LOAD:
-            await self._app(scope, await elsewhere(receive), send)
-        else:
-            await self._app(scope, receive, renaming(send) if scope["path"] == CHAT else send)
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == LOAD:
+            receive = await elsewhere(receive)
+        await self._app(scope, receive, renaming(send) if scope["path"] == CHAT else send)
 
 
 async def elsewhere(receive: Receive) -> Receive:

@@ -1,0 +1,117 @@
+"""SGLang as an engine: its own server behind our gateway, on NVIDIA GPUs.
+
+Pure; nothing of SGLang is imported here. Its recipe and its commands are held by tests of their text and were not run: it takes
+a GPU. `start.py` is what runs inside the replica.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.engines.base import (
+    PYTHON,
+    Command,
+    Fit,
+    Recipe,
+    Step,
+    describe_exit,
+    last_words,
+    not_installed,
+    refuse_adapters,
+)
+from modelyard.engines.names import KNOWN
+from modelyard.engines.sglang.options import NAME, SglangOptions, arguments, read, tensor_parallel
+
+RUNTIME = RUNTIMES[NAME]
+TOKEN_VARIABLE = "SGLANG_REPLICA_TOKEN"
+
+RECIPE = Recipe(proof="sglang", steps=(Step(("sglang",)),), show=("sglang", "torch", "transformers"))
+
+GUIDED = "SGLang takes response_format instead"
+NO_TOOLS = "this model was launched without a tool_call_parser, such as qwen25 or llama3"
+
+UNSUPPORTED = {
+    "best_of": "SGLang draws each choice once",
+    "suffix": "SGLang completes at the end only",
+    "guided_json": GUIDED,
+    "guided_regex": GUIDED,
+    "guided_choice": GUIDED,
+    "guided_grammar": GUIDED,
+    "structured_outputs": GUIDED,
+}
+
+
+class Sglang:
+    """The registered engine."""
+
+    name = NAME
+    Options: type[msgspec.Struct] = SglangOptions
+    environment: Recipe | None = RECIPE
+
+    def missing(self) -> tuple[str, ...]:
+        return not_installed(NAME, RECIPE)
+
+    def uses_gpus(self) -> bool:
+        return True
+
+    def fits(self, model: Model, hardware: Hardware) -> Fit:
+        if model.type is not ModelType.LLM:
+            return Fit(0, f"it runs language models, not type '{model.type}'")
+        if model.format not in KNOWN[NAME].formats:
+            return Fit(0, f"it runs folders of weights as PyTorch keeps them, not format '{model.format}'")
+        if not hardware.gpus:
+            return Fit(0, "it takes a GPU")
+        return Fit(85, "SGLang runs it on the GPU, many requests at once")
+
+    def footprint(self, launch: Launch) -> Footprint:
+        options = read(launch)
+        model = launch.model
+        length = options.context_length or model.context_length or 4096
+        need = footprint(model.weights_bytes, model.shape, RUNTIME, context=length, on_gpu=bool(launch.gpus))
+        copies = options.data_parallel_size
+        processes = tensor_parallel(launch, options) * options.pipeline_parallel_size * copies
+        return Footprint(
+            weights=need.weights * copies,
+            kv_cache=need.kv_cache * copies,
+            overhead=need.overhead * processes,
+            activations=need.activations * processes,
+            share=options.mem_fraction_static,
+        )
+
+    def command(self, launch: Launch, listen: Address, token: str) -> Command:
+        options = read(launch)
+        model = launch.model
+        if model.path is None:
+            raise InvalidParameter("model_path", f"'{model.name}' has no folder of weights on this machine.")
+        unsupported = dict(UNSUPPORTED)
+        if not options.tool_call_parser:
+            unsupported |= {"tools": NO_TOOLS, "tool_choice": NO_TOOLS}
+        return Command(
+            argv=(
+                *(PYTHON, "-m", "modelyard.engines.sglang.start", listen.uds or ""),
+                *("--model-path", model.path, "--served-model-name", launch.uid, "--enable-metrics"),
+                *arguments(launch, options),
+            ),
+            address=listen,
+            tasks=frozenset({Task.CHAT, Task.COMPLETION}),
+            env={"HF_HUB_OFFLINE": "1", **({TOKEN_VARIABLE: token} if token else {})},
+            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            unsupported=unsupported,
+            context_length=options.context_length or None,
+        )
+
+    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
+        raise refuse_adapters(self.name)
+
+    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
+        if exit_code == -9:
+            return f"{describe_exit(exit_code)}, most likely because the machine ran out of memory"
+        return last_words(log, exit_code)
+
+
+engine = Sglang()

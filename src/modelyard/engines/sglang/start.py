@@ -1,0 +1,47 @@
+"""Starts SGLang's server inside its environment: on our socket, with the token, and with only the paths that we forward.
+
+SGLang listens on a port and takes its key as an argument, which other users of the machine can see. Here its uvicorn gets
+the socket instead of the port, and the key goes from the environment into the arguments of this process alone.
+`python -m modelyard.engines.sglang.start UDS …` takes SGLang's own arguments after the socket.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from modelyard.engines.narrow import Narrow
+
+SERVER = "sglang.launch_server"
+TOKEN_VARIABLE = "SGLANG_REPLICA_TOKEN"
+PATHS = frozenset({"/health", "/metrics", "/v1/models", "/v1/chat/completions", "/v1/completions"})
+
+
+def main(argv: Sequence[str]) -> None:
+    """Become SGLang's server."""
+    uds, *words = argv
+    token = os.environ.pop(TOKEN_VARIABLE, "")
+    listen_at(uds)
+    # the warm-up asks the port, where nobody is
+    sys.argv = [SERVER, *words, "--skip-server-warmup", *(["--api-key", token] if token else [])]
+    runpy.run_module(SERVER, run_name="__main__", alter_sys=True)
+
+
+def listen_at(uds: str) -> None:
+    """Let every uvicorn of this process listen at a socket, behind a door with few paths."""
+    import uvicorn
+
+    theirs = uvicorn.Config.__init__
+
+    def ours(self: Any, app: Any, **settings: Any) -> None:
+        elsewhere = {name: value for name, value in settings.items() if name not in ("host", "port")}
+        theirs(self, Narrow(app, PATHS), **{**elsewhere, "uds": uds})
+
+    uvicorn.Config.__init__ = ours  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
