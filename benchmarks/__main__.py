@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import xllamacpp
 
-from benchmarks import cold, embedding, engine, gateway
+from benchmarks import cold, embedding, engine, gateway, serving, vllm
 from modelyard import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -51,6 +51,14 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
             "Vectors against the bare library",
             lambda: (rows := embedding.measure_all(quick), embedding.table(rows)),
         ),
+        "serving": (
+            "The transformers engine against the bare library",
+            lambda: (rows := serving.measure_all(quick), serving.table(rows)),
+        ),
+        "vllm": (
+            "vLLM (CPU) behind the server against bare vLLM",
+            lambda: (rows := vllm.measure_all(quick), vllm.table(rows)),
+        ),
     }
     data: dict[str, Any] = {
         "version": __version__,
@@ -69,7 +77,7 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
 
 
 def main() -> None:
-    names = ["cold", "gateway", "engine", "embedding"]
+    names = ["cold", "gateway", "engine", "embedding", "serving", "vllm"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--quick", action="store_true", help="shorter runs, noisier figures")

@@ -9,24 +9,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import re
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import msgspec
-from tests.encoder_models import engine_python, give_environment, minilm
+from tests.encoder_models import engine_python, minilm
 
 from benchmarks.cold import environment
 from benchmarks.load import Plan, measure
+from benchmarks.servers import MODEL, environments, ours
 
-MODEL = "bench"
 COUNT = 256
 TEXT = "The lake in Hangzhou freezes seldom, and boats cross it all winter while people drink tea in the old pavilions."
 TEXTS = [" ".join([f"Number {row}."] + [TEXT] * (row % 4 + 1)) for row in range(COUNT)]
@@ -53,25 +48,6 @@ class Row(msgspec.Struct, kw_only=True):
     ratio: float
     ratios: list[float]
     errors: int
-
-
-@contextlib.contextmanager
-def ours(folder: Path) -> Iterator[str]:
-    """A server with the model launched; yields its URL."""
-    give_environment(folder)
-    argv = [sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", str(folder)]
-    process = subprocess.Popen(argv, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        found = re.search(r"listening on (http://\S+)", process.stderr.readline())
-        assert found is not None
-        body = {"model_name": MODEL, "model_path": str(minilm()), "model_engine": "sentence_transformers"}
-        httpx.post(f"{found[1]}/v1/models", json=body, timeout=300).raise_for_status()
-        yield found[1]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        process.stderr.close()
 
 
 class Bare:
@@ -125,11 +101,9 @@ def measure_all(quick: bool) -> list[Row]:
         (f"{COUNT} calls at once", 0.6, at_once, [TEXT] * COUNT),
     )
     rows = []
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ours(Path(folder) / "home") as url,
-        contextlib.closing(Bare()) as bare,
-    ):
+    body = {"model_name": MODEL, "model_path": str(minilm()), "model_engine": "sentence_transformers"}
+    with ours(body, environments()) as server, contextlib.closing(Bare()) as bare:
+        url = server.url
         for way, goal, ask, texts in ways:
             bare.seconds(texts)
             ask(url)

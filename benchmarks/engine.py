@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
-import signal
 import socket
 import statistics
 import subprocess
@@ -23,13 +21,12 @@ from typing import Any
 import httpx
 import msgspec
 
-from benchmarks.cold import environment
 from benchmarks.load import Plan, Result, measure
 from benchmarks.make_model import DEMO, make
+from benchmarks.servers import MODEL, ours
 
 SLOTS = 8
 CLIENTS = (1, 8, 32)
-MODEL = "bench"
 
 BARE = """
 import os, signal, sys, msgspec, xllamacpp
@@ -68,23 +65,6 @@ def options(model: Path) -> dict[str, Any]:
         "n_ctx": 512,
         "model_engine": "llama_cpp",
     }
-
-
-@contextlib.contextmanager
-def ours(model: Path, folder: Path) -> Iterator[str]:
-    """A server with the model launched; yields its URL."""
-    argv = [sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", str(folder)]
-    process = subprocess.Popen(argv, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        found = re.search(r"listening on (http://\S+)", process.stderr.readline())
-        assert found is not None
-        httpx.post(f"{found[1]}/v1/models", json=options(model), timeout=300).raise_for_status()
-        yield found[1]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        process.stderr.close()
 
 
 @contextlib.contextmanager
@@ -143,7 +123,8 @@ def ask(url: str, clients: int, stream: bool, keep_alive: bool, tokens: int, sec
 
 def compare(name: str, model: Path, seconds: float, pairs: int, tokens: int) -> Iterator[Row]:
     """Every way of asking, in turn on both servers."""
-    with tempfile.TemporaryDirectory() as folder, bare(model) as bare_url, ours(model, Path(folder)) as our_url:
+    with bare(model) as bare_url, ours(options(model)) as server:
+        our_url = server.url
         for url in (bare_url, our_url):
             ask(url, SLOTS, True, True, tokens, 1.0)
         for clients in CLIENTS:

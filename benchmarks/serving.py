@@ -7,30 +7,22 @@ simplest server one would write: a lock, and `generate` inside it, without HTTP 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import re
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import psutil
 
-from benchmarks.cold import environment
 from benchmarks.load import Plan, Result, measure
-from modelyard.core.config import Settings
-from modelyard.runtime.environments import Environments
+from benchmarks.servers import MODEL, Running, environments, ours, python_of
 
 CLIENTS = (1, 8, 32)
-MODEL = "bench"
 QUESTION = [{"role": "user", "content": "Tell me something about Hangzhou."}]
 DEMO = Path(__file__).resolve().parents[1] / "src" / "modelyard" / "catalog" / "demo" / "hf"
 
@@ -105,29 +97,6 @@ class Bare:
         self.process.communicate()
 
 
-@contextlib.contextmanager
-def ours(model: Path, engines: Path, threads: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """A server with the model launched on transformers; yields its URL, and what loading took."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "engines").symlink_to(engines.resolve())
-        argv = [sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", folder]
-        process = subprocess.Popen(
-            argv, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        try:
-            found = re.search(r"listening on (http://\S+)", process.stderr.readline())
-            assert found is not None
-            body = {"model_name": str(model), "model_uid": MODEL, "model_engine": "transformers", "n_threads": threads}
-            answer = httpx.post(f"{found[1]}/v1/models", json=body, timeout=300)
-            answer.raise_for_status()
-            yield found[1], {"load_seconds": answer.elapsed.total_seconds(), "rss": _replica_memory(process.pid)}
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            process.stderr.close()
-
-
 def _replica_memory(server: int) -> int:
     """Bytes of the replica's process, which is a grandchild of the server."""
     found = [
@@ -136,33 +105,25 @@ def _replica_memory(server: int) -> int:
     return max(child.memory_info().rss for child in found)
 
 
-def ask(url: str, clients: int, tokens: int, seconds: float) -> Result:
+def ask(server: Running, clients: int, tokens: int, seconds: float) -> Result:
     """Load our server."""
     wish = {"max_tokens": tokens, "ignore_eos": True, "temperature": 0, "stream": True}
-    host, port = url.removeprefix("http://").split(":")
-    plan = Plan(
-        body={"model": MODEL, "messages": QUESTION, **wish},
-        host=host,
-        port=int(port),
-        streams=clients,
-        requests=0,
-        seconds=seconds,
-    )
-    return measure(plan)
+    body = {"model": MODEL, "messages": QUESTION, **wish}
+    return measure(Plan(body=body, streams=clients, requests=0, seconds=seconds, **server.address))
 
 
 def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64, threads: int = 1) -> Iterator[Row | str]:
     """Each number of clients, in turn on both; first a line about loading."""
-    found = Environments(engines).find("transformers")
-    assert found is not None, "the environment is missing: modelyard engine install transformers"
-    bare = Bare(found.python, DEMO, tokens, threads)
+    bare = Bare(python_of("transformers", engines), DEMO, tokens, threads)
+    body = {"model_name": str(DEMO), "model_engine": "transformers", "n_threads": threads}
     try:
-        with ours(DEMO, engines, threads) as (url, start):
+        with ours(body, engines) as server:
+            start = {"load_seconds": server.launch_seconds, "rss": float(_replica_memory(server.pid))}
             yield loading(bare.start, start)
-            ask(url, 8, tokens, 1.0)
+            ask(server, 8, tokens, 1.0)
             bare.measure(1.0)
             for clients in CLIENTS:
-                results = [(bare.measure(seconds), ask(url, clients, tokens, seconds)) for _ in range(pairs)]
+                results = [(bare.measure(seconds), ask(server, clients, tokens, seconds)) for _ in range(pairs)]
                 yield row(clients, tokens, results)
     finally:
         bare.close()
@@ -207,7 +168,7 @@ def measure_all(quick: bool, engines: Path | None = None) -> list[Any]:
     """Every row, shown as it comes."""
     seconds, pairs = (3.0, 1) if quick else (6.0, 3)
     found = []
-    for each in compare(engines or Settings().engines_folder, seconds, pairs):
+    for each in compare(environments(engines), seconds, pairs):
         found.append(each)
         print(each if isinstance(each, str) else table([each]).splitlines()[-1], file=sys.stderr, flush=True)
     return found

@@ -1,0 +1,137 @@
+"""vLLM behind the whole server against bare vLLM: the same build, model and settings, asked in turn; what counts are ratios."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from benchmarks.load import Plan, Result, measure
+from benchmarks.servers import MODEL, environments, ours, python_of
+
+CLIENTS = (1, 8, 32)
+CONTEXT = 1024
+DEMO = Path(__file__).resolve().parents[1] / "src" / "modelyard" / "catalog" / "demo" / "hf"
+QUESTION = [{"role": "user", "content": "Tell me something about Hangzhou."}]
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One number of clients, on both. The ratio is ours over bare, the median of the pairs."""
+
+    clients: int
+    bare_tokens_per_second: float
+    tokens_per_second: float
+    ratio: float
+    ratios: list[float]
+    bare_ttft_ms: float
+    added_ttft_ms: float
+    """Difference of the medians of time to first token."""
+    errors: int
+
+
+@contextlib.contextmanager
+def bare(engines: Path) -> Iterator[dict[str, int | str]]:
+    """vLLM's own server with the settings that ours gives it; yields host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    argv = [python_of("vllm", engines), "-m", "vllm.entrypoints.openai.api_server", "--model", str(DEMO)]
+    argv += ["--served-model-name", MODEL, "--port", str(port), "--max-model-len", str(CONTEXT), "--enforce-eager"]
+    process = subprocess.Popen(
+        [*argv, "--disable-uvicorn-access-log"],
+        env={
+            **os.environ,
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "HF_HUB_OFFLINE": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
+                    break
+            time.sleep(0.2)
+        yield {"host": "127.0.0.1", "port": port}
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def ask(address: dict[str, int | str], clients: int, tokens: int, seconds: float) -> Result:
+    """Load one server."""
+    wish = {"max_tokens": tokens, "ignore_eos": True, "temperature": 0, "stream": True}
+    body = {"model": MODEL, "messages": QUESTION, **wish}
+    plan = Plan(body=body, streams=clients, requests=0, seconds=seconds, **address)  # type: ignore[arg-type]
+    return measure(plan)
+
+
+def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64) -> Iterator[Row]:
+    """Each number of clients, in turn on both."""
+    body = {"model_path": str(DEMO), "model_engine": "vllm", "max_model_len": CONTEXT, "cpu_kv_cache_gib": 1}
+    with bare(engines) as theirs, ours(body, engines) as mine:
+        for address in (theirs, mine.address):
+            ask(address, 8, tokens, 2.0)
+        for clients in CLIENTS:
+            way = (clients, tokens, seconds)
+            results = [(ask(theirs, *way), ask(mine.address, *way)) for _ in range(pairs)]
+            ratios = [our.requests_per_second / their.requests_per_second for their, our in results]
+            yield Row(
+                clients=clients,
+                bare_tokens_per_second=statistics.median(their.requests_per_second for their, _ in results) * tokens,
+                tokens_per_second=statistics.median(our.requests_per_second for _, our in results) * tokens,
+                ratio=statistics.median(ratios),
+                ratios=ratios,
+                bare_ttft_ms=1000 * statistics.median(their.ttft_p50 for their, _ in results),
+                added_ttft_ms=1000 * statistics.median(our.ttft_p50 - their.ttft_p50 for their, our in results),
+                errors=sum(their.errors + our.errors for their, our in results),
+            )
+
+
+def table(rows: list[Row]) -> str:
+    """Markdown."""
+    lines = ["| clients | bare vLLM, tokens/s | ours | ratio | bare TTFT p50 | added | errors |"]
+    lines.append("|--:|--:|--:|--:|--:|--:|--:|")
+    for each in rows:
+        lines.append(
+            f"| {each.clients} | {each.bare_tokens_per_second:.0f} | {each.tokens_per_second:.0f} | {each.ratio:.1%} "
+            f"| {each.bare_ttft_ms:.1f} ms | {each.added_ttft_ms:+.2f} ms | {each.errors} |"
+        )
+    return "\n".join(lines)
+
+
+def measure_all(quick: bool, engines: Path | None = None) -> list[Row]:
+    """Every row, shown as it comes."""
+    seconds, pairs = (4.0, 2) if quick else (8.0, 5)
+    rows = []
+    for each in compare(environments(engines), seconds, pairs):
+        rows.append(each)
+        print(table([each]).splitlines()[-1], file=sys.stderr, flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two short pairs of each")
+    parser.add_argument("--engines", type=Path, help="folder of the engines' environments")
+    args = parser.parse_args()
+    print(table(measure_all(args.quick, args.engines)))
+
+
+if __name__ == "__main__":
+    main()
