@@ -26,6 +26,7 @@ LONG_FILES: set[str] = {"core/errors.py"}
 BROAD_EXCEPTS: set[str] = {
     "serving/app.py:_carry_out",
     "serving/batching.py:_run",
+    "serving/batching.py:run",
     "control/reconcile.py:_start",
     "gateway/app.py:__call__",
 }

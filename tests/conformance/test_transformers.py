@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.live import Live, error_of
@@ -12,8 +14,7 @@ MODEL = "chat-transformers"
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("response_format", {"type": "json_object"}),
-        ("guided_json", {"type": "object"}),
+        ("reasoning_effort", "high"),
         ("tools", [{"type": "function", "function": {"name": "look", "parameters": {}}}]),
         ("tool_choice", "required"),
     ],
@@ -23,7 +24,37 @@ def test_what_it_cannot_do_is_refused(conformance_server: Live, name: str, value
     assert answer.status_code == 400
     error = error_of(answer)
     assert error["param"] == name
-    assert "transformers engine" in error["message"]
+    assert "transformers engine" in error["message"] or "no place for tools" in error["message"]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}},
+    "required": ["ok"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA, "strict": True}}},
+        {"guided_json": SCHEMA},
+        {"structured_outputs": {"regex": '[{]"ok": (true|false)[}]'}},
+        {"guided_choice": ['{"ok": true}']},
+        {"guided_grammar": 'root ::= "{" ws "\\"ok\\":" ("true" | "false") "}"\nws ::= " "?'},
+    ],
+)
+def test_constrained_answers(conformance_server: Live, asked: dict[str, object]) -> None:
+    answer = conformance_server.chat(MODEL, temperature=1, **asked)
+    assert answer.status_code == 200, answer.text
+    assert isinstance(json.loads(answer.json()["choices"][0]["message"]["content"])["ok"], bool)
+
+
+def test_a_schema_that_is_none_is_refused(conformance_server: Live) -> None:
+    answer = conformance_server.chat(MODEL, guided_json={"type": "nonsense"})
+    assert answer.status_code == 400
+    assert error_of(answer)["param"] == "guided_json"
 
 
 def test_what_asks_for_nothing_special_is_answered(conformance_server: Live) -> None:

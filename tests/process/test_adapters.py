@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -211,3 +212,36 @@ def test_answers_under_way_end_before_their_adapter_goes(server: Live) -> None:
     assert status == 200 and len(text) > 300
     assert server.chat("going").status_code == 404
     server.http.delete("/v1/models/busy")
+
+
+def test_damaged_files_are_refused_and_the_others_go_on(server: Live, tmp_path: Path) -> None:
+    """Whatever a library says of them: the model, and what is loaded, answer as before."""
+    server.launched(
+        "whole", model_name=str(DEMO), model_engine="transformers", lora_modules=f"good={trained()['kakarot']}"
+    )
+    before = ask_all(server, [("whole", ASKED[1]), ("good", ASKED[1])])
+    garbage = shutil.copytree(trained()["kakarot"], tmp_path / "garbage")
+    weights = (garbage / "adapter_model.safetensors").read_bytes()
+    start = 8 + int.from_bytes(weights[:8], "little")
+    header = json.loads(weights[8:start])
+    header["__metadata__"] = {"format": 5}  # well-formed for us, and refused by the library
+    text = json.dumps(header).encode()
+    damaged = len(text).to_bytes(8, "little") + text + weights[start:]
+    (garbage / "adapter_model.safetensors").write_bytes(damaged)
+    changing = shutil.copytree(trained()["kakarot"], tmp_path / "changing")
+    config = json.loads((changing / "adapter_config.json").read_text())
+    (changing / "adapter_config.json").write_text(json.dumps({**config, "init_lora_weights": "pissa"}))
+    for path, words in ((garbage, "cannot be loaded"), (changing, "init_lora_weights=pissa")):
+        body = {"lora_name": "bad", "lora_path": str(path), "model": "whole"}
+        answer = server.http.post("/v1/load_lora_adapter", json=body)
+        assert answer.status_code == 400 and words in error_of(answer)["message"], answer.text
+    assert ask_all(server, [("whole", ASKED[1]), ("good", ASKED[1])]) == before
+    server.http.delete("/v1/models/whole")
+
+
+def test_the_scale_of_an_adapter_counts(server: Live) -> None:
+    """With next to none of it, the model answers as if it were alone."""
+    faint = [{"name": "faint", "path": str(trained()["kakarot"]), "scale": 0.0001}]
+    server.launched("scaled", model_name=str(DEMO), model_engine="transformers", lora_modules=faint)
+    assert len(set(ask_all(server, [("scaled", ASKED[1]), ("faint", ASKED[1])]))) == 1
+    server.http.delete("/v1/models/scaled")

@@ -47,6 +47,10 @@ class Remembering:
         self.memory[row][start:] = tokens
         self.reads.append(len(tokens))
 
+    def tell(self, row: int, start: int, tokens: Sequence[int], following: Sequence[int], top: int) -> list[Drawn]:
+        self.read(row, start, tokens)
+        return [Drawn(token) for token in following]
+
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         if self.fail:
             raise RuntimeError("out of memory")

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must look like."""
+
+    kind: Literal["json", "regex", "choice", "grammar", "lark"]
+    """`grammar` is written by users, in Lark's or llama.cpp's notation; `lark` by us, in that of the library."""
+    text: str
+    """A JSON schema, an expression, a JSON list of texts, or a grammar."""
+    instead: Grammar | None = None
+    """Another that the answer may follow as well."""
+    thoughts: Literal["none", "open", "possible"] = "none"
+    """Whether free thoughts come first: `open`, up to `</think>`; `possible`, if it begins with `<think>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,9 @@ class Wish:
     bias: Mapping[int, float] = field(default_factory=dict)
     logprobs: int | None = None
     """How many of the likeliest tokens to tell beside the chosen one; None tells nothing."""
+    prompt_logprobs: int | None = None
+    """The same for the tokens of the prompt."""
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,10 @@ class Drawn:
     logprob: float = 0.0
     top: tuple[tuple[int, float], ...] = ()
     """The likeliest tokens and their logarithms, best first."""
+    complete: bool = False
+    """The grammar of the answer allows nothing after it."""
+    problem: str | None = None
+    """Why this answer cannot go on; the token is of no use."""
 
 
 class Backend(Protocol):
@@ -61,6 +82,10 @@ class Backend(Protocol):
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
         """Tokens `start …` of a row, whose tokens before are known already."""
+        ...
+
+    def tell(self, row: int, start: int, tokens: Sequence[int], following: Sequence[int], top: int) -> list[Drawn]:
+        """`read`, and what the model thought of the token that follows each, with the `top` likeliest."""
         ...
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
@@ -100,7 +125,15 @@ class Language(Protocol):
     vocabulary: int
     thinks: bool
     """Whether its chats have thoughts between `<think>` and `</think>`."""
+    template: str
+    """The chat template; empty when there is none."""
+    infilling: tuple[int, int, int] | None
+    """The tokens that stand before what precedes a gap, before what follows it, and before what fills it."""
     backend: Backend
+
+    def problem(self, grammar: Grammar) -> str:
+        """Why answers cannot be made to follow a grammar; empty when they can. From any thread; may take a while."""
+        ...
 
     def encode(self, text: str, special: bool) -> list[int]:
         """Tokens of a text; with `special`, with those that begin and end a text."""

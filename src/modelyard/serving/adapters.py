@@ -60,6 +60,11 @@ class Named:
             raise ModelNotFound.among(model, [self._uid, *self._keys])
         return Source(adapter=self._keys[model])
 
+    def check(self, source: Source) -> None:
+        """Raises `ModelNotFound` for an adapter that has gone since a request was read."""
+        if source.adapter and source.adapter not in self._keys.values():
+            raise ModelNotFound("of this request", [self._uid, *self._keys])
+
     async def load(self, asked: Load) -> None:
         """Raises `AdapterNotFound` or `InvalidParameter`; then all is as it was."""
         if not os.path.exists(asked.lora_path):

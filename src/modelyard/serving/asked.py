@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -20,15 +20,28 @@ class Chat(ChatRequest, kw_only=True):
     stop_token_ids: list[int] | None | UnsetType = UNSET
     ignore_eos: bool | None | UnsetType = UNSET
     skip_special_tokens: bool | None | UnsetType = UNSET
+    guided_json: dict[str, Any] | str | bool | None | UnsetType = UNSET
+    guided_json_object: bool | None | UnsetType = UNSET
+    guided_regex: str | None | UnsetType = UNSET
+    guided_choice: list[str] | None | UnsetType = UNSET
+    guided_grammar: str | None | UnsetType = UNSET
+    structured_outputs: dict[str, Any] | None | UnsetType = UNSET
 
 
 class Completion(CompletionRequest, kw_only=True):
     """Body of `/v1/completions`."""
 
+    response_format: dict[str, Any] | None | UnsetType = UNSET
     n: Choices | None | UnsetType = UNSET
     stop_token_ids: list[int] | None | UnsetType = UNSET
     ignore_eos: bool | None | UnsetType = UNSET
     skip_special_tokens: bool | None | UnsetType = UNSET
+    guided_json: dict[str, Any] | str | bool | None | UnsetType = UNSET
+    guided_json_object: bool | None | UnsetType = UNSET
+    guided_regex: str | None | UnsetType = UNSET
+    guided_choice: list[str] | None | UnsetType = UNSET
+    guided_grammar: str | None | UnsetType = UNSET
+    structured_outputs: dict[str, Any] | None | UnsetType = UNSET
 
 
 Asked: TypeAlias = Chat | Completion

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 WORTH_COPYING = 16
 """Tokens that two prompts must have in common before one's work is copied for the other."""
 
+TOLD_AT_ONCE = 64
+"""Most tokens of a prompt whose logarithms are computed in one pass: each takes as much memory as the vocabulary."""
+
 
 class Piece(NamedTuple):
     """What one token, or the end, adds to an answer."""
@@ -30,6 +33,8 @@ class Piece(NamedTuple):
     """`stop` or `length` in the last piece."""
     error: str | None = None
     """In the last piece of an answer that failed."""
+    read: Sequence[Drawn] = ()
+    """The prompt's next tokens, where they are to be told; these pieces come first and the prompt's first token in none."""
 
 
 @dataclass(eq=False, slots=True)
@@ -58,6 +63,8 @@ class Generation:
 
     def take(self, drawn: Drawn) -> list[Piece]:
         """One more token; the last piece says how it ended, if it did."""
+        if drawn.problem is not None:
+            return [Piece(error=drawn.problem)]
         self.written += 1
         if drawn.token in self.ends:
             return [self._end("stop")]
@@ -65,6 +72,8 @@ class Generation:
         piece = Piece(self.stops.add(self.characters.add(drawn.token)), drawn)
         if self.stops.met:
             return [piece, Piece(finish="stop")]
+        if drawn.complete:
+            return [piece, self._end("stop")]
         return [piece, self._end("length")] if self.written >= self.most else [piece]
 
     def _end(self, how: str) -> Piece:
@@ -85,6 +94,10 @@ class Errand:
         try:
             self.do()
         except ModelyardError as error:
+            self.done.set_exception(error)
+        except Exception as error:
+            # the top of somebody's errand: whatever a library raised, the thread goes on
+            log.exception("an errand failed")
             self.done.set_exception(error)
         else:
             self.done.set_result(None)
@@ -179,6 +192,7 @@ class Scheduler:
         budget = self._reading
         while budget > 0 and (row := self._unread()) is not None:
             budget -= self._read(row, budget)
+        self._dismiss()
 
         # Every answer whose prompt is read, but for the last token, is given one more token, all in one pass. Answers
         # that have ended leave, and the last row moves into the gap, so that the first rows are always those at work.
@@ -206,7 +220,7 @@ class Scheduler:
         row = len(self._running)
         usable = sequence.prompt[:-1]
         shared = [
-            common(usable, known) if source == sequence.source else 0
+            common(usable, known) if source == sequence.source and sequence.wish.prompt_logprobs is None else 0
             for known, source in zip(self._known, self._sources, strict=True)
         ]
         best = max(range(len(shared)), key=shared.__getitem__)
@@ -221,10 +235,16 @@ class Scheduler:
 
     def _read(self, row: int, budget: int) -> int:
         """Read on in a prompt; returns how many tokens, at least 1 because a row without any costs a look too."""
-        known, prompt = self._known[row], self._running[row].prompt
-        part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
+        known, sequence = self._known[row], self._running[row]
+        prompt, top = sequence.prompt, sequence.wish.prompt_logprobs
+        start, most = len(known), budget if top is None else min(budget, TOLD_AT_ONCE)
+        part = prompt[start : min(start + most, len(prompt) - 1)]
         if part:
-            self._backend.read(row, len(known), part)
+            if top is None:
+                self._backend.read(row, start, part)
+            else:
+                following = prompt[start + 1 : start + 1 + len(part)]
+                sequence.deliver([Piece(read=self._backend.tell(row, start, part, following, top))])
             known.extend(part)
             self.tokens_read += len(part)
         return max(1, len(part))
@@ -240,10 +260,17 @@ class Scheduler:
             self.tokens_written += 1
             pieces = sequence.take(token)
             sequence.deliver(pieces)
-            if pieces[-1].finish is not None:
+            if pieces[-1].finish is not None or pieces[-1].error is not None:
                 ended.append(row)
         for row in reversed(ended):
             self._leave(row)
+
+    def _dismiss(self) -> None:
+        """Who wanted nothing but the prompt read."""
+        for row in reversed(range(len(self._running))):
+            if self._running[row].most <= 0 and self._is_ready(row):
+                self._running[row].deliver([Piece(finish="length")])
+                self._leave(row)
 
     def _drop_cancelled(self) -> None:
         for row in reversed(range(len(self._running))):

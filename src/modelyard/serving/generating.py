@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from modelyard.core.errors import InternalError, InvalidParameter
-from modelyard.engines.generation import NOTHING, Drawn, Language, Source, Wish
+from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
 from modelyard.engines.served import Config
 from modelyard.serving.adapters import Named
 from modelyard.serving.asked import Asked
@@ -42,6 +42,7 @@ class Writer:
         self.language = language
         self.uid = config.uid
         self.stop = config.stop
+        self.tool_call_parser = str(config.options.get("tool_call_parser", "auto"))
         reading = config.options.get("max_num_batched_tokens")
         self._scheduler = Scheduler(language.backend, reading if isinstance(reading, int) else READING)
         self.adapters = Named(self.uid, language.backend, self._scheduler)
@@ -74,6 +75,7 @@ class Writer:
         source: Source = NOTHING,
     ) -> AsyncGenerator[tuple[int, Piece]]:
         """The pieces of all answers as they come, with the answer's number. Closing the iterator frees their rows."""
+        self.adapters.check(source)
         arrived: asyncio.Queue[tuple[int, list[Piece]]] = asyncio.Queue()
         started = [
             self._start(prompt, wish, limit, source, partial(self._arrive, arrived, number))
@@ -105,7 +107,7 @@ class Writer:
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
         stops = Stops(limits.stops)
         generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
-        if limits.most > 0:
+        if limits.most > 0 or wish.prompt_logprobs is not None:
             self._scheduler.submit(generation)
         else:
             put([Piece(finish="length")])
@@ -149,7 +151,14 @@ class Writer:
             skip_special=request.skip_special_tokens is not False,
         )
 
-    def wish(self, request: Asked, choice: int, logprobs: int | None) -> Wish:
+    async def check_grammar(self, grammar: Grammar | None, param: str) -> None:
+        """Raises `InvalidParameter` for one that cannot be followed. A big one takes a second to compile."""
+        if grammar is not None and (problem := await asyncio.to_thread(self.language.problem, grammar)):
+            raise InvalidParameter(param, problem)
+
+    def wish(
+        self, request: Asked, choice: int, logprobs: int | None, grammar: Grammar | None = None, read: int | None = None
+    ) -> Wish:
         """How the tokens of one choice are chosen: as the request says, or else the model's makers."""
         defaults = self.language.defaults
         repetition = said(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
@@ -167,6 +176,8 @@ class Writer:
             seed=None if seed is None else seed + choice,
             bias=self._bias(request),
             logprobs=logprobs,
+            grammar=grammar,
+            prompt_logprobs=read,
         )
 
     def _bias(self, request: Asked) -> dict[int, float]:

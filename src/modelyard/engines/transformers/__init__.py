@@ -16,7 +16,7 @@ from modelyard.core.memory import RUNTIMES, footprint
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
 from modelyard.engines.base import ADAPTERS, Command, Fit, describe_exit, last_words, not_installed
 from modelyard.engines.served import Config, configure, served
-from modelyard.engines.transformers.options import NAME, TransformersOptions, context, read
+from modelyard.engines.transformers.options import NAME, TransformersOptions, context, read, template_text
 
 RUNTIME = RUNTIMES[NAME]
 
@@ -33,20 +33,14 @@ RECIPE = Recipe(
     show=("transformers", "torch"),
 )
 
-CONSTRAINED = "the transformers engine does not constrain answers to a grammar"
-NO_TOOLS = "the transformers engine does not read tool calls from answers"
+NO_TOOLS = {
+    "tools": "its chat template has no place for tools",
+    "tool_choice": "its chat template has no place for tools",
+}
 
 UNSUPPORTED = {
-    "response_format": CONSTRAINED,
-    "guided_json": CONSTRAINED,
-    "guided_regex": CONSTRAINED,
-    "guided_choice": CONSTRAINED,
-    "guided_grammar": CONSTRAINED,
-    "structured_outputs": CONSTRAINED,
     "suffix": "the transformers engine completes at the end only",
     "best_of": "the transformers engine draws each choice once",
-    "tools": NO_TOOLS,
-    "tool_choice": NO_TOOLS,
     "reasoning_effort": "the transformers engine has no such setting; use chat_template_kwargs",
 }
 
@@ -117,7 +111,7 @@ class Transformers:
             listen,
             token,
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
-            unsupported=UNSUPPORTED,
+            unsupported=UNSUPPORTED if _takes_tools(model, options) else UNSUPPORTED | NO_TOOLS,
             context_length=length,
             hot_adapters=True,
             # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
@@ -152,7 +146,16 @@ class Transformers:
 
         options = msgspec.convert(config.options, TransformersOptions)
         backend = Passes(load_weights(config, options), options.max_num_seqs)
-        return Loaded(config, options, backend)
+        language = Loaded(config, options, backend)
+        backend.grammars = language.grammars
+        return language
+
+
+def _takes_tools(model: Model, options: TransformersOptions) -> bool:
+    """By the template of the launch, or else the model's. Where nobody has looked at that, the replica says."""
+    if options.chat_template:
+        return "tools" in template_text(options.chat_template)
+    return not model.abilities or "tools" in model.abilities
 
 
 engine = Transformers()

@@ -7,16 +7,43 @@ nothing between a model's `forward` and its layers hands it on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import torch
+from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
 
 from modelyard.core.errors import InvalidParameter
 
 BASE = "__base__"
 """PEFT's name for a row without an adapter."""
+
+
+BROKEN = (ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError, OSError, SafetensorError)
+"""What the libraries raise about files that are damaged or of another kind."""
+
+STARTS = (True, False, "gaussian", "eva", "orthogonal")
+"""Ways of beginning a training that leave the model's own weights alone; others (PiSSA, OLoRA, CorDA, LoftQ …) change them."""
+
+OTHERS = ("bias", "modules_to_save", "target_parameters", "trainable_token_indices", "layer_replication", "use_qalora")
+
+
+def _refuse_changes(path: str) -> None:
+    """Raises `ValueError` for an adapter that would change answers which are not its own."""
+    config = LoraConfig.from_pretrained(path)
+    kinds = [
+        each.name for each in fields(config) if each.metadata.get("is_lora_variant") and getattr(config, each.name)
+    ]
+    kinds += [name for name in OTHERS if getattr(config, name, None) not in (None, False, "none", [], {})]
+    if config.init_lora_weights not in STARTS:
+        kinds.append(f"init_lora_weights={config.init_lora_weights}")
+    if kinds:
+        raise ValueError(
+            f"it has {', '.join(kinds)}, which changes more than its own answers; merge it into the model, or convert it"
+        )
 
 
 class Adapters:
@@ -29,16 +56,22 @@ class Adapters:
         self._keys: set[str] = set()
 
     def use(self, keys: Sequence[str]) -> None:
-        """The next pass has so many rows with these adapters; an empty key is the model alone."""
+        """The next pass has so many rows with these adapters; an empty key is the model alone. Raises `KeyError`.
+
+        PEFT would answer a name that it does not know with the model alone.
+        """
+        if unknown := set(keys) - self._keys - {""}:
+            raise KeyError(f"adapter {sorted(unknown)[0]} is not loaded")
         self._rows = [key or BASE for key in keys] if self._keys and any(keys) else None
 
     def load(self, key: str, path: str, scale: float) -> None:
         """Add the adapter in a folder. Raises `InvalidParameter` with the library's reason; then nothing is left of it."""
         try:
+            _refuse_changes(path)
             told = self._model.load_adapter(path, adapter_name=key, adapter_kwargs={"local_files_only": True})
             self._route()
             self._check(key, told)
-        except (ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError, OSError) as error:
+        except BROKEN as error:
             self._remove(key)
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise InvalidParameter("lora_path", f"'{path}' cannot be loaded: {reason[-1].strip()}") from error

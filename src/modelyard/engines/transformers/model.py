@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +16,9 @@ from modelyard.engines.generation import Drawn, Source, Wish
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.adapters import Adapters
 from modelyard.engines.transformers.cache import RowCache
+from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
-from modelyard.engines.transformers.sampling import Row, choose
+from modelyard.engines.transformers.sampling import Row, choose, told
 
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
 """How far logits may differ, relative to the largest, between a pass with our cache and one without."""
@@ -77,6 +77,8 @@ class Passes:
 
     def __init__(self, model: Any, rows: int) -> None:
         self.rows = rows
+        self.grammars: Grammars | None = None
+        """Makes the matchers of answers that must follow a grammar; set by whoever has the tokenizer."""
         self._model = model
         self._config = model.config.get_text_config()
         self._device = model.get_input_embeddings().weight.device
@@ -101,14 +103,18 @@ class Passes:
         return 0 if getattr(self._config, "use_sliding_window", True) is False else window
 
     def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
-        self._answers[row] = Row(wish, prompt)
+        matcher = self.grammars.matcher(wish.grammar) if self.grammars and wish.grammar else None
+        self._answers[row] = Row(wish, prompt, matcher)
         self._keys[row] = source.adapter
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
-        self._cache.for_reading(row, start, len(tokens))
-        self._adapters.use(self._keys[row : row + 1])
-        positions = torch.arange(start, start + len(tokens), device=self._device)
+        positions = self._for_reading(row, start, len(tokens))
         self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False)
+
+    def tell(self, row: int, start: int, tokens: Sequence[int], following: Sequence[int], top: int) -> list[Drawn]:
+        positions = self._for_reading(row, start, len(tokens))
+        logits = self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=True, keep=0)
+        return told(logits[0], following, top)
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         columns = torch.tensor(lengths, device=self._device)
@@ -117,6 +123,12 @@ class Passes:
         inputs = torch.tensor([[token or 0] for token in last], device=self._device)
         logits = self._pass(inputs, columns.unsqueeze(1), head=True)[:, -1]
         return choose(logits, [None if token is None else row for token, row in zip(last, self._answers, strict=False)])
+
+    def _for_reading(self, row: int, start: int, count: int) -> Tensor:
+        """The next pass reads so many tokens of one row; returns their positions."""
+        self._cache.for_reading(row, start, count)
+        self._adapters.use(self._keys[row : row + 1])
+        return torch.arange(start, start + count, device=self._device)
 
     def copy(self, source: int, target: int, length: int) -> None:
         self._cache.copy(source, target, length)
@@ -135,10 +147,10 @@ class Passes:
     def unload_adapter(self, key: str) -> None:
         self._adapters.unload(key)
 
-    def _pass(self, inputs: Tensor, positions: Tensor, head: bool) -> Tensor:
-        """One pass; the logits of the last token with `head`, else nothing of use."""
+    def _pass(self, inputs: Tensor, positions: Tensor, head: bool, keep: int = 1) -> Tensor:
+        """One pass; the logits of the last `keep` tokens with `head`, 0 of all; else nothing of use."""
         model = self._model if head else self._model.base_model
-        extra = {"logits_to_keep": 1} if head and self._keep_last else {}
+        extra = {"logits_to_keep": keep} if head and self._keep_last else {}
         with torch.no_grad():
             found = model(
                 input_ids=inputs,
@@ -193,10 +205,3 @@ class Passes:
 
     def _name(self) -> str:
         return type(self._model).__name__
-
-
-def template_text(given: str) -> str:
-    """A chat template, given as text or as the path of a file."""
-    if "{" not in given and (file := Path(given).expanduser()).is_file():
-        return file.read_text(encoding="utf-8")
-    return given

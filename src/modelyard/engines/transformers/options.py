@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -52,6 +53,10 @@ class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unkn
     chat_template: Annotated[str, Meta(description="Jinja text, or the path of a file with it; empty: the model's")] = (
         ""
     )
+    tool_call_parser: Annotated[
+        Literal["auto", "hermes", "llama3_json", "mistral"],
+        Meta(description="How the model writes tool calls; `auto` reads it from the chat template"),
+    ] = "auto"
     enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None
 
 
@@ -74,3 +79,10 @@ def context(launch: Launch, options: TransformersOptions) -> int:
             "max_model_len", f"is {options.max_model_len}, and the model was made for {most} tokens."
         )
     return options.max_model_len or min(most or UNKNOWN_CONTEXT, GENERATION_CONTEXT)
+
+
+def template_text(given: str) -> str:
+    """A chat template, given as text or as the path of a file."""
+    if "{" not in given and (file := Path(given).expanduser()).is_file():
+        return file.read_text(encoding="utf-8")
+    return given

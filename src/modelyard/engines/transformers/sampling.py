@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from modelyard.engines.generation import Drawn, Wish
+from modelyard.engines.transformers.grammar import Matcher, rule_out
 
 SHORTLIST = 1024
 """As a rule the likeliest tokens that `top_p` keeps are among so many; only if not, the whole vocabulary is sorted."""
@@ -21,6 +22,8 @@ class Row:
 
     wish: Wish
     prompt: Sequence[int]
+    matcher: Matcher | None = None
+    """What its tokens must follow."""
     written: list[int] = field(default_factory=list)
     chance: random.Random = field(default_factory=random.Random)
 
@@ -33,6 +36,10 @@ def choose(logits: Tensor, rows: Sequence[Row | None]) -> list[Drawn | None]:
     """The next token of each row, from `[row, vocabulary]`; None for rows that have no wish."""
     logits = logits.float()
     raw = logits
+    matchers = {index: row.matcher for index, row in enumerate(rows) if row is not None and row.matcher is not None}
+    if matchers:
+        logits = logits.clone()
+        rule_out(logits, matchers)
     shaped = [index for index, row in enumerate(rows) if row is not None and _is_shaped(row.wish)]
     if shaped:
         logits = logits.clone()
@@ -52,11 +59,19 @@ def _drawn(raw: Tensor, row: Row | None, token: int) -> Drawn | None:
     if row is None:
         return None
     row.written.append(token)
-    if row.wish.logprobs is None:
-        return Drawn(token)
-    logprobs = raw.log_softmax(dim=-1)
-    values, ids = logprobs.topk(min(row.wish.logprobs, len(logprobs)))
-    return Drawn(token, logprobs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
+    drawn = Drawn(token) if row.wish.logprobs is None else told(raw.unsqueeze(0), [token], row.wish.logprobs)[0]
+    return (
+        drawn if row.matcher is None else replace(drawn, complete=row.matcher.take(token), problem=row.matcher.problem)
+    )
+
+
+def told(logits: Tensor, tokens: Sequence[int], top: int) -> list[Drawn]:
+    """Given tokens with their logarithms and the `top` likeliest beside each, from `[token, vocabulary]`."""
+    logprobs = logits.float().log_softmax(dim=-1)
+    values, ids = logprobs.topk(min(top, logprobs.shape[-1]), dim=-1)
+    own = logprobs[range(len(tokens)), list(tokens)].tolist()
+    likeliest = [tuple(zip(*each, strict=True)) for each in zip(ids.tolist(), values.tolist(), strict=True)]
+    return [Drawn(*each) for each in zip(tokens, own, likeliest, strict=True)]
 
 
 def _is_shaped(wish: Wish) -> bool:

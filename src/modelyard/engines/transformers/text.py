@@ -11,10 +11,11 @@ import jinja2
 import transformers
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.generation import Backend
+from modelyard.engines.generation import Backend, Grammar
 from modelyard.engines.served import Config
-from modelyard.engines.transformers.model import template_text
-from modelyard.engines.transformers.options import TransformersOptions
+from modelyard.engines.transformers.grammar import Grammars
+from modelyard.engines.transformers.infilling import find_infilling
+from modelyard.engines.transformers.options import TransformersOptions, template_text
 
 DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
@@ -35,7 +36,13 @@ class Loaded:
         self.ends = self._ends(generation, config.stop_token_ids)
         self.defaults = _defaults(generation)
         self.vocabulary = len(self._tokenizer)
-        self.thinks = "</think>" in str(self._tokenizer.chat_template or "")
+        self.template = str(self._tokenizer.chat_template or "")
+        self.thinks = "</think>" in self.template
+        self.infilling = find_infilling(self._tokenizer.get_vocab())
+        self.grammars = Grammars(self._tokenizer, self.ends)
+
+    def problem(self, grammar: Grammar) -> str:
+        return self.grammars.problem(grammar)
 
     def encode(self, text: str, special: bool) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=special)

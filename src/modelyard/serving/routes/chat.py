@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.engines.generation import Grammar
 from modelyard.protocol.inference import Message
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import Chat
 from modelyard.serving.batching import Piece
+from modelyard.serving.calls import MARKS, Calls, Part, whole_calls
+from modelyard.serving.constraints import constraint, thoughts_before
 from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told, usage
 from modelyard.serving.text import OPENING, Said, Thoughts
+from modelyard.serving.tools import Offer, grammar_of_calls, is_special, offered, with_objects
 
 
 @dataclass(slots=True)
@@ -25,15 +29,30 @@ class Choice:
 
     thoughts: Thoughts | None
     """None where the model has none."""
+    calls: Calls | None = None
+    """None where none can be made."""
+    parts: list[Part] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
     thought: list[str] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
     """Not yet told, when streaming."""
     finish: str | None = None
 
-    def add(self, piece: Piece) -> Said:
-        """What a piece adds, divided."""
+    def add(self, piece: Piece) -> tuple[Said, tuple[Part, ...]]:
+        """What a piece adds, divided; and of calls."""
         self.finish = piece.finish
+        found = self._divided(piece)
+        if self.calls is None:
+            return found, ()
+        text, parts = self.calls.add(found.text)
+        if piece.finish is not None:
+            rest = self.calls.end()
+            text, parts = text + rest.text, parts + rest.parts
+            if self.calls.count and self.finish == "stop":
+                self.finish = "tool_calls"
+        return found._replace(text=text), parts
+
+    def _divided(self, piece: Piece) -> Said:
         if self.thoughts is None:
             return Said(text=piece.text)
         found = self.thoughts.add(piece.text)
@@ -51,19 +70,26 @@ class Conversation:
         self.request = request
         source = writer.adapters.source(request.model)
         self.head = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": request.model}
-        text = writer.language.render([plain(message) for message in request.messages], **variables(request))
+        offer = offered(request, writer.language.template, writer.tool_call_parser)
+        text = rendered(writer, request, offer)
         self.prompt = writer.language.encode(text, special=False)
         wanted = said(request.max_completion_tokens, said(request.max_tokens, None))
         limits = writer.limits(request, self.prompt, wanted, "messages", chat=True)
         self.count = said(request.n, 1)
         top = said(request.top_logprobs, 0) if request.logprobs is True else None
-        wishes = [writer.wish(request, choice, top) for choice in range(self.count)]
+        self.grammar, self.grammar_of = wanted_grammar(writer, request, offer, text)
+        wishes = [writer.wish(request, choice, top, self.grammar) for choice in range(self.count)]
         open = text.rstrip().endswith(OPENING)
-        self.choices = [Choice(Thoughts(open) if writer.language.thinks else None) for _ in range(self.count)]
+        self.choices = [
+            Choice(Thoughts(open) if writer.language.thinks else None, offer.calls() if offer else None)
+            for _ in range(self.count)
+        ]
+        if offer and is_special(writer.language, MARKS[offer.format]):
+            limits = replace(limits, skip_special=False)
         self.written = 0
         self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count, source)
 
-    async def said(self) -> AsyncGenerator[tuple[int, Choice, Said]]:
+    async def said(self) -> AsyncGenerator[tuple[int, Choice, Said, tuple[Part, ...]]]:
         """What each piece adds."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
@@ -72,13 +98,14 @@ class Conversation:
                     self.written += 1
                     if self.request.logprobs is True:
                         choice.logprobs.append(tokens_told(self.writer, piece.drawn))
-                yield index, choice, choice.add(piece)
+                yield index, choice, *choice.add(piece)
 
     async def whole(self) -> bytes:
         """The answers in one document."""
         async with contextlib.aclosing(self.said()) as all:
-            async for _, choice, found in all:
+            async for _, choice, found, parts in all:
                 choice.text.append(found.text)
+                choice.parts += parts
                 choice.thought.append(found.thought)
         body = {
             **self.head,
@@ -93,11 +120,13 @@ class Conversation:
         for index in range(self.count):
             yield self._event(index, {"role": "assistant", "content": ""})
         async with contextlib.aclosing(self.said()) as all:
-            async for index, choice, found in all:
+            async for index, choice, found, parts in all:
                 if found.thought:
                     yield self._event(index, {"reasoning_content": found.thought})
-                if found.text or (choice.logprobs and not found.thought):
+                if found.text or (choice.logprobs and not found.thought and not parts):
                     yield self._event(index, {"content": found.text}, _taken(choice))
+                if parts:
+                    yield self._event(index, {"tool_calls": [part.delta() for part in parts]}, _taken(choice))
                 if choice.finish:
                     yield self._event(index, {}, None, choice.finish)
         options = self.request.stream_options
@@ -120,6 +149,9 @@ def _choice(index: int, choice: Choice) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.text)}
     if thought := "".join(choice.thought):
         message["reasoning_content"] = thought
+    if choice.parts:
+        message["content"] = message["content"] or None
+        message["tool_calls"] = whole_calls(choice.parts)
     return {"index": index, "message": message, "logprobs": _taken(choice), "finish_reason": choice.finish}
 
 
@@ -144,15 +176,41 @@ def variables(request: Chat) -> dict[str, Any]:
     if isinstance(request.enable_thinking, bool):
         found["enable_thinking"] = request.enable_thinking
     given = said(request.chat_template_kwargs, {})
-    reserved = {"messages", "tokenize", "conversation"} & set(given)
+    reserved = {"messages", "tokenize", "conversation", "tools"} & set(given)
     if reserved:
         raise InvalidParameter("chat_template_kwargs", f"may not hold '{sorted(reserved)[0]}'.")
     found.update(given)
     return found
 
 
+def rendered(writer: Writer, request: Chat, offer: Offer | None) -> str:
+    """The conversation as the template writes it. Some templates want the arguments of calls as their text."""
+    messages = [plain(message) for message in request.messages]
+    given = variables(request) | ({"tools": offer.tools} if offer else {})
+    objects = [with_objects(message) for message in messages]
+    try:
+        return writer.language.render(objects, **given)
+    except InvalidParameter:
+        if objects == messages:
+            raise
+        return writer.language.render(messages, **given)
+
+
+def wanted_grammar(writer: Writer, request: Chat, offer: Offer | None, prompt: str) -> tuple[Grammar | None, str]:
+    """What the answer must follow, and the parameter that says so."""
+    found = constraint(request)
+    if offer is not None and offer.must:
+        found = grammar_of_calls(offer, writer.language), "tools"
+    elif offer is not None and found is not None:
+        found = replace(found[0], instead=grammar_of_calls(offer, writer.language)), found[1]
+    if found is None:
+        return None, ""
+    return replace(found[0], thoughts=thoughts_before(prompt, writer.language.thinks)), found[1]
+
+
 async def chat(request: Request, writer: Writer) -> Answer:
     """The handler."""
     asked = request.read(Chat)
     conversation = Conversation(writer, asked)
+    await writer.check_grammar(conversation.grammar, conversation.grammar_of)
     return conversation.events() if asked.stream else await conversation.whole()

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.generation import Drawn
+from modelyard.engines.generation import Drawn, Grammar
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import MOST_CHOICES, Completion
+from modelyard.serving.constraints import constraint
 from modelyard.serving.generating import DONE, Writer, event, new_id, said, usage
 
 MOST_LOGPROBS = 20
@@ -49,10 +50,15 @@ class Continuation:
         self.logprobs = _logprobs(request)
         if request.echo is True and self.logprobs is not None:
             raise InvalidParameter("echo", "the transformers engine does not tell logprobs of the prompt.")
+        found = constraint(request)
+        self.grammar: Grammar | None = found[0] if found else None
+        self.grammar_of = found[1] if found else ""
         repeated = [prompt for prompt in self.prompts for _ in range(self.each)]
         wanted = said(request.max_tokens, DEFAULT_TOKENS)
         limits = [writer.limits(request, prompt, wanted, "prompt", chat=False) for prompt in repeated]
-        wishes = [writer.wish(request, index % self.each, self.logprobs) for index in range(len(repeated))]
+        wishes = [
+            writer.wish(request, index % self.each, self.logprobs, self.grammar) for index in range(len(repeated))
+        ]
         self.choices = [Choice() for _ in repeated]
         self.written = 0
         self._pieces = writer.answers(repeated, wishes, limits, source)
@@ -152,4 +158,5 @@ async def completions(request: Request, writer: Writer) -> Answer:
     """The handler."""
     asked = request.read(Completion)
     continuation = Continuation(writer, asked)
+    await writer.check_grammar(continuation.grammar, continuation.grammar_of)
     return continuation.events() if asked.stream else await continuation.whole()

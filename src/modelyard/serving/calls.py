@@ -1,0 +1,309 @@
+"""Finds tool calls in what a model writes, as it writes it: text, and calls piece by piece. Pure.
+
+It reads character by character, so that how the text was cut changes nothing. What may yet become a call is held back;
+what turns out to be none is text after all.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from modelyard.serving.text import overlap
+
+HERMES, HERMES_END = "<tool_call>", "</tool_call>"
+MISTRAL, MISTRAL_ARGUMENTS = "[TOOL_CALLS]", "[ARGS]"
+LLAMA = "<|python_tag|>"
+
+MARKS: Mapping[str, str] = {"hermes": HERMES, "llama3_json": LLAMA, "mistral": MISTRAL}
+"""By format, what stands before calls."""
+
+ARGUMENTS = ("arguments", "parameters")
+KEYS = ("name", "type", "id", "function", *ARGUMENTS)
+LONGEST_NAME = 256
+
+T = TypeVar("T")
+Reading: TypeAlias = Generator[None, str, T]
+"""Is sent one character after the other."""
+
+
+class Part(NamedTuple):
+    """A piece of a call: the first one names it."""
+
+    number: int
+    arguments: str
+    name: str = ""
+    id: str = ""
+
+    def delta(self) -> dict[str, Any]:
+        """As an element of `delta.tool_calls`."""
+        function: dict[str, Any] = {"arguments": self.arguments}
+        if not self.name:
+            return {"index": self.number, "function": function}
+        return {"index": self.number, "id": self.id, "type": "function", "function": {"name": self.name, **function}}
+
+
+class Found(NamedTuple):
+    """What is certain."""
+
+    text: str = ""
+    parts: tuple[Part, ...] = ()
+
+
+class Calls:
+    """The calls of one answer."""
+
+    def __init__(self, format: str, names: Collection[str], most: int | None = None) -> None:
+        """`names` are the tools that the request offers; calls beyond the first `most` are left out."""
+        self._mark = MARKS[format]
+        self._names = names
+        self._most = most
+        self.count = 0
+        """Calls told."""
+        self._held = ""
+        """Text that may yet be the beginning of a mark, or blank space before one."""
+        self._raw = ""
+        """What the call under way was written as, until it is told."""
+        self._pushed = ""
+        self._name = ""
+        self._arguments = ""
+        self._told = True
+        self._text: list[str] = []
+        self._parts: list[Part] = []
+        self._reading: Reading[None] = READERS[format](self)
+        next(self._reading)
+
+    def add(self, text: str) -> Found:
+        """What is certain now."""
+        for character in text:
+            self._reading.send(character)
+        return self._taken()
+
+    def end(self) -> Found:
+        """What was held back. Blank space after a call is left out."""
+        rest = self._held + self._raw
+        if rest.strip() or not self.count:
+            self._text.append(rest)
+        self._held = self._raw = ""
+        return self._taken()
+
+    def _taken(self) -> Found:
+        parts: list[Part] = []
+        for part in self._parts:
+            if parts and parts[-1].number == part.number:
+                parts[-1] = parts[-1]._replace(arguments=parts[-1].arguments + part.arguments)
+            else:
+                parts.append(part)
+        found = Found("".join(self._text), tuple(parts))
+        self._text.clear()
+        self._parts.clear()
+        return found
+
+    def _say(self, text: str) -> bool:
+        """More text; returns whether the mark ends it, which then belongs to a call."""
+        self._held += text
+        if self._held.endswith(self._mark):
+            self._raw, self._held = self._held, ""
+            self._begin()
+            return True
+        sure = self._held[: len(self._held) - overlap(self._held, self._mark)].rstrip()
+        self._text.append(sure)
+        self._held = self._held[len(sure) :]
+        return False
+
+    def _until_mark(self) -> Reading[None]:
+        while not self._say((yield)):
+            pass
+
+    def hermes(self) -> Reading[None]:
+        """`<tool_call>{"name": …, "arguments": …}</tool_call>`, several in a row."""
+        while True:
+            yield from self._until_mark()
+            if (yield from self._object()):
+                yield from self._past(HERMES_END)
+
+    def llama(self) -> Reading[None]:
+        """`{"name": …, "parameters": …}` and nothing else, or after a mark; several with `;` between them."""
+        blank = ""
+        while (character := (yield)).isspace():
+            blank += character
+        if character == "{":
+            self._raw = blank + character
+            yield from self._objects(self._names)
+        elif self._say(blank + character):
+            yield from self._objects(None)
+        while True:
+            yield from self._until_mark()
+            yield from self._objects(None)
+
+    def _objects(self, names: Collection[str] | None) -> Reading[None]:
+        opened = self._raw.endswith("{")
+        while (yield from self._object(names, opened)):
+            opened = False
+            blank = ""
+            while (character := (yield)).isspace():
+                blank += character
+            if character != ";":
+                self._say(blank + character)
+                return
+
+    def mistral(self) -> Reading[None]:
+        """`[TOOL_CALLS][{"name": …, "arguments": …}, …]`, or `[TOOL_CALLS]name[ARGS]{…}` as often as there are calls."""
+        while True:
+            yield from self._until_mark()
+            character = yield from self._solid()
+            if character != "[":
+                yield from self._named(character)
+                continue
+            while (yield from self._object()):
+                if (yield from self._solid()) != ",":
+                    break
+
+    def _named(self, first: str) -> Reading[None]:
+        """A call whose arguments stand alone after its name."""
+        name = first
+        while (character := (yield from self._next())) not in "{[" and len(name) < LONGEST_NAME:
+            name += character
+        while character != "{" and len(name) < LONGEST_NAME:
+            character = yield from self._next()
+        if character != "{" or not name.strip():
+            self._give_up()
+            return
+        self._name = name.strip()
+        yield from self._value(character, streamed=True)
+
+    def _object(self, names: Collection[str] | None = None, opened: bool = False) -> Reading[bool]:
+        """One call as a JSON object; returns whether it was one. With `names`, only those make one."""
+        self._begin()
+        if not opened and (yield from self._solid()) != "{":
+            return self._give_up()
+        while (character := (yield from self._solid())) != "}":
+            if character == ",":
+                continue
+            key = yield from self._key(character)
+            if key not in KEYS or (yield from self._solid()) != ":":
+                return self._give_up()
+            character = yield from self._solid()
+            value = yield from self._value(character, streamed=key in ARGUMENTS)
+            if key == "name":
+                self._name = str(_decoded(value))
+                if names is not None and self._name not in names:
+                    return self._give_up()
+                self._tell(self._arguments)
+        if not self._told:
+            self._tell(self._arguments or "{}")
+        return self._told or self._give_up()
+
+    def _key(self, first: str) -> Reading[str]:
+        return str(_decoded((yield from self._value(first, streamed=False)))) if first == '"' else ""
+
+    def _value(self, first: str, streamed: bool) -> Reading[str]:
+        """A JSON value from its first character; `streamed` tells its characters as arguments."""
+        value, depth, quoted, escaped, character = "", 0, False, False, first
+        told_at_once = streamed and first in "{["
+        while True:
+            if not quoted and not depth and (character in ",}]:" or character.isspace()):
+                self._pushed = character
+                break
+            value += character
+            if told_at_once:
+                self._arguments += character
+                self._tell(self._arguments)
+            if quoted:
+                quoted = escaped or character != '"'
+                escaped = character == "\\" and not escaped
+            elif character == '"':
+                quoted = True
+            else:
+                depth += (character in "{[") - (character in "}]")
+            if not quoted and not depth and value[-1] in '"}]':
+                break
+            character = yield from self._next()
+        if streamed and not told_at_once:
+            decoded = _decoded(value)
+            self._arguments = decoded if isinstance(decoded, str) else ("{}" if decoded is None else value)
+            self._tell(self._arguments)
+        return value
+
+    def _solid(self) -> Reading[str]:
+        """The next character that is not blank."""
+        while (character := (yield from self._next())).isspace():
+            pass
+        return character
+
+    def _next(self) -> Reading[str]:
+        if self._pushed:
+            character, self._pushed = self._pushed, ""
+            return character
+        character = yield
+        if not self._told:
+            self._raw += character
+        return character
+
+    def _begin(self) -> None:
+        self._name, self._arguments, self._told, self._pushed = "", "", False, ""
+
+    def _tell(self, arguments: str) -> None:
+        """The arguments as far as they are known; the name too when it was not told yet, and both are there."""
+        if not self._name or not arguments:
+            return
+        part = Part(self.count - 1, arguments)
+        if not self._told:
+            self._told, self._raw = True, ""
+            part = Part(self.count, arguments, self._name, new_call_id())
+            self.count += 1
+        if self._most is None or part.number < self._most:
+            self._parts.append(part)
+        self._arguments = ""
+
+    def _give_up(self) -> bool:
+        """What was read as a call is text; once told it stays one."""
+        raw, self._raw, self._pushed, told, self._told = self._raw, "", "", self._told, True
+        if told:
+            return True
+        self._text.append(raw[:-1])
+        self._say(raw[-1:])
+        return False
+
+    def _past(self, mark: str) -> Reading[None]:
+        """To the end of a mark after a call; anything else there is text."""
+        seen = ""
+        while (rest := seen.lstrip()) != mark:
+            if not mark.startswith(rest):
+                self._say(seen)
+                return
+            seen += yield
+
+
+def whole_calls(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    """The calls of a whole answer, as `message.tool_calls`."""
+    calls: dict[int, dict[str, Any]] = {}
+    for part in parts:
+        if part.name:
+            function = {"name": part.name, "arguments": ""}
+            calls[part.number] = {"id": part.id, "type": "function", "function": function}
+        calls[part.number]["function"]["arguments"] += part.arguments
+    return list(calls.values())
+
+
+def _decoded(value: str) -> Any:
+    """A JSON value, or what stands there instead."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def new_call_id() -> str:
+    """Nine letters and digits, because the templates of Mistral's models insist on that."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(9))
+
+
+READERS: Mapping[str, Callable[[Calls], Reading[None]]] = {
+    "hermes": Calls.hermes,
+    "llama3_json": Calls.llama,
+    "mistral": Calls.mistral,
+}
