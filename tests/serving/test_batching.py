@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,10 @@ class Remembering:
         """Answers that were given a token, per pass."""
         self.reads: list[int] = []
         self.fail = False
+        self.spoiled: int | None = None
+        """The row whose next token has a problem."""
+        self.complete = 0
+        """A token after which a grammar allows nothing."""
 
     def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         assert row < self.rows
@@ -47,10 +52,6 @@ class Remembering:
         self.memory[row][start:] = tokens
         self.reads.append(len(tokens))
 
-    def tell(self, row: int, start: int, tokens: Sequence[int], following: Sequence[int], top: int) -> list[Drawn]:
-        self.read(row, start, tokens)
-        return [Drawn(token) for token in following]
-
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         if self.fail:
             raise RuntimeError("out of memory")
@@ -58,6 +59,9 @@ class Remembering:
         for row, (token, length) in enumerate(zip(last, lengths, strict=True)):
             self.memory[row][length:] = [0 if token is None else token]
             drawn.append(None if token is None else Drawn(following(self.memory[row])))
+        if self.spoiled is not None:
+            drawn[self.spoiled], self.spoiled = Drawn(0, problem="the grammar is at odds"), None
+        drawn = [one and replace(one, complete=one.token == self.complete) for one in drawn]
         self.passes.append(sum(token is not None for token in last))
         return drawn
 
@@ -308,3 +312,23 @@ def test_an_errand_that_is_refused_says_so_and_disturbs_nobody() -> None:
         assert answer.done.wait(60)
     finally:
         scheduler.close()
+
+
+def test_an_answer_that_cannot_follow_its_grammar_fails_alone() -> None:
+    backend, scheduler = made(rows=3)
+    answers = [Collected([index, index + 1], 6) for index in range(3)]
+    take_in(scheduler, *answers)
+    scheduler.round()
+    backend.spoiled = 1
+    rounds(scheduler, *answers)
+    assert answers[1].pieces[-1].error == "the grammar is at odds"
+    assert [answers[index].tokens for index in (0, 2)] == [alone([index, index + 1], 6) for index in (0, 2)]
+
+
+def test_an_answer_ends_where_its_grammar_does() -> None:
+    backend, scheduler = made(rows=1)
+    tokens = alone([5, 6], 6)
+    backend.complete = tokens[2]
+    answer = Collected([5, 6], 6)
+    finish(scheduler, answer)
+    assert answer.tokens == tokens[:3] and answer.pieces[-1].finish == "stop"

@@ -122,7 +122,9 @@ def of_type(model: Model) -> dict[str, Any]:
     languages = list(model.languages)
     match model.type:
         case ModelType.LLM:
-            return {"strict_system_first": False}
+            abilities = model.abilities or DEFAULT_ABILITIES[ModelType.LLM]
+            seeing = "vision" in abilities
+            return {"strict_system_first": False, "is_chat": "chat" in abilities, "is_multimodal": seeing}
         case ModelType.EMBEDDING:
             return {"language": languages}
         case ModelType.RERANK:

@@ -65,6 +65,8 @@ class ModelInfo(TypedDict):
     max_tokens: int | None
     max_model_len: int | None
     root: str | None
+    is_chat: bool | None
+    is_multimodal: bool | None
     parent: str | None
     multimodal_projector: str | None
     address: str | None

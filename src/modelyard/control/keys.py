@@ -118,14 +118,17 @@ class Keys:
                     log.warning("keys cannot be read: %s", error.message)
                 trouble = True
 
-    async def create(self, wanted: NewKey, by: Grant | None = None) -> tuple[Key, str]:
-        """A new key and its secret, which is not kept. `by` is who asks: nobody can give more than they have."""
+    async def create(self, wanted: NewKey, by: Grant | None = None, secret: str | None = None) -> tuple[Key, str]:
+        """A new key and its secret, which is not kept. `by` is who asks: nobody can give more than they have.
+
+        `secret` is taken as it is from who has one already.
+        """
         for field, text in (("name", wanted.name), *(("models", model) for model in wanted.models or ())):
             _check_name(field, text)
         async with self._database.session() as session:
             scopes = checked_scopes(wanted.scopes or await _default_scopes(session, by))
             _check_narrower(wanted, scopes, by)
-            secret = new_secret()
+            secret = secret or new_secret()
             row = Key(
                 id=secrets.token_hex(6),
                 name=wanted.name,

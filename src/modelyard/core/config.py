@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     """Origins, with commas between, whose pages a browser lets use this server, or `*` for all; empty means none."""
 
+    infer_backend: str = ""
+    """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` where none is named; empty means what fits best for the
+    first, and vLLM for the second."""
+
     database_url: str = Field("", repr=False)
     """SQLAlchemy URL of the database, such as `postgresql+asyncpg://user@host/name`; empty means SQLite in the home folder."""
 

@@ -38,8 +38,6 @@ class Wish:
     bias: Mapping[int, float] = field(default_factory=dict)
     logprobs: int | None = None
     """How many of the likeliest tokens to tell beside the chosen one; None tells nothing."""
-    prompt_logprobs: int | None = None
-    """The same for the tokens of the prompt."""
     grammar: Grammar | None = None
 
 
@@ -84,10 +82,6 @@ class Backend(Protocol):
         """Tokens `start …` of a row, whose tokens before are known already."""
         ...
 
-    def tell(self, row: int, start: int, tokens: Sequence[int], following: Sequence[int], top: int) -> list[Drawn]:
-        """`read`, and what the model thought of the token that follows each, with the `top` likeliest."""
-        ...
-
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         """The next token of each of the first rows, given its last one and how many came before; None skips a row."""
         ...
@@ -127,8 +121,6 @@ class Language(Protocol):
     """Whether its chats have thoughts between `<think>` and `</think>`."""
     template: str
     """The chat template; empty when there is none."""
-    infilling: tuple[int, int, int] | None
-    """The tokens that stand before what precedes a gap, before what follows it, and before what fills it."""
     backend: Backend
 
     def problem(self, grammar: Grammar) -> str:

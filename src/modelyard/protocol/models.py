@@ -125,6 +125,10 @@ class ModelInfo(BaseModel):
     """The context once more, where vLLM's clients look for it."""
     root: str | None = None
     """Where the weights are."""
+    is_chat: bool | None = None
+    """Of a language model: whether it answers messages; others continue text."""
+    is_multimodal: bool | None = None
+    """Of a language model: whether it sees pictures."""
     parent: str | None = None
     """Of a LoRA adapter: the uid of its model."""
     multimodal_projector: str | None = None

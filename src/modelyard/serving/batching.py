@@ -20,9 +20,6 @@ log = logging.getLogger(__name__)
 WORTH_COPYING = 16
 """Tokens that two prompts must have in common before one's work is copied for the other."""
 
-TOLD_AT_ONCE = 64
-"""Most tokens of a prompt whose logarithms are computed in one pass: each takes as much memory as the vocabulary."""
-
 
 class Piece(NamedTuple):
     """What one token, or the end, adds to an answer."""
@@ -33,8 +30,6 @@ class Piece(NamedTuple):
     """`stop` or `length` in the last piece."""
     error: str | None = None
     """In the last piece of an answer that failed."""
-    read: Sequence[Drawn] = ()
-    """The prompt's next tokens, where they are to be told; these pieces come first and the prompt's first token in none."""
 
 
 @dataclass(eq=False, slots=True)
@@ -192,7 +187,6 @@ class Scheduler:
         budget = self._reading
         while budget > 0 and (row := self._unread()) is not None:
             budget -= self._read(row, budget)
-        self._dismiss()
 
         # Every answer whose prompt is read, but for the last token, is given one more token, all in one pass. Answers
         # that have ended leave, and the last row moves into the gap, so that the first rows are always those at work.
@@ -220,7 +214,7 @@ class Scheduler:
         row = len(self._running)
         usable = sequence.prompt[:-1]
         shared = [
-            common(usable, known) if source == sequence.source and sequence.wish.prompt_logprobs is None else 0
+            common(usable, known) if source == sequence.source else 0
             for known, source in zip(self._known, self._sources, strict=True)
         ]
         best = max(range(len(shared)), key=shared.__getitem__)
@@ -235,16 +229,10 @@ class Scheduler:
 
     def _read(self, row: int, budget: int) -> int:
         """Read on in a prompt; returns how many tokens, at least 1 because a row without any costs a look too."""
-        known, sequence = self._known[row], self._running[row]
-        prompt, top = sequence.prompt, sequence.wish.prompt_logprobs
-        start, most = len(known), budget if top is None else min(budget, TOLD_AT_ONCE)
-        part = prompt[start : min(start + most, len(prompt) - 1)]
+        known, prompt = self._known[row], self._running[row].prompt
+        part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
         if part:
-            if top is None:
-                self._backend.read(row, start, part)
-            else:
-                following = prompt[start + 1 : start + 1 + len(part)]
-                sequence.deliver([Piece(read=self._backend.tell(row, start, part, following, top))])
+            self._backend.read(row, len(known), part)
             known.extend(part)
             self.tokens_read += len(part)
         return max(1, len(part))
@@ -264,13 +252,6 @@ class Scheduler:
                 ended.append(row)
         for row in reversed(ended):
             self._leave(row)
-
-    def _dismiss(self) -> None:
-        """Who wanted nothing but the prompt read."""
-        for row in reversed(range(len(self._running))):
-            if self._running[row].most <= 0 and self._is_ready(row):
-                self._running[row].deliver([Piece(finish="length")])
-                self._leave(row)
 
     def _drop_cancelled(self) -> None:
         for row in reversed(range(len(self._running))):

@@ -107,7 +107,7 @@ class Writer:
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
         stops = Stops(limits.stops)
         generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
-        if limits.most > 0 or wish.prompt_logprobs is not None:
+        if limits.most > 0:
             self._scheduler.submit(generation)
         else:
             put([Piece(finish="length")])
@@ -156,9 +156,7 @@ class Writer:
         if grammar is not None and (problem := await asyncio.to_thread(self.language.problem, grammar)):
             raise InvalidParameter(param, problem)
 
-    def wish(
-        self, request: Asked, choice: int, logprobs: int | None, grammar: Grammar | None = None, read: int | None = None
-    ) -> Wish:
+    def wish(self, request: Asked, choice: int, logprobs: int | None, grammar: Grammar | None = None) -> Wish:
         """How the tokens of one choice are chosen: as the request says, or else the model's makers."""
         defaults = self.language.defaults
         repetition = said(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
@@ -177,7 +175,6 @@ class Writer:
             bias=self._bias(request),
             logprobs=logprobs,
             grammar=grammar,
-            prompt_logprobs=read,
         )
 
     def _bias(self, request: Asked) -> dict[int, float]:

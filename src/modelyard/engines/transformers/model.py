@@ -18,7 +18,7 @@ from modelyard.engines.transformers.adapters import Adapters
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
-from modelyard.engines.transformers.sampling import Row, choose, told
+from modelyard.engines.transformers.sampling import Row, choose
 
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
 """How far logits may differ, relative to the largest, between a pass with our cache and one without."""
@@ -111,11 +111,6 @@ class Passes:
         positions = self._for_reading(row, start, len(tokens))
         self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False)
 
-    def tell(self, row: int, start: int, tokens: Sequence[int], following: Sequence[int], top: int) -> list[Drawn]:
-        positions = self._for_reading(row, start, len(tokens))
-        logits = self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=True, keep=0)
-        return told(logits[0], following, top)
-
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         columns = torch.tensor(lengths, device=self._device)
         self._cache.for_writing(columns, max(lengths) + 1)
@@ -147,10 +142,10 @@ class Passes:
     def unload_adapter(self, key: str) -> None:
         self._adapters.unload(key)
 
-    def _pass(self, inputs: Tensor, positions: Tensor, head: bool, keep: int = 1) -> Tensor:
-        """One pass; the logits of the last `keep` tokens with `head`, 0 of all; else nothing of use."""
+    def _pass(self, inputs: Tensor, positions: Tensor, head: bool) -> Tensor:
+        """One pass; the logits of the last token with `head`, else nothing of use."""
         model = self._model if head else self._model.base_model
-        extra = {"logits_to_keep": keep} if head and self._keep_last else {}
+        extra = {"logits_to_keep": 1} if head and self._keep_last else {}
         with torch.no_grad():
             found = model(
                 input_ids=inputs,

@@ -59,19 +59,14 @@ def _drawn(raw: Tensor, row: Row | None, token: int) -> Drawn | None:
     if row is None:
         return None
     row.written.append(token)
-    drawn = Drawn(token) if row.wish.logprobs is None else told(raw.unsqueeze(0), [token], row.wish.logprobs)[0]
+    drawn = Drawn(token)
+    if row.wish.logprobs is not None:
+        logprobs = raw.log_softmax(dim=-1)
+        values, ids = logprobs.topk(min(row.wish.logprobs, len(logprobs)))
+        drawn = Drawn(token, logprobs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
     return (
         drawn if row.matcher is None else replace(drawn, complete=row.matcher.take(token), problem=row.matcher.problem)
     )
-
-
-def told(logits: Tensor, tokens: Sequence[int], top: int) -> list[Drawn]:
-    """Given tokens with their logarithms and the `top` likeliest beside each, from `[token, vocabulary]`."""
-    logprobs = logits.float().log_softmax(dim=-1)
-    values, ids = logprobs.topk(min(top, logprobs.shape[-1]), dim=-1)
-    own = logprobs[range(len(tokens)), list(tokens)].tolist()
-    likeliest = [tuple(zip(*each, strict=True)) for each in zip(ids.tolist(), values.tolist(), strict=True)]
-    return [Drawn(*each) for each in zip(tokens, own, likeliest, strict=True)]
 
 
 def _is_shaped(wish: Wish) -> bool:

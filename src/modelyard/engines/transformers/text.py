@@ -14,7 +14,6 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Backend, Grammar
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.grammar import Grammars
-from modelyard.engines.transformers.infilling import find_infilling
 from modelyard.engines.transformers.options import TransformersOptions, template_text
 
 DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -38,7 +37,6 @@ class Loaded:
         self.vocabulary = len(self._tokenizer)
         self.template = str(self._tokenizer.chat_template or "")
         self.thinks = "</think>" in self.template
-        self.infilling = find_infilling(self._tokenizer.get_vocab())
         self.grammars = Grammars(self._tokenizer, self.ends)
 
     def problem(self, grammar: Grammar) -> str:

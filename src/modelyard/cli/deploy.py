@@ -1,0 +1,105 @@
+"""`modelyard deploy`: a server and one model on it in one process, as ms-swift deploys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.output import note
+from modelyard.cli.swift_flags import parse, truth
+from modelyard.cli.swift_models import passing, wanted
+
+if TYPE_CHECKING:
+    from modelyard.api.server import Started
+
+OWN = ("host", "port", "api_key", "insecure", "ssl_keyfile", "ssl_certfile", "log_level")
+
+
+SETTINGS = passing(
+    "Serve one model, as ms-swift deploys.",
+    "Start a server with one model on it, at 127.0.0.1:8000, and stop both with Ctrl-C.",
+    {
+        "host ADDRESS": "beyond this machine only with --api_key or --insecure",
+        "port N": "8000; when it is taken, that is an error",
+        "api_key KEY": "what clients must send",
+        "verbose": "a line for each request",
+    },
+)
+
+
+@click.command(short_help=SETTINGS["short_help"], help=SETTINGS["help"], context_settings=SETTINGS["context_settings"])
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="--FLAG VALUE…")
+def command(words: tuple[str, ...]) -> int:
+    flags = parse(words, OWN)
+    own = flags.own
+    if own.get("ssl_keyfile") or own.get("ssl_certfile"):
+        raise click.UsageError("TLS is not served here; put a proxy such as nginx or Caddy before it.")
+    from modelyard.core.config import Settings
+    from modelyard.infer.child import private_home
+    from modelyard.infer.launching import body
+
+    launch = body(wanted(flags, Settings().infer_backend))
+    home = private_home()
+    try:
+        return run(home, own, launch, truth(str(flags.model.get("verbose", "false"))))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def run(home: Path, own: Any, launch: dict[str, Any], verbose: bool) -> int:
+    """Serve until Ctrl-C; 1 when the model did not start."""
+    from modelyard.api.server import serve
+    from modelyard.core.config import Settings
+
+    key = own.get("api_key") or ""
+    settings = Settings(
+        home=home,
+        host=own.get("host", "127.0.0.1"),
+        port=int(own.get("port", "8000")),
+        database_url="",
+        insecure=truth(str(own.get("insecure", "false"))),
+        auth="on" if key else "auto",
+        access_log=verbose,
+        log_level=own.get("log_level", "info"),
+    )
+    if key:
+        keep_key(home, key)
+    problems: list[str] = []
+
+    def ready(started: Started) -> None:
+        for uid, problem in started.outcomes:
+            if problem:
+                problems.append(problem)
+                note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {problem}")
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                click.echo(f"{uid} is ready at {started.url}/v1; Ctrl-C stops it.")
+        sys.stdout.flush()
+
+    code = serve(settings, launches=[launch], on_ready=ready)
+    return 1 if problems else code
+
+
+def keep_key(home: Path, secret: str) -> None:
+    """Make the given key the one that the server asks for."""
+    import asyncio
+
+    from modelyard.control.keys import Keys, NewKey
+    from modelyard.core.config import Settings
+    from modelyard.db.session import Database
+
+    async def make() -> None:
+        database = Database(Settings(home=home, database_url="").database)
+        try:
+            await database.open()
+            await Keys(database).create(NewKey("deploy", scopes=("models:list", "models:read")), secret=secret)
+        finally:
+            await database.close()
+
+    asyncio.run(make())

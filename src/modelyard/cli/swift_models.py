@@ -1,0 +1,65 @@
+"""What the flags of `modelyard deploy` say shall run, as the room `infer` takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.swift_flags import Flags, options, truth
+
+if TYPE_CHECKING:
+    from modelyard.infer.launching import Wanted
+
+
+def wanted(flags: Flags, default_backend: str = "") -> Wanted:
+    """What shall run. Raises `click.UsageError` for `--merge_lora true`, which `modelyard export` does."""
+    from modelyard.infer.engine import named_adapters
+    from modelyard.infer.launching import Wanted, engine_of
+
+    model = flags.model
+    if truth(str(model.get("merge_lora", "false"))):
+        raise click.UsageError(
+            "Merge first: modelyard export --ckpt_dir … --merge_lora true, then name the merged folder."
+        )
+    backend = str(model.get("backend") or default_backend or "auto")
+    return Wanted(
+        model_type=model.get("model_type"),
+        model=model.get("ckpt_dir") or model.get("model"),
+        adapters=tuple(named_adapters(model.get("adapters", []))),
+        backend=backend,
+        served_name=model.get("served_name"),
+        options=options(flags, engine_of(backend) or ""),
+    )
+
+
+def help_text(summary: str, flags: dict[str, str]) -> str:
+    """The help of a command whose flags are sorted by table."""
+    width = max(map(len, flags))
+    lines = [f"  --{name:<{width}}  {text}" for name, text in flags.items()]
+    return summary + "\n\n\b\n" + "\n".join(lines)
+
+
+COMMON = {
+    "model_type NAME": "a name of ms-swift or of the catalog: qwen-7b-chat",
+    "model ID|PATH": "also --model_id_or_path, --ckpt_dir: weights, or an adapter",
+    "adapters [NAME=]PATH…": "also --lora_modules; without a name: default-lora",
+    "infer_backend NAME": "vllm, pt, transformers, llama_cpp, auto",
+    "served_model_name NAME": "else the model_type",
+    "tensor_parallel_size N": "and every option of the engine, with or without vllm_",
+    "max_model_len N": "tokens of prompt and answer",
+}
+"""Flags that the commands share."""
+
+
+def passing(short: str, summary: str, flags: dict[str, str]) -> dict[str, Any]:
+    """Settings of a click command that gets all words as they are, because ms-swift's flags take several values."""
+    return {
+        "short_help": short,
+        "help": help_text(summary, {**COMMON, **flags}),
+        "context_settings": {
+            "ignore_unknown_options": True,
+            "allow_extra_args": True,
+            "allow_interspersed_args": False,
+        },
+    }

@@ -1,0 +1,192 @@
+"""A file of questions answered into a file of answers: a bad row is recorded and stops nothing, and a run goes on where it was.
+
+Rows are ms-swift's: `query`, `response` (the expected answer), `history`, `system`, `images`; or `messages` as OpenAI has
+them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from modelyard.core.errors import BadRequest, ModelyardError, ServerUnreachable
+from modelyard.infer.remote import CONCURRENCY, InferClient
+from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
+from modelyard.infer.stats import InferStats
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row, numbered from 0 over all files, or what is wrong with it."""
+
+    number: int
+    row: Row
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    answered: int
+    failed: int
+    kept: int
+    """Rows that an earlier run had answered."""
+
+
+def questions(files: Sequence[str], sample: int | None = None) -> list[Question]:
+    """The rows of `.jsonl` or `.json` files, the first `sample` of them. Raises `BadRequest` for a file that cannot be read."""
+    found: list[Question] = []
+    for file in files:
+        for row in _rows(Path(file).expanduser()):
+            found.append(_question(len(found), row))
+    return found[:sample] if sample is not None and sample >= 0 else found
+
+
+def run(
+    client: InferClient,
+    asked: Sequence[Question],
+    result: Path,
+    config: RequestConfig,
+    *,
+    adapter: AdapterRequest | None = None,
+    stats: InferStats | None = None,
+    tick: Callable[[], None] = lambda: None,
+    concurrency: int = CONCURRENCY,
+) -> Outcome:
+    """Ask what has no answer in `result` yet, and append each answer as it comes. Raises `ServerUnreachable` when nobody answers.
+
+    Ctrl-C leaves what is there; the same call goes on after it.
+    """
+    done = answered(result, asked)
+    left = [question for question in asked if question.number not in done]
+    failed = 0
+    result.parent.mkdir(parents=True, exist_ok=True)
+    _mend(result)
+    with result.open("a", encoding="utf-8") as file, ThreadPoolExecutor(concurrency) as pool:
+        futures = [pool.submit(_answer, client, question, config, adapter, stats) for question in left]
+        try:
+            for future in as_completed(futures):
+                record = future.result()
+                failed += "error" in record
+                _write(file, record)
+                tick()
+        finally:
+            for future in futures:
+                future.cancel()
+    return Outcome(len(left) - failed, failed, len(done))
+
+
+def answered(result: Path, asked: Sequence[Question]) -> set[int]:
+    """Numbers of the rows that a file of results has. Raises `BadRequest` when it belongs to other questions."""
+    found: set[int] = set()
+    by_number = {question.number: question for question in asked}
+    for record in _records(result):
+        number = record.get("index")
+        question = by_number.get(number) if isinstance(number, int) else None
+        if question is None or record.get("query") != question.row.get("query"):
+            raise BadRequest(f"{result} has answers to other questions; name another --result_path, or delete it.")
+        if "error" not in record:
+            found.add(question.number)
+    return found
+
+
+def _rows(path: Path) -> Iterator[Any]:
+    """Every row; one that is no JSON comes as the error it makes."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".json":
+            yield from json.loads(text)
+            return
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"{path} cannot be read: {error}.") from None
+    for line in text.splitlines():
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                yield error
+
+
+def _question(number: int, row: Any) -> Question:
+    if not isinstance(row, dict):
+        return Question(number, {}, f"it is no JSON object: {row}")
+    messages = row.get("messages")
+    if isinstance(messages, list) and "query" not in row:
+        return _of_messages(number, row, messages)
+    if not isinstance(row.get("query"), str):
+        return Question(number, row, "it has neither 'query' nor 'messages'")
+    return Question(number, row)
+
+
+def _of_messages(number: int, row: Row, messages: list[Any]) -> Question:
+    """A conversation; what an assistant says last is the expected answer."""
+    rest = [message for message in messages if isinstance(message, dict)]
+    label = rest.pop().get("content") if rest and rest[-1].get("role") == "assistant" else None
+    if not rest or len(rest) < len(messages) - 1:
+        return Question(number, row, "its messages are no conversation")
+    return Question(number, {**row, "messages": rest, "response": label, "query": str(rest[-1].get("content"))})
+
+
+def request_of(row: Row) -> InferRequest:
+    """The conversation of a row."""
+    if row.get("messages"):
+        return InferRequest(row["messages"], images=row.get("images") or ())
+    messages = [{"role": "system", "content": row["system"]}] if row.get("system") else []
+    for question, answer in row.get("history") or ():
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return InferRequest([*messages, {"role": "user", "content": row["query"]}], images=row.get("images") or ())
+
+
+def _answer(
+    client: InferClient,
+    question: Question,
+    config: RequestConfig,
+    adapter: AdapterRequest | None,
+    stats: InferStats | None,
+) -> Row:
+    row = question.row
+    record: Row = {"index": question.number, "system": row.get("system"), "query": row.get("query")}
+    try:
+        if question.problem:
+            raise BadRequest(question.problem)
+        found = client.infer([request_of(row)], config, [stats] if stats else None, adapter_request=adapter)
+        text = found[0].choices[0].message.content or ""
+    except ServerUnreachable:
+        raise
+    except (ModelyardError, TypeError, ValueError) as error:
+        return {**record, "label": row.get("response"), "error": str(error)}
+    history = [[*pair] for pair in row.get("history") or ()]
+    record |= {"response": text, "label": row.get("response"), "history": [*history, [row.get("query"), text]]}
+    return {**record, "images": list(row["images"])} if row.get("images") else record
+
+
+def _write(file: IO[str], record: Row) -> None:
+    """One whole line, so that a crash leaves at most the last one broken."""
+    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    file.flush()
+
+
+def _records(result: Path) -> Iterator[Row]:
+    if not result.is_file():
+        return
+    for line in result.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # cut off by a crash; that row is asked again
+        if isinstance(record, dict):
+            yield record
+
+
+def _mend(result: Path) -> None:
+    """Let a new line begin where a crash cut the last one off."""
+    if result.is_file() and (data := result.read_bytes()) and not data.endswith(b"\n"):
+        with result.open("ab") as file:
+            file.write(b"\n")

@@ -1,0 +1,107 @@
+"""An engine of one's own: one model in a child process, launched by the recipes of the server, asked as `InferClient` asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from modelyard.core.errors import BadRequest
+from modelyard.infer.child import PrivateServer
+from modelyard.infer.launching import DEFAULT_ADAPTER, Wanted, body
+from modelyard.infer.remote import InferClient
+from modelyard.infer.requests import AdapterRequest
+
+Adapters = str | list[str] | tuple[str, ...] | Mapping[str, str]
+
+
+class Engine(InferClient):
+    """A model, ready to be asked. Close it, or use it in a `with` block; at the latest it ends with this process.
+
+    `model` is an id of a hub or a path, `model_type` a name of ms-swift or of our catalog; `adapters` are `name=path`, or a path
+    for `default-lora`. Keyword arguments that are not listed are options of the engine, as `docs/reference/engines.md` has
+    them. Raises what a launch raises, with the engine's own words when it did not start.
+    """
+
+    backend = "auto"
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        model_type: str | None = None,
+        adapters: Adapters = (),
+        infer_backend: str | None = None,
+        served_model_name: str | None = None,
+        **options: Any,
+    ) -> None:
+        wanted = Wanted(
+            model_type,
+            model,
+            tuple(named_adapters(adapters)),
+            infer_backend or self.backend,
+            served_model_name,
+            {key: value for key, value in options.items() if value is not None},
+        )
+        launch = body(wanted)
+        self.server = PrivateServer()
+        try:
+            uid = self.server.client.launch_model(**launch)
+        except BaseException:
+            self.server.close()
+            raise
+        self.info = self.server.client.describe_model(uid)
+        self._loading = threading.Lock()
+        self._loaded = {each: "" for each in self.server.client.list_models()}
+        super().__init__(base_url=self.server.url, api_key=None, model=uid)
+
+    def _prepare(self, adapter: AdapterRequest | None) -> None:
+        """Load an adapter that is asked for and not there yet. Raises what is wrong with it."""
+        if adapter is None:
+            return
+        with self._loading:
+            before = self._loaded.get(adapter.name)
+            if before == adapter.path or (before is not None and not adapter.path) or before == "":
+                return
+            if before is not None:
+                raise BadRequest(f"Adapter '{adapter.name}' was loaded from {before}, and not from {adapter.path}.")
+            self.server.client.load_lora_adapter(adapter.name, adapter.path, model=self.model)
+            self._loaded[adapter.name] = adapter.path
+
+    def close(self) -> None:
+        """Stop the model and its process, and wait until they are gone."""
+        super().close()
+        self.server.client.close()
+        self.server.close()
+
+
+class VllmEngine(Engine):
+    """An engine on vLLM."""
+
+    backend = "vllm"
+
+
+class TransformersEngine(Engine):
+    """An engine on Hugging Face transformers."""
+
+    backend = "transformers"
+
+
+class LlamaEngine(Engine):
+    """An engine on llama.cpp."""
+
+    backend = "llama_cpp"
+
+
+def named_adapters(given: Adapters) -> list[tuple[str, str]]:
+    """Name and path of each adapter; the first one without a name is `default-lora`. Raises `BadRequest` for a second."""
+    if isinstance(given, Mapping):
+        return list(given.items())
+    found: list[tuple[str, str]] = []
+    for each in [given] if isinstance(given, str) else given:
+        name, equals, path = each.partition("=")
+        pair = (name, path) if equals else (DEFAULT_ADAPTER, each)
+        if pair[0] in dict(found):
+            raise BadRequest(f"Two adapters are called '{pair[0]}'; write name=path.")
+        found.append(pair)
+    return found
