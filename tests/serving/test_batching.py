@@ -43,12 +43,16 @@ class Remembering:
         """The row whose next token has a problem."""
         self.complete = 0
         """A token after which a grammar allows nothing."""
+        self.unreadable: int | None = None
+        """A token that no prompt may have."""
 
     def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         assert row < self.rows
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
         assert len(self.memory[row]) >= start
+        if self.unreadable in tokens:
+            raise InvalidParameter("messages", "a picture cannot be read.")
         self.memory[row][start:] = tokens
         self.reads.append(len(tokens))
 
@@ -332,3 +336,16 @@ def test_an_answer_ends_where_its_grammar_does() -> None:
     answer = Collected([5, 6], 6)
     finish(scheduler, answer)
     assert answer.tokens == tokens[:3] and answer.pieces[-1].finish == "stop"
+
+
+def test_a_prompt_that_cannot_be_read_ends_alone() -> None:
+    """Its row goes to the next; those under way and those after it are what they are alone."""
+    backend, scheduler = made(rows=3, reading=4)
+    backend.unreadable = 99
+    before, bad, after = Collected([5, 6, 7], 12), Collected([*range(20, 26), 99, 3], 5), Collected([8, 9, 10, 11], 8)
+    for each in (before, bad, after):
+        scheduler.submit(each.generation)
+    rounds(scheduler, before, bad, after)
+    assert bad.tokens == [] and "a picture cannot be read" in str(bad.pieces[-1].error)
+    assert before.tokens == alone([5, 6, 7], 12)
+    assert after.tokens == alone([8, 9, 10, 11], 8)

@@ -79,7 +79,10 @@ class Backend(Protocol):
         ...
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
-        """Tokens `start …` of a row, whose tokens before are known already."""
+        """Tokens `start …` of a row, whose tokens before are known already.
+
+        Raises `InvalidParameter` when the row's pictures cannot be read; the other rows are as they were.
+        """
         ...
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
@@ -121,6 +124,8 @@ class Language(Protocol):
     """Whether its chats have thoughts between `<think>` and `</think>`."""
     template: str
     """The chat template; empty when there is none."""
+    blind: str
+    """Why it takes no pictures, as a clause; empty when it takes them."""
     backend: Backend
 
     def problem(self, grammar: Grammar) -> str:
@@ -136,5 +141,15 @@ class Language(Protocol):
         ...
 
     def render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
-        """A conversation as its template writes it. Raises `InvalidParameter` when the template refuses it."""
+        """A conversation as its template writes it. Raises `InvalidParameter` when the template refuses it.
+
+        The content of a message is a text, or a list of parts of type `text` and, without their files, `image`.
+        """
+        ...
+
+    def look(self, text: str, pictures: tuple[bytes, ...]) -> list[int]:
+        """Tokens of a rendered conversation with pictures. Takes its time, so it is called from a thread of its own.
+
+        Raises `InvalidParameter` for pictures that cannot be read or have no place in the text.
+        """
         ...

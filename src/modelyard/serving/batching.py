@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.engines.generation import NOTHING, Backend, Drawn, Source, Wish
 from modelyard.serving.text import Characters, Stops
 
@@ -232,7 +232,11 @@ class Scheduler:
         known, prompt = self._known[row], self._running[row].prompt
         part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
         if part:
-            self._backend.read(row, len(known), part)
+            try:
+                self._backend.read(row, len(known), part)
+            except InvalidParameter as error:
+                self._refuse(row, error.message)
+                return len(part)
             known.extend(part)
             self.tokens_read += len(part)
         return max(1, len(part))
@@ -269,6 +273,11 @@ class Scheduler:
             self._known[row] = list(self._known[last])
             self._sources[row] = self._sources[last]
         self._running.pop()
+
+    def _refuse(self, row: int, problem: str) -> None:
+        """An answer whose prompt cannot be read; the others go on."""
+        self._running[row].deliver([Piece(error=problem)])
+        self._leave(row)
 
     def _abandon(self, problem: str) -> None:
         """After a pass that failed nothing in the rows can be trusted."""

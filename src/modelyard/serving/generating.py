@@ -19,6 +19,7 @@ from modelyard.engines.served import Config
 from modelyard.serving.adapters import Named
 from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Generation, Piece, Scheduler
+from modelyard.serving.fetching import Fetcher
 from modelyard.serving.text import Characters, Stops
 
 READING = 512
@@ -43,6 +44,7 @@ class Writer:
         self.uid = config.uid
         self.stop = config.stop
         self.tool_call_parser = str(config.options.get("tool_call_parser", "auto"))
+        self.fetcher = Fetcher(str(config.options.get("allowed_media_hosts", "")))
         reading = config.options.get("max_num_batched_tokens")
         self._scheduler = Scheduler(language.backend, reading if isinstance(reading, int) else READING)
         self.adapters = Named(self.uid, language.backend, self._scheduler)

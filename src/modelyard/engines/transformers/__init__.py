@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -52,6 +53,11 @@ NO_TRAITS = {
 }
 """Why an adapter that PEFT could load is not served: requests for others, or for the model alone, would be answered wrongly."""
 
+VISION = "vision"
+
+PICTURE_BYTES = 256 * 1024 * 1024
+"""Prepared pictures that are kept until their answers begin."""
+
 RAISED = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception)|CannotStart): (.+)")
 """The last line of a traceback; what we raise ourselves is a sentence without its class."""
 
@@ -78,6 +84,8 @@ class Transformers:
             return Fit(0, f"format '{model.format}' needs a GPU")
         if model.shape is not None and 0 < model.shape.cached_layers < model.shape.layers:
             return Fit(0, "it has layers that keep a state instead of keys and values, which cannot be batched here")
+        if VISION in model.abilities:
+            return Fit(50, "transformers runs it; whether it sees pictures here is tried when it is loaded")
         return Fit(50, "transformers runs any causal language model that it knows")
 
     def footprint(self, launch: Launch) -> Footprint:
@@ -88,7 +96,7 @@ class Transformers:
         if wide and model.shape is not None and model.shape.parameters:
             weights = max(weights, 4 * model.shape.parameters)
         kind = "f32" if wide else "f16"
-        return footprint(
+        found = footprint(
             weights,
             model.shape,
             RUNTIME,
@@ -99,6 +107,8 @@ class Transformers:
             value=kind,
             on_gpu=bool(launch.gpus),
         )
+        seen = seeing_bytes(model, context(launch, options), 4 if wide else 2)
+        return replace(found, activations=found.activations + seen)
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read(launch)
@@ -142,13 +152,23 @@ class Transformers:
     def load(self, config: Config) -> Any:
         """The weights and the tokenizer, as `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
+        from modelyard.engines.transformers.seeing import open_eyes
         from modelyard.engines.transformers.text import Loaded
 
         options = msgspec.convert(config.options, TransformersOptions)
-        backend = Passes(load_weights(config, options), options.max_num_seqs)
-        language = Loaded(config, options, backend)
+        model = load_weights(config, options)
+        backend = Passes(model, options.max_num_seqs)
+        sight, blind = open_eyes(config.path, model, backend, options.trust_remote_code)
+        language = Loaded(config, options, backend, sight, blind)
         backend.grammars = language.grammars
         return language
+
+
+def seeing_bytes(model: Model, context: int, element: int) -> int:
+    """What a model that sees takes beside: prepared pictures, and what stands for the prompt that is being read."""
+    if VISION not in model.abilities:
+        return 0
+    return PICTURE_BYTES + (context * model.shape.hidden * element if model.shape else 0)
 
 
 def _takes_tools(model: Model, options: TransformersOptions) -> bool:

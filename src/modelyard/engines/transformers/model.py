@@ -19,6 +19,7 @@ from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
 from modelyard.engines.transformers.sampling import Row, choose
+from modelyard.engines.transformers.vision import Sight, View
 
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
 """How far logits may differ, relative to the largest, between a pass with our cache and one without."""
@@ -36,7 +37,7 @@ def load_weights(config: Config, options: TransformersOptions) -> Any:
     found = transformers.AutoConfig.from_pretrained(
         config.path, trust_remote_code=options.trust_remote_code, local_files_only=True
     )
-    model = transformers.AutoModelForCausalLM.from_pretrained(
+    model = _kind(found).from_pretrained(
         config.path,
         config=found,
         dtype=_dtype(options.dtype, device, found),
@@ -46,6 +47,13 @@ def load_weights(config: Config, options: TransformersOptions) -> Any:
     )
     torch.set_num_threads(options.n_threads or _threads(model))
     return model.eval()
+
+
+def _kind(config: Any) -> Any:
+    """The class that loads a folder: with the parts that see, where the library has them for such a model."""
+    sees = getattr(config, "vision_config", None) is not None
+    known = type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    return transformers.AutoModelForImageTextToText if sees and known else transformers.AutoModelForCausalLM
 
 
 def _threads(model: Any) -> int:
@@ -79,6 +87,10 @@ class Passes:
         self.rows = rows
         self.grammars: Grammars | None = None
         """Makes the matchers of answers that must follow a grammar; set by whoever has the tokenizer."""
+        self.sight: Sight | None = None
+        """None reads no pictures."""
+        self.dtype: torch.dtype = model.dtype
+        self._views: list[View | None] = [None] * rows
         self._model = model
         self._config = model.config.get_text_config()
         self._device = model.get_input_embeddings().weight.device
@@ -106,10 +118,14 @@ class Passes:
         matcher = self.grammars.matcher(wish.grammar) if self.grammars and wish.grammar else None
         self._answers[row] = Row(wish, prompt, matcher)
         self._keys[row] = source.adapter
+        self._views[row] = self.sight.view(prompt, source.pictures) if self.sight and source.pictures else None
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+        view = self._views[row]
+        self._adapters.use(())
+        embeds = view.part(start, len(tokens)) if view else None
         positions = self._for_reading(row, start, len(tokens))
-        self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False)
+        self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False, embeds=embeds)
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         columns = torch.tensor(lengths, device=self._device)
@@ -132,6 +148,7 @@ class Passes:
         self._cache.copy(source, target, length)
         self._answers[target] = self._answers[source]
         self._keys[target] = self._keys[source]
+        self._views[target], self._views[source] = self._views[source], None
 
     def reset(self) -> None:
         self._cache.clear()
@@ -142,13 +159,14 @@ class Passes:
     def unload_adapter(self, key: str) -> None:
         self._adapters.unload(key)
 
-    def _pass(self, inputs: Tensor, positions: Tensor, head: bool) -> Tensor:
-        """One pass; the logits of the last token with `head`, else nothing of use."""
+    def _pass(self, inputs: Tensor, positions: Tensor, head: bool, embeds: Tensor | None = None) -> Tensor:
+        """One pass; the logits of the last token with `head`, else nothing of use. `embeds` stand for the inputs."""
         model = self._model if head else self._model.base_model
         extra = {"logits_to_keep": 1} if head and self._keep_last else {}
         with torch.no_grad():
             found = model(
-                input_ids=inputs,
+                input_ids=inputs if embeds is None else None,
+                inputs_embeds=embeds,
                 attention_mask=self._masks(positions),
                 position_ids=positions,
                 past_key_values=self._cache,

@@ -25,6 +25,7 @@ ALIASES = {
     "n_parallel": "max_num_seqs",
     "threads": "n_threads",
     "torch_dtype": "dtype",
+    "allowed_media_domains": "allowed_media_hosts",
 }
 """Spellings of peers."""
 
@@ -57,6 +58,13 @@ class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unkn
         Literal["auto", "hermes", "llama3_json", "mistral"],
         Meta(description="How the model writes tool calls; `auto` reads it from the chat template"),
     ] = "auto"
+    allowed_media_hosts: Annotated[
+        str,
+        Meta(
+            description="Hosts, as `name` or `name:port` with commas between, from which pictures of messages are fetched, "
+            "private ones too; empty: every public host, no private one. `detail` of a picture has no effect"
+        ),
+    ] = ""
     enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None
 
 

@@ -15,6 +15,8 @@ from modelyard.engines.generation import Backend, Grammar
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions, template_text
+from modelyard.engines.transformers.parts import Shapes
+from modelyard.engines.transformers.vision import Sight
 
 DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
@@ -22,7 +24,9 @@ DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 class Loaded:
     """`Language` on a transformers tokenizer."""
 
-    def __init__(self, config: Config, options: TransformersOptions, backend: Backend) -> None:
+    def __init__(
+        self, config: Config, options: TransformersOptions, backend: Backend, sight: Sight | None, blind: str
+    ) -> None:
         self.backend = backend
         self.context = config.context_length
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -30,6 +34,8 @@ class Loaded:
         )
         if template := options.chat_template or config.chat_template:
             self._tokenizer.chat_template = template_text(template)
+        elif not self._tokenizer.chat_template:
+            self._tokenizer.chat_template = _json(Path(config.path) / "chat_template.json").get("chat_template")
         self._thinking = options.enable_thinking
         generation = _generation_config(Path(config.path))
         self.ends = self._ends(generation, config.stop_token_ids)
@@ -38,6 +44,9 @@ class Loaded:
         self.template = str(self._tokenizer.chat_template or "")
         self.thinks = "</think>" in self.template
         self.grammars = Grammars(self._tokenizer, self.ends)
+        self.blind = blind
+        self._sight = sight
+        self._shapes = Shapes(self._render, sight.placeholder if sight else "")
 
     def problem(self, grammar: Grammar) -> str:
         return self.grammars.problem(grammar)
@@ -58,6 +67,14 @@ class Loaded:
     def render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
         if not self._tokenizer.chat_template:
             raise InvalidParameter("messages", "this model has no chat template; give one as chat_template at launch.")
+        return self._render([self._shapes.fit(message) for message in messages], **variables)
+
+    def look(self, text: str, pictures: tuple[bytes, ...]) -> list[int]:
+        if self._sight is None:
+            raise InvalidParameter("messages", f"{self.blind}.")
+        return self._sight.tokens(text, pictures)
+
+    def _render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
         if self._thinking is not None:
             variables = {"enable_thinking": self._thinking, "thinking": self._thinking, **variables}
         try:
@@ -76,7 +93,11 @@ class Loaded:
 
 
 def _generation_config(folder: Path) -> Mapping[str, Any]:
-    file = folder / "generation_config.json"
+    return _json(folder / "generation_config.json")
+
+
+def _json(file: Path) -> Mapping[str, Any]:
+    """A file's object; empty when it is not there."""
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return found if isinstance(found, dict) else {}
 

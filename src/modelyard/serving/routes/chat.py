@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.generation import Grammar
+from modelyard.engines.generation import Grammar, Source
 from modelyard.protocol.inference import Message
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import Chat
@@ -19,6 +19,7 @@ from modelyard.serving.batching import Piece
 from modelyard.serving.calls import MARKS, Calls, Part, whole_calls
 from modelyard.serving.constraints import constraint, thoughts_before
 from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told, usage
+from modelyard.serving.pictures import Prompt, pictures_of, plain_content, prompt_of
 from modelyard.serving.text import OPENING, Said, Thoughts
 from modelyard.serving.tools import Offer, grammar_of_calls, is_special, offered, with_objects
 
@@ -65,21 +66,18 @@ class Choice:
 class Conversation:
     """One request and its answers."""
 
-    def __init__(self, writer: Writer, request: Chat) -> None:
+    def __init__(self, writer: Writer, request: Chat, prompt: Prompt, offer: Offer | None, source: Source) -> None:
         self.writer = writer
         self.request = request
-        source = writer.adapters.source(request.model)
         self.head = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": request.model}
-        offer = offered(request, writer.language.template, writer.tool_call_parser)
-        text = rendered(writer, request, offer)
-        self.prompt = writer.language.encode(text, special=False)
+        self.prompt = prompt.tokens
         wanted = said(request.max_completion_tokens, said(request.max_tokens, None))
         limits = writer.limits(request, self.prompt, wanted, "messages", chat=True)
         self.count = said(request.n, 1)
         top = said(request.top_logprobs, 0) if request.logprobs is True else None
-        self.grammar, self.grammar_of = wanted_grammar(writer, request, offer, text)
+        self.grammar, self.grammar_of = wanted_grammar(writer, request, offer, prompt.text)
         wishes = [writer.wish(request, choice, top, self.grammar) for choice in range(self.count)]
-        open = text.rstrip().endswith(OPENING)
+        open = prompt.text.rstrip().endswith(OPENING)
         self.choices = [
             Choice(Thoughts(open) if writer.language.thinks else None, offer.calls() if offer else None)
             for _ in range(self.count)
@@ -160,14 +158,8 @@ def plain(message: Message) -> dict[str, Any]:
     found = {name: value for name, value in msgspec.to_builtins(message).items() if value is not None}
     found["role"] = "system" if message.role == "developer" else message.role
     if isinstance(message.content, list):
-        found["content"] = "\n".join(_text(part) for part in message.content)
+        found["content"] = plain_content(message.content)
     return {"content": "", **found}
-
-
-def _text(part: dict[str, Any]) -> str:
-    if part.get("type", "text") == "text" and isinstance(part.get("text"), str):
-        return str(part["text"])
-    raise InvalidParameter("messages", f"this model takes text only, not a part of type '{part.get('type')}'.")
 
 
 def variables(request: Chat) -> dict[str, Any]:
@@ -211,6 +203,11 @@ def wanted_grammar(writer: Writer, request: Chat, offer: Offer | None, prompt: s
 async def chat(request: Request, writer: Writer) -> Answer:
     """The handler."""
     asked = request.read(Chat)
-    conversation = Conversation(writer, asked)
+    source = writer.adapters.source(asked.model)
+    pictures = await pictures_of(writer, asked.messages)
+    offer = offered(asked, writer.language.template, writer.tool_call_parser)
+    prompt = await prompt_of(writer, rendered(writer, asked, offer), pictures)
+    source = replace(source, pictures=prompt.source.pictures)
+    conversation = Conversation(writer, asked, prompt, offer, source)
     await writer.check_grammar(conversation.grammar, conversation.grammar_of)
     return conversation.events() if asked.stream else await conversation.whole()

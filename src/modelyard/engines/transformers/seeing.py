@@ -1,0 +1,66 @@
+"""Whether a loaded model sees through our passes: a made-up picture must come out as it does from the bare model."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.engines.generation import Source, Wish
+from modelyard.engines.transformers.model import TOLERANCE, Passes
+from modelyard.engines.transformers.pictures import made_up
+from modelyard.engines.transformers.vision import FAILURES, CannotSee, Sight, load_sight
+
+TEXT_ONLY = "this model takes text only"
+
+log = logging.getLogger(__name__)
+
+
+def open_eyes(path: str, model: Any, passes: Passes, trust_remote_code: bool) -> tuple[Sight | None, str]:
+    """The sight that the passes were given, or None and why there is none."""
+    if getattr(model.config, "vision_config", None) is None:
+        return None, TEXT_ONLY
+    try:
+        sight = load_sight(path, model, trust_remote_code)
+        passes.sight = sight
+        check(sight, passes)
+    except CannotSee as reason:
+        passes.sight = None
+        log.warning("%s takes text only: %s", type(model).__name__, reason)
+        return None, f"the transformers engine takes text only for this model, because {reason}"
+    return sight, ""
+
+
+def check(sight: Sight, passes: Passes) -> None:
+    """Raises `CannotSee` when a picture read in two parts does not come out as the bare model has it."""
+    text = f"A picture: {sight.placeholder} What is it?"
+    pictures = (made_up(),)
+    try:
+        want = sight.bare(text, pictures)
+        got = through_passes(passes, sight.tokens(text, pictures), pictures, len(want))
+    except (*FAILURES, InvalidParameter) as error:
+        passes.reset()
+        raise CannotSee(f"a made-up picture fails: {error}") from error
+    passes.reset()
+    scale = want.abs().max().clamp(min=1e-6)
+    difference = ((got - want.log_softmax(dim=-1).cpu()).abs().max() / scale.cpu()).item()
+    if not difference <= TOLERANCE.get(passes.dtype, 0.25):
+        raise CannotSee(
+            f"a made-up picture comes out differently when it is read in parts (by {difference:.2g} of the largest logit)"
+        )
+
+
+def through_passes(passes: Passes, tokens: list[int], pictures: tuple[bytes, ...], vocabulary: int) -> Tensor:
+    """Logarithms of the probabilities after a prompt, by token."""
+    middle = len(tokens) // 2
+    passes.begin(0, Wish(temperature=0, logprobs=vocabulary), tokens, Source(pictures=pictures))
+    passes.read(0, 0, tokens[:middle])
+    passes.read(0, middle, tokens[middle:-1])
+    (drawn,) = passes.write([tokens[-1]], [len(tokens) - 1])
+    found = torch.full((vocabulary,), -torch.inf)
+    for token, value in drawn.top if drawn else ():
+        found[token] = value
+    return found

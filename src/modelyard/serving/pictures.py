@@ -1,0 +1,98 @@
+"""Pictures in the messages of a chat: found among the parts, brought here, and read into the prompt with the text."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.engines.generation import NOTHING, Source
+from modelyard.protocol.inference import Message
+from modelyard.serving.fetching import MOST_BYTES, Fetcher, shown
+from modelyard.serving.generating import Writer
+
+MOST_PICTURES = 32
+"""Of one request."""
+
+KINDS = ("image_url", "image", "input_image")
+"""Types of a part that is a picture: OpenAI's, vLLM's and ms-swift's, and that of OpenAI's responses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a conversation is to the model."""
+
+    text: str
+    """As the chat template writes it."""
+    tokens: list[int]
+    source: Source = NOTHING
+
+
+async def pictures_of(writer: Writer, messages: Sequence[Message]) -> tuple[bytes, ...]:
+    """The files of all pictures, in order. Raises `InvalidParameter` for what this model does not take."""
+    language = writer.language
+    parts = [part for message in messages if isinstance(message.content, list) for part in message.content]
+    other = [part for part in parts if not _is_text(part)]
+    for part in other:
+        if language.blind or part.get("type") not in KINDS:
+            what = language.blind or "this model takes text and pictures only"
+            raise InvalidParameter("messages", f"{what}, not a part of type '{part.get('type')}'.")
+    if len(other) > MOST_PICTURES:
+        raise InvalidParameter("messages", f"{len(other)} pictures, and one request may have {MOST_PICTURES}.")
+    return tuple(await asyncio.gather(*(bring(writer.fetcher, address(part)) for part in other)))
+
+
+async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> Prompt:
+    """Tokens of a rendered conversation; pictures are read in a thread, for others are answered meanwhile."""
+    if not pictures:
+        return Prompt(text, writer.language.encode(text, special=False))
+    tokens = await asyncio.to_thread(writer.language.look, text, pictures)
+    return Prompt(text, tokens, Source(pictures=pictures))
+
+
+def plain_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Parts as templates know them: one text where all are, else texts and, without their addresses, pictures."""
+    if all(_is_text(part) for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return [{"type": "text", "text": part["text"]} if _is_text(part) else {"type": "image"} for part in parts]
+
+
+def _is_text(part: dict[str, Any]) -> bool:
+    return part.get("type", "text") == "text" and isinstance(part.get("text"), str)
+
+
+def address(part: dict[str, Any]) -> str:
+    """Where the picture of a part is: `image_url` with `url` within or as plain text, `image`, or `url`."""
+    found = next((part[key] for key in ("image_url", "image", "url") if part.get(key)), None)
+    if isinstance(found, dict):
+        found = found.get("url")
+    if not isinstance(found, str) or not found:
+        raise InvalidParameter("messages", f"a part of type '{part['type']}' has no url.")
+    return found
+
+
+async def bring(fetcher: Fetcher, url: str) -> bytes:
+    """The file that an address stands for. Raises `InvalidParameter` with the address in it."""
+    if url[:5].lower() == "data:":
+        return written_out(url)
+    return await fetcher.fetch(url)
+
+
+def written_out(url: str) -> bytes:
+    """The file in a `data:` address."""
+    head, comma, body = url[5:].partition(",")
+    kind, *settings = head.split(";")
+    if not comma or "base64" not in settings or not kind.lower().startswith("image/"):
+        raise InvalidParameter("messages", f"'{shown(url)}' is not of the form data:image/…;base64,….")
+    try:
+        file = base64.b64decode("".join(unquote(body).split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidParameter("messages", f"'{shown(url)}' is not base64: {error}.") from error
+    if len(file) > MOST_BYTES:
+        raise InvalidParameter("messages", f"a picture of {len(file)} bytes, and at most {MOST_BYTES} are taken.")
+    return file
