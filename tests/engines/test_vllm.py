@@ -220,7 +220,7 @@ def ask(path: str, answer: list[MutableMapping[str, Any]]) -> list[MutableMappin
         sent.append(message)
 
     async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": b"{}"}
 
     asyncio.run(Door(app)({"type": "http", "path": path}, receive, send))
     return sent

@@ -47,12 +47,18 @@ UNSUPPORTED = {
     "best_of": "llama.cpp draws each choice once",
     "echo": "llama.cpp does not repeat the prompt",
     "suffix": "llama.cpp completes at the end only",
+    "guided_regex": "llama.cpp holds answers to JSON schemas, choices and grammars, not to regular expressions",
 }
 """What llama.cpp's server takes and silently ignores."""
 
+RANKING = {
+    "max_chunks_per_doc": "llama.cpp reads each document in one piece",
+    "return_len": "llama.cpp does not count the tokens of each document",
+}
+
 NO_TOOLS = {
-    "tools": "its chat template has no place for tools",
-    "tool_choice": "its chat template has no place for tools",
+    "tools": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
+    "tool_choice": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
 }
 
 GPU_BACKENDS = (b"ggml_backend_cuda", b"ggml_backend_vk", b"ggml_backend_sycl", b"ggml_backend_metal")
@@ -128,7 +134,7 @@ class LlamaCpp:
             raise InvalidParameter("model_path", f"'{model.name}' has no GGUF file on this machine.")
         _check_files(options)
         config = configure(launch, model.path, listen, options)
-        unsupported = dict(UNSUPPORTED)
+        unsupported = dict(RANKING if model.type is ModelType.RERANK else UNSUPPORTED)
         if model.type is ModelType.LLM and model.abilities and "tools" not in model.abilities:
             unsupported |= NO_TOOLS
         return Command(

@@ -25,7 +25,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-Body = dict[str, Any]
+from modelyard.engines.llama_cpp import forms
+from modelyard.engines.llama_cpp.forms import Body as Body
+from modelyard.engines.llama_cpp.forms import Refused as Refused
 
 NULL_EVENT = b"c\r\ndata: null\n\n\r\n"
 """The stray first event, with the chunk of HTTP that carries it."""
@@ -38,17 +40,7 @@ CHAT_PATH = "/v1/chat/completions"
 
 RENAMED = {
     "repetition_penalty": "repeat_penalty",
-    "guided_json": "json_schema",
-    "guided_grammar": "grammar",
 }
-
-
-class Refused(Exception):
-    """A request that we answer ourselves with a 400."""
-
-    def __init__(self, param: str, message: str) -> None:
-        super().__init__(message)
-        self.param = param
 
 
 class Reader(Protocol):
@@ -117,7 +109,8 @@ def _add_stops(request: Body, stops: tuple[str, ...]) -> bool:
 
 
 def _plan_chat(request: Body, logits: bool) -> Plan | None:
-    renamed = _rename(request)
+    renamed = any([_rename(request), forms.hold(request)])
+    forms.check_tool_choice(request)
     if request.get("stream"):
         return Plan(msgspec.json.encode(request)) if renamed else None
     _as_stream(request)
@@ -125,10 +118,12 @@ def _plan_chat(request: Body, logits: bool) -> Plan | None:
 
 
 def _plan_completion(request: Body, logits: bool) -> Plan | None:
-    renamed = _rename(request)
+    renamed = any([_rename(request), forms.hold(request), forms.format_of_completion(request)])
     prompt = request.get("prompt")
     several = isinstance(prompt, list) and len(prompt) > 1 and not isinstance(prompt[0], int)
     if request.get("stream"):
+        if request.get("logprobs"):
+            raise Refused("logprobs", "llama.cpp streams those of a completion in another shape; ask for it whole.")
         return Plan(msgspec.json.encode(request), drop_null=several) if renamed or several else None
     _as_stream(request)
     choices = request.get("n") or 1
@@ -333,6 +328,10 @@ def shortened(vector: list[float], width: int) -> list[float]:
 
 def mended(status: int, body: bytes) -> tuple[int, bytes]:
     """An answer as it should be: a text that does not fit is the client's fault, and the launch has the cure."""
+    if status == 500 and b"input is not supported" in body:
+        message = "llama.cpp was given no projector for this model, so it takes text only, no image or audio."
+        error = {"code": 400, "message": message, "type": "invalid_request_error", "param": "messages"}
+        return 400, msgspec.json.encode({"error": error})
     if status != 500 or b"too large to process" not in body:
         return status, body
     said = str(msgspec.json.decode(body, type=Body)["error"]["message"])

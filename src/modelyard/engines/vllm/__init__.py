@@ -26,6 +26,7 @@ from modelyard.engines.base import (
     not_installed,
 )
 from modelyard.engines.names import KNOWN
+from modelyard.engines.vllm.forms import THINKS
 from modelyard.engines.vllm.options import (
     GIB,
     NAME,
@@ -88,7 +89,9 @@ NO_TRAITS = {
     "parameters": "it does not load adapters of single parameters",
 }
 
-NO_TOOLS = "this model was launched without a tool_call_parser, such as hermes or llama3_json"
+NO_TOOLS = (
+    "vLLM reads no tool calls, for this model was launched without a tool_call_parser, such as hermes or llama3_json"
+)
 
 PREFIX = re.compile(r"^(?:\([^)]*pid=\d+\) )?(?:(?:INFO|WARNING|ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^]]*\] )?")
 """Process, level, time and place before what a line says."""
@@ -183,6 +186,7 @@ class Vllm:
                 **({} if launch.gpus else {"VLLM_CPU_KVCACHE_SPACE": str(cpu_cache(launch, options))}),
                 **({} if launch.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
                 **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if takes_adapters(launch, options) else {}),
+                **({THINKS: options.reasoning_parser} if options.reasoning_parser else {}),
                 **({"VLLM_API_KEY": token} if token else {}),
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),

@@ -12,12 +12,14 @@ import os
 import tempfile
 
 from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
+from modelyard.engines.vllm import forms
 
 CHAT = "/v1/chat/completions"
+COMPLETION = "/v1/completions"
 LOAD = "/v1/load_lora_adapter"
 PATHS = frozenset(
     {
-        *("/health", "/metrics", "/v1/models", CHAT, "/v1/completions", "/v1/embeddings", "/v1/rerank"),
+        *("/health", "/metrics", "/v1/models", CHAT, COMPLETION, "/v1/embeddings", "/v1/rerank"),
         *("/v1/load_lora_adapter", "/v1/unload_lora_adapter"),
     }
 )
@@ -33,37 +35,80 @@ class Door(Narrow):
         super().__init__(app, PATHS)
 
     async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == LOAD:
-            receive = await elsewhere(receive)
-        await self._app(scope, receive, renaming(send) if scope["path"] == CHAT else send)
+        if scope["path"] in (CHAT, COMPLETION):
+            await self._generate(scope, receive, send)
+        elif scope["path"] == LOAD:
+            body = await whole_body(receive)
+            if body is not None:
+                await self._forward(elsewhere(body), scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _generate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await whole_body(receive)
+        if body is None:
+            return
+        changed = forms.translated(body)
+        unheld = forms.refused(body) if scope["path"] == COMPLETION and forms.THINKS in os.environ else ""
+        if unheld:
+            error = {"message": f"{forms.UNHELD}.", "type": "invalid_request_error", "param": unheld, "code": 400}
+            await respond(send, 400, json.dumps({"error": error}).encode())
+            return
+        await self._forward(changed, scope, receive, renaming(send) if scope["path"] == CHAT else send)
+
+    async def _forward(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """The request with this body."""
+        length = (b"content-length", str(len(body)).encode())
+        kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
+        await self._app({**scope, "headers": [*kept, length]}, again(body, receive), send)
 
 
-async def elsewhere(receive: Receive) -> Receive:
+def elsewhere(body: bytes) -> bytes:
     """The body of a load with a path that never was before: a link to the adapter's folder.
 
     What vLLM has computed is remembered by an adapter's name and path, so new weights at the old place would go on with
     keys and values of the old ones.
     """
-    parts = []
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    body = b"".join(parts)
     with contextlib.suppress(ValueError, TypeError, KeyError):
         asked = json.loads(body)
         if os.path.isdir(asked["lora_path"]):
             link = os.path.join(tempfile.mkdtemp(prefix="adapter-"), os.path.basename(asked["lora_path"].rstrip("/")))
             os.symlink(os.path.abspath(asked["lora_path"]), link)
-            body = json.dumps({**asked, "lora_path": link}).encode()
-    first: Message = {"type": "http.request", "body": body, "more_body": False}
-    waiting = [first]
+            return json.dumps({**asked, "lora_path": link}).encode()
+    return body
 
-    async def again() -> Message:
-        return waiting.pop() if waiting else await receive()
 
-    return again
+async def respond(send: Send, status: int, body: bytes) -> None:
+    """An answer of ours."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def whole_body(receive: Receive) -> bytes | None:
+    """The body of a request; None when its client has left."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that first gives this body, then what comes after it."""
+    told = False
+
+    async def received() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return received
 
 
 def renaming(send: Send) -> Send:

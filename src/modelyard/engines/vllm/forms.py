@@ -1,0 +1,43 @@
+"""The older names by which users of vLLM hold answers to a form, in the words of the newer: vLLM ignores the older. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+GUIDED = {"guided_json": "json", "guided_regex": "regex", "guided_choice": "choice", "guided_grammar": "grammar"}
+MARKS = tuple(name.encode() for name in GUIDED)
+HELD = ("response_format", "structured_outputs", *GUIDED)
+
+THINKS = "VLLM_REPLICA_REASONING_PARSER"
+"""Environment variable that is set where vLLM was given a reasoning parser."""
+UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
+
+
+def translated(body: bytes) -> bytes:
+    """A body with `guided_*` as `structured_outputs`; the same bytes where there is none, or where it is no JSON object."""
+    if not any(mark in body for mark in MARKS):
+        return body
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(request, dict) or not any(name in request for name in GUIDED):
+        return body
+    found = {kind: request.pop(name) for name, kind in GUIDED.items() if name in request}
+    found = {kind: value for kind, value in found.items() if value is not None}
+    if found:
+        request["structured_outputs"] = {**found, **(request.get("structured_outputs") or {})}
+    return json.dumps(request, ensure_ascii=False).encode()
+
+
+def refused(body: bytes) -> str:
+    """The parameter of a completion that a vLLM with a reasoning parser would ignore; empty if there is none."""
+    if not any(name.encode() in body for name in HELD):
+        return ""
+    try:
+        request: Any = json.loads(body)
+    except ValueError:
+        return ""
+    given = {name: request.get(name) for name in HELD} if isinstance(request, dict) else {}
+    return next((name for name, value in given.items() if value and value != {"type": "text"}), "")

@@ -1,0 +1,17 @@
+"""All probes, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.conformance import chatting, completing, constrained, vectors
+from tests.conformance.feature import FEATURES as REGISTERED
+
+_ROOMS = (
+    chatting.CHAT,
+    constrained.HELD,
+    constrained.TOOLS,
+    completing.COMPLETIONS,
+    vectors.EMBEDDINGS,
+    vectors.RERANK,
+)
+
+FEATURES = sorted(REGISTERED, key=lambda each: _ROOMS.index(each.room))

@@ -1,0 +1,98 @@
+"""The table of engines and features, from a real run: `python -m tests.conformance.table` writes `docs/features.md`."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from modelyard.engines.names import displayed
+from tests.conformance import probes
+from tests.conformance.feature import Feature, Outcome
+from tests.conformance.models import KINDS
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "features.md"
+RENEW = "python -m tests.conformance.table"
+
+Outcomes = MutableMapping[tuple[str, str], Outcome]
+"""By the feature's id and the engine's name."""
+
+HEAD = f"""# What each engine does
+
+Every cell comes from a run against the real engine, through the gateway, by the official `openai` client (`{RENEW}` renews this
+page). **yes**: a test holds it. **400**: the engine cannot do it, and a request that asks for it is refused with an error that
+names the parameter and the engine; the reasons stand below. **not run**: the reason stands there, too.
+"""
+
+
+BLANKS = "the tiny model of the tests writes blanks without end where vLLM's grammar of calls lets it"
+THOUGHTS = "the tiny model's thoughts have no end there; tests of their own hold it"
+RANKS = "held by a test of its own, with another model"
+
+NOT_RUN = {
+    ('`tool_choice` "required"', "vllm"): BLANKS,
+    ("`tool_choice` with a name", "vllm"): BLANKS,
+    ("`reasoning_content`, and a switch for thoughts", "llama_cpp"): THOUGHTS,
+    ("`reasoning_content`, and a switch for thoughts", "transformers"): THOUGHTS,
+    (
+        "`dimensions`",
+        "vllm",
+    ): "vLLM takes it for models that were trained for it, and refuses it for others in its own words",
+    ("best first, scores between 0 and 1", "vllm"): RANKS,
+    ("`top_n`", "vllm"): RANKS,
+    ("`return_documents`, and documents as objects", "vllm"): RANKS,
+}
+"""Name of a feature and engine → why no probe runs there."""
+
+
+def kind(feature: Feature) -> str:
+    """Which kind of model a feature is asked of."""
+    return {"Embeddings": "embedding", "Rerank": "rerank"}.get(feature.room, "chat")
+
+
+def engines(feature: Feature) -> list[str]:
+    """The columns: all but the fake engine, which pretends."""
+    return [name for name in KINDS[kind(feature)] if name != "fake"]
+
+
+def written(outcomes: Mapping[tuple[str, str], Outcome]) -> str:
+    """The page."""
+    lines = [HEAD]
+    reasons: dict[str, dict[str, None]] = {}
+    for room, group in itertools.groupby(probes.FEATURES, lambda each: each.room):
+        features = list(group)
+        names = engines(features[0])
+        lines += [f"## {room}", "", "| | " + " | ".join(map(displayed, names)) + " |", "|---" * (len(names) + 1) + "|"]
+        for feature in features:
+            cells = []
+            for name in names:
+                if (why := NOT_RUN.get((feature.name, name))) is not None:
+                    cells.append("not run")
+                    reasons.setdefault(name, {})[f"- {feature.name} is not run: {why}"] = None
+                    continue
+                each = outcomes[feature.id, name]
+                cells.append("yes" if each.works else "400")
+                if not each.works:
+                    reasons.setdefault(name, {})[f"- `{each.param}`: {each.reason}"] = None
+            lines.append(f"| {feature.name} | " + " | ".join(cells) + " |")
+        lines.append("")
+    lines += ["## What is refused, and why", ""]
+    for name, sentences in reasons.items():
+        lines += [f"**{displayed(name)}**", "", *sentences, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write(path: Path, outcomes: Mapping[tuple[str, str], Outcome]) -> None:
+    """Write the page. Raises `KeyError` when a probe has not run or has failed."""
+    path.write_text(written(outcomes), encoding="utf-8")
+
+
+def main() -> int:
+    file = Path(__file__).with_name("test_features.py")
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", str(file), f"--feature-table={DOCUMENT}"]).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
