@@ -1,4 +1,7 @@
-"""vLLM behind the whole server against bare vLLM: the same build, model and settings, asked in turn; what counts are ratios."""
+"""vLLM behind the whole server against bare vLLM: the same build, model and settings, asked in turn; what counts are ratios.
+
+An idle vLLM spins while it waits for work, which costs the other one half of a small machine: so whoever is not asked is held.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import psutil
 
 from benchmarks.load import Plan, Result, measure
 from benchmarks.servers import MODEL, environments, ours, python_of
@@ -41,8 +45,8 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 @contextlib.contextmanager
-def bare(engines: Path) -> Iterator[dict[str, int | str]]:
-    """vLLM's own server with the settings that ours gives it; yields host and port."""
+def bare(engines: Path) -> Iterator[tuple[dict[str, int | str], int]]:
+    """vLLM's own server with the settings that ours gives it; yields host and port, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     argv = [python_of("vllm", engines), "-m", "vllm.entrypoints.openai.api_server", "--model", str(DEMO)]
@@ -67,10 +71,24 @@ def bare(engines: Path) -> Iterator[dict[str, int | str]]:
                 if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
                     break
             time.sleep(0.2)
-        yield {"host": "127.0.0.1", "port": port}
+        yield {"host": "127.0.0.1", "port": port}, process.pid
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextlib.contextmanager
+def held(pid: int) -> Iterator[None]:
+    """A process and everything below it stand still."""
+    top = psutil.Process(pid)
+    family = [top, *top.children(recursive=True)]
+    for each in family:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in reversed(family):
+            each.resume()
 
 
 def ask(address: dict[str, int | str], clients: int, tokens: int, seconds: float) -> Result:
@@ -84,12 +102,17 @@ def ask(address: dict[str, int | str], clients: int, tokens: int, seconds: float
 def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64) -> Iterator[Row]:
     """Each number of clients, in turn on both."""
     body = {"model_path": str(DEMO), "model_engine": "vllm", "max_model_len": CONTEXT, "cpu_kv_cache_gib": 1}
-    with bare(engines) as theirs, ours(body, engines) as mine:
-        for address in (theirs, mine.address):
-            ask(address, 8, tokens, 2.0)
+    with bare(engines) as (theirs, their_pid), ours(body, engines) as mine:
+
+        def pair(clients: int, seconds: float) -> tuple[Result, Result]:
+            with held(mine.pid):
+                first = ask(theirs, clients, tokens, seconds)
+            with held(their_pid):
+                return first, ask(mine.address, clients, tokens, seconds)
+
+        pair(8, 2.0)
         for clients in CLIENTS:
-            way = (clients, tokens, seconds)
-            results = [(ask(theirs, *way), ask(mine.address, *way)) for _ in range(pairs)]
+            results = [pair(clients, seconds) for _ in range(pairs)]
             ratios = [our.requests_per_second / their.requests_per_second for their, our in results]
             yield Row(
                 clients=clients,

@@ -127,3 +127,10 @@ def test_which_base_an_adapter_names(tmp_path: Path) -> None:
     (folder / "args.json").write_text(json.dumps({"model_id_or_path": str(DEMO / "hf")}), encoding="utf-8")
     assert base_of(folder) == str(DEMO / "hf"), "a folder that is here goes before one that is not"
     assert base_of(DEMO / "hf") == ""
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "a\0b", "x" * 5000, "~" * 300])
+def test_paths_that_no_file_can_have(path: str) -> None:
+    assert not is_adapter(path)
+    with pytest.raises(AdapterNotFound):
+        read_adapter("a", path)

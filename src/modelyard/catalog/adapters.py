@@ -24,13 +24,16 @@ PEFT_TENSOR = re.compile(
 GGUF_TENSOR = re.compile(r"^(?P<module>.+)\.weight\.lora_(?P<side>[ab])$")
 EMBEDDING = ("embed_tokens", "lm_head", "wte", "token_embd", "output")
 
+IMPOSSIBLE = (OSError, RuntimeError, ValueError)
+"""What a path raises that no file can have: too long, of a user that is not there, with a null in it."""
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def is_adapter(path: str | Path) -> bool:
     """Whether a path is an adapter rather than a model. Never raises."""
-    place = Path(path).expanduser()
     try:
+        place = Path(path).expanduser()
         if place.is_dir():
             return (place / CONFIG).is_file() and not (place / "config.json").is_file()
         if not place.is_file():
@@ -39,14 +42,18 @@ def is_adapter(path: str | Path) -> bool:
             if file.read(4) != MAGIC:
                 return False
         return read_header(place).text("general.type") == "adapter"
-    except (OSError, ModelFilesInvalid):
+    except (*IMPOSSIBLE, ModelFilesInvalid):
         return False
 
 
 def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
     """The adapter at a path. Raises `AdapterNotFound`, or `AdapterInvalid` with what is wrong with its files."""
-    place = Path(path).expanduser().absolute()
-    if not place.exists():
+    try:
+        place = Path(path).expanduser().absolute()
+        there = place.exists()
+    except IMPOSSIBLE:
+        there = False
+    if not there:
         raise AdapterNotFound.at(name, str(path))
     try:
         return _read_gguf(name, place, scale) if place.is_file() else _read_peft(name, place, scale)
@@ -56,13 +63,21 @@ def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
 
 def base_of(path: str | Path) -> str:
     """What the files of a PEFT folder call its base: a folder or the id of a repository; empty when they do not say."""
-    place = Path(path).expanduser()
+    place = Path(path)
     training = _json(place / TRAINING) if (place / TRAINING).is_file() else {}
     config = _json(place / CONFIG) if (place / CONFIG).is_file() else {}
     names = [training.get("model_id_or_path"), training.get("model"), config.get("base_model_name_or_path")]
     found = [name for name in names if isinstance(name, str) and name]
-    here = [name for name in found if Path(name).expanduser().is_dir()]
+    here = [name for name in found if is_folder(name)]
     return next(iter([*here, *found]), "")
+
+
+def is_folder(name: str) -> bool:
+    """Whether a name is a folder on this machine. Never raises."""
+    try:
+        return Path(name).expanduser().is_dir()
+    except IMPOSSIBLE:
+        return False
 
 
 def weights_of(adapter: Adapter) -> dict[str, dict[str, tuple[int, ...]]]:

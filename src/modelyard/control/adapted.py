@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from modelyard.catalog.adapters import base_of, is_adapter, read_adapter
+from modelyard.catalog.adapters import base_of, is_adapter, is_folder, read_adapter
 from modelyard.catalog.suiting import check_suits
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Json, Launch
@@ -62,7 +61,7 @@ def _of_base(request: LaunchRequest, path: str) -> dict[str, Any]:
         raise InvalidParameter(
             "model_path", f"'{path}' is an adapter, and its files do not say of which model; give that as model_name."
         )
-    if base.startswith(("/", "~", ".")) and not Path(base).expanduser().exists():
+    if base.startswith(("/", "~", ".")) and not is_folder(base):
         raise InvalidParameter(
             "model_path",
             f"'{path}' is an adapter of '{base}', which is not on this machine; give its base as model_name, and the "
