@@ -40,7 +40,7 @@ class Door(Narrow):
         elif scope["path"] == LOAD:
             body = await whole_body(receive)
             if body is not None:
-                await self._forward(elsewhere(body), scope, receive, send)
+                await self._forward(body, elsewhere(body), scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -54,13 +54,15 @@ class Door(Narrow):
             error = {"message": f"{forms.UNHELD}.", "type": "invalid_request_error", "param": unheld, "code": 400}
             await respond(send, 400, json.dumps({"error": error}).encode())
             return
-        await self._forward(changed, scope, receive, renaming(send) if scope["path"] == CHAT else send)
+        await self._forward(body, changed, scope, receive, renaming(send) if scope["path"] == CHAT else send)
 
-    async def _forward(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        """The request with this body."""
-        length = (b"content-length", str(len(body)).encode())
-        kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
-        await self._app({**scope, "headers": [*kept, length]}, again(body, receive), send)
+    async def _forward(self, body: bytes, changed: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """The request, with another body if that is another."""
+        if changed is not body:
+            length = (b"content-length", str(len(changed)).encode())
+            kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
+            scope = {**scope, "headers": [*kept, length]}
+        await self._app(scope, again(changed, receive), send)
 
 
 def elsewhere(body: bytes) -> bytes:
