@@ -63,7 +63,7 @@ def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
 
 def base_of(path: str | Path) -> str:
     """What the files of a PEFT folder call its base: a folder or the id of a repository; empty when they do not say."""
-    place = Path(path)
+    place = Path(path).expanduser()
     training = _json(place / TRAINING) if (place / TRAINING).is_file() else {}
     config = _json(place / CONFIG) if (place / CONFIG).is_file() else {}
     names = [training.get("model_id_or_path"), training.get("model"), config.get("base_model_name_or_path")]

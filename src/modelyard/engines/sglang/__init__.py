@@ -26,9 +26,9 @@ from modelyard.engines.base import (
 )
 from modelyard.engines.names import KNOWN
 from modelyard.engines.sglang.options import NAME, SglangOptions, arguments, read, tensor_parallel
+from modelyard.engines.sglang.start import TOKEN_VARIABLE
 
 RUNTIME = RUNTIMES[NAME]
-TOKEN_VARIABLE = "SGLANG_REPLICA_TOKEN"
 
 RECIPE = Recipe(proof="sglang", steps=(Step(("sglang",)),), show=("sglang", "torch", "transformers"))
 
