@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,32 @@ def bare_answers(questions: list[str], tokens: int) -> list[str]:
     """Greedy answers of bare `generate`, one question at a time."""
     found: list[str] = in_engine(BARE, path=str(DEMO), questions=questions, tokens=tokens)
     return found
+
+
+HOLE = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
+"""The tokens with which Qwen2.5-Coder asks for what is missing between two texts."""
+
+
+def with_hole_tokens(folder: Path, source: Path = DEMO) -> Path:
+    """A copy of the demo model whose last three words are these tokens: it answers to them, though it never learned how."""
+    made = folder / f"{source.name}-with-holes"
+    if not made.is_dir():
+        shutil.copytree(source, made)
+        file = made / "tokenizer.json"
+        found = json.loads(file.read_text(encoding="utf-8"))
+        words, merges = found["model"]["vocab"], found["model"]["merges"]
+        for text in HOLE:
+            number = len(words) - 1 - HOLE.index(text)
+            word = next(word for word, other in words.items() if other == number)
+            first, second = merges.pop() if isinstance(merges[-1], list) else merges.pop().split(" ")
+            assert first + second == word, "the last words are made by the last merges"
+            words[text] = words.pop(word)
+            found["added_tokens"].append(
+                {"id": number, "content": text, "single_word": False, "lstrip": False, "rstrip": False}
+                | {"normalized": False, "special": True}
+            )
+        file.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    return made
 
 
 ARCHITECTURE = """

@@ -191,6 +191,26 @@ def test_embedders_rerankers_and_classifiers(folder: Folder) -> None:
     assert (sentence.type, sentence.dimensions) == (ModelType.EMBEDDING, 64)
 
 
+@pytest.mark.parametrize(
+    ("config", "files", "length"),
+    [
+        ({}, {}, 4096),
+        ({}, {"sentence_bert_config__json": '{"max_seq_length": 256}'}, 256),
+        ({}, {"sentence_bert_config__json": '{"max_seq_length": null, "do_lower_case": false}'}, 4096),
+        ({}, {"tokenizer_config__json": '{"model_max_length": 512}'}, 512),
+        ({}, {"tokenizer_config__json": '{"model_max_length": 1000000000000000019884624838656}'}, 4096),
+        ({"model_type": "xlm-roberta", "pad_token_id": 1, "max_position_embeddings": 514}, {}, 512),
+        ({"max_position_embeddings": None}, {}, 0),
+    ],
+)
+def test_how_much_encoders_read(folder: Folder, config: dict[str, Any], files: dict[str, str], length: int) -> None:
+    for architecture in ("BertModel", "BertForSequenceClassification"):
+        labels = {"num_labels": 1} if "Sequence" in architecture else {}
+        assert folder({**LLAMA, "architectures": [architecture], **labels, **config}, **files).context_length == length
+    if not config:
+        assert folder(LLAMA, **files).context_length == 4096, "language models are not cut by their tokenizers"
+
+
 def test_damaged_folders(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     (tmp_path / "model.safetensors").write_bytes(b"x")

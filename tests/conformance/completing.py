@@ -94,7 +94,7 @@ def best_of(subject: Subject) -> None:
     assert len(answer.choices) == 1 and answer.usage.completion_tokens > 8, "more were drawn than are shown"
 
 
-@feature(COMPLETIONS, "`suffix`", "suffix")
+@feature(COMPLETIONS, "`suffix`, by a model that has tokens for the middle", "suffix")
 def suffix(subject: Subject) -> None:
     assert (
         subject.complete(PROMPT, suffix=" is the answer.").choices[0].text != subject.complete(PROMPT).choices[0].text

@@ -11,13 +11,15 @@ import gguf
 from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
 
 from tests import make_gguf
-from tests.causal_models import DEMO
+from tests.causal_models import DEMO, with_hole_tokens
 from tests.encoder_models import make_tiny, minilm
 
 TEMPLATE = (
     '{% if tools %}<|im_start|>system\nAnswer by <tool_call>{"name": …, "arguments": …}</tool_call> with one of: '
     "{{ tools | tojson }}<|im_end|>\n{% endif %}"
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if message.reasoning_content %}<think>\n{{ message.reasoning_content }}\n</think>\n\n{% endif %}"
+    "{{ message.content }}"
     "{% for call in message.tool_calls or [] %}"
     '<tool_call>\n{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}\n</tool_call>'
     "{% endfor %}"
@@ -25,7 +27,7 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and enable_thinking %}<think>\n{% endif %}{% endif %}"
 )
-"""As the demo model's own where there are no tools and nobody asks for thoughts."""
+"""As the demo model's own where there are no tools and no thoughts."""
 
 
 def demo_folder(folder: Path) -> Path:
@@ -50,16 +52,19 @@ def demo_gguf(folder: Path) -> Path:
 
 Body = Mapping[str, Any]
 
+SILENT: Body = {"enable_thinking": False}
+"""No thoughts unless a request asks for them, so that engines are asked alike."""
+
 CHAT: Mapping[str, Callable[[Path], Body]] = {
     "fake": lambda folder: {"model_name": "fake"},
-    "llama_cpp": lambda folder: {"model_name": str(demo_gguf(folder))},
-    "transformers": lambda folder: {"model_name": str(demo_folder(folder))},
+    "llama_cpp": lambda folder: {"model_name": str(demo_gguf(folder)), **SILENT},
+    "transformers": lambda folder: {"model_name": str(with_hole_tokens(folder, demo_folder(folder))), **SILENT},
     "vllm": lambda folder: {
         "model_name": str(demo_folder(folder)),
         "max_model_len": 2048,
         "tool_call_parser": "hermes",
         "reasoning_parser": "qwen3",
-        "enable_thinking": False,
+        **SILENT,
         # a tiny model never stops writing blanks where a grammar lets it
         "vllm_args": ["--structured-outputs-config", '{"disable_any_whitespace": true, "backend": "xgrammar"}'],
     },
@@ -73,7 +78,7 @@ EMBEDDING: Mapping[str, Callable[[Path], Body]] = {
         "model_path": str(make_gguf.embedding_model(folder / "embed.gguf")),
     },
     "sentence_transformers": lambda folder: {"model_type": "embedding", "model_path": str(minilm())},
-    "vllm": lambda folder: {"model_type": "embedding", "model_path": str(minilm()), "max_model_len": 256},
+    "vllm": lambda folder: {"model_type": "embedding", "model_path": str(minilm())},
 }
 
 RERANK: Mapping[str, Callable[[Path], Body]] = {
@@ -86,7 +91,10 @@ RERANK: Mapping[str, Callable[[Path], Body]] = {
         "model_type": "rerank",
         "model_path": str(make_tiny(folder / "ranker", labels=1)),
     },
-    "vllm": lambda folder: {"model_type": "rerank", "model_path": str(make_tiny(folder / "ranker-too", labels=1))},
+    "vllm": lambda folder: {
+        "model_type": "rerank",
+        "model_path": str(make_tiny(folder / "ranker-too", labels=1, heads=2)),
+    },
 }
 
 KINDS = {"chat": CHAT, "embedding": EMBEDDING, "rerank": RERANK}

@@ -23,28 +23,8 @@ HEAD = f"""# What each engine does
 
 Every cell comes from a run against the real engine, through the gateway, by the official `openai` client (`{RENEW}` renews this
 page). **yes**: a test holds it. **400**: the engine cannot do it, and a request that asks for it is refused with an error that
-names the parameter and the engine; the reasons stand below. **not run**: the reason stands there, too.
+names the parameter and the engine; the reasons stand below.
 """
-
-
-BLANKS = "the tiny model of the tests writes blanks without end where vLLM's grammar of calls lets it"
-THOUGHTS = "the tiny model's thoughts have no end there; tests of their own hold it"
-RANKS = "held by a test of its own, with another model"
-
-NOT_RUN = {
-    ('`tool_choice` "required"', "vllm"): BLANKS,
-    ("`tool_choice` with a name", "vllm"): BLANKS,
-    ("`reasoning_content`, and a switch for thoughts", "llama_cpp"): THOUGHTS,
-    ("`reasoning_content`, and a switch for thoughts", "transformers"): THOUGHTS,
-    (
-        "`dimensions`",
-        "vllm",
-    ): "vLLM takes it for models that were trained for it, and refuses it for others in its own words",
-    ("best first, scores between 0 and 1", "vllm"): RANKS,
-    ("`top_n`", "vllm"): RANKS,
-    ("`return_documents`, and documents as objects", "vllm"): RANKS,
-}
-"""Name of a feature and engine → why no probe runs there."""
 
 
 def kind(feature: Feature) -> str:
@@ -68,10 +48,6 @@ def written(outcomes: Mapping[tuple[str, str], Outcome]) -> str:
         for feature in features:
             cells = []
             for name in names:
-                if (why := NOT_RUN.get((feature.name, name))) is not None:
-                    cells.append("not run")
-                    reasons.setdefault(name, {})[f"- {feature.name} is not run: {why}"] = None
-                    continue
                 each = outcomes[feature.id, name]
                 cells.append("yes" if each.works else "400")
                 if not each.works:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.causal_models import DEMO
-from tests.engines.test_transformers import CHAT, COMPLETION, QUESTIONS, Replica, launch
+from tests.causal_replica import CHAT, COMPLETION, Replica, launch
+from tests.engines.test_transformers import QUESTIONS
 
 TEMPLATE = (
     "{% if tools %}<|im_start|>system\nCall <tool_call>{{ tools | tojson }}</tool_call><|im_end|>\n{% endif %}"

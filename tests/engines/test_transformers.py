@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,20 +13,16 @@ import httpx
 import pytest
 
 from modelyard.core.errors import InvalidParameter, UnknownOption
-from modelyard.core.types import Address, Device, Hardware, Json, Launch, Model, ModelType, Shape, Task
+from modelyard.core.types import Address, Device, Hardware, Model, ModelType, Shape, Task
 from modelyard.engines.base import PYTHON
 from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, Config
 from modelyard.engines.transformers import engine
 from tests.causal_models import DEMO, bare_answers, batched_and_bare
-from tests.engine_environments import engine_python
-from tests.live import events
+from tests.causal_replica import CHAT, COMPLETION, SHAPE, Replica, launch
 from tests.processes import wait_for
 
 MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
 NOWHERE = Address(uds="/nowhere.sock")
-CHAT = "/v1/chat/completions"
-COMPLETION = "/v1/completions"
-SHAPE = Shape(layers=6, hidden=256, heads=4, kv_heads=2, head_dim=64, vocab=6144, parameters=4_500_000)
 
 QUESTIONS = [
     "Hello, who are you?",
@@ -40,11 +34,6 @@ QUESTIONS = [
     "你好",
     "Tell me a story about a small boat on a wide lake in winter, please, and make it long.",
 ]
-
-
-def launch(path: Path = DEMO, **options: Json) -> Launch:
-    model = Model("m", ModelType.LLM, "pytorch", str(path), context_length=512, weights_bytes=9_000_000, shape=SHAPE)
-    return Launch("m", model, "transformers", options)
 
 
 def test_it_fits_folders_of_language_models() -> None:
@@ -65,7 +54,7 @@ def test_command() -> None:
     config = json.loads(command.env[CONFIG_VARIABLE])
     assert config["options"]["max_num_seqs"] == 4
     assert config["options"]["trust_remote_code"] is False
-    assert "suffix" in command.unsupported and "response_format" not in command.unsupported
+    assert "best_of" in command.unsupported and "response_format" not in command.unsupported
 
 
 def test_options_are_checked_at_launch() -> None:
@@ -89,73 +78,6 @@ def test_explain_takes_the_line_of_the_error() -> None:
     log = ["Traceback (most recent call last):", "  File ...", "modelyard.core.errors.CannotStart: it has conv layers."]
     assert engine.explain(log, 1) == "it has conv layers. (exit code 1)"
     assert "memory" in engine.explain(["loading"], -9)
-
-
-class Replica:
-    """A running replica and a client that holds its token."""
-
-    def __init__(self, folder: Path, wanted: Launch) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.uds = folder / "r.sock"
-        command = engine.command(wanted, Address(uds=str(self.uds)), "a-token")
-        self.log = folder / "log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [engine_python(engine.name), *command.argv[1:]],
-                env={**os.environ, **command.env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        headers = {name.decode(): value.decode() for name, value in command.headers}
-        transport = httpx.HTTPTransport(uds=str(self.uds), limits=httpx.Limits(max_connections=200))
-        self.http = httpx.Client(base_url="http://replica", transport=transport, headers=headers, timeout=150)
-        self.seen: list[int] = []
-        """Status codes of `/health` until it was 200."""
-
-    def until_ready(self) -> Replica:
-        def look() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            if self.uds.exists():
-                self.seen.append(self.http.get("/health").status_code)
-            return 200 in self.seen
-
-        wait_for(look, seconds=150)
-        return self
-
-    def post(self, path: str, **body: Any) -> httpx.Response:
-        return self.http.post(path, json={"model": "m", **body})
-
-    def json(self, path: str, **body: Any) -> Any:
-        answer = self.post(path, **body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def chat(self, question: str, **body: Any) -> Any:
-        return self.json(CHAT, messages=[{"role": "user", "content": question}], **{"temperature": 0, **body})
-
-    def text(self, question: str, **body: Any) -> str:
-        return str(self.chat(question, **body)["choices"][0]["message"]["content"])
-
-    def stream(self, path: str, **body: Any) -> list[dict[str, Any]]:
-        answer = self.post(path, stream=True, **body)
-        assert answer.text.endswith("data: [DONE]\n\n")
-        return events(answer.text)
-
-    def refused(self, path: str, **body: Any) -> str:
-        """The parameter that a refusal names."""
-        answer = self.post(path, **body)
-        assert answer.status_code == 400, answer.text
-        return str(answer.json()["error"]["param"])
-
-    def figure(self, name: str) -> float:
-        lines = self.http.get("/metrics").text.splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith(f"replica_{name} "))
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
-        self.http.close()
-        return code
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +214,7 @@ def test_refusals_name_the_parameter(replica: Replica) -> None:
     assert replica.refused(COMPLETION, prompt="") == "prompt"
     assert replica.refused(COMPLETION, prompt=[10**6]) == "prompt"
     assert replica.refused(COMPLETION, prompt="a", logit_bias={"x": 1}) == "logit_bias"
-    assert replica.refused(COMPLETION, prompt="a", echo=True, logprobs=1) == "echo"
+    assert replica.refused(COMPLETION, prompt="a", suffix="b") == "suffix"
     assert replica.post("/v1/nothing").status_code == 404
     assert replica.http.get(CHAT).status_code == 405
     assert replica.http.get("/v1/models", headers={"authorization": "Bearer no"}).status_code == 401

@@ -15,8 +15,8 @@ import pytest
 from modelyard.catalog.hf_folder import read_folder
 from modelyard.core.types import Hardware, Json, Launch, Shape
 from modelyard.engines.transformers import PICTURE_BYTES, engine
+from tests.causal_replica import CHAT, Replica
 from tests.engine_environments import give_environments
-from tests.engines.test_transformers import CHAT, Replica
 from tests.live import live
 from tests.vision_models import bare, data_url, make, message, picture_host, png
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import shlex
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +16,9 @@ import pytest
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
-from modelyard.engines.vllm import engine
+from modelyard.engines.vllm import CPU_HEADS, engine, forms
 from modelyard.engines.vllm.door import Door
+from tests.engine_environments import environment
 
 GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
@@ -166,6 +170,29 @@ def test_what_it_fits() -> None:
     assert engine.fits(replace(MODEL, type=ModelType.IMAGE), with_gpu).score == 0
 
 
+@pytest.mark.parametrize("head_dim", [16, 48, 72])
+def test_heads_that_its_build_for_processors_does_not_compute(head_dim: int) -> None:
+    cpu = Device("cpu", "main memory", 64 * GIB, 64 * GIB)
+    plain, with_gpu = Hardware(8, (cpu,)), Hardware(8, (cpu, Device("cuda:0", "H200", 141 * GIB, 140 * GIB)))
+    narrow = replace(MODEL, shape=replace(SHAPE, head_dim=head_dim))
+    fit = engine.fits(narrow, plain)
+    assert fit.score == 0 and f"are {head_dim} wide" in fit.reason and "32, 64, 80" in fit.reason
+    assert engine.fits(narrow, with_gpu).score > 80
+    assert engine.fits(replace(MODEL, shape=replace(SHAPE, head_dim=head_dim, kv_lora_rank=512)), plain).score > 0
+    assert engine.fits(replace(MODEL, shape=None), plain).score > 0
+
+
+def test_the_widths_of_heads_are_those_of_the_build() -> None:
+    (source,) = Path(environment(engine.name).folder).glob("lib/*/site-packages/vllm/v1/attention/backends/cpu_attn.py")
+    listed = re.search(r"def get_supported_head_sizes.*?return (\[[\d, ]+\])", source.read_text(encoding="utf-8"), re.S)
+    assert listed and set(json.loads(listed[1])) == CPU_HEADS
+
+
+def test_an_encoder_is_launched_with_what_it_reads() -> None:
+    model = replace(MODEL, type=ModelType.EMBEDDING, context_length=256)
+    assert "--max-model-len 256" in line(command(model=model)) and command(model=model).context_length == 256
+
+
 def test_memory() -> None:
     on_cpu = engine.footprint(launch(cpu_kv_cache_gib=5))
     assert (on_cpu.kv_cache, on_cpu.share) == (5 * GIB, 0)
@@ -294,3 +321,49 @@ def test_on_the_processor_the_model_has_an_adapter_of_its_own() -> None:
 def test_adapters_that_are_refused(adapter: Adapter, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidParameter, match=words):
         engine.check_adapter(launch(1, adapters=(adapter,), **options), adapter)
+
+
+MATRYOSHKA = [
+    (
+        "Model 'm' does not support Matryoshka embeddings; dimensions must be unset (received dimensions=8).",
+        "is_matryoshka",
+    ),
+    ("Model 'm' only supports dimensions in range [1, 384], got 999.", "vLLM: Model 'm' only supports dimensions"),
+    ("Model 'm' only supports Matryoshka dimensions [64, 128], got 8.", "[64, 128]"),
+]
+
+
+@pytest.mark.parametrize(("said", "words"), MATRYOSHKA)
+def test_a_refusal_about_dimensions_names_them(said: str, words: str) -> None:
+    whole = json.dumps({"error": {"message": said, "type": "BadRequestError", "param": None, "code": 400}}).encode()
+    head = {
+        **started({b"content-type": b"application/json", b"content-length": str(len(whole)).encode()}),
+        "status": 400,
+    }
+    parts: list[MutableMapping[str, Any]] = [
+        {"type": "http.response.body", "body": whole[:9], "more_body": True},
+        {"type": "http.response.body", "body": whole[9:]},
+    ]
+    first, body = ask("/v1/embeddings", [head, *parts])
+    error = json.loads(body["body"])["error"]
+    assert first["status"] == 400 and dict(first["headers"])[b"content-length"] == str(len(body["body"])).encode()
+    assert error["param"] == "dimensions" and words in error["message"] and "vLLM" in error["message"]
+    assert error["type"] == "BadRequestError"
+
+
+@pytest.mark.parametrize("whole", [b'{"error":{"message":"too long","param":"input"}}', b"[]", b"nonsense"])
+def test_other_refusals_of_vectors_pass(whole: bytes) -> None:
+    head = {**started({b"content-length": str(len(whole)).encode()}), "status": 400}
+    assert ask("/v1/embeddings", [head, {"type": "http.response.body", "body": whole}])[1]["body"] == whole
+    ended: MutableMapping[str, Any] = {"type": "http.response.body", "body": whole}
+    assert ask("/v1/embeddings", [started({}), ended]) == [started({}), ended], "and so does what is no refusal"
+
+
+def test_documents_that_are_objects_are_texts_for_it() -> None:
+    given = {"query": "q", "documents": [{"text": "杭州", "id": 1}, "tea", {"content": []}], "top_n": 1}
+    assert json.loads(forms.as_texts(json.dumps(given).encode())) == {
+        **given,
+        "documents": ["杭州", "tea", {"content": []}],
+    }
+    for body in (b'{"documents": ["a"]}', b'{"text": 1}', b'"text"', b'["text"', b'{"documents": 5, "x": "text"}'):
+        assert forms.as_texts(body) is body

@@ -38,6 +38,8 @@ class Remembering:
         self.passes: list[int] = []
         """Answers that were given a token, per pass."""
         self.reads: list[int] = []
+        self.told = [False] * rows
+        """By row, whether its prompt is told."""
         self.fail = False
         self.spoiled: int | None = None
         """The row whose next token has a problem."""
@@ -48,13 +50,16 @@ class Remembering:
 
     def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
         assert row < self.rows
+        self.told[row] = wish.prompt_logprobs is not None
 
-    def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[Drawn]:
         assert len(self.memory[row]) >= start
         if self.unreadable in tokens:
             raise InvalidParameter("messages", "a picture cannot be read.")
         self.memory[row][start:] = tokens
         self.reads.append(len(tokens))
+        seen = [self.memory[row][: start + count] for count in range(1, len(tokens) + 1)]
+        return [Drawn(following(each)) for each in seen] if self.told[row] else []
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         if self.fail:
@@ -74,6 +79,7 @@ class Remembering:
 
     def move(self, source: int, target: int, length: int) -> None:
         self.copy(source, target, length)
+        self.told[target] = self.told[source]
 
     def load_adapter(self, key: str, path: str, scale: float) -> None:
         raise AssertionError("nobody asks for it here")
@@ -95,11 +101,13 @@ class Collected:
         stops: tuple[str, ...] = (),
         ends: tuple[int, ...] = (),
         source: Source = NOTHING,
+        told: int | None = None,
     ) -> None:
         self.pieces: list[Piece] = []
         self.done = threading.Event()
         characters = Characters(lambda tokens: "".join(f"{token} " for token in tokens))
-        self.generation = Generation(prompt, Wish(), most, frozenset(ends), characters, Stops(stops), self.take, source)
+        wish = Wish(prompt_logprobs=told)
+        self.generation = Generation(prompt, wish, most, frozenset(ends), characters, Stops(stops), self.take, source)
 
     def take(self, pieces: list[Piece]) -> None:
         self.pieces += pieces
@@ -349,3 +357,32 @@ def test_a_prompt_that_cannot_be_read_ends_alone() -> None:
     assert bad.tokens == [] and "a picture cannot be read" in str(bad.pieces[-1].error)
     assert before.tokens == alone([5, 6, 7], 12)
     assert after.tokens == alone([8, 9, 10, 11], 8)
+
+
+def test_a_prompt_is_told_whole_though_another_has_read_it() -> None:
+    _, scheduler = made(rows=3, reading=16)
+    prompt = list(range(40))
+    before, told, only = Collected(prompt, 3), Collected(prompt, 3, told=0), Collected(prompt, 0, told=0)
+    for answer in (before, told, only):
+        scheduler.submit(answer.generation)
+        rounds(scheduler, answer)
+    want = [following(prompt[:count]) for count in range(1, 40)]
+    for answer in (told, only):
+        assert [drawn.token for piece in answer.pieces for drawn in piece.read] == want
+    assert told.tokens == before.tokens == alone(prompt, 3)
+    assert (only.tokens, only.pieces[-1].finish) == ([], "length")
+    after = Collected([*prompt, 1], 2)
+    scheduler.submit(after.generation)
+    rounds(scheduler, after)
+    assert after.tokens == alone([*prompt, 1], 2) and scheduler.tokens_reused == 40 - 1
+
+
+def test_prompts_that_are_only_told_make_room_for_others() -> None:
+    _, scheduler = made(rows=2, reading=16)
+    answers = [Collected(list(range(start, start + 30)), 0, told=0) for start in range(4)]
+    answers += [Collected(list(range(50, 60)), 4)]
+    for answer in answers:
+        scheduler.submit(answer.generation)
+    rounds(scheduler, *answers)
+    assert all(sum(len(piece.read) for piece in answer.pieces) == 29 for answer in answers[:4])
+    assert answers[4].tokens == alone(list(range(50, 60)), 4)

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.catalog.thinking import chat_abilities, thinking_key
 from modelyard.core.errors import ModelFilesInvalid
-from modelyard.core.types import Model, ModelType, Shape
+from modelyard.core.types import OFFSET_POSITIONS, Model, ModelType, Shape
 
 Config = dict[str, Any]
 
@@ -19,10 +19,13 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 DESCRIBING = frozenset(
     {
         "config.json", "model_index.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json",
-        "modules.json",
+        "modules.json", "sentence_bert_config.json",
     }
 )  # fmt: skip
 """The small files that say what a model is."""
+
+UNLIMITED = 10**9
+"""Tokenizers say so with a number beyond all reason."""
 
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1}
 QUANTIZATIONS = {"bitsandbytes": "bnb", "compressed-tensors": "compressed-tensors"}
@@ -62,7 +65,7 @@ def _read(folder: Path, weights: int) -> Model:
         size_in_billions=round(shape.parameters / 1e9, 3) or None if shape else None,
         quantization=_quantization(config),
         architecture=architecture,
-        context_length=_first(text, "max_position_embeddings", "n_positions", "seq_length", "max_source_positions"),
+        context_length=_context(folder, kind, text),
         abilities=_abilities(kind, template, config),
         dimensions=_first(text, "hidden_size", "d_model") or None if kind is ModelType.EMBEDDING else None,
         weights_bytes=weights,
@@ -86,6 +89,20 @@ def _first(config: Config, *keys: str) -> int:
         if isinstance(value := config.get(key), int):
             return value
     return 0
+
+
+def _context(folder: Path, kind: ModelType, config: Config) -> int:
+    """Tokens; for models that read texts whole, the least of what the several files say."""
+    positions = _first(config, "max_position_embeddings", "n_positions", "seq_length", "max_source_positions")
+    if kind not in (ModelType.EMBEDDING, ModelType.RERANK):
+        return positions
+    if config.get("model_type") in OFFSET_POSITIONS and positions:
+        positions -= _first(config, "pad_token_id") + 1
+    said = [positions]
+    for name, key in (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
+        if (folder / name).is_file():
+            said.append(_first(_json(folder / name), key))
+    return min((length for length in said if 0 < length < UNLIMITED), default=0)
 
 
 def _sizes(folder: Path) -> dict[str, int]:

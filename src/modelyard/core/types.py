@@ -50,6 +50,10 @@ class ReplicaState(StrEnum):
     FAILED = "failed"
 
 
+OFFSET_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "xmod")
+"""Kinds of model whose positions begin after the padding's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The dimensions of a transformer that decide how much memory it takes."""

@@ -38,6 +38,8 @@ class Wish:
     bias: Mapping[int, float] = field(default_factory=dict)
     logprobs: int | None = None
     """How many of the likeliest tokens to tell beside the chosen one; None tells nothing."""
+    prompt_logprobs: int | None = None
+    """The same for each token of the prompt but the first."""
     grammar: Grammar | None = None
 
 
@@ -56,7 +58,7 @@ NOTHING = Source()
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A chosen token."""
+    """A chosen token, or one of a prompt with what the model thought of it."""
 
     token: int
     logprob: float = 0.0
@@ -78,10 +80,12 @@ class Backend(Protocol):
         """A new answer takes a row."""
         ...
 
-    def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[Drawn]:
         """Tokens `start …` of a row, whose tokens before are known already.
 
-        Raises `InvalidParameter` when the row's pictures cannot be read; the other rows are as they were.
+        Returns what the model thought of the prompt's tokens `start + 1 …`, one for each that it has read, where the wish
+        has `prompt_logprobs`, else nothing. Raises `InvalidParameter` when the row's pictures cannot be read; the other
+        rows are as they were.
         """
         ...
 
@@ -119,6 +123,8 @@ class Language(Protocol):
     """Tokens that end an answer."""
     defaults: Mapping[str, float]
     """What the model's makers recommend for `temperature`, `top_p`, `top_k`, `min_p`, `repetition_penalty`."""
+    fill_ends: frozenset[int]
+    """Tokens that beside those end what fills a hole."""
     vocabulary: int
     thinks: bool
     """Whether its chats have thoughts between `<think>` and `</think>`."""
@@ -144,6 +150,13 @@ class Language(Protocol):
         """A conversation as its template writes it. Raises `InvalidParameter` when the template refuses it.
 
         The content of a message is a text, or a list of parts of type `text` and, without their files, `image`.
+        """
+        ...
+
+    def fill(self, prefix: str | list[int], suffix: str) -> list[int]:
+        """Tokens of a prompt whose answer stands between a text, or its tokens, and another text.
+
+        Raises `InvalidParameter` about `suffix` when the model has no tokens for that.
         """
         ...
 

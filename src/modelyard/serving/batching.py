@@ -30,6 +30,8 @@ class Piece(NamedTuple):
     """`stop` or `length` in the last piece."""
     error: str | None = None
     """In the last piece of an answer that failed."""
+    read: Sequence[Drawn] = ()
+    """What the model thought of the next tokens of the prompt."""
 
 
 @dataclass(eq=False, slots=True)
@@ -39,7 +41,7 @@ class Generation:
     prompt: list[int]
     wish: Wish
     most: int
-    """Tokens it may have."""
+    """Tokens it may have; with 0 its prompt is read and nothing is written."""
     ends: frozenset[int]
     """Tokens that end it."""
     characters: Characters
@@ -213,8 +215,9 @@ class Scheduler:
         """Give an answer the next row, with what another row knows of the beginning of its prompt."""
         row = len(self._running)
         usable = sequence.prompt[:-1]
+        told = sequence.wish.prompt_logprobs is not None  # what is told must be computed
         shared = [
-            common(usable, known) if source == sequence.source else 0
+            common(usable, known) if source == sequence.source and not told else 0
             for known, source in zip(self._known, self._sources, strict=True)
         ]
         best = max(range(len(shared)), key=shared.__getitem__)
@@ -233,12 +236,17 @@ class Scheduler:
         part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
         if part:
             try:
-                self._backend.read(row, len(known), part)
+                told = self._backend.read(row, len(known), part)
             except InvalidParameter as error:
                 self._refuse(row, error.message)
                 return len(part)
             known.extend(part)
             self.tokens_read += len(part)
+            if told:
+                self._running[row].deliver([Piece(read=told)])
+        if not self._running[row].most and self._is_ready(row):
+            self._running[row].deliver([Piece(finish="length")])
+            self._leave(row)
         return max(1, len(part))
 
     def _write(self, ready: Sequence[bool]) -> None:

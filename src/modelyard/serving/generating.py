@@ -109,7 +109,7 @@ class Writer:
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
         stops = Stops(limits.stops)
         generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
-        if limits.most > 0:
+        if limits.most > 0 or (wish.prompt_logprobs is not None and len(prompt) > 1):
             self._scheduler.submit(generation)
         else:
             put([Piece(finish="length")])
@@ -126,11 +126,11 @@ class Writer:
         arrived.put_nowait((number, pieces))
 
     def limits(self, request: Asked, prompt: list[int], wanted: int | None, where: str, chat: bool) -> Limits:
-        """When an answer to this prompt ends. Raises `InvalidParameter` for a prompt that leaves no room."""
+        """When an answer to this prompt ends. Raises `InvalidParameter` for a prompt that leaves no room for a wanted one."""
         room = self.language.context - len(prompt)
         if not prompt:
             raise InvalidParameter(where, "it has no tokens.")
-        if room < 1:
+        if room < (wanted != 0):
             raise InvalidParameter(
                 where,
                 f"it has {len(prompt)} tokens, and this model as launched takes {self.language.context} for prompt and "
@@ -158,7 +158,14 @@ class Writer:
         if grammar is not None and (problem := await asyncio.to_thread(self.language.problem, grammar)):
             raise InvalidParameter(param, problem)
 
-    def wish(self, request: Asked, choice: int, logprobs: int | None, grammar: Grammar | None = None) -> Wish:
+    def wish(
+        self,
+        request: Asked,
+        choice: int,
+        logprobs: int | None,
+        grammar: Grammar | None = None,
+        prompt_logprobs: int | None = None,
+    ) -> Wish:
         """How the tokens of one choice are chosen: as the request says, or else the model's makers."""
         defaults = self.language.defaults
         repetition = said(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
@@ -176,6 +183,7 @@ class Writer:
             seed=None if seed is None else seed + choice,
             bias=self._bias(request),
             logprobs=logprobs,
+            prompt_logprobs=prompt_logprobs,
             grammar=grammar,
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.core.errors import InvalidParameter, ModelFilesInvalid
-from modelyard.core.types import ModelType
+from modelyard.core.types import OFFSET_POSITIONS, ModelType
 from modelyard.engines.sentence_transformers.options import SentenceTransformersOptions, batch_tokens
 from modelyard.engines.served import Config
 
@@ -230,7 +230,3 @@ def _limit(model: Any, options: SentenceTransformersOptions) -> int:
     if options.max_length > most:
         raise InvalidParameter("max_length", f"is {options.max_length}, and the model reads {most} tokens at most.")
     return options.max_length or most
-
-
-OFFSET_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "xmod")
-"""Kinds of model whose positions begin after the padding's."""

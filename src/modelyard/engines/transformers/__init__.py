@@ -40,7 +40,6 @@ NO_TOOLS = {
 }
 
 UNSUPPORTED = {
-    "suffix": "the transformers engine completes at the end only",
     "best_of": "the transformers engine draws each choice once",
     "reasoning_effort": "the transformers engine has no such setting; use chat_template_kwargs",
 }

@@ -18,7 +18,7 @@ from modelyard.engines.transformers.adapters import Adapters
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
-from modelyard.engines.transformers.sampling import Row, choose
+from modelyard.engines.transformers.sampling import Row, choose, thought
 from modelyard.engines.transformers.vision import Sight, View
 
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
@@ -26,6 +26,9 @@ TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
 
 KINDS = {"full_attention", "sliding_attention"}
 """Kinds of layer whose keys and values our cache keeps and whose masks we make."""
+
+TOLD_AT_ONCE = 64
+"""Tokens of a prompt whose logits, each a row as long as the vocabulary, are in memory together."""
 
 BYTES_PER_THREAD = 64 * 1024 * 1024
 
@@ -120,12 +123,28 @@ class Passes:
         self._keys[row] = source.adapter
         self._views[row] = self.sight.view(prompt, source.pictures) if self.sight and source.pictures else None
 
-    def read(self, row: int, start: int, tokens: Sequence[int]) -> None:
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> list[Drawn]:
+        answer = self._answers[row]
+        if answer is not None and (count := answer.wish.prompt_logprobs) is not None:
+            return self._read_telling(row, start, tokens, answer.prompt, count)
         view = self._views[row]
         self._adapters.use(())
         embeds = view.part(start, len(tokens)) if view else None
         positions = self._for_reading(row, start, len(tokens))
         self._pass(torch.tensor([tokens], device=self._device), positions.unsqueeze(0), head=False, embeds=embeds)
+        return []
+
+    def _read_telling(
+        self, row: int, start: int, tokens: Sequence[int], prompt: Sequence[int], count: int
+    ) -> list[Drawn]:
+        """A part of a prompt without pictures, whose every token is told."""
+        told: list[Drawn] = []
+        for first in range(0, len(tokens), TOLD_AT_ONCE):
+            part, place = tokens[first : first + TOLD_AT_ONCE], start + first
+            positions = self._for_reading(row, place, len(part)).unsqueeze(0)
+            logits = self._pass(torch.tensor([part], device=self._device), positions, head=True, last=False)[0]
+            told += thought(logits, prompt[place + 1 : place + 1 + len(part)], count)
+        return told
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         columns = torch.tensor(lengths, device=self._device)
@@ -159,10 +178,12 @@ class Passes:
     def unload_adapter(self, key: str) -> None:
         self._adapters.unload(key)
 
-    def _pass(self, inputs: Tensor, positions: Tensor, head: bool, embeds: Tensor | None = None) -> Tensor:
-        """One pass; the logits of the last token with `head`, else nothing of use. `embeds` stand for the inputs."""
+    def _pass(
+        self, inputs: Tensor, positions: Tensor, head: bool, embeds: Tensor | None = None, last: bool = True
+    ) -> Tensor:
+        """One pass; the logits with `head`, of the `last` token or of all, else nothing of use. `embeds` stand for inputs."""
         model = self._model if head else self._model.base_model
-        extra = {"logits_to_keep": 1} if head and self._keep_last else {}
+        extra = {"logits_to_keep": 1} if head and last and self._keep_last else {}
         with torch.no_grad():
             found = model(
                 input_ids=inputs if embeds is None else None,

@@ -54,6 +54,15 @@ def choose(logits: Tensor, rows: Sequence[Row | None]) -> list[Drawn | None]:
     return [_drawn(raw[index], row, tokens[index]) for index, row in enumerate(rows)]
 
 
+def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[Drawn]:
+    """What the model thought of tokens that follow, from `[token, vocabulary]`, with so many of the likeliest."""
+    logprobs = logits.float().log_softmax(dim=-1)
+    found = logprobs.gather(1, torch.tensor(tokens, device=logits.device).unsqueeze(1)).squeeze(1).tolist()
+    values, ids = (each.tolist() for each in logprobs.topk(min(count, logprobs.shape[-1]), dim=-1))
+    top = [tuple(zip(*each, strict=True)) for each in zip(ids, values, strict=True)]
+    return [Drawn(*each) for each in zip(tokens, found, top, strict=True)]
+
+
 def _drawn(raw: Tensor, row: Row | None, token: int) -> Drawn | None:
     """A token, with what the model itself thought of it where that is asked for."""
     if row is None:

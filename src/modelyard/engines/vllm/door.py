@@ -10,16 +10,19 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 
 from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
 from modelyard.engines.vllm import forms
 
 CHAT = "/v1/chat/completions"
 COMPLETION = "/v1/completions"
+EMBEDDING = "/v1/embeddings"
+RERANK = "/v1/rerank"
 LOAD = "/v1/load_lora_adapter"
 PATHS = frozenset(
     {
-        *("/health", "/metrics", "/v1/models", CHAT, COMPLETION, "/v1/embeddings", "/v1/rerank"),
+        *("/health", "/metrics", "/v1/models", CHAT, COMPLETION, EMBEDDING, RERANK),
         *("/v1/load_lora_adapter", "/v1/unload_lora_adapter"),
     }
 )
@@ -37,10 +40,12 @@ class Door(Narrow):
     async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in (CHAT, COMPLETION):
             await self._generate(scope, receive, send)
-        elif scope["path"] == LOAD:
+        elif scope["path"] == EMBEDDING:
+            await self._app(scope, receive, blaming(send))
+        elif scope["path"] in CHANGED:
             body = await whole_body(receive)
             if body is not None:
-                await self._forward(body, elsewhere(body), scope, receive, send)
+                await self._forward(body, CHANGED[scope["path"]](body), scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -80,6 +85,10 @@ def elsewhere(body: bytes) -> bytes:
     return body
 
 
+CHANGED: Mapping[str, Callable[[bytes], bytes]] = {LOAD: elsewhere, RERANK: forms.as_texts}
+"""Paths whose requests have another body for vLLM."""
+
+
 async def respond(send: Send, status: int, body: bytes) -> None:
     """An answer of ours."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -111,6 +120,26 @@ def again(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return received
+
+
+def blaming(send: Send) -> Send:
+    """A `send` of whose refusals those that are about a parameter name it."""
+    held: list[Message] = []
+
+    async def blamed(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 400:
+            held.append(message)
+        elif not held:
+            await send(message)
+        else:
+            held.append(message)
+            if not message.get("more_body"):
+                body = forms.blamed(b"".join(each.get("body", b"") for each in held[1:]))
+                headers = [pair for pair in held[0]["headers"] if pair[0].lower() != b"content-length"]
+                await send({**held[0], "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+                await send({"type": "http.response.body", "body": body})
+
+    return blamed
 
 
 def renaming(send: Send) -> Send:

@@ -1,4 +1,4 @@
-"""The older names by which users of vLLM hold answers to a form, in the words of the newer: vLLM ignores the older. Pure."""
+"""What vLLM says and is told, in other words: the older names of answers held to a form, and refusals. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ HELD = ("response_format", "structured_outputs", *GUIDED)
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
 """Environment variable that is set where vLLM was given a reasoning parser."""
 UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
+
+NO_DIMENSIONS = (
+    "vLLM shortens only vectors of models whose config.json says that they were trained for it, by matryoshka_dimensions or "
+    "is_matryoshka"
+)
 
 
 def translated(body: bytes) -> bytes:
@@ -41,3 +46,39 @@ def refused(body: bytes) -> str:
         return ""
     given = {name: request.get(name) for name in HELD} if isinstance(request, dict) else {}
     return next((name for name, value in given.items() if value and value != {"type": "text"}), "")
+
+
+def blamed(body: bytes) -> bytes:
+    """The body of a refusal by `/v1/embeddings`; one that is about `dimensions` names it, and vLLM."""
+    try:
+        answer: Any = json.loads(body)
+        error = answer["error"]
+        said = str(error["message"])
+    except (ValueError, TypeError, KeyError):
+        return body
+    if "does not support Matryoshka" in said:
+        said = f"{NO_DIMENSIONS}."
+    elif "only supports Matryoshka" in said or "only supports dimensions" in said:
+        said = f"vLLM: {said}"
+    else:
+        return body
+    return json.dumps(
+        {**answer, "error": {**error, "message": said, "param": "dimensions"}}, ensure_ascii=False
+    ).encode()
+
+
+def as_texts(body: bytes) -> bytes:
+    """A rerank whose documents are objects with a `text`, as Cohere's clients send them, with texts."""
+    if b'"text"' not in body:
+        return body
+    try:
+        request: Any = json.loads(body)
+        documents = [_text(document) for document in request["documents"]]
+    except (ValueError, TypeError, KeyError):
+        return body
+    return json.dumps({**request, "documents": documents}, ensure_ascii=False).encode()
+
+
+def _text(document: Any) -> Any:
+    whole = isinstance(document, dict) and isinstance(document.get("text"), str)
+    return document["text"] if whole else document

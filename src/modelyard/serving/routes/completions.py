@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.generation import Drawn, Grammar
+from modelyard.engines.generation import Grammar
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import MOST_CHOICES, Completion
 from modelyard.serving.constraints import constraint
 from modelyard.serving.generating import DONE, Writer, event, new_id, said, usage
+from modelyard.serving.told import Told
 
 MOST_LOGPROBS = 20
 DEFAULT_TOKENS = 16
@@ -26,11 +28,10 @@ DEFAULT_TOKENS = 16
 class Choice:
     """One continuation as it grows."""
 
+    told: Told
     text: list[str] = field(default_factory=list)
-    drawn: list[Drawn] = field(default_factory=list)
-    """Tokens whose logarithms are to be told, and are not yet."""
-    offset: int = 0
-    """Characters of the tokens told."""
+    begun: bool = False
+    """The prompt is behind it."""
     finish: str | None = None
 
 
@@ -43,37 +44,55 @@ class Continuation:
         source = writer.adapters.source(request.model)
         self.head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time())}
         self.head["model"] = request.model
-        self.prompts = [tokens(writer, prompt) for prompt in prompts(request)]
+        given = prompts(request)
+        suffix = said(request.suffix, "")
+        self._shown = self.prompts = [tokens(writer, prompt) for prompt in given]
+        if suffix:
+            self.prompts = [writer.language.fill(prompt, suffix) for prompt in given]
         self.each = said(request.n, 1)
         if self.each * len(self.prompts) > MOST_CHOICES * 8:
             raise InvalidParameter("prompt", f"at most {MOST_CHOICES * 8} continuations in one request.")
         self.logprobs = _logprobs(request)
-        if request.echo is True and self.logprobs is not None:
-            raise InvalidParameter("echo", "the transformers engine does not tell logprobs of the prompt.")
+        self.echo = request.echo is True
+        reading = self.logprobs if self.echo else None
+        if suffix and reading is not None:
+            raise InvalidParameter("echo", "with a suffix the transformers engine tells no logprobs of the prompt.")
         found = constraint(request)
         self.grammar: Grammar | None = found[0] if found else None
         self.grammar_of = found[1] if found else ""
         repeated = [prompt for prompt in self.prompts for _ in range(self.each)]
         wanted = said(request.max_tokens, DEFAULT_TOKENS)
         limits = [writer.limits(request, prompt, wanted, "prompt", chat=False) for prompt in repeated]
+        if suffix and not said(request.ignore_eos, False):
+            limits = [replace(limit, ends=limit.ends | writer.language.fill_ends) for limit in limits]
         wishes = [
-            writer.wish(request, index % self.each, self.logprobs, self.grammar) for index in range(len(repeated))
+            writer.wish(request, index % self.each, self.logprobs, self.grammar, reading)
+            for index in range(len(repeated))
         ]
-        self.choices = [Choice() for _ in repeated]
+        self.choices = [Choice(Told(writer.language.decode)) for _ in repeated]
+        if reading is not None:
+            for choice, prompt in zip(self.choices, repeated, strict=True):
+                choice.told.first(prompt[0])
+        self.skip_special = limits[0].skip_special
         self.written = 0
         self._pieces = writer.answers(repeated, wishes, limits, source)
 
     async def pieces(self) -> AsyncGenerator[tuple[int, Choice, str]]:
-        """What each piece adds."""
+        """What each piece adds to the text."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
+                for drawn in piece.read:
+                    choice.told.add(drawn)
+                if piece.read:
+                    continue
                 choice.finish = piece.finish
+                text = piece.text if choice.begun else self._begin(index, choice) + piece.text
                 if piece.drawn is not None:
                     self.written += 1
                     if self.logprobs is not None:
-                        choice.drawn.append(piece.drawn)
-                yield index, choice, piece.text
+                        choice.told.add(piece.drawn)
+                yield index, choice, text
 
     async def whole(self) -> bytes:
         """The continuations in one document."""
@@ -81,19 +100,15 @@ class Continuation:
             async for _, choice, text in all:
                 choice.text.append(text)
         choices = [
-            self._choice(index, self._echo(index) + "".join(choice.text), choice.finish)
-            for index, choice in enumerate(self.choices)
+            self._choice(index, "".join(choice.text), choice.finish) for index, choice in enumerate(self.choices)
         ]
         return msgspec.json.encode({**self.head, "choices": choices, "usage": usage(self.prompts, self.written)})
 
     async def events(self) -> AsyncGenerator[bytes]:
         """The continuations as they come."""
-        if self.request.echo is True:
-            for index in range(len(self.choices)):
-                yield self._event(index, self._echo(index), None)
         async with contextlib.aclosing(self.pieces()) as all:
             async for index, choice, text in all:
-                if text or choice.finish or choice.drawn:
+                if text or choice.finish or len(choice.told):
                     yield self._event(index, text, choice.finish)
         options = self.request.stream_options
         if isinstance(options, msgspec.Struct) and options.include_usage:
@@ -104,27 +119,16 @@ class Continuation:
         return event({**self.head, "choices": [self._choice(index, text, finish)]})
 
     def _choice(self, index: int, text: str, finish: str | None) -> dict[str, Any]:
-        told = self._told(self.choices[index])
+        told = self.choices[index].told.take()
         return {"index": index, "text": text, "logprobs": told, "finish_reason": finish}
 
-    def _echo(self, index: int) -> str:
-        if self.request.echo is not True:
-            return ""
-        return self.writer.language.decode(self.prompts[index // self.each])
-
-    def _told(self, choice: Choice) -> dict[str, Any] | None:
-        """Tokens in the shape of completions' `logprobs`: parallel lists."""
-        if not choice.drawn:
-            return None
-        drawn, choice.drawn = choice.drawn, []
-        texts = [self.writer.token_text(each.token) for each in drawn]
-        offsets = []
-        for text in texts:
-            offsets.append(choice.offset)
-            choice.offset += len(text)
-        top = [{self.writer.token_text(token): value for token, value in each.top} for each in drawn]
-        logprobs = [each.logprob for each in drawn]
-        return {"tokens": texts, "token_logprobs": logprobs, "top_logprobs": top, "text_offset": offsets}
+    def _begin(self, index: int, choice: Choice) -> str:
+        """What stands before the first token of a continuation."""
+        choice.begun = True
+        decode = self.writer.language.decode
+        text = decode(self._shown[index // self.each]) if self.echo else ""
+        choice.told.go_on(partial(decode, skip_special=self.skip_special), len(text))
+        return text
 
 
 def _logprobs(request: Completion) -> int | None:
