@@ -11,6 +11,7 @@
     │   ├── ModelFilesInvalid           400     model_files_invalid
     │   ├── RegistrationInvalid         400     registration_invalid
     │   ├── AdapterInvalid              400     adapter_invalid
+    │   ├── DocumentUnreadable          400     document_unreadable
     │   ├── NoEngineFits                400     no_engine_fits
     │   ├── HubsOffline                 400     hubs_offline
     │   └── MissingLibrary              400     missing_library
@@ -174,6 +175,20 @@ class AdapterInvalid(BadRequest):
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"Cannot use '{path}' as an adapter: {problem}")
         self.param = "lora_modules"
+
+
+class DocumentUnreadable(BadRequest):
+    """A file has no text that we can read: damaged, encrypted, scanned, or of a format we do not know."""
+
+    code = "document_unreadable"
+
+    problem = ""
+    """The sentence without its beginning."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"Cannot read '{name}': {problem}")
+        self.problem = problem
+        self.param = "file"
 
 
 class RegistrationInvalid(BadRequest):

@@ -1,0 +1,83 @@
+"""From the bytes of a file to `Loaded`. One format is one file; its extensions stand in `formats.py`, a stranger's in an
+entry point of the group `modelyard.loaders` whose name is the extension and whose object is a `base.Loader`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.core.registry import Registry
+from modelyard.knowledge.loaders.base import Limits, Loader, Source, cleaned, known
+from modelyard.knowledge.loaders.encoding import NotText, decode
+from modelyard.knowledge.loaders.formats import OLD, SIGNED, extension_of, formats, has_pdf, looks_like_html, sniffed
+from modelyard.knowledge.types import Loaded
+
+__all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
+
+OURS = {extension: target for extension, target, _ in formats()}
+LOADERS: Registry[Loader] = Registry("loaders", OURS)
+SAMPLE = 65536
+"""Bytes that are looked at to know whether a file of an unknown extension is text."""
+REFUSED = {
+    "encrypted": "it is encrypted; save it without a password.",
+    "ole": "it is in an old binary Office format; save it as {better}.",
+    "rtf": "it is RTF; save it as docx or as text.",
+}
+"""What the first bytes may say, and why we do not read it."""
+
+
+def extensions() -> Mapping[str, str]:
+    """Every extension that can be read, without its dot, with what it is in a few words."""
+    described = {extension: description for extension, _, description in formats()}
+    return {extension: described.get(extension, "by an installed package") for extension in LOADERS}
+
+
+def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False) -> Loaded:  # noqa: B008 - frozen
+    """Read a file, by the extension of its name, or by its first bytes where the extension lies.
+
+    With `ocr`, pages of a PDF that have no text are read from their picture. Raises `DocumentUnreadable`.
+    """
+    if len(data) > limits.max_bytes:
+        raise DocumentUnreadable(name, f"it is larger than {limits.max_bytes:,} bytes, the limit.")
+    if not data.strip():
+        raise DocumentUnreadable(name, "it is empty.")
+    source = Source(data, name, _extension(data, name), limits, ocr)
+    try:
+        loaded = LOADERS.get(source.extension)(source)
+    except MemoryError as error:
+        raise source.unreadable("reading it takes more memory than there is for it.") from error
+    blocks = cleaned(loaded.blocks)
+    if not blocks:
+        raise source.unreadable("it has no text.")
+    source.allow(sum(len(block.text) for block in blocks))
+    return replace(loaded, blocks=blocks, metadata=known(**loaded.metadata))
+
+
+def _extension(data: bytes, name: str) -> str:
+    """What the file is, whatever it is called; raises for what cannot be read."""
+    told, found = extension_of(name), sniffed(data)
+    if told in LOADERS and told not in OURS:
+        return told
+    if found in REFUSED:
+        raise DocumentUnreadable(name, REFUSED[found].format(better=OLD.get(told, "docx, xlsx or pptx")))
+    if told in SIGNED and found in {None, "zip"} and (told != "pdf" or not has_pdf(data)):
+        raise DocumentUnreadable(name, f"it is not a whole {told} file: it is damaged, or something else.")
+    if found == "zip":
+        raise DocumentUnreadable(name, f"it is a zip archive; unpack it. {_supported()}")
+    if found is not None:
+        return told if OURS.get(told) == OURS[found] else found
+    return told if told in LOADERS else _text_extension(data, name)
+
+
+def _text_extension(data: bytes, name: str) -> str:
+    """For extensions that nobody knows: text is text."""
+    try:
+        decode(data[:SAMPLE])
+    except NotText as error:
+        raise DocumentUnreadable(name, f"its format is not supported. {_supported()}") from error
+    return "html" if looks_like_html(data) else "txt"
+
+
+def _supported() -> str:
+    return f"Supported: {', '.join(LOADERS)}."

@@ -1,0 +1,205 @@
+"""Reading in a child process: a parser that crashes, hangs or eats memory ends the child and never the server.
+
+Each message is four bytes of length, big-endian, and JSON. The child reads a document at a time, ends with its input, and is
+killed by the kernel if its parent dies while it reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import struct
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.knowledge.loaders import load
+from modelyard.knowledge.loaders.base import Limits
+from modelyard.knowledge.types import Block, Loaded
+
+TIMEOUT = 300.0
+"""Seconds that a document may take."""
+MEMORY = 4 << 30
+"""Bytes of address space that the child may use, on Linux."""
+NICENESS = 10
+DOCUMENTS = 200
+"""Documents after which a child is replaced: parsers leak."""
+LENGTH = struct.Struct(">I")
+PR_SET_PDEATHSIG = 1
+
+
+class Asked(msgspec.Struct):
+    """What the parent sends."""
+
+    path: str
+    name: str
+    limits: Limits
+    ocr: bool
+
+
+class Told(msgspec.Struct):
+    """What the child answers: a document, or why there is none."""
+
+    blocks: list[Block] = []
+    metadata: Mapping[str, str] = {}
+    problem: str = ""
+    spent: bool = False
+    """Whether the child ends now, for it may be short of memory."""
+
+
+class Apart:
+    """One child, started with the first document and again after it ended; documents are read one at a time."""
+
+    def __init__(self, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
+        self._timeout = timeout
+        self._memory = memory
+        self._turn = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._documents = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, if one runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def load(self, data_path: Path, name: str, limits: Limits = Limits(), ocr: bool = False) -> Loaded:  # noqa: B008
+        """As `loaders.load`. A child that dies, or takes too long, raises `DocumentUnreadable` too."""
+        message = msgspec.json.encode(Asked(str(data_path), name, limits, ocr))
+        async with self._turn:
+            whole = False
+            try:
+                async with asyncio.timeout(self._timeout):
+                    reply = await self._ask_again(message)
+                    told = await asyncio.to_thread(msgspec.json.decode, reply, type=Told)
+                self._documents += 1
+                whole = not told.spent and self._documents < DOCUMENTS
+            except TimeoutError as error:
+                raise DocumentUnreadable(name, f"reading it took more than {self._timeout:g} s.") from error
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                raise DocumentUnreadable(name, f"its parser broke down{await self._why()}.") from error
+            finally:
+                if not whole:  # also when cancelled: the answer would be taken for the next document's
+                    self._kill()
+        if told.problem:
+            raise DocumentUnreadable(name, told.problem)
+        return Loaded(told.blocks, told.metadata)
+
+    async def _ask_again(self, message: bytes) -> bytes:
+        """A child that has read before may have died since, or of what it read: a fresh one is asked once more."""
+        used = self._documents > 0
+        try:
+            return await self._ask(message)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if not used:
+                raise
+            self._kill()
+            return await self._ask(message)
+
+    async def _ask(self, message: bytes) -> bytes:
+        process = await self._child()
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(LENGTH.pack(len(message)) + message)
+        await process.stdin.drain()
+        (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+        return await process.stdout.readexactly(length)
+
+    async def _child(self) -> asyncio.subprocess.Process:
+        if self.pid is None:
+            self._documents = 0
+            few = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "modelyard.knowledge.loaders.apart", str(self._memory), str(os.getpid())),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, **few},
+                start_new_session=True,
+            )
+        assert self._process is not None
+        return self._process
+
+    async def _why(self) -> str:
+        """How the child ended, which it has, or soon will."""
+        if self._process is None:
+            return ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                code = await self._process.wait()
+                return f" ({signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
+        return ""
+
+    def _kill(self) -> None:
+        if self.pid is not None and self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        self._forget()
+
+    def _forget(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+
+    async def close(self) -> None:
+        """End the child, also while it reads; `load` starts another."""
+        process = self._process
+        self._kill()
+        if process is not None:
+            await process.wait()
+
+
+def _settle(memory: int, parent: int) -> None:
+    """Be nice, be small, and die with the parent."""
+    os.nice(NICENESS)
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the parent is gone")
+
+
+def _read(message: bytes) -> Told:
+    asked = msgspec.json.decode(message, type=Asked)
+    try:
+        size = os.path.getsize(asked.path)
+        if size > asked.limits.max_bytes:
+            return Told(problem=f"it is larger than {asked.limits.max_bytes:,} bytes, the limit.")
+        loaded = load(Path(asked.path).read_bytes(), asked.name, limits=asked.limits, ocr=asked.ocr)
+    except DocumentUnreadable as error:
+        return Told(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
+    except OSError as error:
+        return Told(problem=f"the file cannot be opened: {error.strerror}.")
+    except MemoryError:
+        return Told(problem="reading it takes more memory than there is for it.", spent=True)
+    return Told(list(loaded.blocks), loaded.metadata)
+
+
+def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
+    while len(head := questions.read(LENGTH.size)) == LENGTH.size:
+        told = _read(questions.read(LENGTH.unpack(head)[0]))
+        reply = msgspec.json.encode(told)
+        answers.write(LENGTH.pack(len(reply)))
+        answers.write(reply)
+        answers.flush()
+        if told.spent:
+            return
+
+
+def main() -> None:
+    """What the child runs. What libraries print goes to the server's log, not between the answers."""
+    _settle(int(sys.argv[1]), int(sys.argv[2]))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What every loader gets and gives: the bytes and their limits in, blocks out; and how damage becomes one sentence."""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from zipfile import BadZipFile
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.knowledge.loaders.encoding import NotText, decode
+from modelyard.knowledge.types import Block, Loaded
+
+DAMAGE: tuple[type[Exception], ...] = (
+    *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, NotImplementedError),
+    *(OSError, RecursionError, SyntaxError, TypeError, ValueError, BadZipFile, struct.error, zlib.error),
+)
+"""What parsers raise on files that are not what they say they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may cost. A document over a limit is refused, never cut."""
+
+    max_bytes: int = 200 << 20
+    """Of the file."""
+    max_decompressed_bytes: int = 512 << 20
+    """Of everything in a docx, xlsx or pptx together."""
+    max_members: int = 20_000
+    """Files inside a docx, xlsx or pptx."""
+    max_pages: int = 5_000
+    """Pages, sheets or slides."""
+    max_characters: int = 20_000_000
+    """Of the text that comes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a loader is to read."""
+
+    data: bytes
+    name: str
+    """As the user knows it, for sentences."""
+    extension: str
+    """What the file is: in lower case, without the dot; where its name lies, what its first bytes say."""
+    limits: Limits
+    ocr: bool = False
+
+    def unreadable(self, problem: str) -> DocumentUnreadable:
+        """The error to raise."""
+        return DocumentUnreadable(self.name, problem)
+
+    def text(self, declared: str | None = None) -> tuple[str, str]:
+        """The text and its encoding, newlines as `\\n`; raises `DocumentUnreadable` if the bytes are no text."""
+        try:
+            text, encoding = decode(self.data, declared)
+        except NotText as error:
+            raise self.unreadable(f"it is not text: {error}.") from error
+        self.allow(len(text))
+        return text, encoding
+
+    def allow(self, characters: int) -> None:
+        """Raise if a text of this length is too long."""
+        if characters > self.limits.max_characters:
+            raise self.unreadable(f"its text is longer than {self.limits.max_characters:,} characters, the limit.")
+
+    def allow_pages(self, pages: int, noun: str = "pages") -> None:
+        """Raise if there are too many."""
+        if pages > self.limits.max_pages:
+            raise self.unreadable(f"it has {pages:,} {noun}; the limit is {self.limits.max_pages:,}.")
+
+
+Loader = Callable[[Source], Loaded]
+"""What the registry holds. It raises `DocumentUnreadable`, for which `Source.unreadable` and `parsing` are there."""
+
+
+@contextmanager
+def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn what a parser raises, `DAMAGE` and `errors`, into `DocumentUnreadable`; its warnings are for nobody."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except DocumentUnreadable:
+        raise
+    except (*DAMAGE, *errors) as error:
+        said = " ".join(str(error).split())[:120]
+        why = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        raise source.unreadable(f"the {what} is damaged ({why}).") from error
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+BLANK_LINES = re.compile(r"\s*\n")
+
+
+def clean(text: str) -> str:
+    """Without NULs, lone surrogates, `\\r` and blank lines at the ends."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if not text.isascii():
+        text = SURROGATE.sub("\ufffd", text)
+    text = text.rstrip()
+    leading = BLANK_LINES.match(text)
+    return text[leading.end() :] if leading else text
+
+
+def cleaned(blocks: Iterable[Block]) -> list[Block]:
+    """The blocks that have text, each clean."""
+    texts = ((block, clean(block.text)) for block in blocks)
+    return [block if block.text == text else replace(block, text=text) for block, text in texts if text.strip()]
+
+
+def known(**metadata: object) -> dict[str, str]:
+    """Metadata without what is empty, in clean single lines of at most 500 characters."""
+    texts = ((key, " ".join(clean(str(value or "")).split())[:500]) for key, value in metadata.items())
+    return {key: text for key, text in texts if text}

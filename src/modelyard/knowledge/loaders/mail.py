@@ -1,0 +1,49 @@
+"""E-mail: who wrote whom about what, the text, and the names of what was attached."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.errors import MessageError
+from email.message import EmailMessage
+
+from modelyard.knowledge.loaders import html
+from modelyard.knowledge.loaders.base import Source, parsing
+from modelyard.knowledge.loaders.encoding import NotText, decode
+from modelyard.knowledge.loaders.prose import paragraphs
+from modelyard.knowledge.types import Block, Loaded
+
+HEAD = ("From", "To", "Cc", "Date", "Subject")
+
+
+def load(source: Source) -> Loaded:
+    """A block of its headers, then the plain text, or the HTML where there is none, then the attachments."""
+    with parsing(source, "e-mail", MessageError):
+        message = email.message_from_bytes(source.data, policy=email.policy.default)
+        head = {name: text for name in HEAD if (text := " ".join(str(message.get(name, "")).split()))}
+        body = list(_body(source, message))
+        names = [name for part in message.walk() if (name := part.get_filename())]
+    if not head and not message.is_multipart():
+        raise source.unreadable("it has none of the headers of an e-mail.")
+    blocks = [Block("\n".join(f"{name}: {text}" for name, text in head.items())), *body]
+    if names:
+        blocks.append(Block(f"Attachments: {', '.join(names)}"))
+    return Loaded(
+        blocks, {"title": head.get("Subject", ""), "author": head.get("From", ""), "date": head.get("Date", "")}
+    )
+
+
+def _body(source: Source, message: EmailMessage) -> list[Block]:
+    part = message.get_body(preferencelist=("plain", "html"))
+    if part is None:
+        return []
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes) or not payload.strip():
+        return []
+    try:
+        text, _ = decode(payload, part.get_content_charset())
+    except NotText:
+        return []
+    if part.get_content_subtype() == "html":
+        return list(html.parse(source, text).blocks)
+    return [Block(each) for each in paragraphs(text)]
