@@ -11,7 +11,7 @@ import pytest
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.serving import fetching
-from modelyard.serving.fetching import Fetcher, is_public
+from modelyard.serving.fetching import Fetcher
 
 PICTURE = b"the bytes of a picture"
 
@@ -151,21 +151,6 @@ def pinned(asked: list[str]) -> object:
         return made
 
     return connect
-
-
-@pytest.mark.parametrize(
-    "place",
-    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-     "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
-     "::ffff:8.8.8.8", "2002:7f00:1::", "64:ff9b::7f00:1", "2001:db8::1"],
-)  # fmt: skip
-def test_places_that_are_not_public(place: str) -> None:
-    assert not is_public(place)
-
-
-@pytest.mark.parametrize("place", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"])
-def test_places_that_are(place: str) -> None:
-    assert is_public(place)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,24 @@ class Settings(BaseSettings):
     downloads_at_once: int = Field(2, ge=1)
     """Downloads that run at the same time; more wait."""
 
+    searxng_url: str = ""
+    """Address of a SearXNG instance, such as `http://127.0.0.1:8888`, with `json` among its formats; empty means none."""
+
+    bing_url: str = "https://api.bing.microsoft.com/v7.0/search"
+    """Address of the Bing search API, version 7, or of a service that speaks it."""
+
+    bing_subscription_key: str = Field("", repr=False)
+    """Key of the Bing search API; empty means that it is not used."""
+
+    tavily_url: str = "https://api.tavily.com"
+    """Address of the Tavily search API."""
+
+    tavily_api_key: str = Field("", repr=False)
+    """Key of the Tavily search API; empty means that it is not used."""
+
+    duckduckgo_url: str = "https://html.duckduckgo.com/html/"
+    """Address of DuckDuckGo's page without scripts, which needs no key."""
+
     @cached_property
     def folder(self) -> Path:
         """`home`, absolute, with `~` resolved."""

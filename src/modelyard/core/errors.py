@@ -14,6 +14,8 @@
     │   ├── DocumentUnreadable          400     document_unreadable
     │   ├── NoEngineFits                400     no_engine_fits
     │   ├── HubsOffline                 400     hubs_offline
+    │   ├── AddressRefused              400     address_refused
+    │   ├── SearchNotConfigured         400     search_not_configured
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
     ├── PermissionDenied                403     permission_denied
@@ -34,7 +36,10 @@
     ├── InternalError                   500     internal_error
     ├── UpstreamFailed                  502     upstream_failed
     │   ├── LaunchFailed                502     launch_failed
-    │   └── DownloadFailed              502     download_failed
+    │   ├── DownloadFailed              502     download_failed
+    │   ├── FetchFailed                 502     fetch_failed
+    │   ├── SearchFailed                502     search_failed
+    │   └── ToolFailed                  502     tool_failed
     ├── Unavailable                     503     unavailable
     │   ├── ModelNotReady               503     model_not_ready
     │   ├── NotEnoughMemory             503     not_enough_memory
@@ -228,6 +233,26 @@ class HubsOffline(BadRequest):
             "folder of a hub, give their path as model_path, or unset MODELYARD_OFFLINE and HF_HUB_OFFLINE."
         )
         self.param = "model_name"
+
+
+class AddressRefused(BadRequest):
+    """A URL that this server does not fetch from: not of the web, or not of a public host."""
+
+    code = "address_refused"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"The address '{_shown(url)}' is not fetched: {why}.")
+        self.param = "url"
+
+
+class SearchNotConfigured(BadRequest):
+    """A search engine that has no address or no key yet."""
+
+    code = "search_not_configured"
+
+    def __init__(self, engine: str, how: str) -> None:
+        super().__init__(f"The search engine '{engine}' is not set up: {how}.")
+        self.param = "search_engine"
 
 
 class MissingLibrary(BadRequest):
@@ -448,6 +473,33 @@ class DownloadFailed(UpstreamFailed):
         ModelyardError.__init__(self, f"Downloading '{model_id}' from {hub} failed: {problem}")
 
 
+class FetchFailed(UpstreamFailed):
+    """A page was asked for and did not come, or is not what was wanted."""
+
+    code = "fetch_failed"
+
+    def __init__(self, url: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"Fetching '{_shown(url)}' failed: {problem}.")
+
+
+class SearchFailed(UpstreamFailed):
+    """A search engine refused, broke off or answered nonsense; the sentence carries its own words."""
+
+    code = "search_failed"
+
+    def __init__(self, engine: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The search engine '{engine}' failed: {problem}")
+
+
+class ToolFailed(UpstreamFailed):
+    """A tool of an agent could not do what it was called for."""
+
+    code = "tool_failed"
+
+    def __init__(self, tool: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The tool '{tool}' failed: {problem}")
+
+
 class Unavailable(ModelyardError):
     """Not now; perhaps later."""
 
@@ -549,6 +601,11 @@ class ConnectionLost(ServerUnreachable):
 
     def __init__(self, url: str, problem: str) -> None:
         ModelyardError.__init__(self, f"The connection to the server at {url} broke: {problem}.")
+
+
+def _shown(url: str) -> str:
+    """A URL for people; some have millions of characters."""
+    return url if len(url) <= 200 else f"{url[:200]}…"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -15,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from modelyard.core.addresses import is_public
 from modelyard.core.errors import InvalidParameter
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -157,17 +157,6 @@ def body(url: str, answer: http.client.HTTPResponse, until: float) -> bytes:
     if time.monotonic() >= until:
         raise refused(url, "it takes too long")
     return bytes(read)
-
-
-def is_public(place: str) -> bool:
-    """Whether an address can be reached from everywhere, so that it is none of this machine or its network."""
-    found = ipaddress.ip_address(place)
-    within = (found.ipv4_mapped or found.sixtofour) if isinstance(found, ipaddress.IPv6Address) else None
-    if within is not None and not is_public(str(within)):
-        return False
-    return found.is_global and not (
-        found.is_multicast or found.is_reserved or found.is_unspecified or found.is_loopback or found.is_link_local
-    )
 
 
 def refused(url: str, why: str) -> InvalidParameter:

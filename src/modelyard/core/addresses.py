@@ -1,0 +1,43 @@
+"""Which addresses of machines are public: what a server may connect to for whoever sends it a URL. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All other IPv6 is loopback, local, mapped, translated (NAT64), multicast or not given out."""
+TUNNELS = ipaddress.IPv6Network("2002::/16")
+"""6to4: an IPv4 address is inside."""
+PUBLIC_BY_FORM_ONLY = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",  # carriers' NAT; Alibaba's metadata at 100.100.100.200
+        "168.63.129.16/32",  # Azure's host, seen from its guests
+        "192.0.0.0/24",  # protocol assignments; Oracle's metadata at 192.0.0.192
+        "192.88.99.0/24",
+        "2001::/23",  # Teredo and other protocol assignments
+        "2001:db8::/32",
+        "3fff::/20",
+    )
+)
+"""What some versions of `ipaddress` call global, or what clouds use inside."""
+
+
+def is_public(place: str) -> bool:
+    """Whether an IP address can be reached from everywhere, so that it is none of this machine, its network or its cloud.
+
+    Raises `ValueError` for what is no address.
+    """
+    found = ipaddress.ip_address(place)
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.scope_id or found not in GLOBAL_UNICAST:
+            return False
+        within = found.sixtofour if found in TUNNELS else None
+        if within is not None and not is_public(str(within)):
+            return False
+    if any(found.version == each.version and found in each for each in PUBLIC_BY_FORM_ONLY):
+        return False
+    return found.is_global and not (
+        found.is_multicast or found.is_reserved or found.is_unspecified or found.is_loopback or found.is_link_local
+    )
