@@ -16,6 +16,7 @@ from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.guard import Guard
+from modelyard.api.knowledge import Passage, knowledge_running
 from modelyard.api.management import management_app
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -91,8 +92,9 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         raise CannotStart(error.message) from error
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
-    gateway.admit(keys.access)
-    keys.on_change = gateway.admit
+    passage = Passage(gateway)
+    passage.admit(keys.access)
+    keys.on_change = passage.admit
     host = LocalHost(settings, traffic.last_byte.get)
     reconciler = Reconciler(settings, Journal(database), host, traffic, gateway.publish)
     catalog = Catalog(FAMILIES.folder)
@@ -106,22 +108,24 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     looking = _begin(keys.run(), "keys", _keys_ended)
     try:
         await reconciler.look()
-        yield Application(
-            Parts(
-                settings,
-                host,
-                traffic,
-                deployments,
-                gateway,
-                catalog,
-                adapters=Adapters(database, deployments, reconciler),
-                autostarts=autostarts,
-                keys=keys,
-                registrations=registrations,
-                caching=Caching(catalog, reconciler),
-                downloads=reconciler.downloads,
+        async with knowledge_running(settings, database, gateway, passage.secret) as knowledge:
+            yield Application(
+                Parts(
+                    settings,
+                    host,
+                    traffic,
+                    deployments,
+                    gateway,
+                    catalog,
+                    adapters=Adapters(database, deployments, reconciler),
+                    autostarts=autostarts,
+                    keys=keys,
+                    registrations=registrations,
+                    caching=Caching(catalog, reconciler),
+                    downloads=reconciler.downloads,
+                    knowledge=knowledge,
+                )
             )
-        )
     finally:
         for task in (looking, starting, loop):
             task.cancel()

@@ -19,6 +19,7 @@ from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
 from modelyard.gateway.app import Gateway
+from modelyard.knowledge.service import Knowledge
 from modelyard.runtime.base import Host
 
 
@@ -38,6 +39,7 @@ class Parts:
     caching: Caching = field(kw_only=True)
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)
+    knowledge: Knowledge = field(kw_only=True)
 
 
 def parts(request: Request) -> Parts:
@@ -71,6 +73,11 @@ def registrations(request: Request) -> Registrations:
     return parts(request).registrations
 
 
+def knowledge(request: Request) -> Knowledge:
+    """Knowledge bases, and what is done with them."""
+    return parts(request).knowledge
+
+
 def address(request: Request) -> str:
     """Where this server listens, as host and port: the address under which its client found it."""
     host, port = request.scope["server"]
@@ -85,6 +92,7 @@ def grant(request: Request) -> Grant | None:
 
 TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
+TheKnowledge = Annotated[Knowledge, Depends(knowledge)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Match, Route
 from modelyard.api.permissions import ANY_KEY, ANYBODY, METRICS, scope_of
 from modelyard.api.routes import ROUTERS
 from modelyard.control.keys import REFRESH, Keys
-from modelyard.core.access import ADMIN, Grant
+from modelyard.core.access import ADMIN, KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
 from modelyard.gateway.asgi import send_error
 
@@ -26,6 +26,10 @@ DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
 
 LISTING = frozenset({"models:list", "models:read", ANY_KEY})
 """What a key that is limited to some models may do where a path names none; handlers show it only its own."""
+
+
+KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
+"""Scopes of routes about knowledge bases → what they take of the base they name."""
 
 
 class Guard:
@@ -49,7 +53,7 @@ class Guard:
         access = self._keys.access
         if not access.required:
             return None
-        needed, uid = _needed(scope)
+        needed, uid, base = _needed(scope)
         if needed == METRICS and not self._keys.exposed:
             needed = ANYBODY
         if needed == ANYBODY:
@@ -59,12 +63,15 @@ class Guard:
                 return None
         grant = access.admit(scope["headers"], time.time())
         if grant is not None:
-            check(grant, needed, uid)
+            check(grant, needed, uid, base)
         return grant
 
 
-def check(grant: Grant, needed: str, uid: str | None) -> None:
-    """Raises `PermissionDenied` if a key may not use a route, or not for this model."""
+def check(grant: Grant, needed: str, uid: str | None, base: str | None = None) -> None:
+    """Raises `PermissionDenied` if a key may not use a route, or not for this model or knowledge base."""
+    if needed in KNOWLEDGE:
+        check_knowledge(grant, needed, base)
+        return
     if needed != ANY_KEY:
         grant.check(needed)
     elif REFRESH in grant.scopes:
@@ -75,19 +82,30 @@ def check(grant: Grant, needed: str, uid: str | None) -> None:
         raise PermissionDenied(f"The key '{grant.name}' is for {', '.join(sorted(grant.models))} only.")
 
 
-def _needed(scope: Scope) -> tuple[str, str | None]:
-    """The scope that a request takes, and the model its path names; a path that is no route at all takes any key."""
+def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:
+    """Raises `PermissionDenied`. Being let to a base is enough for its routes; handlers check bases that bodies name."""
+    if base is not None:
+        grant.check_base(base, KNOWLEDGE[needed])
+    elif grant.bases is None or needed == KNOWLEDGE_WRITE:
+        grant.check(needed)
+
+
+def _needed(scope: Scope) -> tuple[str, str | None, str | None]:
+    """The scope that a request takes, and the model and the knowledge base that its path names.
+
+    A path that is no route at all takes any key.
+    """
     path, method = scope["path"], scope["method"]
     if any(path == each or path.startswith(each + "/") for each in DOCUMENTATION):
-        return ANYBODY, None
+        return ANYBODY, None, None
     as_route = scope if method != "HEAD" else {**scope, "method": "GET"}
     for route in _routes():
         match, inner = route.matches(as_route)
         if match is Match.FULL and isinstance(route, Route):
-            uid = inner.get("path_params", {}).get("uid")
+            named = inner.get("path_params", {})
             scope_needed = scope_of(as_route["method"], route.path)
-            return ADMIN if scope_needed is None else scope_needed, uid
-    return ANY_KEY, None
+            return ADMIN if scope_needed is None else scope_needed, named.get("uid"), named.get("base")
+    return ANY_KEY, None, None
 
 
 @cache

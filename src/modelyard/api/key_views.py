@@ -16,6 +16,7 @@ def key_info(row: Key) -> bodies.KeyInfo:
         prefix=row.prefix,
         scopes=row.scopes,
         models=row.models,
+        bases=row.bases,
         requests_per_minute=row.requests_per_minute,
         tokens_per_minute=row.tokens_per_minute,
         created_at=row.created_at,

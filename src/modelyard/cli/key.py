@@ -42,6 +42,7 @@ def command() -> None:
 @click.option("-n", "--name", required=True, metavar="TEXT", help="What the key is for.")
 @click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="What it may do; repeatable. See below.")
 @click.option("-m", "--model", "models", metavar="UID", multiple=True, help="Only this model; repeatable.")
+@click.option("--base", "bases", metavar="NAME[:write]", multiple=True, help="Only this knowledge base; repeatable.")
 @click.option("--requests-per-minute", type=click.IntRange(1), metavar="N", help="Inference requests in a minute.")
 @click.option("--tokens-per-minute", type=click.IntRange(1), metavar="N", help="Tokens in a minute.")
 @click.option("--expires-in", type=Duration(), metavar="TIME", help="Such as 12h or 30d; for ever if left out.")
@@ -52,6 +53,7 @@ def create(
     name: str,
     scopes: tuple[str, ...],
     models: tuple[str, ...],
+    bases: tuple[str, ...],
     requests_per_minute: int | None,
     tokens_per_minute: int | None,
     expires_in: float | None,
@@ -60,13 +62,14 @@ def create(
     """Make a key and print it, once.
 
     The first key gets the scope admin, later ones models:list and models:read, which asking models takes. Others:
-    models:write, models:register, keys:create, keys:manage, users:manage, cache:list, cache:delete, logs:list,
+    models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage, cache:list, cache:delete, logs:list,
     monitor:view, settings:read, settings:write.
     """
     body = {
         "name": name,
         "scopes": list(scopes) or None,
         "models": list(models) or None,
+        "bases": {name.removesuffix(":write"): "write" if name.endswith(":write") else "read" for name in bases} or None,
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": tokens_per_minute,
         "expires_in": expires_in,

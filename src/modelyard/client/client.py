@@ -180,13 +180,20 @@ class Client:
 
 
 class AsyncClient:
-    """The async twin of `Client`: the same methods, awaited."""
+    """The async twin of `Client`: the same methods, awaited. `uds` is the Unix socket of a server that listens on one."""
 
     def __init__(
-        self, base_url: str | None = None, api_key: str | None = None, timeout: float | None = DEFAULT_TIMEOUT
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        uds: str | None = None,
     ) -> None:
         self._target = Target.find(base_url, api_key, timeout)
-        self._http = httpx.AsyncClient(**self._target.http_options())
+        options = self._target.http_options()
+        if uds is not None:
+            options["transport"] = httpx.AsyncHTTPTransport(uds=uds, limits=options.pop("limits"))
+        self._http = httpx.AsyncClient(**options)
 
     @property
     def base_url(self) -> str:

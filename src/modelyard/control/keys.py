@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select, update
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
-from modelyard.core.access import ADMIN, Access, Grant, checked_scopes, fingerprint
+from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, checked_scopes, fingerprint
 from modelyard.core.errors import (
     BadRequest,
     Conflict,
@@ -52,6 +52,8 @@ class NewKey:
     scopes: tuple[str, ...] | None = None
     """None for `admin` if nobody has that yet, else for what asking models takes."""
     models: tuple[str, ...] | None = None
+    bases: Mapping[str, str] | None = None
+    """The only knowledge bases it may use, each with `read` or `write`."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     expires_in: float | None = None
@@ -136,6 +138,7 @@ class Keys:
                 hash=fingerprint(secret.encode()),
                 scopes=scopes,
                 models=None if wanted.models is None else sorted(set(wanted.models)),
+                bases=_checked_bases(wanted.bases),
                 requests_per_minute=wanted.requests_per_minute,
                 tokens_per_minute=wanted.tokens_per_minute,
                 created_at=time.time(),
@@ -305,11 +308,20 @@ def _grant(row: Key, users: dict[int, User]) -> Grant:
         name=row.name,
         scopes=frozenset(row.scopes),
         models=None if row.models is None else frozenset(row.models),
+        bases=row.bases,
         requests_per_minute=row.requests_per_minute,
         tokens_per_minute=row.tokens_per_minute,
         expires_at=row.expires_at,
         user=users[row.user_id].name if row.user_id in users else None,
     )
+
+
+def _checked_bases(bases: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Raises `InvalidParameter` for a level that is none."""
+    for name, level in (bases or {}).items():
+        if level not in (READ, WRITE):
+            raise InvalidParameter("bases", f"'{level}' for '{name}' is neither '{READ}' nor '{WRITE}'.")
+    return None if bases is None else dict(bases)
 
 
 def _check_narrower(wanted: NewKey, scopes: list[str], by: Grant | None) -> None:
@@ -320,13 +332,16 @@ def _check_narrower(wanted: NewKey, scopes: list[str], by: Grant | None) -> None
         by.check(scope)
     for model in wanted.models or ():
         by.check_model(model)
+    for base, level in (wanted.bases or {}).items():
+        by.check_base(base, level)
     limits = (
         (by.requests_per_minute, wanted.requests_per_minute),
         (by.tokens_per_minute, wanted.tokens_per_minute),
         (by.expires_at - time.time() if by.expires_at and by.user is None else None, wanted.expires_in),
     )
     wider = any(own is not None and (given is None or given > own) for own, given in limits)
-    if wider or (by.models is not None and wanted.models is None):
+    unnamed = (by.models is not None and wanted.models is None) or (by.bases is not None and wanted.bases is None)
+    if wider or unnamed:
         raise PermissionDenied(f"The key '{by.name}' has limits, and what it makes may not have wider ones.")
 
 

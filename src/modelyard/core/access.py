@@ -22,6 +22,8 @@ SCOPES: Mapping[str, str] = {
     INFERENCE: "ask models, and see progress and events",
     "models:write": "launch, scale and terminate models",
     "models:register": "register and unregister families",
+    "knowledge:read": "search knowledge bases, ask them, and see their documents",
+    "knowledge:write": "make, fill, change and delete knowledge bases",
     "keys:create": "make keys that may do no more than their maker",
     "keys:manage": "list and revoke keys",
     "users:manage": "add, list and remove users",
@@ -35,6 +37,12 @@ SCOPES: Mapping[str, str] = {
     "virtualenv:delete": "delete engine environments",
 }
 """Every scope, with what it lets a key do."""
+
+KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
+READ, WRITE = "read", "write"
+"""What a key may do with one knowledge base; who may write may read."""
+BASE = "kb:"
+"""Stands before the name of a knowledge base where a model is named."""
 
 ALIASES: Mapping[str, str] = {
     "models:start": "models:write",
@@ -57,6 +65,8 @@ class Grant:
     scopes: frozenset[str]
     models: frozenset[str] | None = None
     """The only models it may use; None for all."""
+    bases: Mapping[str, str] | None = None
+    """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     expires_at: float | None = None
@@ -69,8 +79,24 @@ class Grant:
         return scope in self.scopes or ADMIN in self.scopes
 
     def sees(self, model: str) -> bool:
-        """Whether it may know of a model and use it."""
+        """Whether it may know of a model and use it; a knowledge base that is asked as a model is none of its models."""
+        if model.startswith(BASE):
+            return self.sees_base(model.removeprefix(BASE))
         return self.models is None or model in self.models
+
+    def sees_base(self, base: str, level: str = READ) -> bool:
+        """Whether it may read a knowledge base, or write to it."""
+        if not self.allows(KNOWLEDGE_READ if level == READ else KNOWLEDGE_WRITE) and self.bases is None:
+            return False
+        if self.bases is None or self.allows(ADMIN):
+            return True
+        return self.bases.get(base) in ((READ, WRITE) if level == READ else (WRITE,))
+
+    def check_base(self, base: str, level: str = READ) -> None:
+        """Raises `PermissionDenied` for a knowledge base that it may not use in that way, whether there is one or not."""
+        if not self.sees_base(base, level):
+            verb = "read" if level == READ else "change"
+            raise PermissionDenied(f"The key '{self.name}' may not {verb} the knowledge base '{base}'.")
 
     def check(self, scope: str) -> None:
         """Raises `PermissionDenied` if it lacks a scope."""

@@ -102,6 +102,18 @@ class Settings(BaseSettings):
     downloads_at_once: int = Field(2, ge=1)
     """Downloads that run at the same time; more wait."""
 
+    vector_store: str = "embedded"
+    """Where knowledge bases keep their indexes: `embedded`, beside the database, or `postgres`, in it, with pgvector."""
+
+    ocr: bool = False
+    """Read pictures and scanned pages of documents, which takes `pip install 'modelyard[ocr]'`."""
+
+    max_document_bytes: int = Field(200 * 1024 * 1024, ge=1024)
+    """Largest document in bytes that a knowledge base takes."""
+
+    max_documents: int = Field(1000, ge=1)
+    """Documents that one upload may bring."""
+
     searxng_url: str = ""
     """Address of a SearXNG instance, such as `http://127.0.0.1:8888`, with `json` among its formats; empty means none."""
 

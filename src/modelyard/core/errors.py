@@ -22,10 +22,17 @@
     ├── NotFound                        404     not_found
     │   ├── ModelNotFound               404     model_not_found
     │   ├── AdapterNotFound             404     adapter_not_found
+    │   ├── KnowledgeBaseNotFound       404     knowledge_base_not_found
+    │   ├── DocumentNotFound            404     document_not_found
+    │   ├── ChunkNotFound               404     chunk_not_found
+    │   ├── JobNotFound                 404     job_not_found
+    │   ├── ConversationNotFound        404     conversation_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
     │   ├── ModelExists                 409     model_exists
+    │   ├── KnowledgeBaseExists         409     knowledge_base_exists
+    │   ├── KnowledgeBaseBusy           409     knowledge_base_busy
     │   ├── RegistrationExists          409     registration_exists
     │   ├── RegistrationInUse           409     registration_in_use
     │   └── RequestAborted              409     request_aborted
@@ -309,6 +316,58 @@ class ModelNotFound(NotFound):
         return cls(name, running, nearest(name, running))
 
 
+class KnowledgeBaseNotFound(NotFound):
+    """There is no knowledge base of that name."""
+
+    code = "knowledge_base_not_found"
+
+    def __init__(self, name: str, there: Sequence[str] = ()) -> None:
+        near = nearest(name, there)
+        hint = f" Did you mean '{near}'?" if near else ""
+        super().__init__(f"There is no knowledge base '{name}'.{hint}")
+        self.param = "knowledge_base"
+
+
+class DocumentNotFound(NotFound):
+    """A knowledge base has no such document."""
+
+    code = "document_not_found"
+
+    def __init__(self, name: str, base: str) -> None:
+        super().__init__(f"The knowledge base '{base}' has no document '{name}'.")
+        self.param = "document"
+
+
+class ChunkNotFound(NotFound):
+    """A knowledge base has no such chunk; one that was edited has a new id."""
+
+    code = "chunk_not_found"
+
+    def __init__(self, number: int, base: str) -> None:
+        super().__init__(f"The knowledge base '{base}' has no chunk {number}; a chunk that was edited has a new id.")
+        self.param = "chunk"
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+    code = "job_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no job '{name}'.")
+        self.param = "job"
+
+
+class ConversationNotFound(NotFound):
+    """There is no such conversation or message, or it is somebody else's."""
+
+    code = "conversation_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no conversation or message '{name}'.")
+        self.param = "conversation"
+
+
 class AdapterNotFound(NotFound):
     """No adapter of that name is loaded, or there is nothing at its path."""
 
@@ -364,6 +423,25 @@ class ModelExists(Conflict):
         other = "launch under another model_uid" if param == "model_uid" else "choose another name"
         super().__init__(f"Model '{uid}' is already here ({state}). Terminate it first, or {other}.")
         self.param = param
+
+
+class KnowledgeBaseExists(Conflict):
+    """A knowledge base of that name is there already."""
+
+    code = "knowledge_base_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There already is a knowledge base '{name}'.")
+        self.param = "name"
+
+
+class KnowledgeBaseBusy(Conflict):
+    """A knowledge base is being indexed anew, and cannot be changed in that way until it is done."""
+
+    code = "knowledge_base_busy"
+
+    def __init__(self, name: str, job: str) -> None:
+        super().__init__(f"The knowledge base '{name}' is being indexed anew (job {job}); wait for it, or cancel it.")
 
 
 class RegistrationExists(Conflict):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from modelyard.core.access import INFERENCE, Access, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import InternalError, MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import RouteTable
+from modelyard.core.types import Route, RouteTable, Task
 from modelyard.gateway import lookup
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error
 from modelyard.gateway.exchange import LEFT, Exchange
@@ -39,7 +39,8 @@ class Gateway:
     def __init__(self, settings: Settings, traffic: Traffic) -> None:
         self.meter = Meter()
         self._settings = settings
-        self._table = RouteTable()
+        self._table = self._models = RouteTable()
+        self._others: Mapping[str, Route] = {}
         self._access = Access()
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
@@ -47,7 +48,20 @@ class Gateway:
 
     def publish(self, table: RouteTable) -> None:
         """Route by this table from now on. Requests under way keep the replica they have."""
-        self._table = table
+        self._models = table
+        self._table = RouteTable({**self._others, **table.routes}, table.version) if self._others else table
+
+    def chats(self) -> str | None:
+        """A model that answers to messages now, if one does."""
+        for name, route in sorted(self._models.routes.items()):
+            if route.endpoints and Task.CHAT in route.tasks:
+                return name
+        return None
+
+    def serve_also(self, routes: Mapping[str, Route]) -> None:
+        """Names that no model has: knowledge bases, which the server answers for itself."""
+        self._others = routes
+        self.publish(self._models)
 
     def admit(self, access: Access) -> None:
         """Let in by these keys from now on. Answers under way go on."""
@@ -97,7 +111,7 @@ class Gateway:
             grant.check(INFERENCE)
             self._limits.begin(grant)
         peeked = await peek(path, exchange, scope["headers"], receive, self._settings.max_body_bytes)
-        route = lookup.find(self._table, peeked.model, grant)
+        route = lookup.find_for(self._table, peeked, grant)
         if grant is not None and grant.tokens_per_minute is not None:
             exchange.tap = Tap(exchange.bytes_in)
         exchange.model = route.name

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET
 
-from modelyard.core.access import Grant
+from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway.peek import Peeked
+from modelyard.protocol.inference import ChatRequest, Knowledge
 
 LISTED = 20
 """Names that an error lists at most."""
@@ -38,6 +39,16 @@ def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
         running = sorted(each.name for each in seen if each.state is ReplicaState.READY)
         raise ModelNotFound(name, running[:LISTED], nearest(name, [each.name for each in seen]))
     return route
+
+
+def find_for(table: RouteTable, peeked: Peeked, grant: Grant | None) -> Route:
+    """The route of a request: of its model, or of the knowledge bases that it is to be answered from. Raises as `find`."""
+    knowledge = peeked.request.knowledge if isinstance(peeked.request, ChatRequest) else UNSET
+    if not isinstance(knowledge, Knowledge):
+        return find(table, peeked.model, grant)
+    routes = [find(table, BASE + base, grant) for base in knowledge.bases]
+    find(table, peeked.model, grant)
+    return routes[0]
 
 
 def check(route: Route, task: Task, peeked: Peeked) -> None:

@@ -113,6 +113,9 @@ class Models(Protocol):
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text."""
 
+    async def embed_query(self, model: str, query: str) -> Sequence[float]:
+        """The vector of a question."""
+
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         """A relevance for each text, higher is better."""
 

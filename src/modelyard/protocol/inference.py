@@ -56,6 +56,17 @@ class Sampling(msgspec.Struct, kw_only=True):
     """A name by which another request may abort this one."""
 
 
+class Knowledge(msgspec.Struct, kw_only=True):
+    """Field `knowledge` of a chat request: answer from these knowledge bases, and cite them."""
+
+    bases: Annotated[list[Name], Meta(min_length=1, max_length=20)]
+    top_k: Annotated[int, Meta(ge=1, le=50)] = 5
+    mode: Literal["hybrid", "lexical", "vector"] = "hybrid"
+    filter: dict[str, Any] = {}
+    rerank: bool | None = None
+    min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+
 class ChatRequest(Sampling, kw_only=True):
     """Body of `POST /v1/chat/completions`."""
 
@@ -70,6 +81,7 @@ class ChatRequest(Sampling, kw_only=True):
     reasoning_effort: str | None | UnsetType = UNSET
     enable_thinking: bool | None | UnsetType = UNSET
     chat_template_kwargs: dict[str, Any] | None | UnsetType = UNSET
+    knowledge: Knowledge | None | UnsetType = UNSET
 
 
 class CompletionRequest(Sampling, kw_only=True):

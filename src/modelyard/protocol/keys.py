@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -21,6 +21,8 @@ class KeyRequest(BaseModel):
     """What it may do; `admin` for the first key, else `models:list` and `models:read`."""
     models: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
     """The only models it may use; null for all."""
+    bases: dict[str, Literal["read", "write"]] | None = None
+    """The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow."""
     requests_per_minute: PerMinute | None = None
     """Inference requests it may make in a minute; null for any number."""
     tokens_per_minute: PerMinute | None = None
@@ -38,6 +40,7 @@ class KeyInfo(BaseModel):
     """The first characters of the secret."""
     scopes: list[str]
     models: list[str] | None = None
+    bases: dict[str, str] | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     created_at: float

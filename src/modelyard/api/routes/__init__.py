@@ -9,8 +9,11 @@ from modelyard.api.routes import (
     autostart,
     cache,
     cluster,
+    conversations,
+    documents,
     engines,
     keys,
+    knowledge,
     lifecycle,
     models,
     registrations,
@@ -28,5 +31,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     cluster.router,
     keys.router,
     cache.router,
+    knowledge.router,
+    documents.router,
+    conversations.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""

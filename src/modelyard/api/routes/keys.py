@@ -86,6 +86,7 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
         name=body.name,
         scopes=None if body.scopes is None else tuple(body.scopes),
         models=None if body.models is None else tuple(body.models),
+        bases=body.bases,
         requests_per_minute=body.requests_per_minute,
         tokens_per_minute=body.tokens_per_minute,
         expires_in=body.expires_in,

@@ -16,6 +16,9 @@ from modelyard.knowledge.types import Loaded
 __all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
+VERSION = 1
+"""Counts up when the same bytes are read in another way, so that documents are indexed anew where that is asked for."""
+
 LOADERS: Registry[Loader] = Registry("loaders", OURS)
 SAMPLE = 65536
 """Bytes that are looked at to know whether a file of an unknown extension is text."""

@@ -1,0 +1,123 @@
+"""Joins knowledge bases with the rest of a server: their models through the gateway, themselves as models behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from modelyard.api.knowledge_door import PREFIX, door
+from modelyard.client import AsyncClient
+from modelyard.core.access import BASE, INFERENCE, Access, Grant, fingerprint
+from modelyard.core.config import Settings
+from modelyard.core.types import Address, Endpoint, ReplicaState, Route, Task
+from modelyard.db.session import Database
+from modelyard.gateway.app import Gateway
+from modelyard.knowledge.models import ServedModels
+from modelyard.knowledge.service import Knowledge
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Inner(uvicorn.Server):
+    """The server behind the socket; it listens to no signals, and ends with the one around it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class Passage:
+    """What the knowledge room comes in by: a key of its own, known to nobody else and gone with the process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.secret = secrets.token_urlsafe(32)
+        self._gateway = gateway
+        self._grant = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
+
+    def admit(self, access: Access) -> None:
+        """Let the gateway know of the keys in force, and of this one."""
+        grants = {**access.grants, fingerprint(self.secret.encode()): self._grant}
+        self._gateway.admit(Access(access.required, grants))
+
+
+@contextlib.asynccontextmanager
+async def knowledge_running(
+    settings: Settings, database: Database, gateway: Gateway, secret: str
+) -> AsyncIterator[Knowledge]:
+    """Knowledge bases, with the worker that indexes; all is ended when the block is left."""
+    folder = Path(tempfile.mkdtemp(prefix="modelyard-"))  # a socket's path may have a hundred characters
+    path = str(folder / "inner.sock")
+    async with AsyncClient("http://modelyard", api_key=secret, uds=path) as client:
+        knowledge = Knowledge(settings, database, ServedModels(client), gateway.chats)
+        knowledge.on_change = lambda names: gateway.serve_also(routes(path, names))
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        listener.listen(1024)
+        listener.setblocking(False)
+        config = uvicorn.Config(
+            _dispatcher(gateway, door(knowledge)),
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        inner = Inner(config)
+        serving = asyncio.create_task(inner.serve(sockets=[listener]), name="knowledge socket")
+        await knowledge.open()
+        working = asyncio.create_task(knowledge.run(), name="knowledge jobs")
+        working.add_done_callback(_ended)
+        try:
+            yield knowledge
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            await knowledge.close()
+            inner.should_exit = inner.force_exit = True
+            await asyncio.gather(serving, return_exceptions=True)
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+
+
+def routes(path: str, names: Sequence[str]) -> dict[str, Route]:
+    """Each base as a model that chats."""
+    endpoint = Endpoint("knowledge", Address(uds=path, prefix=f"{PREFIX}/v1"))
+    return {
+        BASE + name: Route(
+            name=BASE + name,
+            uid=BASE + name,
+            state=ReplicaState.READY,
+            endpoints=(endpoint,),
+            tasks=frozenset({Task.CHAT}),
+        )
+        for name in names
+    }
+
+
+def _dispatcher(gateway: Gateway, chat: Any) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        app = chat if scope["path"].startswith(PREFIX) else gateway
+        await app(scope, receive, send)
+
+    return dispatch
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A defect there stops indexing, and nothing else; the log has it."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the knowledge worker broke off; documents wait until the server starts again", exc_info=error)

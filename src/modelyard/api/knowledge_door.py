@@ -1,0 +1,143 @@
+"""Knowledge bases as models: the OpenAI door behind `kb:NAME` and behind the field `knowledge` of a chat request.
+
+The gateway relays to it as to any replica, over a socket of this server, so that limits, metering and cancelling are the same.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from msgspec import UNSET
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from modelyard.api.knowledge_views import citation_dict
+from modelyard.api.sse import event, streamed
+from modelyard.core.access import BASE
+from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
+from modelyard.knowledge.search import Mode
+from modelyard.knowledge.service import Knowledge
+from modelyard.protocol import errors
+from modelyard.protocol.inference import ChatRequest
+from modelyard.protocol.inference import Knowledge as Options
+from modelyard.protocol.requests import decode
+
+PREFIX = "/knowledge"
+PASSED = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "presence_penalty")
+"""Fields of a request that its model gets as they are."""
+
+
+def door(knowledge: Knowledge) -> Starlette:
+    """The app."""
+
+    async def chat(request: Request) -> Response:
+        try:
+            body = decode(await request.body(), ChatRequest)
+            question = await _question(knowledge, body)
+        except ModelyardError as error:
+            return JSONResponse(errors.envelope(error), error.status)
+        if body.stream is True:
+            wants_usage = isinstance(body.stream_options, dict) and bool(body.stream_options.get("include_usage"))
+            return streamed(_chunks(knowledge, body.model, question, wants_usage))
+        try:
+            return JSONResponse(await _completion(knowledge, body.model, question))
+        except ModelyardError as error:
+            return JSONResponse(errors.envelope(error), error.status, errors.headers(error))
+
+    return Starlette(routes=[Route(f"{PREFIX}/v1/chat/completions", chat, methods=["POST"])])
+
+
+async def _question(knowledge: Knowledge, body: ChatRequest) -> Question:
+    """What is asked: the last message of the user, with what went before it."""
+    options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
+    spoken = [each for each in body.messages if each.role != "system"]
+    if not spoken or spoken[-1].role != "user":
+        raise InvalidParameter("messages", "the last message must be the user's question.")
+    text = _text(spoken[-1].content)
+    if not text.strip():
+        raise InvalidParameter("messages", "there is no question in the last message.")
+    history = [{"role": each.role, "content": _text(each.content)} for each in body.messages if each is not spoken[-1]]
+    given = {name: value for name in PASSED if (value := getattr(body, name, UNSET)) not in (UNSET, None)}
+    return Question(
+        text=text,
+        bases=await knowledge.several(options.bases),
+        model=None if body.model.startswith(BASE) else body.model,
+        history=history,
+        k=options.top_k,
+        mode=Mode(options.mode),
+        where=options.filter,
+        rerank=options.rerank,
+        min_score=options.min_score,
+        options=given,
+    )
+
+
+def _text(content: Any) -> str:
+    """A message's text, of plain or of parted content."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(part.get("text", "")) for part in content or () if part.get("type") == "text")
+
+
+async def _completion(knowledge: Knowledge, model: str, question: Question) -> dict[str, Any]:
+    sources: list[dict[str, Any]] = []
+    answered: Answered | None = None
+    async with aclosing(knowledge.answering.answer(question)) as told:
+        async for each in told:
+            if isinstance(each, Sources):
+                sources = [citation_dict(source) for source in each.citations]
+            elif isinstance(each, Answered):
+                answered = each
+    assert answered is not None
+    message = {"role": "assistant", "content": answered.text}
+    return {
+        **_head(model, "chat.completion"),
+        "choices": [{"index": 0, "message": message, "finish_reason": answered.finish_reason, "logprobs": None}],
+        "usage": _usage(answered),
+        **_extra(answered, sources),
+    }
+
+
+async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_usage: bool) -> AsyncGenerator[bytes]:
+    head = _head(model, "chat.completion.chunk")
+
+    def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
+        return event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **more})
+
+    sources: list[dict[str, Any]] = []
+    yield chunk({"role": "assistant", "content": ""})
+    async with aclosing(knowledge.answering.answer(question)) as told:
+        async for each in told:
+            if isinstance(each, Sources):
+                sources = [citation_dict(source) for source in each.citations]
+            elif isinstance(each, Token):
+                yield chunk({"content": each.text})
+            else:
+                yield chunk({}, each.finish_reason, **_extra(each, sources))
+                if wants_usage:
+                    yield event({**head, "choices": [], "usage": _usage(each)})
+    yield b"data: [DONE]\n\n"
+
+
+def _head(model: str, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{secrets.token_hex(12)}", "object": kind, "created": int(time.time()), "model": model}
+
+
+def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
+    """What OpenAI has no field for."""
+    return {
+        "citations": [citation_dict(each) for each in answered.citations],
+        "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
+    }
+
+
+def _usage(answered: Answered) -> dict[str, Any]:
+    none = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    return {**none, **answered.usage}

@@ -1,0 +1,151 @@
+"""How knowledge bases, documents, hits and answers are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
+from modelyard.knowledge.answering.citing import Citation
+from modelyard.knowledge.bases import Counts, chunking_of
+from modelyard.knowledge.search import Hit
+from modelyard.protocol import knowledge as bodies
+
+
+def chunking_info(given: Mapping[str, Any]) -> bodies.Chunking:
+    """How documents are cut, with what is usual filled in."""
+    return bodies.Chunking.model_validate(msgspec.to_builtins(chunking_of(given)))
+
+
+def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str]) -> bodies.BaseInfo:
+    """A base and how much is in it."""
+    return bodies.BaseInfo(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        language=row.language,
+        embedding_model=row.embedding_model,
+        rerank_model=row.rerank_model,
+        chat_model=row.chat_model,
+        mode="hybrid" if row.embedding_model else "lexical",
+        dimension=row.dimension,
+        chunking=chunking_info(row.chunking),
+        prompts=row.prompts,
+        generation=row.generation,
+        documents=counts.documents,
+        chunks=counts.chunks,
+        bytes=counts.bytes,
+        states=dict(counts.states),
+        jobs=list(jobs),
+        created_at=row.created_at,
+    )
+
+
+def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:
+    """A document."""
+    return bodies.DocumentInfo(
+        id=row.id,
+        name=row.name,
+        size=row.size,
+        hash=row.hash,
+        state=row.state,
+        error=row.error,
+        enabled=row.enabled,
+        edited=row.edited,
+        chunks=row.chunks,
+        characters=row.characters,
+        version=row.version,
+        metadata=row.details,
+        chunking=None if row.chunking is None else chunking_info(row.chunking),
+        modified_at=row.modified_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def chunk_info(row: KnowledgeChunk) -> bodies.ChunkInfo:
+    """A chunk."""
+    return bodies.ChunkInfo(
+        id=row.id,
+        document_id=row.document_id,
+        position=row.position,
+        text=row.text,
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        heading=row.heading,
+        enabled=row.enabled,
+        edited=row.edited,
+    )
+
+
+def hit_dict(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON; made by hand, because searches are asked for a lot."""
+    row, scores = hit.row, hit.scores
+    return {
+        "chunk_id": row.id,
+        "knowledge_base": row.base,
+        "document_id": row.document_id,
+        "document": row.document,
+        "page": row.page,
+        "start": row.start,
+        "end": row.end,
+        "heading": row.heading,
+        "text": row.text,
+        "score": round(hit.score, 6),
+        "scores": {
+            "lexical": scores.lexical,
+            "similarity": scores.similarity,
+            "fused": round(scores.fused, 6),
+            "rerank": scores.rerank,
+        },
+        "highlights": hit.highlights,
+    }
+
+
+def citation_dict(citation: Citation) -> dict[str, Any]:
+    """A source of an answer as JSON."""
+    scores = citation.scores
+    return {
+        "number": citation.number,
+        "chunk_id": citation.chunk,
+        "knowledge_base": citation.base,
+        "document_id": citation.document_id,
+        "document": citation.document,
+        "page": citation.page,
+        "start": citation.start,
+        "end": citation.end,
+        "heading": citation.heading,
+        "text": citation.text,
+        "score": round(citation.score, 6),
+        "scores": {
+            "lexical": scores.lexical,
+            "similarity": scores.similarity,
+            "fused": round(scores.fused, 6),
+            "rerank": scores.rerank,
+        },
+        "highlights": [list(span) for span in citation.highlights],
+    }
+
+
+def conversation_info(row: Conversation) -> bodies.ConversationInfo:
+    """A conversation."""
+    return bodies.ConversationInfo(
+        id=row.id, title=row.title, kind=row.kind, created_at=row.created_at, updated_at=row.updated_at
+    )
+
+
+def message_info(row: Message) -> bodies.MessageInfo:
+    """A question and its answer."""
+    return bodies.MessageInfo(
+        id=row.id,
+        question=row.question,
+        answer=row.answer,
+        citations=row.citations,
+        metadata=row.details,
+        score=row.score,
+        reason=row.reason,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,79 @@
+"""Routes about conversations with knowledge bases."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+
+from modelyard.api.deps import TheGrant, TheKnowledge
+from modelyard.api.knowledge_views import conversation_info, message_info
+from modelyard.core.access import Grant
+from modelyard.knowledge.conversations import exported
+from modelyard.protocol import knowledge as bodies
+
+router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+
+
+def owner_of(grant: Grant | None) -> str:
+    """Whose conversations a request sees."""
+    return "" if grant is None else grant.id
+
+
+@router.get("")
+async def list_conversations(
+    knowledge: TheKnowledge, grant: TheGrant, limit: int = 100, offset: int = 0
+) -> bodies.ConversationList:
+    """The conversations of this key, the last ones first."""
+    found = await knowledge.conversations.all(owner_of(grant), min(max(limit, 1), 1000), max(offset, 0))
+    return bodies.ConversationList(data=[conversation_info(each) for each in found])
+
+
+@router.post("")
+async def create(body: bodies.NewConversation, knowledge: TheKnowledge, grant: TheGrant) -> bodies.ConversationInfo:
+    """Begin a conversation."""
+    return conversation_info(await knowledge.conversations.begin(owner_of(grant), body.title, "knowledge"))
+
+
+@router.get("/{conversation}")
+async def describe(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> bodies.ConversationInfo:
+    """A conversation."""
+    return conversation_info(await knowledge.conversations.get(owner_of(grant), conversation))
+
+
+@router.patch("/{conversation}")
+async def rename(
+    conversation: str, body: bodies.NewConversation, knowledge: TheKnowledge, grant: TheGrant
+) -> bodies.ConversationInfo:
+    """Give it another title."""
+    return conversation_info(await knowledge.conversations.rename(owner_of(grant), conversation, body.title))
+
+
+@router.delete("/{conversation}")
+async def delete(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> bodies.Deleted:
+    """Delete a conversation with its messages."""
+    await knowledge.conversations.delete(owner_of(grant), conversation)
+    return bodies.Deleted(deleted=[conversation])
+
+
+@router.get("/{conversation}/messages")
+async def messages(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> bodies.MessageList:
+    """What was asked and answered, in order."""
+    await knowledge.conversations.get(owner_of(grant), conversation)
+    found = await knowledge.conversations.messages(conversation)
+    return bodies.MessageList(data=[message_info(each) for each in found])
+
+
+@router.get("/{conversation}/export", response_class=PlainTextResponse)
+async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> PlainTextResponse:
+    """The conversation as Markdown."""
+    talk = await knowledge.conversations.get(owner_of(grant), conversation)
+    text = exported(talk, await knowledge.conversations.messages(conversation))
+    return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
+
+
+@router.post("/messages/{message}/feedback")
+async def feedback(
+    message: str, body: bodies.Feedback, knowledge: TheKnowledge, grant: TheGrant
+) -> bodies.MessageInfo:
+    """Keep what somebody thinks of an answer."""
+    return message_info(await knowledge.conversations.judge(owner_of(grant), message, body.score, body.reason))

@@ -1,0 +1,245 @@
+"""Routes about the documents of a knowledge base, and about their chunks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+
+from modelyard.api.deps import TheKnowledge
+from modelyard.api.knowledge_views import chunk_info, document_info
+from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter
+from modelyard.db.tables import KnowledgeDocument
+from modelyard.knowledge.bases import chunking_of
+from modelyard.knowledge.jobs import chunking_for
+from modelyard.knowledge.service import Knowledge
+from modelyard.protocol import knowledge as bodies
+
+router = APIRouter(prefix="/v1/knowledge_bases/{base}", tags=["documents"])
+
+PORTION = 1 << 20
+
+
+async def portions(file: UploadFile) -> AsyncIterator[bytes]:
+    """An uploaded file in portions."""
+    while data := await file.read(PORTION):
+        yield data
+
+
+def json_field(name: str, given: str | None) -> dict[str, Any] | None:
+    """A form's field that holds a JSON object. Raises `InvalidParameter`."""
+    if not given:
+        return None
+    try:
+        found = json.loads(given)
+    except ValueError as error:
+        raise InvalidParameter(name, f"it is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidParameter(name, "it must be a JSON object.")
+    return found
+
+
+@router.post("/documents")
+async def upload(
+    base: str,
+    knowledge: TheKnowledge,
+    files: Annotated[list[UploadFile], File(description="One or many; `name` below stands for a single one's.")],
+    name: Annotated[str | None, Form()] = None,
+    metadata: Annotated[str | None, Form(description="A JSON object, for all of them.")] = None,
+    chunking: Annotated[str | None, Form(description="A JSON object, in place of the base's.")] = None,
+    modified_at: Annotated[float | None, Form()] = None,
+    index: Annotated[bool, Form(description="Index them in the background.")] = True,
+) -> bodies.Uploaded:
+    """Bring documents. One whose bytes are here already costs nothing."""
+    row = await knowledge.bases.get(base)
+    details, cut = json_field("metadata", metadata), json_field("chunking", chunking)
+    if cut is not None:
+        chunking_of(cut)
+    if name is not None and len(files) != 1:
+        raise InvalidParameter("name", "it is for a single file.")
+    if len(files) > knowledge.settings.max_documents:
+        raise InvalidParameter("files", f"one upload brings {knowledge.settings.max_documents} documents at most.")
+    kept: list[KnowledgeDocument] = []
+    failed: dict[str, str] = {}
+    for file in files:
+        title = name or file.filename or ""
+        try:
+            put = await knowledge.put(
+                row, title, portions(file), details=details, chunking=cut, modified_at=modified_at
+            )
+            kept.append(put.row)
+        except (BodyTooLarge, InvalidParameter) as error:
+            failed[title] = error.message
+    if failed and not kept and len(files) == 1:
+        raise InvalidParameter("files", next(iter(failed.values())))
+    job = await knowledge.index(row, [each.name for each in kept]) if index and kept else None
+    fresh = [await knowledge.documents.get(row, each.name) for each in kept]
+    return bodies.Uploaded(data=[document_info(each) for each in fresh], job=job, failed=failed)
+
+
+@router.get("/documents")
+async def list_documents(
+    base: str,
+    knowledge: TheKnowledge,
+    state: str | None = None,
+    name: str = "",
+    contains: str = "",
+    limit: int = 100,
+    offset: int = 0,
+) -> bodies.DocumentList:
+    """Documents by name; `name` is a whole one, `contains` a part of one."""
+    row = await knowledge.bases.get(base)
+    if name:
+        one = await knowledge.documents.get(row, name)
+        return bodies.DocumentList(data=[document_info(one)], total=1)
+    limit = min(max(limit, 1), 10_000)
+    rows, total = await knowledge.documents.all(
+        row, state=state, contains=contains, limit=limit, offset=max(offset, 0)
+    )
+    return bodies.DocumentList(data=[document_info(each) for each in rows], total=total)
+
+
+@router.post("/documents/delete")
+async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.Deleted:
+    """Delete documents by name, with everything made from them."""
+    missing = await knowledge.documents.delete(await knowledge.bases.get(base), body.names)
+    return bodies.Deleted(deleted=[each for each in body.names if each not in missing], missing=missing)
+
+
+@router.post("/documents/index")
+async def index(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.JobStarted:
+    """Index documents that are here: again, or for the first time."""
+    job = await knowledge.index(await knowledge.bases.get(base), body.names, body.force)
+    return bodies.JobStarted(job=job)
+
+
+@router.post("/documents/preview")
+async def preview_upload(
+    base: str,
+    knowledge: TheKnowledge,
+    file: UploadFile,
+    chunking: Annotated[str | None, Form(description="A JSON object, in place of the base's.")] = None,
+) -> bodies.Preview:
+    """The chunks that a file would have; nothing of it is kept."""
+    row = await knowledge.bases.get(base)
+    cut = chunking_of(json_field("chunking", chunking) or row.chunking)
+    blob = await knowledge.blobs.put(portions(file), knowledge.settings.max_document_bytes)
+    document = KnowledgeDocument(name=file.filename or "", hash=blob.hash)
+    try:
+        pieces = await knowledge.indexing.preview(document, cut)
+    finally:
+        await knowledge.documents.forget_blobs([blob.hash])
+    return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
+
+
+@router.get("/documents/{document}")
+async def describe(base: str, document: int, knowledge: TheKnowledge) -> bodies.DocumentInfo:
+    """A document by its id."""
+    return document_info(await _row(knowledge, base, document))
+
+
+@router.patch("/documents/{document}")
+async def configure(
+    base: str, document: int, body: bodies.ChangeDocument, knowledge: TheKnowledge
+) -> bodies.DocumentInfo:
+    """Let searches see a document or not, or set its metadata."""
+    row = await knowledge.bases.get(base)
+    name = (await knowledge.documents.numbered(row, document)).name
+    return document_info(
+        await knowledge.documents.configure(row, name, enabled=body.enabled, details=body.metadata)
+    )
+
+
+@router.delete("/documents/{document}")
+async def delete(base: str, document: int, knowledge: TheKnowledge) -> bodies.Deleted:
+    """Delete a document with everything made from it."""
+    row = await knowledge.bases.get(base)
+    name = (await knowledge.documents.numbered(row, document)).name
+    await knowledge.documents.delete(row, [name])
+    return bodies.Deleted(deleted=[name])
+
+
+@router.get("/documents/{document}/content", response_class=FileResponse)
+async def content(base: str, document: int, knowledge: TheKnowledge, preview: bool = False) -> Response:
+    """The document's bytes; `preview` lets a browser show them."""
+    row = await _row(knowledge, base, document)
+    return file_response(knowledge, row, preview)
+
+
+def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -> Response:
+    """A document's bytes. What a browser shows cannot run scripts here."""
+    path = knowledge.blobs.path(row.hash)
+    if not path.exists():
+        raise DocumentUnreadable(row.name, "its file is gone.")
+    title = row.name.replace("\\", "/").rsplit("/", 1)[-1]
+    headers = {
+        "content-disposition": f"{'inline' if preview else 'attachment'}; filename*=utf-8''{quote(title, safe='')}",
+        "content-security-policy": "sandbox",
+        "x-content-type-options": "nosniff",
+    }
+    from mimetypes import guess_type
+
+    kind = guess_type(title)[0] or "application/octet-stream"
+    return FileResponse(path, media_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, headers=headers)
+
+
+@router.get("/documents/{document}/text", response_class=PlainTextResponse)
+async def text(base: str, document: int, knowledge: TheKnowledge) -> str:
+    """What was read in it; spans of chunks are character offsets into this."""
+    return await knowledge.documents.text(await _row(knowledge, base, document))
+
+
+@router.post("/documents/{document}/preview")
+async def preview(
+    base: str, document: int, body: bodies.PreviewRequest, knowledge: TheKnowledge
+) -> bodies.Preview:
+    """The chunks that a document would have if it were cut in another way."""
+    row = await knowledge.bases.get(base)
+    found = await knowledge.documents.numbered(row, document)
+    cut = chunking_for(row.chunking, found)
+    if body.chunking is not None:
+        cut = chunking_of(body.chunking.model_dump(exclude_unset=True))
+    pieces = await knowledge.indexing.preview(found, cut)
+    return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
+
+
+@router.get("/documents/{document}/chunks")
+async def chunks(
+    base: str, document: int, knowledge: TheKnowledge, limit: int = 100, offset: int = 0
+) -> bodies.ChunkList:
+    """A document's chunks, in order."""
+    row = await knowledge.bases.get(base)
+    name = (await knowledge.documents.numbered(row, document)).name
+    limit = min(max(limit, 1), 10_000)
+    found, total = await knowledge.documents.chunks(row, name, limit=limit, offset=max(offset, 0))
+    return bodies.ChunkList(data=[chunk_info(each) for each in found], total=total)
+
+
+@router.post("/documents/{document}/chunks")
+async def add_chunk(base: str, document: int, body: bodies.NewChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
+    """Write a chunk into a document. Only that chunk is embedded."""
+    row = await knowledge.bases.get(base)
+    name = (await knowledge.documents.numbered(row, document)).name
+    return chunk_info(await knowledge.documents.add(row, name, body.text, body.position))
+
+
+@router.patch("/chunks/{chunk}")
+async def edit_chunk(base: str, chunk: int, body: bodies.ChangeChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
+    """Change a chunk's text, or whether searches see it. Only that chunk is embedded; a new text has a new id."""
+    row = await knowledge.bases.get(base)
+    return chunk_info(await knowledge.documents.edit(row, chunk, text=body.text, enabled=body.enabled))
+
+
+@router.delete("/chunks/{chunk}")
+async def delete_chunk(base: str, chunk: int, knowledge: TheKnowledge) -> bodies.Deleted:
+    """Delete a chunk."""
+    await knowledge.documents.remove(await knowledge.bases.get(base), chunk)
+    return bodies.Deleted(deleted=[str(chunk)])
+
+
+async def _row(knowledge: Knowledge, base: str, document: int) -> KnowledgeDocument:
+    return await knowledge.documents.numbered(await knowledge.bases.get(base), document)

@@ -1,0 +1,188 @@
+"""Routes about knowledge bases: making, configuring, searching, asking and indexing them anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from modelyard.api.asking import Asked, ask
+from modelyard.api.deps import TheGrant, TheKnowledge
+from modelyard.api.knowledge_views import base_info, hit_dict
+from modelyard.api.sse import event, streamed
+from modelyard.core.access import READ
+from modelyard.core.errors import InvalidParameter
+from modelyard.db.tables import KnowledgeBase
+from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.jobs import JobView, builtins
+from modelyard.knowledge.loaders import extensions
+from modelyard.knowledge.search import Mode, Query
+from modelyard.knowledge.service import Knowledge
+from modelyard.protocol import knowledge as bodies
+
+router = APIRouter(prefix="/v1/knowledge_bases", tags=["knowledge bases"])
+
+
+async def _info(knowledge: Knowledge, base: KnowledgeBase) -> bodies.BaseInfo:
+    counts = await knowledge.bases.counts([base.id])
+    return base_info(base, counts[base.id], await knowledge.jobs.running(base))
+
+
+def _settings(body: bodies.BaseSettings, **more: Any) -> BaseSettings:
+    fields = ("description", "language", "rerank_model", "chat_model", "prompts")
+    return BaseSettings(**{name: getattr(body, name) for name in fields}, **more)
+
+
+def _chunking(body: bodies.Chunking | None) -> dict[str, Any] | None:
+    return None if body is None else body.model_dump(exclude_unset=True)
+
+
+@router.get("")
+async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseList:
+    """Every base that the key may read."""
+    rows = [base for base in await knowledge.bases.all() if grant is None or grant.sees_base(base.name)]
+    counts = await knowledge.bases.counts([base.id for base in rows])
+    return bodies.BaseList(
+        data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows]
+    )
+
+
+@router.post("")
+async def create(body: bodies.CreateBase, knowledge: TheKnowledge) -> bodies.BaseInfo:
+    """Make an empty base."""
+    settings = _settings(body, embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
+    return await _info(knowledge, await knowledge.create(body.name, settings))
+
+
+@router.get("/formats")
+async def formats() -> dict[str, str]:
+    """Extensions of documents that can be read, each with what it is."""
+    return dict(extensions())
+
+
+@router.post("/search")
+async def search_several(
+    body: bodies.SearchSeveralRequest, knowledge: TheKnowledge, grant: TheGrant
+) -> bodies.SearchAnswer:
+    """Search several bases at once; their hits are ranked together."""
+    for name in body.knowledge_bases if grant is not None else ():
+        assert grant is not None
+        grant.check_base(name, READ)
+    return await _search(knowledge, await knowledge.several(body.knowledge_bases), body)  # type: ignore[return-value]
+
+
+@router.post("/answer")
+async def answer_several(body: bodies.AnswerSeveralRequest, knowledge: TheKnowledge, grant: TheGrant) -> Response:
+    """Answer a question from several bases."""
+    return await _answer(body, body.knowledge_bases, knowledge, grant)
+
+
+@router.get("/{base}")
+async def describe(base: str, knowledge: TheKnowledge) -> bodies.BaseInfo:
+    """A base, with how much is in it."""
+    return await _info(knowledge, await knowledge.bases.get(base))
+
+
+@router.patch("/{base}")
+async def configure(base: str, body: bodies.ChangeBase, knowledge: TheKnowledge) -> bodies.BaseInfo:
+    """Change what needs no new index."""
+    return await _info(knowledge, await knowledge.rename(base, _settings(body), body.name))
+
+
+@router.delete("/{base}")
+async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
+    """Delete a base with all its documents."""
+    await knowledge.delete(base)
+    return bodies.Deleted(deleted=[base])
+
+
+@router.post("/{base}/reindex")
+async def reindex(base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge) -> bodies.JobStarted:
+    """Make all chunks anew, in the background; searches go on with the old ones until the new ones are complete."""
+    settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
+    return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
+
+
+@router.post("/{base}/search", response_model=bodies.SearchAnswer)
+async def search(base: str, body: bodies.SearchRequest, knowledge: TheKnowledge) -> Response:
+    """Search a base, by words and by meaning."""
+    return await _search(knowledge, [await knowledge.bases.get(base)], body)
+
+
+async def _search(knowledge: Knowledge, bases: list[KnowledgeBase], body: bodies.SearchRequest) -> Response:
+    found = await knowledge.search.search(
+        Query(
+            text=body.query,
+            bases=bases,
+            k=body.top_k,
+            mode=Mode(body.mode),
+            where=body.filter,
+            rerank=body.rerank,
+            rerank_model=body.rerank_model,
+            min_score=body.min_score,
+        )
+    )
+    return JSONResponse({"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)})
+
+
+@router.post("/{base}/answer", response_model=bodies.AnswerInfo)
+async def answer(base: str, body: bodies.AnswerRequest, knowledge: TheKnowledge, grant: TheGrant) -> Response:
+    """Answer a question from a base, with citations. With `stream`, events: sources, tokens, the answer."""
+    return await _answer(body, [base], knowledge, grant)
+
+
+async def _answer(body: bodies.AnswerRequest, names: list[str], knowledge: Knowledge, grant: TheGrant) -> Response:
+    if grant is not None:
+        for name in names:
+            grant.check_base(name, READ)
+        if body.model is not None:
+            grant.check_model(body.model)
+    if not body.question.strip():
+        raise InvalidParameter("question", "there is no question.")
+    owner = "" if grant is None else grant.id
+    asked = await Asked.begin(knowledge, await knowledge.several(names), body, owner)
+    if body.stream:
+        return streamed(ask(knowledge, asked))
+    last: dict[str, Any] = {}
+    async for last in asked.events(knowledge):
+        pass
+    return JSONResponse({name: value for name, value in last.items() if name != "type"})
+
+
+@router.get("/{base}/jobs")
+async def list_jobs(base: str, knowledge: TheKnowledge) -> list[dict[str, Any]]:
+    """The last jobs of a base, newest first."""
+    return [builtins(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
+
+
+@router.get("/{base}/jobs/{job}")
+async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: bool = False) -> Response:
+    """How far a job is; with `stream`, an event whenever that changes, until it is finished."""
+    view = await _job(knowledge, base, job)
+    if not stream:
+        return JSONResponse(builtins(view))
+
+    async def events() -> Any:
+        async for each in knowledge.ingest.follow(job):
+            yield event(builtins(each))
+
+    return streamed(events())
+
+
+@router.delete("/{base}/jobs/{job}")
+async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> dict[str, Any]:
+    """Let a job do no more. Documents that it has indexed stay."""
+    await _job(knowledge, base, job)
+    await knowledge.cancel(job)
+    return builtins(await knowledge.ingest.view(job))
+
+
+async def _job(knowledge: Knowledge, base: str, job: str) -> JobView:
+    """A job of this base. Raises `JobNotFound` for one of another, too."""
+    from modelyard.core.errors import JobNotFound
+
+    view = await knowledge.ingest.view(job)
+    if view.base != base:
+        raise JobNotFound(job)
+    return view

@@ -1,0 +1,372 @@
+"""Documents and chunks as rows: keeping files, listing, editing, deleting. What is indexed when is `ingest.py`'s to say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
+from modelyard.knowledge import rows
+from modelyard.knowledge.blobs import Blob, Blobs
+from modelyard.knowledge.indexes import Indexes
+from modelyard.knowledge.types import Entry
+from modelyard.knowledge.vectors import Vectors, text_hash
+
+LONGEST_NAME = 1000
+LONGEST_CHUNK = 20_000
+"""Characters of a chunk that somebody writes."""
+ESCAPE = "\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A document after its bytes were kept."""
+
+    row: KnowledgeDocument
+    changed: bool
+    """Whether it is new, or its bytes or details are."""
+
+
+def checked_document_name(name: str) -> str:
+    """A document's name, which is only ever shown and compared. Raises `InvalidParameter`."""
+    if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
+        raise InvalidParameter("file", f"a document needs a name of at most {LONGEST_NAME} characters.")
+    return name
+
+
+class Documents:
+    """The rows of documents and chunks, and the bytes behind them."""
+
+    def __init__(self, database: Database, blobs: Blobs, indexes: Indexes, vectors: Vectors) -> None:
+        self._database = database
+        self.blobs = blobs
+        self._indexes = indexes
+        self._vectors = vectors
+
+    async def keep(
+        self,
+        base: KnowledgeBase,
+        name: str,
+        data: AsyncIterator[bytes],
+        most: int,
+        *,
+        details: Mapping[str, Any] | None = None,
+        chunking: Mapping[str, Any] | None = None,
+        modified_at: float | None = None,
+        state: str = rows.STORED,
+    ) -> Kept:
+        """Keep a document's bytes and make or update its row; `details` are added to those it has.
+
+        Raises `BodyTooLarge` beyond `most` bytes, and `InvalidParameter`.
+        """
+        checked_document_name(name)
+        blob = await self.blobs.put(data, most)
+        before = None
+        async with self._database.session() as session:
+            row = await session.scalar(
+                select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
+            )
+            changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
+            if row is None:
+                row = _new(base, name, blob, state)
+                session.add(row)
+            elif row.hash != blob.hash:
+                before, row.hash, row.size, row.version = row.hash, blob.hash, blob.size, row.version + 1
+                row.updated_at = time.time()
+            if details is not None:
+                row.details = {**row.details, **details}
+            if chunking is not None:
+                row.chunking = dict(chunking)
+            if modified_at is not None:
+                row.modified_at = modified_at
+        if before:
+            await self.forget_blobs([before])
+        return Kept(row, changed)
+
+    async def get(self, base: KnowledgeBase, name: str) -> KnowledgeDocument:
+        """Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            return await rows.document_named(session, base, name)
+
+    async def numbered(self, base: KnowledgeBase, number: int) -> KnowledgeDocument:
+        """A document by its id. Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            row = await session.get(KnowledgeDocument, number)
+        if row is None or row.base_id != base.id:
+            raise DocumentNotFound(str(number), base.name)
+        return row
+
+    async def all(
+        self, base: KnowledgeBase, *, state: str | None = None, contains: str = "", limit: int = 1000, offset: int = 0
+    ) -> tuple[Sequence[KnowledgeDocument], int]:
+        """Documents by name, and how many there are in all; `contains` is a part of the name, and no pattern."""
+        asked = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
+        if state is not None:
+            asked = asked.where(KnowledgeDocument.state == state)
+        if contains:
+            asked = asked.where(KnowledgeDocument.name.contains(contains, autoescape=True))
+        async with self._database.session() as session:
+            total = await session.scalar(select(func.count()).select_from(asked.subquery())) or 0
+            page = asked.order_by(KnowledgeDocument.name).limit(limit).offset(offset)
+            return (await session.scalars(page)).all(), total
+
+    async def text(self, document: KnowledgeDocument) -> str:
+        """What was read in it; empty before it was indexed."""
+        async with self._database.session() as session:
+            row = await session.get(KnowledgeText, document.id)
+        return "" if row is None else row.text
+
+    async def configure(
+        self,
+        base: KnowledgeBase,
+        name: str,
+        *,
+        enabled: bool | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> KnowledgeDocument:
+        """Let searches see a document or not, or set its details. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
+        async with self._database.session() as session:
+            row = await rows.document_named(session, base, name)
+            if details is not None:
+                row.details = dict(details)
+            switched = enabled is not None and enabled != row.enabled
+            if switched:
+                await rows.not_rebuilding(session, base)
+                row.enabled = bool(enabled)
+            ids = await session.scalars(_of(row.id, base.generation).where(KnowledgeChunk.enabled.is_(True)))
+            chunks = [each.id for each in ids] if switched else []
+        if switched and enabled:
+            await self._show(base, chunks)
+        elif switched:
+            await self._indexes.apply(base, base.generation, [], chunks)
+        return row
+
+    async def delete(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
+        """Delete documents with everything made from them; those that are not there are given back."""
+        there: list[KnowledgeDocument] = []
+        async with self._database.session() as session:
+            for name in names:
+                asked = select(KnowledgeDocument).where(
+                    KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name
+                )
+                there += (await session.scalars(asked)).all()
+            ids = [each.id for each in there]
+            gone = await rows.chunk_ids(session, ids, base.generation) if ids else []
+            await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id.in_(ids)))
+            await session.execute(delete(KnowledgeDocument).where(KnowledgeDocument.id.in_(ids)))
+        if gone:
+            await self._indexes.apply(base, base.generation, [], gone)
+        await self.forget_blobs([each.hash for each in there])
+        have = {each.name for each in there}
+        return [name for name in names if name not in have]
+
+    async def unindex(self, base: KnowledgeBase, name: str) -> None:
+        """Delete what was made from a document, and keep its bytes. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
+        async with self._database.session() as session:
+            row = await rows.document_named(session, base, name)
+            await rows.not_rebuilding(session, base)
+            gone = await rows.chunk_ids(session, [row.id], base.generation)
+            await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
+            row.state, row.chunks, row.fingerprint, row.edited = rows.STORED, 0, "", False
+        await self._indexes.apply(base, base.generation, [], gone)
+
+    async def chunks(
+        self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0
+    ) -> tuple[Sequence[KnowledgeChunk], int]:
+        """A document's chunks in order, and how many there are. Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            row = await rows.document_named(session, base, name)
+            asked = _of(row.id, base.generation).order_by(KnowledgeChunk.position, KnowledgeChunk.id)
+            page = (await session.scalars(asked.limit(limit).offset(offset))).all()
+            return page, row.chunks
+
+    async def edit(
+        self, base: KnowledgeBase, number: int, *, text: str | None = None, enabled: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> KnowledgeChunk:
+        """Change one chunk, and embed that one only; with a new text it has a new id.
+
+        Raises `ChunkNotFound`, `KnowledgeBaseBusy`, `InvalidParameter`, and what the embedding model raises.
+        """
+        async with self._database.session() as session:
+            await rows.not_rebuilding(session, base)
+            old = await _chunk(session, base, number)
+            document = await session.get_one(KnowledgeDocument, old.document_id)
+        new_text = old.text if text is None else _checked_text(text)
+        shown = old.enabled if enabled is None else enabled
+        vector = await self._vector(base, new_text) if new_text != old.text else None
+        async with self._database.session() as session:
+            row = await _chunk(session, base, number)
+            if new_text != row.text:
+                await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == row.id))
+                row = _copy(row, new_text)
+                session.add(row)
+            row.enabled, row.edited = shown, True
+            if extra is not None:
+                row.extra = dict(extra)
+            await session.execute(
+                update(KnowledgeDocument).where(KnowledgeDocument.id == document.id).values(edited=True)
+            )
+        visible = shown and document.enabled
+        if vector is None:
+            entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
+        else:
+            entries = [Entry(row.id, document.id, new_text, vector[0])] if visible else []
+        gone = [number] if row.id != number or not visible else []
+        await self._indexes.apply(base, base.generation, entries, gone)
+        return row
+
+    async def add(
+        self, base: KnowledgeBase, name: str, text: str, position: int | None = None, extra: Mapping[str, Any] | None = None
+    ) -> KnowledgeChunk:
+        """Write a chunk into a document, at its end or before the chunk at `position`. Raises as `edit` does."""
+        _checked_text(text)
+        async with self._database.session() as session:
+            await rows.not_rebuilding(session, base)
+            document = await rows.document_named(session, base, name)
+        vector = await self._vector(base, text)
+        async with self._database.session() as session:
+            document = await rows.document_named(session, base, name)
+            last = await session.scalar(
+                select(func.max(KnowledgeChunk.position)).where(
+                    KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == base.generation
+                )
+            )
+            place = (-1 if last is None else last) + 1 if position is None else position
+            await session.execute(
+                update(KnowledgeChunk)
+                .where(
+                    KnowledgeChunk.document_id == document.id,
+                    KnowledgeChunk.generation == base.generation,
+                    KnowledgeChunk.position >= place,
+                )
+                .values(position=KnowledgeChunk.position + 1)
+            )
+            row = KnowledgeChunk(
+                base_id=base.id,
+                document_id=document.id,
+                generation=base.generation,
+                position=place,
+                text=text,
+                hash=text_hash(text),
+                edited=True,
+                enabled=True,
+                heading="",
+                extra=dict(extra or {}),
+            )
+            session.add(row)
+            document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
+        if document.enabled:
+            entry = Entry(row.id, document.id, text, None if vector is None else vector[0])
+            await self._indexes.apply(base, base.generation, [entry])
+        return row
+
+    async def remove(self, base: KnowledgeBase, number: int) -> None:
+        """Delete one chunk. Raises `ChunkNotFound` or `KnowledgeBaseBusy`."""
+        async with self._database.session() as session:
+            await rows.not_rebuilding(session, base)
+            row = await _chunk(session, base, number)
+            await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == number))
+            await session.execute(
+                update(KnowledgeDocument)
+                .where(KnowledgeDocument.id == row.document_id)
+                .values(edited=True, chunks=KnowledgeDocument.chunks - 1)
+            )
+        await self._indexes.apply(base, base.generation, [], [number])
+
+    async def _vector(self, base: KnowledgeBase, text: str) -> Any:
+        """The vector of one text as a matrix of one row; None in a base without an embedding model."""
+        if base.embedding_model is None:
+            return None
+        from modelyard.knowledge.indexes import as_vector
+
+        name = text_hash(text)
+        found, _ = await self._vectors.ensure(base.embedding_model, {name: text}, base.dimension)
+        vector = as_vector(found[name])
+        assert vector is not None
+        if base.dimension is None:
+            await self._learn_dimension(base, len(vector))
+        return vector[None, :]
+
+    async def _learn_dimension(self, base: KnowledgeBase, dimension: int) -> None:
+        async with self._database.session() as session:
+            (await session.get_one(KnowledgeBase, base.id)).dimension = dimension
+        base.dimension = dimension
+        await self._indexes.reopen(base.id, base.generation)
+
+    async def _show(self, base: KnowledgeBase, ids: Sequence[int]) -> None:
+        await self._indexes.apply(
+            base, base.generation, await self._indexes.entries(ids, base.embedding_model)
+        )
+
+    async def forget_blobs(self, hashes: Sequence[str]) -> None:
+        """Remove those of these bytes that no document has any more."""
+        for name in set(hashes):
+            async with self._database.session() as session:
+                held = await session.scalar(select(KnowledgeDocument.id).where(KnowledgeDocument.hash == name).limit(1))
+            if held is None:
+                self.blobs.remove(name)
+
+
+def _new(base: KnowledgeBase, name: str, blob: Blob, state: str) -> KnowledgeDocument:
+    now = time.time()
+    return KnowledgeDocument(
+        base_id=base.id,
+        name=name,
+        hash=blob.hash,
+        size=blob.size,
+        details={},
+        state=state,
+        enabled=True,
+        edited=False,
+        fingerprint="",
+        error="",
+        chunks=0,
+        characters=0,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _of(document: int, generation: int) -> Select[tuple[KnowledgeChunk]]:
+    return select(KnowledgeChunk).where(
+        KnowledgeChunk.document_id == document, KnowledgeChunk.generation == generation
+    )
+
+
+async def _chunk(session: AsyncSession, base: KnowledgeBase, number: int) -> KnowledgeChunk:
+    row = await session.get(KnowledgeChunk, number)
+    if row is None or row.base_id != base.id or row.generation != base.generation:
+        raise ChunkNotFound(number, base.name)
+    return row
+
+
+def _copy(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
+    """A chunk of another text at the same place. It keeps its span: that is where it came from."""
+    return KnowledgeChunk(
+        base_id=row.base_id,
+        document_id=row.document_id,
+        generation=row.generation,
+        position=row.position,
+        text=text,
+        hash=text_hash(text),
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        heading=row.heading,
+        extra=row.extra,
+    )
+
+
+def _checked_text(text: str) -> str:
+    if not text.strip() or len(text) > LONGEST_CHUNK:
+        raise InvalidParameter("text", f"a chunk has between 1 and {LONGEST_CHUNK} characters.")
+    return text

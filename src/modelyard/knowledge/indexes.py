@@ -1,0 +1,169 @@
+"""The open indexes of all bases: which store serves which generation, and keeping it in step with the rows.
+
+Rows are the truth. A store is compared with them when it is opened, and what differs is put right, so a crash at any moment,
+a restored backup or a deleted folder cost time and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from sqlalchemy import and_, select
+
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
+from modelyard.knowledge import rows
+from modelyard.knowledge.stores import open_store
+from modelyard.knowledge.vectors import Matrix
+from modelyard.knowledge.types import Entry, Store
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+OPEN = 64
+"""Stores that stay open; the one that was used least recently is closed."""
+PORTION = 1000
+"""Chunks that are read from the rows at once while a store is filled."""
+
+
+@dataclass(slots=True)
+class Index:
+    """One generation's store, and who uses it now."""
+
+    store: Store
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
+class Indexes:
+    """Opens stores when they are needed. Everything that blocks runs in threads."""
+
+    def __init__(self, database: Database, folder: Path, kind: str, url: str) -> None:
+        self._database = database
+        self._folder = folder
+        self._kind = kind
+        self._url = url
+        self._open: OrderedDict[tuple[int, int], Index] = OrderedDict()
+        self._opening: dict[tuple[int, int], asyncio.Lock] = {}
+
+    async def use(self, base: KnowledgeBase, work: Callable[[Store], T], generation: int | None = None) -> T:
+        """Run `work` with the store of a base, in a thread; the store is opened and put in step first if need be."""
+        index = await self._index(base, generation or base.generation)
+        index.users += 1
+        try:
+            return await asyncio.to_thread(work, index.store)
+        finally:
+            index.users -= 1
+
+    async def apply(
+        self, base: KnowledgeBase, generation: int, add: Sequence[Entry], remove: Sequence[int] = ()
+    ) -> None:
+        """Add and remove chunks whose rows are committed."""
+        index = await self._index(base, generation)
+        index.users += 1
+        try:
+            async with index.writing:
+                await asyncio.to_thread(index.store.apply, add, remove)
+        finally:
+            index.users -= 1
+
+    async def reopen(self, base_id: int, generation: int) -> None:
+        """Close a store, so that it is opened with what is now known of its generation."""
+        if (index := self._open.pop((base_id, generation), None)) is not None:
+            async with index.writing:
+                while index.users:
+                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(index.store.close)
+
+    async def drop(self, base_id: int, generation: int) -> None:
+        """Delete a generation's store, open or not."""
+        index = self._open.pop((base_id, generation), None)
+        if index is not None:
+            await asyncio.to_thread(index.store.drop)
+        elif self._kind == "embedded":
+            await asyncio.to_thread(shutil.rmtree, self._place(base_id, generation), True)
+        else:
+            await asyncio.to_thread(lambda: self._make(base_id, generation, None).drop())
+
+    async def close(self) -> None:
+        """Close every store."""
+        for index in self._open.values():
+            await asyncio.to_thread(index.store.close)
+        self._open.clear()
+
+    def _place(self, base_id: int, generation: int) -> Path:
+        return self._folder / str(base_id) / str(generation)
+
+    def _make(self, base_id: int, generation: int, dimension: int | None) -> Store:
+        return open_store(
+            self._kind,
+            folder=self._place(base_id, generation),
+            url=self._url,
+            base=base_id,
+            generation=generation,
+            dimension=dimension,
+        )
+
+    async def _index(self, base: KnowledgeBase, generation: int) -> Index:
+        key = (base.id, generation)
+        if (index := self._open.get(key)) is not None:
+            self._open.move_to_end(key)
+            return index
+        async with self._opening.setdefault(key, asyncio.Lock()):
+            if (index := self._open.get(key)) is None:
+                index = Index(await self._opened(base, generation))
+                self._open[key] = index
+                await self._close_some(key)
+        self._opening.pop(key, None)
+        return index
+
+    async def _opened(self, base: KnowledgeBase, generation: int) -> Store:
+        async with self._database.session() as session:
+            model, dimension = await rows.embedding_of(session, base.id, generation)
+            wanted = set(await session.scalars(rows.searchable(base.id, generation)))
+        store = await asyncio.to_thread(self._make, base.id, generation, dimension)
+        there = await asyncio.to_thread(store.ids)
+        missing, gone = sorted(wanted - there), list(there - wanted)
+        if missing or gone:
+            log.info("index of base %s: %d chunks to add, %d to remove", base.name, len(missing), len(gone))
+        for first in range(0, len(missing), PORTION):
+            entries = await self.entries(missing[first : first + PORTION], model)
+            await asyncio.to_thread(store.apply, entries, gone)
+            gone = []
+        if gone:
+            await asyncio.to_thread(store.apply, [], gone)
+        return store
+
+    async def entries(self, ids: Sequence[int], model: str | None) -> list[Entry]:
+        """Chunks as a store takes them, read from their rows."""
+        asked = (
+            select(KnowledgeChunk.id, KnowledgeChunk.document_id, KnowledgeChunk.text, KnowledgeVector.vector)
+            .outerjoin(
+                KnowledgeVector,
+                and_(KnowledgeVector.hash == KnowledgeChunk.hash, KnowledgeVector.model == (model or "")),
+            )
+            .where(KnowledgeChunk.id.in_(ids))
+        )
+        async with self._database.session() as session:
+            found = (await session.execute(asked)).all()
+        return [Entry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
+
+    async def _close_some(self, kept: tuple[int, int]) -> None:
+        for key in list(self._open):
+            if len(self._open) <= OPEN:
+                return
+            if key != kept and self._open[key].users == 0:
+                await asyncio.to_thread(self._open.pop(key).store.close)
+
+
+def as_vector(stored: bytes | None) -> Matrix | None:
+    """A vector as it is kept in its row."""
+    return None if stored is None else np.frombuffer(stored, "<f4")

@@ -1,0 +1,279 @@
+"""The worker: reads, cuts, embeds and commits documents in the background, one transaction for each.
+
+What is to be done are rows, so a crash loses the document under way and nothing else: it is begun again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, exists, select
+
+from modelyard.core.errors import BadRequest, DatabaseUnavailable, ModelyardError
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.knowledge import jobs as job_rows
+from modelyard.knowledge import rows
+from modelyard.knowledge.indexes import Indexes
+from modelyard.knowledge.indexing import Indexing, Made
+from modelyard.knowledge.jobs import Jobs, JobView
+from modelyard.knowledge.types import Entry
+
+log = logging.getLogger(__name__)
+
+WORKERS = 2
+"""Documents under way at once: one is read while another is embedded."""
+AHEAD = 16
+"""Tasks that are looked up at once."""
+ENTRIES = 2000
+"""Chunks after which indexes are written while a job goes on."""
+SECONDS = 0.5
+"""Time after which they are written anyway."""
+ATTEMPTS = 6
+"""Tries of a document whose models do not answer, with doubling pauses between them."""
+PAUSE = 1.0
+
+
+@dataclass(slots=True)
+class Pending:
+    """What a generation's index shall learn next."""
+
+    base: KnowledgeBase
+    add: list[Entry] = field(default_factory=list)
+    remove: list[int] = field(default_factory=list)
+
+
+class Ingest:
+    """Runs jobs. Everything is on one event loop; what blocks is in threads or in a process apart."""
+
+    def __init__(
+        self,
+        database: Database,
+        indexes: Indexes,
+        jobs: Jobs,
+        indexing: Indexing,
+        forget: Callable[[Sequence[int]], None],
+    ) -> None:
+        """`forget` is told of chunks whose place in their document is another now."""
+        self._forget = forget
+        self._database = database
+        self._indexes = indexes
+        self._jobs = jobs
+        self._indexing = indexing
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._queue: deque[tuple[int, str]] = deque()
+        self._active: dict[int, tuple[str, asyncio.Task[None]]] = {}
+        self._pending: dict[tuple[int, int], Pending] = {}
+        self._written = time.monotonic()
+
+    def look(self) -> None:
+        """There is something new to do."""
+        self._wake.set()
+        self._note()
+
+    async def view(self, name: str) -> JobView:
+        """How far a job is, with what is done now. Raises `JobNotFound`."""
+        return await self._jobs.view(name, self._indexing.stages)
+
+    async def follow(self, name: str) -> AsyncIterator[JobView]:
+        """A job's view now and whenever it has changed, until it is finished. Raises `JobNotFound`."""
+        last = None
+        while True:
+            changed = self._changed
+            view = await self.view(name)
+            if view != last:
+                yield view
+            if view.finished:
+                return
+            last = view
+            try:
+                await asyncio.wait_for(changed.wait(), 5)
+                await asyncio.sleep(0.1)
+            except TimeoutError:
+                continue
+
+    async def wait(self, name: str) -> JobView:
+        """The view of a job once it is finished. Raises `JobNotFound`."""
+        view = await self.view(name)
+        async for view in self.follow(name):
+            pass
+        return view
+
+    async def run(self) -> None:
+        """Work for ever."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._start_some()
+                    await self._write(only_due=bool(self._active or self._queue))
+                    await self._finish_jobs()
+                except DatabaseUnavailable as error:
+                    log.warning("knowledge jobs wait for the database: %s", error.message)
+                    await asyncio.sleep(PAUSE)
+                    continue
+                if not self._active and not self._queue:
+                    await self._wake.wait()
+                else:
+                    await self._wait_a_little()
+        finally:
+            for _, task in self._active.values():
+                task.cancel()
+            await asyncio.gather(*(task for _, task in self._active.values()), return_exceptions=True)
+
+    async def _wait_a_little(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), SECONDS)
+        except TimeoutError:
+            return
+
+    def _note(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _start_some(self) -> None:
+        while len(self._active) < WORKERS:
+            if not self._queue:
+                self._queue.extend(await self._waiting())
+            if not self._queue:
+                return
+            number, job = self._queue.popleft()
+            task = asyncio.create_task(self._work(number, job))
+            self._active[number] = (job, task)
+            task.add_done_callback(lambda _, number=number: self._ended(number))  # type: ignore[misc]
+
+    def _ended(self, number: int) -> None:
+        self._active.pop(number, None)
+        self._wake.set()
+        self._note()
+
+    async def _waiting(self) -> list[tuple[int, str]]:
+        """The next tasks, taking turns between jobs. What adds to a base waits while that base is indexed anew."""
+        other = KnowledgeJob.__table__.alias()
+        rebuilt = exists().where(
+            other.c.base_id == KnowledgeJob.base_id, other.c.kind == rows.REINDEX, other.c.state == rows.RUNNING
+        )
+        running = select(KnowledgeJob.id).where(
+            KnowledgeJob.state == rows.RUNNING, (KnowledgeJob.kind == rows.REINDEX) | ~rebuilt
+        )
+        found: list[tuple[int, str]] = []
+        async with self._database.session() as session:
+            names = (await session.scalars(running.order_by(KnowledgeJob.created_at))).all()
+            for name in names:
+                asked = select(KnowledgeTask.id).where(
+                    KnowledgeTask.job_id == name,
+                    KnowledgeTask.state == rows.WAITING,
+                    KnowledgeTask.id.not_in(list(self._active)),
+                )
+                share = max(1, AHEAD // len(names))
+                numbers = await session.scalars(asked.order_by(KnowledgeTask.id).limit(share))
+                found += [(number, name) for number in numbers]
+        return sorted(found) if len(names) == 1 else found
+
+    async def _work(self, number: int, job: str) -> None:
+        """One task, tried again while models do not answer."""
+        pause = PAUSE
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                made = await self._indexing.index(number)
+                if made is not None:
+                    self._take(made)
+                return
+            except DatabaseUnavailable as error:
+                log.warning("task %d waits for the database: %s", number, error.message)
+            except BadRequest as error:
+                await self._failed(number, error)
+                return
+            except ModelyardError as error:
+                if attempt == ATTEMPTS:
+                    await self._failed(number, error, whole_job=True)
+                    return
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    def _take(self, made: Made) -> None:
+        pending = self._pending.setdefault((made.base.id, made.generation), Pending(made.base))
+        pending.base = made.base
+        pending.add += made.add
+        pending.remove += made.remove
+        self._forget(made.moved)
+
+    async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
+        """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
+        async with self._database.session() as session:
+            task = await session.get(KnowledgeTask, number)
+            if task is None or task.state != rows.WAITING:
+                return
+            task.state, task.error = rows.FAILED, error.message
+            job = await session.get_one(KnowledgeJob, task.job_id)
+            document = await session.get_one(KnowledgeDocument, task.document_id)
+            if job.kind == rows.ADD:
+                document.state, document.error = rows.FAILED, error.message
+            elif whole_job and job.state == rows.RUNNING:
+                await job_rows.end(session, job, rows.FAILED, error.message)
+
+    async def _write(self, only_due: bool) -> None:
+        """Tell the indexes what is committed."""
+        many = sum(len(each.add) for each in self._pending.values()) >= ENTRIES
+        if only_due and not many and time.monotonic() - self._written < SECONDS:
+            return
+        pending, self._pending = self._pending, {}
+        for (_, generation), each in pending.items():
+            await self._indexes.apply(each.base, generation, each.add, each.remove)
+        self._written = time.monotonic()
+        if pending:
+            self._note()
+
+    async def _finish_jobs(self) -> None:
+        """End the jobs that have nothing left to do, once their chunks can be found."""
+        waiting = exists().where(KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING)
+        asked = select(KnowledgeJob).where(KnowledgeJob.state == rows.RUNNING, ~waiting)
+        async with self._database.session() as session:
+            done = (await session.scalars(asked)).all()
+        busy = {job for job, _ in self._active.values()}
+        done = [job for job in done if job.id not in busy]
+        if done and self._pending:
+            await self._write(only_due=False)
+        for job in done:
+            await self._finish(job)
+        if done:
+            self._note()
+            self._wake.set()
+
+    async def _finish(self, job: KnowledgeJob) -> None:
+        old = None
+        async with self._database.session() as session:
+            row = await session.get(KnowledgeJob, job.id)
+            if row is None or row.state != rows.RUNNING:
+                return
+            if row.kind == rows.REINDEX:
+                base = await session.get_one(KnowledgeBase, row.base_id)
+                old = base.generation
+                await _swap(session, base, row)
+            await job_rows.end(session, row, rows.DONE)
+        if old is not None:
+            await self._indexes.drop(job.base_id, old)
+
+    async def idle(self, names: Sequence[str]) -> None:
+        """Wait until none of these jobs has a document under way."""
+        while any(job in names for job, _ in self._active.values()):
+            await asyncio.sleep(0.01)
+
+
+async def _swap(session, base: KnowledgeBase, job: KnowledgeJob) -> None:  # type: ignore[no-untyped-def]
+    """Let searches see the new generation, and forget the old one."""
+    base.generation = job.generation
+    model, chunking, dimension = (job.settings.get(name) for name in ("embedding_model", "chunking", "dimension"))
+    base.embedding_model = str(model) if model else None
+    base.dimension = dimension if isinstance(dimension, int) else None
+    if isinstance(chunking, dict):
+        base.chunking = chunking
+    await session.execute(
+        delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation < job.generation)
+    )

@@ -1,0 +1,248 @@
+"""Jobs as rows: asking for work on documents, seeing how far it is, cancelling it. `ingest.py` does the work."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.knowledge import rows, splitter
+from modelyard.knowledge.bases import BaseSettings, chunking_of
+from modelyard.knowledge.loaders import VERSION as LOADERS
+from modelyard.knowledge.splitter import Chunking
+
+PROBLEMS = 100
+"""Failed documents that a view of a job names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A document that a job could not index."""
+
+    document: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """How far a job is."""
+
+    id: str
+    base: str
+    kind: str
+    state: str
+    error: str
+    total: int
+    """Documents, unchanged ones included."""
+    done: int
+    unchanged: int
+    failed: int
+    cancelled: int
+    chunks: int
+    embedded: int
+    """Chunks that had to be embedded; the others were known."""
+    created_at: float
+    finished_at: float | None
+    problems: Sequence[Problem] = ()
+    working: Mapping[str, str] = field(default_factory=dict)
+    """Document → what is done with it now."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state != rows.RUNNING
+
+
+def chunking_for(base_chunking: Mapping[str, Any], document: KnowledgeDocument) -> Chunking:
+    """How a document is cut: as its base says, unless it was given its own way."""
+    return chunking_of(document.chunking if document.chunking is not None else base_chunking)
+
+
+def fingerprint(document: KnowledgeDocument, generation: int, chunking: Chunking, model: str | None, ocr: bool) -> str:
+    """Of everything that a document's chunks are made from."""
+    parts = (
+        document.hash,
+        PurePosixPath(document.name).suffix.lower(),
+        splitter.key(chunking),
+        LOADERS,
+        generation,
+        model or "",
+        ocr,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+class Jobs:
+    """The rows of jobs and their tasks."""
+
+    def __init__(self, database: Database, ocr: bool) -> None:
+        self._database = database
+        self.ocr = ocr
+
+    async def add(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
+        """A job that indexes these documents; what has not changed is done at once. Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            base = await session.get_one(KnowledgeBase, base.id)
+            documents = [await rows.document_named(session, base, name) for name in dict.fromkeys(names)]
+            job = _job(base, rows.ADD, base.generation)
+            session.add(job)
+            await session.flush()
+            for each in documents:
+                task = KnowledgeTask(job_id=job.id, document_id=each.id, force=force, state=rows.WAITING, error="")
+                if not force and self._unchanged(base, each):
+                    task.state, task.chunks = rows.UNCHANGED, each.chunks
+                else:
+                    each.state, each.error = rows.WAITING, ""
+                session.add(task)
+        return job.id
+
+    def _unchanged(self, base: KnowledgeBase, document: KnowledgeDocument) -> bool:
+        if document.state != rows.READY:
+            return False
+        chunking = chunking_for(base.chunking, document)
+        mark = fingerprint(document, base.generation, chunking, base.embedding_model, self.ocr)
+        return document.fingerprint == mark
+
+    async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
+        """A job that makes the next generation of a base, of all documents that are indexed. Raises `KnowledgeBaseBusy`."""
+        changed = {k: v for k, v in settings.fields().items() if k in ("embedding_model", "chunking")}
+        async with self._database.session() as session:
+            base = await session.get_one(KnowledgeBase, base.id)
+            await rows.not_rebuilding(session, base)
+            await _clear_beyond(session, base)
+            job = _job(base, rows.REINDEX, base.generation + 1)
+            job.settings = {"embedding_model": base.embedding_model, "chunking": base.chunking, **changed}
+            session.add(job)
+            await session.flush()
+            asked = select(KnowledgeDocument).where(
+                KnowledgeDocument.base_id == base.id, KnowledgeDocument.state != rows.STORED
+            )
+            for each in await session.scalars(asked.order_by(KnowledgeDocument.id)):
+                session.add(KnowledgeTask(job_id=job.id, document_id=each.id, force=force, error=""))
+        return job.id
+
+    async def cancel(self, name: str) -> None:
+        """Let a job do no more; what it has done into the present generation stays. Raises `JobNotFound`."""
+        async with self._database.session() as session:
+            job = await rows.job_named(session, name)
+            if job.state != rows.RUNNING:
+                return
+            await end(session, job, rows.CANCELLED)
+
+    async def running(self, base: KnowledgeBase) -> Sequence[str]:
+        """Ids of a base's jobs that are not finished."""
+        asked = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id, KnowledgeJob.state == rows.RUNNING)
+        async with self._database.session() as session:
+            return (await session.scalars(asked)).all()
+
+    async def all(self, base: KnowledgeBase, limit: int = 50) -> Sequence[JobView]:
+        """The last jobs of a base, newest first."""
+        asked = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id)
+        async with self._database.session() as session:
+            names = (await session.scalars(asked.order_by(KnowledgeJob.created_at.desc()).limit(limit))).all()
+        return [await self.view(name) for name in names]
+
+    async def view(self, name: str, working: Mapping[int, str] | None = None) -> JobView:
+        """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""
+        async with self._database.session() as session:
+            job = await rows.job_named(session, name)
+            base = await session.get_one(KnowledgeBase, job.base_id)
+            counted = (
+                select(
+                    KnowledgeTask.state,
+                    func.count(),
+                    func.coalesce(func.sum(KnowledgeTask.chunks), 0),
+                    func.coalesce(func.sum(KnowledgeTask.embedded), 0),
+                )
+                .where(KnowledgeTask.job_id == name)
+                .group_by(KnowledgeTask.state)
+            )
+            states = {state: (n, c, e) for state, n, c, e in (await session.execute(counted)).all()}
+            named = select(KnowledgeDocument.name, KnowledgeTask.error).join(
+                KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id
+            )
+            failed = named.where(KnowledgeTask.job_id == name, KnowledgeTask.state == rows.FAILED).limit(PROBLEMS)
+            problems = [Problem(*each) for each in (await session.execute(failed)).all()]
+            now: dict[str, str] = {}
+            if working:
+                current = select(KnowledgeDocument.id, KnowledgeDocument.name).join(KnowledgeTask)
+                current = current.where(KnowledgeTask.job_id == name, KnowledgeDocument.id.in_(list(working)))
+                now = {title: working[number] for number, title in (await session.execute(current)).all()}
+        count = {state: each[0] for state, each in states.items()}
+        return JobView(
+            id=job.id,
+            base=base.name,
+            kind=job.kind,
+            state=job.state,
+            error=job.error,
+            total=sum(count.values()),
+            done=count.get(rows.DONE, 0),
+            unchanged=count.get(rows.UNCHANGED, 0),
+            failed=count.get(rows.FAILED, 0),
+            cancelled=count.get(rows.CANCELLED, 0),
+            chunks=sum(int(each[1]) for each in states.values()),
+            embedded=sum(int(each[2]) for each in states.values()),
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+            problems=problems,
+            working=now,
+        )
+
+
+async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str = "") -> None:
+    """Finish a job; what waits in it waits no longer."""
+    job.state, job.error, job.finished_at = state, error, time.time()
+    waiting = select(KnowledgeTask.document_id).where(
+        KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.WAITING
+    )
+    if job.kind == rows.ADD:
+        await session.execute(
+            update(KnowledgeDocument)
+            .where(KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING)
+            .values(state=rows.CANCELLED)
+        )
+    await session.execute(
+        update(KnowledgeTask)
+        .where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.WAITING)
+        .values(state=rows.CANCELLED)
+    )
+    if job.kind == rows.REINDEX and state != rows.DONE:
+        await _clear_beyond(session, await session.get_one(KnowledgeBase, job.base_id))
+
+
+async def _clear_beyond(session: AsyncSession, base: KnowledgeBase) -> None:
+    """Delete chunks of a generation that was never finished."""
+    await session.execute(
+        delete(KnowledgeChunk).where(
+            KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation > base.generation
+        )
+    )
+
+
+def _job(base: KnowledgeBase, kind: str, generation: int) -> KnowledgeJob:
+    return KnowledgeJob(
+        id=secrets.token_hex(8),
+        base_id=base.id,
+        kind=kind,
+        generation=generation,
+        settings={},
+        state=rows.RUNNING,
+        error="",
+        created_at=time.time(),
+    )
+
+
+def builtins(view: JobView) -> dict[str, Any]:
+    """A view as JSON."""
+    made: dict[str, Any] = msgspec.to_builtins(view)
+    return made

@@ -1,0 +1,72 @@
+"""The models that this room asks, through our public client: what runs here, behind the gateway like any other request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from modelyard.client import AsyncClient
+from modelyard.client._request import Request, at
+from modelyard.core.errors import UpstreamFailed
+
+TEXTS_AT_ONCE = 64
+"""Texts of one embedding request."""
+REQUESTS_AT_ONCE = 2
+QUERIES_KEPT = 2048
+
+
+class ServedModels:
+    """`Models` over a connection to a Modelyard server."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._queries: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """A vector for each text, in batches of `TEXTS_AT_ONCE`."""
+        batches = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
+        answers = await asyncio.gather(*(self._embed(model, batch) for batch in batches))
+        return [vector for answer in answers for vector in answer]
+
+    async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+        async with self._turns:
+            body = {"model": model, "input": list(texts), "encoding_format": "float"}
+            rows = await self._client.send(Request("POST", at("embeddings"), lambda answer: answer["data"], body=body))
+        if len(rows) != len(texts):
+            raise UpstreamFailed(model, f"{len(rows)} vectors for {len(texts)} texts")
+        return [row["embedding"] for row in sorted(rows, key=lambda row: int(row["index"]))]
+
+    async def embed_query(self, model: str, query: str) -> Sequence[float]:
+        """The vector of a question; the last ones are remembered."""
+        key = (model, query)
+        if (known := self._queries.get(key)) is not None:
+            self._queries.move_to_end(key)
+            return known
+        body = {"model": model, "input": query, "encoding_format": "float"}
+        read = lambda answer: answer["data"][0]["embedding"]  # noqa: E731
+        found: Sequence[float] = await self._client.send(Request("POST", at("embeddings"), read, body=body))
+        self._queries[key] = found
+        if len(self._queries) > QUERIES_KEPT:
+            self._queries.popitem(last=False)
+        return found
+
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """A relevance for each text, higher is better."""
+        body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
+        rows = await self._client.send(Request("POST", at("rerank"), lambda answer: answer["results"], body=body))
+        scores = {int(row["index"]): float(row["relevance_score"]) for row in rows}
+        return [scores.get(number, 0.0) for number in range(len(texts))]
+
+    async def chat(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The chunks of a streamed chat completion. Closing the iterator stops the model."""
+        sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        request: Request[Any] = Request("POST", at("chat", "completions"), lambda answer: answer, body=sent)
+        stream = await self._client.open(request)
+        try:
+            async for chunk in stream:
+                yield chunk
+        finally:
+            await stream.aclose()

@@ -1,0 +1,83 @@
+"""Questions to the rows that several parts of this room ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
+
+RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
+WAITING, UNCHANGED = "waiting", "unchanged"
+WORKING, READY, STORED = "working", "ready", "stored"
+ADD, REINDEX = "add", "reindex"
+
+
+def searchable(base_id: int, generation: int) -> Select[tuple[int]]:
+    """Ids of the chunks that searches shall find."""
+    return (
+        select(KnowledgeChunk.id)
+        .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeChunk.document_id)
+        .where(
+            KnowledgeChunk.base_id == base_id,
+            KnowledgeChunk.generation == generation,
+            KnowledgeChunk.enabled.is_(True),
+            KnowledgeDocument.enabled.is_(True),
+        )
+    )
+
+
+async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None:
+    """The job that indexes a base anew, if one runs."""
+    return await session.scalar(
+        select(KnowledgeJob).where(
+            KnowledgeJob.base_id == base_id, KnowledgeJob.kind == REINDEX, KnowledgeJob.state == RUNNING
+        )
+    )
+
+
+async def not_rebuilding(session: AsyncSession, base: KnowledgeBase) -> None:
+    """Raises `KnowledgeBaseBusy` while a base is indexed anew: what changes a chunk now would be lost."""
+    if (job := await rebuilding(session, base.id)) is not None:
+        raise KnowledgeBaseBusy(base.name, job.id)
+
+
+async def embedding_of(session: AsyncSession, base_id: int, generation: int) -> tuple[str | None, int | None]:
+    """The embedding model of a generation, and the length of its vectors once there is one."""
+    base = await session.get_one(KnowledgeBase, base_id)
+    if generation == base.generation:
+        return base.embedding_model, base.dimension
+    job = await rebuilding(session, base_id)
+    if job is None or job.generation != generation:
+        return None, None
+    model, dimension = job.settings.get("embedding_model"), job.settings.get("dimension")
+    return (str(model) if model else None), (dimension if isinstance(dimension, int) else None)
+
+
+async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) -> KnowledgeDocument:
+    """A document by its name. Raises `DocumentNotFound`."""
+    row = await session.scalar(
+        select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
+    )
+    if row is None:
+        raise DocumentNotFound(name, base.name)
+    return row
+
+
+async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation: int) -> list[int]:
+    """Ids of the chunks of these documents in one generation."""
+    asked = select(KnowledgeChunk.id).where(
+        KnowledgeChunk.document_id.in_(documents), KnowledgeChunk.generation == generation
+    )
+    return list(await session.scalars(asked))
+
+
+async def job_named(session: AsyncSession, name: str) -> KnowledgeJob:
+    """A job by its id. Raises `JobNotFound`."""
+    row = await session.get(KnowledgeJob, name)
+    if row is None:
+        raise JobNotFound(name)
+    return row

@@ -1,0 +1,150 @@
+"""The room's front: one object that makes its parts, starts and ends them, and that the faces ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from modelyard.core.config import Settings
+from modelyard.core.errors import KnowledgeBaseNotFound
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
+from modelyard.knowledge.answering.answer import Answering
+from modelyard.knowledge.bases import Bases, BaseSettings
+from modelyard.knowledge.blobs import Blobs
+from modelyard.knowledge.conversations import Conversations
+from modelyard.knowledge.documents import Documents, Kept
+from modelyard.knowledge.indexes import Indexes
+from modelyard.knowledge.indexing import Indexing
+from modelyard.knowledge.ingest import Ingest
+from modelyard.knowledge.jobs import Jobs
+from modelyard.knowledge.loaders.base import Limits
+from modelyard.knowledge.search import Search
+from modelyard.knowledge.types import Models
+from modelyard.knowledge.vectors import Vectors
+
+TEMPORARY_SECONDS = 7 * 24 * 3600
+"""How long a base that was made for one talk stays after its last use."""
+
+
+class Knowledge:
+    """All of it. Rows, files below `folder`, indexes, the worker; models are asked through `models`."""
+
+    def __init__(
+        self, settings: Settings, database: Database, models: Models, any_model: Callable[[], str | None]
+    ) -> None:
+        folder = settings.folder / "knowledge"
+        self.settings = settings
+        self.models = models
+        self.bases = Bases(database)
+        self.blobs = Blobs(folder / "files")
+        self.indexes = Indexes(database, folder / "indexes", settings.vector_store, settings.database)
+        self.vectors = Vectors(database, models)
+        self.documents = Documents(database, self.blobs, self.indexes, self.vectors)
+        self.jobs = Jobs(database, settings.ocr)
+        limits = Limits(max_bytes=settings.max_document_bytes)
+        self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
+        self.search = Search(database, self.indexes, models)
+        self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
+        self.answering = Answering(self.search, models, any_model)
+        self.conversations = Conversations(database)
+        self.on_change: Callable[[Sequence[str]], None] = lambda names: None
+        """Told of all names of bases whenever one comes or goes."""
+        self._database = database
+
+    async def open(self) -> None:
+        """Make folders, and tell who there is."""
+        await asyncio.to_thread(self.blobs.open)
+        await self._tell()
+
+    async def close(self) -> None:
+        """Close indexes and the process that reads."""
+        await self.indexing.close()
+        await self.indexes.close()
+
+    async def run(self) -> None:
+        """Do what is to be done, for ever."""
+        await self.forget_temporary()
+        await self.ingest.run()
+
+    async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
+        """A new base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        base = await self.bases.create(name, settings)
+        await self._tell()
+        return base
+
+    async def several(self, names: Sequence[str]) -> list[KnowledgeBase]:
+        """Bases by name, each once. Raises `KnowledgeBaseNotFound`."""
+        if not names:
+            raise KnowledgeBaseNotFound("")
+        return [await self.bases.get(name) for name in dict.fromkeys(names)]
+
+    async def rename(self, name: str, settings: BaseSettings, new_name: str | None) -> KnowledgeBase:
+        """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        base = await self.bases.configure(name, settings, new_name)
+        if new_name is not None:
+            self.search.forget_all()
+            await self._tell()
+        return base
+
+    async def delete(self, name: str) -> None:
+        """Delete a base with everything in it. Raises `KnowledgeBaseNotFound`."""
+        base = await self.bases.get(name)
+        running = await self.jobs.running(base)
+        for each in running:
+            await self.jobs.cancel(each)
+        await self.ingest.idle(running)
+        async with self._database.session() as session:
+            asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
+            hashes = (await session.scalars(asked)).all()
+        await self.bases.delete(base)
+        for generation in (base.generation, base.generation + 1):
+            await self.indexes.drop(base.id, generation)
+        await self.documents.forget_blobs(hashes)
+        await self._tell()
+
+    async def put(
+        self,
+        base: KnowledgeBase,
+        name: str,
+        data: AsyncIterator[bytes],
+        *,
+        details: Mapping[str, Any] | None = None,
+        chunking: Mapping[str, Any] | None = None,
+        modified_at: float | None = None,
+    ) -> Kept:
+        """Keep a document; `index` makes it searchable. Raises `BodyTooLarge` or `InvalidParameter`."""
+        most = self.settings.max_document_bytes
+        return await self.documents.keep(
+            base, name, data, most, details=details, chunking=chunking, modified_at=modified_at
+        )
+
+    async def index(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
+        """A job that indexes these documents, in the background. Raises `DocumentNotFound`."""
+        job = await self.jobs.add(base, names, force)
+        self.ingest.look()
+        return job
+
+    async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
+        """A job that makes all chunks anew, while searches go on with the old ones. Raises `KnowledgeBaseBusy`."""
+        job = await self.jobs.reindex(base, settings, force)
+        self.ingest.look()
+        return job
+
+    async def cancel(self, job: str) -> None:
+        """Raises `JobNotFound`."""
+        await self.jobs.cancel(job)
+        self.ingest.look()
+
+    async def forget_temporary(self) -> None:
+        """Delete bases made for one talk that nobody has used for a week."""
+        for base in await self.bases.all(temporary=True):
+            if base.used_at < time.time() - TEMPORARY_SECONDS:
+                await self.delete(base.name)
+
+    async def _tell(self) -> None:
+        self.on_change([base.name for base in await self.bases.all()])

@@ -1,0 +1,405 @@
+"""Bodies of the routes about knowledge bases, documents, searches, answers and conversations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Mode = Literal["hybrid", "lexical", "vector"]
+Filter = dict[str, Any]
+
+
+class Body(BaseModel):
+    """Of a request; fields that it does not know are refused, for a setting that is misspelled would be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Chunking(Body):
+    """How documents are cut."""
+
+    size: int = 800
+    """Characters that a chunk has at most."""
+    overlap: int = 100
+    """Characters of whole sentences that a chunk repeats of the one before it."""
+    title_enhance: bool = False
+    """Begin chunks below a Chinese title with it, as Langchain-Chatchat's `zh_title_enhance` does."""
+
+
+class BaseSettings(Body):
+    """What can be said of a base. What is left out stays as it is."""
+
+    description: str | None = Field(None, max_length=4000)
+    language: str | None = Field(None, max_length=20)
+    """Of its documents, such as `zh` or `en`."""
+    rerank_model: str | None = Field(None, max_length=200)
+    """Ranks what was found; empty for none."""
+    chat_model: str | None = Field(None, max_length=200)
+    """Answers where a question names no model; empty for any that runs."""
+    prompts: dict[str, str] | None = None
+    """Jinja templates in place of the usual ones: `answer` gets `question`, `sources` and `context`; `empty` gets `question`."""
+
+
+class CreateBase(BaseSettings):
+    """Body of `POST /v1/knowledge_bases`."""
+
+    name: str
+    """Any text of one line, without `/`."""
+    embedding_model: str | None = Field(None, max_length=200)
+    """Uid of a running embedding model; without one the base is searched by words alone."""
+    chunking: Chunking | None = None
+
+
+class ChangeBase(BaseSettings):
+    """Body of `PATCH /v1/knowledge_bases/{base}`. Embedding model and chunking change by indexing anew."""
+
+    name: str | None = None
+
+
+class ReindexRequest(Body):
+    """Body of `POST /v1/knowledge_bases/{base}/reindex`."""
+
+    embedding_model: str | None = Field(None, max_length=200)
+    """Another one from now on; empty for none."""
+    chunking: Chunking | None = None
+    force: bool = False
+    """Make chunks anew, too, that somebody edited."""
+
+
+class BaseInfo(BaseModel):
+    """A knowledge base."""
+
+    id: int
+    object: str = "knowledge_base"
+    name: str
+    description: str
+    language: str
+    embedding_model: str | None
+    rerank_model: str | None
+    chat_model: str | None
+    mode: Mode
+    """What searches use: `lexical` without an embedding model."""
+    dimension: int | None
+    """Length of its vectors."""
+    chunking: Chunking
+    prompts: dict[str, str]
+    generation: int
+    """Counts up when it is indexed anew."""
+    documents: int
+    chunks: int
+    bytes: int
+    states: dict[str, int]
+    """State of a document → how many are in it."""
+    jobs: list[str]
+    """Those that run."""
+    created_at: float
+    """Unix time."""
+
+
+class BaseList(BaseModel):
+    """Answer of `GET /v1/knowledge_bases`."""
+
+    object: str = "list"
+    data: list[BaseInfo]
+
+
+class DocumentInfo(BaseModel):
+    """A document of a base."""
+
+    id: int
+    object: str = "knowledge_base.document"
+    name: str
+    size: int
+    """Bytes."""
+    hash: str
+    """SHA-256."""
+    state: str
+    """`waiting`, `ready`, `failed`, `cancelled` or `stored`."""
+    error: str
+    enabled: bool
+    edited: bool
+    """Whether somebody changed its chunks by hand."""
+    chunks: int
+    characters: int
+    version: int
+    metadata: dict[str, Any]
+    chunking: Chunking | None
+    """Where it is cut in another way than its base."""
+    modified_at: float | None
+    """Unix time of the file where it came from."""
+    created_at: float
+    updated_at: float
+
+
+class DocumentList(BaseModel):
+    """Answer of `GET /v1/knowledge_bases/{base}/documents`."""
+
+    object: str = "list"
+    data: list[DocumentInfo]
+    total: int
+    """How many there are, beyond this page too."""
+
+
+class Uploaded(BaseModel):
+    """Answer of `POST /v1/knowledge_bases/{base}/documents`."""
+
+    object: str = "list"
+    data: list[DocumentInfo]
+    job: str | None
+    """What indexes them, in the background."""
+    failed: dict[str, str] = {}
+    """Name of a file → why it was not taken."""
+
+
+class DocumentNames(Body):
+    """Body of `POST …/documents/delete` and `…/documents/index`."""
+
+    names: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    force: bool = False
+    """Index them even where nothing has changed, over what was edited by hand."""
+
+
+class Deleted(BaseModel):
+    """What was deleted."""
+
+    deleted: list[str]
+    missing: list[str] = []
+
+
+class ChangeDocument(Body):
+    """Body of `PATCH …/documents/{document}`."""
+
+    enabled: bool | None = None
+    """Whether searches see it."""
+    metadata: dict[str, Any] | None = None
+
+
+class PreviewRequest(Body):
+    """Body of `POST …/documents/{document}/preview`."""
+
+    chunking: Chunking | None = None
+
+
+class PieceInfo(BaseModel):
+    """A chunk that there would be."""
+
+    text: str
+    start: int
+    end: int
+    page: int | None
+    heading: str
+
+
+class Preview(BaseModel):
+    """The chunks that a document would have."""
+
+    object: str = "list"
+    data: list[PieceInfo]
+
+
+class ChunkInfo(BaseModel):
+    """A chunk."""
+
+    id: int
+    object: str = "knowledge_base.chunk"
+    document_id: int
+    position: int
+    text: str
+    start: int | None
+    """Character span in the document's text; null for a chunk that somebody wrote."""
+    end: int | None
+    page: int | None
+    heading: str
+    enabled: bool
+    edited: bool
+
+
+class ChunkList(BaseModel):
+    """Answer of `GET …/documents/{document}/chunks`."""
+
+    object: str = "list"
+    data: list[ChunkInfo]
+    total: int
+
+
+class NewChunk(Body):
+    """Body of `POST …/documents/{document}/chunks`."""
+
+    text: str
+    position: int | None = Field(None, ge=0)
+    """Before the chunk that stands there; at the end if left out."""
+
+
+class ChangeChunk(Body):
+    """Body of `PATCH …/chunks/{chunk}`."""
+
+    text: str | None = None
+    enabled: bool | None = None
+
+
+class JobStarted(BaseModel):
+    """A job that runs from now on."""
+
+    job: str
+
+
+class SearchOptions(Body):
+    """How is searched."""
+
+    top_k: int = Field(5, ge=1, le=200)
+    mode: Mode = "hybrid"
+    filter: Filter = {}
+    """What documents must have: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`."""
+    rerank: bool | None = None
+    """Null for where the base has a ranking model that answers."""
+    min_score: float = Field(0.0, ge=0, le=1)
+
+
+class SearchRequest(SearchOptions):
+    """Body of `POST …/search`."""
+
+    query: str
+    rerank_model: str | None = None
+
+
+class SearchSeveralRequest(SearchRequest):
+    """Body of `POST /v1/knowledge_bases/search`."""
+
+    knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20)]
+
+
+class ScoresInfo(BaseModel):
+    """Higher is better in each; null where it does not apply."""
+
+    lexical: float | None
+    """BM25."""
+    similarity: float | None
+    """Cosine."""
+    fused: float
+    """Of both ranks: 0 to 1."""
+    rerank: float | None
+    """Of the ranking model: 0 to 1."""
+
+
+class HitInfo(BaseModel):
+    """A chunk that was found, and where it stands."""
+
+    chunk_id: int
+    knowledge_base: str
+    document_id: int
+    document: str
+    page: int | None
+    start: int | None
+    end: int | None
+    heading: str
+    text: str
+    score: float
+    """0 to 1, higher is better."""
+    scores: ScoresInfo
+    highlights: list[tuple[int, int]]
+    """Spans in `text` of what it shares with the query."""
+
+
+class SearchAnswer(BaseModel):
+    """Answer of a search."""
+
+    object: str = "list"
+    data: list[HitInfo]
+    notes: list[str] = []
+    """For people: that a base is searched by words alone, say."""
+
+
+class AnswerRequest(SearchOptions):
+    """Body of `POST …/answer`."""
+
+    question: str
+    model: str | None = None
+    conversation: str | None = None
+    """Go on with it; `new` begins one."""
+    stream: bool = False
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+
+
+class AnswerSeveralRequest(AnswerRequest):
+    """Body of `POST /v1/knowledge_bases/answer`."""
+
+    knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20)]
+
+
+class CitationInfo(HitInfo):
+    """A source of an answer."""
+
+    number: int
+    """What stands in brackets in the answer."""
+
+
+class AnswerInfo(BaseModel):
+    """An answer from documents."""
+
+    answer: str
+    citations: list[CitationInfo]
+    """The sources that the answer names."""
+    sources: list[CitationInfo]
+    """All that the model was given."""
+    evidence: bool
+    """Whether anything was found that the question is about."""
+    model: str | None
+    usage: dict[str, Any] = {}
+    notes: list[str] = []
+    conversation: str | None = None
+    message: str | None = None
+    """Feedback names it."""
+
+
+class NewConversation(Body):
+    """Body of `POST /v1/conversations`."""
+
+    title: str = Field("", max_length=200)
+
+
+class ConversationInfo(BaseModel):
+    """A conversation."""
+
+    id: str
+    object: str = "conversation"
+    title: str
+    kind: str
+    created_at: float
+    updated_at: float
+
+
+class ConversationList(BaseModel):
+    """Answer of `GET /v1/conversations`."""
+
+    object: str = "list"
+    data: list[ConversationInfo]
+
+
+class MessageInfo(BaseModel):
+    """A question and its answer."""
+
+    id: str
+    object: str = "conversation.message"
+    question: str
+    answer: str
+    citations: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    score: int | None
+    reason: str
+    created_at: float
+
+
+class MessageList(BaseModel):
+    """Answer of `GET /v1/conversations/{conversation}/messages`."""
+
+    object: str = "list"
+    data: list[MessageInfo]
+
+
+class Feedback(Body):
+    """Body of `POST /v1/conversations/messages/{message}/feedback`."""
+
+    score: int = Field(ge=0, le=100)
+    reason: str = Field("", max_length=4000)
