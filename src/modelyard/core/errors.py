@@ -52,7 +52,8 @@
     │   ├── NotEnoughMemory             503     not_enough_memory
     │   ├── NotEnoughDisk               503     not_enough_disk
     │   ├── HubUnavailable              503     hub_unavailable
-    │   └── DatabaseUnavailable         503     database_unavailable
+    │   ├── DatabaseUnavailable         503     database_unavailable
+    │   └── IndexUnavailable            503     index_unavailable
     ├── UpstreamTimeout                 504     upstream_timeout
     ├── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
     ├── InstallFailed                   (exit)  install_failed     raised by `modelyard engine install`
@@ -636,6 +637,15 @@ class DatabaseUnavailable(Unavailable):
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"The database cannot be used: {problem}")
+
+
+class IndexUnavailable(Unavailable):
+    """The indexes of a knowledge base are closed, open in another process, or cannot be written."""
+
+    code = "index_unavailable"
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"The index at {where} cannot be used: {problem}")
 
 
 class UpstreamTimeout(ModelyardError):

@@ -1,0 +1,100 @@
+"""The lexical half of the embedded store: tantivy over our own terms. It keeps no text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy
+import tantivy
+from numpy.typing import NDArray
+
+from modelyard.knowledge.types import Entry
+from modelyard.knowledge.words import query_terms, terms
+
+HEAP: Final = 30_000_000
+"""Bytes that terms may take before tantivy writes a segment; 15 MB is its least."""
+MAX_TERMS: Final = 256
+"""Terms of the longest query; more are cut."""
+_ANALYZER: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+
+
+class Lexicon:
+    """One tantivy index. One thread writes at a time, any number search; tantivy's errors are `ValueError`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._schema = (
+            tantivy.SchemaBuilder()
+            .add_integer_field("id", indexed=True, fast=True)
+            .add_integer_field("document", indexed=True)
+            .add_text_field("body", tokenizer_name="terms", index_option="freq")
+            .build()
+        )
+        self._index = tantivy.Index(self._schema, path=str(folder))
+        self._index.register_tokenizer("terms", _ANALYZER)
+        self._index.config_reader("manual")
+        self._index.reload()
+        self._writer: tantivy.IndexWriter | None = self._index.writer(HEAP, 1)
+
+    def ids(self) -> NDArray[numpy.int64]:
+        """The id of every chunk, unordered."""
+        searcher = self._index.searcher()
+        if not searcher.num_docs:
+            return numpy.empty(0, dtype=numpy.int64)
+        hits = searcher.search(tantivy.Query.all_query(), searcher.num_docs, count=False).hits
+        return numpy.array(searcher.fast_field_values("id", [address for _, address in hits]), dtype=numpy.int64)
+
+    def apply(self, add: Iterable[Entry], remove: Iterable[int]) -> None:
+        """Both in one commit, on disk and seen by searches at the return. Nothing is changed if it raises."""
+        writer = self._writer = self._writer or self._index.writer(HEAP, 1)
+        try:
+            for each in remove:
+                writer.delete_documents_by_term("id", int(each))
+            for entry in add:
+                document = tantivy.Document()
+                document.add_integer("id", entry.id)
+                document.add_integer("document", entry.document)
+                document.add_text("body", " ".join(terms(entry.text)))
+                writer.add_document(document)
+            writer.commit()
+        except (OSError, ValueError):
+            self._writer = None
+            del writer  # its lock goes with it, and what it held is not committed
+            raise
+        self._index.reload()
+
+    def search(self, query: str, k: int, documents: Collection[int] | None) -> list[tuple[int, float]]:
+        """The best `k` by BM25; equal scores by id."""
+        asked = query_terms(query)[:MAX_TERMS]
+        searcher = self._index.searcher()
+        limit = min(k, searcher.num_docs)
+        if not asked or limit <= 0:
+            return []
+        found = searcher.search(self._query(asked, documents), limit, count=False).hits
+        ids = searcher.fast_field_values("id", [address for _, address in found])
+        return sorted(
+            ((int(each or 0), float(score)) for each, (score, _) in zip(ids, found, strict=True)),
+            key=lambda hit: (-hit[1], hit[0]),
+        )
+
+    def _query(self, asked: list[str], documents: Collection[int] | None) -> tantivy.Query:
+        any_of = tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, index_option="freq"))
+                for term in asked
+            ]
+        )
+        if documents is None:
+            return any_of
+        inside = tantivy.Query.term_set_query(self._schema, "document", list(documents))
+        return tantivy.Query.boolean_query(
+            [(tantivy.Occur.Must, any_of), (tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0))]
+        )
+
+    def close(self) -> None:
+        """Wait for merges and let tantivy's lock go."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.wait_merging_threads()
