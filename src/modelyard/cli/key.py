@@ -62,14 +62,15 @@ def create(
     """Make a key and print it, once.
 
     The first key gets the scope admin, later ones models:list and models:read, which asking models takes. Others:
-    models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage, cache:list, cache:delete, logs:list,
-    monitor:view, settings:read, settings:write.
+    models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage,
+    cache:list, cache:delete, logs:list, monitor:view, settings:read, settings:write.
     """
     body = {
         "name": name,
         "scopes": list(scopes) or None,
         "models": list(models) or None,
-        "bases": {name.removesuffix(":write"): "write" if name.endswith(":write") else "read" for name in bases} or None,
+        "bases": {name.removesuffix(":write"): "write" if name.endswith(":write") else "read" for name in bases}
+        or None,
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": tokens_per_minute,
         "expires_in": expires_in,

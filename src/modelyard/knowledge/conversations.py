@@ -116,7 +116,9 @@ class Conversations:
             raise InvalidParameter("score", "between 0 and 100.")
         async with self._database.session() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
-            talk = None if row is None or not row.conversation_id else await session.get(Conversation, row.conversation_id)
+            talk = (
+                None if row is None or not row.conversation_id else await session.get(Conversation, row.conversation_id)
+            )
             if row is None or (talk is not None and talk.owner != owner):
                 raise ConversationNotFound(message)
             row.score, row.reason = score, reason

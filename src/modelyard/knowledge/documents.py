@@ -15,7 +15,7 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blob, Blobs
-from modelyard.knowledge.indexes import Indexes
+from modelyard.knowledge.indexes import Indexes, as_vector
 from modelyard.knowledge.types import Entry
 from modelyard.knowledge.vectors import Vectors, text_hash
 
@@ -188,7 +188,12 @@ class Documents:
             return page, row.chunks
 
     async def edit(
-        self, base: KnowledgeBase, number: int, *, text: str | None = None, enabled: bool | None = None,
+        self,
+        base: KnowledgeBase,
+        number: int,
+        *,
+        text: str | None = None,
+        enabled: bool | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> KnowledgeChunk:
         """Change one chunk, and embed that one only; with a new text it has a new id.
@@ -218,13 +223,18 @@ class Documents:
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
         else:
-            entries = [Entry(row.id, document.id, new_text, vector[0])] if visible else []
+            entries = [Entry(row.id, document.id, new_text, vector)] if visible else []
         gone = [number] if row.id != number or not visible else []
         await self._indexes.apply(base, base.generation, entries, gone)
         return row
 
     async def add(
-        self, base: KnowledgeBase, name: str, text: str, position: int | None = None, extra: Mapping[str, Any] | None = None
+        self,
+        base: KnowledgeBase,
+        name: str,
+        text: str,
+        position: int | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> KnowledgeChunk:
         """Write a chunk into a document, at its end or before the chunk at `position`. Raises as `edit` does."""
         _checked_text(text)
@@ -264,7 +274,7 @@ class Documents:
             session.add(row)
             document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
         if document.enabled:
-            entry = Entry(row.id, document.id, text, None if vector is None else vector[0])
+            entry = Entry(row.id, document.id, text, vector)
             await self._indexes.apply(base, base.generation, [entry])
         return row
 
@@ -281,19 +291,17 @@ class Documents:
             )
         await self._indexes.apply(base, base.generation, [], [number])
 
-    async def _vector(self, base: KnowledgeBase, text: str) -> Any:
-        """The vector of one text as a matrix of one row; None in a base without an embedding model."""
+    async def _vector(self, base: KnowledgeBase, text: str) -> Sequence[float] | None:
+        """The vector of one text; None in a base without an embedding model."""
         if base.embedding_model is None:
             return None
-        from modelyard.knowledge.indexes import as_vector
-
         name = text_hash(text)
         found, _ = await self._vectors.ensure(base.embedding_model, {name: text}, base.dimension)
         vector = as_vector(found[name])
         assert vector is not None
         if base.dimension is None:
             await self._learn_dimension(base, len(vector))
-        return vector[None, :]
+        return vector
 
     async def _learn_dimension(self, base: KnowledgeBase, dimension: int) -> None:
         async with self._database.session() as session:
@@ -302,9 +310,7 @@ class Documents:
         await self._indexes.reopen(base.id, base.generation)
 
     async def _show(self, base: KnowledgeBase, ids: Sequence[int]) -> None:
-        await self._indexes.apply(
-            base, base.generation, await self._indexes.entries(ids, base.embedding_model)
-        )
+        await self._indexes.apply(base, base.generation, await self._indexes.entries(ids, base.embedding_model))
 
     async def forget_blobs(self, hashes: Sequence[str]) -> None:
         """Remove those of these bytes that no document has any more."""
@@ -336,10 +342,8 @@ def _new(base: KnowledgeBase, name: str, blob: Blob, state: str) -> KnowledgeDoc
     )
 
 
-def _of(document: int, generation: int) -> Select[tuple[KnowledgeChunk]]:
-    return select(KnowledgeChunk).where(
-        KnowledgeChunk.document_id == document, KnowledgeChunk.generation == generation
-    )
+def _of(document: int, generation: int) -> Select[KnowledgeChunk]:
+    return select(KnowledgeChunk).where(KnowledgeChunk.document_id == document, KnowledgeChunk.generation == generation)
 
 
 async def _chunk(session: AsyncSession, base: KnowledgeBase, number: int) -> KnowledgeChunk:

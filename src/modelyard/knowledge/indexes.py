@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from sqlalchemy import and_, select
@@ -22,7 +22,6 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge import rows
 from modelyard.knowledge.stores import open_store
-from modelyard.knowledge.vectors import Matrix
 from modelyard.knowledge.types import Entry, Store
 
 log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ class Indexes:
         if (index := self._open.pop((base_id, generation), None)) is not None:
             async with index.writing:
                 while index.users:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.01)  # noqa: ASYNC110: searches end within milliseconds
                 await asyncio.to_thread(index.store.close)
 
     async def drop(self, base_id: int, generation: int) -> None:
@@ -164,6 +163,6 @@ class Indexes:
                 await asyncio.to_thread(self._open.pop(key).store.close)
 
 
-def as_vector(stored: bytes | None) -> Matrix | None:
+def as_vector(stored: bytes | None) -> Sequence[float] | None:
     """A vector as it is kept in its row."""
-    return None if stored is None else np.frombuffer(stored, "<f4")
+    return None if stored is None else cast(Sequence[float], np.frombuffer(stored, "<f4"))

@@ -1,4 +1,4 @@
-"""One document from its bytes to its rows: read, cut, embed, commit. What did not change is neither embedded nor written again."""
+"""One document from its bytes to its rows: read, cut, embed, commit. What is the same is not embedded or written again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from modelyard.db.tables import (
 )
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blobs
-from modelyard.knowledge.bases import chunking_of
 from modelyard.knowledge.indexes import Indexes, as_vector
 from modelyard.knowledge.jobs import chunking_for, fingerprint
 from modelyard.knowledge.loaders.apart import Apart

@@ -100,10 +100,10 @@ class Ingest:
 
     async def wait(self, name: str) -> JobView:
         """The view of a job once it is finished. Raises `JobNotFound`."""
-        view = await self.view(name)
+        last = await self.view(name)
         async for view in self.follow(name):
-            pass
-        return view
+            last = view
+        return last
 
     async def run(self) -> None:
         """Work for ever."""
@@ -262,8 +262,8 @@ class Ingest:
 
     async def idle(self, names: Sequence[str]) -> None:
         """Wait until none of these jobs has a document under way."""
-        while any(job in names for job, _ in self._active.values()):
-            await asyncio.sleep(0.01)
+        under_way = [task for job, task in self._active.values() if job in names]
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 async def _swap(session, base: KnowledgeBase, job: KnowledgeJob) -> None:  # type: ignore[no-untyped-def]

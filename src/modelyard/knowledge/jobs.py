@@ -223,9 +223,7 @@ async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str =
 async def _clear_beyond(session: AsyncSession, base: KnowledgeBase) -> None:
     """Delete chunks of a generation that was never finished."""
     await session.execute(
-        delete(KnowledgeChunk).where(
-            KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation > base.generation
-        )
+        delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation > base.generation)
     )
 
 

@@ -16,7 +16,7 @@ WORKING, READY, STORED = "working", "ready", "stored"
 ADD, REINDEX = "add", "reindex"
 
 
-def searchable(base_id: int, generation: int) -> Select[tuple[int]]:
+def searchable(base_id: int, generation: int) -> Select[int]:
     """Ids of the chunks that searches shall find."""
     return (
         select(KnowledgeChunk.id)

@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sqlalchemy import select
@@ -181,7 +181,7 @@ class Search:
         """The query's vector; None, and a note, where its model does not answer and words can do without."""
         assert base.embedding_model is not None
         try:
-            found = unit([await self._models.embed_query(base.embedding_model, query.text)])[0]
+            found = cast(Sequence[float], unit([await self._models.embed_query(base.embedding_model, query.text)])[0])
         except ModelyardError as error:
             if query.mode is Mode.VECTOR:
                 raise
@@ -190,7 +190,7 @@ class Search:
         if len(found) != base.dimension:
             notes.append(f"'{base.name}' was searched by words alone: '{base.embedding_model}' is another model now.")
             return None
-        return found  # type: ignore[return-value]
+        return found
 
     async def _documents(self, base: KnowledgeBase, where: Mapping[str, Any]) -> frozenset[int] | None:
         """Ids of the documents that a filter lets through; None for all."""

@@ -31,7 +31,7 @@ def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
     """Rows of length one; a row of zeros stays."""
     rows = np.asarray(vectors, dtype="<f4")
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths == 0, 1, lengths)
+    return np.asarray(rows / np.where(lengths == 0, 1, lengths), dtype="<f4")
 
 
 class Vectors:

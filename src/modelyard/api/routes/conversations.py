@@ -72,8 +72,6 @@ async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) ->
 
 
 @router.post("/messages/{message}/feedback")
-async def feedback(
-    message: str, body: bodies.Feedback, knowledge: TheKnowledge, grant: TheGrant
-) -> bodies.MessageInfo:
+async def feedback(message: str, body: bodies.Feedback, knowledge: TheKnowledge, grant: TheGrant) -> bodies.MessageInfo:
     """Keep what somebody thinks of an answer."""
     return message_info(await knowledge.conversations.judge(owner_of(grant), message, body.score, body.reason))

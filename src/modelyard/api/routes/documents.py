@@ -97,9 +97,7 @@ async def list_documents(
         one = await knowledge.documents.get(row, name)
         return bodies.DocumentList(data=[document_info(one)], total=1)
     limit = min(max(limit, 1), 10_000)
-    rows, total = await knowledge.documents.all(
-        row, state=state, contains=contains, limit=limit, offset=max(offset, 0)
-    )
+    rows, total = await knowledge.documents.all(row, state=state, contains=contains, limit=limit, offset=max(offset, 0))
     return bodies.DocumentList(data=[document_info(each) for each in rows], total=total)
 
 
@@ -149,9 +147,7 @@ async def configure(
     """Let searches see a document or not, or set its metadata."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    return document_info(
-        await knowledge.documents.configure(row, name, enabled=body.enabled, details=body.metadata)
-    )
+    return document_info(await knowledge.documents.configure(row, name, enabled=body.enabled, details=body.metadata))
 
 
 @router.delete("/documents/{document}")
@@ -184,7 +180,9 @@ def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -
     from mimetypes import guess_type
 
     kind = guess_type(title)[0] or "application/octet-stream"
-    return FileResponse(path, media_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, headers=headers)
+    return FileResponse(
+        path, media_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, headers=headers
+    )
 
 
 @router.get("/documents/{document}/text", response_class=PlainTextResponse)
@@ -194,9 +192,7 @@ async def text(base: str, document: int, knowledge: TheKnowledge) -> str:
 
 
 @router.post("/documents/{document}/preview")
-async def preview(
-    base: str, document: int, body: bodies.PreviewRequest, knowledge: TheKnowledge
-) -> bodies.Preview:
+async def preview(base: str, document: int, body: bodies.PreviewRequest, knowledge: TheKnowledge) -> bodies.Preview:
     """The chunks that a document would have if it were cut in another way."""
     row = await knowledge.bases.get(base)
     found = await knowledge.documents.numbered(row, document)

@@ -12,7 +12,7 @@ from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import base_info, hit_dict
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import READ
-from modelyard.core.errors import InvalidParameter
+from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.bases import BaseSettings
 from modelyard.knowledge.jobs import JobView, builtins
@@ -43,9 +43,7 @@ async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseLis
     """Every base that the key may read."""
     rows = [base for base in await knowledge.bases.all() if grant is None or grant.sees_base(base.name)]
     counts = await knowledge.bases.counts([base.id for base in rows])
-    return bodies.BaseList(
-        data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows]
-    )
+    return bodies.BaseList(data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows])
 
 
 @router.post("")
@@ -144,10 +142,8 @@ async def _answer(body: bodies.AnswerRequest, names: list[str], knowledge: Knowl
     asked = await Asked.begin(knowledge, await knowledge.several(names), body, owner)
     if body.stream:
         return streamed(ask(knowledge, asked))
-    last: dict[str, Any] = {}
-    async for last in asked.events(knowledge):
-        pass
-    return JSONResponse({name: value for name, value in last.items() if name != "type"})
+    told = [each async for each in asked.events(knowledge)]
+    return JSONResponse({name: value for name, value in told[-1].items() if name != "type"})
 
 
 @router.get("/{base}/jobs")
@@ -180,8 +176,6 @@ async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> dict[str, 
 
 async def _job(knowledge: Knowledge, base: str, job: str) -> JobView:
     """A job of this base. Raises `JobNotFound` for one of another, too."""
-    from modelyard.core.errors import JobNotFound
-
     view = await knowledge.ingest.view(job)
     if view.base != base:
         raise JobNotFound(job)

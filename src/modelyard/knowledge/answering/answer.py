@@ -19,6 +19,8 @@ SIMILAR = 0.3
 """Cosine from which a chunk counts as evidence though it shares no word with the question."""
 SHARED = 0.5
 """Part of the question's words from which it does."""
+SHARED_CJK = 0.2
+"""The same where words are pairs of characters, most of which are no words."""
 RANKED = 0.1
 """Score of a ranking model from which it does."""
 SHORT = 16
@@ -135,7 +137,9 @@ class Answering:
     async def _written(self, question: Question, model: str, hits: Sequence[Hit]) -> AsyncGenerator[Token | Answered]:
         """What the model says."""
         templates = question.bases[0].prompts
-        told = [{"document": h.row.document, "page": h.row.page, "text": h.row.text, "heading": h.row.heading} for h in hits]
+        told = [
+            {"document": h.row.document, "page": h.row.page, "text": h.row.text, "heading": h.row.heading} for h in hits
+        ]
         messages = [*question.history, {"role": "user", "content": prompt(templates, question.text, told)}]
         usage: Mapping[str, int] = {}
         reason, parts = "stop", []
@@ -181,7 +185,8 @@ def is_evidence(question: str, hit: Hit) -> bool:
     asked = set(query_terms(question))
     if scores.lexical is None or not asked:
         return False
-    return len(asked & set(terms(f"{hit.row.heading} {hit.row.text}"))) >= SHARED * len(asked)
+    shared = asked & set(terms(f"{hit.row.heading} {hit.row.text}"))
+    return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(asked)
 
 
 def nothing_found(question: Question) -> str:
@@ -201,7 +206,8 @@ def _searched(question: Question) -> str:
 
 
 def _fitting(hits: list[Hit], characters: int) -> list[Hit]:
-    kept, size = [], 0
+    kept: list[Hit] = []
+    size = 0
     for hit in hits:
         size += len(hit.row.text)
         if kept and size > characters:
