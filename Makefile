@@ -10,7 +10,7 @@ help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 8
 
 run: $(VENV)/default ## make the environment, start the server and talk to the demo model
-	@$(BIN)/modelyard serve --launch modelyard-demo
+	@$(BIN)/modelyard serve --launch modelyard-demo --demo-base
 
 test: $(VENV)/dev ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory check

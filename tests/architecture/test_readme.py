@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -21,7 +22,7 @@ WRITTEN = "http://127.0.0.1:9997"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     home = tmp_path_factory.mktemp("readme") / "home"
-    with live(home, arguments=("--launch", "modelyard-demo")) as running:
+    with live(home, arguments=("--launch", "modelyard-demo", "--demo-base")) as running:
         wait_for(lambda: "is ready at" in running.output(), seconds=60)
         yield running
 
@@ -50,8 +51,11 @@ def typed(server: Live, argv: list[str], text: str) -> str:
 
 
 def test_curl(server: Live) -> None:
-    (command,) = [block for block in blocks("sh") if block.startswith("curl")]
-    assert "杭州" in typed(server, ["bash", "-c"], command)
+    capital, cited = [block for block in blocks("sh") if block.startswith("curl")]
+    assert "杭州" in typed(server, ["bash", "-c"], capital)
+    answer = json.loads(typed(server, ["bash", "-c"], cited))
+    assert "9997" in answer["choices"][0]["message"]["content"]
+    assert [each["document"] for each in answer["citations"]] == ["yard.md"]
 
 
 @pytest.mark.parametrize(("number", "answer"), [(0, "Paris"), (1, "巴黎")])

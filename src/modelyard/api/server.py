@@ -21,6 +21,7 @@ from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
+from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,16 @@ class Started:
     restored: list[str]
     """Models that an earlier run left to be started again."""
     asks_for_keys: bool
+    demo_base: bool = False
+    """Whether the knowledge base of the demo is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line wants of a server that is up."""
+
+    launches: Sequence[dict[str, Any]] = ()
+    demo_base: bool = False
 
 
 Ready = Callable[[Started], None]
@@ -63,7 +74,13 @@ class Server(uvicorn.Server):
         yield
 
 
-def serve(settings: Settings, *, launches: Sequence[dict[str, Any]] = (), on_ready: Ready | None = None) -> int:
+def serve(
+    settings: Settings,
+    *,
+    launches: Sequence[dict[str, Any]] = (),
+    demo_base: bool = False,
+    on_ready: Ready | None = None,
+) -> int:
     """Run a server until SIGINT or SIGTERM and return the exit code.
 
     Raises `CannotStart` when the port is taken, the home folder or database cannot be used, or keys are missing.
@@ -71,11 +88,11 @@ def serve(settings: Settings, *, launches: Sequence[dict[str, Any]] = (), on_rea
     logs.set_up(settings.log_level)
     raise_file_limit()
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
-        return uvloop.run(_serve(settings, listener, launches, on_ready))
+        return uvloop.run(_serve(settings, listener, Wishes(launches, demo_base), on_ready))
 
 
 async def _serve(
-    settings: Settings, listener: socket.socket, launches: Sequence[dict[str, Any]], on_ready: Ready | None
+    settings: Settings, listener: socket.socket, wishes: Wishes, on_ready: Ready | None
 ) -> int:
     async with running(settings) as app:
         config = uvicorn.Config(
@@ -94,7 +111,7 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, server)
-        announcing = asyncio.create_task(_announce(server, base_url(listener), app.parts, launches, on_ready))
+        announcing = asyncio.create_task(_announce(server, base_url(listener), app.parts, wishes, on_ready))
         await server.serve(sockets=[listener])
         announcing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -112,16 +129,18 @@ async def _announce(
     server: Server,
     url: str,
     parts: Parts,
-    launches: Sequence[dict[str, Any]],
+    wishes: Wishes,
     on_ready: Ready | None,
 ) -> None:
     await server.up.wait()
     log.info("listening on %s", url)
-    outcomes = [await _launch(parts.deployments, body) for body in launches]
+    outcomes = [await _launch(parts.deployments, body) for body in wishes.launches]
+    if wishes.demo_base:
+        await ensure_demo(parts.knowledge)
     if on_ready is not None:
         launched = {uid for uid, _ in outcomes}
         restored = [uid for view in parts.deployments.views() if (uid := view.desired.uid) not in launched]
-        on_ready(Started(url, outcomes, restored, parts.keys.access.required))
+        on_ready(Started(url, outcomes, restored, parts.keys.access.required, wishes.demo_base))
 
 
 async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from modelyard.core.config import Settings
 
 
+DEMO_QUESTION = "Which port does the Yard server use?"
+
+
 @click.command()
 @click.option("-H", "--host", metavar="ADDRESS", help="Address to listen on; else $MODELYARD_HOST or 127.0.0.1.")
 @click.option("-p", "--port", type=click.IntRange(0, 65535), help="0 picks a free one; else $MODELYARD_PORT or 9997.")
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 @click.option("--access-log", is_flag=True, default=None, help="Log one line per inference request.")
 @click.option("--insecure", is_flag=True, default=None, help="Let other machines use a server that has no keys.")
 @click.option("--launch", "names", metavar="NAME", multiple=True, help="Launch this model, such as demo; repeatable.")
-def command(names: tuple[str, ...], **given: Any) -> int:
+@click.option("--demo-base", is_flag=True, help="Make the knowledge base demo, which the demo model can read.")
+def command(names: tuple[str, ...], demo_base: bool, **given: Any) -> int:
     """Run a server until Ctrl-C. Models that were launched before are started again.
 
     Every setting can also stand in the environment as MODELYARD_<NAME>; an option wins over it.
@@ -39,7 +43,8 @@ def command(names: tuple[str, ...], **given: Any) -> int:
         click.echo(welcome(started))
         sys.stdout.flush()
 
-    code = serve(chosen, launches=[{"model_name": absolute(name)} for name in names], on_ready=ready)
+    launches = [{"model_name": absolute(name)} for name in names]
+    code = serve(chosen, launches=launches, demo_base=demo_base, on_ready=ready)
     note("Modelyard has stopped, and every model with it.")
     return code
 
@@ -69,6 +74,7 @@ def welcome(started: Started) -> str:
     endpoint = "" if url == DEFAULT_URL else f" -e {url}"
     if running:
         lines += _ways_to_try(url, endpoint, running[0], started.asks_for_keys)
+        lines += ["", f"    modelyard kb ask demo '{DEMO_QUESTION}'{endpoint}"] if started.demo_base else []
     else:
         lines += ["  Launch a model, in another terminal:", f"    modelyard launch demo{endpoint}"]
     lines += ["", "  Ctrl-C stops the server and every model.", ""]

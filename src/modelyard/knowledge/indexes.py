@@ -79,7 +79,7 @@ class Indexes:
         if (index := self._open.pop((base_id, generation), None)) is not None:
             async with index.writing:
                 while index.users:
-                    await asyncio.sleep(0.01)  # noqa: ASYNC110: searches end within milliseconds
+                    await asyncio.sleep(0.01)  # noqa: ASYNC110
                 await asyncio.to_thread(index.store.close)
 
     async def drop(self, base_id: int, generation: int) -> None:

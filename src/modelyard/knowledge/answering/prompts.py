@@ -24,7 +24,8 @@ EMPTY = """\
 Nothing was found in the documents about this question:
 {{ question }}"""
 
-BRIEF_SIZE = 200
+EXAMPLE: Mapping[str, Any] = {"document": "name.txt", "page": 1, "text": "text", "heading": ""}
+"""What a template is tried with before it is kept."""
 
 DEFAULTS: Mapping[str, str] = {"answer": ANSWER, "empty": EMPTY}
 """Name → template. `answer` gets `question`, `sources` and `context`; `empty` only `question`."""
@@ -42,7 +43,7 @@ def check_prompts(given: Mapping[str, str]) -> dict[str, str]:
     for name, template in given.items():
         if name not in DEFAULTS:
             raise InvalidParameter("prompts", f"'{name}' is none of {', '.join(DEFAULTS)}.")
-        rendered("prompts", template, question="?", sources=[], context="")
+        rendered("prompts", template, question="?", sources=[EXAMPLE], context="text")
     return dict(given)
 
 

@@ -1,0 +1,34 @@
+"""A small knowledge base that comes with the package, in sentences that the demo model can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelyard.core.errors import KnowledgeBaseExists
+from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.blobs import whole
+from modelyard.knowledge.service import Knowledge
+
+NAME = "demo"
+MODEL = "modelyard-demo"
+PROMPT = "Context:\n{{ sources[0].text.split('\n\n')[-1] }}\n\nQuestion: {{ question }}"
+"""The demo model learned to read one short passage, laid out like this."""
+
+
+async def ensure_demo(knowledge: Knowledge) -> str:
+    """Make the base if there is none of its name, and wait until it can be searched. Its name."""
+    settings = BaseSettings(
+        description="The demo's own documents, about a server called Yard.",
+        chat_model=MODEL,
+        chunking={"size": 120, "overlap": 0},
+        prompts={"answer": PROMPT},
+    )
+    try:
+        base = await knowledge.create(NAME, settings)
+    except KnowledgeBaseExists:
+        return NAME
+    files = sorted(Path(__file__).parent.glob("*.md"))
+    for file in files:
+        await knowledge.put(base, file.name, whole(file.read_bytes()))
+    await knowledge.ingest.wait(await knowledge.index(base, [file.name for file in files]))
+    return NAME
