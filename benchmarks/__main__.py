@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import xllamacpp
 
-from benchmarks import cold, embedding, engine, gateway, serving, vllm
+from benchmarks import cold, embedding, engine, gateway, knowledge, knowledge_quality, serving, vllm
 from modelyard import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -55,6 +55,14 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
             "The transformers engine against the bare library",
             lambda: (rows := serving.measure_all(quick), serving.table(rows)),
         ),
+        "knowledge": (
+            "Knowledge bases",
+            lambda: (found := knowledge.measure_all(quick), knowledge.table(found)),
+        ),
+        "quality": (
+            "Retrieval on the bilingual set",
+            lambda: (rows := knowledge_quality.measure_all(), knowledge_quality.table(rows)),
+        ),
         "vllm": (
             "vLLM (CPU) behind the server against bare vLLM",
             lambda: (rows := vllm.measure_all(quick), vllm.table(rows)),
@@ -77,7 +85,7 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
 
 
 def main() -> None:
-    names = ["cold", "gateway", "engine", "embedding", "serving", "vllm"]
+    names = ["cold", "gateway", "engine", "embedding", "serving", "vllm", "knowledge", "quality"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--quick", action="store_true", help="shorter runs, noisier figures")

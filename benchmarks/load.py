@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any, cast
 
 import httptools
@@ -22,6 +23,8 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     """What to send, where to, and for how long. `requests` is per stream; 0 goes on until `seconds` are over."""
 
     body: dict[str, Any]
+    bodies: list[dict[str, Any]] = []
+    """Bodies that are sent in turn, in place of the one."""
     path: str = "/v1/chat/completions"
     uds: str | None = None
     host: str = "127.0.0.1"
@@ -73,13 +76,18 @@ class Load:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.request = _request(plan)
+        self._requests = cycle([_request(plan, body) for body in plan.bodies or [plan.body]])
         self.streaming = bool(plan.body.get("stream"))
         self.deadline = time.perf_counter() + plan.seconds if plan.seconds else None
         self.requests = self.events = self.bytes = 0
         self.problems: dict[str, int] = {}
         self.first: list[float] = []
         self.latency: list[float] = []
+
+    @property
+    def request(self) -> bytes:
+        """What is sent next."""
+        return next(self._requests)
 
     def more(self, done: int) -> bool:
         """Whether a stream that has sent `done` requests sends another."""
@@ -203,8 +211,8 @@ def quantile(values: list[float], part: float) -> float:
     return sorted(values)[min(int(len(values) * part), len(values) - 1)] if values else 0.0
 
 
-def _request(plan: Plan) -> bytes:
-    body = msgspec.json.encode(plan.body)
+def _request(plan: Plan, wanted: Mapping[str, Any]) -> bytes:
+    body = msgspec.json.encode(wanted)
     fixed: Mapping[str, str] = {
         "host": "localhost",
         "content-type": "application/json",

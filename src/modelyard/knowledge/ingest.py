@@ -79,7 +79,7 @@ class Ingest:
 
     async def view(self, name: str) -> JobView:
         """How far a job is, with what is done now. Raises `JobNotFound`."""
-        return await self._jobs.view(name, self._indexing.stages)
+        return await self._jobs.view(name, dict(self._indexing.stages))
 
     async def follow(self, name: str) -> AsyncIterator[JobView]:
         """A job's view now and whenever it has changed, until it is finished. Raises `JobNotFound`."""

@@ -1,0 +1,248 @@
+"""Knowledge bases: searches a second and their latency, ingestion, and searching while ingesting, over HTTP on a whole server.
+
+Models take no time here: texts are embedded by the fake engine, 384 numbers each. The figures of Langchain-Chatchat 0.3.1.3
+were measured on a machine of this kind, with a fake embedder too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+import psutil
+
+from benchmarks.load import Plan, Result, measure
+from benchmarks.servers import MODEL, Running, ours
+from modelyard.knowledge.stores.embedded import EmbeddedStore
+from modelyard.knowledge.types import Entry
+
+WIDTH = 384
+CHUNKS_PER_DOCUMENT = 50
+CHUNK = 480
+"""Characters."""
+CHATCHAT = "0.58/s, p95 18 s"
+BATCH = 40
+"""Documents of one upload."""
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One figure."""
+
+    what: str
+    value: str
+    goal: str = ""
+    peer: str = ""
+
+
+class Words:
+    """Texts of words with the frequencies of a language, English and Chinese by turns. Seeded."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._random = random.Random(seed)
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        self._words = ["".join(self._random.choices(letters, k=self._random.randint(3, 9))) for _ in range(20_000)]
+        self._weights = np.cumsum(1 / np.arange(1, 20_001)).tolist()
+        self._hanzi = [chr(0x4E00 + self._random.randrange(3000)) for _ in range(3000)]
+
+    def english(self, count: int) -> str:
+        """A sentence of that many words."""
+        return " ".join(self._random.choices(self._words, cum_weights=self._weights, k=count)).capitalize() + "."
+
+    def chinese(self, count: int) -> str:
+        """A sentence of that many characters."""
+        return "".join(self._random.choices(self._hanzi, k=count)) + "。"
+
+    def chunk(self, number: int) -> str:
+        """About a chunk of text, with a part number of its own."""
+        text = f"Part QX-{number:07d}. "
+        while len(text) < CHUNK - 60:
+            text += self.chinese(30) if number % 4 == 0 else self.english(9) + " "
+        return text.strip()
+
+    def query(self) -> str:
+        """A question of a few words."""
+        return self.english(self._random.randint(3, 7)).rstrip(".")
+
+
+def documents(chunks: int, words: Words) -> Iterator[tuple[str, bytes]]:
+    """Documents that are cut into that many chunks, or nearly."""
+    for first in range(0, chunks, CHUNKS_PER_DOCUMENT):
+        parts = [words.chunk(first + number) for number in range(CHUNKS_PER_DOCUMENT)]
+        yield f"folder/{first:07d}.txt", "\n\n".join(parts).encode()
+
+
+def fill(http: httpx.Client, base: str, files: list[tuple[str, bytes]]) -> tuple[float, int]:
+    """Upload documents and wait for the last job; seconds and chunks."""
+    began = time.perf_counter()
+    jobs = []
+    for first in range(0, len(files), BATCH):
+        sent = [("files", each) for each in files[first : first + BATCH]]
+        answer = http.post(f"/v1/knowledge_bases/{base}/documents", files=sent, timeout=600)
+        answer.raise_for_status()
+        jobs.append(answer.json()["job"])
+    chunks = 0
+    for job in jobs:
+        while (view := http.get(f"/v1/knowledge_bases/{base}/jobs/{job}").json())["state"] == "running":
+            time.sleep(0.05)
+        assert view["failed"] == 0, view
+        chunks += view["chunks"]
+    return time.perf_counter() - began, chunks
+
+
+def create(http: httpx.Client, base: str, model: str | None) -> None:
+    """A base for chunks of `CHUNK` characters."""
+    body: dict[str, Any] = {"name": base, "chunking": {"size": CHUNK, "overlap": 0}}
+    http.post("/v1/knowledge_bases", json={**body, **({"embedding_model": model} if model else {})}).raise_for_status()
+
+
+def search(running: Running, base: str, clients: int, seconds: float, mode: str, queries: int = 200) -> Result:
+    """Load the search route. Queries come again, as users' do, and their vectors are then remembered."""
+    words = Words(2)
+    bodies = [{"query": words.query(), "top_k": 5, "mode": mode} for _ in range(queries)]
+    path = f"/v1/knowledge_bases/{base}/search"
+    plan = Plan(
+        body={}, bodies=bodies, path=path, streams=clients, requests=0, seconds=seconds, **running.address
+    )
+    measure(msgspec.structs.replace(plan, seconds=1.0))
+    return measure(plan)
+
+
+def latency(http: httpx.Client, base: str, seconds: float, stop: threading.Event | None = None) -> list[float]:
+    """One client that searches with pauses; the time of each answer in seconds."""
+    words, found = Words(3), []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until and not (stop and stop.is_set()):
+        began = time.perf_counter()
+        http.post(f"/v1/knowledge_bases/{base}/search", json={"query": words.query()}).raise_for_status()
+        found.append(time.perf_counter() - began)
+        time.sleep(0.02)
+    return found
+
+
+def milliseconds(seconds: float) -> str:
+    """For a table."""
+    return f"{1000 * seconds:.1f} ms"
+
+
+def over_http(quick: bool) -> Iterator[Row]:
+    """Everything that a whole server does."""
+    launch = {"model_type": "embedding", "model_engine": "fake", "model_name": MODEL, "dimensions": WIDTH}
+    with ours(launch) as running, httpx.Client(base_url=running.url, timeout=600) as http:
+        words = Words()
+        small = list(documents(5000, words))
+        create(http, "small", MODEL)
+        took, chunks = fill(http, "small", small)
+        yield Row(what=f"ingestion of {chunks:,} chunks with vectors of the fake engine", value=f"{chunks / took:,.0f}/s")
+        again, _ = fill(http, "small", small)
+        ratio = f"{took / again:.0f} ×, bytes sent again"
+        yield Row(what="the same files once more", value=ratio, goal="≥ 50 × by `kb add`, which sends nothing")
+        for mode in ("lexical", "vector", "hybrid"):
+            found = search(running, "small", 8, 3.0 if quick else 8.0, mode)
+            yield Row(
+                what=f"search of {chunks:,} chunks, {mode}, 8 clients",
+                value=f"{found.requests_per_second:.0f}/s, p95 {milliseconds(found.latency_p95)}, {found.errors} errors",
+                goal="≥ 300/s, p95 ≤ 40 ms" if mode == "hybrid" else "",
+                peer=CHATCHAT if mode == "hybrid" else "",
+            )
+        yield from while_ingesting(running, http, quick, words)
+
+
+def while_ingesting(running: Running, http: httpx.Client, quick: bool, words: Words) -> Iterator[Row]:
+    """A base of words alone that grows, and searches of another one meanwhile."""
+    count = 10_000 if quick else 100_000
+    idle = sorted(latency(http, "small", 3.0 if quick else 8.0))
+    create(http, "large", MODEL)
+    files = list(documents(count, words))
+    stop, during = threading.Event(), []
+    with httpx.Client(base_url=running.url, timeout=60) as other:
+        thread = threading.Thread(target=lambda: during.extend(latency(other, "small", 3600, stop)))
+        thread.start()
+        took, chunks = fill(http, "large", files)
+        stop.set()
+        thread.join()
+    during.sort()
+    middle, p95 = idle[len(idle) // 2], idle[len(idle) * 95 // 100]
+    yield Row(
+        what="search p50 (p95) while ingesting, against idle",
+        value=f"{milliseconds(during[len(during) // 2])} ({milliseconds(during[len(during) * 95 // 100])}) against "
+        f"{milliseconds(middle)} ({milliseconds(p95)})",
+        goal="≤ 2 ×",
+    )
+    yield Row(what=f"ingestion of {chunks:,} chunks while searched", value=f"{chunks / took:,.0f}/s")
+    create(http, "words", None)
+    took, chunks = fill(http, "words", files[: len(files) // 4])
+    yield Row(what=f"ingestion of {chunks:,} chunks without vectors", value=f"{chunks / took:,.0f}/s", goal="≥ 2,000/s")
+    found = search(running, "large", 1, 3.0 if quick else 8.0, "hybrid")
+    yield Row(
+        what=f"search of {count:,} chunks, hybrid, 1 client",
+        value=f"p50 {milliseconds(found.latency_p50)}, p95 {milliseconds(found.latency_p95)}",
+        goal="p95 ≤ 60 ms, exact",
+    )
+    memory = psutil.Process(running.pid).memory_info().rss / 2**20
+    yield Row(what=f"memory of the server with {count + 5000:,} vectors", value=f"{memory:,.0f} MB")
+
+
+def million(count: int) -> Iterator[Row]:
+    """The embedded store alone."""
+    words, made = Words(4), np.random.default_rng(4)
+    with tempfile.TemporaryDirectory() as folder:
+        store = EmbeddedStore(Path(folder), WIDTH)
+        began = time.perf_counter()
+        for first in range(0, count, 5000):
+            rows = made.standard_normal((5000, WIDTH), np.float32)
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            texts = [words.english(20) for _ in range(5000)]
+            store.apply(
+                [Entry(first + n, first // 50, texts[n], rows[n]) for n in range(5000)],  # type: ignore[arg-type]
+                [],
+            )
+        yield Row(what=f"store of {count:,} chunks, filled", value=f"{count / (time.perf_counter() - began):,.0f}/s")
+        queries = made.standard_normal((20, WIDTH), np.float32)
+        store.nearest(queries[0], 10)  # type: ignore[arg-type]
+        began = time.perf_counter()
+        for query in queries:
+            store.nearest(query / np.linalg.norm(query), 10)
+        yield Row(what="nearest, exact", value=milliseconds((time.perf_counter() - began) / len(queries)))
+        began = time.perf_counter()
+        for _ in range(20):
+            store.lexical(words.query(), 10)
+        yield Row(what="lexical", value=milliseconds((time.perf_counter() - began) / 20))
+        rss = psutil.Process().memory_info().rss / 2**30
+        yield Row(what="memory, files of vectors included", value=f"{rss:.1f} GB", goal="≤ 4 GB")
+        store.close()
+
+
+def measure_all(quick: bool) -> list[Row]:
+    """Every row, shown as it comes."""
+    rows = []
+    for part in (over_http(quick), million(100_000 if quick else 1_000_000)):
+        for each in part:
+            rows.append(each)
+            print(f"{each.what}: {each.value}", file=sys.stderr, flush=True)
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """Markdown."""
+    lines = ["| | measured | goal | Langchain-Chatchat 0.3.1.3 |", "|---|--:|--:|--:|"]
+    return "\n".join(lines + [f"| {each.what} | {each.value} | {each.goal} | {each.peer} |" for each in rows])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller bases, shorter runs")
+    print(table(measure_all(parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()
