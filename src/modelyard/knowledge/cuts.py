@@ -18,17 +18,20 @@ BLANKS = re.compile(r"\s*")
 SENTENCE = re.compile(
     "[。！？；…｡.!?\n]"  # one set in front: the search skips to it
     "(?:(?<=[。！？；…｡])[。！？；…｡!?]*[”’」』）】》〉\"')\\]]*"
-    "|(?<=[.!?])[.!?]*[\"'”’)\\]]*(?=\\s|[\u3400-\u9fff])"
+    "|(?<=[.!?])[.!?]{0,5}[\"'”’)\\]]{0,4}(?=\\s|[\u3400-\u9fff])"
     "|(?<=\n)(?=[ \t]*(?:\n|[-*+•·][ \t]|\\d{1,3}[.)、]|[a-zA-Z][.)][ \t]|\u3000)))"
 )
 """The end of a sentence, or of a line before a blank line, an item of a list or an indented paragraph."""
 ABBREVIATION = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Mx|Dr|Drs|Prof|St|Mt|Jr|Sr|vs|cf|al|viz|Inc|Ltd|Co|Corp|approx|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Sen"
+    r"(?:\b(?:Mr|Mrs|Ms|Mx|Dr|Drs|Prof|St|Mt|Jr|Sr|vs|cf|al|viz|Inc|Ltd|Co|Corp|approx|dept|resp|incl|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Sen"
     r"|Rep|Gov|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|[A-Za-z])|(?:\A|\n)[ \t]*\d{1,3})\Z"
 )
 """What a full stop follows without ending a sentence; single letters are initials, `e.g.` and `U.S.`."""
 NUMBERED = re.compile(r"\b(?:No|Nos|Fig|Figs|Eq|Vol|pp?|Sec|Ch|Art|Tab|Ver|ver)\Z")
 """The same where a number follows."""
+MARKS = "\u200c\u200d\u0e33\u0eb3\uff9e\uff9f"
+"""Joined to the character before them, though Unicode does not call them marks."""
+WORD = re.compile(r"[^\W\d_]{4}\Z")
 LINE = re.compile(r"\n")
 CLAUSE = re.compile(r"[、，：]|[,;:](?=\s|[\u3400-\u9fff])")
 SPACE = re.compile(r"\s")
@@ -90,8 +93,7 @@ def code_cut(text: str, low: int, middle: int, high: int) -> int:
     for floor in (middle, low):
         lines = [line for line in CODE_LINE.finditer(text, floor, high + AHEAD) if low < line.start() <= high]
         if lines:
-            best = max(lines, key=lambda line: (not line[3], line[1] is not None, -len(line[2]), line.start()))
-            return best.start()
+            return max(lines, key=_worth).start()
     space = _last(SPACE, text, middle, high)
     return space if space > middle else hard_cut(text, middle, high)
 
@@ -114,7 +116,7 @@ def row_cut(text: str, low: int, high: int, end: int, size: int) -> int:
     between = text.rfind("\n", low, high + 1)
     if between > low:
         return between
-    behind = first_line_end(text, low, end)
+    behind = first_line_end(text, low, min(end, low + 2 * size + 1))
     return behind if behind - low <= 2 * size else hard_cut(text, low, max(high, low + size // 2))
 
 
@@ -122,6 +124,11 @@ def first_line_end(text: str, start: int, end: int) -> int:
     """The place behind the line that begins at `start`."""
     found = text.find("\n", start, end)
     return end if found < 0 else found
+
+
+def _worth(line: re.Match[str]) -> tuple[bool, bool, int, int]:
+    """How good a place the line before this line's beginning is to cut code; not before what closes a block."""
+    return not line[3], line[1] is not None, -len(line[2]), line.start()
 
 
 def _last(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
@@ -136,14 +143,14 @@ def _last(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
 
 
 def _ends_sentence(text: str, found: re.Match[str]) -> bool:
-    """Not behind an abbreviation, a number of a list, or before a word in small letters."""
+    """Not behind an abbreviation or a number of a list; before small letters only behind a word of four or more."""
     at = found.start()
     if text[at] != ".":
         return True
     after = text[found.end() : found.end() + AHEAD].lstrip()[:1]
-    if after.islower():
-        return False
     before = text[max(0, at - 12) : at]
+    if after.islower() and (found.end() - at > 1 or not WORD.search(before)):
+        return False
     return not (ABBREVIATION.search(before) or (after.isdigit() and NUMBERED.search(before)))
 
 
@@ -154,7 +161,7 @@ def _inside(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if before <= "\u02ff" and after <= "\u02ff":
         return before == "\r" and after == "\n"
-    if before == "\u200d" or after in "\u200c\u200d\uff9e\uff9f" or unicodedata.category(after)[0] == "M":
+    if before == "\u200d" or after in MARKS or unicodedata.category(after)[0] == "M":
         return True
     if "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f" or _surrogates(text, at):
         return True

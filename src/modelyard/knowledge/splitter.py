@@ -24,7 +24,7 @@ TITLE_LENGTH = 20
 PUNCTUATION_END = re.compile(r"[^\w\s]\Z")
 
 
-class Chunking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Chunking(msgspec.Struct, frozen=True, kw_only=True):
     """How documents are cut. `InvalidParameter` if `size` is not 20 to 20,000 or `overlap` is below 0."""
 
     size: int = 800
@@ -98,7 +98,8 @@ class _Packer:
         self._text = text
         self._size = chunking.size
         self._overlap = chunking.overlap
-        self._begin(-1)
+        self._start = self._content = self._tail = -1
+        self._header = ""
         self._end = 0
         self._page: int | None = None
         self._barrier = 0
