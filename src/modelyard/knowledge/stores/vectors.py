@@ -53,7 +53,7 @@ class View:
     def _scored(self, vector: Floats, documents: Collection[int] | None) -> tuple[NDArray[numpy.intp] | None, Floats]:
         """The rows that count (None: all) and their scores; what is removed has minus infinity."""
         if documents is None:
-            scores = numpy.dot(self.vectors, vector)
+            scores = numpy.vecdot(self.vectors, vector)
             scores[self.dead] = -numpy.inf
             return None, scores
         inside = numpy.isin(self.documents, numpy.fromiter(documents, dtype=numpy.int64, count=len(documents)))
@@ -62,9 +62,9 @@ class View:
         if len(rows) * FEW < len(inside):
             scores = numpy.empty(len(rows), dtype=numpy.float32)
             for start in range(0, len(rows), BLOCK):
-                numpy.dot(self.vectors[rows[start : start + BLOCK]], vector, out=scores[start : start + BLOCK])
+                numpy.vecdot(self.vectors[rows[start : start + BLOCK]], vector, out=scores[start : start + BLOCK])
             return rows, scores
-        return rows, numpy.dot(self.vectors, vector)[rows]
+        return rows, numpy.vecdot(self.vectors, vector)[rows]
 
 
 class Rows:
