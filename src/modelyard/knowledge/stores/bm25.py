@@ -1,0 +1,80 @@
+"""BM25 over packed postings, for a store whose database keeps bytes: the same formula and constants as tantivy's.
+
+A posting is 8 bytes: the row (4), how often the term is in it (2), how many terms it has (2), both at most 65,535. The
+postings of a term are these one after another, so that two pieces are joined by putting them behind each other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+import numpy
+from numpy.typing import NDArray
+
+POSTING: Final = numpy.dtype([("row", "<u4"), ("count", "<u2"), ("length", "<u2")])
+K1: Final = 1.2
+B: Final = 0.75
+MOST: Final = 0xFFFF
+SPARSE: Final = 8
+"""Rows per posting above which scores are not added up in one array over all rows."""
+
+Rows = NDArray[numpy.int64]
+Scores = NDArray[numpy.float64]
+
+
+def packed(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearray], int]:
+    """The postings of each term of these (row, terms), and how many terms there are in all."""
+    postings: dict[str, bytearray] = defaultdict(bytearray)
+    words = 0
+    pack = struct.Struct("<IHH").pack
+    for row, terms in texts:
+        words += len(terms)
+        length = min(len(terms), MOST)
+        for term, count in Counter(terms).items():
+            postings[term] += pack(row, min(count, MOST), length)
+    return postings, words
+
+
+def scored(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, Scores]:
+    """The rows that have any of these terms, and the BM25 of each. One item is all postings of one term."""
+    average = max(words / max(chunks, 1), 1e-9)
+    rows: list[Rows] = []
+    parts: list[Scores] = []
+    for data in postings:
+        has = numpy.frombuffer(data, dtype=POSTING)
+        rarity = numpy.log1p((max(chunks - len(has), 0) + 0.5) / (len(has) + 0.5))
+        count = has["count"].astype(numpy.float64)
+        norm = K1 * (1 - B + B * has["length"] / average)
+        rows.append(has["row"].astype(numpy.int64))
+        parts.append(rarity * count * (K1 + 1) / (count + norm))
+    if not rows:
+        return numpy.empty(0, dtype=numpy.int64), numpy.empty(0)
+    everywhere = numpy.concatenate(rows)
+    weights = numpy.concatenate(parts)
+    if int(everywhere.max(initial=0)) > SPARSE * len(everywhere):
+        where, places = numpy.unique(everywhere, return_inverse=True)
+        return where, numpy.bincount(places, weights).astype(numpy.float64)
+    sums = numpy.bincount(everywhere, weights).astype(numpy.float64)
+    found = numpy.flatnonzero(sums)
+    return found.astype(numpy.int64), sums[found]
+
+
+def best(rows: Rows, scores: Scores, k: int) -> list[tuple[int, float]]:
+    """The `k` rows of the highest scores, best first."""
+    k = min(k, len(rows))
+    if k <= 0:
+        return []
+    chosen = numpy.argpartition(scores, len(scores) - k)[len(scores) - k :]
+    chosen = chosen[numpy.lexsort((rows[chosen], -scores[chosen]))]
+    return list(zip(rows[chosen].tolist(), scores[chosen].tolist(), strict=True))
+
+
+def living(data: bytes, alive: NDArray[numpy.bool_], lengths: NDArray[numpy.int64]) -> bytes:
+    """The postings whose row is alive; the lengths of these rows are written into `lengths`."""
+    found = numpy.frombuffer(data, dtype=POSTING)
+    kept = found[alive[found["row"]]]
+    lengths[kept["row"]] = kept["length"]
+    return bytes(kept.tobytes())
