@@ -3,39 +3,70 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 Span = tuple[int, int]
 """First character, and the one behind the last."""
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_PARTS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:[-_./][^\W_{CJK}]+)*")
+_PARTS = re.compile(rf"(?P<cjk>[{CJK}]+)|[^\W_{CJK}]+")
+"""Compiled once: a pattern made for each query would cost more than the search."""
 MOST = 50
+SHORT = 3
+"""Letters below which a word of a query is too common to be shown."""
 
 
 @lru_cache(maxsize=512)
-def _pattern(query: str) -> re.Pattern[str] | None:
-    parts: dict[str, None] = {}
-    for part in _PARTS.findall(query):
-        if re.match(rf"[{CJK}]", part):
-            parts[re.escape(part)] = None
-            parts |= dict.fromkeys(re.escape(part[i : i + 2]) for i in range(len(part) - 1))
-        elif len(part) > 2 or not part.islower():
-            stem = re.escape(part[:-1] if len(part) > 3 and part.endswith("s") else part)
-            parts[rf"(?<![^\W_{CJK}]){stem}s?(?![^\W_{CJK}])"] = None
-    return re.compile("|".join(sorted(parts, key=len, reverse=True)), re.IGNORECASE) if parts else None
+def _wanted(query: str) -> frozenset[str]:
+    """Words as they are compared, and pairs of characters; the character itself where it stands alone."""
+    found: set[str] = set()
+    for match in _PARTS.finditer(query):
+        part = match.group()
+        if match["cjk"] is None:
+            if len(part) >= SHORT or not part.islower():
+                found.add(_plain(part))
+        elif len(part) == 1:
+            found.add(part)
+        else:
+            found |= {part[place : place + 2] for place in range(len(part) - 1)}
+    return frozenset(found)
+
+
+def _plain(word: str) -> str:
+    """A word without its case and the end of a plural."""
+    folded = word.casefold()
+    return folded[:-1] if len(folded) > SHORT and folded.endswith("s") else folded
+
+
+def _spans(wanted: frozenset[str], text: str) -> Iterator[Span]:
+    for match in _PARTS.finditer(text):
+        start, part = match.start(), match.group()
+        if match["cjk"] is None:
+            if _plain(part) in wanted:
+                yield match.span()
+            continue
+        for place in range(len(part)):
+            if part[place : place + 2] in wanted:
+                yield start + place, min(start + place + 2, match.end())
+            elif part[place] in wanted:
+                yield start + place, start + place + 1
+
+
+def _touch(text: str, end: int, start: int) -> bool:
+    """Whether two spans are shown as one: next to each other, or parts of one part number."""
+    return start <= end or (start == end + 1 and text[end] in "-_./")
 
 
 def highlights(query: str, text: str) -> list[Span]:
     """Spans of the words and pairs of characters that a query and a text share, joined where they touch; `MOST` at most."""
-    pattern = _pattern(query)
+    wanted = _wanted(query)
     spans: list[Span] = []
-    for found in pattern.finditer(text) if pattern else ():
-        start, end = found.span()
-        if spans and start <= spans[-1][1]:
+    for start, end in _spans(wanted, text) if wanted else ():
+        if spans and _touch(text, spans[-1][1], start):
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        elif len(spans) == MOST:
+            break
         else:
             spans.append((start, end))
-        if len(spans) >= MOST:
-            break
     return spans

@@ -113,7 +113,8 @@ class Ingest:
                 try:
                     await self._start_some()
                     await self._write(only_due=bool(self._active or self._queue))
-                    await self._finish_jobs()
+                    if not self._queue:
+                        await self._finish_jobs()
                 except DatabaseUnavailable as error:
                     log.warning("knowledge jobs wait for the database: %s", error.message)
                     await asyncio.sleep(PAUSE)
