@@ -151,6 +151,7 @@ def test_chinese_is_cut_at_sentences_and_repeats_whole_ones() -> None:
         (40, "It runs on every machine.", " See Fig. 3 for v1.2 of J. Doe and more."),
         (40, "all is in small letters here.", " it is cut there too, as it should be."),
         (20, "他问我：“你好吗？”", "然后就走开了没有再回头看一眼，走了。"),
+        (30, "- **您的程序照常运行，一字不改。**", " 为别人写的一切都能继续用，换一个地址即可。"),
         (20, "他走到了很远很远的地方，", "然后没有再回头看一眼就那样离开了。"),
         (20, "one two three four", " five six seven eight"),
         (20, "x" * 20, "x" * 10),

@@ -17,8 +17,8 @@ AHEAD = 40
 BLANKS = re.compile(r"\s*")
 SENTENCE = re.compile(
     "[。！？；…｡.!?\n]"  # one set in front: the search skips to it
-    "(?:(?<=[。！？；…｡])[。！？；…｡!?]*[”’」』）】》〉\"')\\]]*"
-    "|(?<=[.!?])[.!?]{0,5}[\"'”’)\\]]{0,4}(?=\\s|[\u3400-\u9fff])"
+    "(?:(?<=[。！？；…｡])[。！？；…｡!?]*[”’」』）】》〉\"')\\]*]*"
+    "|(?<=[.!?])[.!?]{0,5}[\"'”’)\\]*]{0,4}(?=\\s|[\u3400-\u9fff])"
     "|(?<=\n)(?=[ \t]*(?:\n|[-*+•·][ \t]|\\d{1,3}[.)、]|[a-zA-Z][.)][ \t]|\u3000)))"
 )
 """The end of a sentence, or of a line before a blank line, an item of a list or an indented paragraph."""
