@@ -89,7 +89,8 @@ class Store(Protocol):
     def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
         """Both at once, seen by every search that begins after the return, and kept if the process dies after it.
 
-        Adding an id again, or removing one that is not there, changes nothing.
+        Adding an id again, or removing one that is not there, changes nothing; an id in both stays. A vector of another
+        dimension than the store's is `InvalidParameter`, and then nothing is changed.
         """
 
     def lexical(self, query: str, k: int, documents: frozenset[int] | None = None) -> list[tuple[int, float]]:
@@ -98,7 +99,7 @@ class Store(Protocol):
     def nearest(
         self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None
     ) -> list[tuple[int, float]]:
-        """The `k` chunks of the highest cosine similarity, best first."""
+        """The `k` chunks of the highest cosine similarity, best first; none where the store has no vectors."""
 
     def close(self) -> None:
         """Let files and connections go; nothing is lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -132,17 +133,48 @@ def test_damage_is_found_and_what_is_left_agrees(tmp_path: Path, half: str, dama
 
 
 def test_every_file_of_the_words_may_be_damaged(tmp_path: Path) -> None:
+    entries = [entry(n, f"apples {name(n)}") for n in range(1, 101)]
     with closing(EmbeddedStore(tmp_path / "s", 3)) as store:
-        store.apply([entry(n, f"apples {name(n)}") for n in range(1, 101)], [])
+        store.apply(entries, [])
+        store.apply([], [1])
     names = [path.name for path in (tmp_path / "s" / "words").iterdir() if not path.name.startswith(".")]
     assert len(names) > 4
     for broken in names:
-        folder = tmp_path / broken
-        shutil.copytree(tmp_path / "s", folder)
-        (folder / "words" / broken).write_bytes(b"")
-        with closing(EmbeddedStore(folder, 3)) as store:
-            store.apply([entry(n, f"apples {name(n)}") for n in range(1, 101)], [])
-            assert len(found(store.lexical("apples", 200))) == 100
+        whole = (tmp_path / "s" / "words" / broken).read_bytes()
+        middle = len(whole) // 2
+        flipped = whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :]
+        for number, data in enumerate((b"", whole[:middle], flipped)):
+            folder = tmp_path / f"{broken}.{number}"
+            shutil.copytree(tmp_path / "s", folder)
+            (folder / "words" / broken).write_bytes(data)
+            with closing(EmbeddedStore(folder, 3)) as store:
+                assert store.ids() in (set(), set(range(2, 101)))
+                store.apply(entries, [])
+                assert (
+                    set(found(store.lexical("apples", 200))) == set(found(store.nearest(X, 200))) == set(range(1, 101))
+                )
+
+
+@pytest.mark.parametrize("room", [0, 3_000, 60_000])
+def test_a_disk_that_is_full_changes_nothing(tmp_path: Path, room: int) -> None:
+    with closing(EmbeddedStore(tmp_path / "s", 3)) as store:
+        store.apply([entry(n, f"apples {name(n)}") for n in range(1, 3_001)], [])
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (room, limits[1])
+        )  # a file that grows beyond is refused by the kernel
+        try:
+            with pytest.raises(IndexUnavailable):
+                store.apply([entry(n, f"pears {name(n)}", Y) for n in range(3_001, 9_001)], [1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert store.ids() == set(range(1, 3_001))
+        assert set(found(store.nearest(X, 9_000))) == set(found(store.lexical("apples", 9_000))) == store.ids()
+        assert store.lexical("pears", 5) == []
+        store.apply([entry(n, f"pears {name(n)}", Y) for n in range(3_001, 9_001)], [1])
+    with closing(EmbeddedStore(tmp_path / "s", 3)) as store:
+        assert store.ids() == set(range(2, 9_001))
+        assert len(found(store.lexical("pears", 9_000))) == 6_000
 
 
 def test_a_killed_process_loses_nothing_it_was_told(tmp_path: Path) -> None:

@@ -151,8 +151,8 @@ class EmbeddedStore(Store):
 
     def _write(self, fresh: list[Entry], gone: list[int], vectors: Any) -> None:
         """Vectors, then ids, then words; the commit of the words is the moment at which it is done."""
-        self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)
         try:
+            self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)
             self._words.apply(fresh, gone)
         except (OSError, ValueError):
             self._rows.abandon()

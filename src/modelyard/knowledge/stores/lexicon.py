@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+import zlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
@@ -17,6 +20,8 @@ HEAP: Final = 30_000_000
 """Bytes that terms may take before tantivy writes a segment; 15 MB is its least."""
 MAX_TERMS: Final = 256
 """Terms of the longest query; more are cut."""
+FOOTER: Final = 1337
+"""With which tantivy ends its files."""
 _ANALYZER: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
@@ -25,6 +30,7 @@ class Lexicon:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        check(folder)
         self._schema = (
             tantivy.SchemaBuilder()
             .add_integer_field("id", indexed=True, fast=True)
@@ -98,3 +104,35 @@ class Lexicon:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.wait_merging_threads()
+
+
+def check(folder: Path) -> None:
+    """Hold every file that the last commit names against the sum in its footer. Raises `ValueError` for damage.
+
+    tantivy checks nothing when it opens, and panics when it later reads nonsense.
+    """
+    try:
+        segments = json.loads((folder / "meta.json").read_bytes())["segments"]
+        commits = {each["segment_id"].replace("-", ""): each["deletes"] for each in segments}
+    except FileNotFoundError:
+        return
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("meta.json is damaged") from error
+    for segment, deletes in commits.items():
+        for path in folder.glob(f"{segment}.*"):
+            old = path.suffix == ".del" and (deletes is None or path.name != f"{segment}.{deletes['opstamp']}.del")
+            if not old and not _sound(path):
+                raise ValueError(f"{path.name} is damaged")
+
+
+def _sound(path: Path) -> bool:
+    """A file ends with its sum as JSON, the length of this, and a magic number."""
+    data = memoryview(path.read_bytes())
+    size, magic = struct.unpack("<II", data[-8:]) if len(data) >= 8 else (0, 0)
+    if magic != FOOTER or size + 8 > len(data):
+        return False
+    try:
+        wanted = json.loads(bytes(data[-8 - size : -8]))["crc"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(zlib.crc32(data[: -8 - size]) == wanted)
