@@ -157,6 +157,21 @@ def test_the_index_of_vectors_finds_what_comparing_all_finds(url: str, monkeypat
         store.drop()
 
 
+@pytest.mark.parametrize("few", [0, 5_000])
+def test_words_of_some_documents_with_much_removed(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(postgres, "FEW", few)
+    store.apply([entry(n, "common " * (n % 5 + 1) + "text", X, n % 10) for n in range(1, 2_001)], [])
+    store.apply([], [n for n in range(1, 2_001) if (n % 5 == 4 and n % 10 != 9) or n % 10 == 3])
+    for documents in (frozenset({3}), frozenset({2, 4, 9}), frozenset(range(10))):
+        alive = {n for n in store.ids() if n % 10 in documents}
+        assert set(found(store.lexical("common", 3_000, documents))) == alive
+        best = found(store.lexical("common", 10, documents))
+        assert len(best) == min(10, len(alive))
+        assert not best or {n % 5 for n in best} == {max(n % 5 for n in alive)}
+
+
 @pytest.mark.parametrize("dimension", [2_500, 4_500])
 def test_vectors_of_many_numbers(url: str, monkeypatch: pytest.MonkeyPatch, dimension: int) -> None:
     monkeypatch.setattr(postgres, "EXACT", 50)

@@ -31,8 +31,12 @@ from modelyard.knowledge.words import query_terms, terms
 
 EXACT: Final = 20_000
 """Chunks up to which every vector is compared; above, an HNSW index is built and asked."""
+FEW: Final = 5_000
+"""Chunks up to which those of the asked documents are read before the best are looked for among them."""
 EF_SEARCH: Final = 200
+"""How many neighbours an HNSW search holds at once: more find more, and take longer."""
 MAX_TERMS: Final = 256
+"""Terms of the longest query; more are cut."""
 
 
 def open_postgres(*, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
@@ -89,11 +93,12 @@ class PostgresStore(Store):
             ):
                 postings[term].append(data)
             rows, scores = bm25.scored([b"".join(parts) for parts in postings.values()], chunks, words)
-            if documents is not None:
-                inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [list(documents)])
+            chosen = None if documents is None else list(documents)
+            if chosen is not None and not self._more(connection, chosen, FEW):
+                inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [chosen])
                 kept = numpy.isin(rows, numpy.fromiter((row[0] for row in inside), dtype=numpy.int64))
-                rows, scores = rows[kept], scores[kept]
-            return self._alive(cursor, rows, scores, k)
+                rows, scores, chosen = rows[kept], scores[kept], None
+            return self._alive(cursor, rows, scores, k, chosen)
 
     def nearest(
         self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None
@@ -106,7 +111,8 @@ class PostgresStore(Store):
                 return []
             shown = f"[{','.join(map(repr, unit.tolist()))}]"
             chosen = None if documents is None else list(documents)
-            if self._many(connection, chosen):
+            many = chosen is None or self._more(connection, chosen, EXACT)
+            if many and postgres_upkeep.has_index(connection, self.name):
                 found = self._approximate(connection, shown, k, chosen)
                 if len(found) == k:
                     return found
@@ -156,27 +162,26 @@ class PostgresStore(Store):
             [part + 1, last + len(fresh), len(fresh), words, removed],
         )
 
-    def _alive(self, cursor: Any, rows: bm25.Rows, scores: bm25.Scores, k: int) -> list[tuple[int, float]]:
-        """The best that are not removed: postings of removed chunks stay until they are taken out."""
-        take = k + 32
+    def _alive(
+        self, cursor: Any, rows: bm25.Rows, scores: bm25.Scores, k: int, documents: list[int] | None
+    ) -> list[tuple[int, float]]:
+        """The best that are not removed, as postings of removed chunks stay for a while, and of these documents."""
+        where, values = ("", []) if documents is None else (" AND document = ANY(%s)", [documents])
+        query = f"SELECT row, id FROM {self.name} WHERE row = ANY(%s){where}"
+        take = 2 * k + 32
         while True:
             best = bm25.best(rows, scores, take)
-            query = f"SELECT row, id FROM {self.name} WHERE row = ANY(%s)"
-            ids = dict(cursor.execute(query, [[row for row, _ in best]]).fetchall()) if best else {}
+            ids = dict(cursor.execute(query, [[row for row, _ in best], *values]).fetchall()) if best else {}
             found = [(ids[row], score) for row, score in best if row in ids][:k]
             if len(found) == k or take >= len(rows):
                 return sorted(found, key=lambda hit: (-hit[1], hit[0]))
-            take *= 4
+            take *= 8
 
-    def _many(self, connection: Connection, documents: list[int] | None) -> bool:
-        """Whether there is an index of vectors, and so many chunks to choose from that it should be asked."""
-        if not postgres_upkeep.has_index(connection, self.name):
-            return False
-        if documents is None:
-            return True
+    def _more(self, connection: Connection, documents: list[int], count: int) -> bool:
+        """Whether these documents have more chunks than that."""
         query = f"SELECT count(*) FROM (SELECT 1 FROM {self.name} WHERE document = ANY(%s) LIMIT %s) AS those"
-        row = connection.execute(query, [documents, EXACT + 1]).fetchone()
-        return row is not None and row[0] > EXACT
+        row = connection.execute(query, [documents, count + 1]).fetchone()
+        return row is not None and row[0] > count
 
     def _exact(
         self, connection: Connection, vector: str, k: int, documents: list[int] | None
