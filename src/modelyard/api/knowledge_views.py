@@ -12,6 +12,7 @@ from modelyard.knowledge.answering.citing import Citation
 from modelyard.knowledge.bases import Counts, chunking_of
 from modelyard.knowledge.search import Hit
 from modelyard.protocol import knowledge as bodies
+from modelyard.protocol.conversations import ConversationInfo, MessageInfo
 
 
 def chunking_info(given: Mapping[str, Any]) -> bodies.Chunking:
@@ -130,16 +131,16 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
     }
 
 
-def conversation_info(row: Conversation) -> bodies.ConversationInfo:
+def conversation_info(row: Conversation) -> ConversationInfo:
     """A conversation."""
-    return bodies.ConversationInfo(
+    return ConversationInfo(
         id=row.id, title=row.title, kind=row.kind, created_at=row.created_at, updated_at=row.updated_at
     )
 
 
-def message_info(row: Message) -> bodies.MessageInfo:
+def message_info(row: Message) -> MessageInfo:
     """A question and its answer."""
-    return bodies.MessageInfo(
+    return MessageInfo(
         id=row.id,
         question=row.question,
         answer=row.answer,

@@ -85,6 +85,8 @@ def checked_name(name: str) -> str:
         raise InvalidParameter("name", f"a name has {LONGEST_NAME} characters at most.")
     if not name.isprintable() or name != name.strip():
         raise InvalidParameter("name", "a name has no line breaks, control characters or blanks at its ends.")
+    if "/" in name or name in (".", ".."):
+        raise InvalidParameter("name", "a name has no '/', and is not '.' or '..': it stands in addresses.")
     return name
 
 

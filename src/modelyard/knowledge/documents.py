@@ -15,9 +15,9 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blob, Blobs
-from modelyard.knowledge.indexes import Indexes, as_vector
+from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.types import Entry
-from modelyard.knowledge.vectors import Vectors, text_hash
+from modelyard.knowledge.vectors import Vectors, as_vector, text_hash
 
 LONGEST_NAME = 1000
 LONGEST_CHUNK = 20_000

@@ -13,9 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
-import numpy as np
 from sqlalchemy import and_, select
 
 from modelyard.db.session import Database
@@ -23,6 +22,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge import rows
 from modelyard.knowledge.stores import open_store
 from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.vectors import as_vector
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -161,8 +161,3 @@ class Indexes:
                 return
             if key != kept and self._open[key].users == 0:
                 await asyncio.to_thread(self._open.pop(key).store.close)
-
-
-def as_vector(stored: bytes | None) -> Sequence[float] | None:
-    """A vector as it is kept in its row."""
-    return None if stored is None else cast(Sequence[float], np.frombuffer(stored, "<f4"))

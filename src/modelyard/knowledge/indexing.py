@@ -24,13 +24,13 @@ from modelyard.db.tables import (
 )
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blobs
-from modelyard.knowledge.indexes import Indexes, as_vector
+from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.jobs import chunking_for, fingerprint
 from modelyard.knowledge.loaders.apart import Apart
 from modelyard.knowledge.loaders.base import Limits
 from modelyard.knowledge.splitter import Chunking, split
 from modelyard.knowledge.types import Entry, Loaded, Piece
-from modelyard.knowledge.vectors import Vectors, text_hash
+from modelyard.knowledge.vectors import Vectors, as_vector, text_hash
 
 
 @dataclass(frozen=True, slots=True)

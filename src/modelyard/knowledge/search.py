@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, cast
 
-import numpy as np
 from sqlalchemy import select
 
 from modelyard.core.errors import InvalidParameter, ModelyardError
@@ -20,7 +19,7 @@ from modelyard.knowledge.filters import matching
 from modelyard.knowledge.highlight import Span, highlights
 from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.types import Models, Store
-from modelyard.knowledge.vectors import unit
+from modelyard.knowledge.vectors import as_vector, unit
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +252,7 @@ class Search:
                     asked_vector = unit([await self._models.embed_query(model, query.text)])[0]
                 except ModelyardError:
                     break
-                similarity = float(np.frombuffer(stored, "<f4") @ asked_vector)
+                similarity = float(asked_vector @ as_vector(stored))
                 done[hit.row.id] = replace(hit, scores=replace(hit.scores, similarity=similarity))
         return [done.get(each.row.id, each) for each in hits]
 

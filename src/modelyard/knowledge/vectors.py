@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -15,7 +14,12 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeVector
 from modelyard.knowledge.types import Models
 
-Matrix = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
 PORTION = 500
 """Hashes of one query; SQLite takes some ten thousand parameters, others less."""
 BATCH = 128
@@ -29,9 +33,18 @@ def text_hash(text: str) -> str:
 
 def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
     """Rows of length one; a row of zeros stays."""
+    import numpy as np  # a quarter of a second that a server without knowledge bases need not wait
+
     rows = np.asarray(vectors, dtype="<f4")
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths == 0, 1, lengths), dtype="<f4")
+
+
+def as_vector(stored: bytes | None) -> Sequence[float] | None:
+    """A vector as it is kept in its row."""
+    import numpy as np
+
+    return None if stored is None else cast(Sequence[float], np.frombuffer(stored, "<f4"))
 
 
 class Vectors:

@@ -1,4 +1,4 @@
-"""Bodies of the routes about knowledge bases, documents, searches, answers and conversations."""
+"""Bodies of the routes about knowledge bases, documents, searches and answers."""
 
 from __future__ import annotations
 
@@ -351,55 +351,3 @@ class AnswerInfo(BaseModel):
     conversation: str | None = None
     message: str | None = None
     """Feedback names it."""
-
-
-class NewConversation(Body):
-    """Body of `POST /v1/conversations`."""
-
-    title: str = Field("", max_length=200)
-
-
-class ConversationInfo(BaseModel):
-    """A conversation."""
-
-    id: str
-    object: str = "conversation"
-    title: str
-    kind: str
-    created_at: float
-    updated_at: float
-
-
-class ConversationList(BaseModel):
-    """Answer of `GET /v1/conversations`."""
-
-    object: str = "list"
-    data: list[ConversationInfo]
-
-
-class MessageInfo(BaseModel):
-    """A question and its answer."""
-
-    id: str
-    object: str = "conversation.message"
-    question: str
-    answer: str
-    citations: list[dict[str, Any]]
-    metadata: dict[str, Any]
-    score: int | None
-    reason: str
-    created_at: float
-
-
-class MessageList(BaseModel):
-    """Answer of `GET /v1/conversations/{conversation}/messages`."""
-
-    object: str = "list"
-    data: list[MessageInfo]
-
-
-class Feedback(Body):
-    """Body of `POST /v1/conversations/messages/{message}/feedback`."""
-
-    score: int = Field(ge=0, le=100)
-    reason: str = Field("", max_length=4000)

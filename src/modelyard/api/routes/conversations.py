@@ -9,7 +9,8 @@ from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import conversation_info, message_info
 from modelyard.core.access import Grant
 from modelyard.knowledge.conversations import exported
-from modelyard.protocol import knowledge as bodies
+from modelyard.protocol import conversations as bodies
+from modelyard.protocol.knowledge import Deleted
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 
@@ -49,10 +50,10 @@ async def rename(
 
 
 @router.delete("/{conversation}")
-async def delete(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> bodies.Deleted:
+async def delete(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> Deleted:
     """Delete a conversation with its messages."""
     await knowledge.conversations.delete(owner_of(grant), conversation)
-    return bodies.Deleted(deleted=[conversation])
+    return Deleted(deleted=[conversation])
 
 
 @router.get("/{conversation}/messages")

@@ -35,6 +35,7 @@ class FakeOptions(msgspec.Struct, kw_only=True, frozen=True):
     tokens_per_second: Annotated[float, Meta(ge=0, description="Speed of one answer; 0 is as fast as possible")] = 0.0
     chunk_tokens: Annotated[int, Meta(ge=1, description="Tokens per streamed event")] = 1
     chunk_bytes: Annotated[int, Meta(ge=0, description="Pad the text of each token to this many bytes")] = 0
+    answer_seconds: Annotated[float, Meta(ge=0, description="Seconds until embeddings and rankings are answered")] = 0.0
     dimensions: Annotated[int, Meta(ge=1, description="Width of embedding vectors")] = 32
     slots: Annotated[int, Meta(ge=0, description="Answers generated at once, others queue; 0 is no limit")] = 0
     memory_mb: Annotated[int, Meta(ge=0, description="Memory the replica claims to need; nothing is allocated")] = 1

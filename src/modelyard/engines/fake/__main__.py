@@ -182,7 +182,11 @@ def respond(connection: Connection, method: str, path: str) -> None:
         if misbehave(connection, options):
             return
         if path in at_once:
-            connection.answer(200, at_once[path](body, options, server.config.uid))
+            made = at_once[path](body, options, server.config.uid)
+            if options.answer_seconds:
+                asyncio.get_running_loop().call_later(options.answer_seconds, connection.answer, 200, made)
+            else:
+                connection.answer(200, made)
         else:
             generate(connection, body, options, GENERATED[path])
     else:

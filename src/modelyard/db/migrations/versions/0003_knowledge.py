@@ -10,6 +10,22 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
+    _conversations()
+    _bases()
+    _documents()
+    _chunks()
+    _jobs()
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("keys") as keys:
+        keys.drop_column("bases")
+    tables = ("tasks", "jobs", "chunks", "texts", "documents", "vectors", "bases")
+    for name in ("messages", "conversations", *(f"knowledge_{each}" for each in tables)):
+        op.drop_table(name)
+
+
+def _conversations() -> None:
     op.create_table(
         "conversations",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -21,6 +37,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_conversations_owner", "conversations", ["owner"], unique=False)
+    op.create_table(
+        "messages",
+        sa.Column("number", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("conversation_id", sa.String(length=32), nullable=True),
+        sa.Column("kind", sa.String(length=50), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("citations", sa.JSON(), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_messages_conversation", "messages", ["conversation_id", "number"], unique=False)
+
+
+def _bases() -> None:
     op.create_table(
         "knowledge_bases",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -49,6 +87,10 @@ def upgrade() -> None:
         sa.Column("vector", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("model", "hash"),
     )
+    op.add_column("keys", sa.Column("bases", sa.JSON(), nullable=True))
+
+
+def _documents() -> None:
     op.create_table(
         "knowledge_documents",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -76,39 +118,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_knowledge_documents_hash", "knowledge_documents", ["hash"], unique=False)
     op.create_table(
-        "knowledge_jobs",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("base_id", SERIAL, nullable=False),
-        sa.Column("kind", sa.String(length=10), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("settings", sa.JSON(), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Float(), nullable=False),
-        sa.Column("finished_at", sa.Float(), nullable=True),
-        sa.ForeignKeyConstraint(["base_id"], ["knowledge_bases.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id"),
+        "knowledge_texts",
+        sa.Column("document_id", SERIAL, autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["knowledge_documents.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("document_id"),
     )
-    op.create_index("ix_knowledge_jobs_base_id", "knowledge_jobs", ["base_id"], unique=False)
-    op.create_table(
-        "messages",
-        sa.Column("number", SERIAL, autoincrement=True, nullable=False),
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("conversation_id", sa.String(length=32), nullable=True),
-        sa.Column("kind", sa.String(length=50), nullable=False),
-        sa.Column("question", sa.Text(), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=False),
-        sa.Column("citations", sa.JSON(), nullable=False),
-        sa.Column("details", sa.JSON(), nullable=False),
-        sa.Column("score", sa.Integer(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("number"),
-        sa.UniqueConstraint("id"),
-        sqlite_autoincrement=True,
-    )
-    op.create_index("ix_messages_conversation", "messages", ["conversation_id", "number"], unique=False)
+
+
+def _chunks() -> None:
     op.create_table(
         "knowledge_chunks",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -134,6 +152,24 @@ def upgrade() -> None:
     op.create_index(
         "ix_knowledge_chunks_document", "knowledge_chunks", ["document_id", "generation", "position"], unique=False
     )
+
+
+def _jobs() -> None:
+    op.create_table(
+        "knowledge_jobs",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("base_id", SERIAL, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("finished_at", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(["base_id"], ["knowledge_bases.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_knowledge_jobs_base_id", "knowledge_jobs", ["base_id"], unique=False)
     op.create_table(
         "knowledge_tasks",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
@@ -151,19 +187,3 @@ def upgrade() -> None:
     )
     op.create_index("ix_knowledge_tasks_document_id", "knowledge_tasks", ["document_id"], unique=False)
     op.create_index("ix_knowledge_tasks_job", "knowledge_tasks", ["job_id", "state"], unique=False)
-    op.create_table(
-        "knowledge_texts",
-        sa.Column("document_id", SERIAL, autoincrement=False, nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["document_id"], ["knowledge_documents.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("document_id"),
-    )
-    op.add_column("keys", sa.Column("bases", sa.JSON(), nullable=True))
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("keys") as keys:
-        keys.drop_column("bases")
-    tables = ("tasks", "jobs", "chunks", "texts", "documents", "vectors", "bases")
-    for name in ("messages", "conversations", *(f"knowledge_{each}" for each in tables)):
-        op.drop_table(name)
