@@ -77,7 +77,9 @@ class Base:
 
     def chunks(self, name: str) -> list[Json]:
         number = self.document(name)["id"]
-        found: list[Json] = ok(self.http.get(f"{self.path}/documents/{number}/chunks", params={"limit": 10_000}))["data"]
+        found: list[Json] = ok(self.http.get(f"{self.path}/documents/{number}/chunks", params={"limit": 10_000}))[
+            "data"
+        ]
         return found
 
 

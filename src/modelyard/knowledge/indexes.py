@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import and_, select
 
+from modelyard.core.errors import IndexUnavailable
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge import rows
@@ -51,7 +52,9 @@ class Indexes:
         self._kind = kind
         self._url = url
         self._open: OrderedDict[tuple[int, int], Index] = OrderedDict()
-        self._opening: dict[tuple[int, int], asyncio.Lock] = {}
+        self._locks: defaultdict[tuple[int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held while a store is opened, closed or dropped."""
+        self._gone: set[tuple[int, int]] = set()
 
     async def use(self, base: KnowledgeBase, work: Callable[[Store], T], generation: int | None = None) -> T:
         """Run `work` with the store of a base, in a thread; the store is opened and put in step first if need be."""
@@ -65,32 +68,53 @@ class Indexes:
     async def apply(
         self, base: KnowledgeBase, generation: int, add: Sequence[Entry], remove: Sequence[int] = ()
     ) -> None:
-        """Add and remove chunks whose rows are committed."""
+        """Add and remove chunks whose rows are committed; those that searches shall not find by now are not added."""
         index = await self._index(base, generation)
         index.users += 1
         try:
             async with index.writing:
-                await asyncio.to_thread(index.store.apply, add, remove)
+                shown = await self._visible(base.id, generation, add)
+                await asyncio.to_thread(index.store.apply, shown, remove)
         finally:
             index.users -= 1
 
+    async def _visible(self, base_id: int, generation: int, entries: Sequence[Entry]) -> list[Entry]:
+        """Without chunks that were deleted or disabled between their commit and now."""
+        wanted: set[int] = set()
+        for first in range(0, len(entries), PORTION):
+            ids = [each.id for each in entries[first : first + PORTION]]
+            asked = rows.searchable(base_id, generation).where(KnowledgeChunk.id.in_(ids))
+            async with self._database.session() as session:
+                wanted.update(await session.scalars(asked))
+        return [each for each in entries if each.id in wanted]
+
     async def reopen(self, base_id: int, generation: int) -> None:
-        """Close a store, so that it is opened with what is now known of its generation."""
-        if (index := self._open.pop((base_id, generation), None)) is not None:
-            async with index.writing:
-                while index.users:
-                    await asyncio.sleep(0.01)  # noqa: ASYNC110
+        """Close a store, so that it is opened, and put in step, with what is then known of its generation."""
+        key = (base_id, generation)
+        async with self._locks[key]:
+            if (index := self._open.pop(key, None)) is not None:
+                await _unused(index)
                 await asyncio.to_thread(index.store.close)
 
     async def drop(self, base_id: int, generation: int) -> None:
-        """Delete a generation's store, open or not."""
-        index = self._open.pop((base_id, generation), None)
-        if index is not None:
-            await asyncio.to_thread(index.store.drop)
-        elif self._kind == "embedded":
-            await asyncio.to_thread(shutil.rmtree, self._place(base_id, generation), True)
-        else:
-            await asyncio.to_thread(lambda: self._make(base_id, generation, None).drop())
+        """Delete a generation's store, open or not, for ever; who asks for it later gets `IndexUnavailable`."""
+        key = (base_id, generation)
+        self._gone.add(key)
+        async with self._locks[key]:
+            index = self._open.pop(key, None)
+            if index is not None:
+                await _unused(index)
+                await asyncio.to_thread(index.store.drop)
+            elif self._kind == "embedded":
+                await asyncio.to_thread(shutil.rmtree, self._place(base_id, generation), True)
+            else:
+                await asyncio.to_thread(lambda: self._make(base_id, generation, None).drop())
+
+    async def drop_all(self, base_id: int, generations: Iterable[int]) -> None:
+        """Delete these stores of a base, and its folder."""
+        for generation in generations:
+            await self.drop(base_id, generation)
+        await asyncio.to_thread(shutil.rmtree, self._folder / str(base_id), True)
 
     async def close(self) -> None:
         """Close every store."""
@@ -113,19 +137,20 @@ class Indexes:
 
     async def _index(self, base: KnowledgeBase, generation: int) -> Index:
         key = (base.id, generation)
-        if (index := self._open.get(key)) is not None:
-            self._open.move_to_end(key)
-            return index
-        async with self._opening.setdefault(key, asyncio.Lock()):
+        async with self._locks[key]:
+            if key in self._gone:
+                raise IndexUnavailable(str(self._place(*key)), "it was replaced by another one, or deleted.")
             if (index := self._open.get(key)) is None:
-                index = Index(await self._opened(base, generation))
-                self._open[key] = index
+                index = self._open[key] = Index(await self._opened(base, generation))
                 await self._close_some(key)
-        self._opening.pop(key, None)
+        self._open.move_to_end(key)
         return index
 
     async def _opened(self, base: KnowledgeBase, generation: int) -> Store:
         async with self._database.session() as session:
+            row, job = await session.get(KnowledgeBase, base.id), await rows.rebuilding(session, base.id)
+            if row is None or generation not in (row.generation, job.generation if job else row.generation):
+                raise IndexUnavailable(str(self._place(base.id, generation)), "it is of the past.")
             model, dimension = await rows.embedding_of(session, base.id, generation)
             wanted = set(await session.scalars(rows.searchable(base.id, generation)))
         store = await asyncio.to_thread(self._make, base.id, generation, dimension)
@@ -159,5 +184,12 @@ class Indexes:
         for key in list(self._open):
             if len(self._open) <= OPEN:
                 return
-            if key != kept and self._open[key].users == 0:
-                await asyncio.to_thread(self._open.pop(key).store.close)
+            lock = self._locks[key]
+            if key != kept and not lock.locked() and key in self._open and self._open[key].users == 0:
+                async with lock:
+                    await asyncio.to_thread(self._open.pop(key).store.close)
+
+
+async def _unused(index: Index) -> None:
+    while index.users:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)  # searches end within milliseconds

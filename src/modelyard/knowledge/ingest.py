@@ -6,6 +6,7 @@ What is to be done are rows, so a crash loses the document under way and nothing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -13,8 +14,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, exists, select
+from sqlalchemy.exc import IntegrityError, NoResultFound
+from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import BadRequest, DatabaseUnavailable, ModelyardError
+from modelyard.core.errors import BadRequest, DatabaseUnavailable, InternalError, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import jobs as job_rows
@@ -37,6 +40,8 @@ SECONDS = 0.5
 ATTEMPTS = 6
 """Tries of a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
+GONE = (NoResultFound, IntegrityError, StaleDataError)
+"""Raised where a base or a document was deleted while something was written about it."""
 
 
 @dataclass(slots=True)
@@ -115,8 +120,8 @@ class Ingest:
                     await self._write(only_due=bool(self._active or self._queue))
                     if not self._queue:
                         await self._finish_jobs()
-                except DatabaseUnavailable as error:
-                    log.warning("knowledge jobs wait for the database: %s", error.message)
+                except ModelyardError as error:
+                    log.warning("knowledge jobs wait: %s", error.message)
                     await asyncio.sleep(PAUSE)
                     continue
                 if not self._active and not self._queue:
@@ -195,6 +200,12 @@ class Ingest:
                 if attempt == ATTEMPTS:
                     await self._failed(number, error, whole_job=True)
                     return
+            except GONE:
+                continue  # something was deleted under it; the next try finds what is left to do
+            except Exception as error:  # the top of a task: a defect of ours must not be met for ever
+                log.exception("task %d failed", number)
+                await self._failed(number, InternalError(f"Internal error: {type(error).__name__}."), whole_job=True)
+                return
             await asyncio.sleep(pause)
             pause *= 2
 
@@ -207,6 +218,7 @@ class Ingest:
 
     async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
         """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
+        given_up = False
         async with self._database.session() as session:
             task = await session.get(KnowledgeTask, number)
             if task is None or task.state != rows.WAITING:
@@ -216,8 +228,10 @@ class Ingest:
             document = await session.get_one(KnowledgeDocument, task.document_id)
             if job.kind == rows.ADD:
                 document.state, document.error = rows.FAILED, error.message
-            elif whole_job and job.state == rows.RUNNING:
+            elif given_up := whole_job and job.state == rows.RUNNING:
                 await job_rows.end(session, job, rows.FAILED, error.message)
+        if given_up:
+            await self._indexes.drop(job.base_id, job.generation)
 
     async def _write(self, only_due: bool) -> None:
         """Tell the indexes what is committed."""
@@ -226,7 +240,11 @@ class Ingest:
             return
         pending, self._pending = self._pending, {}
         for (_, generation), each in pending.items():
-            await self._indexes.apply(each.base, generation, each.add, each.remove)
+            try:
+                await self._indexes.apply(each.base, generation, each.add, each.remove)
+            except ModelyardError as error:
+                log.warning("the index of '%s' is read again from its rows: %s", each.base.name, error.message)
+                await self._indexes.reopen(each.base.id, generation)
         self._written = time.monotonic()
         if pending:
             self._note()
@@ -242,7 +260,8 @@ class Ingest:
         if done and self._pending:
             await self._write(only_due=False)
         for job in done:
-            await self._finish(job)
+            with contextlib.suppress(*GONE):
+                await self._finish(job)
         if done:
             self._note()
             self._wake.set()

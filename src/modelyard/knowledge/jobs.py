@@ -120,7 +120,9 @@ class Jobs:
             base = await session.get_one(KnowledgeBase, base.id)
             await rows.not_rebuilding(session, base)
             await _clear_beyond(session, base)
-            job = _job(base, rows.REINDEX, base.generation + 1)
+            past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
+            newest = max(base.generation, await session.scalar(past) or 0)
+            job = _job(base, rows.REINDEX, newest + 1)  # never again the number of one that was given up
             job.settings = {"embedding_model": base.embedding_model, "chunking": base.chunking, **changed}
             session.add(job)
             await session.flush()
@@ -131,13 +133,17 @@ class Jobs:
                 session.add(KnowledgeTask(job_id=job.id, document_id=each.id, force=force, error=""))
         return job.id
 
-    async def cancel(self, name: str) -> None:
-        """Let a job do no more; what it has done into the present generation stays. Raises `JobNotFound`."""
+    async def cancel(self, name: str) -> tuple[int, int] | None:
+        """Let a job do no more; what it has done into the present generation stays. Raises `JobNotFound`.
+
+        The base and the generation that will never be, where the job was to make one.
+        """
         async with self._database.session() as session:
             job = await rows.job_named(session, name)
             if job.state != rows.RUNNING:
-                return
+                return None
             await end(session, job, rows.CANCELLED)
+        return (job.base_id, job.generation) if job.kind == rows.REINDEX else None
 
     async def running(self, base: KnowledgeBase) -> Sequence[str]:
         """Ids of a base's jobs that are not finished."""
@@ -154,6 +160,7 @@ class Jobs:
 
     async def view(self, name: str, working: Mapping[int, str] | None = None) -> JobView:
         """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""
+        working = dict(working or {})  # it changes meanwhile
         async with self._database.session() as session:
             job = await rows.job_named(session, name)
             base = await session.get_one(KnowledgeBase, job.base_id)
@@ -217,13 +224,29 @@ async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str =
         .values(state=rows.CANCELLED)
     )
     if job.kind == rows.REINDEX and state != rows.DONE:
-        await _clear_beyond(session, await session.get_one(KnowledgeBase, job.base_id))
+        base = await session.get_one(KnowledgeBase, job.base_id)
+        await _clear_beyond(session, base)
+        await _as_before(session, base, job)
 
 
 async def _clear_beyond(session: AsyncSession, base: KnowledgeBase) -> None:
     """Delete chunks of a generation that was never finished."""
     await session.execute(
         delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation > base.generation)
+    )
+
+
+async def _as_before(session: AsyncSession, base: KnowledgeBase, job: KnowledgeJob) -> None:
+    """Let documents say again what there is of them in the present generation."""
+    there = select(func.count()).where(
+        KnowledgeChunk.document_id == KnowledgeDocument.id, KnowledgeChunk.generation == base.generation
+    )
+    touched = select(KnowledgeTask.document_id).where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.DONE)
+    await session.execute(
+        update(KnowledgeDocument)
+        .where(KnowledgeDocument.id.in_(touched))
+        .values(fingerprint="", chunks=there.scalar_subquery()),
+        execution_options={"synchronize_session": False},
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import select
 
-from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.core.errors import IndexUnavailable, InvalidParameter, KnowledgeBaseNotFound, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeVector
 from modelyard.knowledge.filters import matching
@@ -30,6 +30,16 @@ FEWEST_CANDIDATES = 20
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 ROWS_KEPT = 50_000
+TRIES = 3
+"""Of a search whose base is indexed anew while it runs."""
+
+
+class Outdated(Exception):
+    """A base has another generation now; `bases` are as they are now. Never leaves this file."""
+
+    def __init__(self, bases: Sequence[KnowledgeBase]) -> None:
+        super().__init__("indexed anew")
+        self.bases = bases
 
 
 class Mode(StrEnum):
@@ -136,6 +146,30 @@ class Search:
             raise InvalidParameter("query", f"a query has at most {LONGEST_QUERY} characters.")
         if not 1 <= query.k <= MOST_HITS:
             raise InvalidParameter("top_k", f"between 1 and {MOST_HITS}.")
+        for _ in range(TRIES):
+            try:
+                return await self._found(query)
+            except Outdated as outdated:
+                query = replace(query, bases=outdated.bases)
+            except IndexUnavailable:
+                if (fresh := await self._moved_on(query)) is None:
+                    raise
+                query = replace(query, bases=fresh)
+        return await self._found(query)
+
+    async def _moved_on(self, query: Query) -> Sequence[KnowledgeBase] | None:
+        """The bases as they are now, if one was indexed anew since they were read. Raises `KnowledgeBaseNotFound`."""
+        async with self._database.session() as session:
+            fresh = [await session.get(KnowledgeBase, base.id) for base in query.bases]
+        found: list[KnowledgeBase] = []
+        for before, now in zip(query.bases, fresh, strict=True):
+            if now is None:
+                raise KnowledgeBaseNotFound(before.name)
+            found.append(now)
+        same = all(a.generation == b.generation for a, b in zip(query.bases, found, strict=True))
+        return None if same else found
+
+    async def _found(self, query: Query) -> Found:
         model = query.rerank_model or next((base.rerank_model for base in query.bases if base.rerank_model), None)
         reranks = query.rerank is not False and model is not None
         if query.rerank and model is None:
@@ -146,6 +180,8 @@ class Search:
         notes = list(dict.fromkeys(note for each in lists for note in each.notes))
         kept = sorted(scored, key=lambda number: -scored[number].fused)[: depth if reranks else query.k + 5]
         rows = await self._shown(kept, {base.id: base.name for base in query.bases})
+        if len(rows) < len(kept) and (fresh := await self._moved_on(query)) is not None:
+            raise Outdated(fresh)
         hits = [Hit(rows[number], scored[number].fused, scored[number]) for number in kept if number in rows]
         if reranks and hits:
             assert model is not None

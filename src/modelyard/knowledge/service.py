@@ -12,7 +12,7 @@ from sqlalchemy import select
 from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseNotFound
 from modelyard.db.session import Database
-from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
+from modelyard.db.tables import KnowledgeBase, KnowledgeDocument, KnowledgeJob
 from modelyard.knowledge.answering.answer import Answering
 from modelyard.knowledge.bases import Bases, BaseSettings
 from modelyard.knowledge.blobs import Blobs
@@ -101,9 +101,10 @@ class Knowledge:
         async with self._database.session() as session:
             asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
             hashes = (await session.scalars(asked)).all()
+            past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
+            generations = {base.generation, *(await session.scalars(past))}
         await self.bases.delete(base)
-        for generation in (base.generation, base.generation + 1):
-            await self.indexes.drop(base.id, generation)
+        await self.indexes.drop_all(base.id, generations)
         await self.documents.forget_blobs(hashes)
         await self._tell()
 
@@ -137,7 +138,8 @@ class Knowledge:
 
     async def cancel(self, job: str) -> None:
         """Raises `JobNotFound`."""
-        await self.jobs.cancel(job)
+        if (given_up := await self.jobs.cancel(job)) is not None:
+            await self.indexes.drop(*given_up)
         self.ingest.look()
 
     async def forget_temporary(self) -> None:
