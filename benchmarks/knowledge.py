@@ -110,9 +110,7 @@ def search(running: Running, base: str, clients: int, seconds: float, mode: str,
     words = Words(2)
     bodies = [{"query": words.query(), "top_k": 5, "mode": mode} for _ in range(queries)]
     path = f"/v1/knowledge_bases/{base}/search"
-    plan = Plan(
-        body={}, bodies=bodies, path=path, streams=clients, requests=0, seconds=seconds, **running.address
-    )
+    plan = Plan(body={}, bodies=bodies, path=path, streams=clients, requests=0, seconds=seconds, **running.address)
     measure(msgspec.structs.replace(plan, seconds=1.0))
     return measure(plan)
 
@@ -142,7 +140,9 @@ def over_http(quick: bool) -> Iterator[Row]:
         small = list(documents(5000, words))
         create(http, "small", MODEL)
         took, chunks = fill(http, "small", small)
-        yield Row(what=f"ingestion of {chunks:,} chunks with vectors of the fake engine", value=f"{chunks / took:,.0f}/s")
+        yield Row(
+            what=f"ingestion of {chunks:,} chunks with vectors of the fake engine", value=f"{chunks / took:,.0f}/s"
+        )
         again, _ = fill(http, "small", small)
         ratio = f"{took / again:.0f} ×, bytes sent again"
         yield Row(what="the same files once more", value=ratio, goal="≥ 50 × by `kb add`, which sends nothing")
@@ -203,12 +203,12 @@ def million(count: int) -> Iterator[Row]:
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
             texts = [words.english(20) for _ in range(5000)]
             store.apply(
-                [Entry(first + n, first // 50, texts[n], rows[n]) for n in range(5000)],  # type: ignore[arg-type]
+                [Entry(first + n, first // 50, texts[n], rows[n]) for n in range(5000)],
                 [],
             )
         yield Row(what=f"store of {count:,} chunks, filled", value=f"{count / (time.perf_counter() - began):,.0f}/s")
         queries = made.standard_normal((20, WIDTH), np.float32)
-        store.nearest(queries[0], 10)  # type: ignore[arg-type]
+        store.nearest(queries[0], 10)
         began = time.perf_counter()
         for query in queries:
             store.nearest(query / np.linalg.norm(query), 10)

@@ -1,4 +1,4 @@
-"""Retrieval quality on the bilingual set in `knowledge_set/`, with all-MiniLM-L6-v2: words, vectors, and both, on a whole server."""
+"""Retrieval quality on the bilingual set in `knowledge_set/`, with all-MiniLM-L6-v2: words, vectors, both; on a whole server."""
 
 from __future__ import annotations
 

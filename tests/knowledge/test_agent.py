@@ -59,6 +59,9 @@ class Script:
         self.asked: list[dict[str, Any]] = []
         self.closed = 0
 
+    async def embed_query(self, model: str, query: str) -> Sequence[float]:
+        raise AssertionError("not asked for")
+
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         raise AssertionError
 

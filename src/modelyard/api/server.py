@@ -91,9 +91,7 @@ def serve(
         return uvloop.run(_serve(settings, listener, Wishes(launches, demo_base), on_ready))
 
 
-async def _serve(
-    settings: Settings, listener: socket.socket, wishes: Wishes, on_ready: Ready | None
-) -> int:
+async def _serve(settings: Settings, listener: socket.socket, wishes: Wishes, on_ready: Ready | None) -> int:
     async with running(settings) as app:
         config = uvicorn.Config(
             app,

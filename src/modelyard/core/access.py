@@ -65,14 +65,14 @@ class Grant:
     scopes: frozenset[str]
     models: frozenset[str] | None = None
     """The only models it may use; None for all."""
-    bases: Mapping[str, str] | None = None
-    """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     expires_at: float | None = None
     """Unix time."""
     user: str | None = None
     """Who logged in; None for an API key."""
+    bases: Mapping[str, str] | None = None
+    """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
 
     def allows(self, scope: str) -> bool:
         """Whether it has a scope; `admin` has all."""
