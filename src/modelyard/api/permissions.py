@@ -118,6 +118,7 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {
         "/v1/knowledge_bases/{}/search": "POST",
     },
     "knowledge:write": {
+        "/v1/conversations/import": "POST",
         "/v1/knowledge_bases": "POST",
         "/v1/knowledge_bases/{}": "PATCH DELETE",
         "/v1/knowledge_bases/{}/chunks/{}": "PATCH DELETE",

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from modelyard.client import kinds
 from modelyard.client._request import DEFAULT_TIMEOUT, Request, Target
-from modelyard.client.handles import described
+from modelyard.client.calls import async_call, call
+from modelyard.client.knowledge_calls import AsyncKnowledgeCalls, KnowledgeCalls
 from modelyard.client.resources import adapters, autostart, cache, cluster, models, registrations, relaunches, replicas
 from modelyard.client.stream import AsyncStream, Stream, async_portions, portions
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _call(build: Callable[P, Request[T]]) -> Callable[Concatenate[Client, P], T]:
-    """The method of `Client` that builds this request and sends it."""
-
-    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.send(build(*args, **kwargs))
-
-    described(method, build, leave_out=0)
-    return method
-
-
-def _async_call(build: Callable[P, Request[T]]) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
-    """The method of `AsyncClient` that builds this request and sends it."""
-
-    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.send(build(*args, **kwargs))
-
-    described(method, build, leave_out=0)
-    return method
-
-
-class Client:
+class Client(KnowledgeCalls):
     """A connection to a Modelyard server. Close it, or use it in a `with` block.
 
     `base_url` is taken from `MODELYARD_ENDPOINT`, `api_key` from `MODELYARD_API_KEY` when left out; `timeout` is in
@@ -56,69 +36,69 @@ class Client:
         """Where the server is; OpenAI's routes are below `/v1` of it."""
         return self._target.url
 
-    launch_model = _call(models.launch_model)
-    launch_model_by_version = _call(models.launch_model_by_version)
-    list_models = _call(models.list_models)
-    describe_model = _call(models.describe_model)
-    get_instance_info = _call(models.get_instance_info)
-    terminate_model = _call(models.terminate_model)
-    get_launch_model_progress = _call(models.get_launch_model_progress)
-    cancel_launch_model = _call(models.cancel_launch_model)
-    get_events = _call(models.get_events)
-    get_logs = _call(models.get_logs)
-    abort_request = _call(models.abort_request)
-    reload_model = _call(models.reload_model)
-    get_model_reload_status = _call(models.get_model_reload_status)
-    get_model_reload_config = _call(models.get_model_reload_config)
-    get_replicas = _call(replicas.get_replicas)
-    add_replicas = _call(replicas.add_replicas)
-    add_model_replica = _call(replicas.add_model_replica)
-    remove_replica = _call(replicas.remove_replica)
-    terminate_model_replica = _call(replicas.remove_replica)
-    load_lora_adapter = _call(adapters.load_lora_adapter)
-    unload_lora_adapter = _call(adapters.unload_lora_adapter)
-    list_adapters = _call(adapters.list_adapters)
-    register_model = _call(registrations.register_model)
-    unregister_model = _call(registrations.unregister_model)
-    list_model_registrations = _call(registrations.list_model_registrations)
-    get_model_registration = _call(registrations.get_model_registration)
-    query_engine_by_model_name = _call(registrations.query_engine_by_model_name)
-    list_model_versions = _call(registrations.list_model_versions)
-    get_prompts = _call(registrations.get_prompts)
-    get_families = _call(registrations.get_families)
-    vllm_models = _call(registrations.vllm_models)
-    estimate_memory = _call(registrations.estimate_memory)
-    list_cached_models = _call(cache.list_cached_models)
-    list_deletable_models = _call(cache.list_deletable_models)
-    confirm_and_remove_model = _call(cache.confirm_and_remove_model)
-    list_downloads = _call(cache.list_downloads)
-    pause_download = _call(cache.pause_download)
-    resume_download = _call(cache.resume_download)
-    remove_download = _call(cache.remove_download)
-    get_autostart_config = _call(autostart.get_autostart_config)
-    get_autostart_model_summary = _call(autostart.get_autostart_model_summary)
-    upsert_autostart_model = _call(autostart.upsert_autostart_model)
-    remove_autostart_model = _call(autostart.remove_autostart_model)
-    health = _call(cluster.health)
-    get_status = _call(cluster.get_status)
-    get_cluster_version = _call(cluster.get_cluster_version)
-    get_cluster_info = _call(cluster.get_cluster_info)
-    get_cluster_devices = _call(cluster.get_cluster_devices)
-    is_auth_required = _call(cluster.is_auth_required)
-    get_workers_info = _call(cluster.get_workers_info)
-    get_supervisor_info = _call(cluster.get_supervisor_info)
-    _get_supervisor_internal_address = _call(cluster.get_supervisor_internal_address)
-    abort_cluster = _call(cluster.abort_cluster)
-    get_progress = _call(cluster.get_progress)
-    relaunch_api = _call(relaunches.relaunch_api)
-    get_api_relaunch = _call(relaunches.get_api_relaunch)
-    list_api_relaunches = _call(relaunches.list_api_relaunches)
-    relaunch_supervisor = _call(relaunches.relaunch_supervisor)
-    get_supervisor_relaunch = _call(relaunches.get_supervisor_relaunch)
-    list_supervisor_relaunches = _call(relaunches.list_supervisor_relaunches)
-    relaunch_worker = _call(relaunches.relaunch_worker)
-    get_worker_relaunch = _call(relaunches.get_worker_relaunch)
-    list_worker_relaunches = _call(relaunches.list_worker_relaunches)
+    launch_model = call(models.launch_model)
+    launch_model_by_version = call(models.launch_model_by_version)
+    list_models = call(models.list_models)
+    describe_model = call(models.describe_model)
+    get_instance_info = call(models.get_instance_info)
+    terminate_model = call(models.terminate_model)
+    get_launch_model_progress = call(models.get_launch_model_progress)
+    cancel_launch_model = call(models.cancel_launch_model)
+    get_events = call(models.get_events)
+    get_logs = call(models.get_logs)
+    abort_request = call(models.abort_request)
+    reload_model = call(models.reload_model)
+    get_model_reload_status = call(models.get_model_reload_status)
+    get_model_reload_config = call(models.get_model_reload_config)
+    get_replicas = call(replicas.get_replicas)
+    add_replicas = call(replicas.add_replicas)
+    add_model_replica = call(replicas.add_model_replica)
+    remove_replica = call(replicas.remove_replica)
+    terminate_model_replica = call(replicas.remove_replica)
+    load_lora_adapter = call(adapters.load_lora_adapter)
+    unload_lora_adapter = call(adapters.unload_lora_adapter)
+    list_adapters = call(adapters.list_adapters)
+    register_model = call(registrations.register_model)
+    unregister_model = call(registrations.unregister_model)
+    list_model_registrations = call(registrations.list_model_registrations)
+    get_model_registration = call(registrations.get_model_registration)
+    query_engine_by_model_name = call(registrations.query_engine_by_model_name)
+    list_model_versions = call(registrations.list_model_versions)
+    get_prompts = call(registrations.get_prompts)
+    get_families = call(registrations.get_families)
+    vllm_models = call(registrations.vllm_models)
+    estimate_memory = call(registrations.estimate_memory)
+    list_cached_models = call(cache.list_cached_models)
+    list_deletable_models = call(cache.list_deletable_models)
+    confirm_and_remove_model = call(cache.confirm_and_remove_model)
+    list_downloads = call(cache.list_downloads)
+    pause_download = call(cache.pause_download)
+    resume_download = call(cache.resume_download)
+    remove_download = call(cache.remove_download)
+    get_autostart_config = call(autostart.get_autostart_config)
+    get_autostart_model_summary = call(autostart.get_autostart_model_summary)
+    upsert_autostart_model = call(autostart.upsert_autostart_model)
+    remove_autostart_model = call(autostart.remove_autostart_model)
+    health = call(cluster.health)
+    get_status = call(cluster.get_status)
+    get_cluster_version = call(cluster.get_cluster_version)
+    get_cluster_info = call(cluster.get_cluster_info)
+    get_cluster_devices = call(cluster.get_cluster_devices)
+    is_auth_required = call(cluster.is_auth_required)
+    get_workers_info = call(cluster.get_workers_info)
+    get_supervisor_info = call(cluster.get_supervisor_info)
+    _get_supervisor_internal_address = call(cluster.get_supervisor_internal_address)
+    abort_cluster = call(cluster.abort_cluster)
+    get_progress = call(cluster.get_progress)
+    relaunch_api = call(relaunches.relaunch_api)
+    get_api_relaunch = call(relaunches.get_api_relaunch)
+    list_api_relaunches = call(relaunches.list_api_relaunches)
+    relaunch_supervisor = call(relaunches.relaunch_supervisor)
+    get_supervisor_relaunch = call(relaunches.get_supervisor_relaunch)
+    list_supervisor_relaunches = call(relaunches.list_supervisor_relaunches)
+    relaunch_worker = call(relaunches.relaunch_worker)
+    get_worker_relaunch = call(relaunches.get_worker_relaunch)
+    list_worker_relaunches = call(relaunches.list_worker_relaunches)
 
     def login(self, username: str, password: str) -> None:
         """Log in by name and password; later requests carry the token. Nothing where no key is asked for."""
@@ -179,7 +159,7 @@ class Client:
         self.close()
 
 
-class AsyncClient:
+class AsyncClient(AsyncKnowledgeCalls):
     """The async twin of `Client`: the same methods, awaited. `uds` is the Unix socket of a server that listens on one."""
 
     def __init__(
@@ -200,69 +180,69 @@ class AsyncClient:
         """Where the server is; OpenAI's routes are below `/v1` of it."""
         return self._target.url
 
-    launch_model = _async_call(models.launch_model)
-    launch_model_by_version = _async_call(models.launch_model_by_version)
-    list_models = _async_call(models.list_models)
-    describe_model = _async_call(models.describe_model)
-    get_instance_info = _async_call(models.get_instance_info)
-    terminate_model = _async_call(models.terminate_model)
-    get_launch_model_progress = _async_call(models.get_launch_model_progress)
-    cancel_launch_model = _async_call(models.cancel_launch_model)
-    get_events = _async_call(models.get_events)
-    get_logs = _async_call(models.get_logs)
-    abort_request = _async_call(models.abort_request)
-    reload_model = _async_call(models.reload_model)
-    get_model_reload_status = _async_call(models.get_model_reload_status)
-    get_model_reload_config = _async_call(models.get_model_reload_config)
-    get_replicas = _async_call(replicas.get_replicas)
-    add_replicas = _async_call(replicas.add_replicas)
-    add_model_replica = _async_call(replicas.add_model_replica)
-    remove_replica = _async_call(replicas.remove_replica)
-    terminate_model_replica = _async_call(replicas.remove_replica)
-    load_lora_adapter = _async_call(adapters.load_lora_adapter)
-    unload_lora_adapter = _async_call(adapters.unload_lora_adapter)
-    list_adapters = _async_call(adapters.list_adapters)
-    register_model = _async_call(registrations.register_model)
-    unregister_model = _async_call(registrations.unregister_model)
-    list_model_registrations = _async_call(registrations.list_model_registrations)
-    get_model_registration = _async_call(registrations.get_model_registration)
-    query_engine_by_model_name = _async_call(registrations.query_engine_by_model_name)
-    list_model_versions = _async_call(registrations.list_model_versions)
-    get_prompts = _async_call(registrations.get_prompts)
-    get_families = _async_call(registrations.get_families)
-    vllm_models = _async_call(registrations.vllm_models)
-    estimate_memory = _async_call(registrations.estimate_memory)
-    list_cached_models = _async_call(cache.list_cached_models)
-    list_deletable_models = _async_call(cache.list_deletable_models)
-    confirm_and_remove_model = _async_call(cache.confirm_and_remove_model)
-    list_downloads = _async_call(cache.list_downloads)
-    pause_download = _async_call(cache.pause_download)
-    resume_download = _async_call(cache.resume_download)
-    remove_download = _async_call(cache.remove_download)
-    get_autostart_config = _async_call(autostart.get_autostart_config)
-    get_autostart_model_summary = _async_call(autostart.get_autostart_model_summary)
-    upsert_autostart_model = _async_call(autostart.upsert_autostart_model)
-    remove_autostart_model = _async_call(autostart.remove_autostart_model)
-    health = _async_call(cluster.health)
-    get_status = _async_call(cluster.get_status)
-    get_cluster_version = _async_call(cluster.get_cluster_version)
-    get_cluster_info = _async_call(cluster.get_cluster_info)
-    get_cluster_devices = _async_call(cluster.get_cluster_devices)
-    is_auth_required = _async_call(cluster.is_auth_required)
-    get_workers_info = _async_call(cluster.get_workers_info)
-    get_supervisor_info = _async_call(cluster.get_supervisor_info)
-    _get_supervisor_internal_address = _async_call(cluster.get_supervisor_internal_address)
-    abort_cluster = _async_call(cluster.abort_cluster)
-    get_progress = _async_call(cluster.get_progress)
-    relaunch_api = _async_call(relaunches.relaunch_api)
-    get_api_relaunch = _async_call(relaunches.get_api_relaunch)
-    list_api_relaunches = _async_call(relaunches.list_api_relaunches)
-    relaunch_supervisor = _async_call(relaunches.relaunch_supervisor)
-    get_supervisor_relaunch = _async_call(relaunches.get_supervisor_relaunch)
-    list_supervisor_relaunches = _async_call(relaunches.list_supervisor_relaunches)
-    relaunch_worker = _async_call(relaunches.relaunch_worker)
-    get_worker_relaunch = _async_call(relaunches.get_worker_relaunch)
-    list_worker_relaunches = _async_call(relaunches.list_worker_relaunches)
+    launch_model = async_call(models.launch_model)
+    launch_model_by_version = async_call(models.launch_model_by_version)
+    list_models = async_call(models.list_models)
+    describe_model = async_call(models.describe_model)
+    get_instance_info = async_call(models.get_instance_info)
+    terminate_model = async_call(models.terminate_model)
+    get_launch_model_progress = async_call(models.get_launch_model_progress)
+    cancel_launch_model = async_call(models.cancel_launch_model)
+    get_events = async_call(models.get_events)
+    get_logs = async_call(models.get_logs)
+    abort_request = async_call(models.abort_request)
+    reload_model = async_call(models.reload_model)
+    get_model_reload_status = async_call(models.get_model_reload_status)
+    get_model_reload_config = async_call(models.get_model_reload_config)
+    get_replicas = async_call(replicas.get_replicas)
+    add_replicas = async_call(replicas.add_replicas)
+    add_model_replica = async_call(replicas.add_model_replica)
+    remove_replica = async_call(replicas.remove_replica)
+    terminate_model_replica = async_call(replicas.remove_replica)
+    load_lora_adapter = async_call(adapters.load_lora_adapter)
+    unload_lora_adapter = async_call(adapters.unload_lora_adapter)
+    list_adapters = async_call(adapters.list_adapters)
+    register_model = async_call(registrations.register_model)
+    unregister_model = async_call(registrations.unregister_model)
+    list_model_registrations = async_call(registrations.list_model_registrations)
+    get_model_registration = async_call(registrations.get_model_registration)
+    query_engine_by_model_name = async_call(registrations.query_engine_by_model_name)
+    list_model_versions = async_call(registrations.list_model_versions)
+    get_prompts = async_call(registrations.get_prompts)
+    get_families = async_call(registrations.get_families)
+    vllm_models = async_call(registrations.vllm_models)
+    estimate_memory = async_call(registrations.estimate_memory)
+    list_cached_models = async_call(cache.list_cached_models)
+    list_deletable_models = async_call(cache.list_deletable_models)
+    confirm_and_remove_model = async_call(cache.confirm_and_remove_model)
+    list_downloads = async_call(cache.list_downloads)
+    pause_download = async_call(cache.pause_download)
+    resume_download = async_call(cache.resume_download)
+    remove_download = async_call(cache.remove_download)
+    get_autostart_config = async_call(autostart.get_autostart_config)
+    get_autostart_model_summary = async_call(autostart.get_autostart_model_summary)
+    upsert_autostart_model = async_call(autostart.upsert_autostart_model)
+    remove_autostart_model = async_call(autostart.remove_autostart_model)
+    health = async_call(cluster.health)
+    get_status = async_call(cluster.get_status)
+    get_cluster_version = async_call(cluster.get_cluster_version)
+    get_cluster_info = async_call(cluster.get_cluster_info)
+    get_cluster_devices = async_call(cluster.get_cluster_devices)
+    is_auth_required = async_call(cluster.is_auth_required)
+    get_workers_info = async_call(cluster.get_workers_info)
+    get_supervisor_info = async_call(cluster.get_supervisor_info)
+    _get_supervisor_internal_address = async_call(cluster.get_supervisor_internal_address)
+    abort_cluster = async_call(cluster.abort_cluster)
+    get_progress = async_call(cluster.get_progress)
+    relaunch_api = async_call(relaunches.relaunch_api)
+    get_api_relaunch = async_call(relaunches.get_api_relaunch)
+    list_api_relaunches = async_call(relaunches.list_api_relaunches)
+    relaunch_supervisor = async_call(relaunches.relaunch_supervisor)
+    get_supervisor_relaunch = async_call(relaunches.get_supervisor_relaunch)
+    list_supervisor_relaunches = async_call(relaunches.list_supervisor_relaunches)
+    relaunch_worker = async_call(relaunches.relaunch_worker)
+    get_worker_relaunch = async_call(relaunches.get_worker_relaunch)
+    list_worker_relaunches = async_call(relaunches.list_worker_relaunches)
 
     async def login(self, username: str, password: str) -> None:
         """Log in by name and password; later requests carry the token. Nothing where no key is asked for."""

@@ -21,7 +21,7 @@ class Conversations:
     """The rows. `owner` is the id of a key; conversations of others are as if they were not there."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     async def begin(self, owner: str, title: str, kind: str, name: str | None = None) -> Conversation:
         """A new conversation, under an id of its owner's choice if given."""
@@ -30,13 +30,13 @@ class Conversations:
         row = Conversation(
             id=name or secrets.token_hex(16), owner=owner, title=title, kind=kind, created_at=now, updated_at=now
         )
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             session.add(row)
         return row
 
     async def get(self, owner: str, name: str) -> Conversation:
         """Raises `ConversationNotFound`."""
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             row = await session.get(Conversation, name)
         if row is None or row.owner != owner:
             raise ConversationNotFound(name)
@@ -45,13 +45,13 @@ class Conversations:
     async def all(self, owner: str, limit: int = 100, offset: int = 0) -> Sequence[Conversation]:
         """The last ones first."""
         asked = select(Conversation).where(Conversation.owner == owner).order_by(Conversation.updated_at.desc())
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             return (await session.scalars(asked.limit(limit).offset(offset))).all()
 
     async def rename(self, owner: str, name: str, title: str) -> Conversation:
         """Raises `ConversationNotFound`."""
         await self.get(owner, name)
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             row = await session.get_one(Conversation, name)
             row.title = title[:200]
         return row
@@ -59,14 +59,14 @@ class Conversations:
     async def delete(self, owner: str, name: str) -> None:
         """Raises `ConversationNotFound`."""
         await self.get(owner, name)
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             await session.execute(delete(Message).where(Message.conversation_id == name))
             await session.execute(delete(Conversation).where(Conversation.id == name))
 
     async def messages(self, name: str, last: int | None = None) -> Sequence[Message]:
         """The messages of a conversation in order; only the last ones if asked so."""
         asked = select(Message).where(Message.conversation_id == name).order_by(Message.number.desc())
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             found = (await session.scalars(asked if last is None else asked.limit(last))).all()
         return found[::-1]
 
@@ -90,7 +90,7 @@ class Conversations:
             details=dict(details or {}),
             created_at=now,
         )
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             session.add(row)
             if conversation is not None and (talk := await session.get(Conversation, conversation)) is not None:
                 talk.updated_at = now
@@ -104,7 +104,7 @@ class Conversations:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Note the answer to a question."""
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
             if row is not None:
                 row.answer, row.citations = answer, [dict(each) for each in citations]
@@ -114,7 +114,7 @@ class Conversations:
         """Keep what somebody thinks of an answer. Raises `ConversationNotFound` or `InvalidParameter`."""
         if not 0 <= score <= 100:
             raise InvalidParameter("score", "between 0 and 100.")
-        async with self._database.session() as session:
+        async with self.database.session() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
             talk = (
                 None if row is None or not row.conversation_id else await session.get(Conversation, row.conversation_id)

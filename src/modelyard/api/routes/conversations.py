@@ -9,7 +9,9 @@ from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import conversation_info, message_info
 from modelyard.core.access import Grant
 from modelyard.knowledge.conversations import exported
+from modelyard.knowledge.importing import import_conversations
 from modelyard.protocol import conversations as bodies
+from modelyard.protocol.conversation_imports import ImportConversations, Imported
 from modelyard.protocol.knowledge import Deleted
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
@@ -33,6 +35,12 @@ async def list_conversations(
 async def create(body: bodies.NewConversation, knowledge: TheKnowledge, grant: TheGrant) -> bodies.ConversationInfo:
     """Begin a conversation."""
     return conversation_info(await knowledge.conversations.begin(owner_of(grant), body.title, "knowledge"))
+
+
+@router.post("/import")
+async def bring(body: ImportConversations, knowledge: TheKnowledge, grant: TheGrant) -> Imported:
+    """Bring conversations of another system. One whose id is here already is left as it is."""
+    return await import_conversations(knowledge.conversations, owner_of(grant), body.conversations)
 
 
 @router.get("/{conversation}")
