@@ -42,6 +42,7 @@ COMMANDS = (
     "scale",
     "terminate",
     "adapter",
+    "kb",
     "stop-cluster",
     "key",
     "user",

@@ -1,0 +1,153 @@
+"""`modelyard kb`: make, list, configure and delete knowledge bases. What else is done with them is in `kb_*.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.kb_add import add
+from modelyard.cli.kb_conversations import conversations
+from modelyard.cli.kb_documents import chunks, documents, download
+from modelyard.cli.kb_jobs import job, jobs, reindex
+from modelyard.cli.kb_search import ask, search
+from modelyard.cli.output import agrees, clean, in_bytes, json_option, note, print_json, print_table
+from modelyard.core.errors import ModelyardError
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("NAME", "DOCUMENTS", "CHUNKS", "SIZE", "MODE", "EMBEDDING MODEL")
+
+
+@click.group(short_help="Knowledge bases: add documents, search, ask.")
+def command() -> None:
+    """Knowledge bases: add documents, search them, and ask questions that are answered with citations.
+
+    `modelyard kb create NAME`, `modelyard kb add NAME FOLDER`, then `modelyard kb ask NAME QUESTION`.
+    """
+
+
+for each in (add, documents, chunks, search, ask, jobs, job, reindex, download, conversations):
+    command.add_command(each)
+
+
+@command.command("create", short_help="Make an empty base.")
+@click.argument("name")
+@click.option("--embedding-model", metavar="UID", help="A running one; without, the base is searched by words alone.")
+@click.option("--rerank-model", metavar="UID", help="Ranks what was found.")
+@click.option("--chat-model", metavar="UID", help="Answers; else any that runs.")
+@click.option("--description", metavar="TEXT", help="What is in it.")
+@click.option("--language", metavar="CODE", help="Of its documents, such as zh or en.")
+@click.option("--chunk-size", type=click.IntRange(1), metavar="N", help="Characters of a chunk at most.")
+@click.option("--chunk-overlap", type=click.IntRange(0), metavar="N", help="Characters that a chunk repeats.")
+@json_option
+@with_client
+def create(
+    client: Client, name: str, chunk_size: int | None, chunk_overlap: int | None, as_json: bool, **settings: Any
+) -> None:
+    """Make an empty knowledge base, NAME. It is also a chat model, kb:NAME, for every OpenAI client."""
+    made = client.create_knowledge_base(clean(name), chunking=chunking(chunk_size, chunk_overlap), **settings)
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(f"{made['name']} created")
+
+
+@command.command("list", short_help="List the bases.")
+@json_option
+@with_client
+def list_bases(client: Client, as_json: bool) -> None:
+    """List the knowledge bases."""
+    found = client.list_knowledge_bases()
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(TITLES, [row(each) for each in found])
+    else:
+        note("There is no knowledge base; `modelyard kb create NAME` makes one.")
+
+
+@command.command("show", short_help="Show a base.")
+@click.argument("name")
+@json_option
+@with_client
+def show(client: Client, name: str, as_json: bool) -> None:
+    """Show the settings of a knowledge base, and how much is in it."""
+    base = client.describe_knowledge_base(clean(name))
+    if as_json:
+        print_json(base)
+        return
+    cut = base["chunking"]
+    states = ", ".join(f"{count} {state}" for state, count in sorted(base["states"].items()))
+    lines = {
+        "name": base["name"],
+        "description": base["description"],
+        "language": base["language"],
+        "documents": f"{base['documents']}{f' ({states})' if states else ''}",
+        "chunks": base["chunks"],
+        "size": in_bytes(base["bytes"]),
+        "mode": base["mode"],
+        "embedding model": base["embedding_model"],
+        "rerank model": base["rerank_model"],
+        "chat model": base["chat_model"],
+        "chunk size": f"{cut['size']}, overlap {cut['overlap']}",
+        "jobs": ", ".join(base["jobs"]),
+    }
+    print_table(
+        ("SETTING", "VALUE"), [[key, str(value) if value not in (None, "") else "-"] for key, value in lines.items()]
+    )
+
+
+@command.command("configure", short_help="Change a base's settings.")
+@click.argument("name")
+@click.option("--name", "new_name", metavar="NAME", help="Call it so from now on.")
+@click.option("--rerank-model", metavar="UID", help="Ranks what was found; '' for none.")
+@click.option("--chat-model", metavar="UID", help="Answers; '' for any that runs.")
+@click.option("--description", metavar="TEXT", help="What is in it.")
+@click.option("--language", metavar="CODE", help="Of its documents.")
+@json_option
+@with_client
+def configure(client: Client, name: str, new_name: str | None, as_json: bool, **settings: str | None) -> None:
+    """Change settings that need no new index; `modelyard kb reindex` changes the embedding model and the chunk size."""
+    if new_name is None and all(value is None for value in settings.values()):
+        raise click.UsageError("There is nothing to change; name a setting, such as --chat-model UID.")
+    base = client.configure_knowledge_base(clean(name), name=new_name, **settings)
+    if as_json:
+        print_json(base)
+    else:
+        click.echo(f"{base['name']} configured")
+
+
+@command.command("delete", short_help="Delete bases.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@with_client
+def delete(client: Client, names: tuple[str, ...], yes: bool) -> int:
+    """Delete knowledge bases with all their documents."""
+    code = 0
+    for name in map(clean, names):
+        try:
+            base = client.describe_knowledge_base(name)
+            if not yes and not agrees(f"Delete {name} with its {base['documents']} documents?"):
+                note(f"{name} stays")
+                continue
+            client.delete_knowledge_base(name)
+            click.echo(f"{name} deleted")
+        except ModelyardError as error:
+            note(f"Error: {error.message}")
+            code = 1
+    return code
+
+
+def chunking(size: int | None, overlap: int | None) -> dict[str, int] | None:
+    """How documents are cut, of what was given."""
+    found = {name: value for name, value in (("size", size), ("overlap", overlap)) if value is not None}
+    return found or None
+
+
+def row(base: dict[str, Any]) -> list[str]:
+    """A base as a row of a table."""
+    counts = [str(base["documents"]), str(base["chunks"]), in_bytes(base["bytes"])]
+    return [base["name"], *counts, base["mode"], base["embedding_model"] or "-"]

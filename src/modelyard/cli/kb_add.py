@@ -1,0 +1,221 @@
+"""`modelyard kb add`: files and folders into a knowledge base; only what is new or changed is sent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.kb_documents import all_documents
+from modelyard.cli.kb_folder import Files, Hashes, collect
+from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
+from modelyard.cli.output import clean, json_option, note, print_json, printable
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+BATCH = 10_000
+"""Documents that one request names."""
+AGAIN = ("stored", "failed", "cancelled")
+"""States of documents that are here unchanged, and are indexed all the same."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be done, and what was done."""
+
+    send: dict[str, Path] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    index: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for."""
+
+    base: str
+    paths: Sequence[str]
+    include: Sequence[str]
+    exclude: Sequence[str]
+    metadata: Mapping[str, Any]
+    delete: bool
+    wait: bool
+    as_json: bool
+
+
+@click.command(short_help="Add files and folders to a base.")
+@click.argument("name")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--watch", is_flag=True, help="Go on, and bring what changes, until Ctrl-C.")
+@click.option("--include", metavar="GLOB", multiple=True, help="Only files of folders that fit, such as '*.md'.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="No files of folders that fit.")
+@click.option("--metadata", metavar="KEY=VALUE", multiple=True, help="What filters of searches can ask for.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until they are indexed.")
+@click.option("--delete", is_flag=True, help="Delete every document of the base that is no file under PATH any more.")
+@json_option
+@with_client
+def add(
+    client: Client,
+    name: str,
+    paths: tuple[str, ...],
+    watch: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    metadata: tuple[str, ...],
+    no_wait: bool,
+    delete: bool,
+    as_json: bool,
+) -> int:
+    """Add files, and whole folders, to a knowledge base, and wait until they are indexed.
+
+    Documents of a folder are named from it, with /. Hidden files and formats that are not read are left out. What is there
+    already and has not changed is not sent again.
+    """
+    wanted = Wanted(clean(name), paths, include, exclude, pairs(metadata), delete, not no_wait, as_json)
+    hashes = Hashes()
+    code = once(client, wanted, hashes)
+    return go_on(client, wanted, hashes) if watch and code != INTERRUPTED else code
+
+
+def pairs(given: Sequence[str]) -> dict[str, Any]:
+    """`KEY=VALUE` as an object; numbers, true and false are such."""
+    found: dict[str, Any] = {}
+    for each in map(clean, given):
+        key, mark, value = each.partition("=")
+        if not key or not mark:
+            raise click.UsageError(f"--metadata {each} is no KEY=VALUE.")
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = value
+        found[key] = read if isinstance(read, int | float) else value
+    return found
+
+
+def once(client: Client, wanted: Wanted, hashes: Hashes) -> int:
+    """Bring the base up to date; the exit code."""
+    files = collect(wanted.paths, wanted.include, wanted.exclude, client.knowledge_formats())
+    plan = planned(files, {each["name"]: each for each in all_documents(client, wanted.base)}, hashes, wanted)
+    hashes.save()
+    _send(client, wanted, plan)
+    for start in range(0, len(plan.gone), BATCH):
+        client.delete_documents(wanted.base, plan.gone[start : start + BATCH])
+    if not wanted.as_json:
+        _told(files, plan)
+    views: list[dict[str, Any]] = []
+    jobs = [
+        client.index_documents(wanted.base, plan.index[start : start + BATCH])
+        for start in range(0, len(plan.index), BATCH)
+    ]
+    for job in jobs if wanted.wait else ():
+        view = follow_job(client, wanted.base, job)
+        if view is None:
+            return INTERRUPTED
+        views.append(view)
+        if not wanted.as_json:
+            tell(view)
+    if wanted.as_json:
+        print_json(_summary(files, plan, jobs, views))
+    elif not wanted.wait:
+        for job in jobs:
+            click.echo(job)
+    return max([int(bool(plan.refused)), *map(ended_well, views)])
+
+
+def planned(files: Files, there: Mapping[str, dict[str, Any]], hashes: Hashes, wanted: Wanted) -> Plan:
+    """What is new, changed, unchanged or gone."""
+    plan = Plan()
+    for name, path in files.paths.items():
+        known = there.get(name)
+        if known is None:
+            plan.new.append(name)
+        elif known["hash"] != hashes.of(path) or any(
+            known["metadata"].get(key) != value for key, value in wanted.metadata.items()
+        ):
+            plan.changed.append(name)
+        else:
+            plan.unchanged += 1
+            if known["state"] in AGAIN:
+                plan.index.append(name)
+            continue
+        plan.send[name] = path
+    if wanted.delete and files.there:
+        plan.gone = [name for name in there if name not in files.there]
+    elif wanted.delete and there:
+        note("No file is under that path, so nothing is deleted.", fg="yellow")
+    return plan
+
+
+def _send(client: Client, wanted: Wanted, plan: Plan) -> None:
+    """Upload, in small requests. What is not taken is noted."""
+    from modelyard.client.resources.documents import batches
+
+    total = sum(path.stat().st_size for path in plan.send.values())
+    with uploading(total) as sent:
+        for batch in batches(list(plan.send.items())):
+            portion = [each for each in batch if isinstance(each, tuple)]
+            answer = client.upload_documents(wanted.base, portion, wanted.metadata or None, index=False)
+            plan.refused |= answer["failed"]
+            plan.index += [each["name"] for each in answer["data"]]
+            sent(sum(Path(str(path)).stat().st_size for _, path in portion))
+
+
+@contextmanager
+def uploading(total: int) -> Iterator[Callable[[int], None]]:
+    """The value is a function that says how many bytes more are sent; a bar on a terminal."""
+    if not sys.stderr.isatty() or not total:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("Uploading"), BarColumn(bar_width=30), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def go_on(client: Client, wanted: Wanted, hashes: Hashes) -> int:
+    """Bring what changes until Ctrl-C."""
+    from watchfiles import watch
+
+    note("Watching; Ctrl-C ends.", dim=True)
+    try:
+        for _ in watch(*(Path(each).expanduser() for each in wanted.paths), raise_interrupt=True):
+            if once(client, wanted, hashes) == INTERRUPTED:
+                break
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _told(files: Files, plan: Plan) -> None:
+    parts = [f"{len(plan.new)} new", f"{len(plan.changed)} changed", f"{plan.unchanged} unchanged"]
+    parts += [f"{len(plan.gone)} deleted"] if plan.gone else []
+    parts += [f"{count} skipped ({reason})" for reason, count in files.skipped.items()]
+    click.echo(", ".join(parts))
+    for name, why in plan.refused.items():
+        note(f"{printable(name)}: {printable(why)}", fg="red")
+
+
+def _summary(files: Files, plan: Plan, jobs: list[str], views: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "new": plan.new,
+        "changed": plan.changed,
+        "unchanged": plan.unchanged,
+        "deleted": plan.gone,
+        "skipped": files.skipped,
+        "refused": plan.refused,
+        "jobs": views or jobs,
+    }

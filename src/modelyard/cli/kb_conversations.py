@@ -1,0 +1,51 @@
+"""`modelyard kb conversations`: list, show, export and delete what was asked and answered."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("ID", "TITLE", "LAST")
+
+
+@click.command(short_help="List, export or delete conversations.")
+@click.option("--export", "export_id", metavar="ID", help="Print this one as Markdown.")
+@click.option("--delete", "delete_ids", metavar="ID", multiple=True, help="Delete this one; more than once for more.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many are listed.")
+@json_option
+@with_client
+def conversations(
+    client: Client, export_id: str | None, delete_ids: tuple[str, ...], limit: int, as_json: bool
+) -> None:
+    """List the conversations of this key, the last ones first."""
+    if export_id is not None:
+        messages = client.get_conversation_messages(export_id) if as_json else None
+        if messages is not None:
+            print_json(messages)
+        else:
+            click.echo(client.export_conversation(export_id), nl=False)
+        return
+    for each in delete_ids:
+        client.delete_conversation(each)
+        click.echo(f"{each} deleted")
+    if delete_ids:
+        return
+    found = client.list_conversations(limit)
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [
+            [talk["id"], talk["title"], time.strftime("%Y-%m-%d %H:%M", time.localtime(talk["updated_at"]))]
+            for talk in found
+        ]
+        print_table(TITLES, rows)
+    else:
+        note("There is no conversation yet.")

@@ -1,0 +1,111 @@
+"""`modelyard kb documents`, `chunks` and `download`: what is in a knowledge base."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import clean, in_bytes, json_option, note, print_json, print_table, printable
+from modelyard.core.errors import BadRequest
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("NAME", "STATE", "SIZE", "CHUNKS", "ADDED")
+PAGE = 10_000
+
+
+def all_documents(client: Client, base: str, **which: Any) -> list[dict[str, Any]]:
+    """Every document of a base, in as few requests as there can be."""
+    found: list[dict[str, Any]] = []
+    while True:
+        page = client.list_documents(base, limit=PAGE, offset=len(found), **which)
+        found += page["data"]
+        if not page["data"] or len(found) >= page["total"]:
+            return found
+
+
+def named(client: Client, base: str, document: str) -> dict[str, Any]:
+    """The document of this name. Raises `DocumentNotFound`."""
+    found: dict[str, Any] = client.list_documents(base, name=document)["data"][0]
+    return found
+
+
+@click.command(short_help="List a base's documents.")
+@click.argument("name")
+@click.option("--state", metavar="STATE", help="Only those that are waiting, ready, failed, cancelled or stored.")
+@click.option("--contains", metavar="TEXT", default="", help="Only those with this in their name.")
+@json_option
+@with_client
+def documents(client: Client, name: str, state: str | None, contains: str, as_json: bool) -> None:
+    """List the documents of a knowledge base."""
+    found = all_documents(client, clean(name), state=state, contains=clean(contains))
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(TITLES, [_row(each) for each in found])
+        for each in found:
+            if each["error"]:
+                note(f"{printable(each['name'])}: {printable(each['error'])}", fg="red")
+    else:
+        note(f"There is no such document; `modelyard kb add {clean(name)} PATH` adds some.")
+
+
+@click.command(short_help="Show a document's chunks.")
+@click.argument("name")
+@click.argument("document")
+@json_option
+@with_client
+def chunks(client: Client, name: str, document: str, as_json: bool) -> None:
+    """Show the chunks that DOCUMENT was cut into."""
+    base = clean(name)
+    number = named(client, base, clean(document))["id"]
+    found: list[dict[str, Any]] = []
+    while True:
+        page = client.get_document_chunks(base, number, limit=PAGE, offset=len(found))
+        found += page["data"]
+        if not page["data"] or len(found) >= page["total"]:
+            break
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        page_told = f", page {each['page']}" if each["page"] is not None else ""
+        off = "" if each["enabled"] else ", hidden from searches"
+        click.echo(click.style(f"#{each['position']} (id {each['id']}{page_told}{off}) {each['heading']}", bold=True))
+        click.echo(printable(each["text"]))
+        click.echo("")
+
+
+@click.command(short_help="Get a document's file.")
+@click.argument("name")
+@click.argument("document")
+@click.option("-o", "--output", metavar="FILE", help="Where to; - is stdout. Else its own name, here.")
+@with_client
+def download(client: Client, name: str, document: str, output: str | None) -> None:
+    """Get the file of DOCUMENT as it was added. A file that is here already is not overwritten unless -o names it."""
+    base, title = clean(name), clean(document)
+    number = named(client, base, title)["id"]
+    if output == "-":
+        sys.stdout.buffer.write(client.document_content(base, number))
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output) if output else Path(title.replace("\\", "/").rsplit("/", 1)[-1])
+    if output is None and (path.exists() or path.name in ("", ".", "..")):
+        raise BadRequest(f"'{path}' is here already; name another file by -o FILE.")
+    data = client.document_content(base, number)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise BadRequest(f"'{path}' cannot be written: {error.strerror}.") from None
+    click.echo(str(path))
+
+
+def _row(document: dict[str, Any]) -> list[str]:
+    added = time.strftime("%Y-%m-%d %H:%M", time.localtime(document["created_at"]))
+    return [document["name"], document["state"], in_bytes(document["size"]), str(document["chunks"]), added]

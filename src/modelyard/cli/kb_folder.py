@@ -1,0 +1,122 @@
+"""Which files a command line means, what they are called in a knowledge base, and their hashes, remembered between runs."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelyard.core.errors import BadRequest
+
+LEFT_OUT = ("node_modules", "__pycache__")
+YOUNG = 2.0
+"""Seconds after its last change in which a file may change again without its time telling."""
+
+
+@dataclass(slots=True)
+class Files:
+    """Name in the base → file, and how many were left out for which reason."""
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    """Names of all files that exist, those left out for their format or by a pattern included."""
+
+    def skip(self, reason: str) -> None:
+        """One more was left out."""
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+
+def collect(paths: Sequence[str], include: Sequence[str], exclude: Sequence[str], formats: Collection[str]) -> Files:
+    """The files meant by paths; those in a folder are named from it, with `/`. Raises `BadRequest`."""
+    found = Files()
+    for each in paths:
+        path = Path(each).expanduser()
+        if path.is_dir():
+            for name, file in _inside(path, found):
+                found.there.add(name)
+                if (include and not _fits(name, include)) or _fits(name, exclude):
+                    found.skip("by pattern")
+                elif file.suffix.lower().lstrip(".") not in formats:
+                    found.skip("of formats that are not read")
+                else:
+                    _take(found, name, file)
+        elif path.is_file():
+            found.there.add(path.name)
+            _take(found, path.name, path)
+        else:
+            raise BadRequest(f"There is no file or folder '{each}'.")
+    return found
+
+
+def _take(found: Files, name: str, file: Path) -> None:
+    before = found.paths.get(name)
+    if before is not None and before.resolve() != file.resolve():
+        raise BadRequest(f"'{before}' and '{file}' would both be called '{name}'; add them to different bases.")
+    found.paths[name] = file
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name, each) or fnmatch.fnmatch(name.rsplit("/", 1)[-1], each) for each in patterns)
+
+
+def _inside(folder: Path, found: Files) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder that is not hidden, in order. Links to folders are not followed."""
+    for root, folders, files in os.walk(folder):
+        hidden = [each for each in folders if each.startswith(".") or each in LEFT_OUT]
+        folders[:] = sorted(each for each in folders if each not in hidden)
+        for name in sorted(files):
+            file = Path(root, name)
+            if name.startswith("."):
+                found.skip("hidden")
+            elif file.is_file():
+                yield file.relative_to(folder).as_posix(), file
+
+
+class Hashes:
+    """SHA-256 of files, known from an earlier run where path, size and time of change are the same."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        self._file = file or cache / "modelyard" / "file-hashes.json"
+        try:
+            read = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            read = {}
+        self._known: dict[str, list[object]] = read if isinstance(read, dict) else {}
+        self._changed = False
+
+    def of(self, path: Path) -> str:
+        """The hash of a file, in hex. Raises `BadRequest` if it cannot be read."""
+        try:
+            about = path.stat()
+            key = str(path.resolve())
+            known = self._known.get(key)
+            if isinstance(known, list) and len(known) == 3 and known[:2] == [about.st_size, about.st_mtime_ns]:
+                return str(known[2])
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BadRequest(f"'{path}' cannot be read: {error.strerror}.") from None
+        if time.time() - about.st_mtime > YOUNG:
+            self._known[key] = [about.st_size, about.st_mtime_ns, found]
+            self._changed = True
+        return found
+
+    def save(self) -> None:
+        """Keep what was learned. A cache that cannot be written costs time only."""
+        if not self._changed:
+            return
+        new = self._file.with_suffix(f".{os.getpid()}")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            new.write_text(json.dumps(self._known), encoding="utf-8")
+            new.replace(self._file)
+        except (OSError, UnicodeEncodeError):
+            new.unlink(missing_ok=True)
+        self._changed = False

@@ -1,0 +1,191 @@
+"""`modelyard kb jobs`, `job` and `reindex`: what goes on in the background, and how it is followed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.output import clean, json_option, note, print_json, print_table, printable
+from modelyard.core.errors import ConnectionLost
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+TITLES = ("ID", "KIND", "STATE", "DOCUMENTS", "FAILED", "CHUNKS", "STARTED")
+RUNNING = "running"
+INTERRUPTED = 130
+
+
+@click.command(short_help="List a base's jobs.")
+@click.argument("name")
+@json_option
+@with_client
+def jobs(client: Client, name: str, as_json: bool) -> None:
+    """List the last jobs of a knowledge base, newest first."""
+    found = client.list_knowledge_jobs(clean(name))
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(TITLES, [_row(each) for each in found])
+    else:
+        note("There was no job yet.")
+
+
+@click.command(short_help="Show, follow or cancel a job.")
+@click.argument("name")
+@click.argument("job_id", metavar="ID")
+@click.option("--follow", is_flag=True, help="Wait until it is finished.")
+@click.option("--cancel", is_flag=True, help="Let it do no more; what it has indexed stays.")
+@json_option
+@with_client
+def job(client: Client, name: str, job_id: str, follow: bool, cancel: bool, as_json: bool) -> int:
+    """Show how far a job is."""
+    base = clean(name)
+    view = client.cancel_knowledge_job(base, job_id) if cancel else client.get_knowledge_job(base, job_id)
+    if follow and view["state"] == RUNNING:
+        return watched(client, base, job_id, as_json)
+    if as_json:
+        print_json(view)
+    else:
+        print_table(TITLES, [_row(view)])
+        problems(view)
+    return 0
+
+
+@click.command(short_help="Make all chunks of a base anew.")
+@click.argument("name")
+@click.option("--embedding-model", metavar="UID", help="Another one from now on; '' for none.")
+@click.option("--chunk-size", type=click.IntRange(1), metavar="N", help="Characters of a chunk at most.")
+@click.option("--chunk-overlap", type=click.IntRange(0), metavar="N", help="Characters that a chunk repeats.")
+@click.option("--force", is_flag=True, help="Make chunks anew, too, that somebody edited.")
+@click.option("--follow", is_flag=True, help="Wait until it is finished.")
+@json_option
+@with_client
+def reindex(
+    client: Client,
+    name: str,
+    embedding_model: str | None,
+    chunk_size: int | None,
+    chunk_overlap: int | None,
+    force: bool,
+    follow: bool,
+    as_json: bool,
+) -> int:
+    """Make all chunks of a base anew, in the background; searches use the old ones until the new ones are complete."""
+    base = clean(name)
+    cut = None
+    if chunk_size is not None or chunk_overlap is not None:
+        cut = dict(client.describe_knowledge_base(base)["chunking"])
+        cut["size"] = cut["size"] if chunk_size is None else chunk_size
+        cut["overlap"] = cut["overlap"] if chunk_overlap is None else chunk_overlap
+    begun = client.reindex_knowledge_base(base, embedding_model, cut, force)
+    if follow:
+        return watched(client, base, begun, as_json)
+    if as_json:
+        print_json({"job": begun})
+    else:
+        click.echo(begun)
+        note(f"`modelyard kb job {base} {begun} --follow` follows it.")
+    return 0
+
+
+def watched(client: Client, base: str, job_id: str, as_json: bool = False) -> int:
+    """Follow a job and tell how it ended; the exit code, 1 if a document failed, 130 after Ctrl-C."""
+    view = follow_job(client, base, job_id)
+    if view is None:
+        return INTERRUPTED
+    if as_json:
+        print_json(view)
+    else:
+        tell(view)
+    return ended_well(view)
+
+
+def ended_well(view: dict[str, Any]) -> int:
+    """0, or 1 if the job or a document of it failed."""
+    return int(bool(view["failed"]) or view["state"] != "done")
+
+
+def tell(view: dict[str, Any]) -> None:
+    """How a job ended, for people."""
+    click.echo(
+        f"{view['done']} of {view['total']} documents indexed, {view['unchanged']} of them unchanged; "
+        f"{view['chunks']} chunks, {view['embedded']} embedded"
+    )
+    if view["state"] not in ("done", RUNNING):
+        note(f"The job is {view['state']}{': ' + view['error'] if view['error'] else ''}.", fg="yellow")
+    problems(view)
+
+
+def problems(view: dict[str, Any]) -> None:
+    """Which documents failed, and why."""
+    for each in view["problems"]:
+        note(f"{printable(each['document'])}: {printable(each['error'])}", fg="red")
+    if view["failed"] > len(view["problems"]):
+        note(f"and {view['failed'] - len(view['problems'])} more failed", fg="red")
+
+
+def follow_job(client: Client, base: str, job_id: str) -> dict[str, Any] | None:
+    """The view of a job once it is finished; None after Ctrl-C, which leaves it running and says so."""
+    view: dict[str, Any] | None = None
+    try:
+        for view in _shown(_views(client, base, job_id)):
+            pass
+    except KeyboardInterrupt:
+        note(
+            f"The job goes on. `modelyard kb job {base} {job_id} --follow` follows it, "
+            f"`modelyard kb job {base} {job_id} --cancel` ends it."
+        )
+        return None
+    return view
+
+
+def _views(client: Client, base: str, job_id: str) -> Iterator[dict[str, Any]]:
+    """Views until the last one. A connection that breaks, or a stream that ends early, is asked for again."""
+    lost = 0
+    while True:
+        try:
+            with client.follow_knowledge_job(base, job_id) as events:
+                for view in events:
+                    lost = 0
+                    yield view
+                    if view["state"] != RUNNING:
+                        return
+        except ConnectionLost:
+            lost += 1
+            if lost > 3:
+                raise
+        time.sleep(0.5)
+
+
+def _shown(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same, with a bar on a terminal."""
+    if not sys.stderr.isatty():
+        yield from views
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("Indexing"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
+    more = (TextColumn("{task.fields[chunks]} chunks"), TextColumn("{task.description}"))
+    with Progress(*columns, *more, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None, chunks=0)
+        for view in views:
+            over = view["done"] + view["failed"] + view["cancelled"]
+            now = ", ".join(f"{name}: {stage}" for name, stage in view["working"].items())
+            progress.update(
+                task, total=view["total"], completed=over, chunks=view["chunks"], description=escape(printable(now))
+            )
+            yield view
+
+
+def _row(view: dict[str, Any]) -> list[str]:
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view["created_at"]))
+    counts = [f"{view['done']}/{view['total']}", str(view["failed"]), str(view["chunks"])]
+    return [view["id"], view["kind"], view["state"], *counts, started]

@@ -1,0 +1,147 @@
+"""`modelyard kb search` and `ask`: what is found in knowledge bases, and what is answered from it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelyard.cli.connection import with_client
+from modelyard.cli.conversation import Printer
+from modelyard.cli.output import clean, json_option, note, print_json, printable
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+SNIPPET = 300
+"""Characters of a hit that are shown."""
+MODES = click.Choice(["hybrid", "lexical", "vector"])
+
+
+class JsonObject(click.ParamType):
+    """A JSON object on the command line."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """The object."""
+        try:
+            found = json.loads(value)
+        except ValueError as error:
+            self.fail(f"it is no JSON: {error}.", param, ctx)
+        if not isinstance(found, dict):
+            self.fail('it must be a JSON object, such as {"year": 2024}.', param, ctx)
+        return found
+
+
+def names_and_text(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
+    """The bases, and the last word, which is what is asked."""
+    if len(words) < 2:
+        raise click.UsageError(f"Name a knowledge base and, behind it, the {what} in quotes.")
+    *names, text = map(clean, words)
+    return names, text
+
+
+@click.command(short_help="Search bases.")
+@click.argument("words", metavar="NAME... QUERY", nargs=-1, required=True)
+@click.option("-k", "--top-k", type=click.IntRange(1, 200), default=5, show_default=True, help="Hits at most.")
+@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="By words, by meaning, or both.")
+@click.option("--rerank/--no-rerank", default=None, help="Let the base's ranking model rank; else where it has one.")
+@click.option("--filter", "where", type=JsonObject(), metavar="JSON", help='What documents must have: {"year": 2024}.')
+@json_option
+@with_client
+def search(
+    client: Client,
+    words: tuple[str, ...],
+    top_k: int,
+    mode: str,
+    rerank: bool | None,
+    where: dict[str, Any] | None,
+    as_json: bool,
+) -> None:
+    """Search one or several knowledge bases; the last word, in quotes, is what is looked for."""
+    names, query = names_and_text(words, "query")
+    bases = names[0] if len(names) == 1 else names
+    found = client.search_knowledge(bases, query, top_k, mode, where, rerank)
+    if as_json:
+        print_json(found)
+        return
+    for remark in found["notes"]:
+        note(remark, dim=True)
+    for number, hit in enumerate(found["data"], 1):
+        click.echo(f"{number}. {click.style(f'{hit["score"]:.3f}', fg='green')}  {place(hit, len(names) > 1)}")
+        click.echo(f"   {snippet(hit)}")
+    if not found["data"]:
+        note("Nothing was found.")
+
+
+@click.command(short_help="Ask a question of bases.")
+@click.argument("words", metavar="NAME... QUESTION", nargs=-1, required=True)
+@click.option("-m", "--model", metavar="UID", help="The chat model that answers; else the base's, else any that runs.")
+@click.option("-k", "--top-k", type=click.IntRange(1, 200), default=5, show_default=True, help="Sources at most.")
+@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="By words, by meaning, or both.")
+@click.option("--filter", "where", type=JsonObject(), metavar="JSON", help="What documents must have.")
+@json_option
+@with_client
+def ask(
+    client: Client,
+    words: tuple[str, ...],
+    model: str | None,
+    top_k: int,
+    mode: str,
+    where: dict[str, Any] | None,
+    as_json: bool,
+) -> None:
+    """Answer a question from knowledge bases, with the places in documents that it is taken from."""
+    names, question = names_and_text(words, "question")
+    bases = names[0] if len(names) == 1 else names
+    if as_json:
+        print_json(client.ask_knowledge(bases, question, model, top_k=top_k, mode=mode, filter=where))
+        return
+    printer, answer = Printer(), {}
+    try:
+        with client.stream_knowledge_answer(bases, question, model, top_k=top_k, mode=mode, filter=where) as events:
+            for event in events:
+                if event["type"] == "token":
+                    printer.text(event["text"])
+                elif event["type"] == "answer":
+                    answer = event
+    finally:
+        printer.end()
+    for remark in answer.get("notes") or ():
+        note(remark, dim=True)
+    cites = answer.get("citations") or ()
+    if cites:
+        click.echo("")
+    for each in cites:
+        click.echo(f"[{each['number']}] {place(each, len(names) > 1)}")
+        click.echo(f"    {snippet(each)}")
+
+
+def place(hit: dict[str, Any], with_base: bool) -> str:
+    """Where a hit stands: base, document, page, heading."""
+    parts = [f"{hit['knowledge_base']}: " if with_base else "", hit["document"]]
+    if hit["page"] is not None:
+        parts.append(f", page {hit['page']}")
+    if hit["heading"]:
+        parts.append(f" ({hit['heading']})")
+    return printable("".join(parts)).replace("\n", " ")
+
+
+def snippet(hit: dict[str, Any]) -> str:
+    """The part of a hit's text around the first words that it shares with the query, those in colour."""
+    text, spans = hit["text"], [tuple(span) for span in hit["highlights"]]
+    begin = max(0, spans[0][0] - SNIPPET // 4) if spans and len(text) > SNIPPET else 0
+    end = min(len(text), begin + SNIPPET)
+    parts, at = ["…" if begin else ""], begin
+    for first, last in spans:
+        if first >= at and last <= end:
+            parts += [_plain(text[at:first]), click.style(_plain(text[first:last]), fg="yellow", bold=True)]
+            at = last
+    parts += [_plain(text[at:end]), "…" if end < len(text) else ""]
+    return "".join(parts).strip()
+
+
+def _plain(text: str) -> str:
+    return printable(text).replace("\n", " ").replace("\t", " ")
