@@ -17,7 +17,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError, NoResultFound
 from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import BadRequest, DatabaseUnavailable, InternalError, ModelyardError
+from modelyard.core.errors import BadRequest, DatabaseUnavailable, DocumentUnreadable, InternalError, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import jobs as job_rows
@@ -193,8 +193,8 @@ class Ingest:
                 return
             except DatabaseUnavailable as error:
                 log.warning("task %d waits for the database: %s", number, error.message)
-            except BadRequest as error:
-                await self._failed(number, error)
+            except BadRequest as error:  # no second try would end otherwise
+                await self._failed(number, error, whole_job=not isinstance(error, DocumentUnreadable))
                 return
             except ModelyardError as error:
                 if attempt == ATTEMPTS:
@@ -294,6 +294,10 @@ async def _swap(session, base: KnowledgeBase, job: KnowledgeJob) -> None:  # typ
     base.dimension = dimension if isinstance(dimension, int) else None
     if isinstance(chunking, dict):
         base.chunking = chunking
+    failed = select(KnowledgeTask).where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.FAILED)
+    for task in await session.scalars(failed):
+        document = await session.get_one(KnowledgeDocument, task.document_id)
+        document.state, document.error, document.chunks, document.fingerprint = rows.FAILED, task.error, 0, ""
     await session.execute(
         delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation < job.generation)
     )
