@@ -45,7 +45,7 @@ for each in (add, documents, chunks, search, ask, jobs, job, reindex, download, 
 @json_option
 @with_client
 def create(
-    client: Client, name: str, chunk_size: int | None, chunk_overlap: int | None, as_json: bool, **settings: Any
+    client: Client, /, name: str, chunk_size: int | None, chunk_overlap: int | None, as_json: bool, **settings: Any
 ) -> None:
     """Make an empty knowledge base, NAME. It is also a chat model, kb:NAME, for every OpenAI client."""
     made = client.create_knowledge_base(clean(name), chunking=chunking(chunk_size, chunk_overlap), **settings)
@@ -109,7 +109,7 @@ def show(client: Client, name: str, as_json: bool) -> None:
 @click.option("--language", metavar="CODE", help="Of its documents.")
 @json_option
 @with_client
-def configure(client: Client, name: str, new_name: str | None, as_json: bool, **settings: str | None) -> None:
+def configure(client: Client, /, name: str, new_name: str | None, as_json: bool, **settings: Any) -> None:
     """Change settings that need no new index; `modelyard kb reindex` changes the embedding model and the chunk size."""
     if new_name is None and all(value is None for value in settings.values()):
         raise click.UsageError("There is nothing to change; name a setting, such as --chat-model UID.")

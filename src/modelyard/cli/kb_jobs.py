@@ -132,17 +132,15 @@ def problems(view: dict[str, Any]) -> None:
 
 def follow_job(client: Client, base: str, job_id: str) -> dict[str, Any] | None:
     """The view of a job once it is finished; None after Ctrl-C, which leaves it running and says so."""
-    view: dict[str, Any] | None = None
     try:
-        for view in _shown(_views(client, base, job_id)):
-            pass
+        *_, last = _shown(_views(client, base, job_id))
     except KeyboardInterrupt:
         note(
             f"The job goes on. `modelyard kb job {base} {job_id} --follow` follows it, "
             f"`modelyard kb job {base} {job_id} --cancel` ends it."
         )
         return None
-    return view
+    return last
 
 
 def _views(client: Client, base: str, job_id: str) -> Iterator[dict[str, Any]]:

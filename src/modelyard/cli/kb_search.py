@@ -19,7 +19,7 @@ SNIPPET = 300
 MODES = click.Choice(["hybrid", "lexical", "vector"])
 
 
-class JsonObject(click.ParamType):
+class JsonObject(click.ParamType[dict[str, Any]]):
     """A JSON object on the command line."""
 
     name = "json"
@@ -70,7 +70,8 @@ def search(
     for remark in found["notes"]:
         note(remark, dim=True)
     for number, hit in enumerate(found["data"], 1):
-        click.echo(f"{number}. {click.style(f'{hit["score"]:.3f}', fg='green')}  {place(hit, len(names) > 1)}")
+        score = click.style(f"{hit['score']:.3f}", fg="green")
+        click.echo(f"{number}. {score}  {place(hit, len(names) > 1)}")
         click.echo(f"   {snippet(hit)}")
     if not found["data"]:
         note("Nothing was found.")

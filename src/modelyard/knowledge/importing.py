@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from modelyard.db.tables import Conversation, Message
 from modelyard.knowledge.conversations import Conversations
-from modelyard.protocol.conversations import Imported, ImportedConversation
+from modelyard.protocol.conversation_imports import Imported, ImportedConversation
 
 
 async def import_conversations(kept: Conversations, owner: str, brought: Sequence[ImportedConversation]) -> Imported:
