@@ -91,4 +91,7 @@ def embedding(server: Live, uid: str, **body: Any) -> str:
 
 def paragraphs(count: int, word: str = "topic") -> str:
     """A document of as many paragraphs, none of which fits into a chunk with another at a size of 200 characters."""
-    return "\n\n".join(f"{word}{number} " + f"filler{number} words stand here. " * 5 for number in range(count))
+    marks = [
+        f"{chr(97 + number)}x" for number in range(count)
+    ]  # letters only: a word with a digit is found by its parts
+    return "\n\n".join(f"{word}{mark} " + f"filler{mark} words stand here. " * 5 for mark in marks)

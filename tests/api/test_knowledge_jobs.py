@@ -109,7 +109,7 @@ def test_indexing_anew_in_another_way(server: Live) -> None:
     assert len(base.chunks("a.md")) == base.info()["chunks"] > before
     assert base.info()["chunking"]["size"] == 200
     assert base.wait(base.reindex(embedding_model=""))["state"] == "done"
-    assert base.info()["mode"] == "lexical" and base.texts("topic3")
+    assert base.info()["mode"] == "lexical" and base.texts("topicdx")
 
 
 def test_indexing_anew_that_is_cancelled_changes_nothing(server: Live) -> None:

@@ -35,12 +35,16 @@ def json_field(name: str, given: str | None) -> dict[str, Any] | None:
     if not given:
         return None
     try:
-        found = json.loads(given)
+        found = json.loads(given, parse_constant=_no_number)
     except ValueError as error:
         raise InvalidParameter(name, f"it is no JSON: {error}") from None
     if not isinstance(found, dict):
         raise InvalidParameter(name, "it must be a JSON object.")
     return found
+
+
+def _no_number(given: str) -> None:
+    raise ValueError(f"{given} is no number.")
 
 
 @router.post("/documents")
@@ -51,7 +55,7 @@ async def upload(
     name: Annotated[str | None, Form()] = None,
     metadata: Annotated[str | None, Form(description="A JSON object, for all of them.")] = None,
     chunking: Annotated[str | None, Form(description="A JSON object, in place of the base's.")] = None,
-    modified_at: Annotated[float | None, Form()] = None,
+    modified_at: Annotated[float | None, Form(allow_inf_nan=False)] = None,
     index: Annotated[bool, Form(description="Index them in the background.")] = True,
 ) -> bodies.Uploaded:
     """Bring documents. One whose bytes are here already costs nothing."""
