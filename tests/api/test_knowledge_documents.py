@@ -168,7 +168,7 @@ def test_editing_chunks(server: Live) -> None:
     assert server.http.patch(f"{base.path}/chunks/{old['id']}", json={"text": "x"}).status_code == 404
     number = base.document("a.md")["id"]
     added = ok(server.http.post(f"{base.path}/documents/{number}/chunks", json={"text": "first of all", "position": 0}))
-    assert [each["text"] for each in base.chunks("a.md")][0] == "first of all" and added["start"] is None
+    assert base.chunks("a.md")[0]["text"] == "first of all" and added["start"] is None
     off = chunk_with(base, "a.md", "topiccx")
     assert not ok(server.http.patch(f"{base.path}/chunks/{off['id']}", json={"enabled": False}))["enabled"]
     assert base.texts("topiccx", mode="lexical") == []

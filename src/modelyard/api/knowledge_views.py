@@ -14,6 +14,15 @@ from modelyard.knowledge.search import Hit
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
 
+MOST = 10_000
+"""Rows that one answer lists."""
+FARTHEST = 1 << 40
+
+
+def page(limit: int, offset: int) -> tuple[int, int]:
+    """What is asked for of a list, within what a database counts."""
+    return min(max(limit, 1), MOST), min(max(offset, 0), FARTHEST)
+
 
 def chunking_info(given: Mapping[str, Any]) -> bodies.Chunking:
     """How documents are cut, with what is usual filled in."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelyard.client.calls import async_call, async_stream_call, call, stream_call
-from modelyard.client.handles import AsyncSender, Sender
 from modelyard.client.resources import conversations, documents, knowledge
 from modelyard.client.resources.documents import BATCH_NAMES, Document, batches, name_of, upload_batch
 from modelyard.core.errors import BodyTooLarge, InvalidParameter
@@ -57,7 +56,7 @@ class KnowledgeCalls:
     send_feedback = call(conversations.send_feedback)
 
     def upload_documents(
-        self: Sender,
+        self: Any,
         base: str,
         files: Sequence[Document],
         metadata: Details = None,
@@ -127,7 +126,7 @@ class AsyncKnowledgeCalls:
     send_feedback = async_call(conversations.send_feedback)
 
     async def upload_documents(
-        self: AsyncSender,
+        self: Any,
         base: str,
         files: Sequence[Document],
         metadata: Details = None,

@@ -94,6 +94,8 @@ class Grant:
 
     def check_base(self, base: str, level: str = READ) -> None:
         """Raises `PermissionDenied` for a knowledge base that it may not use in that way, whether there is one or not."""
+        if self.bases is None:
+            self.check(KNOWLEDGE_READ if level == READ else KNOWLEDGE_WRITE)
         if not self.sees_base(base, level):
             verb = "read" if level == READ else "change"
             raise PermissionDenied(f"The key '{self.name}' may not {verb} the knowledge base '{base}'.")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from modelyard.api.deps import TheGrant, TheKnowledge
-from modelyard.api.knowledge_views import conversation_info, message_info
+from modelyard.api.knowledge_views import conversation_info, message_info, page
 from modelyard.core.access import Grant
 from modelyard.knowledge.conversations import exported
 from modelyard.knowledge.importing import import_conversations
@@ -15,6 +15,12 @@ from modelyard.protocol.conversation_imports import ImportConversations, Importe
 from modelyard.protocol.knowledge import Deleted
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+
+
+class Markdown(PlainTextResponse):
+    """A text in Markdown."""
+
+    media_type = "text/markdown"
 
 
 def owner_of(grant: Grant | None) -> str:
@@ -27,7 +33,7 @@ async def list_conversations(
     knowledge: TheKnowledge, grant: TheGrant, limit: int = 100, offset: int = 0
 ) -> bodies.ConversationList:
     """The conversations of this key, the last ones first."""
-    found = await knowledge.conversations.all(owner_of(grant), min(max(limit, 1), 1000), max(offset, 0))
+    found = await knowledge.conversations.all(owner_of(grant), *page(limit, offset))
     return bodies.ConversationList(data=[conversation_info(each) for each in found])
 
 
@@ -72,12 +78,12 @@ async def messages(conversation: str, knowledge: TheKnowledge, grant: TheGrant) 
     return bodies.MessageList(data=[message_info(each) for each in found])
 
 
-@router.get("/{conversation}/export", response_class=PlainTextResponse)
-async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> PlainTextResponse:
+@router.get("/{conversation}/export", response_class=Markdown)
+async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> Markdown:
     """The conversation as Markdown."""
     talk = await knowledge.conversations.get(owner_of(grant), conversation)
     text = exported(talk, await knowledge.conversations.messages(conversation))
-    return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
+    return Markdown(text)
 
 
 @router.post("/messages/{message}/feedback")

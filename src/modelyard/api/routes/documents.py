@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Path, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from modelyard.api.deps import TheKnowledge
-from modelyard.api.knowledge_views import chunk_info, document_info
+from modelyard.api.knowledge_views import chunk_info, document_info, page
 from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.bases import chunking_of
@@ -22,6 +22,7 @@ from modelyard.protocol import knowledge as bodies
 router = APIRouter(prefix="/v1/knowledge_bases/{base}", tags=["documents"])
 
 PORTION = 1 << 20
+RowId = Annotated[int, Path(ge=0, le=(1 << 63) - 1)]
 
 
 async def portions(file: UploadFile) -> AsyncIterator[bytes]:
@@ -100,8 +101,8 @@ async def list_documents(
     if name:
         one = await knowledge.documents.get(row, name)
         return bodies.DocumentList(data=[document_info(one)], total=1)
-    limit = min(max(limit, 1), 10_000)
-    rows, total = await knowledge.documents.all(row, state=state, contains=contains, limit=limit, offset=max(offset, 0))
+    limit, offset = page(limit, offset)
+    rows, total = await knowledge.documents.all(row, state=state, contains=contains, limit=limit, offset=offset)
     return bodies.DocumentList(data=[document_info(each) for each in rows], total=total)
 
 
@@ -139,14 +140,14 @@ async def preview_upload(
 
 
 @router.get("/documents/{document}")
-async def describe(base: str, document: int, knowledge: TheKnowledge) -> bodies.DocumentInfo:
+async def describe(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.DocumentInfo:
     """A document by its id."""
     return document_info(await _row(knowledge, base, document))
 
 
 @router.patch("/documents/{document}")
 async def configure(
-    base: str, document: int, body: bodies.ChangeDocument, knowledge: TheKnowledge
+    base: str, document: RowId, body: bodies.ChangeDocument, knowledge: TheKnowledge
 ) -> bodies.DocumentInfo:
     """Let searches see a document or not, or set its metadata."""
     row = await knowledge.bases.get(base)
@@ -155,7 +156,7 @@ async def configure(
 
 
 @router.delete("/documents/{document}")
-async def delete(base: str, document: int, knowledge: TheKnowledge) -> bodies.Deleted:
+async def delete(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a document with everything made from it."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
@@ -164,7 +165,7 @@ async def delete(base: str, document: int, knowledge: TheKnowledge) -> bodies.De
 
 
 @router.get("/documents/{document}/content", response_class=FileResponse)
-async def content(base: str, document: int, knowledge: TheKnowledge, preview: bool = False) -> Response:
+async def content(base: str, document: RowId, knowledge: TheKnowledge, preview: bool = False) -> Response:
     """The document's bytes; `preview` lets a browser show them."""
     row = await _row(knowledge, base, document)
     return file_response(knowledge, row, preview)
@@ -190,13 +191,13 @@ def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -
 
 
 @router.get("/documents/{document}/text", response_class=PlainTextResponse)
-async def text(base: str, document: int, knowledge: TheKnowledge) -> str:
+async def text(base: str, document: RowId, knowledge: TheKnowledge) -> str:
     """What was read in it; spans of chunks are character offsets into this."""
     return await knowledge.documents.text(await _row(knowledge, base, document))
 
 
 @router.post("/documents/{document}/preview")
-async def preview(base: str, document: int, body: bodies.PreviewRequest, knowledge: TheKnowledge) -> bodies.Preview:
+async def preview(base: str, document: RowId, body: bodies.PreviewRequest, knowledge: TheKnowledge) -> bodies.Preview:
     """The chunks that a document would have if it were cut in another way."""
     row = await knowledge.bases.get(base)
     found = await knowledge.documents.numbered(row, document)
@@ -209,18 +210,18 @@ async def preview(base: str, document: int, body: bodies.PreviewRequest, knowled
 
 @router.get("/documents/{document}/chunks")
 async def chunks(
-    base: str, document: int, knowledge: TheKnowledge, limit: int = 100, offset: int = 0
+    base: str, document: RowId, knowledge: TheKnowledge, limit: int = 100, offset: int = 0
 ) -> bodies.ChunkList:
     """A document's chunks, in order."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    limit = min(max(limit, 1), 10_000)
-    found, total = await knowledge.documents.chunks(row, name, limit=limit, offset=max(offset, 0))
+    limit, offset = page(limit, offset)
+    found, total = await knowledge.documents.chunks(row, name, limit=limit, offset=offset)
     return bodies.ChunkList(data=[chunk_info(each) for each in found], total=total)
 
 
 @router.post("/documents/{document}/chunks")
-async def add_chunk(base: str, document: int, body: bodies.NewChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
+async def add_chunk(base: str, document: RowId, body: bodies.NewChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
     """Write a chunk into a document. Only that chunk is embedded."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
@@ -228,18 +229,18 @@ async def add_chunk(base: str, document: int, body: bodies.NewChunk, knowledge: 
 
 
 @router.patch("/chunks/{chunk}")
-async def edit_chunk(base: str, chunk: int, body: bodies.ChangeChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
+async def edit_chunk(base: str, chunk: RowId, body: bodies.ChangeChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
     """Change a chunk's text, or whether searches see it. Only that chunk is embedded; a new text has a new id."""
     row = await knowledge.bases.get(base)
     return chunk_info(await knowledge.documents.edit(row, chunk, text=body.text, enabled=body.enabled))
 
 
 @router.delete("/chunks/{chunk}")
-async def delete_chunk(base: str, chunk: int, knowledge: TheKnowledge) -> bodies.Deleted:
+async def delete_chunk(base: str, chunk: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a chunk."""
     await knowledge.documents.remove(await knowledge.bases.get(base), chunk)
     return bodies.Deleted(deleted=[str(chunk)])
 
 
-async def _row(knowledge: Knowledge, base: str, document: int) -> KnowledgeDocument:
+async def _row(knowledge: Knowledge, base: str, document: RowId) -> KnowledgeDocument:
     return await knowledge.documents.numbered(await knowledge.bases.get(base), document)
