@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -117,6 +118,14 @@ def test_disabling_and_enabling(server: Live) -> None:
     assert len(base.texts("common")) == 2
 
 
+def test_one_name_uploaded_twice_at_once(server: Live) -> None:
+    base = Base.made(server, "race")
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(base.send, {"same.txt": f"text {n}".encode()}) for n in range(8)]
+    assert all(base.wait(each.result()["job"])["failed"] == 0 for each in jobs)
+    assert len(base.chunks("same.txt")) == 1
+
+
 def test_metadata(server: Live) -> None:
     base = Base.made(server, "metadata")
     base.add({"a.txt": b"common text a"}, metadata='{"year": 2023, "team": "red"}')
@@ -131,7 +140,7 @@ def test_metadata(server: Live) -> None:
     for bad in ("nan", "inf"):
         sent = server.http.post(f"{base.path}/documents", files=[("files", ("c.txt", b"c"))], data={"modified_at": bad})
         assert 400 <= sent.status_code < 500, (bad, sent.text)
-    assert server.http.get(f"{base.path}/documents/{10**30}").status_code in (404, 422)
+    assert server.http.get(f"{base.path}/documents/{10**30}").status_code in (400, 404)
     assert server.http.get(f"{base.path}/documents", params={"offset": 10**30}).status_code in (200, 422)
 
 

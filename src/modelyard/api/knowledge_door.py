@@ -25,7 +25,7 @@ from modelyard.knowledge.answering.answer import Answered, Question, Sources, To
 from modelyard.knowledge.search import Mode
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import errors
-from modelyard.protocol.inference import ChatRequest
+from modelyard.protocol.inference import ChatRequest, StreamOptions
 from modelyard.protocol.inference import Knowledge as Options
 from modelyard.protocol.requests import decode
 
@@ -44,7 +44,7 @@ def door(knowledge: Knowledge) -> Starlette:
         except ModelyardError as error:
             return JSONResponse(errors.envelope(error), error.status)
         if body.stream is True:
-            wants_usage = isinstance(body.stream_options, dict) and bool(body.stream_options.get("include_usage"))
+            wants_usage = isinstance(body.stream_options, StreamOptions) and body.stream_options.include_usage is True
             return streamed(_chunks(knowledge, body.model, question, wants_usage))
         try:
             return JSONResponse(await _completion(knowledge, body.model, question))

@@ -19,6 +19,8 @@ from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.splitter import Chunking
 
 LONGEST_NAME = 200
+RESERVED = frozenset({"answer", "formats", "search"})
+"""What stands where a base's name stands in a route."""
 PREFIX = "kb:"
 """Stands before a base's name where a model is named."""
 
@@ -87,6 +89,8 @@ def checked_name(name: str) -> str:
         raise InvalidParameter("name", "a name has no line breaks, control characters or blanks at its ends.")
     if "/" in name or name in (".", ".."):
         raise InvalidParameter("name", "a name has no '/', and is not '.' or '..': it stands in addresses.")
+    if name in RESERVED:
+        raise InvalidParameter("name", f"'{name}' is a route's name; choose another.")
     return name
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter
@@ -68,6 +69,23 @@ class Documents:
         """
         checked_document_name(name)
         blob = await self.blobs.put(data, most)
+        more = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
+        given = {column: value for column, value in more.items() if value is not None}
+        try:
+            return await self._note(base, name, blob, details, given, state)
+        except IntegrityError:  # another upload of that name was quicker
+            return await self._note(base, name, blob, details, given, state)
+
+    async def _note(
+        self,
+        base: KnowledgeBase,
+        name: str,
+        blob: Blob,
+        details: Mapping[str, Any] | None,
+        given: Mapping[str, Any],
+        state: str,
+    ) -> Kept:
+        """Make or update a document's row."""
         before = None
         async with self._database.session() as session:
             row = await session.scalar(
@@ -82,10 +100,8 @@ class Documents:
                 row.updated_at = time.time()
             if details is not None:
                 row.details = {**row.details, **details}
-            if chunking is not None:
-                row.chunking = dict(chunking)
-            if modified_at is not None:
-                row.modified_at = modified_at
+            for column, value in given.items():
+                setattr(row, column, value)
         if before:
             await self.forget_blobs([before])
         return Kept(row, changed)

@@ -1,0 +1,95 @@
+"""`modelyard kb` against a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from modelyard.client import Client
+from tests.cli.served import Served
+from tests.cli.terminal import run
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("kb") / "home")
+    try:
+        yield served
+    finally:
+        served.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two documents, and three files that are left out."""
+    place = tmp_path / "docs"
+    (place / "人事").mkdir(parents=True)
+    (place / "人事" / "员工手册.md").write_text("# 年假\n\n员工每年有十五天年假。\n", encoding="utf-8")
+    (place / "pump.txt").write_text("The MX-2140 pump delivers 12 litres per minute.\n", encoding="utf-8")
+    (place / ".git").mkdir()
+    (place / ".git" / "config.txt").write_text("hidden\n")
+    (place / ".hidden.txt").write_text("hidden\n")
+    (place / "program.exe").write_bytes(b"MZ\0\0")
+    return place
+
+
+def kb(server: Served, place: Path, *arguments: str) -> CompletedProcess[str]:
+    return run("kb", *arguments, MODELYARD_ENDPOINT=server.url, XDG_CACHE_HOME=str(place.parent / "cache"))
+
+
+def test_a_base_from_its_making_to_its_end(server: Served, folder: Path) -> None:
+    assert kb(server, folder, "create", "手册").stdout == "手册 created\n"
+    first = kb(server, folder, "add", "手册", str(folder))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("2 new, 0 changed, 0 unchanged")
+    assert "1 skipped (hidden)" in first.stdout and "1 skipped (of formats that are not read)" in first.stdout
+    assert "2 of 2 documents indexed" in first.stdout
+    again = json.loads(kb(server, folder, "add", "手册", str(folder), "--json").stdout)
+    assert (again["new"], again["changed"], again["unchanged"], again["jobs"]) == ([], [], 2, [])
+    listed = json.loads(kb(server, folder, "documents", "手册", "--json").stdout)
+    assert [each["name"] for each in listed] == ["pump.txt", "人事/员工手册.md"]
+    found = json.loads(kb(server, folder, "search", "手册", "年假", "--json").stdout)
+    assert found["data"][0]["document"] == "人事/员工手册.md"
+    assert "MX-2140" in kb(server, folder, "search", "手册", "MX-2140").stdout
+    assert "年假" in kb(server, folder, "chunks", "手册", "人事/员工手册.md").stdout
+    assert "12 litres" in kb(server, folder, "download", "手册", "pump.txt", "-o", "-").stdout
+    (folder / "pump.txt").unlink()
+    gone = json.loads(kb(server, folder, "add", "手册", str(folder), "--delete", "--json").stdout)
+    assert gone["deleted"] == ["pump.txt"]
+    assert kb(server, folder, "reindex", "手册", "--chunk-size", "200", "--follow").returncode == 0
+    assert json.loads(kb(server, folder, "show", "手册", "--json").stdout)["chunking"]["size"] == 200
+    assert kb(server, folder, "delete", "手册", "-y").stdout == "手册 deleted\n"
+
+
+def test_a_document_that_cannot_be_read_is_told(server: Served, folder: Path) -> None:
+    kb(server, folder, "create", "broken")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 no")
+    done = kb(server, folder, "add", "broken", str(folder))
+    assert done.returncode == 1
+    assert "broken.pdf: " in done.stderr
+
+
+def test_errors_are_one_sentence(server: Served, folder: Path) -> None:
+    done = kb(server, folder, "search", "nothing", "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
+    assert kb(server, folder, "add", "nothing", "/no/such/folder").returncode == 1
+
+
+def test_an_upload_of_several_batches_is_one_job(server: Served) -> None:
+    with Client(server.url) as client:
+        client.create_knowledge_base("many")
+        told = client.upload_documents("many", [(f"a/{i}.txt", f"number {i}".encode()) for i in range(45)])
+        assert len(told["data"]) == 45 and told["failed"] == {}
+        *_, last = client.follow_knowledge_job("many", told["job"])
+        assert (last["state"], last["done"]) == ("done", 45)
+        talk = {"id": "a" * 32, "title": "旧", "created_at": 5.0}
+        message = {"id": "b" * 32, "question": "问", "answer": "答", "score": 80, "created_at": 6.0}
+        brought = [{**talk, "messages": [message]}]
+        assert client.import_conversations(brought) == {"conversations": 1, "messages": 1, "skipped": 0}
+        assert client.import_conversations(brought) == {"conversations": 0, "messages": 0, "skipped": 1}
+        assert client.get_conversation_messages("a" * 32)[0]["score"] == 80
