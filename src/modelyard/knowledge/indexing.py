@@ -75,6 +75,8 @@ class Indexing:
         self._apart = Apart()
         self.stages: dict[int, str] = {}
         """Document → what is done with it now."""
+        self._under_way: dict[int, asyncio.Event] = {}
+        """Document → set when the task that has it now is done."""
 
     async def close(self) -> None:
         """End the process that reads documents."""
@@ -96,6 +98,20 @@ class Indexing:
         work = await self._begin(number)
         if work is None:
             return None
+        document = work.document.id
+        while (other := self._under_way.get(document)) is not None:  # two uploads of one name: one after the other
+            await other.wait()
+            if (work := await self._begin(number)) is None:
+                return None
+        done = self._under_way[document] = asyncio.Event()
+        try:
+            return await self._made(work)
+        finally:
+            del self._under_way[document]
+            done.set()
+
+    async def _made(self, work: Work) -> Made | None:
+        """Read, cut, embed and commit."""
         stages, document = self.stages, work.document.id
         try:
             if work.job.kind == rows.REINDEX and work.document.edited and not work.task.force:
