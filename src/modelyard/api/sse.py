@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -39,7 +39,12 @@ async def guarded(values: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         await values.aclose()
 
 
-async def with_pings(values: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+def ping() -> bytes:
+    """A comment."""
+    return b": ping\n\n"
+
+
+async def with_pings(values: AsyncGenerator[bytes], comment: Callable[[], bytes] = ping) -> AsyncIterator[bytes]:
     """The same, with a comment in every long silence."""
     waiting: asyncio.Future[bytes] | None = None
     try:
@@ -47,7 +52,7 @@ async def with_pings(values: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
             waiting = waiting or asyncio.ensure_future(anext(values))
             done, _ = await asyncio.wait([waiting], timeout=PING_SECONDS)
             if not done:
-                yield b": ping\n\n"
+                yield comment()
                 continue
             try:
                 value = waiting.result()

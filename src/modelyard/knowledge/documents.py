@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -146,10 +146,13 @@ class Documents:
         *,
         enabled: bool | None = None,
         details: Mapping[str, Any] | None = None,
+        chunking: Mapping[str, Any] | None = None,
     ) -> KnowledgeDocument:
-        """Let searches see a document or not, or set its details. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
+        """Let searches see a document or not, set its details, or how it is cut next. Raises `DocumentNotFound`, `KnowledgeBaseBusy`."""
         async with self._database.session() as session:
             row = await rows.document_named(session, base, name)
+            if chunking is not None:
+                row.chunking = dict(chunking)
             if details is not None:
                 row.details = dict(details)
             switched = enabled is not None and enabled != row.enabled
@@ -192,6 +195,13 @@ class Documents:
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
             row.state, row.chunks, row.fingerprint, row.edited = rows.STORED, 0, "", False
         await self._indexes.apply(base, base.generation, [], gone)
+
+    async def include_all(self, base: KnowledgeBase) -> None:
+        """Cut every document as its base says from now on, and index with the others those that were only kept."""
+        async with self._database.session() as session:
+            of_base = update(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
+            await session.execute(of_base.values(chunking=null()))
+            await session.execute(of_base.where(KnowledgeDocument.state == rows.STORED).values(state=rows.WAITING))
 
     async def chunks(
         self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0

@@ -158,6 +158,17 @@ class Jobs:
             names = (await session.scalars(asked.order_by(KnowledgeJob.created_at.desc()).limit(limit))).all()
         return [await self.view(name) for name in names]
 
+    async def outcomes(self, name: str) -> Sequence[tuple[str, str, str]]:
+        """Name, state of its task and error of each document of a job, in the order in which they are taken up."""
+        asked = (
+            select(KnowledgeDocument.name, KnowledgeTask.state, KnowledgeTask.error)
+            .join(KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id)
+            .where(KnowledgeTask.job_id == name)
+            .order_by(KnowledgeTask.id)
+        )
+        async with self._database.session() as session:
+            return [(title, state, error) for title, state, error in (await session.execute(asked)).all()]
+
     async def view(self, name: str, working: Mapping[int, str] | None = None) -> JobView:
         """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""
         working = dict(working or {})  # it changes meanwhile

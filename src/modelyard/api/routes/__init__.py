@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from modelyard.api.chatchat import filling, knowledge_base
 from modelyard.api.routes import (
     adapters,
     autostart,
@@ -34,5 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     knowledge.router,
     documents.router,
     conversations.router,
+    knowledge_base.router,
+    filling.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""

@@ -1,0 +1,143 @@
+"""What Chatchat's routes share: its answers and its errors, names of bases, and which models stand for its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from modelyard.api.deps import Parts
+from modelyard.core.access import READ, Grant
+from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
+from modelyard.core.types import ModelType, ReplicaState
+from modelyard.db.tables import KnowledgeBase
+from modelyard.knowledge.service import Knowledge
+
+DEFAULT_EMBEDDING = "bge-large-zh-v1.5"
+"""What Chatchat's clients name where nobody chose; any embedding model stands for it."""
+ATTACK = "Don't attack me"
+
+
+class BaseResponse(BaseModel):
+    """Every answer that is no stream. HTTP says 200; `code` says how it went."""
+
+    code: int = 200
+    msg: str = "success"
+    data: Any = None
+
+
+class ListResponse(BaseResponse):
+    """The same with names."""
+
+    data: list[str] = []
+
+
+class Refused(ModelyardError):
+    """A refusal in Chatchat's own words; `code` in the body is given, HTTP says 200."""
+
+    def __init__(self, number: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.number = number
+        self.data = data
+
+
+class ChatchatRoute(APIRoute):
+    """A route whose errors are `{"code", "msg", "data"}` with status 200, but for what a key may not do."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler with its errors rendered."""
+        plain = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await plain(request)
+            except (PermissionDenied, InvalidKey):
+                raise
+            except Refused as error:
+                return JSONResponse({"code": error.number, "msg": error.message, "data": error.data})
+            except ModelyardError as error:
+                return JSONResponse({"code": error.status, "msg": error.message, "data": None})
+
+        return handle
+
+
+def allow(grant: Grant | None, base: str, level: str = READ) -> None:
+    """Raises `PermissionDenied` if the key of a request may not use a base so."""
+    if grant is not None:
+        grant.check_base(base, level)
+
+
+def checked(name: str, data: Any = None) -> str:
+    """A base's name. Raises `Refused` for what Chatchat took for an attack."""
+    if "../" in name:
+        raise Refused(403, ATTACK, data)
+    return name
+
+
+async def find(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
+    """The base of a name, percent-encoded or not; None where there is none."""
+    for each in dict.fromkeys((name, unquote(name))):
+        try:
+            return await knowledge.bases.get(each)
+        except KnowledgeBaseNotFound:
+            continue
+    return None
+
+
+async def base_of(
+    knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
+) -> KnowledgeBase:
+    """A base that the key may use. Raises `PermissionDenied` and `Refused`."""
+    checked(name, data)
+    allow(grant, unquote(name), level)
+    found = await find(knowledge, name)
+    if found is None or found.temporary:
+        raise Refused(404, f"未找到知识库 {name}", data)
+    allow(grant, found.name, level)
+    return found
+
+
+def running(parts: Parts, kind: ModelType, grant: Grant | None = None) -> list[str]:
+    """The models of a kind that answer now and that the key may use."""
+    return sorted(
+        view.desired.uid
+        for view in parts.deployments.views()
+        if view.state is ReplicaState.READY
+        and view.desired.launch.model.type is kind
+        and (grant is None or grant.sees(view.desired.uid))
+    )
+
+
+def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
+    """The model that shall answer: the one named, else any that chats. Raises `InvalidParameter`, `PermissionDenied`."""
+    if name:
+        if grant is not None:
+            grant.check_model(name)
+        return name
+    found = parts.gateway.chats()
+    if found is not None and (grant is None or grant.sees(found)):
+        return found
+    for each in running(parts, ModelType.LLM, grant):
+        return each
+    raise InvalidParameter("model_name", "no chat model is running; launch one, or name one.")
+
+
+def embedding_model(parts: Parts, name: str | None) -> str:
+    """The embedding model of a new base, empty for none. Raises `Refused` for one that was chosen and does not run."""
+    there = running(parts, ModelType.EMBEDDING)
+    if name in there:
+        return str(name)
+    if name and name != DEFAULT_EMBEDDING:
+        have = f"正在运行：{'、'.join(there)}" if there else "没有正在运行的向量模型"
+        raise Refused(500, f"向量模型 {name} 未运行（{have}）")
+    return there[0] if there else ""
+
+
+def owner_of(grant: Grant | None) -> str:
+    """Whose conversations and files these are."""
+    return "" if grant is None else grant.id

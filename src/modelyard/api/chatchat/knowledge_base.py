@@ -1,0 +1,256 @@
+"""Chatchat's routes about bases and what is in them, but for uploads: listing, searching, chunks by id, download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from modelyard.api.chatchat.base import (
+    DEFAULT_EMBEDDING,
+    BaseResponse,
+    ChatchatRoute,
+    ListResponse,
+    Refused,
+    allow,
+    base_of,
+    checked,
+    embedding_model,
+    find,
+)
+from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.routes.documents import file_response
+from modelyard.core.access import WRITE
+from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
+from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
+from modelyard.knowledge.service import Knowledge
+
+router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
+
+UNFILTERED = 1.0
+"""The threshold from which nothing is left out; Chatchat's own default, and its manual's promise."""
+LISTED = 3.0
+"""Score of what was listed and not searched for."""
+MOST = 10_000
+
+
+class CreateBase(BaseModel):
+    """A new base."""
+
+    knowledge_base_name: str
+    vector_store_type: str = "faiss"
+    embed_model: str = DEFAULT_EMBEDDING
+
+
+class SearchDocs(BaseModel):
+    """A search, or a listing by name and metadata where `query` is empty."""
+
+    query: str = ""
+    knowledge_base_name: str
+    top_k: int = 3
+    score_threshold: float = 1.0
+    file_name: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class Doc(BaseModel):
+    """A chunk as Chatchat has it."""
+
+    page_content: str = ""
+    metadata: dict[str, Any] = {}
+    type: str = "Document"
+
+
+class Found(Doc):
+    """A chunk that was found. `score` is a squared distance of unit vectors, 0 to 4: smaller is closer."""
+
+    id: str | None = None
+    score: float = LISTED
+
+
+class UpdateById(BaseModel):
+    """New texts of chunks by id; an empty text deletes the chunk."""
+
+    knowledge_base_name: str
+    docs: dict[str, Doc | None]
+
+
+class UpdateInfo(BaseModel):
+    """A new description of a base."""
+
+    knowledge_base_name: str
+    kb_info: str
+
+
+@router.get("/list_knowledge_bases")
+async def list_knowledge_bases(knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
+    """Names of all bases that the key may read."""
+    rows = await knowledge.bases.all()
+    return ListResponse(data=[each.name for each in rows if grant is None or grant.sees_base(each.name)])
+
+
+@router.post("/create_knowledge_base")
+async def create_knowledge_base(body: CreateBase, parts: TheParts, grant: TheGrant) -> BaseResponse:
+    """Make a base. The usual embedding model is any that runs here; without one, the base is searched by words."""
+    name = checked(body.knowledge_base_name)
+    if not name.strip():
+        raise Refused(404, "知识库名称不能为空，请重新填写知识库名称")
+    allow(grant, name, WRITE)
+    if await find(parts.knowledge, name) is not None:
+        raise Refused(404, f"已存在同名知识库 {name}")
+    try:
+        model = embedding_model(parts, body.embed_model)
+        extra = {"vs_type": body.vector_store_type}
+        await parts.knowledge.create(name, BaseSettings(embedding_model=model, extra=extra))
+    except ModelyardError as error:
+        raise Refused(500, f"创建知识库出错： {error.message}") from error
+    return BaseResponse(msg=f"已新增知识库 {name}")
+
+
+@router.post("/delete_knowledge_base")
+async def delete_knowledge_base(
+    knowledge: TheKnowledge, grant: TheGrant, knowledge_base_name: Annotated[str, Body()]
+) -> BaseResponse:
+    """Delete a base. The body is its name as a JSON string."""
+    row = await base_of(knowledge, grant, knowledge_base_name, WRITE)
+    await knowledge.delete(row.name)
+    return BaseResponse(msg=f"成功删除知识库 {row.name}")
+
+
+@router.get("/list_files")
+async def list_files(knowledge_base_name: str, knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
+    """Names of a base's documents."""
+    row = await base_of(knowledge, grant, knowledge_base_name, data=[])
+    documents, _ = await knowledge.documents.all(row, limit=MOST)
+    return ListResponse(data=[each.name for each in documents])
+
+
+@router.post("/search_docs")
+async def search_docs(body: SearchDocs, knowledge: TheKnowledge, grant: TheGrant) -> list[Found]:
+    """Search a base, or list chunks by `file_name` (`%` and `_` are wildcards) and metadata; nothing for an unknown base."""
+    allow(grant, body.knowledge_base_name)
+    base = await find(knowledge, body.knowledge_base_name)
+    if base is None or base.temporary:
+        return []
+    allow(grant, base.name)
+    if body.query.strip():
+        hits = await near(knowledge, base, body.query, body.top_k, body.score_threshold)
+        return [_hit(each) for each in hits]
+    if body.file_name or body.metadata:
+        return await _listed(knowledge, base, body.file_name, body.metadata)
+    return []
+
+
+@router.post("/update_docs_by_id")
+async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+    """Change or delete chunks by id; only those are embedded again."""
+    allow(grant, body.knowledge_base_name, WRITE)
+    base = await find(knowledge, body.knowledge_base_name)
+    if base is None or base.temporary:
+        raise Refused(500, f"指定的知识库 {body.knowledge_base_name} 不存在")
+    allow(grant, base.name, WRITE)
+    try:
+        for name, doc in body.docs.items():
+            if doc is None or not doc.page_content.strip():
+                await knowledge.documents.remove(base, _number(name))
+            else:
+                extra = {key: value for key, value in doc.metadata.items() if key not in ("source", "id")}
+                await knowledge.documents.edit(base, _number(name), text=doc.page_content, extra=extra or None)
+    except ModelyardError:
+        return BaseResponse(msg="文档更新失败")
+    return BaseResponse(msg="文档更新成功")
+
+
+@router.post("/update_info")
+async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+    """Describe a base."""
+    row = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
+    await knowledge.rename(row.name, BaseSettings(description=body.kb_info), None)
+    return BaseResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
+
+
+@router.get("/download_doc", response_model=None)
+async def download_doc(
+    knowledge_base_name: str, file_name: str, knowledge: TheKnowledge, grant: TheGrant, preview: bool = False
+) -> Response:
+    """A document's bytes; `preview` lets a browser show them."""
+    row = await base_of(knowledge, grant, knowledge_base_name)
+    try:
+        document = await knowledge.documents.get(row, file_name)
+        answer = file_response(knowledge, document, preview)
+    except (DocumentNotFound, DocumentUnreadable):
+        return JSONResponse({"code": 500, "msg": f"{file_name} 读取文件失败", "data": None})
+    if not preview:
+        answer.headers["content-type"] = "multipart/form-data"
+    return answer
+
+
+async def near(knowledge: Knowledge, base: KnowledgeBase, query: str, top_k: int, threshold: float) -> list[Hit]:
+    """The best chunks within a distance. Raises what searching raises."""
+    if top_k < 1:
+        return []
+    asked = Query(text=query[:LONGEST_QUERY], bases=[base], k=min(top_k, MOST_HITS), similarities=True)
+    found = await knowledge.search.search(asked)
+    return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
+
+
+def distance(hit: Hit) -> float:
+    """Squared distance of unit vectors, 2 - 2 cos; of a hit that has no vector, the same of its score."""
+    similarity = hit.scores.similarity
+    return 2 * (1 - hit.score) if similarity is None else max(0.0, 2 - 2 * similarity)
+
+
+def _hit(hit: Hit) -> Found:
+    row = hit.row
+    metadata = {**row.extra, "source": row.document, "id": str(row.id)}
+    if row.page is not None:
+        metadata["page"] = row.page
+    return Found(page_content=row.text, metadata=metadata, id=str(row.id), score=distance(hit))
+
+
+async def _listed(knowledge: Knowledge, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]) -> list[Found]:
+    """Chunks of the documents of a name, or, if there is none, of those whose names match."""
+    documents, _ = await knowledge.documents.all(base, limit=MOST)
+    chosen = [each for each in documents if each.name == pattern] or [
+        each for each in documents if not pattern or _like(pattern).fullmatch(each.name)
+    ]
+    found: list[Found] = []
+    for document in chosen:
+        chunks, _ = await knowledge.documents.chunks(base, document.name, limit=MOST)
+        shown = [_chunk(each, document.name) for each in chunks]
+        about = document.details
+        found += [each for each in shown if _matches({**about, **each.metadata}, metadata)]
+    return found
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    """SQL's `LIKE`, letter case aside."""
+    parts = {"%": ".*", "_": "."}
+    return re.compile("".join(parts.get(each, re.escape(each)) for each in pattern), re.IGNORECASE | re.DOTALL)
+
+
+def _matches(have: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(name in have and str(have[name]) == str(value) for name, value in wanted.items())
+
+
+def _chunk(row: KnowledgeChunk, document: str) -> Found:
+    metadata: dict[str, Any] = {**row.extra, "source": document, "id": str(row.id)}
+    return Found(page_content=row.text, metadata=metadata, id=str(row.id))
+
+
+def _number(name: str) -> int:
+    """A chunk's id. Raises `DocumentNotFound` for what is none."""
+    if not name.isascii() or not name.isdecimal() or len(name) > 18:
+        raise DocumentNotFound(name, "")
+    return int(name)
+
+
+def context(hits: Sequence[Hit]) -> str:
+    """What a model is told of them."""
+    return "\n".join(each.row.text for each in hits)
