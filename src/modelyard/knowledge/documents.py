@@ -148,7 +148,7 @@ class Documents:
         details: Mapping[str, Any] | None = None,
         chunking: Mapping[str, Any] | None = None,
     ) -> KnowledgeDocument:
-        """Let searches see a document or not, set its details, or how it is cut next. Raises `DocumentNotFound`, `KnowledgeBaseBusy`."""
+        """Set whether searches see it, its details, how it is cut next. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
         async with self._database.session() as session:
             row = await rows.document_named(session, base, name)
             if chunking is not None:
