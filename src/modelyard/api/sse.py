@@ -25,16 +25,18 @@ def event(value: Any) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-async def guarded(values: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+async def guarded(
+    values: AsyncGenerator[bytes], told: Callable[[dict[str, object]], bytes] = event
+) -> AsyncGenerator[bytes]:
     """The same; what goes wrong in its middle is its last event, so that no stream ends in silence."""
     try:
         async for value in values:
             yield value
     except ModelyardError as error:
-        yield event(errors.envelope(error))
+        yield told(errors.envelope(error))
     except Exception as error:  # the top of a stream: a defect of ours is told like any error
         log.exception("a stream failed")
-        yield event(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
+        yield told(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
     finally:
         await values.aclose()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -12,13 +11,9 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from modelyard.api.sse import with_pings
-from modelyard.core.errors import InternalError, ModelyardError
+from modelyard.api.sse import guarded, with_pings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.types import Models
-from modelyard.protocol import errors
-
-log = logging.getLogger(__name__)
 
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -37,25 +32,20 @@ def ping() -> bytes:
 
 def streamed(values: AsyncGenerator[Any]) -> StreamingResponse:
     """An answer of events. What goes wrong in its middle is its last: `{"error": {…}}`, where Chatchat sent nothing."""
-    return StreamingResponse(with_pings(_bytes(values), ping), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(
+        with_pings(guarded(_bytes(values), _failure), ping), media_type="text/event-stream", headers=HEADERS
+    )
 
 
-def failure(error: ModelyardError) -> dict[str, Any]:
+def _failure(envelope: Mapping[str, object]) -> bytes:
     """An error as an event."""
-    return {"error": errors.envelope(error)["error"]}
+    return event({"error": envelope["error"]})
 
 
 async def _bytes(values: AsyncGenerator[Any]) -> AsyncGenerator[bytes]:
-    try:
-        async for value in values:
+    async with aclosing(values) as given:
+        async for value in given:
             yield event(value)
-    except ModelyardError as error:
-        yield event(failure(error))
-    except Exception as error:  # the top of a stream: a defect of ours is told like any error
-        log.exception("a stream failed")
-        yield event(failure(InternalError(f"Internal error: {type(error).__name__}.")))
-    finally:
-        await values.aclose()
 
 
 async def said(
