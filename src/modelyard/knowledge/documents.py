@@ -17,6 +17,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blob, Blobs
 from modelyard.knowledge.indexes import Indexes
+from modelyard.knowledge.new_rows import copied, new_document
 from modelyard.knowledge.types import Entry
 from modelyard.knowledge.vectors import Vectors, as_vector, text_hash
 
@@ -93,7 +94,7 @@ class Documents:
             )
             changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
             if row is None:
-                row = _new(base, name, blob, state)
+                row = new_document(base, name, blob, state)
                 session.add(row)
             elif row.hash != blob.hash:
                 before, row.hash, row.size, row.version = row.hash, blob.hash, blob.size, row.version + 1
@@ -237,7 +238,7 @@ class Documents:
             row = await _chunk(session, base, number)
             if new_text != row.text:
                 await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == row.id))
-                row = _copy(row, new_text)
+                row = copied(row, new_text)
                 session.add(row)
             row.enabled, row.edited = shown, True
             if extra is not None:
@@ -347,27 +348,6 @@ class Documents:
                 self.blobs.remove(name)
 
 
-def _new(base: KnowledgeBase, name: str, blob: Blob, state: str) -> KnowledgeDocument:
-    now = time.time()
-    return KnowledgeDocument(
-        base_id=base.id,
-        name=name,
-        hash=blob.hash,
-        size=blob.size,
-        details={},
-        state=state,
-        enabled=True,
-        edited=False,
-        fingerprint="",
-        error="",
-        chunks=0,
-        characters=0,
-        version=1,
-        created_at=now,
-        updated_at=now,
-    )
-
-
 def _of(document: int, generation: int) -> Select[KnowledgeChunk]:
     return select(KnowledgeChunk).where(KnowledgeChunk.document_id == document, KnowledgeChunk.generation == generation)
 
@@ -377,23 +357,6 @@ async def _chunk(session: AsyncSession, base: KnowledgeBase, number: int) -> Kno
     if row is None or row.base_id != base.id or row.generation != base.generation:
         raise ChunkNotFound(number, base.name)
     return row
-
-
-def _copy(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
-    """A chunk of another text at the same place. It keeps its span: that is where it came from."""
-    return KnowledgeChunk(
-        base_id=row.base_id,
-        document_id=row.document_id,
-        generation=row.generation,
-        position=row.position,
-        text=text,
-        hash=text_hash(text),
-        start=row.start,
-        end=row.end,
-        page=row.page,
-        heading=row.heading,
-        extra=row.extra,
-    )
 
 
 def _checked_text(text: str) -> str:
