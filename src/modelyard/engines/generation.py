@@ -128,6 +128,8 @@ class Language(Protocol):
     vocabulary: int
     thinks: bool
     """Whether its chats have thoughts between `<think>` and `</think>`."""
+    thinking: bool | None
+    """What the template's switch for thoughts is where a request does not turn it; None leaves it to the template."""
     template: str
     """The chat template; empty when there is none."""
     blind: str

@@ -94,11 +94,11 @@ MAKERS: Mapping[str, Callable[[str, Any], Grammar]] = {
 }
 
 
-def thoughts_before(prompt: str, thinks: bool) -> Literal["none", "open", "possible"]:
-    """Whether the model may think after a prompt before it answers."""
+def thoughts_before(prompt: str, thinks: bool, off: bool = False) -> Literal["none", "open", "possible"]:
+    """Whether the model may think after a prompt before it answers; `off` when the template was told that it may not."""
     if not thinks:
         return "none"
     end = prompt.rstrip()
     if end.endswith(OPENING):
         return "open"
-    return "none" if end.endswith("</think>") else "possible"
+    return "none" if off or end.endswith("</think>") else "possible"

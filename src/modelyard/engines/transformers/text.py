@@ -37,7 +37,7 @@ class Loaded:
             self._tokenizer.chat_template = template_text(template)
         elif not self._tokenizer.chat_template:
             self._tokenizer.chat_template = _json(Path(config.path) / "chat_template.json").get("chat_template")
-        self._thinking = options.enable_thinking
+        self.thinking = options.enable_thinking
         generation = _generation_config(Path(config.path))
         self.ends = self._ends(generation, config.stop_token_ids)
         self.defaults = _defaults(generation)
@@ -81,8 +81,8 @@ class Loaded:
         return self._sight.tokens(text, pictures)
 
     def _render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
-        if self._thinking is not None:
-            variables = {"enable_thinking": self._thinking, "thinking": self._thinking, **variables}
+        if self.thinking is not None:
+            variables = {"enable_thinking": self.thinking, "thinking": self.thinking, **variables}
         try:
             text: str = self._tokenizer.apply_chat_template(
                 messages, tokenize=False, **{"add_generation_prompt": True, **variables}

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.catalog.thinking import SWITCHES
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar, Source
 from modelyard.protocol.inference import Message
@@ -197,7 +198,10 @@ def wanted_grammar(writer: Writer, request: Chat, offer: Offer | None, prompt: s
         found = replace(found[0], instead=grammar_of_calls(offer, writer.language)), found[1]
     if found is None:
         return None, ""
-    return replace(found[0], thoughts=thoughts_before(prompt, writer.language.thinks)), found[1]
+    language = writer.language
+    given = variables(request)
+    off = any(given.get(switch, language.thinking) is False for switch in SWITCHES)
+    return replace(found[0], thoughts=thoughts_before(prompt, language.thinks, off)), found[1]
 
 
 async def chat(request: Request, writer: Writer) -> Answer:
