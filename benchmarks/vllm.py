@@ -1,6 +1,8 @@
 """vLLM behind the whole server against bare vLLM: the same build, model and settings, asked in turn; what counts are ratios.
 
-An idle vLLM spins while it waits for work, which costs the other one half of a small machine: so whoever is not asked is held.
+Two models: the demo model, whose 5 million weights cost less than the words around them, and one of 200 million random weights,
+as small as models are that people use. An idle vLLM spins while it waits for work, which costs the other one half of a small
+machine: so whoever is not asked is held.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,12 +30,23 @@ from benchmarks.servers import MODEL, environments, ours, python_of
 CLIENTS = (1, 8, 32)
 CONTEXT = 1024
 DEMO = Path(__file__).resolve().parents[1] / "src" / "modelyard" / "catalog" / "demo" / "hf"
+BIG = """
+import sys, shutil, torch, transformers
+demo, made = sys.argv[1:]
+shutil.copytree(demo, made)
+config = transformers.AutoConfig.from_pretrained(demo, hidden_size=1024, intermediate_size=2816, num_hidden_layers=16,
+    num_attention_heads=16, num_key_value_heads=8, head_dim=64)
+torch.manual_seed(0)
+transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(made)
+"""
+"""Makes the other model, in the engine's environment."""
 QUESTION = [{"role": "user", "content": "Tell me something about Hangzhou."}]
 
 
 class Row(msgspec.Struct, kw_only=True):
     """One number of clients, on both. The ratio is ours over bare, the median of the pairs."""
 
+    model: str
     clients: int
     bare_tokens_per_second: float
     tokens_per_second: float
@@ -45,11 +59,11 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 @contextlib.contextmanager
-def bare(engines: Path) -> Iterator[tuple[dict[str, int | str], int]]:
+def bare(engines: Path, model: Path) -> Iterator[tuple[dict[str, int | str], int]]:
     """vLLM's own server with the settings that ours gives it; yields host and port, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    argv = [python_of("vllm", engines), "-m", "vllm.entrypoints.openai.api_server", "--model", str(DEMO)]
+    argv = [python_of("vllm", engines), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     argv += ["--served-model-name", MODEL, "--port", str(port), "--max-model-len", str(CONTEXT), "--enforce-eager"]
     process = subprocess.Popen(
         [*argv, "--disable-uvicorn-access-log"],
@@ -99,10 +113,10 @@ def ask(address: dict[str, int | str], clients: int, tokens: int, seconds: float
     return measure(plan)
 
 
-def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64) -> Iterator[Row]:
+def compare(name: str, model: Path, engines: Path, seconds: float, pairs: int, tokens: int = 64) -> Iterator[Row]:
     """Each number of clients, in turn on both."""
-    body = {"model_path": str(DEMO), "model_engine": "vllm", "max_model_len": CONTEXT, "cpu_kv_cache_gib": 1}
-    with bare(engines) as (theirs, their_pid), ours(body, engines) as mine:
+    body = {"model_path": str(model), "model_engine": "vllm", "max_model_len": CONTEXT, "cpu_kv_cache_gib": 1}
+    with bare(engines, model) as (theirs, their_pid), ours(body, engines) as mine:
 
         def pair(clients: int, seconds: float) -> tuple[Result, Result]:
             with held(mine.pid):
@@ -115,6 +129,7 @@ def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64) -> Iter
             results = [pair(clients, seconds) for _ in range(pairs)]
             ratios = [our.requests_per_second / their.requests_per_second for their, our in results]
             yield Row(
+                model=name,
                 clients=clients,
                 bare_tokens_per_second=statistics.median(their.requests_per_second for their, _ in results) * tokens,
                 tokens_per_second=statistics.median(our.requests_per_second for _, our in results) * tokens,
@@ -128,12 +143,12 @@ def compare(engines: Path, seconds: float, pairs: int, tokens: int = 64) -> Iter
 
 def table(rows: list[Row]) -> str:
     """Markdown."""
-    lines = ["| clients | bare vLLM, tokens/s | ours | ratio | bare TTFT p50 | added | errors |"]
-    lines.append("|--:|--:|--:|--:|--:|--:|--:|")
+    lines = ["| model | clients | bare vLLM, tokens/s | ours | ratio | bare TTFT p50 | added | errors |"]
+    lines.append("|:--|--:|--:|--:|--:|--:|--:|--:|")
     for each in rows:
         lines.append(
-            f"| {each.clients} | {each.bare_tokens_per_second:.0f} | {each.tokens_per_second:.0f} | {each.ratio:.1%} "
-            f"| {each.bare_ttft_ms:.1f} ms | {each.added_ttft_ms:+.2f} ms | {each.errors} |"
+            f"| {each.model} | {each.clients} | {each.bare_tokens_per_second:.0f} | {each.tokens_per_second:.0f} "
+            f"| {each.ratio:.1%} | {each.bare_ttft_ms:.1f} ms | {each.added_ttft_ms:+.2f} ms | {each.errors} |"
         )
     return "\n".join(lines)
 
@@ -141,10 +156,15 @@ def table(rows: list[Row]) -> str:
 def measure_all(quick: bool, engines: Path | None = None) -> list[Row]:
     """Every row, shown as it comes."""
     seconds, pairs = (4.0, 2) if quick else (8.0, 5)
+    found = environments(engines)
     rows = []
-    for each in compare(environments(engines), seconds, pairs):
-        rows.append(each)
-        print(table([each]).splitlines()[-1], file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        big = Path(folder) / "random"
+        subprocess.run([python_of("vllm", found), "-c", BIG, str(DEMO), str(big)], check=True, capture_output=True)
+        for name, model in (("demo, 5 M", DEMO), ("random, 200 M", big)):
+            for each in compare(name, model, found, seconds * (1 if model == DEMO else 2), pairs):
+                rows.append(each)
+                print(table([each]).splitlines()[-1], file=sys.stderr, flush=True)
     return rows
 
 
