@@ -17,6 +17,7 @@ import uvloop
 
 from modelyard.api.app import running
 from modelyard.api.deps import Parts
+from modelyard.api.second_door import SecondDoor
 from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
@@ -45,6 +46,8 @@ class Started:
     asks_for_keys: bool
     demo_base: bool = False
     """Whether the knowledge base of the demo is there."""
+    chatchat_url: str | None = None
+    """The same server at its second port, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,22 @@ def serve(
 ) -> int:
     """Run a server until SIGINT or SIGTERM and return the exit code.
 
-    Raises `CannotStart` when the port is taken, the home folder or database cannot be used, or keys are missing.
+    Raises `CannotStart` when a port is taken, the home folder or database cannot be used, or keys are missing.
     """
     logs.set_up(settings.log_level)
     raise_file_limit()
-    with contextlib.closing(bind(settings.host, settings.port)) as listener:
-        return uvloop.run(_serve(settings, listener, Wishes(launches, demo_base), on_ready))
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(contextlib.closing(bind(settings.host, settings.port)))]
+        if settings.chatchat_port is not None:
+            second = bind(settings.host, settings.chatchat_port, "--chatchat-port")
+            listeners.append(stack.enter_context(contextlib.closing(second)))
+        return uvloop.run(_serve(settings, listeners, Wishes(launches, demo_base), on_ready))
 
 
-async def _serve(settings: Settings, listener: socket.socket, wishes: Wishes, on_ready: Ready | None) -> int:
+async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes: Wishes, on_ready: Ready | None) -> int:
     async with running(settings) as app:
         config = uvicorn.Config(
-            app,
+            SecondDoor(app, listeners[1].getsockname()[1]) if len(listeners) > 1 else app,
             loop="none",
             http="httptools",
             ws="none",
@@ -109,8 +116,9 @@ async def _serve(settings: Settings, listener: socket.socket, wishes: Wishes, on
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, server)
-        announcing = asyncio.create_task(_announce(server, base_url(listener), app.parts, wishes, on_ready))
-        await server.serve(sockets=[listener])
+        urls = [base_url(listener) for listener in listeners]
+        announcing = asyncio.create_task(_announce(server, urls, app.parts, wishes, on_ready))
+        await server.serve(sockets=list(listeners))
         announcing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await announcing
@@ -125,20 +133,23 @@ def _end(server: uvicorn.Server) -> None:
 
 async def _announce(
     server: Server,
-    url: str,
+    urls: Sequence[str],
     parts: Parts,
     wishes: Wishes,
     on_ready: Ready | None,
 ) -> None:
     await server.up.wait()
+    url, chatchat_url = urls[0], urls[1] if len(urls) > 1 else None
     log.info("listening on %s", url)
+    if chatchat_url:
+        log.info("listening for Chatchat's clients on %s", chatchat_url)
     outcomes = [await _launch(parts.deployments, body) for body in wishes.launches]
     if wishes.demo_base:
         await ensure_demo(parts.knowledge)
     if on_ready is not None:
         launched = {uid for uid, _ in outcomes}
         restored = [uid for view in parts.deployments.views() if (uid := view.desired.uid) not in launched]
-        on_ready(Started(url, outcomes, restored, parts.keys.access.required, wishes.demo_base))
+        on_ready(Started(url, outcomes, restored, parts.keys.access.required, wishes.demo_base, chatchat_url))
 
 
 async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
@@ -163,8 +174,8 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `CannotStart` with one sentence."""
+def bind(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A listening socket; raises `CannotStart` with one sentence, which names the option that sets the port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -178,7 +189,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         raise CannotStart(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port."
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another with {option}."
         ) from error
     return listener
 

@@ -24,6 +24,11 @@ DEMO_QUESTION = "Which port does the Yard server use?"
 @click.command()
 @click.option("-H", "--host", metavar="ADDRESS", help="Address to listen on; else $MODELYARD_HOST or 127.0.0.1.")
 @click.option("-p", "--port", type=click.IntRange(0, 65535), help="0 picks a free one; else $MODELYARD_PORT or 9997.")
+@click.option(
+    "--chatchat-port",
+    type=click.IntRange(0, 65535),
+    help="A second port, for Langchain-Chatchat's clients, such as 7861.",
+)
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of everything the server keeps.")
 @click.option("--database-url", metavar="URL", help="SQLAlchemy URL; SQLite in the home folder if left out.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False))
@@ -65,7 +70,9 @@ def settings(given: dict[str, Any]) -> Settings:
 def welcome(started: Started) -> str:
     """What a person sees when the server is ready: where it is, what runs, and three ways to try it."""
     url, outcomes, restored = started.url, started.outcomes, started.restored
-    lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True), ""]
+    lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True)]
+    lines += [f"  Langchain-Chatchat's clients find it at {started.chatchat_url}"] if started.chatchat_url else []
+    lines += [""]
     for uid, problem in outcomes:
         lines.append(click.style(f"  ✗ {uid}: {problem}", fg="red") if problem else f"  ✓ {uid} is running")
     lines += [f"  ↻ {uid} ran before and is started again" for uid in restored]

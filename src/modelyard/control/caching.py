@@ -33,7 +33,11 @@ class Caching:
 
     async def entries(self, name: str | None = None) -> list[Entry]:
         """Everything that is whole here."""
-        return await asyncio.to_thread(inventory, self._catalog, name)
+        return await asyncio.to_thread(self.here, name)
+
+    def here(self, name: str | None = None) -> list[Entry]:
+        """The same; reads folders, so it is for threads."""
+        return inventory(self._catalog, name)
 
     async def versions(self, version: str) -> list[Entry]:
         """What goes by a version string, from whatever hub. Raises `NotFound`."""

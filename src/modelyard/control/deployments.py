@@ -68,7 +68,19 @@ class Deployments:
 
     async def default_uid(self, request: LaunchRequest) -> str:
         """The uid a launch gets that names none, if nobody has it."""
-        return (await asyncio.to_thread(plan_launch, request, await self.machine(), self._catalog)).uid
+        return (await self.plan(request)).uid
+
+    async def plan(self, request: LaunchRequest) -> Launch:
+        """What a launch would be, without starting anything. Raises what `create` does of a launch in itself."""
+        return await asyncio.to_thread(plan_launch, request, await self.machine(), self._catalog)
+
+    async def request(self, uid: str) -> LaunchRequest:
+        """What a model was launched with, so that it can be launched again. Raises `ModelNotFound`."""
+        async with self._database.session() as session:
+            row = await session.get(Deployment, uid)
+        if row is None:
+            raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
+        return LaunchRequest.model_validate({**row.request, "model_uid": uid})
 
     async def machine(self) -> Machine:
         """What there is to run on at this moment, and what our replicas take of it."""

@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     port: int = Field(9997, ge=0, le=65535)
     """Port to listen on; 0 picks a free one, which the ready line names."""
 
+    chatchat_port: int | None = Field(None, ge=0, le=65535)
+    """A second port on the same address, for programs that look for Langchain-Chatchat: 7861 is its own. There, `GET /` leads to
+    `/docs`; all else is the same server. 0 picks a free one; not set means none."""
+
     insecure: bool = False
     """Listen on an address that others can reach, although anybody there can then use this server."""
 

@@ -214,6 +214,11 @@ class Documents:
             page = (await session.scalars(asked.limit(limit).offset(offset))).all()
             return page, row.chunks
 
+    async def chunk(self, base: KnowledgeBase, number: int) -> KnowledgeChunk:
+        """One chunk by its id. Raises `ChunkNotFound`."""
+        async with self._database.session() as session:
+            return await _chunk(session, base, number)
+
     async def edit(
         self,
         base: KnowledgeBase,

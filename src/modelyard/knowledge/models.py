@@ -70,3 +70,18 @@ class ServedModels:
                 yield chunk
         finally:
             await stream.aclose()
+
+    async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The chunks of a streamed completion of a text. Closing the iterator stops the model."""
+        sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        stream = await self._client.open(Request("POST", at("completions"), lambda answer: answer, body=sent))
+        try:
+            async for chunk in stream:
+                yield chunk
+        finally:
+            await stream.aclose()
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole answer of a path below `/v1`, such as `embeddings`."""
+        request: Request[dict[str, Any]] = Request("POST", at(path), lambda answer: dict(answer), body=dict(body))
+        return await self._client.send(request)

@@ -27,6 +27,8 @@ from modelyard.knowledge.search import Search
 from modelyard.knowledge.types import Models
 from modelyard.knowledge.vectors import Vectors
 
+SUMMARY_OF = "summary_of"
+"""In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
 TEMPORARY_SECONDS = 7 * 24 * 3600
 """How long a base that was made for one talk stays after its last use."""
 
@@ -92,8 +94,10 @@ class Knowledge:
         return base
 
     async def delete(self, name: str) -> None:
-        """Delete a base with everything in it. Raises `KnowledgeBaseNotFound`."""
+        """Delete a base with everything in it, and its summaries. Raises `KnowledgeBaseNotFound`."""
         base = await self.bases.get(name)
+        if (summaries := await self.summaries_of(base)) is not None:
+            await self.delete(summaries.name)
         running = await self.jobs.running(base)
         for each in running:
             await self.jobs.cancel(each)
@@ -107,6 +111,13 @@ class Knowledge:
         await self.indexes.drop_all(base.id, generations)
         await self.documents.forget_blobs(hashes)
         await self._tell()
+
+    async def summaries_of(self, base: KnowledgeBase) -> KnowledgeBase | None:
+        """The base that holds the summaries of another's documents, if there is one."""
+        for each in await self.bases.all():
+            if each.extra.get(SUMMARY_OF) == base.id:
+                return each
+        return None
 
     async def put(
         self,

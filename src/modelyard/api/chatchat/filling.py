@@ -219,7 +219,7 @@ async def fill(
     for name in names:
         try:
             if name in by_hand:
-                await _write(knowledge, base, name, by_hand[name])
+                await write(knowledge, base, name, by_hand[name])
                 continue
             document = await knowledge.documents.get(base, name)
             if document.edited and not override:
@@ -239,7 +239,7 @@ async def fill(
     return failed
 
 
-async def _write(knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]) -> None:
+async def write(knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]) -> None:
     """A document's chunks as somebody wrote them, in place of those it has."""
     texts = [str(each.get("page_content", "")) for each in chunks]
     if not await _exists(knowledge, base, name):

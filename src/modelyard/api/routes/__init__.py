@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from modelyard.api.chatchat import filling, knowledge_base
+from modelyard.api.chatchat import fastchat, filling, knowledge_base, server_state, summaries
+from modelyard.api.chatchat import models as llm_models
 from modelyard.api.routes import (
     adapters,
     autostart,
@@ -37,5 +38,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     conversations.router,
     knowledge_base.router,
     filling.router,
+    llm_models.router,
+    server_state.router,
+    summaries.router,
+    fastchat.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""

@@ -1,0 +1,263 @@
+"""Chatchat's routes that summarise documents with a chat model, piece by piece, and keep the summaries in a base of their own.
+
+The base of summaries is named after the first with `.summary` at its end, knows it by its id, and is deleted with it. It has a
+document for each that was summarised, and is searched and asked like any base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelyard.api.chatchat.base import (
+    DEFAULT_EMBEDDING,
+    BaseResponse,
+    ChatchatRoute,
+    Refused,
+    base_of,
+    chat_model,
+    embedding_model,
+)
+from modelyard.api.chatchat.filling import write
+from modelyard.api.chatchat.streams import said, streamed
+from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.core.access import WRITE, Grant
+from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
+from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.service import SUMMARY_OF, Knowledge
+
+router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
+
+SUFFIX = ".summary"
+"""At the end of the name of a base of summaries."""
+ENDING = ".summary.md"
+"""At the end of the name of a document's summary."""
+MOST = 10_000
+PIECE = 1300.0
+"""Tokens of a text that is summarised at once, by a rule of thumb."""
+TASK = "用文本自己的语言概括它的要点，不要添加文本中没有的内容。"
+MAP = "根据文本执行任务。以下任务信息{task}文本内容如下: \r\n{text}"
+REDUCE = "Combine these summaries: {text}"
+
+
+class Summing(BaseModel):
+    """What all three take."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    knowledge_base_name: str
+    vs_type: str = "faiss"
+    embed_model: str = DEFAULT_EMBEDDING
+    file_description: str = ""
+    model_name: str | None = None
+    temperature: float = Field(0.7, ge=0, le=1)
+    max_tokens: int | None = None
+
+
+class SumAll(Summing):
+    """Every document of a base."""
+
+    allow_empty_kb: bool = True
+
+
+class SumFile(SumAll):
+    """One document."""
+
+    file_name: str
+
+
+class SumChunks(Summing):
+    """Chunks by their ids."""
+
+    doc_ids: list[str | int] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a text, and of its pieces on the way."""
+
+    text: str
+    steps: Sequence[str]
+
+
+@router.post("/summary_file_to_vector_store", response_class=StreamingResponse)
+async def summary_file_to_vector_store(body: SumFile, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+    """Summarise one document, and keep the summary."""
+    try:
+        base, model = await _asked(parts, grant, body)
+    except Refused as error:
+        return streamed(_refused(error, body))
+    return streamed(_one(parts, base, model, body))
+
+
+@router.post("/recreate_summary_vector_store", response_class=StreamingResponse)
+async def recreate_summary_vector_store(body: SumAll, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+    """Summarise every document, and tell how far it is; what is kept stays searchable meanwhile."""
+    try:
+        base, model = await _asked(parts, grant, body)
+    except Refused as error:
+        return streamed(_refused(error, body))
+    return streamed(_all(parts, base, model, body))
+
+
+@router.post("/summary_doc_ids_to_vector_store")
+async def summary_doc_ids_to_vector_store(body: SumChunks, parts: TheParts, grant: TheGrant) -> BaseResponse:
+    """Summarise chunks by id. The summary is in the answer, and is not kept, as Chatchat has it."""
+    base = await base_of(parts.knowledge, grant, body.knowledge_base_name, data={})
+    model = chat_model(parts, grant, body.model_name)
+    chunks = [await _chunk(parts.knowledge, base, each) for each in body.doc_ids]
+    if not chunks:
+        raise Refused(500, "没有要总结的文档片段", {})
+    found = await _summary(parts, model, chunks, body)
+    return BaseResponse(msg="总结完成", data={"summarize": [_document(found, chunks, body)]})
+
+
+async def _asked(parts: Parts, grant: Grant | None, body: Summing) -> tuple[KnowledgeBase, str]:
+    """The base and the model. Raises `PermissionDenied`, `InvalidParameter` and `Refused`."""
+    base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
+    return base, chat_model(parts, grant, body.model_name)
+
+
+async def _refused(error: Refused, body: Summing) -> AsyncGenerator[dict[str, Any]]:
+    said = f"未找到知识库 ‘{body.knowledge_base_name}’" if error.number == 404 else error.message
+    yield {"code": error.number, "msg": said}
+
+
+async def _one(parts: Parts, base: KnowledgeBase, model: str, body: SumFile) -> AsyncGenerator[dict[str, Any]]:
+    name = body.file_name
+    try:
+        store = await _store(parts, base, body)
+        await _keep(parts, base, store, model, name, body)
+    except ModelyardError as error:
+        yield _problem(base, name, error)
+    else:
+        yield {"code": 200, "msg": f"{name} 总结完成", "doc": name}
+
+
+async def _all(parts: Parts, base: KnowledgeBase, model: str, body: SumAll) -> AsyncGenerator[dict[str, Any]]:
+    knowledge = parts.knowledge
+    documents, _ = await knowledge.documents.all(base, limit=MOST)
+    names = [each.name for each in documents]
+    try:
+        store = await _store(parts, base, body)
+        kept, _ = await knowledge.documents.all(store, limit=MOST)
+        known = {name + ENDING for name in names}
+        await knowledge.documents.delete(store, [each.name for each in kept if each.name not in known])
+    except ModelyardError as error:
+        yield {"code": 500, "msg": error.message}
+        return
+    for number, name in enumerate(names, 1):
+        try:
+            await _keep(parts, base, store, model, name, body)
+        except ModelyardError as error:
+            yield _problem(base, name, error)
+            continue
+        head = f"({number} / {len(names)}): {name}"
+        yield {"code": 200, "msg": head, "total": len(names), "finished": number, "doc": name}
+
+
+def _problem(base: KnowledgeBase, name: str, error: ModelyardError) -> dict[str, Any]:
+    head = f"知识库'{base.name}'总结文件‘{name}’时出错。已跳过。"
+    return {"code": 500, "msg": head, "doc": name, "error": error.message}
+
+
+async def _store(parts: Parts, base: KnowledgeBase, body: Summing) -> KnowledgeBase:
+    """The base of summaries, made if it is not there. Raises `KnowledgeBaseExists` where its name is somebody else's."""
+    found = await parts.knowledge.summaries_of(base)
+    if found is not None:
+        return found
+    chosen = body.embed_model != DEFAULT_EMBEDDING
+    model = embedding_model(parts, body.embed_model) if chosen else base.embedding_model or ""
+    settings = BaseSettings(
+        description=f"“{base.name}”的文档摘要",
+        language=base.language,
+        embedding_model=model,
+        extra={SUMMARY_OF: base.id, "vs_type": body.vs_type},
+    )
+    return await parts.knowledge.create(base.name + SUFFIX, settings)
+
+
+async def _keep(parts: Parts, base: KnowledgeBase, store: KnowledgeBase, model: str, name: str, body: Summing) -> None:
+    """Summarise a document, and put the summary in the place of an older one. Raises what reading and models raise."""
+    chunks, _ = await parts.knowledge.documents.chunks(base, name, limit=MOST)
+    if not chunks:
+        raise DocumentUnreadable(name, "it has no text that was indexed.")
+    found = await _summary(parts, model, chunks, body)
+    kept = _document(found, chunks, body)
+    await write(parts.knowledge, store, name + ENDING, [kept])
+
+
+async def _summary(parts: Parts, model: str, chunks: Sequence[KnowledgeChunk], body: Summing) -> Summary:
+    """Each piece by itself, then the summaries together, until one is left. Raises what the model's server raises."""
+
+    async def ask(text: str) -> str:
+        messages = [{"role": "user", "content": text}]
+        told = said(parts.knowledge.models, model, messages, body.temperature, body.max_tokens)
+        answer = "".join([piece async for piece in told]).strip()
+        if not answer:
+            raise DocumentUnreadable("summary", f"the model '{model}' said nothing.")
+        return answer
+
+    steps = [await ask(MAP.format(task=TASK, text=each)) for each in grouped(without_overlap(chunks))]
+    texts = list(steps)
+    while len(texts) > 1:
+        texts = [await ask(REDUCE.format(text=each)) if "\n\n" in each else each for each in grouped(texts, least=2)]
+    return Summary(texts[0], steps)
+
+
+def without_overlap(chunks: Sequence[KnowledgeChunk]) -> list[str]:
+    """The texts of chunks, without what a chunk repeats of the one before it."""
+    texts: list[str] = []
+    last = -1
+    for each in chunks:
+        if each.start is None or each.end is None or each.edited or len(each.text) != each.end - each.start:
+            texts.append(each.text)
+            continue
+        texts.append(each.text[max(0, last - each.start) :])
+        last = max(last, each.end)
+    return [text for text in texts if text.strip()]
+
+
+def grouped(texts: Sequence[str], least: int = 1) -> list[str]:
+    """Neighbours joined by blank lines as long as they stay within `PIECE`, but `least` of them in any case."""
+    groups: list[list[str]] = []
+    size = 0.0
+    for text in texts:
+        weight = tokens(text)
+        if groups and (len(groups[-1]) < least or size + weight <= PIECE):
+            groups[-1].append(text)
+            size += weight
+        else:
+            groups.append([text])
+            size = weight
+    return ["\n\n".join(group) for group in groups]
+
+
+def tokens(text: str) -> float:
+    """About how many tokens a text has: one for each character beyond Latin, one for three others."""
+    wide = sum(char > "\u2e7f" for char in text)
+    return wide + (len(text) - wide) / 3
+
+
+def _document(found: Summary, chunks: Sequence[KnowledgeChunk], body: Summing) -> dict[str, Any]:
+    """A summary as LangChain's documents are written."""
+    metadata = {
+        "file_description": body.file_description,
+        "summary_intermediate_steps": list(found.steps),
+        "doc_ids": ",".join(str(each.id) for each in chunks),
+    }
+    return {"page_content": found.text, "metadata": metadata, "type": "Document"}
+
+
+async def _chunk(knowledge: Knowledge, base: KnowledgeBase, name: str | int) -> KnowledgeChunk:
+    """A chunk by its id. Raises `DocumentNotFound` or `ChunkNotFound`."""
+    given = str(name)
+    if not given.isascii() or not given.isdecimal() or len(given) > 18:
+        raise DocumentNotFound(given, base.name)
+    return await knowledge.documents.chunk(base, int(given))

@@ -1,0 +1,139 @@
+"""Stopping a language model, or putting another in its place, as Chatchat's controller does it. Nothing is lost by a change
+that fails: the old model stays, or is started again where there is no memory for both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from modelyard.api.deps import Parts
+from modelyard.control.views import ModelView
+from modelyard.core.access import Grant
+from modelyard.core.errors import BadRequest, ModelNotFound, ModelyardError, NotEnoughMemory, NotFound, Unavailable
+from modelyard.core.types import ModelType, ReplicaState
+from modelyard.protocol.models import LaunchRequest
+
+FAILED = 500
+Answer = dict[str, Any]
+"""`code` and `msg`."""
+
+
+def language_models(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
+    """Every language model by uid, whatever its state, that the key may know of."""
+    return {
+        view.desired.uid: view
+        for view in parts.deployments.views()
+        if view.desired.launch.model.type is ModelType.LLM and (grant is None or grant.sees(view.desired.uid))
+    }
+
+
+def ready(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
+    """Those of them that answer now."""
+    found = language_models(parts, grant)
+    return {uid: view for uid, view in sorted(found.items()) if view.state is ReplicaState.READY}
+
+
+async def release(
+    parts: Parts, grant: Grant | None, name: str, new_name: str | None = None, keep_origin: bool = False
+) -> Answer:
+    """Stop a model; or start another, and stop the first unless `keep_origin`. Answers when it is done."""
+    if new_name and new_name in ready(parts, grant):
+        return {"code": FAILED, "msg": f"要切换的LLM模型 {new_name} 已经存在"}
+    there = ready(parts, grant) if new_name else language_models(parts, grant)
+    if name not in there:
+        return {"code": FAILED, "msg": f"the model {name} is not available"}
+    if not new_name:
+        return await _stopped(parts, name, keep_origin)
+    try:
+        await _change(parts, there[name], new_name, keep_origin)
+    except ModelyardError as error:
+        said = f"failed change model from {name} to {new_name}。错误信息是： {error.message}"
+        return {"code": FAILED, "msg": said}
+    return {"code": 200, "msg": f"sucess change model from {name} to {new_name}"}
+
+
+async def _stopped(parts: Parts, name: str, keep_origin: bool) -> Answer:
+    if keep_origin:
+        return {"code": FAILED, "msg": f"failed to release model: {name}。keep_origin 需要 new_model_name"}
+    try:
+        await parts.deployments.remove(name)
+    except ModelyardError as error:
+        return {"code": FAILED, "msg": f"failed to release model: {name}。错误信息是： {error.message}"}
+    return {"code": 200, "msg": f"sucess to release model: {name}"}
+
+
+async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool) -> None:
+    """Start the new model beside the old one where memory is enough for both, else in its place. Raises why it failed."""
+    request = await wanted(parts, new_name)
+    on_gpu = any(running.placement.gpu_indexes for running in old.replicas)
+    if keep_origin or not on_gpu:
+        try:
+            await _start(parts, new_name, request)
+        except NotEnoughMemory:
+            if keep_origin:
+                raise
+        else:
+            if not keep_origin:
+                await parts.deployments.remove(old.desired.uid)
+            return
+    await _check(parts, request)
+    await _replace(parts, old.desired.uid, new_name, request)
+
+
+async def _check(parts: Parts, request: LaunchRequest) -> None:
+    """Raises where a model could not start, or not soon, however much memory there were."""
+    try:
+        model = (await parts.deployments.plan(request)).model
+    except NotEnoughMemory:
+        return
+    if model.download is not None and not await asyncio.to_thread(Path(model.path or "").exists):
+        raise Unavailable(
+            f"The weights of '{request.model_name}' are not on this machine yet, and there is no room for both models; "
+            "bring them first (POST /v1/cache/models), so that nothing has to stop meanwhile."
+        )
+
+
+async def _replace(parts: Parts, old: str, new: str, request: LaunchRequest) -> None:
+    """Stop a model and start another; if that fails, the first is started again. Raises why it failed."""
+    before = await parts.deployments.request(old)
+    await parts.deployments.remove(old)
+    try:
+        await _start(parts, new, request)
+    except ModelyardError as error:
+        try:
+            await _start(parts, old, before)
+        except ModelyardError as again:
+            raise BadRequest(f"{error.message} And '{old}' did not start again: {again.message}") from error
+        raise
+
+
+async def _start(parts: Parts, uid: str, request: LaunchRequest) -> None:
+    """Launch and wait; what does not come up is taken away again. Raises why."""
+    deployments = parts.deployments
+    view = language_models(parts).get(uid)
+    if view is None or view.state is ReplicaState.FAILED:
+        await deployments.create(request)
+    try:
+        await deployments.wait_ready(uid)
+    except ModelyardError:
+        with contextlib.suppress(ModelNotFound):
+            await deployments.remove(uid)
+        raise
+
+
+async def wanted(parts: Parts, name: str) -> LaunchRequest:
+    """How a model of that name is launched: as its autostart entry says, or as it was before it failed, else by its name.
+
+    Raises `ModelyardError` for a name that nothing is known of.
+    """
+    try:
+        return (await parts.autostarts.get(name)).request()
+    except NotFound:
+        pass
+    except ValueError as error:  # an entry that an older version wrote
+        raise BadRequest(f"The autostart entry of '{name}' cannot be read: {error}") from error
+    if name in language_models(parts):
+        return await parts.deployments.request(name)
+    return LaunchRequest(model_name=name, model_uid=name, model_type=ModelType.LLM.value)
