@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -169,3 +170,36 @@ def test_the_curl_line_works(server: Served) -> None:
         assert json.loads(done.stdout)["choices"]
     finally:
         server.run("terminate", "curly")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_the_second_port(tmp_path: Path) -> None:
+    port = free_port()
+    served = Served(tmp_path / "home", "--chatchat-port", str(port))
+    second = f"http://127.0.0.1:{port}"
+    assert f"Langchain-Chatchat's clients find it at {second}" in served.said
+    assert served.run("launch", "echo", "--engine", "fake", "-u", "m").returncode == 0
+    try:
+        root = httpx.get(second)
+        assert (root.status_code, root.headers["location"]) == (307, "/docs")
+        assert httpx.get(second, follow_redirects=True).status_code == 200
+        assert httpx.get(served.url).status_code == 404
+        for url in (second, served.url):
+            assert httpx.post(f"{url}/llm_model/list_running_models").json()["data"].keys() == {"m"}
+            body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+            assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+        assert httpx.post(f"{second}/server/configs").json()["api_address"] == second
+        found = httpx.post(f"{second}/get_worker_address", json={"model": "m"}).json()["address"]
+        assert found == f"{second}/fastchat/m"
+        taken = run("serve", "--home", str(tmp_path / "other"), "--port", "0", "--chatchat-port", str(port))
+        assert (taken.returncode, taken.stdout) == (1, "")
+        assert f"Cannot listen on 127.0.0.1:{port}" in taken.stderr and "with --chatchat-port." in taken.stderr
+        twice = run("serve", "--home", str(tmp_path / "other"), "--port", "0", MODELYARD_CHATCHAT_PORT=str(port))
+        assert twice.returncode == 1 and "--chatchat-port" in twice.stderr
+    finally:
+        assert served.stop() == 0

@@ -7,7 +7,6 @@ document for each that was summarised, and is searched and asked like any base.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,13 +23,14 @@ from modelyard.api.chatchat.base import (
     embedding_model,
 )
 from modelyard.api.chatchat.filling import write
-from modelyard.api.chatchat.streams import said, streamed
+from modelyard.api.chatchat.streams import streamed
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.bases import BaseSettings
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
+from modelyard.knowledge.summarising import Summary, summarised
 
 router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -39,11 +39,6 @@ SUFFIX = ".summary"
 ENDING = ".summary.md"
 """At the end of the name of a document's summary."""
 MOST = 10_000
-PIECE = 1300.0
-"""Tokens of a text that is summarised at once, by a rule of thumb."""
-TASK = "用文本自己的语言概括它的要点，不要添加文本中没有的内容。"
-MAP = "根据文本执行任务。以下任务信息{task}文本内容如下: \r\n{text}"
-REDUCE = "Combine these summaries: {text}"
 
 
 class Summing(BaseModel):
@@ -78,14 +73,6 @@ class SumChunks(Summing):
     doc_ids: list[str | int] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What came of a text, and of its pieces on the way."""
-
-    text: str
-    steps: Sequence[str]
-
-
 @router.post("/summary_file_to_vector_store", response_class=StreamingResponse)
 async def summary_file_to_vector_store(body: SumFile, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Summarise one document, and keep the summary."""
@@ -114,7 +101,7 @@ async def summary_doc_ids_to_vector_store(body: SumChunks, parts: TheParts, gran
     chunks = [await _chunk(parts.knowledge, base, each) for each in body.doc_ids]
     if not chunks:
         raise Refused(500, "没有要总结的文档片段", {})
-    found = await _summary(parts, model, chunks, body)
+    found = await summarised(parts.knowledge.models, model, chunks, _options(body))
     return BaseResponse(msg="总结完成", data={"summarize": [_document(found, chunks, body)]})
 
 
@@ -188,61 +175,15 @@ async def _keep(parts: Parts, base: KnowledgeBase, store: KnowledgeBase, model: 
     chunks, _ = await parts.knowledge.documents.chunks(base, name, limit=MOST)
     if not chunks:
         raise DocumentUnreadable(name, "it has no text that was indexed.")
-    found = await _summary(parts, model, chunks, body)
+    found = await summarised(parts.knowledge.models, model, chunks, _options(body))
     kept = _document(found, chunks, body)
     await write(parts.knowledge, store, name + ENDING, [kept])
 
 
-async def _summary(parts: Parts, model: str, chunks: Sequence[KnowledgeChunk], body: Summing) -> Summary:
-    """Each piece by itself, then the summaries together, until one is left. Raises what the model's server raises."""
-
-    async def ask(text: str) -> str:
-        messages = [{"role": "user", "content": text}]
-        told = said(parts.knowledge.models, model, messages, body.temperature, body.max_tokens)
-        answer = "".join([piece async for piece in told]).strip()
-        if not answer:
-            raise DocumentUnreadable("summary", f"the model '{model}' said nothing.")
-        return answer
-
-    steps = [await ask(MAP.format(task=TASK, text=each)) for each in grouped(without_overlap(chunks))]
-    texts = list(steps)
-    while len(texts) > 1:
-        texts = [await ask(REDUCE.format(text=each)) if "\n\n" in each else each for each in grouped(texts, least=2)]
-    return Summary(texts[0], steps)
-
-
-def without_overlap(chunks: Sequence[KnowledgeChunk]) -> list[str]:
-    """The texts of chunks, without what a chunk repeats of the one before it."""
-    texts: list[str] = []
-    last = -1
-    for each in chunks:
-        if each.start is None or each.end is None or each.edited or len(each.text) != each.end - each.start:
-            texts.append(each.text)
-            continue
-        texts.append(each.text[max(0, last - each.start) :])
-        last = max(last, each.end)
-    return [text for text in texts if text.strip()]
-
-
-def grouped(texts: Sequence[str], least: int = 1) -> list[str]:
-    """Neighbours joined by blank lines as long as they stay within `PIECE`, but `least` of them in any case."""
-    groups: list[list[str]] = []
-    size = 0.0
-    for text in texts:
-        weight = tokens(text)
-        if groups and (len(groups[-1]) < least or size + weight <= PIECE):
-            groups[-1].append(text)
-            size += weight
-        else:
-            groups.append([text])
-            size = weight
-    return ["\n\n".join(group) for group in groups]
-
-
-def tokens(text: str) -> float:
-    """About how many tokens a text has: one for each character beyond Latin, one for three others."""
-    wide = sum(char > "\u2e7f" for char in text)
-    return wide + (len(text) - wide) / 3
+def _options(body: Summing) -> dict[str, Any]:
+    """What a model is asked beside the text."""
+    most = body.max_tokens if body.max_tokens and body.max_tokens > 0 else None
+    return {"temperature": body.temperature, **({"max_tokens": most} if most else {})}
 
 
 def _document(found: Summary, chunks: Sequence[KnowledgeChunk], body: Summing) -> dict[str, Any]:
