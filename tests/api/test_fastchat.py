@@ -94,6 +94,8 @@ def test_what_goes_wrong_is_the_last_value(server: Live) -> None:
     assert told["error_code"] == 50001 and "cannot do completion" in told["text"]
     odd = {"model": "org/m", "prompt": "x", "top_p": 7}
     assert post(server, "/worker_generate", odd)["error_code"] == 40302
+    beams = {"model": "org/m", "prompt": "x", "use_beam_search": True, "best_of": 2}
+    assert "use_beam_search" in post(server, "/worker_generate", beams)["text"]
     assert post(server, "/count_token", {"model": "nobody", "prompt": "x"})["error_code"] == 50005
     assert post(server, "/worker_get_embeddings", {"model": "org/m", "input": ["x"]})["error_code"] == 50001
     server.launched("frail", crash_after=2)

@@ -49,6 +49,22 @@ class Generate(BaseModel):
     echo: bool = True
     stop: str | list[str] | None = None
     stop_token_ids: list[int] | None = None
+    logprobs: int | bool | None = None
+    use_beam_search: bool = False
+    best_of: int | None = None
+    images: list[Any] | None = None
+
+    def check(self) -> None:
+        """Raises `UnsupportedParameter` for what workers of this server do not do."""
+        asks = {
+            "logprobs": self.logprobs,
+            "use_beam_search": self.use_beam_search,
+            "best_of": (self.best_of or 1) > 1,
+            "images": self.images,
+        }
+        for name, wanted in asks.items():
+            if wanted:
+                raise UnsupportedParameter(name, self.model, "ask /v1/completions or /v1/chat/completions instead.")
 
     def asked(self, model: str) -> dict[str, Any]:
         """The same as OpenAI's parameters, but for the prompt."""
@@ -91,6 +107,7 @@ async def _values(models: ServedModels, name: str, body: Generate) -> AsyncGener
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     reason: str | None = None
     try:
+        body.check()
         async with aclosing(_chunks(models, name, body)) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 usage = {**usage, **_counts(chunk.get("usage"))}

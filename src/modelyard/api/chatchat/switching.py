@@ -12,7 +12,8 @@ from modelyard.api.deps import Parts
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import BadRequest, ModelNotFound, ModelyardError, NotEnoughMemory, NotFound, Unavailable
-from modelyard.core.types import ModelType, ReplicaState
+from modelyard.core.types import Launch, ModelType, ReplicaState
+from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.protocol.models import LaunchRequest
 
 FAILED = 500
@@ -65,10 +66,13 @@ async def _stopped(parts: Parts, name: str, keep_origin: bool) -> Answer:
 
 
 async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool) -> None:
-    """Start the new model beside the old one where memory is enough for both, else in its place. Raises why it failed."""
+    """Start the new model beside the old one where memory is enough for both, else in its place. Raises why it failed.
+
+    A GPU is given up before the other is started: what is left of it would have the new model on the CPU, or smaller.
+    """
     request = await wanted(parts, new_name)
     on_gpu = any(running.placement.gpu_indexes for running in old.replicas)
-    if keep_origin or not on_gpu:
+    if keep_origin or not on_gpu or await _remote(parts, request):
         try:
             await _start(parts, new_name, request)
         except NotEnoughMemory:
@@ -82,13 +86,24 @@ async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool
     await _replace(parts, old.desired.uid, new_name, request)
 
 
+async def _planned(parts: Parts, request: LaunchRequest) -> Launch | None:
+    """What a launch would be; None where there is no memory for it now. Raises where it could not be, however much there were."""
+    try:
+        return await parts.deployments.plan(request)
+    except NotEnoughMemory:
+        return None
+
+
+async def _remote(parts: Parts, request: LaunchRequest) -> bool:
+    planned = await _planned(parts, request)
+    return planned is not None and planned.engine == EXTERNAL
+
+
 async def _check(parts: Parts, request: LaunchRequest) -> None:
     """Raises where a model could not start, or not soon, however much memory there were."""
-    try:
-        model = (await parts.deployments.plan(request)).model
-    except NotEnoughMemory:
-        return
-    if model.download is not None and not await asyncio.to_thread(Path(model.path or "").exists):
+    planned = await _planned(parts, request)
+    model = planned.model if planned else None
+    if model and model.download and not await asyncio.to_thread(Path(model.path or "").exists):
         raise Unavailable(
             f"The weights of '{request.model_name}' are not on this machine yet, and there is no room for both models; "
             "bring them first (POST /v1/cache/models), so that nothing has to stop meanwhile."
