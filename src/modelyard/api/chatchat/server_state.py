@@ -90,8 +90,8 @@ async def list_search_engines(parts: TheParts) -> BaseResponse:
 
 
 @router.post("/server/get_prompt_template")
-async def get_prompt_template(body: Annotated[Wanted | None, Body()] = None) -> str:
-    """A template's text."""
+async def get_prompt_template(body: Annotated[Wanted | None, Body()] = None) -> str | BaseResponse:
+    """A template's text; `code` 400 for a name that there is none of."""
     wanted = body or Wanted()
     return template(wanted.type, wanted.name)
 
