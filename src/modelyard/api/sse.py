@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 PING_SECONDS = 15.0
 """Silence after which a comment is sent, so that proxies between do not give up."""
+_closing: set[asyncio.Task[None]] = set()
+"""Streams that are being closed; a task that nobody holds may vanish."""
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -64,10 +66,18 @@ async def with_pings(values: AsyncGenerator[bytes], comment: Callable[[], bytes]
                 waiting = None
             yield value
     finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
-        await values.aclose()
+        # Whoever leaves is cancelled again at every await. Only a task of its own can close what is below in peace.
+        closing = asyncio.create_task(_closed(waiting, values))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+        await asyncio.shield(closing)
+
+
+async def _closed(waiting: asyncio.Future[bytes] | None, values: AsyncGenerator[bytes]) -> None:
+    if waiting is not None:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    await values.aclose()
 
 
 def streamed(values: AsyncGenerator[bytes]) -> StreamingResponse:

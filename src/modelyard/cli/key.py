@@ -62,7 +62,7 @@ def create(
     """Make a key and print it, once.
 
     The first key gets the scope admin, later ones models:list and models:read, which asking models takes. Others:
-    models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage,
+    tools:use, models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage,
     cache:list, cache:delete, logs:list, monitor:view, settings:read, settings:write.
     """
     body = {

@@ -47,6 +47,8 @@ class Request(Generic[T]):
     """The answer is bytes, and no JSON."""
     patient: bool = False
     """Wait for the answer for ever: launching may download for hours."""
+    key: str | None = field(default=None, repr=False)
+    """A key in place of the client's own, for this request alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class Target:
             options["headers"] = {"content-type": "application/json"}
         if request.form is not None:
             options |= {"data": dict(request.form), "files": list(request.files)}
+        if request.key is not None:
+            options.setdefault("headers", {})["authorization"] = f"Bearer {request.key}"
         if request.patient:
             options["timeout"] = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
         return options

@@ -15,11 +15,14 @@ from modelyard.core.errors import InvalidKey, InvalidParameter, PermissionDenied
 ADMIN = "admin"
 INFERENCE = "models:read"
 """What asking a model takes."""
+TOOLS = "tools:use"
+"""What asking others than models takes."""
 
 SCOPES: Mapping[str, str] = {
     ADMIN: "everything",
     "models:list": "see which models run and which are known",
     INFERENCE: "ask models, and see progress and events",
+    TOOLS: "have the web searched, pages read and MCP servers asked by the server",
     "models:write": "launch, scale and terminate models",
     "models:register": "register and unregister families",
     "knowledge:read": "search knowledge bases, ask them, and see their documents",

@@ -136,6 +136,13 @@ class Settings(BaseSettings):
     duckduckgo_url: str = "https://html.duckduckgo.com/html/"
     """Address of DuckDuckGo's page without scripts, which needs no key."""
 
+    search_engine: str = ""
+    """Search engine of agents; empty means the first that is set up of `searxng`, `tavily`, `bing` and `duckduckgo`."""
+
+    mcp_servers: str = ""
+    """JSON file of the MCP servers whose tools agents may use, `{"mcpServers": {…}}` as other programs have it; empty means none.
+    It takes `pip install 'modelyard[mcp]'`."""
+
     @cached_property
     def folder(self) -> Path:
         """`home`, absolute, with `~` resolved."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from modelyard.core.errors import ConversationNotFound, InvalidParameter
 from modelyard.db.session import Database
@@ -33,6 +34,18 @@ class Conversations:
         async with self.database.session() as session:
             session.add(row)
         return row
+
+    async def opened(self, owner: str, name: str, title: str, kind: str) -> Conversation:
+        """The conversation of an id of its owner's choice, begun if there is none. Raises `ConversationNotFound` if another
+        owner has it."""
+        try:
+            return await self.get(owner, name)
+        except ConversationNotFound:
+            pass
+        try:
+            return await self.begin(owner, title, kind, name)
+        except IntegrityError:
+            return await self.get(owner, name)
 
     async def get(self, owner: str, name: str) -> Conversation:
         """Raises `ConversationNotFound`."""

@@ -20,10 +20,16 @@ QUERIES_KEPT = 2048
 class ServedModels:
     """`Models` over a connection to a Modelyard server."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, key: str | None = None) -> None:
+        """`key` is whose chats these are, where they are not this room's own."""
         self._client = client
+        self._key = key
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._queries: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
+
+    def on_behalf_of(self, key: str) -> ServedModels:
+        """The same, with chats under somebody's key, so that what it may do, its limits and its counts hold."""
+        return ServedModels(self._client, key)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text, in batches of `TEXTS_AT_ONCE`."""
@@ -63,7 +69,9 @@ class ServedModels:
     async def chat(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """The chunks of a streamed chat completion. Closing the iterator stops the model."""
         sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        request: Request[Any] = Request("POST", at("chat", "completions"), lambda answer: answer, body=sent)
+        request: Request[Any] = Request(
+            "POST", at("chat", "completions"), lambda answer: answer, body=sent, key=self._key
+        )
         stream = await self._client.open(request)
         try:
             async for chunk in stream:

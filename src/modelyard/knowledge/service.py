@@ -24,6 +24,7 @@ from modelyard.knowledge.ingest import Ingest
 from modelyard.knowledge.jobs import Jobs
 from modelyard.knowledge.loaders.base import Limits
 from modelyard.knowledge.search import Search
+from modelyard.knowledge.tools.toolbox import Toolbox
 from modelyard.knowledge.types import Models
 from modelyard.knowledge.vectors import Vectors
 
@@ -54,6 +55,7 @@ class Knowledge:
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
         self.conversations = Conversations(database)
+        self.toolbox = Toolbox(settings, self.search)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Told of all names of bases whenever one comes or goes."""
         self._database = database
@@ -64,7 +66,8 @@ class Knowledge:
         await self._tell()
 
     async def close(self) -> None:
-        """Close indexes and the process that reads."""
+        """Close indexes, the process that reads, and the MCP servers."""
+        await self.toolbox.close()
         await self.indexing.close()
         await self.indexes.close()
 

@@ -40,6 +40,8 @@ class ListResponse(BaseResponse):
 class Refused(ModelyardError):
     """A refusal in Chatchat's own words; `code` in the body is given, HTTP says 200."""
 
+    code = "chatchat_refused"
+
     def __init__(self, number: int, message: str, data: Any = None) -> None:
         super().__init__(message)
         self.number = number

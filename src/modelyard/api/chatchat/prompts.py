@@ -39,7 +39,7 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
             "<已知信息>{{ context }}</已知信息>\n<问题>{{ question }}</问题>\n"
         ),
     },
-    "agent_chat": {"default": "{{ input }}"},
+    "agent_chat": {"default": "{{ input }}", "ChatGLM3": "{{ input }}"},
     "completion": {"default": "{{ input }}"},
 }
 """`agent_chat` is short: tools are told to a model by its own template, not by a text."""
@@ -47,7 +47,8 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
 
 def template(kind: str, name: str) -> str:
     """A template's text. Raises `InvalidParameter`."""
-    found = TEMPLATES.get(kind, {}).get(name)
+    group = TEMPLATES.get(kind, {})
+    found = group.get(name, group.get(name.lower()))
     if found is None:
         known = ", ".join(TEMPLATES.get(kind, TEMPLATES))
         raise InvalidParameter("prompt_name", f"'{name}' is none of {known}.")

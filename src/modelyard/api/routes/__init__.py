@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from modelyard.api.chatchat import fastchat, filling, knowledge_base, server_state, summaries
+from modelyard.api.chatchat import (
+    agent_chat,
+    chat,
+    fastchat,
+    filling,
+    knowledge_base,
+    server_state,
+    sourced_chat,
+    summaries,
+)
 from modelyard.api.chatchat import models as llm_models
 from modelyard.api.routes import (
     adapters,
@@ -42,5 +51,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     server_state.router,
     summaries.router,
     fastchat.router,
+    chat.router,
+    sourced_chat.router,
+    agent_chat.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
