@@ -18,7 +18,7 @@ from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import Chat, Talk
 from modelyard.api.deps import TheGrant, TheParts
-from modelyard.core.access import TOOLS
+from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
@@ -26,6 +26,7 @@ from modelyard.knowledge.answering.answer import is_evidence
 from modelyard.knowledge.search import Hit
 from modelyard.knowledge.search_engines import engine
 from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
+from modelyard.knowledge.service import Knowledge
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -70,26 +71,15 @@ async def knowledge_base_chat(
 ) -> StreamingResponse:
     """Ask about a base. Events: `{"answer"}` for each piece and `{"docs"}`, or one with both."""
     name = body.knowledge_base_name
-    allow(grant, unquote(name))
-    base = await find(parts.knowledge, name)
-    if base is None or base.temporary:
-        raise Refused(404, f"未找到知识库 {name}")
-    allow(grant, base.name)
-    address = f"{request.base_url}knowledge_base/download_doc?"
-
-    def source(number: int, hit: Hit) -> str:
-        link = address + urlencode({"knowledge_base_name": name, "file_name": hit.row.document})
-        return f"出处 [{number}] [{hit.row.document}]({link}) \n\n{hit.row.text}\n\n"
-
-    return streamed(_about_base(Talk(request, parts, grant, body, base.chat_model), body, base, source))
+    base = await lasting(parts.knowledge, grant, name)
+    talk = Talk(request, parts, grant, body, base.chat_model)
+    return streamed(_about_base(talk, body, base, linked(request, name)))
 
 
 @router.post("/file_chat", response_class=StreamingResponse)
 async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask about files that `upload_temp_docs` took. Events as of a base, with sources that have no link."""
-    base = await temporary(parts.knowledge, body.knowledge_id, owner_of(grant))
-    if base is None:
-        raise Refused(404, f"未找到临时知识库 {body.knowledge_id}，请先上传文件")
+    base = await brought(parts.knowledge, grant, body.knowledge_id)
 
     def source(number: int, hit: Hit) -> str:
         return f"出处 [{number}] [{hit.row.document}] \n\n{hit.row.text}\n\n"
@@ -118,20 +108,48 @@ def engine_of(settings: Settings, name: str) -> SearchEngine:
         raise Refused(404, NO_BING if name == "bing" else f"要使用{name}搜索引擎，需要设置：{error.message}") from error
 
 
-async def evidence(talk: Talk, body: SourcedChat, base: KnowledgeBase) -> list[Hit]:
-    """The chunks that a model is told: within the threshold, and about the question unless everything is asked for."""
-    knowledge = talk.parts.knowledge
+async def lasting(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
+    """A base that the key may read. Raises `PermissionDenied` and `Refused`."""
+    allow(grant, unquote(name))
+    base = await find(knowledge, name)
+    if base is None or base.temporary:
+        raise Refused(404, f"未找到知识库 {name}")
+    allow(grant, base.name)
+    return base
+
+
+async def brought(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
+    """A base of files that the same key brought for one talk. Raises `Refused`."""
+    base = await temporary(knowledge, name, owner_of(grant))
+    if base is None:
+        raise Refused(404, f"未找到临时知识库 {name}，请先上传文件")
+    return base
+
+
+def linked(request: Request, name: str) -> Callable[[int, Hit], str]:
+    """A source with a link to its document."""
+    address = f"{request.base_url}knowledge_base/download_doc?"
+
+    def source(number: int, hit: Hit) -> str:
+        link = address + urlencode({"knowledge_base_name": name, "file_name": hit.row.document})
+        return f"出处 [{number}] [{hit.row.document}]({link}) \n\n{hit.row.text}\n\n"
+
+    return source
+
+
+async def evidence(knowledge: Knowledge, body: SourcedChat, base: KnowledgeBase, everything: bool) -> list[Hit]:
+    """The chunks that a model is told: within the threshold, and about the question unless `everything` is wanted."""
     await knowledge.bases.used([base.id])
     hits = await near(knowledge, base, body.query, body.top_k, body.score_threshold)
-    if UNFILTERED <= body.score_threshold < EVERYTHING:
-        return [hit for hit in hits if is_evidence(body.query, hit)]
-    return hits
+    if everything or body.score_threshold < UNFILTERED:
+        return hits
+    return [hit for hit in hits if is_evidence(body.query, hit)]
 
 
 async def _about_base(
     talk: Talk, body: SourcedChat, base: KnowledgeBase, source: Callable[[int, Hit], str]
 ) -> AsyncGenerator[dict[str, Any]]:
-    hits = await evidence(talk, body, base)
+    hits = await evidence(talk.parts.knowledge, body, base, body.score_threshold >= EVERYTHING)
     sources = [source(number, hit) for number, hit in enumerate(hits, 1)]
     name = body.prompt_name if hits else "empty"
     prompt = rendered("knowledge_base_chat", name, context=context(hits), question=body.query)

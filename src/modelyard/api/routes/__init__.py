@@ -9,6 +9,7 @@ from modelyard.api.chatchat import (
     chat,
     fastchat,
     filling,
+    kb_chat,
     knowledge_base,
     server_state,
     sourced_chat,
@@ -54,5 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     chat.router,
     sourced_chat.router,
     agent_chat.router,
+    kb_chat.router,
+    kb_chat.completions,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
