@@ -86,6 +86,7 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {
     "models:read": {
         "/chat/agent_chat": "POST",
         "/chat/chat": "POST",
+        "/chat/chat/completions": "POST",
         "/chat/feedback": "POST",
         "/chat/file_chat": "POST",
         "/chat/kb_chat": "POST",

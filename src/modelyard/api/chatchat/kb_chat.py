@@ -70,9 +70,7 @@ class Message(BaseModel):
     @property
     def text(self) -> str:
         """Its text, of plain or of parted content."""
-        if isinstance(self.content, list):
-            return "\n".join(str(part.get("text", "")) for part in self.content if part.get("type") == "text")
-        return self.content or ""
+        return text_of(self.content)
 
 
 class Completion(BaseModel):
@@ -179,26 +177,26 @@ def _prompt(body: KbChat, told: Sequence[str]) -> str:
 async def _whole(talk: Talk, looking: _Looking, body: KbChat) -> dict[str, Any]:
     told, docs = await looking.found()
     if body.return_direct:
-        return _completion(None, "", docs)
+        return completion(None, "", docs)
     said = [piece async for piece in talk.said(talk.messages(_prompt(body, told)))]
-    return _completion(talk.model(), "".join(said), docs or [NOTHING_FOUND])
+    return completion(talk.model(), "".join(said), docs or [NOTHING_FOUND])
 
 
 async def _chunks(talk: Talk, looking: _Looking, body: KbChat) -> AsyncGenerator[dict[str, Any]]:
     told, docs = await looking.found()
     if body.return_direct:
-        yield _completion(None, "", docs)
+        yield completion(None, "", docs)
         return
     messages = talk.messages(_prompt(body, told))
-    head = _head("chat.completion.chunk", talk.model())
-    yield {**head, "docs": docs or [NOTHING_FOUND], **_choice("", None)}
+    first = head("chat.completion.chunk", talk.model())
+    yield {**first, "docs": docs or [NOTHING_FOUND], **choice("", None)}
     async with aclosing(talk.said(messages)) as pieces:
         async for piece in pieces:
-            yield {**head, **_choice(piece, None)}
-    yield {**head, **_choice("", "stop")}
+            yield {**first, **choice(piece, None)}
+    yield {**first, **choice("", "stop")}
 
 
-def _head(kind: str, model: str | None) -> dict[str, Any]:
+def head(kind: str, model: str | None) -> dict[str, Any]:
     """What every object begins with. The id is the same in all chunks of an answer."""
     return {
         "id": f"chat{secrets.token_hex(16)}",
@@ -212,12 +210,23 @@ def _head(kind: str, model: str | None) -> dict[str, Any]:
     }
 
 
-def _choice(content: str, reason: str | None) -> dict[str, Any]:
-    delta = {"content": content, "tool_calls": []}
+def choice(content: str, reason: str | None, calls: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The `choices` of a chunk."""
+    delta = {"content": content, "tool_calls": list(calls)}
     return {"choices": [{"index": 0, "delta": delta, "role": "assistant", "finish_reason": reason}]}
 
 
-def _completion(model: str | None, content: str, docs: Sequence[str]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content, "finish_reason": "stop", "tool_calls": []}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return {**_head("chat.completion", model), "docs": list(docs), "choices": [choice]}
+def completion(model: str | None, content: str, docs: Sequence[str] | None, reason: str = "stop") -> dict[str, Any]:
+    """An answer in one object, with its sources if there were to be any."""
+    message = {"role": "assistant", "content": content, "finish_reason": reason, "tool_calls": []}
+    found = {} if docs is None else {"docs": list(docs)}
+    choices = [{"index": 0, "message": message, "finish_reason": reason}]
+    return {**head("chat.completion", model), **found, "choices": choices}
+
+
+def text_of(content: Any) -> str:
+    """A message's text, of plain or of parted content."""
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return "\n".join(str(part.get("text", "")) for part in parts)
+    return content if isinstance(content, str) else ""

@@ -14,6 +14,7 @@ from modelyard.api.chatchat import (
     server_state,
     sourced_chat,
     summaries,
+    unified,
 )
 from modelyard.api.chatchat import models as llm_models
 from modelyard.api.routes import (
@@ -57,5 +58,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     agent_chat.router,
     kb_chat.router,
     kb_chat.completions,
+    unified.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""

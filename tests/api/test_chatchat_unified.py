@@ -1,0 +1,102 @@
+"""Chatchat 0.3's one chat route, through OpenAI's client: models, agents, tools by name and tools of the caller's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openai import BadRequestError, NotFoundError, OpenAI
+
+from tests.api.talking import Scripted, calls, scripted
+from tests.live import Live, live
+
+ANSWER = "好的，没问题。"
+ASKED: Any = [{"role": "user", "content": "六乘七？"}]
+OWN: Any = {"type": "function", "function": {"name": "mine", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Scripted]:
+    with scripted() as running:
+        yield running
+
+
+@pytest.fixture
+def model(scripts: Scripted) -> Scripted:
+    scripts.bodies.clear()
+    scripts.say = lambda messages: ANSWER
+    return scripts
+
+
+@pytest.fixture(scope="module")
+def server(scripts: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("unified") / "home") as running:
+        running.launched("script", model_engine="external", base_url=f"{scripts.web.url}/v1")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Live) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{server.url}/chat", api_key="none", max_retries=0) as made:
+        yield made
+
+
+def test_a_model(server: Live, client: OpenAI, model: Scripted) -> None:
+    talk = {"conversation_id": "talk"}
+    whole = client.chat.completions.create(model="script", messages=ASKED, seed=7, extra_body=talk)
+    assert whole.choices[0].message.content == ANSWER and model.bodies[-1]["seed"] == 7
+    chunks = list(client.chat.completions.create(model="script", messages=ASKED, stream=True, extra_body=talk))
+    assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == ANSWER
+    kept = server.http.get("/v1/conversations/talk/messages").json()["data"]
+    assert [each["answer"] for each in kept] == [ANSWER, ANSWER]
+    assert chunks[0].model_extra and chunks[0].model_extra["message_id"] == kept[1]["id"]
+
+
+def test_an_agent_in_chunks(client: OpenAI, model: Scripted) -> None:
+    model.say = lambda messages: ANSWER if len(messages) > 1 else calls(("calculator", {"expression": "6*7"}))
+    tools: Any = ["calculate"]
+    chunks = list(client.chat.completions.create(model="script", messages=ASKED, tools=tools, stream=True))
+    status = [(each.model_extra or {})["status"] for each in chunks]
+    assert status[:3] == [1, 6, 7] and status[-1] == 5 and set(status[3:-1]) == {2}
+    ended: Any = chunks[2].choices[0].delta.tool_calls
+    assert ended[0].function.name == "calculator" and ended[0].tool_output == "42" and ended[0].is_error is False
+    assert chunks[-1].choices[0].delta.content == ANSWER and chunks[-1].choices[0].finish_reason == "stop"
+    assert [each["function"]["name"] for each in model.bodies[0]["tools"]] == ["calculator"]
+
+
+def test_an_agent_whose_tool_is_chosen(client: OpenAI, model: Scripted) -> None:
+    model.say = lambda messages: ANSWER if len(messages) > 1 else calls(("calculator", {"expression": "6*7"}))
+    chosen: Any = "calculate"
+    whole = client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen)
+    (ended,) = whole.choices[0].message.tool_calls or []
+    assert whole.choices[0].message.content == ANSWER and ended.model_extra
+    assert ended.model_extra["tool_output"] == "42"
+    assert model.bodies[0]["tool_choice"]["function"]["name"] == "calculator" and "tool_choice" not in model.bodies[1]
+
+
+def test_a_tool_that_is_called_at_once(client: OpenAI, model: Scripted) -> None:
+    chosen: Any = "calculate"
+    extra = {"tool_input": {"expression": "6*7"}}
+    whole = client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen, extra_body=extra)
+    assert whole.choices[0].message.content == ANSWER and whole.model_extra and whole.model_extra["tool_output"] == "42"
+    assert "42" in model.told[0]["content"] and "六乘七？" in model.told[0]["content"]
+    with pytest.raises(BadRequestError, match="expression"):
+        extra = {"tool_input": {"text": "6*7"}}
+        client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen, extra_body=extra)
+
+
+def test_tools_of_the_caller(client: OpenAI, model: Scripted) -> None:
+    model.say = lambda messages: calls(("mine", {"a": 1}))
+    whole = client.chat.completions.create(model="script", messages=ASKED, tools=[OWN])
+    (wanted,) = whole.choices[0].message.tool_calls or []
+    assert wanted.type == "function" and (wanted.function.name, wanted.function.arguments) == ("mine", '{"a": 1}')
+    assert whole.choices[0].finish_reason == "tool_calls" and model.bodies[-1]["tools"] == [OWN]
+
+
+def test_what_is_refused(client: OpenAI, model: Scripted) -> None:
+    with pytest.raises(BadRequestError, match="shell"):
+        client.chat.completions.create(model="script", messages=ASKED, tools=["shell"])  # type: ignore[list-item]
+    with pytest.raises(NotFoundError, match="没有"):
+        client.chat.completions.create(model="没有", messages=ASKED)
+    assert not model.bodies
