@@ -10,6 +10,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import add
 from modelyard.cli.kb_conversations import conversations
 from modelyard.cli.kb_documents import chunks, documents, download
+from modelyard.cli.kb_import import import_chatchat
 from modelyard.cli.kb_jobs import job, jobs, reindex
 from modelyard.cli.kb_search import ask, search
 from modelyard.cli.output import agrees, clean, in_bytes, json_option, note, print_json, print_table
@@ -29,7 +30,7 @@ def command() -> None:
     """
 
 
-for each in (add, documents, chunks, search, ask, jobs, job, reindex, download, conversations):
+for each in (add, documents, chunks, search, ask, jobs, job, reindex, download, conversations, import_chatchat):
     command.add_command(each)
 
 

@@ -17,6 +17,7 @@ from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
 from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
 from modelyard.cli.output import clean, json_option, note, print_json, printable
+from modelyard.core.errors import BodyTooLarge, InvalidParameter
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -108,7 +109,7 @@ def once(client: Client, wanted: Wanted, hashes: Hashes) -> int:
     files = collect(wanted.paths, wanted.include, wanted.exclude, client.knowledge_formats())
     plan = planned(files, {each["name"]: each for each in all_documents(client, wanted.base)}, hashes, wanted)
     hashes.save()
-    _send(client, wanted, plan)
+    send(client, wanted.base, plan, wanted.metadata)
     for start in range(0, len(plan.gone), BATCH):
         client.delete_documents(wanted.base, plan.gone[start : start + BATCH])
     if not wanted.as_json:
@@ -157,15 +158,21 @@ def planned(files: Files, there: Mapping[str, dict[str, Any]], hashes: Hashes, w
     return plan
 
 
-def _send(client: Client, wanted: Wanted, plan: Plan) -> None:
-    """Upload, in small requests. What is not taken is noted."""
+def send(client: Client, base: str, plan: Plan, metadata: Mapping[str, Any]) -> None:
+    """Upload, in small requests. What is not taken is noted in the plan."""
     from modelyard.client.resources.documents import batches
 
     total = sum(path.stat().st_size for path in plan.send.values())
     with uploading(total) as sent:
         for batch in batches(list(plan.send.items())):
             portion = [each for each in batch if isinstance(each, tuple)]
-            answer = client.upload_documents(wanted.base, portion, wanted.metadata or None, index=False)
+            try:
+                answer = client.upload_documents(base, portion, metadata or None, index=False)
+            except (BodyTooLarge, InvalidParameter) as error:
+                if len(portion) > 1:
+                    raise
+                plan.refused[portion[0][0]] = error.message
+                continue
             plan.refused |= answer["failed"]
             plan.index += [each["name"] for each in answer["data"]]
             sent(sum(Path(str(path)).stat().st_size for _, path in portion))

@@ -8,44 +8,49 @@ from sqlalchemy import select
 
 from modelyard.db.tables import Conversation, Message
 from modelyard.knowledge.conversations import Conversations
-from modelyard.protocol.conversation_imports import Imported, ImportedConversation
+from modelyard.protocol.conversation_imports import Imported, ImportedConversation, ImportedMessage
 
 
 async def import_conversations(kept: Conversations, owner: str, brought: Sequence[ImportedConversation]) -> Imported:
-    """Keep those whose id is free, with their messages, times and feedback. A message whose id is taken is left out."""
+    """Keep them with their messages, times and feedback. What is here stays as it is: where the owner has a conversation of
+    that id, only messages that are new are added; one of another owner, and a message whose id is taken, are left out.
+    """
     conversations = messages = skipped = 0
     for each in brought:
-        added = await _bring(kept, owner, each)
-        if added is None:
-            skipped += 1
-        else:
-            conversations, messages = conversations + 1, messages + added
+        fresh, added = await _bring(kept, owner, each)
+        conversations, messages = conversations + fresh, messages + added
+        skipped += not fresh and not added
     return Imported(conversations=conversations, messages=messages, skipped=skipped)
 
 
-async def _bring(kept: Conversations, owner: str, talk: ImportedConversation) -> int | None:
-    """How many messages it brought; None if its id is taken."""
+async def _bring(kept: Conversations, owner: str, talk: ImportedConversation) -> tuple[bool, int]:
+    """Whether the conversation is new, and how many messages it brought."""
     async with kept.database.session() as session:
-        if await session.get(Conversation, talk.id) is not None:
-            return None
-        last = max([talk.created_at, *(each.created_at for each in talk.messages)])
-        session.add(
-            Conversation(
-                id=talk.id, owner=owner, title=talk.title, kind=talk.kind, created_at=talk.created_at, updated_at=last
-            )
-        )
-        await session.flush()
+        row = await session.get(Conversation, talk.id)
+        if row is not None and row.owner != owner:
+            return False, 0
         wanted = [each.id for each in talk.messages]
         seen = set((await session.scalars(select(Message.id).where(Message.id.in_(wanted)))).all())
+        if row is None:
+            times = {"created_at": talk.created_at, "updated_at": talk.created_at}
+            session.add(Conversation(id=talk.id, owner=owner, title=talk.title, kind=talk.kind, **times))
+            await session.flush()
         added = 0
         for each in talk.messages:
             if each.id in seen:
                 continue
             seen.add(each.id)
             added += 1
-            row = Message(id=each.id, conversation_id=talk.id, kind=talk.kind, question=each.question)
-            row.answer, row.citations, row.details = each.answer, [], dict(each.metadata)
-            row.score, row.reason, row.created_at = each.score, each.reason, each.created_at
-            session.add(row)
+            session.add(_message(talk, each))
             await session.flush()  # their order is the order of their numbers
-    return added
+        if added:
+            kept_row = await session.get_one(Conversation, talk.id)
+            kept_row.updated_at = max([kept_row.updated_at, *(each.created_at for each in talk.messages)])
+    return row is None, added
+
+
+def _message(talk: ImportedConversation, brought: ImportedMessage) -> Message:
+    row = Message(id=brought.id, conversation_id=talk.id, kind=talk.kind, question=brought.question)
+    row.answer, row.citations, row.details = brought.answer, [], dict(brought.metadata)
+    row.score, row.reason, row.created_at = brought.score, brought.reason, brought.created_at
+    return row

@@ -48,4 +48,4 @@ class Imported(Body):
     conversations: int
     messages: int
     skipped: int
-    """Conversations whose id is taken here."""
+    """Conversations of which nothing was new, or whose id is taken by another key."""

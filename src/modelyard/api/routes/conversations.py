@@ -45,7 +45,7 @@ async def create(body: bodies.NewConversation, knowledge: TheKnowledge, grant: T
 
 @router.post("/import")
 async def bring(body: ImportConversations, knowledge: TheKnowledge, grant: TheGrant) -> Imported:
-    """Bring conversations of another system. One whose id is here already is left as it is."""
+    """Bring conversations of another system. To one whose id is here already, only messages that are new are added."""
     return await import_conversations(knowledge.conversations, owner_of(grant), body.conversations)
 
 

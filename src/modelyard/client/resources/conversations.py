@@ -46,7 +46,7 @@ def export_conversation(conversation: str) -> Request[str]:
 
 
 def import_conversations(conversations: Sequence[Mapping[str, Any]]) -> Request[Answer]:
-    """Bring conversations of another system, each under its id; those that are here already are `skipped`.
+    """Bring conversations of another system, each under its id; those of which nothing is new are `skipped`.
 
     Each has `id`, `title`, `kind`, `created_at` and `messages` of `id`, `question`, `answer`, `score`, `reason`, `created_at`.
     """

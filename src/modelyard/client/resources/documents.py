@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ Document = str | os.PathLike[str] | tuple[str, bytes | str | os.PathLike[str]]
 BATCH_FILES = 20
 BATCH_BYTES = 50_000_000
 """Of the files of one request, unless a single one is larger."""
+AWKWARD = re.compile(r'["\\\x00-\x1f\x7f]')
+"""What a form writes in another way where several files are named in it; a single file's name has a field of its own."""
 BATCH_NAMES = 10_000
 """Documents that one request names at most."""
 
@@ -28,6 +31,9 @@ def batches(files: Sequence[Document]) -> Iterator[list[Document]]:
     filled = 0
     for file in files:
         size = _size(file)
+        if AWKWARD.search(name_of(file)):
+            yield [file]
+            continue
         if batch and (len(batch) == BATCH_FILES or filled + size > BATCH_BYTES):
             yield batch
             batch, filled = [], 0

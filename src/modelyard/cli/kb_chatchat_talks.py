@@ -1,0 +1,141 @@
+"""Langchain-Chatchat's rows of `conversation` and `message` as conversations that our server takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+Talk = dict[str, Any]
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+LONGEST_ID = 32
+LONGEST_TITLE = 80
+LONGEST_KIND = 50
+MESSAGES_AT_ONCE = 500
+"""Of one request; Chatchat cuts questions and answers at 4096 characters where its database does."""
+
+
+def talks(rows: Rows, otherwise: float) -> list[Talk]:
+    """Every conversation with its messages, the oldest first; `otherwise` is the time, in Unix seconds, of one without any.
+
+    Chatchat's own server writes no rows of conversations, only their ids into messages; and messages without such an id
+    are a conversation for each day.
+    """
+    named = {str(row["id"]): row for row in rows.get("conversation", ()) if row.get("id")}
+    grouped: dict[str, list[Talk]] = {}
+    alone: dict[str, list[Talk]] = {}
+    every = [(moment(row.get("create_time"), otherwise), row) for row in _messages(rows)]
+    for when, row in sorted(every, key=lambda each: each[0]):
+        inside = str(row.get("conversation_id") or "")
+        if inside:
+            grouped.setdefault(inside, []).append(_message(row, when))
+        else:
+            day = datetime.fromtimestamp(when, UTC).date().isoformat()
+            alone.setdefault(day, []).append(_message(row, when))
+    found = [_talk(name, named.get(name, {}), grouped.get(name, []), otherwise) for name in {**named, **grouped}]
+    found += [_day(day, messages) for day, messages in alone.items()]
+    return sorted(found, key=lambda talk: float(talk["created_at"]))
+
+
+def _messages(rows: Rows) -> Iterator[Mapping[str, Any]]:
+    for table in ("chat_history", "message"):
+        yield from (row for row in rows.get(table, ()) if row.get("id"))
+
+
+def _talk(name: str, row: Mapping[str, Any], messages: list[Talk], otherwise: float) -> Talk:
+    first = messages[0] if messages else {}
+    kinds = [kind for each in messages if (kind := _text(each["metadata"].get("chat_type")))]
+    return {
+        "id": identity(name),
+        "title": _line(_text(row.get("name"))) or _line(first.get("question", "")),
+        "kind": (_text(row.get("chat_type")) or next(iter(kinds), ""))[:LONGEST_KIND],
+        "created_at": moment(row.get("create_time"), first.get("created_at", otherwise)),
+        "messages": messages,
+    }
+
+
+def _day(day: str, messages: list[Talk]) -> Talk:
+    """Messages of one day without a conversation. More of them on another run are another conversation."""
+    return {
+        "id": hashlib.sha256("\n".join(each["id"] for each in messages).encode()).hexdigest()[:LONGEST_ID],
+        "title": f"Langchain-Chatchat, {day}",
+        "kind": _text(messages[0]["metadata"].get("chat_type"))[:LONGEST_KIND],
+        "created_at": messages[0]["created_at"],
+        "messages": messages,
+    }
+
+
+def _message(row: Mapping[str, Any], when: float) -> Talk:
+    score = row.get("feedback_score")
+    metadata = _object(row.get("meta_data"))
+    if kind := _text(row.get("chat_type")):
+        metadata["chat_type"] = kind
+    return {
+        "id": identity(str(row["id"])),
+        "question": _text(row.get("query")),
+        "answer": _text(row.get("response")),
+        "score": min(score, 100) if isinstance(score, int) and score >= 0 else None,
+        "reason": _text(row.get("feedback_reason"))[:4000],
+        "metadata": metadata,
+        "created_at": when,
+    }
+
+
+def identity(name: str) -> str:
+    """An id that our server takes: the same one where it is short enough, else made from it."""
+    clean = name.replace("\0", "")
+    if clean == name and 0 < len(name) <= LONGEST_ID:
+        return name
+    return hashlib.sha256(name.encode()).hexdigest()[:LONGEST_ID]
+
+
+def moment(value: object, otherwise: float) -> float:
+    """Unix time of what SQLite's `CURRENT_TIMESTAMP` wrote, which is UTC."""
+    try:
+        found = datetime.fromisoformat(str(value))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def portions(found: Sequence[Talk]) -> Iterator[list[Talk]]:
+    """The same in portions that one request takes; a long conversation is in several, one after the other."""
+    portion: list[Talk] = []
+    left = MESSAGES_AT_ONCE
+    for talk in found:
+        for piece in _pieces(talk):
+            if portion and len(piece["messages"]) >= left:
+                yield portion
+                portion, left = [], MESSAGES_AT_ONCE
+            portion.append(piece)
+            left -= 1 + len(piece["messages"])
+    if portion:
+        yield portion
+
+
+def _pieces(talk: Talk) -> Iterator[Talk]:
+    """A conversation in pieces of at most as many messages as one request takes."""
+    messages = talk["messages"]
+    for start in range(0, max(len(messages), 1), MESSAGES_AT_ONCE):
+        yield {**talk, "messages": messages[start : start + MESSAGES_AT_ONCE]}
+
+
+def _object(value: object) -> dict[str, Any]:
+    """The JSON object of a column; empty for anything else."""
+    try:
+        found = msgspec.json.decode(value) if isinstance(value, str | bytes) else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value.replace("\0", "") if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_TITLE]

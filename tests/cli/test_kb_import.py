@@ -1,0 +1,308 @@
+"""`modelyard kb import-chatchat`: folders of Langchain-Chatchat 0.2 and 0.3 into a real server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from modelyard.cli.kb_chatchat import bases_folder, read
+from modelyard.cli.kb_chatchat_talks import MESSAGES_AT_ONCE, identity, portions
+from modelyard.cli.kb_import_plan import allowed
+from modelyard.client import Client
+from modelyard.core.errors import BadRequest
+from tests.cli.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
+from tests.cli.served import Served
+from tests.cli.terminal import Terminal, run, start
+
+NAMES = ['a "b" 50%.txt', "不在库里.txt", "制度/年假 2024.md"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("import") / "home")
+    try:
+        yield served
+    finally:
+        served.stop()
+
+
+@pytest.fixture
+def client(server: Served) -> Iterator[Client]:
+    """A client of a server without bases and conversations."""
+    with Client(server.url) as client:
+        yield client
+        for base in client.list_knowledge_bases():
+            client.delete_knowledge_base(base["name"])
+        for talk in client.list_conversations(1000):
+            client.delete_conversation(talk["id"])
+
+
+def bring(server: Served, *arguments: object) -> CompletedProcess[str]:
+    cache = server.log.parent / "cache"
+    return run("kb", "import-chatchat", *map(str, arguments), MODELYARD_ENDPOINT=server.url, XDG_CACHE_HOME=str(cache))
+
+
+def brought(server: Served, *arguments: object) -> Any:
+    done = bring(server, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def names_in(client: Client, base: str) -> list[str]:
+    return sorted(each["name"] for each in client.list_documents(base)["data"])
+
+
+@pytest.mark.parametrize("version", [v02, v03])
+def test_everything_comes_once(
+    server: Served, client: Client, tmp_path: Path, version: Callable[[Path], Chatchat]
+) -> None:
+    there = version(tmp_path / "chatchat")
+    before = state(there.root)
+    done = bring(server, there.root)
+    assert done.returncode == 0, done.stderr
+    assert "人事 (made, searched by words alone): 3 new, 0 changed, 0 unchanged" in done.stdout
+    assert done.stdout.endswith(
+        "2 of 2 bases: 4 new files, 0 changed, 0 unchanged, 1 missing, 4 new conversations with 6 new messages\n"
+    )
+    assert "人事: 1 in the database, and not in the folder: 已删除.docx" in done.stderr
+    assert "人事: 1 of formats that are not read here: old.enex" in done.stderr
+    assert "with chunks that were edited there" in done.stderr
+    assert "its embedding model bge-large-zh-v1.5 does not run here" in done.stderr
+    assert state(there.root) == before
+
+    assert names_in(client, "人事") == sorted(NAMES)
+    base = client.describe_knowledge_base("人事")
+    assert (base["description"], base["states"]) == ("关于人事的知识库", {"ready": 3})
+    assert client.search_knowledge("人事", "年假")["data"][0]["document"] == "制度/年假 2024.md"
+    assert client.get_conversation(TALK)["title"] == "年假问题"
+    first, second = client.get_conversation_messages(TALK)
+    assert (first["question"], first["answer"], first["score"], first["reason"]) == (
+        "年假有几天？",
+        "十五天。",
+        90,
+        "对",
+    )
+    assert (second["question"], second["score"]) == ("可以分开休吗？", None)
+    assert first["created_at"] == 1706256001.0 and first["metadata"] == {"知识库": "人事", "chat_type": "llm_chat"}
+    assert client.get_conversation(GROWN)["title"] == "Who wrote the manual?"
+    assert client.get_conversation_messages(GROWN)[0]["score"] == 100
+    alone = next(talk for talk in client.list_conversations() if talk["title"] == "Langchain-Chatchat, 2024-01-28")
+    told = client.get_conversation_messages(alone["id"])
+    assert [(each["question"], each["answer"], each["score"]) for each in told] == [
+        ("alone, too", "", 0),
+        ("alone", "yes", None),
+    ]
+
+    again = brought(server, there.root)
+    assert [(each["new"], each["changed"], each["jobs"]) for each in again["bases"]] == [([], [], [])] * 2
+    assert again["conversations"] == {"new": 0, "messages": 0, "unchanged": 4}
+    assert again["jobs"] == []
+
+
+def test_what_is_new_there_comes_later(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v02(tmp_path / "chatchat")
+    brought(server, there.root)
+    with there.opened() as database:
+        there.say(database, "7" * 32, GROWN, "And when?", "In May.", "2024-02-01 08:00:00")
+        there.say(database, "8" * 32, "", "alone again", "yes", "2024-01-28 23:59:59")
+    (there.bases / "人事" / "content" / "制度" / "年假 2024.md").write_text("年假有二十天。\n", encoding="utf-8")
+    found = brought(server, there.bases)
+    assert [(each["new"], each["changed"]) for each in found["bases"]] == [([], []), ([], ["制度/年假 2024.md"])]
+    assert found["conversations"] == {"new": 1, "messages": 2, "unchanged": 2}
+    assert [each["question"] for each in client.get_conversation_messages(GROWN)][-1] == "And when?"
+    assert "二十天" in client.search_knowledge("人事", "年假")["data"][0]["text"]
+
+
+def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v03(tmp_path / "chatchat")
+    done = bring(server, there.root / "data", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "BASE" in done.stdout and "4 new conversations with 6 new messages" in done.stdout
+    assert "已删除.docx" in done.stderr and "nothing was changed" in done.stderr
+    assert client.list_knowledge_bases() == [] and client.list_conversations() == []
+    brought(server, there.root)
+    told = brought(server, there.root, "--dry-run")
+    assert told["dry_run"] and told["conversations"] == {"new": 0, "messages": 0, "unchanged": 4}
+    assert [each["unchanged"] for each in told["bases"]] == [1, 3]
+
+
+def test_one_base_without_conversations(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v02(tmp_path / "chatchat")
+    found = brought(server, there.root, "--base", "人事")
+    assert [each["name"] for each in found["bases"]] == ["人事"] and client.list_conversations() == []
+    assert brought(server, there.root, "--base", "人事", "--conversations")["conversations"]["new"] == 4
+    done = bring(server, there.root, "--base", "nothing")
+    assert done.returncode == 1 and "it has: samples, 人事." in done.stderr
+
+
+@pytest.mark.parametrize("how", ["by its name", "by the option"])
+def test_the_embedding_model(server: Served, client: Client, tmp_path: Path, how: str) -> None:
+    there = v02(tmp_path / "chatchat")
+    uid = "BGE-large-zh-v1.5" if how == "by its name" else "other"
+    client.launch_model("fake", model_type="embedding", model_engine="fake", model_uid=uid)
+    try:
+        done = bring(server, there.root, "--base", "人事", "--embedding-model", "nothing")
+        assert done.returncode == 1 and f"'nothing' is running; those that run: {uid}." in done.stderr
+        rest = [] if how == "by its name" else ["--embedding-model", uid]
+        found = brought(server, there.root, "--base", "人事", *rest)["bases"][0]
+        assert found["embedding_model"] == uid
+        assert found["remarks"] == (
+            [] if not rest else ["its embedding model bge-large-zh-v1.5 does not run here; it gets other."]
+        )
+        base = client.describe_knowledge_base("人事")
+        assert (base["embedding_model"], base["states"]) == (uid, {"ready": 3})
+        client.delete_knowledge_base("人事")
+        client.create_knowledge_base("人事")
+        remark = brought(server, there.root, "--base", "人事", *rest)["bases"][0]["remarks"]
+        assert f"`modelyard kb reindex 人事 --embedding-model {uid}`" in remark[0]
+    finally:
+        client.terminate_model(uid)
+
+
+def test_no_database_and_a_damaged_one(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v02(tmp_path / "chatchat")
+    there.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    done = bring(server, there.root)
+    assert done.returncode == 1
+    assert "info.db' cannot be read" in done.stderr and "conversations and descriptions do not" in done.stderr
+    assert names_in(client, "人事") == sorted(NAMES)
+    there.database.unlink()
+    found = brought(server, there.root)
+    assert found["database"] is None and found["problems"] == []
+    assert [each["unchanged"] for each in found["bases"]] == [1, 3]
+    sqlite3.connect(there.database).close()
+    assert "has no table knowledge_base" in bring(server, there.root).stderr
+    done = bring(server, there.root, "--database", tmp_path / "none.db")
+    assert done.returncode == 1 and "There is no file" in done.stderr
+
+
+def test_a_table_that_is_damaged_in_part(tmp_path: Path) -> None:
+    there = v02(tmp_path)
+    with there.opened() as database:
+        for number in range(2000):
+            there.say(database, f"{number:032}", TALK, f"question {number}", "answer " * 50, "2024-03-01 00:00:00")
+    data = bytearray(there.database.read_bytes())
+    data[len(data) // 2 :] = b"\xee" * (len(data) - len(data) // 2)
+    there.database.write_bytes(data)
+    found = read(there.root)
+    assert any("table message is damaged" in each for each in found.problems)
+    assert 100 < sum(len(talk["messages"]) for talk in found.talks) < 2000
+
+
+def test_a_database_in_use_with_its_log_is_not_touched(tmp_path: Path) -> None:
+    there = v03(tmp_path)
+    writer = there.opened()
+    try:
+        writer.execute("PRAGMA journal_mode=WAL")
+        there.say(writer, "9" * 32, GROWN, "in the log", "yes", "2024-02-02 08:00:00")
+        writer.commit()
+        before = state(there.root)
+        found = read(there.root)
+        assert "in the log" in [each["question"] for talk in found.talks for each in talk["messages"]]
+        assert state(there.root) == before
+    finally:
+        writer.close()
+
+
+def test_a_journal_left_by_a_crash_is_rolled_back_in_a_copy(tmp_path: Path) -> None:
+    there, crashed = v02(tmp_path / "there"), v02(tmp_path / "crashed")
+    with there.opened() as writer:
+        writer.execute("PRAGMA cache_size=1")
+        for number in range(500):
+            there.say(writer, f"{number:032}", TALK, "never committed", "x" * 500, "2024-03-01 00:00:00")
+        for each in there.bases.glob("info.db*"):
+            shutil.copyfile(each, crashed.bases / each.name)
+        writer.rollback()
+    assert (crashed.bases / "info.db-journal").exists()
+    before = state(crashed.root)
+    found = read(crashed.root)
+    assert found.problems == [] and sum(len(talk["messages"]) for talk in found.talks) == 6
+    assert state(crashed.root) == before
+
+
+def test_a_document_that_cannot_be_indexed_is_a_failure(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v02(tmp_path / "chatchat")
+    content = there.bases / "samples" / "content"
+    (content / "broken.pdf").write_bytes(b"%PDF-1.4 no")
+    (content / "nowhere.txt").symlink_to(tmp_path / "gone.txt")
+    (content / "round").symlink_to(content)
+    done = bring(server, there.root, "--base", "samples")
+    assert done.returncode == 1
+    assert "broken.pdf: " in done.stderr and "samples: nowhere.txt: it cannot be read." in done.stderr
+    assert names_in(client, "samples") == ["broken.pdf", "test.txt"]
+
+
+def test_ctrl_c_and_going_on(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v02(tmp_path / "chatchat")
+    content = there.bases / "samples" / "content"
+    for number in range(300):
+        (content / f"{number:03}.txt").write_text(f"number {number}\n" * 2000)
+    process = start("kb", "import-chatchat", str(there.root), MODELYARD_ENDPOINT=server.url)
+    with process:
+        while not any(base["documents"] for base in client.list_knowledge_bases()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=30)[1]
+    assert process.returncode == 130 and "The same command goes on from here." in told and "Traceback" not in told
+    found = brought(server, there.root)
+    assert client.describe_knowledge_base("samples")["states"] == {"ready": 301}
+    assert found["conversations"]["new"] + found["conversations"]["unchanged"] == 4
+
+
+def test_at_a_terminal(server: Served, client: Client, tmp_path: Path) -> None:
+    there = v03(tmp_path / "chatchat")
+    with Terminal("kb", "import-chatchat", str(there.root), MODELYARD_ENDPOINT=server.url) as terminal:
+        terminal.expect("2 of 2 bases")
+        assert terminal.wait() == 0
+
+
+def test_where_the_data_may_lie(tmp_path: Path) -> None:
+    there = v03(tmp_path / "chatchat")
+    for each in (there.root, there.root / "data", there.bases, there.database):
+        assert bases_folder(each) == there.bases
+    with pytest.raises(BadRequest, match="is a single base"):
+        bases_folder(there.bases / "人事")
+    with pytest.raises(BadRequest, match="no Langchain-Chatchat data"):
+        bases_folder(tmp_path)
+    with pytest.raises(BadRequest, match="There is no folder"):
+        bases_folder(tmp_path / "nothing")
+
+
+def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:
+    there = v02(tmp_path)
+    with there.opened() as database:
+        database.execute("ALTER TABLE knowledge_base DROP COLUMN kb_info")
+        database.execute("ALTER TABLE knowledge_file DROP COLUMN custom_docs")
+        database.executescript("DROP TABLE message; DROP TABLE conversation; DROP TABLE summary_chunk;")
+    found = read(there.root)
+    assert (found.problems, found.talks) == ([], [])
+    assert [(base.name, base.info, base.model, base.missing) for base in found.bases] == [
+        ("samples", "", "", []),
+        ("人事", "", "bge-large-zh-v1.5", ["已删除.docx"]),
+    ]
+
+
+def test_names_and_ids() -> None:
+    assert [allowed(name) for name in ("人事", "a/b", "search", " x ", "a\nb", "..")] == [
+        "人事",
+        "a_b",
+        "search_",
+        "x",
+        "a_b",
+        ".._",
+    ]
+    assert identity("a" * 32) == "a" * 32 and len(identity("a" * 36)) == 32
+    messages = [{"id": str(number)} for number in range(MESSAGES_AT_ONCE * 2 + 1)]
+    found = list(portions([{"id": "x", "messages": messages}, {"id": "y", "messages": []}]))
+    assert [each["id"] for portion in found for talk in portion if talk["id"] == "x" for each in talk["messages"]] == [
+        each["id"] for each in messages
+    ]
+    assert [len(portion) for portion in found] == [1, 1, 2]
