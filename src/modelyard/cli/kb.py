@@ -10,6 +10,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import add
 from modelyard.cli.kb_conversations import conversations
 from modelyard.cli.kb_documents import chunks, documents, download
+from modelyard.cli.kb_evaluate import evaluate
 from modelyard.cli.kb_import import import_chatchat
 from modelyard.cli.kb_jobs import job, jobs, reindex
 from modelyard.cli.kb_search import ask, search
@@ -30,7 +31,8 @@ def command() -> None:
     """
 
 
-for each in (add, documents, chunks, search, ask, jobs, job, reindex, download, conversations, import_chatchat):
+PARTS = (add, documents, chunks, search, ask, jobs, job, reindex, download, conversations, evaluate, import_chatchat)
+for each in PARTS:
     command.add_command(each)
 
 

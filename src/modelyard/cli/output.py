@@ -6,7 +6,8 @@ import json
 import select
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -27,6 +28,21 @@ _CONTROLS = {code: None for code in (*range(9), *range(11, 32), *range(127, 160)
 def note(text: str, **style: Any) -> None:
     """A remark for people, on stderr."""
     click.echo(click.style(text, **style) if style else text, err=True)
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """The value is a function that says how many more are done; a bar on a terminal."""
+    if not sys.stderr.isatty() or not total:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
 
 
 def agrees(question: str) -> bool:
