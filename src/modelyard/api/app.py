@@ -17,6 +17,7 @@ from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.guard import Guard
 from modelyard.api.knowledge import Passage, knowledge_running
+from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -56,6 +57,8 @@ class Application:
         await self._app(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = plain(scope, self._gateway.handles)
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
         else:

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from modelyard.core.access import BASE
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.answering.citing import Citation
 from modelyard.knowledge.bases import Counts, chunking_of
 from modelyard.knowledge.search import Hit
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
+from modelyard.protocol.models import KnowledgeModel
 
 MOST = 10_000
 """Rows that one answer lists."""
@@ -50,6 +52,16 @@ def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str]) -> bodies
         states=dict(counts.states),
         jobs=list(jobs),
         created_at=row.created_at,
+    )
+
+
+def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
+    """A base where models are listed."""
+    return KnowledgeModel(
+        id=BASE + row.name,
+        created=int(row.created_at),
+        knowledge_base=row.name,
+        model_description=row.description,
     )
 
 

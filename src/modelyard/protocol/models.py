@@ -147,11 +147,28 @@ class ModelInfo(BaseModel):
     """Expected bytes of one replica: `weights`, `kv_cache`, `overhead`, `total`."""
 
 
+class KnowledgeModel(BaseModel):
+    """A knowledge base where models are listed: it answers chats, and cannot be launched or terminated."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    id: str
+    """`kb:` and the base's name."""
+    object: str = "model"
+    created: int = 0
+    owned_by: str = "modelyard"
+    knowledge_base: str
+    """Its name; models do not have this field."""
+    model_type: str = "knowledge_base"
+    model_ability: list[str] = ["chat"]
+    model_description: str = ""
+
+
 class ModelList(BaseModel):
     """Answer of `GET /v1/models`."""
 
     object: str = "list"
-    data: list[ModelInfo]
+    data: list[ModelInfo | KnowledgeModel]
 
 
 class ReplicaProgress(BaseModel):

@@ -6,13 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
-from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheParts
+from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts
+from modelyard.api.knowledge_views import knowledge_model
 from modelyard.api.views import adapter_model, launch_progress, model_info, models, replica_infos
 from modelyard.control.scaling import check_alike
 from modelyard.core.errors import ModelNotFound
 from modelyard.protocol.keys import Aborted, AbortRequest
 from modelyard.protocol.models import (
     Event,
+    KnowledgeModel,
     LaunchProgress,
     LaunchRequest,
     LaunchResponse,
@@ -38,9 +40,16 @@ async def launch(body: LaunchRequest, deployments: TheDeployments, wait_ready: b
 
 
 @router.get("")
-async def list_models(deployments: TheDeployments, grant: TheGrant) -> ModelList:
-    """Every model that the key may use, whatever its state; after each its LoRA adapters, which have a `parent`."""
-    found = [info for view in deployments.views() for info in models(view)]
+async def list_models(
+    deployments: TheDeployments, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
+) -> ModelList:
+    """Every model that the key may use, whatever its state; after each its LoRA adapters, which have a `parent`.
+
+    With `knowledge_bases`, the bases that the key may read, too, as models that chat: `kb:` and the name of each.
+    """
+    found: list[ModelInfo | KnowledgeModel] = [info for view in deployments.views() for info in models(view)]
+    if knowledge_bases:
+        found += [knowledge_model(base) for base in await knowledge.bases.all()]
     return ModelList(data=[info for info in found if grant is None or grant.sees(info.id)])
 
 
