@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,10 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._arriving = folder / "arriving"
+        self._held: Counter[str] = Counter()
+        """Hash → how many blocks of `holding` have it now."""
+        self._settling = asyncio.Lock()
+        """Held while a file comes to its place, or it is decided whether one goes."""
 
     def open(self) -> None:
         """Make the folder, and remove what a crash left half written."""
@@ -39,8 +45,13 @@ class Blobs:
         """Where the bytes of this hash are."""
         return self._folder / name[:2] / name
 
-    async def put(self, portions: AsyncIterator[bytes], most: int) -> Blob:
-        """Keep bytes as they come. Raises `BodyTooLarge` at the first byte beyond `most`, and keeps nothing."""
+    @asynccontextmanager
+    async def holding(self, portions: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
+        """Keep bytes as they come; until the block is left nobody can make them be forgotten.
+
+        Raises `BodyTooLarge` at the first byte beyond `most`, and keeps nothing. Who leaves the block with an error, or without
+        a row that has the hash, calls `forget` afterwards.
+        """
         path = self._arriving / secrets.token_hex(16)
         digest, size = hashlib.sha256(), 0
         try:
@@ -53,10 +64,17 @@ class Blobs:
                     await asyncio.to_thread(file.write, portion)
                 await asyncio.to_thread(_settle, file.fileno(), file)
             blob = Blob(digest.hexdigest(), size)
-            await asyncio.to_thread(self._place, path, blob.hash)
-            return blob
+            async with self._settling:
+                await asyncio.to_thread(self._place, path, blob.hash)
+                self._held[blob.hash] += 1
         finally:
             path.unlink(missing_ok=True)
+        try:
+            yield blob
+        finally:
+            self._held[blob.hash] -= 1
+            if not self._held[blob.hash]:
+                del self._held[blob.hash]
 
     def _place(self, path: Path, name: str) -> None:
         target = self.path(name)
@@ -73,9 +91,11 @@ class Blobs:
         """All bytes of this hash. Raises `FileNotFoundError`."""
         return await asyncio.to_thread(self.path(name).read_bytes)
 
-    def remove(self, name: str) -> None:
-        """Forget the bytes of this hash."""
-        self.path(name).unlink(missing_ok=True)
+    async def forget(self, name: str, needed: Callable[[str], Awaitable[bool]]) -> None:
+        """Remove the bytes of this hash, unless `needed` says that a row has it, or a block of `holding` does."""
+        async with self._settling:
+            if name not in self._held and not await needed(name):
+                self.path(name).unlink(missing_ok=True)
 
 
 def _settle(number: int, file: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,13 @@ from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter
+from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blob, Blobs
 from modelyard.knowledge.indexes import Indexes
-from modelyard.knowledge.new_rows import copied, new_document
+from modelyard.knowledge.new_rows import copied, inserted, new_document
 from modelyard.knowledge.types import Entry
 from modelyard.knowledge.vectors import Vectors, as_vector, text_hash
 
@@ -46,7 +46,16 @@ def checked_document_name(name: str) -> str:
 class Documents:
     """The rows of documents and chunks, and the bytes behind them."""
 
-    def __init__(self, database: Database, blobs: Blobs, indexes: Indexes, vectors: Vectors) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        indexes: Indexes,
+        vectors: Vectors,
+        forget: Callable[[Iterable[int]], None],
+    ) -> None:
+        """`forget` is told of chunks that are shown in another way now."""
+        self._forget = forget
         self._database = database
         self.blobs = blobs
         self._indexes = indexes
@@ -66,16 +75,22 @@ class Documents:
     ) -> Kept:
         """Keep a document's bytes and make or update its row; `details` are added to those it has.
 
-        Raises `BodyTooLarge` beyond `most` bytes, and `InvalidParameter`.
+        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, and `KnowledgeBaseNotFound`.
         """
         checked_document_name(name)
-        blob = await self.blobs.put(data, most)
         more = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
         given = {column: value for column, value in more.items() if value is not None}
+        blob: Blob | None = None
         try:
-            return await self._note(base, name, blob, details, given, state)
-        except IntegrityError:  # another upload of that name was quicker
-            return await self._note(base, name, blob, details, given, state)
+            async with self.blobs.holding(data, most) as blob:
+                try:
+                    return await self._note(base, name, blob, details, given, state)
+                except IntegrityError:  # another upload of that name was quicker, or the base was deleted
+                    return await self._note(base, name, blob, details, given, state)
+        except KnowledgeBaseNotFound:
+            if blob is not None:
+                await self.forget_blobs([blob.hash])
+            raise
 
     async def _note(
         self,
@@ -89,6 +104,7 @@ class Documents:
         """Make or update a document's row."""
         before = None
         async with self._database.session() as session:
+            await rows.present(session, base)
             row = await session.scalar(
                 select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
             )
@@ -158,7 +174,7 @@ class Documents:
                 row.details = dict(details)
             switched = enabled is not None and enabled != row.enabled
             if switched:
-                await rows.not_rebuilding(session, base)
+                base = await rows.held(session, base)
                 row.enabled = bool(enabled)
             ids = await session.scalars(_of(row.id, base.generation).where(KnowledgeChunk.enabled.is_(True)))
             chunks = [each.id for each in ids] if switched else []
@@ -191,7 +207,7 @@ class Documents:
         """Delete what was made from a document, and keep its bytes. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
         async with self._database.session() as session:
             row = await rows.document_named(session, base, name)
-            await rows.not_rebuilding(session, base)
+            base = await rows.held(session, base)
             gone = await rows.chunk_ids(session, [row.id], base.generation)
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
             row.state, row.chunks, row.fingerprint, row.edited = rows.STORED, 0, "", False
@@ -240,6 +256,7 @@ class Documents:
         shown = old.enabled if enabled is None else enabled
         vector = await self._vector(base, new_text) if new_text != old.text else None
         async with self._database.session() as session:
+            base = await rows.held(session, base)
             row = await _chunk(session, base, number)
             if new_text != row.text:
                 await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == row.id))
@@ -251,6 +268,7 @@ class Documents:
             await session.execute(
                 update(KnowledgeDocument).where(KnowledgeDocument.id == document.id).values(edited=True)
             )
+        self._forget([row.id])
         visible = shown and document.enabled
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
@@ -270,50 +288,29 @@ class Documents:
     ) -> KnowledgeChunk:
         """Write a chunk into a document, at its end or before the chunk at `position`. Raises as `edit` does."""
         _checked_text(text)
-        async with self._database.session() as session:
-            await rows.not_rebuilding(session, base)
-            document = await rows.document_named(session, base, name)
-        vector = await self._vector(base, text)
-        async with self._database.session() as session:
-            document = await rows.document_named(session, base, name)
-            last = await session.scalar(
-                select(func.max(KnowledgeChunk.position)).where(
-                    KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == base.generation
-                )
-            )
-            place = (-1 if last is None else last) + 1 if position is None else position
-            await session.execute(
-                update(KnowledgeChunk)
-                .where(
-                    KnowledgeChunk.document_id == document.id,
-                    KnowledgeChunk.generation == base.generation,
-                    KnowledgeChunk.position >= place,
-                )
-                .values(position=KnowledgeChunk.position + 1)
-            )
-            row = KnowledgeChunk(
-                base_id=base.id,
-                document_id=document.id,
-                generation=base.generation,
-                position=place,
-                text=text,
-                hash=text_hash(text),
-                edited=True,
-                enabled=True,
-                heading="",
-                extra=dict(extra or {}),
-            )
-            session.add(row)
-            document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
+        while True:
+            async with self._database.session() as session:
+                base = await rows.present(session, base)
+                await rows.not_rebuilding(session, base)
+                await rows.document_named(session, base, name)
+            vector = await self._vector(base, text)
+            async with self._database.session() as session:
+                fresh = await rows.held(session, base)
+                if (
+                    fresh.generation == base.generation
+                ):  # else it was indexed anew meanwhile, perhaps with another model
+                    document = await rows.document_named(session, fresh, name)
+                    row, moved = await inserted(session, document, fresh.generation, text, position, extra or {})
+                    break
+        self._forget(moved)
         if document.enabled:
-            entry = Entry(row.id, document.id, text, vector)
-            await self._indexes.apply(base, base.generation, [entry])
+            await self._indexes.apply(base, base.generation, [Entry(row.id, document.id, text, vector)])
         return row
 
     async def remove(self, base: KnowledgeBase, number: int) -> None:
         """Delete one chunk. Raises `ChunkNotFound` or `KnowledgeBaseBusy`."""
         async with self._database.session() as session:
-            await rows.not_rebuilding(session, base)
+            base = await rows.held(session, base)
             row = await _chunk(session, base, number)
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == number))
             await session.execute(
@@ -347,10 +344,13 @@ class Documents:
     async def forget_blobs(self, hashes: Sequence[str]) -> None:
         """Remove those of these bytes that no document has any more."""
         for name in set(hashes):
-            async with self._database.session() as session:
-                held = await session.scalar(select(KnowledgeDocument.id).where(KnowledgeDocument.hash == name).limit(1))
-            if held is None:
-                self.blobs.remove(name)
+            await self.blobs.forget(name, self._has)
+
+    async def _has(self, name: str) -> bool:
+        """Whether any document has these bytes."""
+        async with self._database.session() as session:
+            asked = select(KnowledgeDocument.id).where(KnowledgeDocument.hash == name).limit(1)
+            return await session.scalar(asked) is not None
 
 
 def _of(document: int, generation: int) -> Select[KnowledgeChunk]:

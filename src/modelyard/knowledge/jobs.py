@@ -90,9 +90,12 @@ class Jobs:
         self.ocr = ocr
 
     async def add(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
-        """A job that indexes these documents; what has not changed is done at once. Raises `DocumentNotFound`."""
+        """A job that indexes these documents; what has not changed is done at once.
+
+        Raises `KnowledgeBaseNotFound` or `DocumentNotFound`.
+        """
         async with self._database.session() as session:
-            base = await session.get_one(KnowledgeBase, base.id)
+            base = await rows.present(session, base)
             documents = [await rows.document_named(session, base, name) for name in dict.fromkeys(names)]
             job = _job(base, rows.ADD, base.generation)
             session.add(job)
@@ -114,11 +117,13 @@ class Jobs:
         return document.fingerprint == mark
 
     async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
-        """A job that makes the next generation of a base, of all documents that are indexed. Raises `KnowledgeBaseBusy`."""
+        """A job that makes the next generation of a base, of all documents that are indexed.
+
+        Raises `KnowledgeBaseNotFound` or `KnowledgeBaseBusy`.
+        """
         changed = {k: v for k, v in settings.fields().items() if k in ("embedding_model", "chunking")}
         async with self._database.session() as session:
-            base = await session.get_one(KnowledgeBase, base.id)
-            await rows.not_rebuilding(session, base)
+            base = await rows.held(session, base)
             await _clear_beyond(session, base)
             past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
             newest = max(base.generation, await session.scalar(past) or 0)

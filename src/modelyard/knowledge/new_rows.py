@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
+from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blob
 from modelyard.knowledge.vectors import text_hash
 
@@ -46,3 +52,35 @@ def copied(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
         heading=row.heading,
         extra=row.extra,
     )
+
+
+async def inserted(
+    session: AsyncSession,
+    document: KnowledgeDocument,
+    generation: int,
+    text: str,
+    position: int | None,
+    extra: Mapping[str, Any],
+) -> tuple[KnowledgeChunk, Sequence[int]]:
+    """A chunk that somebody wrote, at its document's end or before the one at `position`, and the chunks that moved for it."""
+    of_it = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
+    last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*of_it))
+    place = (-1 if last is None else last) + 1 if position is None else position
+    behind = update(KnowledgeChunk).where(*of_it, KnowledgeChunk.position >= place)
+    moved = await session.scalars(behind.values(position=KnowledgeChunk.position + 1).returning(KnowledgeChunk.id))
+    ids = moved.all()
+    row = KnowledgeChunk(
+        base_id=document.base_id,
+        document_id=document.id,
+        generation=generation,
+        position=place,
+        text=text,
+        hash=text_hash(text),
+        edited=True,
+        enabled=True,
+        heading="",
+        extra=dict(extra),
+    )
+    session.add(row)
+    document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
+    return row, ids

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy
+from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
@@ -43,6 +43,28 @@ async def not_rebuilding(session: AsyncSession, base: KnowledgeBase) -> None:
     """Raises `KnowledgeBaseBusy` while a base is indexed anew: what changes a chunk now would be lost."""
     if (job := await rebuilding(session, base.id)) is not None:
         raise KnowledgeBaseBusy(base.name, job.id)
+
+
+async def held(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
+    """The base as it is now; nobody else changes its chunks by hand or begins a new generation until the transaction ends.
+
+    Raises `KnowledgeBaseNotFound`, and `KnowledgeBaseBusy` while it is indexed anew.
+    """
+    row = update(KnowledgeBase).where(KnowledgeBase.id == base.id)  # locks it: SQLite has no SELECT FOR UPDATE
+    await session.execute(
+        row.values(generation=KnowledgeBase.generation), execution_options={"synchronize_session": False}
+    )
+    found = await present(session, base)
+    await not_rebuilding(session, found)
+    return found
+
+
+async def present(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
+    """The base as it is now. Raises `KnowledgeBaseNotFound` where it was deleted meanwhile."""
+    found = await session.get(KnowledgeBase, base.id, populate_existing=True)
+    if found is None:
+        raise KnowledgeBaseNotFound(base.name)
+    return found
 
 
 async def embedding_of(session: AsyncSession, base_id: int, generation: int) -> tuple[str | None, int | None]:

@@ -128,14 +128,18 @@ class Search:
         self._indexes = indexes
         self._models = models
         self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._forgotten = 0
+        """How often something was forgotten: what was read before that is not remembered."""
 
     def forget(self, ids: Iterable[int]) -> None:
         """These chunks are shown in another way now."""
+        self._forgotten += 1
         for each in ids:
             self._rows.pop(each, None)
 
     def forget_all(self) -> None:
         """A base has another name now."""
+        self._forgotten += 1
         self._rows.clear()
 
     async def search(self, query: Query) -> Found:
@@ -243,14 +247,18 @@ class Search:
         found = {number: self._rows[number] for number in ids if number in self._rows}
         missing = [number for number in ids if number not in found]
         if missing:
+            forgotten = self._forgotten
             asked = (
                 select(KnowledgeChunk, KnowledgeDocument.name)
                 .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeChunk.document_id)
                 .where(KnowledgeChunk.id.in_(missing))
             )
             async with self._database.session() as session:
-                for chunk, document in (await session.execute(asked)).all():
-                    found[chunk.id] = self._rows[chunk.id] = _row(chunk, document, names.get(chunk.base_id, ""))
+                chunks = (await session.execute(asked)).all()
+            read = {chunk.id: _row(chunk, document, names.get(chunk.base_id, "")) for chunk, document in chunks}
+            found |= read
+            if forgotten == self._forgotten:
+                self._rows.update(read)
             while len(self._rows) > ROWS_KEPT:
                 self._rows.popitem(last=False)
         return found

@@ -15,7 +15,7 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument, KnowledgeJob
 from modelyard.knowledge.answering.answer import Answering
 from modelyard.knowledge.bases import Bases, BaseSettings
-from modelyard.knowledge.blobs import Blobs
+from modelyard.knowledge.blobs import Blob, Blobs
 from modelyard.knowledge.conversations import Conversations
 from modelyard.knowledge.documents import Documents, Kept
 from modelyard.knowledge.indexes import Indexes
@@ -24,8 +24,9 @@ from modelyard.knowledge.ingest import Ingest
 from modelyard.knowledge.jobs import Jobs
 from modelyard.knowledge.loaders.base import Limits
 from modelyard.knowledge.search import Search
+from modelyard.knowledge.splitter import Chunking
 from modelyard.knowledge.tools.toolbox import Toolbox
-from modelyard.knowledge.types import Models
+from modelyard.knowledge.types import Models, Piece
 from modelyard.knowledge.vectors import Vectors
 
 SUMMARY_OF = "summary_of"
@@ -47,11 +48,11 @@ class Knowledge:
         self.blobs = Blobs(folder / "files")
         self.indexes = Indexes(database, folder / "indexes", settings.vector_store, settings.database)
         self.vectors = Vectors(database, models)
-        self.documents = Documents(database, self.blobs, self.indexes, self.vectors)
+        self.search = Search(database, self.indexes, models)
+        self.documents = Documents(database, self.blobs, self.indexes, self.vectors, self.search.forget)
         self.jobs = Jobs(database, settings.ocr)
         limits = Limits(max_bytes=settings.max_document_bytes)
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
-        self.search = Search(database, self.indexes, models)
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
         self.conversations = Conversations(database)
@@ -132,11 +133,24 @@ class Knowledge:
         chunking: Mapping[str, Any] | None = None,
         modified_at: float | None = None,
     ) -> Kept:
-        """Keep a document; `index` makes it searchable. Raises `BodyTooLarge` or `InvalidParameter`."""
+        """Keep a document; `index` makes it searchable.
+
+        Raises `BodyTooLarge`, `InvalidParameter` or `KnowledgeBaseNotFound`.
+        """
         most = self.settings.max_document_bytes
         return await self.documents.keep(
             base, name, data, most, details=details, chunking=chunking, modified_at=modified_at
         )
+
+    async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Piece]:
+        """The chunks that a document would have; nothing of it is kept. Raises `BodyTooLarge` or `DocumentUnreadable`."""
+        blob: Blob | None = None
+        try:
+            async with self.blobs.holding(data, self.settings.max_document_bytes) as blob:
+                return await self.indexing.preview(KnowledgeDocument(name=name, hash=blob.hash), chunking)
+        finally:
+            if blob is not None:
+                await self.documents.forget_blobs([blob.hash])
 
     async def index(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
         """A job that indexes these documents, in the background. Raises `DocumentNotFound`."""

@@ -130,12 +130,7 @@ async def preview_upload(
     """The chunks that a file would have; nothing of it is kept."""
     row = await knowledge.bases.get(base)
     cut = chunking_of(json_field("chunking", chunking) or row.chunking)
-    blob = await knowledge.blobs.put(portions(file), knowledge.settings.max_document_bytes)
-    document = KnowledgeDocument(name=file.filename or "", hash=blob.hash)
-    try:
-        pieces = await knowledge.indexing.preview(document, cut)
-    finally:
-        await knowledge.documents.forget_blobs([blob.hash])
+    pieces = await knowledge.preview(file.filename or "", portions(file), cut)
     return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
 
 

@@ -1,0 +1,188 @@
+"""What happens to the same bytes, base or chunk at the same moment: nothing is lost, and errors say what is so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from modelyard.core.config import Settings
+from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase
+from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.blobs import whole
+from modelyard.knowledge.search import Query
+from modelyard.knowledge.service import Knowledge
+
+SMALL = {"size": 40, "overlap": 0}
+TEXT = b"The lake is deep in January.\n\nThe river is shallow in July."
+
+
+class Models:
+    """Embeds by letters. `while_embedding` runs before an answer is given: what others do meanwhile."""
+
+    def __init__(self) -> None:
+        self.while_embedding: Callable[[], Awaitable[object]] | None = None
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        if self.while_embedding is not None:
+            meanwhile, self.while_embedding = self.while_embedding, None
+            await meanwhile()
+        return [[float(text.count(letter)) + 0.1 for letter in "aeiou"] for text in texts]
+
+    async def embed_query(self, model: str, query: str) -> Sequence[float]:
+        return (await self.embed(model, [query]))[0]
+
+    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
+        return [0.5 for _ in texts]
+
+    async def chat(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {}
+
+
+@asynccontextmanager
+async def room(settings: Settings, models: Models | None = None) -> AsyncIterator[Knowledge]:
+    """A knowledge room whose worker runs."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    await database.open()
+    knowledge = Knowledge(settings, database, models or Models(), lambda: None)
+    await knowledge.open()
+    working = asyncio.create_task(knowledge.run())
+    try:
+        yield knowledge
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        await knowledge.close()
+        await database.close()
+
+
+async def filled(knowledge: Knowledge, **more: Any) -> KnowledgeBase:
+    """A base with a document of two chunks."""
+    base = await knowledge.create("b", BaseSettings(chunking=SMALL, **more))
+    await knowledge.put(base, "a.txt", whole(TEXT))
+    await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+    return await knowledge.bases.get("b")
+
+
+def test_bytes_that_come_while_the_last_document_that_has_them_goes(settings: Settings) -> None:
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await knowledge.create("b", BaseSettings())
+            for number in range(150):
+                data = f"the same bytes {number}".encode()
+                await knowledge.put(base, "old.txt", whole(data))
+
+                async def upload(data: bytes = data) -> str:
+                    return (await knowledge.put(base, "new.txt", whole(data))).row.hash
+
+                late = asyncio.create_task(upload())
+                for _ in range(number % 30):
+                    await asyncio.sleep(0)
+                _, name = await asyncio.gather(knowledge.documents.delete(base, ["old.txt"]), late)
+                assert await knowledge.blobs.read(name) == data, number
+                await knowledge.documents.delete(base, ["new.txt"])
+                assert not knowledge.blobs.path(name).exists(), number
+
+    asyncio.run(go())
+
+
+def test_a_preview_keeps_nothing_and_takes_nothing_away(settings: Settings) -> None:
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await knowledge.create("b", BaseSettings())
+            async with knowledge.blobs.holding(whole(b"some bytes"), 1000) as blob:
+                kept = await knowledge.put(base, "a.txt", whole(b"some bytes"))
+                await knowledge.documents.delete(base, ["a.txt"])
+                assert await knowledge.blobs.read(blob.hash) == b"some bytes"
+            await knowledge.documents.forget_blobs([kept.row.hash])
+            assert not knowledge.blobs.path(blob.hash).exists()
+
+    asyncio.run(go())
+
+
+def test_an_upload_to_a_base_that_goes_meanwhile_is_not_found(settings: Settings) -> None:
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await filled(knowledge)
+
+            async def slow() -> AsyncIterator[bytes]:
+                yield b"first part"
+                await knowledge.delete("b")
+                yield b"second part"
+
+            with pytest.raises(KnowledgeBaseNotFound, match="'b'"):
+                await knowledge.put(base, "late.txt", slow())
+            assert [each for each in (settings.folder / "knowledge" / "files").rglob("*") if each.is_file()] == []
+            with pytest.raises(KnowledgeBaseNotFound):
+                await knowledge.index(base, ["a.txt"])
+            with pytest.raises(KnowledgeBaseNotFound):
+                await knowledge.reindex(base, BaseSettings())
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("what", ["edit", "add"])
+def test_a_chunk_is_not_written_into_a_base_that_is_indexed_anew_meanwhile(settings: Settings, what: str) -> None:
+    async def go() -> None:
+        models = Models()
+        async with room(settings, models) as knowledge:
+            base = await filled(knowledge, embedding_model="letters")
+            chunks, _ = await knowledge.documents.chunks(base, "a.txt")
+
+            async def begun() -> None:
+                await knowledge.jobs.reindex(base, BaseSettings())  # its worker is not woken, so it goes on
+
+            models.while_embedding = begun
+            with pytest.raises(KnowledgeBaseBusy):
+                if what == "edit":
+                    await knowledge.documents.edit(base, chunks[0].id, text="Something else.")
+                else:
+                    await knowledge.documents.add(base, "a.txt", "Something else.")
+            after, total = await knowledge.documents.chunks(base, "a.txt")
+            assert [each.text for each in after] == [each.text for each in chunks] and total == 2
+
+    asyncio.run(go())
+
+
+def test_a_chunk_that_is_added_while_a_new_generation_is_finished_is_in_that_one(settings: Settings) -> None:
+    async def go() -> None:
+        models = Models()
+        async with room(settings, models) as knowledge:
+            base = await filled(knowledge, embedding_model="letters")
+
+            async def all_of_it() -> None:
+                await knowledge.ingest.wait(await knowledge.reindex(base, BaseSettings()))
+
+            models.while_embedding = all_of_it
+            added = await knowledge.documents.add(base, "a.txt", "Something else.")
+            fresh = await knowledge.bases.get("b")
+            assert added.generation == fresh.generation == base.generation + 1
+            found = await knowledge.search.search(Query(text="something else", bases=[fresh]))
+            assert found.hits[0].row.id == added.id
+
+    asyncio.run(go())
+
+
+def test_hits_show_what_was_edited(settings: Settings) -> None:
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await filled(knowledge)
+
+            async def hit() -> tuple[int, object]:
+                row = (await knowledge.search.search(Query(text="river", bases=[base]))).hits[0].row
+                return row.position, dict(row.extra)
+
+            assert await hit() == (1, {})
+            chunks, _ = await knowledge.documents.chunks(base, "a.txt")
+            await knowledge.documents.edit(base, chunks[1].id, extra={"tag": "water"})
+            assert await hit() == (1, {"tag": "water"})
+            await knowledge.documents.add(base, "a.txt", "A word before.", position=0)
+            assert await hit() == (2, {"tag": "water"})
+
+    asyncio.run(go())
