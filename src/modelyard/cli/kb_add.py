@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
 from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
 from modelyard.cli.output import clean, json_option, note, print_json, printable
-from modelyard.core.errors import BodyTooLarge, InvalidParameter
+from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -26,6 +27,8 @@ BATCH = 10_000
 """Documents that one request names."""
 AGAIN = ("stored", "failed", "cancelled")
 """States of documents that are here unchanged, and are indexed all the same."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between tries while the server is away."""
 
 
 @dataclass(slots=True)
@@ -104,11 +107,13 @@ def pairs(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def once(client: Client, wanted: Wanted, hashes: Hashes) -> int:
-    """Bring the base up to date; the exit code."""
+def once(client: Client, wanted: Wanted, hashes: Hashes, quiet: bool = False) -> int:
+    """Bring the base up to date; the exit code. With `quiet`, nothing is said where nothing is to be done."""
     files = collect(wanted.paths, wanted.include, wanted.exclude, client.knowledge_formats())
     plan = planned(files, {each["name"]: each for each in all_documents(client, wanted.base)}, hashes, wanted)
     hashes.save()
+    if quiet and not (plan.send or plan.index or plan.gone):
+        return 0
     send(client, wanted.base, plan, wanted.metadata)
     for start in range(0, len(plan.gone), BATCH):
         client.delete_documents(wanted.base, plan.gone[start : start + BATCH])
@@ -199,12 +204,39 @@ def go_on(client: Client, wanted: Wanted, hashes: Hashes) -> int:
 
     note("Watching; Ctrl-C ends.", dim=True)
     try:
-        for _ in watch(*(Path(each).expanduser() for each in wanted.paths), raise_interrupt=True):
-            if once(client, wanted, hashes) == INTERRUPTED:
+        paths, looked = (Path(each).expanduser() for each in wanted.paths), False
+        for changes in watch(*paths, raise_interrupt=True, rust_timeout=1000, yield_on_timeout=True):
+            if not changes and looked:
+                continue
+            looked = True  # once at the start, too: for what changed after the first run and before this watched
+            if patiently(client, wanted, hashes) == INTERRUPTED:
                 break
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def patiently(client: Client, wanted: Wanted, hashes: Hashes) -> int:
+    """`once`, tried again with longer and longer pauses while the server is away or ails. Raises what no waiting mends."""
+    pause, tried = FIRST_PAUSE, False
+    while True:
+        try:
+            code = once(client, wanted, hashes, quiet=True)
+        except ModelyardError as error:
+            if not passing(error):
+                raise
+            note(f"{printable(error.message)} Trying again in {pause:.0f} s.", fg="yellow")
+        else:
+            if tried:
+                note("The server answers again.", dim=True)
+            return code
+        time.sleep(pause)
+        pause, tried = min(2 * pause, LONGEST_PAUSE), True
+
+
+def passing(error: ModelyardError) -> bool:
+    """Whether the same request may well be answered later."""
+    return isinstance(error, ServerUnreachable | RateLimited) or error.status >= 500
 
 
 def _told(files: Files, plan: Plan) -> None:
