@@ -134,7 +134,7 @@ def test_what_goes_wrong(server: Live, base: str) -> None:
     post(server, "/knowledge_base/delete_knowledge_base", "docs.summary")
     post(server, "/knowledge_base/create_knowledge_base", {"knowledge_base_name": "docs.summary"})
     [taken] = told(server, ONE, file_name="hours.txt")
-    assert taken["code"] == 500 and "docs.summary" in taken["error"]
+    assert taken["code"] == 500 and "docs.summary" in taken["msg"]
     post(server, "/knowledge_base/delete_knowledge_base", "docs.summary")
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from modelyard.api.deps import Parts
+from modelyard.api.deps import Parts, TheParts
 from modelyard.core.access import READ, Grant
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
 from modelyard.core.types import ModelType, ReplicaState
 from modelyard.db.tables import KnowledgeBase
+from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
 DEFAULT_EMBEDDING = "bge-large-zh-v1.5"
@@ -143,3 +144,13 @@ def embedding_model(parts: Parts, name: str | None) -> str:
 def owner_of(grant: Grant | None) -> str:
     """Whose conversations and files these are."""
     return "" if grant is None else grant.id
+
+
+def served(parts: TheParts) -> ServedModels:
+    """The models of this server, for a handler that asks them itself."""
+    models = parts.knowledge.models
+    assert isinstance(models, ServedModels)
+    return models
+
+
+TheModels = Annotated[ServedModels, Depends(served)]

@@ -13,15 +13,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from modelyard.api.chatchat.base import chat_model
+from modelyard.api.chatchat.base import TheModels, chat_model
 from modelyard.api.chatchat.generating import Generate, generated, last, told
-from modelyard.api.chatchat.server_state import served
 from modelyard.api.chatchat.switching import ready, release
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
 from modelyard.core.types import ReplicaState
+from modelyard.knowledge.models import ServedModels
 
 router = APIRouter(tags=["fastchat"])
 
@@ -113,54 +113,56 @@ async def release_worker(body: Release, parts: TheParts, grant: TheGrant) -> dic
 
 
 @router.post("/worker_generate_stream", response_class=StreamingResponse)
-async def controller_generate_stream(body: Generate, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+async def controller_generate_stream(
+    body: Generate, parts: TheParts, models: TheModels, grant: TheGrant
+) -> StreamingResponse:
     """A text gone on with: JSON values with NUL bytes between, each with the whole text so far."""
     name = _named(parts, grant, body.model)
-    return StreamingResponse(generated(served(parts), name, body))
+    return StreamingResponse(generated(models, name, body))
 
 
 @router.post(WORKER + "/worker_generate_stream", response_class=StreamingResponse)
-async def worker_generate_stream(uid: str, body: Generate, parts: TheParts) -> StreamingResponse:
+async def worker_generate_stream(uid: str, body: Generate, parts: TheParts, models: TheModels) -> StreamingResponse:
     """The same of one worker."""
-    return StreamingResponse(generated(served(parts), uid, body))
+    return StreamingResponse(generated(models, uid, body))
 
 
 @router.post("/worker_generate")
-async def controller_generate(body: Generate, parts: TheParts, grant: TheGrant) -> JSONResponse:
+async def controller_generate(body: Generate, parts: TheParts, models: TheModels, grant: TheGrant) -> JSONResponse:
     """The last value of `/worker_generate_stream`."""
-    return JSONResponse(await last(served(parts), _named(parts, grant, body.model), body))
+    return JSONResponse(await last(models, _named(parts, grant, body.model), body))
 
 
 @router.post(WORKER + "/worker_generate")
-async def worker_generate(uid: str, body: Generate, parts: TheParts) -> JSONResponse:
+async def worker_generate(uid: str, body: Generate, parts: TheParts, models: TheModels) -> JSONResponse:
     """The same of one worker."""
-    return JSONResponse(await last(served(parts), uid, body))
+    return JSONResponse(await last(models, uid, body))
 
 
 @router.post("/count_token")
-async def controller_count_token(body: Counting, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def controller_count_token(body: Counting, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """How many tokens a text has, by the engine's own count."""
-    return await _counted(parts, _named(parts, grant, body.model), body.prompt)
+    return await _counted(models, _named(parts, grant, body.model), body.prompt)
 
 
 @router.post(WORKER + "/count_token")
-async def worker_count_token(uid: str, body: Counting, parts: TheParts) -> dict[str, Any]:
+async def worker_count_token(uid: str, body: Counting, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """The same of one worker."""
-    return await _counted(parts, uid, body.prompt)
+    return await _counted(models, uid, body.prompt)
 
 
 @router.post("/worker_get_embeddings")
-async def controller_embeddings(body: Embedding, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def controller_embeddings(body: Embedding, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """A vector for each text."""
     if grant is not None:
         grant.check_model(body.model)
-    return await _embedded(parts, body.model, body.input)
+    return await _embedded(models, body.model, body.input)
 
 
 @router.post(WORKER + "/worker_get_embeddings")
-async def worker_embeddings(uid: str, body: Embedding, parts: TheParts) -> dict[str, Any]:
+async def worker_embeddings(uid: str, body: Embedding, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """The same of one worker."""
-    return await _embedded(parts, uid, body.input)
+    return await _embedded(models, uid, body.input)
 
 
 @router.post("/model_details")
@@ -205,21 +207,21 @@ def _details(parts: Parts, name: str) -> dict[str, int | None]:
     return {"context_length": planned or view.desired.launch.model.context_length or None}
 
 
-async def _counted(parts: Parts, name: str, prompt: str) -> dict[str, Any]:
+async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, Any]:
     """By asking for one token more: no engine counts for nothing, but all tell what they have read."""
     if not prompt:
         return {"count": 0, "error_code": 0}
     try:
-        answer = await served(parts).ask("completions", {"model": name, "prompt": prompt, "max_tokens": 1})
+        answer = await models.ask("completions", {"model": name, "prompt": prompt, "max_tokens": 1})
     except ModelyardError as error:
         return told(error)
     return {"count": answer["usage"]["prompt_tokens"], "error_code": 0}
 
 
-async def _embedded(parts: Parts, name: str, texts: str | list[str]) -> dict[str, Any]:
+async def _embedded(models: ServedModels, name: str, texts: str | list[str]) -> dict[str, Any]:
     body = {"model": name, "input": texts, "encoding_format": "float"}
     try:
-        answer = await served(parts).ask("embeddings", body)
+        answer = await models.ask("embeddings", body)
     except ModelyardError as error:
         return told(error)
     rows = sorted(answer["data"], key=lambda row: int(row["index"]))

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.api.chatchat.base import DEFAULT_EMBEDDING, BaseResponse, ChatchatRoute, chat_model, running
+from modelyard.api.chatchat.base import DEFAULT_EMBEDDING, BaseResponse, ChatchatRoute, TheModels, chat_model, running
 from modelyard.api.chatchat.prompts import TEMPLATES, rendered, template
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.switching import ready
-from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.deps import TheGrant, TheParts
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
@@ -97,15 +97,15 @@ async def get_prompt_template(body: Annotated[Wanted | None, Body()] = None) -> 
 
 
 @router.post("/other/completion", response_class=StreamingResponse)
-async def completion(body: Completion, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+async def completion(body: Completion, parts: TheParts, models: TheModels, grant: TheGrant) -> StreamingResponse:
     """A text gone on with, as events of plain text; one event if it is not streamed."""
     model = chat_model(parts, grant, body.model_name)
     prompt = rendered("completion", body.prompt_name, input=body.query)
-    return streamed(_completed(parts, model, prompt, body))
+    return streamed(_completed(models, model, prompt, body))
 
 
 @router.post("/other/embed_texts")
-async def embed_texts(body: EmbedTexts, parts: TheParts, grant: TheGrant) -> BaseResponse:
+async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, grant: TheGrant) -> BaseResponse:
     """A vector for each text. The usual embedding model is any that runs here."""
     there = running(parts, ModelType.EMBEDDING, grant)
     name = there[0] if body.embed_model == DEFAULT_EMBEDDING and there else body.embed_model
@@ -114,26 +114,19 @@ async def embed_texts(body: EmbedTexts, parts: TheParts, grant: TheGrant) -> Bas
     if name not in there:
         return BaseResponse(code=500, msg=f"指定的模型 {name} 不支持 Embeddings 功能。")
     try:
-        return BaseResponse(data=await parts.knowledge.models.embed(name, body.texts))
+        return BaseResponse(data=await models.embed(name, body.texts))
     except ModelyardError as error:
         return BaseResponse(code=500, msg=f"文本向量化过程中出现错误：{error.message}")
 
 
-def served(parts: Parts) -> ServedModels:
-    """The models of this server, for more than knowledge bases ask of them."""
-    models = parts.knowledge.models
-    assert isinstance(models, ServedModels)
-    return models
-
-
-async def _completed(parts: Parts, model: str, prompt: str, body: Completion) -> AsyncGenerator[str]:
+async def _completed(models: ServedModels, model: str, prompt: str, body: Completion) -> AsyncGenerator[str]:
     asked: dict[str, Any] = {"model": model, "prompt": prompt, "temperature": body.temperature}
     if body.max_tokens is not None and body.max_tokens > 0:
         asked["max_tokens"] = body.max_tokens
     told = [prompt] if body.echo else []
     if told and body.stream:
         yield prompt
-    async with aclosing(served(parts).complete(asked)) as chunks:  # type: ignore[type-var]
+    async with aclosing(models.complete(asked)) as chunks:  # type: ignore[type-var]
         async for chunk in chunks:
             for text in (choice.get("text") for choice in chunk.get("choices", [])):
                 if text and body.stream:

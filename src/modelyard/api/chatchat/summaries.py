@@ -7,6 +7,7 @@ document for each that was summarised, and is searched and asked like any base.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
@@ -18,6 +19,7 @@ from modelyard.api.chatchat.base import (
     BaseResponse,
     ChatchatRoute,
     Refused,
+    TheModels,
     base_of,
     chat_model,
     embedding_model,
@@ -26,9 +28,10 @@ from modelyard.api.chatchat.filling import write
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.core.access import WRITE, Grant
-from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
+from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, KnowledgeBaseExists, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
 from modelyard.knowledge.summarising import Summary, summarised
 
@@ -73,42 +76,65 @@ class SumChunks(Summing):
     doc_ids: list[str | int] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who summarises what."""
+
+    knowledge: Knowledge
+    models: ServedModels
+    model: str
+    base: KnowledgeBase
+    store: KnowledgeBase
+    body: Summing
+
+
 @router.post("/summary_file_to_vector_store", response_class=StreamingResponse)
-async def summary_file_to_vector_store(body: SumFile, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+async def summary_file_to_vector_store(
+    body: SumFile, parts: TheParts, models: TheModels, grant: TheGrant
+) -> StreamingResponse:
     """Summarise one document, and keep the summary."""
     try:
-        base, model = await _asked(parts, grant, body)
+        order = await _order(parts, models, grant, body)
     except Refused as error:
         return streamed(_refused(error, body))
-    return streamed(_one(parts, base, model, body))
+    return streamed(_one(order, body.file_name))
 
 
 @router.post("/recreate_summary_vector_store", response_class=StreamingResponse)
-async def recreate_summary_vector_store(body: SumAll, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+async def recreate_summary_vector_store(
+    body: SumAll, parts: TheParts, models: TheModels, grant: TheGrant
+) -> StreamingResponse:
     """Summarise every document, and tell how far it is; what is kept stays searchable meanwhile."""
     try:
-        base, model = await _asked(parts, grant, body)
+        order = await _order(parts, models, grant, body)
     except Refused as error:
         return streamed(_refused(error, body))
-    return streamed(_all(parts, base, model, body))
+    return streamed(_all(order))
 
 
 @router.post("/summary_doc_ids_to_vector_store")
-async def summary_doc_ids_to_vector_store(body: SumChunks, parts: TheParts, grant: TheGrant) -> BaseResponse:
+async def summary_doc_ids_to_vector_store(
+    body: SumChunks, parts: TheParts, models: TheModels, grant: TheGrant
+) -> BaseResponse:
     """Summarise chunks by id. The summary is in the answer, and is not kept, as Chatchat has it."""
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, data={})
     model = chat_model(parts, grant, body.model_name)
     chunks = [await _chunk(parts.knowledge, base, each) for each in body.doc_ids]
     if not chunks:
         raise Refused(500, "没有要总结的文档片段", {})
-    found = await summarised(parts.knowledge.models, model, chunks, _options(body))
+    found = await summarised(models, model, chunks, _options(body))
     return BaseResponse(msg="总结完成", data={"summarize": [_document(found, chunks, body)]})
 
 
-async def _asked(parts: Parts, grant: Grant | None, body: Summing) -> tuple[KnowledgeBase, str]:
-    """The base and the model. Raises `PermissionDenied`, `InvalidParameter` and `Refused`."""
+async def _order(parts: Parts, models: ServedModels, grant: Grant | None, body: Summing) -> Order:
+    """What is asked, with a base for the summaries. Raises `PermissionDenied`, `InvalidParameter` and `Refused`."""
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
-    return base, chat_model(parts, grant, body.model_name)
+    model = chat_model(parts, grant, body.model_name)
+    try:
+        store = await _store(parts, base, body)
+    except KnowledgeBaseExists as error:
+        raise Refused(500, error.message) from error
+    return Order(parts.knowledge, models, model, base, store, body)
 
 
 async def _refused(error: Refused, body: Summing) -> AsyncGenerator[dict[str, Any]]:
@@ -116,34 +142,26 @@ async def _refused(error: Refused, body: Summing) -> AsyncGenerator[dict[str, An
     yield {"code": error.number, "msg": said}
 
 
-async def _one(parts: Parts, base: KnowledgeBase, model: str, body: SumFile) -> AsyncGenerator[dict[str, Any]]:
-    name = body.file_name
+async def _one(order: Order, name: str) -> AsyncGenerator[dict[str, Any]]:
     try:
-        store = await _store(parts, base, body)
-        await _keep(parts, base, store, model, name, body)
+        await _keep(order, name)
     except ModelyardError as error:
-        yield _problem(base, name, error)
+        yield _problem(order.base, name, error)
     else:
         yield {"code": 200, "msg": f"{name} 总结完成", "doc": name}
 
 
-async def _all(parts: Parts, base: KnowledgeBase, model: str, body: SumAll) -> AsyncGenerator[dict[str, Any]]:
-    knowledge = parts.knowledge
-    documents, _ = await knowledge.documents.all(base, limit=MOST)
-    names = [each.name for each in documents]
-    try:
-        store = await _store(parts, base, body)
-        kept, _ = await knowledge.documents.all(store, limit=MOST)
-        known = {name + ENDING for name in names}
-        await knowledge.documents.delete(store, [each.name for each in kept if each.name not in known])
-    except ModelyardError as error:
-        yield {"code": 500, "msg": error.message}
-        return
+async def _all(order: Order) -> AsyncGenerator[dict[str, Any]]:
+    documents = order.knowledge.documents
+    names = [each.name for each in (await documents.all(order.base, limit=MOST))[0]]
+    kept, _ = await documents.all(order.store, limit=MOST)
+    known = {name + ENDING for name in names}
+    await documents.delete(order.store, [each.name for each in kept if each.name not in known])
     for number, name in enumerate(names, 1):
         try:
-            await _keep(parts, base, store, model, name, body)
+            await _keep(order, name)
         except ModelyardError as error:
-            yield _problem(base, name, error)
+            yield _problem(order.base, name, error)
             continue
         head = f"({number} / {len(names)}): {name}"
         yield {"code": 200, "msg": head, "total": len(names), "finished": number, "doc": name}
@@ -160,24 +178,22 @@ async def _store(parts: Parts, base: KnowledgeBase, body: Summing) -> KnowledgeB
     if found is not None:
         return found
     chosen = body.embed_model != DEFAULT_EMBEDDING
-    model = embedding_model(parts, body.embed_model) if chosen else base.embedding_model or ""
     settings = BaseSettings(
         description=f"“{base.name}”的文档摘要",
         language=base.language,
-        embedding_model=model,
+        embedding_model=embedding_model(parts, body.embed_model) if chosen else base.embedding_model or "",
         extra={SUMMARY_OF: base.id, "vs_type": body.vs_type},
     )
     return await parts.knowledge.create(base.name + SUFFIX, settings)
 
 
-async def _keep(parts: Parts, base: KnowledgeBase, store: KnowledgeBase, model: str, name: str, body: Summing) -> None:
+async def _keep(order: Order, name: str) -> None:
     """Summarise a document, and put the summary in the place of an older one. Raises what reading and models raise."""
-    chunks, _ = await parts.knowledge.documents.chunks(base, name, limit=MOST)
+    chunks, _ = await order.knowledge.documents.chunks(order.base, name, limit=MOST)
     if not chunks:
         raise DocumentUnreadable(name, "it has no text that was indexed.")
-    found = await summarised(parts.knowledge.models, model, chunks, _options(body))
-    kept = _document(found, chunks, body)
-    await write(parts.knowledge, store, name + ENDING, [kept])
+    found = await summarised(order.models, order.model, chunks, _options(order.body))
+    await write(order.knowledge, order.store, name + ENDING, [_document(found, chunks, order.body)])
 
 
 def _options(body: Summing) -> dict[str, Any]:
