@@ -229,21 +229,48 @@ def test_search_engines_that_cannot_be_asked(server: Live) -> None:
     assert unset["code"] == 404 and "MODELYARD_TAVILY_API_KEY" in unset["msg"]
 
 
-@pytest.mark.parametrize("path", ["/chat/chat", "/chat/knowledge_base_chat", "/v1/knowledge_bases/样例/answer"])
-def test_a_client_that_leaves_stops_the_model(server: Live, path: str) -> None:
+@pytest.fixture
+def slow(server: Live) -> Iterator[str]:
+    """A model that would speak for half an hour."""
     server.launched("slow", tokens=100_000, tokens_per_second=50)
-    body = {"query": "年假", "model_name": "slow", "conversation_id": "left", "knowledge_base_name": "样例"}
-    ours = {"question": "年假有几天？", "model": "slow"}
-    sent = ours if path.startswith("/v1") else body
-    with server.http.stream("POST", path, json={**sent, "stream": True}) as answer:
+    yield "slow"
+    assert server.http.delete("/v1/models/slow").status_code == 200
+
+
+TOLD = {"model": "slow", "messages": [{"role": "user", "content": "年假有几天？"}]}
+OURS = {"question": "年假有几天？", "model": "slow"}
+WHOLE: dict[str, dict[str, Any]] = {
+    "/chat/kb_chat": {"query": "年假", "model": "slow", "kb_name": "样例"},
+    "/chat/chat/completions": TOLD,
+    "/v1/knowledge_bases/样例/answer": OURS,
+    "/v1/chat/completions": {**TOLD, "knowledge": {"bases": ["样例"]}},
+}
+
+
+@pytest.mark.parametrize("path", WHOLE)
+def test_a_client_that_leaves_a_whole_answer_stops_the_model(server: Live, slow: str, path: str) -> None:
+    with httpx.Client(base_url=server.url, timeout=2) as client, pytest.raises(httpx.ReadTimeout):
+        client.post(path, json={**WHOLE[path], "stream": False})
+    wait_for(lambda: server.replicas(slow)[0]["in_flight"] == 0)
+
+
+STREAMED = {
+    "/chat/chat": {"query": "年假", "model_name": "slow", "conversation_id": "left"},
+    "/chat/knowledge_base_chat": {"query": "年假", "model_name": "slow", "knowledge_base_name": "样例"},
+    "/v1/knowledge_bases/样例/answer": OURS,
+}
+
+
+@pytest.mark.parametrize("path", STREAMED)
+def test_a_client_that_leaves_stops_the_model(server: Live, slow: str, path: str) -> None:
+    with server.http.stream("POST", path, json={**STREAMED[path], "stream": True}) as answer:
         lines = answer.iter_lines()
         for _ in range(4):
             next(lines)
-        assert server.replicas("slow")[0]["in_flight"] == 1
-    wait_for(lambda: server.replicas("slow")[0]["in_flight"] == 0)
+        assert server.replicas(slow)[0]["in_flight"] == 1
+    wait_for(lambda: server.replicas(slow)[0]["in_flight"] == 0)
     if path == "/chat/chat":
         wait_for(lambda: messages(server, "left")[-1]["answer"])
-    assert server.http.delete("/v1/models/slow").status_code == 200
 
 
 def test_the_demo_model_speaks_itself(server: Live) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modelyard.api.knowledge_views import citation_dict
+from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import BASE
 from modelyard.core.errors import InvalidParameter, ModelyardError
@@ -47,7 +48,7 @@ def door(knowledge: Knowledge) -> Starlette:
             wants_usage = isinstance(body.stream_options, StreamOptions) and body.stream_options.include_usage is True
             return streamed(_chunks(knowledge, body.model, question, wants_usage))
         try:
-            return JSONResponse(await _completion(knowledge, body.model, question))
+            return JSONResponse(await while_awaited(request, _completion(knowledge, body.model, question)))
         except ModelyardError as error:
             return JSONResponse(errors.envelope(error), error.status, errors.headers(error))
 

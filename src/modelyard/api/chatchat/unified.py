@@ -19,6 +19,7 @@ from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import Chat, Talk
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.leaving import while_awaited
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
@@ -89,7 +90,7 @@ async def chat_completions(body: Unified, request: Request, parts: TheParts, gra
     chunks = _kept(said, parts, row)
     if body.stream:
         return streamed(chunks)
-    return JSONResponse(await _whole(chunks))
+    return JSONResponse(await while_awaited(request, _whole(chunks)))
 
 
 async def chosen_tools(body: Unified, parts: Parts, grant: Grant | None) -> list[Tool]:

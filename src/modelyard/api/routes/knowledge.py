@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.api.asking import Asked, ask
 from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import base_info, hit_dict
+from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import READ
 from modelyard.core.errors import InvalidParameter, JobNotFound
@@ -71,9 +73,11 @@ async def search_several(
 
 
 @router.post("/answer")
-async def answer_several(body: bodies.AnswerSeveralRequest, knowledge: TheKnowledge, grant: TheGrant) -> Response:
+async def answer_several(
+    body: bodies.AnswerSeveralRequest, request: Request, knowledge: TheKnowledge, grant: TheGrant
+) -> Response:
     """Answer a question from several bases."""
-    return await _answer(body, body.knowledge_bases, knowledge, grant)
+    return await _answer(body, body.knowledge_bases, request, knowledge, grant)
 
 
 @router.get("/{base}")
@@ -125,12 +129,16 @@ async def _search(knowledge: Knowledge, bases: list[KnowledgeBase], body: bodies
 
 
 @router.post("/{base}/answer", response_model=bodies.AnswerInfo)
-async def answer(base: str, body: bodies.AnswerRequest, knowledge: TheKnowledge, grant: TheGrant) -> Response:
+async def answer(
+    base: str, body: bodies.AnswerRequest, request: Request, knowledge: TheKnowledge, grant: TheGrant
+) -> Response:
     """Answer a question from a base, with citations. With `stream`, events: sources, tokens, the answer."""
-    return await _answer(body, [base], knowledge, grant)
+    return await _answer(body, [base], request, knowledge, grant)
 
 
-async def _answer(body: bodies.AnswerRequest, names: list[str], knowledge: Knowledge, grant: TheGrant) -> Response:
+async def _answer(
+    body: bodies.AnswerRequest, names: list[str], request: Request, knowledge: Knowledge, grant: TheGrant
+) -> Response:
     if grant is not None:
         for name in names:
             grant.check_base(name, READ)
@@ -142,8 +150,13 @@ async def _answer(body: bodies.AnswerRequest, names: list[str], knowledge: Knowl
     asked = await Asked.begin(knowledge, await knowledge.several(names), body, owner)
     if body.stream:
         return streamed(ask(knowledge, asked))
-    told = [each async for each in asked.events(knowledge)]
+    told = await while_awaited(request, _all(asked, knowledge))
     return JSONResponse({name: value for name, value in told[-1].items() if name != "type"})
+
+
+async def _all(asked: Asked, knowledge: Knowledge) -> list[dict[str, Any]]:
+    async with aclosing(asked.events(knowledge)) as told:
+        return [each async for each in told]
 
 
 @router.get("/{base}/jobs")

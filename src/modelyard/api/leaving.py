@@ -1,0 +1,46 @@
+"""Work for an answer that comes as a whole: given up when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from modelyard.core.errors import ModelyardError
+
+T = TypeVar("T")
+
+
+class ClientGone(ModelyardError):
+    """There is nobody to answer any more."""
+
+    status = 499
+    code = "client_gone"
+
+    def __init__(self) -> None:
+        super().__init__("The client left before the answer was there.")
+
+
+async def while_awaited(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives. It is cancelled, and with it every model it asks, when the client leaves.
+
+    The body of the request must have been read. Raises what the work raises, and `ClientGone`, which nobody hears.
+    """
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientGone
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
