@@ -8,19 +8,9 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from modelyard.core.errors import ModelyardError
+from modelyard.core.errors import ClientGone
 
 T = TypeVar("T")
-
-
-class ClientGone(ModelyardError):
-    """There is nobody to answer any more."""
-
-    status = 499
-    code = "client_gone"
-
-    def __init__(self) -> None:
-        super().__init__("The client left before the answer was there.")
 
 
 async def while_awaited(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -16,6 +16,7 @@
     │   ├── HubsOffline                 400     hubs_offline
     │   ├── AddressRefused              400     address_refused
     │   ├── SearchNotConfigured         400     search_not_configured
+    │   ├── Refused                     400     refused            in the words of another system, by its own routes
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
     ├── PermissionDenied                403     permission_denied
@@ -40,6 +41,7 @@
     ├── WrongContentType                415     wrong_content_type
     ├── RateLimited                     429     rate_limit_exceeded
     ├── LaunchCancelled                 499     launch_cancelled
+    ├── ClientGone                      499     client_gone        nobody hears it
     ├── InternalError                   500     internal_error
     ├── UpstreamFailed                  502     upstream_failed
     │   ├── LaunchFailed                502     launch_failed
@@ -261,6 +263,17 @@ class SearchNotConfigured(BadRequest):
     def __init__(self, engine: str, how: str) -> None:
         super().__init__(f"The search engine '{engine}' is not set up: {how}.")
         self.param = "search_engine"
+
+
+class Refused(BadRequest):
+    """A refusal in Chatchat's own words; `number` is the `code` of the body, and `data` stands beside it. HTTP says 200."""
+
+    code = "refused"
+
+    def __init__(self, number: int, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.number = number
+        self.data = data
 
 
 class MissingLibrary(BadRequest):
@@ -507,6 +520,16 @@ class RateLimited(ModelyardError):
     def __init__(self, problem: str, retry_after: int | None = None) -> None:
         super().__init__(f"Rate limit reached: {problem}")
         self.retry_after = retry_after
+
+
+class ClientGone(ModelyardError):
+    """There is nobody to answer any more."""
+
+    status = 499
+    code = "client_gone"
+
+    def __init__(self) -> None:
+        super().__init__("The client left before the answer was there.")
 
 
 class LaunchCancelled(ModelyardError):

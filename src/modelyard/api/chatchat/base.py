@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from modelyard.api.deps import Parts, TheParts
 from modelyard.core.access import READ, Grant
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
+from modelyard.core.errors import Refused as Refused
 from modelyard.core.types import ModelType, ReplicaState
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.models import ServedModels
@@ -36,17 +37,6 @@ class ListResponse(BaseResponse):
     """The same with names."""
 
     data: list[str] = []
-
-
-class Refused(ModelyardError):
-    """A refusal in Chatchat's own words; `code` in the body is given, HTTP says 200."""
-
-    code = "chatchat_refused"
-
-    def __init__(self, number: int, message: str, data: Any = None) -> None:
-        super().__init__(message)
-        self.number = number
-        self.data = data
 
 
 class ChatchatRoute(APIRoute):
