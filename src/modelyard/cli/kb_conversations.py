@@ -9,6 +9,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.core.errors import ModelyardError
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -22,9 +23,7 @@ TITLES = ("ID", "TITLE", "LAST")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many are listed.")
 @json_option
 @with_client
-def conversations(
-    client: Client, export_id: str | None, delete_ids: tuple[str, ...], limit: int, as_json: bool
-) -> None:
+def conversations(client: Client, export_id: str | None, delete_ids: tuple[str, ...], limit: int, as_json: bool) -> int:
     """List the conversations of this key, the last ones first."""
     if export_id is not None:
         messages = client.get_conversation_messages(export_id) if as_json else None
@@ -32,12 +31,9 @@ def conversations(
             print_json(messages)
         else:
             click.echo(client.export_conversation(export_id), nl=False)
-        return
-    for each in delete_ids:
-        client.delete_conversation(each)
-        click.echo(f"{each} deleted")
+        return 0
     if delete_ids:
-        return
+        return _deleted(client, delete_ids)
     found = client.list_conversations(limit)
     if as_json:
         print_json(found)
@@ -49,3 +45,17 @@ def conversations(
         print_table(TITLES, rows)
     else:
         note("There is no conversation yet.")
+    return 0
+
+
+def _deleted(client: Client, names: tuple[str, ...]) -> int:
+    """Delete each; the exit code, 1 if one could not be."""
+    code = 0
+    for each in names:
+        try:
+            client.delete_conversation(each)
+            click.echo(f"{each} deleted")
+        except ModelyardError as error:
+            note(f"Error: {error.message}")
+            code = 1
+    return code

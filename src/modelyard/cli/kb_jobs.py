@@ -47,7 +47,7 @@ def job(client: Client, name: str, job_id: str, follow: bool, cancel: bool, as_j
     """Show how far a job is."""
     base = clean(name)
     view = client.cancel_knowledge_job(base, job_id) if cancel else client.get_knowledge_job(base, job_id)
-    if follow and view["state"] == RUNNING:
+    if follow:
         return watched(client, base, job_id, as_json)
     if as_json:
         print_json(view)

@@ -66,7 +66,7 @@ def read_chunk(target: Target, data: bytes) -> Chunk:
     except msgspec.DecodeError as error:
         raise ConnectionLost(target.url, f"an event of the stream is not a JSON object: {data[:100]!r}") from error
     problem = chunk.get("error")
-    if problem:
+    if problem and "problems" not in chunk:  # a knowledge job's view says why the job failed, and is no failed stream
         raise errors.read(502, chunk if isinstance(problem, dict) else {"detail": str(problem)})
     return chunk
 

@@ -75,6 +75,8 @@ class Indexing:
         self._apart = Apart()
         self.stages: dict[int, str] = {}
         """Document → what is done with it now."""
+        self.writing: set[int] = set()
+        """Tasks that are not to be cancelled just now: what they commit, an index must learn."""
         self._under_way: dict[int, asyncio.Event] = {}
         """Document → set when the task that has it now is done."""
 
@@ -128,9 +130,11 @@ class Indexing:
             stages[document] = "embedding"
             vectors, embedded = await self._embedded(work, pieces)
             stages[document] = "writing"
+            self.writing.add(work.task.id)
             return await self._commit(work, pieces, text, vectors, embedded)
         finally:
             stages.pop(document, None)
+            self.writing.discard(work.task.id)
 
     async def _begin(self, number: int) -> Work | None:
         """What a task is about; None, and the task is done, where there is nothing to do."""
@@ -175,6 +179,7 @@ class Indexing:
 
         vectors, embedded = await self._vectors.ensure(work.model, texts, work.dimension, note)
         if work.dimension is None:
+            self.writing.add(work.task.id)
             await self._learn(work, len(next(iter(vectors.values()))) // 4)
         return vectors, embedded
 

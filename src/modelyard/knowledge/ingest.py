@@ -280,6 +280,12 @@ class Ingest:
         if old is not None:
             await self._indexes.drop(job.base_id, old)
 
+    def stop(self, names: Sequence[str]) -> None:
+        """Let go of the documents of these jobs, which are cancelled, that are read or embedded just now."""
+        for number, (job, task) in self._active.items():
+            if job in names and number not in self._indexing.writing:
+                task.cancel()
+
     async def idle(self, names: Sequence[str]) -> None:
         """Wait until none of these jobs has a document under way."""
         under_way = [task for job, task in self._active.values() if job in names]

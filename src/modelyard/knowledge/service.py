@@ -105,6 +105,7 @@ class Knowledge:
         running = await self.jobs.running(base)
         for each in running:
             await self.jobs.cancel(each)
+        self.ingest.stop(running)
         await self.ingest.idle(running)
         async with self._database.session() as session:
             asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
@@ -168,6 +169,7 @@ class Knowledge:
         """Raises `JobNotFound`."""
         if (given_up := await self.jobs.cancel(job)) is not None:
             await self.indexes.drop(*given_up)
+        self.ingest.stop([job])
         self.ingest.look()
 
     async def forget_temporary(self) -> None:
