@@ -122,5 +122,9 @@ def _row(made: Mapping[str, Any], name: str) -> list[str]:
         if found is None:
             cells += ["-", "-", "-"]
         else:
-            cells += [f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}", f"{found['p']:.3f}"]
+            cells += [
+                f"{found['mean']:+.3f}",
+                f"{found['low']:+.3f} to {found['high']:+.3f}",
+                "<0.001" if found["p"] < 0.001 else f"{found['p']:.3f}",
+            ]
     return cells
