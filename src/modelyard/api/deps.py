@@ -1,4 +1,7 @@
-"""What a route handler may ask for: the parts that `api/app.py` made."""
+"""What a route handler may ask for: the parts that `api/app.py` made.
+
+Each is a coroutine, though none waits: FastAPI runs what is no coroutine in a thread, once for each request.
+"""
 
 from __future__ import annotations
 
@@ -42,49 +45,49 @@ class Parts:
     knowledge: Knowledge = field(kw_only=True)
 
 
-def parts(request: Request) -> Parts:
+async def parts(request: Request) -> Parts:
     """The parts of the server that got this request."""
     found: Parts = request.app.state.parts
     return found
 
 
-def deployments(request: Request) -> Deployments:
+async def deployments(request: Request) -> Deployments:
     """The service behind all routes about models."""
-    return parts(request).deployments
+    return (await parts(request)).deployments
 
 
-def adapters(request: Request) -> Adapters:
+async def adapters(request: Request) -> Adapters:
     """The service behind the routes about adapters."""
-    return parts(request).adapters
+    return (await parts(request)).adapters
 
 
-def caching(request: Request) -> Caching:
+async def caching(request: Request) -> Caching:
     """The service behind the routes about the hubs' cache folders."""
-    return parts(request).caching
+    return (await parts(request)).caching
 
 
-def catalog(request: Request) -> Catalog:
+async def catalog(request: Request) -> Catalog:
     """Every family that can be launched by name."""
-    return parts(request).catalog
+    return (await parts(request)).catalog
 
 
-def registrations(request: Request) -> Registrations:
+async def registrations(request: Request) -> Registrations:
     """The service behind the routes about families."""
-    return parts(request).registrations
+    return (await parts(request)).registrations
 
 
-def knowledge(request: Request) -> Knowledge:
+async def knowledge(request: Request) -> Knowledge:
     """Knowledge bases, and what is done with them."""
-    return parts(request).knowledge
+    return (await parts(request)).knowledge
 
 
-def address(request: Request) -> str:
+async def address(request: Request) -> str:
     """Where this server listens, as host and port: the address under which its client found it."""
     host, port = request.scope["server"]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def grant(request: Request) -> Grant | None:
+async def grant(request: Request) -> Grant | None:
     """What the key of this request allows; None where no key is asked for."""
     found: Grant | None = getattr(request.state, "grant", None)
     return found

@@ -99,6 +99,8 @@ class Bases:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[str, KnowledgeBase] = {}
+        self._changes = 0
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new, empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
@@ -113,7 +115,22 @@ class Bases:
                 session.add(row)
         except IntegrityError:
             raise KnowledgeBaseExists(name) from None
+        self.forget()
         return row
+
+    async def known(self, name: str) -> KnowledgeBase:
+        """As `get`, but asked of the database once; for searches, of which there are many. The row is not to be changed."""
+        if (row := self._known.get(name)) is None:
+            changes = self._changes
+            row = await self.get(name)
+            if changes == self._changes:
+                self._known[name] = row
+        return row
+
+    def forget(self) -> None:
+        """A change of a base is committed, so that `known` must ask again."""
+        self._known.clear()
+        self._changes += 1
 
     async def get(self, name: str) -> KnowledgeBase:
         """The base of exactly this name. Raises `KnowledgeBaseNotFound`."""
@@ -137,6 +154,7 @@ class Bases:
                     row.name = checked_name(new_name)
         except IntegrityError:
             raise KnowledgeBaseExists(new_name or name) from None
+        self.forget()
         return row
 
     async def delete(self, base: KnowledgeBase) -> None:
@@ -144,6 +162,7 @@ class Bases:
         async with self._database.session() as session:
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id))
             await session.execute(delete(KnowledgeBase).where(KnowledgeBase.id == base.id))
+        self.forget()
 
     async def used(self, ids: Sequence[int]) -> None:
         """Note that bases were used now."""

@@ -55,6 +55,8 @@ class Indexes:
         self._locks: defaultdict[tuple[int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held while a store is opened, closed or dropped."""
         self._gone: set[tuple[int, int]] = set()
+        self.on_change: Callable[[], None] = lambda: None
+        """Told that a base has another generation, or vectors of another width, than it had."""
 
     async def use(self, base: KnowledgeBase, work: Callable[[Store], T], generation: int | None = None) -> T:
         """Run `work` with the store of a base, in a thread; the store is opened and put in step first if need be."""
@@ -90,6 +92,7 @@ class Indexes:
 
     async def reopen(self, base_id: int, generation: int) -> None:
         """Close a store, so that it is opened, and put in step, with what is then known of its generation."""
+        self.on_change()
         key = (base_id, generation)
         async with self._locks[key]:
             if (index := self._open.pop(key, None)) is not None:
@@ -98,6 +101,7 @@ class Indexes:
 
     async def drop(self, base_id: int, generation: int) -> None:
         """Delete a generation's store, open or not, for ever; who asks for it later gets `IndexUnavailable`."""
+        self.on_change()
         key = (base_id, generation)
         self._gone.add(key)
         async with self._locks[key]:

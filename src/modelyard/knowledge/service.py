@@ -47,6 +47,7 @@ class Knowledge:
         self.bases = Bases(database)
         self.blobs = Blobs(folder / "files")
         self.indexes = Indexes(database, folder / "indexes", settings.vector_store, settings.database)
+        self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
         self.documents = Documents(database, self.blobs, self.indexes, self.vectors, self.search.forget)
@@ -84,10 +85,10 @@ class Knowledge:
         return base
 
     async def several(self, names: Sequence[str]) -> list[KnowledgeBase]:
-        """Bases by name, each once. Raises `KnowledgeBaseNotFound`."""
+        """Bases by name, each once, to be searched. Raises `KnowledgeBaseNotFound`."""
         if not names:
             raise KnowledgeBaseNotFound("")
-        return [await self.bases.get(name) for name in dict.fromkeys(names)]
+        return [await self.bases.known(name) for name in dict.fromkeys(names)]
 
     async def rename(self, name: str, settings: BaseSettings, new_name: str | None) -> KnowledgeBase:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""

@@ -28,7 +28,7 @@ LOGIN_BODY = {
 }
 
 
-def the_keys(parts: TheParts) -> Keys:
+async def the_keys(parts: TheParts) -> Keys:
     """The service behind these routes."""
     return parts.keys
 

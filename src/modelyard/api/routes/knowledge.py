@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -109,7 +110,7 @@ async def reindex(base: str, body: bodies.ReindexRequest, knowledge: TheKnowledg
 @router.post("/{base}/search", response_model=bodies.SearchAnswer)
 async def search(base: str, body: bodies.SearchRequest, knowledge: TheKnowledge) -> Response:
     """Search a base, by words and by meaning."""
-    return await _search(knowledge, [await knowledge.bases.get(base)], body)
+    return await _search(knowledge, [await knowledge.bases.known(base)], body)
 
 
 async def _search(knowledge: Knowledge, bases: list[KnowledgeBase], body: bodies.SearchRequest) -> Response:
@@ -125,7 +126,8 @@ async def _search(knowledge: Knowledge, bases: list[KnowledgeBase], body: bodies
             min_score=body.min_score,
         )
     )
-    return JSONResponse({"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)})
+    told = {"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)}
+    return Response(msgspec.json.encode(told), media_type="application/json")
 
 
 @router.post("/{base}/answer", response_model=bodies.AnswerInfo)
