@@ -19,6 +19,7 @@ from modelyard.api.knowledge_door import PREFIX, door
 from modelyard.client import AsyncClient
 from modelyard.core.access import BASE, INFERENCE, Access, Grant, fingerprint
 from modelyard.core.config import Settings
+from modelyard.core.errors import CannotStart, ModelyardError
 from modelyard.core.types import Address, Endpoint, ReplicaState, Route, Task
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
@@ -58,12 +59,20 @@ class Passage:
 async def knowledge_running(
     settings: Settings, database: Database, gateway: Gateway, secret: str
 ) -> AsyncIterator[Knowledge]:
-    """Knowledge bases, with the worker that indexes; all is ended when the block is left."""
+    """Knowledge bases, with the worker that indexes; all is ended when the block is left.
+
+    Raises `CannotStart` where indexes cannot be kept.
+    """
     folder = Path(tempfile.mkdtemp(prefix="modelyard-"))  # a socket's path may have a hundred characters
     path = str(folder / "inner.sock")
     async with AsyncClient("http://modelyard", api_key=secret, uds=path) as client:
         knowledge = Knowledge(settings, database, ServedModels(client), gateway.chats)
         knowledge.on_change = lambda names: gateway.serve_also(routes(path, names))
+        try:
+            await knowledge.open()
+        except ModelyardError as error:
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+            raise CannotStart(f"The vector store '{settings.vector_store}' cannot be used: {error.message}") from error
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
         listener.listen(1024)
@@ -80,7 +89,6 @@ async def knowledge_running(
         )
         inner = Inner(config)
         serving = asyncio.create_task(inner.serve(sockets=[listener]), name="knowledge socket")
-        await knowledge.open()
         working = asyncio.create_task(knowledge.run(), name="knowledge jobs")
         working.add_done_callback(_ended)
         try:

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     vector_store: str = "embedded"
     """Where knowledge bases keep their indexes: `embedded`, beside the database, or `postgres`, in it, with pgvector."""
 
+    vector_store_url: str = Field("", repr=False)
+    """SQLAlchemy URL of the database of the store `postgres`; empty means the server's own, which must then be PostgreSQL."""
+
     ocr: bool = False
     """Read pictures and scanned pages of documents, which takes `pip install 'modelyard[ocr]'`."""
 

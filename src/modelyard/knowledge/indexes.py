@@ -28,6 +28,7 @@ from modelyard.knowledge.vectors import as_vector
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+EMBEDDED = "embedded"
 OPEN = 64
 """Stores that stay open; the one that was used least recently is closed."""
 PORTION = 1000
@@ -57,6 +58,11 @@ class Indexes:
         self._gone: set[tuple[int, int]] = set()
         self.on_change: Callable[[], None] = lambda: None
         """Told that a base has another generation, or vectors of another width, than it had."""
+
+    async def check(self) -> None:
+        """Make and drop a store, where stores are elsewhere. Raises what such a store raises that cannot be used."""
+        if self._kind != EMBEDDED:
+            await asyncio.to_thread(lambda: self._make(0, 0, 1).drop())
 
     async def use(self, base: KnowledgeBase, work: Callable[[Store], T], generation: int | None = None) -> T:
         """Run `work` with the store of a base, in a thread; the store is opened and put in step first if need be."""
@@ -109,7 +115,7 @@ class Indexes:
             if index is not None:
                 await _unused(index)
                 await asyncio.to_thread(index.store.drop)
-            elif self._kind == "embedded":
+            elif self._kind == EMBEDDED:
                 await asyncio.to_thread(shutil.rmtree, self._place(base_id, generation), True)
             else:
                 await asyncio.to_thread(lambda: self._make(base_id, generation, None).drop())

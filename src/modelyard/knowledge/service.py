@@ -46,7 +46,8 @@ class Knowledge:
         self.models = models
         self.bases = Bases(database)
         self.blobs = Blobs(folder / "files")
-        self.indexes = Indexes(database, folder / "indexes", settings.vector_store, settings.database)
+        url = settings.vector_store_url or settings.database
+        self.indexes = Indexes(database, folder / "indexes", settings.vector_store, url)
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
@@ -63,8 +64,9 @@ class Knowledge:
         self._database = database
 
     async def open(self) -> None:
-        """Make folders, and tell who there is."""
+        """Make folders, and tell who there is. Raises what a store raises that cannot be used."""
         await asyncio.to_thread(self.blobs.open)
+        await self.indexes.check()
         await self._tell()
 
     async def close(self) -> None:
