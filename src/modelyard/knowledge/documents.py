@@ -128,6 +128,11 @@ class Documents:
         async with self._database.session() as session:
             return await rows.document_named(session, base, name)
 
+    async def named(self, base: KnowledgeBase, names: Sequence[str]) -> list[KnowledgeDocument]:
+        """Documents by their names, in that order. Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            return await rows.documents_named(session, base, names)
+
     async def numbered(self, base: KnowledgeBase, number: int) -> KnowledgeDocument:
         """A document by its id. Raises `DocumentNotFound`."""
         async with self._database.session() as session:

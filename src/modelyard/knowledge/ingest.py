@@ -1,6 +1,6 @@
-"""The worker: reads, cuts, embeds and commits documents in the background, one transaction for each.
+"""The worker: reads, cuts, embeds and commits documents in the background, a few small ones in one transaction.
 
-What is to be done are rows, so a crash loses the document under way and nothing else: it is begun again at the next start.
+What is to be done are rows, so a crash loses the documents under way and nothing else: they are begun again at the next start.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,24 +16,28 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError, NoResultFound
 from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import BadRequest, DatabaseUnavailable, DocumentUnreadable, InternalError, ModelyardError
+from modelyard.core.errors import BadRequest, DatabaseUnavailable, InternalError, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import jobs as job_rows
 from modelyard.knowledge import rows
+from modelyard.knowledge.batches import Batches, Due
+from modelyard.knowledge.committing import Made
 from modelyard.knowledge.indexes import Indexes
-from modelyard.knowledge.indexing import Indexing, Made
+from modelyard.knowledge.indexing import Indexing
 from modelyard.knowledge.jobs import Jobs, JobView
 from modelyard.knowledge.types import Entry
 
 log = logging.getLogger(__name__)
 
 WORKERS = 2
-"""Documents under way at once: one is read while another is embedded."""
-AHEAD = 16
+"""Batches under way at once: one is read while another is embedded."""
+AHEAD = 64
 """Tasks that are looked up at once."""
 ENTRIES = 2000
 """Chunks after which indexes are written while a job goes on."""
+MOST_ENTRIES = 10_000
+"""Chunks that may wait for an index that is being written; then ingestion waits too."""
 SECONDS = 0.5
 """Time after which they are written anyway."""
 ATTEMPTS = 6
@@ -72,10 +75,11 @@ class Ingest:
         self._indexing = indexing
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
-        self._queue: deque[tuple[int, str]] = deque()
-        self._active: dict[int, tuple[str, asyncio.Task[None]]] = {}
+        self._queue = Batches()
+        self._active: dict[asyncio.Task[None], list[Due]] = {}
         self._pending: dict[tuple[int, int], Pending] = {}
         self._written = time.monotonic()
+        self._writing: asyncio.Task[None] | None = None
 
     def look(self) -> None:
         """There is something new to do."""
@@ -117,21 +121,23 @@ class Ingest:
                 self._wake.clear()
                 try:
                     await self._start_some()
-                    await self._write(only_due=bool(self._active or self._queue))
+                    await self._write_some()
                     if not self._queue:
                         await self._finish_jobs()
                 except ModelyardError as error:
                     log.warning("knowledge jobs wait: %s", error.message)
                     await asyncio.sleep(PAUSE)
                     continue
-                if not self._active and not self._queue:
+                if not self._active and not self._queue and not self._pending:
+                    self._queue.forget()
                     await self._wake.wait()
                 else:
                     await self._wait_a_little()
         finally:
-            for _, task in self._active.values():
+            tasks = [*self._active, *([self._writing] if self._writing else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*(task for _, task in self._active.values()), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _wait_a_little(self) -> None:
         try:
@@ -147,19 +153,19 @@ class Ingest:
         while len(self._active) < WORKERS:
             if not self._queue:
                 self._queue.extend(await self._waiting())
-            if not self._queue:
+            busy = {due.document for each in self._active.values() for due in each}
+            if not (taken := self._queue.take(busy)):
                 return
-            number, job = self._queue.popleft()
-            task = asyncio.create_task(self._work(number, job))
-            self._active[number] = (job, task)
-            task.add_done_callback(lambda _, number=number: self._ended(number))  # type: ignore[misc]
+            task = asyncio.create_task(self._work(taken))
+            self._active[task] = taken
+            task.add_done_callback(self._ended)
 
-    def _ended(self, number: int) -> None:
-        self._active.pop(number, None)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._active.pop(task, None)
         self._wake.set()
         self._note()
 
-    async def _waiting(self) -> list[tuple[int, str]]:
+    async def _waiting(self) -> list[Due]:
         """The next tasks, taking turns between jobs. What adds to a base waits while that base is indexed anew."""
         other = KnowledgeJob.__table__.alias()
         rebuilt = exists().where(
@@ -168,33 +174,63 @@ class Ingest:
         running = select(KnowledgeJob.id).where(
             KnowledgeJob.state == rows.RUNNING, (KnowledgeJob.kind == rows.REINDEX) | ~rebuilt
         )
-        found: list[tuple[int, str]] = []
+        active = [due.task for each in self._active.values() for due in each]
+        found: list[Due] = []
         async with self._database.session() as session:
             names = (await session.scalars(running.order_by(KnowledgeJob.created_at))).all()
             for name in names:
-                asked = select(KnowledgeTask.id).where(
-                    KnowledgeTask.job_id == name,
-                    KnowledgeTask.state == rows.WAITING,
-                    KnowledgeTask.id.not_in(list(self._active)),
+                asked = (
+                    select(KnowledgeTask.id, KnowledgeTask.document_id, KnowledgeDocument.size)
+                    .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
+                    .where(
+                        KnowledgeTask.job_id == name,
+                        KnowledgeTask.state == rows.WAITING,
+                        KnowledgeTask.id.not_in(active),
+                    )
                 )
                 share = max(1, AHEAD // len(names))
-                numbers = await session.scalars(asked.order_by(KnowledgeTask.id).limit(share))
-                found += [(number, name) for number in numbers]
-        return sorted(found) if len(names) == 1 else found
+                numbers = (await session.execute(asked.order_by(KnowledgeTask.id).limit(share))).all()
+                found += [Due(number, name, document, size) for number, document, size in numbers]
+        return found
 
-    async def _work(self, number: int, job: str) -> None:
+    async def _work(self, taken: Sequence[Due]) -> None:
+        """A batch; where something goes wrong with it, its tasks one by one, of which one may be to blame."""
+        if len(taken) > 1:
+            try:
+                await self._timed(taken)
+                return
+            except ModelyardError as error:
+                log.info("%d documents are indexed one by one: %s", len(taken), error.message)
+            except GONE:
+                log.info("%d documents are indexed one by one: one of them is gone", len(taken))
+            except Exception:  # the top of a task: a defect of ours is met again, and told, with the task that has it
+                log.exception("%d documents are indexed one by one", len(taken))
+        for due in taken:
+            await self._alone(due)
+
+    async def _timed(self, taken: Sequence[Due]) -> None:
+        began = time.monotonic()
+        await self._index([due.task for due in taken])
+        self._queue.took(taken[0].job, time.monotonic() - began)
+
+    async def _index(self, numbers: Sequence[int]) -> None:
+        outcome = await self._indexing.index(numbers)
+        for made in outcome.made:
+            self._take(made)
+        for number, error in outcome.unreadable.items():
+            await self._failed(number, error)
+
+    async def _alone(self, due: Due) -> None:
         """One task, tried again while models do not answer."""
-        pause = PAUSE
+        number, pause = due.task, PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                made = await self._indexing.index(number)
-                if made is not None:
-                    self._take(made)
+                await self._timed([due])
                 return
             except DatabaseUnavailable as error:
                 log.warning("task %d waits for the database: %s", number, error.message)
             except BadRequest as error:  # no second try would end otherwise
-                await self._failed(number, error, whole_job=not isinstance(error, DocumentUnreadable))
+                await self._failed(number, error, whole_job=True)
                 return
             except ModelyardError as error:
                 if attempt == ATTEMPTS:
@@ -233,21 +269,39 @@ class Ingest:
         if given_up:
             await self._indexes.drop(job.base_id, job.generation)
 
-    async def _write(self, only_due: bool) -> None:
+    async def _write_some(self) -> None:
+        """Begin to tell the indexes what is committed, if it is time; searching and reading go on meanwhile."""
+        count = sum(len(each.add) for each in self._pending.values())
+        if self._writing is not None:
+            if count < MOST_ENTRIES:
+                return
+            await self._writing
+        idle = not self._active and not self._queue
+        if self._pending and (idle or count >= ENTRIES or time.monotonic() - self._written >= SECONDS):
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
         """Tell the indexes what is committed."""
-        many = sum(len(each.add) for each in self._pending.values()) >= ENTRIES
-        if only_due and not many and time.monotonic() - self._written < SECONDS:
-            return
         pending, self._pending = self._pending, {}
         for (_, generation), each in pending.items():
             try:
                 await self._indexes.apply(each.base, generation, each.add, each.remove)
-            except ModelyardError as error:
-                log.warning("the index of '%s' is read again from its rows: %s", each.base.name, error.message)
+            except Exception as error:  # the top of a task: whatever it is, the rows are the truth
+                known = isinstance(error, ModelyardError)
+                log.warning("the index of '%s' is read again from its rows", each.base.name, exc_info=not known)
                 await self._indexes.reopen(each.base.id, generation)
         self._written = time.monotonic()
-        if pending:
-            self._note()
+        self._writing = None
+        self._wake.set()
+        self._note()
+
+    async def _write_all(self) -> None:
+        """Tell the indexes everything that is committed by now."""
+        if self._writing is not None:
+            await self._writing
+        if self._pending:
+            self._writing = asyncio.create_task(self._write())
+            await self._writing
 
     async def _finish_jobs(self) -> None:
         """End the jobs that have nothing left to do, once their chunks can be found."""
@@ -255,10 +309,10 @@ class Ingest:
         asked = select(KnowledgeJob).where(KnowledgeJob.state == rows.RUNNING, ~waiting)
         async with self._database.session() as session:
             done = (await session.scalars(asked)).all()
-        busy = {job for job, _ in self._active.values()}
+        busy = {due.job for each in self._active.values() for due in each}
         done = [job for job in done if job.id not in busy]
-        if done and self._pending:
-            await self._write(only_due=False)
+        if done:
+            await self._write_all()
         for job in done:
             with contextlib.suppress(*GONE):
                 await self._finish(job)
@@ -282,13 +336,13 @@ class Ingest:
 
     def stop(self, names: Sequence[str]) -> None:
         """Let go of the documents of these jobs, which are cancelled, that are read or embedded just now."""
-        for number, (job, task) in self._active.items():
-            if job in names and number not in self._indexing.writing:
+        for task, taken in self._active.items():
+            if taken[0].job in names and self._indexing.writing.isdisjoint(due.task for due in taken):
                 task.cancel()
 
     async def idle(self, names: Sequence[str]) -> None:
         """Wait until none of these jobs has a document under way."""
-        under_way = [task for job, task in self._active.values() if job in names]
+        under_way = [task for task, taken in self._active.items() if taken[0].job in names]
         await asyncio.gather(*under_way, return_exceptions=True)
 
 

@@ -96,7 +96,7 @@ class Jobs:
         """
         async with self._database.session() as session:
             base = await rows.present(session, base)
-            documents = [await rows.document_named(session, base, name) for name in dict.fromkeys(names)]
+            documents = await rows.documents_named(session, base, list(dict.fromkeys(names)))
             job = _job(base, rows.ADD, base.generation)
             session.add(job)
             await session.flush()

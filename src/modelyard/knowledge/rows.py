@@ -14,6 +14,8 @@ RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 WAITING, UNCHANGED = "waiting", "unchanged"
 WORKING, READY, STORED = "working", "ready", "stored"
 ADD, REINDEX = "add", "reindex"
+PORTION = 1000
+"""Names of one question."""
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
@@ -87,6 +89,19 @@ async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) 
     if row is None:
         raise DocumentNotFound(name, base.name)
     return row
+
+
+async def documents_named(session: AsyncSession, base: KnowledgeBase, names: Sequence[str]) -> list[KnowledgeDocument]:
+    """Documents by their names, in that order. Raises `DocumentNotFound`."""
+    found: dict[str, KnowledgeDocument] = {}
+    for first in range(0, len(names), PORTION):
+        asked = select(KnowledgeDocument).where(
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(names[first : first + PORTION])
+        )
+        found |= {row.name: row for row in await session.scalars(asked)}
+    if missing := next((name for name in names if name not in found), None):
+        raise DocumentNotFound(missing, base.name)
+    return [found[name] for name in names]
 
 
 async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation: int) -> list[int]:

@@ -71,8 +71,8 @@ class Vectors:
         texts: dict[str, str],
         dimension: int | None = None,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> tuple[dict[str, bytes], int]:
-        """The vector of each text, by hash, and how many had to be made. Raises what the model's server raises.
+    ) -> tuple[dict[str, bytes], list[str]]:
+        """The vector of each text, by hash, and which had to be made. Raises what the model's server raises.
 
         `texts` has a text for each hash. Raises `UpstreamFailed` where vectors have another length than `dimension`.
         """
@@ -90,7 +90,7 @@ class Vectors:
             await self._keep(model, made)
             found |= made
             progress(first + len(names))
-        return found, len(missing)
+        return found, missing
 
     async def _keep(self, model: str, made: dict[str, bytes]) -> None:
         rows = [{"model": model, "hash": name, "vector": vector} for name, vector in made.items()]

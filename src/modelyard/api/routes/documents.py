@@ -82,7 +82,7 @@ async def upload(
     if failed and not kept and len(files) == 1:
         raise InvalidParameter("files", next(iter(failed.values())))
     job = await knowledge.index(row, [each.name for each in kept]) if index and kept else None
-    fresh = [await knowledge.documents.get(row, each.name) for each in kept]
+    fresh = await knowledge.documents.named(row, [each.name for each in kept])
     return bodies.Uploaded(data=[document_info(each) for each in fresh], job=job, failed=failed)
 
 
