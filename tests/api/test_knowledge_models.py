@@ -97,6 +97,8 @@ def test_who_leaves_a_base_that_chats_stops_the_model(server: Live, base: Base) 
     with server.http.stream(
         "POST", "/v1/chat/completions", json={**body, "knowledge": {"bases": [base.name]}}
     ) as answer:
-        next(line for line in answer.iter_lines() if '"content":"' in line and '"content":""' not in line)
+        lines = answer.iter_lines()  # kept: an iterator that goes away closes the answer
+        while '"content":"' not in (line := next(lines)) or '"content":""' in line:
+            pass
         assert server.replicas("slow")[0]["in_flight"] == 1
     wait_for(lambda: server.replicas("slow")[0]["in_flight"] == 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 FIRST, MOST = 2, 32
 """Documents of a job's first batches, and of the largest."""
-MOST_BYTES = 1 << 19
+MOST_BYTES = 1 << 17
 """Bytes that a batch of several documents may have."""
 QUICK, SLOW = 0.1, 0.5
 """Seconds: a batch that takes less is followed by one of twice as many documents, one that takes more by one of half."""

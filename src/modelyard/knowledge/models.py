@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from modelyard.client import AsyncClient
 from modelyard.client._request import Request, at
-from modelyard.core.errors import UpstreamFailed
+from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
+
+log = logging.getLogger(__name__)
 
 TEXTS_AT_ONCE = 64
 """Texts of one embedding request."""
 REQUESTS_AT_ONCE = 2
 QUERIES_KEPT = 2048
+
+Answer = asyncio.Future[Sequence[float]]
 
 
 class ServedModels:
@@ -26,6 +31,9 @@ class ServedModels:
         self._key = key
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._queries: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
+        self._asked: dict[str, dict[str, Answer]] = {}
+        """Model → questions that wait for their vectors."""
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     def on_behalf_of(self, key: str) -> ServedModels:
         """The same, with chats under somebody's key, so that what it may do, its limits and its counts hold."""
@@ -39,25 +47,57 @@ class ServedModels:
 
     async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         async with self._turns:
-            body = {"model": model, "input": list(texts), "encoding_format": "float"}
-            rows = await self._client.send(Request("POST", at("embeddings"), lambda answer: answer["data"], body=body))
+            return await self._sent(model, texts)
+
+    async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+        body = {"model": model, "input": list(texts), "encoding_format": "float"}
+        rows = await self._client.send(Request("POST", at("embeddings"), lambda answer: answer["data"], body=body))
         if len(rows) != len(texts):
             raise UpstreamFailed(model, f"{len(rows)} vectors for {len(texts)} texts")
         return [row["embedding"] for row in sorted(rows, key=lambda row: int(row["index"]))]
 
     async def embed_query(self, model: str, query: str) -> Sequence[float]:
-        """The vector of a question; the last ones are remembered."""
+        """The vector of a question; the last ones are remembered. Questions that come while one is asked go together next."""
         key = (model, query)
         if (known := self._queries.get(key)) is not None:
             self._queries.move_to_end(key)
             return known
-        body = {"model": model, "input": query, "encoding_format": "float"}
-        read = lambda answer: answer["data"][0]["embedding"]  # noqa: E731
-        found: Sequence[float] = await self._client.send(Request("POST", at("embeddings"), read, body=body))
-        self._queries[key] = found
-        if len(self._queries) > QUERIES_KEPT:
-            self._queries.popitem(last=False)
-        return found
+        asked = self._asked.setdefault(model, {})
+        if (answer := asked.get(query)) is None:
+            answer = asked[query] = asyncio.get_running_loop().create_future()
+        if model not in self._asking:
+            self._asking[model] = asyncio.create_task(self._ask(model))
+        return await asyncio.shield(answer)  # whoever else asks the same still waits for it
+
+    async def _ask(self, model: str) -> None:
+        """Send questions as long as there are some."""
+        asked = self._asked[model]
+        try:
+            while asked:
+                texts = list(asked)[:TEXTS_AT_ONCE]
+                answers = [asked.pop(text) for text in texts]
+                try:
+                    found = await self._vectors(model, texts)
+                except Exception as error:  # the top of a task: those who wait must hear of it
+                    log.exception("questions could not be embedded")
+                    found = [InternalError(f"Internal error: {type(error).__name__}.")] * len(texts)
+                for text, answer, vector in zip(texts, answers, found, strict=True):
+                    if not isinstance(vector, ModelyardError):
+                        self._queries[model, text] = vector
+                    settle(answer, vector)
+                while len(self._queries) > QUERIES_KEPT:
+                    self._queries.popitem(last=False)
+        finally:
+            del self._asking[model]
+
+    async def _vectors(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
+        """The vector of each text, or why there is none; where one may be refused, each is asked for alone."""
+        try:
+            return await self._sent(model, texts)
+        except ModelyardError as error:
+            if len(texts) == 1 or not isinstance(error, BadRequest):
+                return [error] * len(texts)
+        return [(await self._vectors(model, [text]))[0] for text in texts]
 
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         """A relevance for each text, higher is better."""
@@ -93,3 +133,11 @@ class ServedModels:
         """The whole answer of a path below `/v1`, such as `embeddings`."""
         request: Request[dict[str, Any]] = Request("POST", at(path), lambda answer: dict(answer), body=dict(body))
         return await self._client.send(request)
+
+def settle(answer: Answer, found: Sequence[float] | ModelyardError) -> None:
+    """Give an answer to those who wait for it, of whom there may be none any more."""
+    if isinstance(found, ModelyardError):
+        answer.set_exception(found)
+        answer.exception()  # so that nobody hearing it is no complaint of asyncio's
+    else:
+        answer.set_result(found)
