@@ -195,18 +195,19 @@ class Ingest:
 
     async def _work(self, taken: Sequence[Due]) -> None:
         """A batch; where something goes wrong with it, its tasks one by one, of which one may be to blame."""
+        try:
+            await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
+            return
+        except (ModelyardError, *GONE) as error:
+            log.info("%d documents are indexed one by one: %s", len(taken), type(error).__name__)
+        except Exception as error:  # the top of a task: a defect of ours must not be met for ever
+            log.exception("%d documents were not indexed", len(taken))
+            if len(taken) == 1:
+                wrong = InternalError(f"Internal error: {type(error).__name__}.")
+                await self._failed(taken[0].task, wrong, whole_job=True)
         if len(taken) > 1:
-            try:
-                await self._timed(taken)
-                return
-            except ModelyardError as error:
-                log.info("%d documents are indexed one by one: %s", len(taken), error.message)
-            except GONE:
-                log.info("%d documents are indexed one by one: one of them is gone", len(taken))
-            except Exception:  # the top of a task: a defect of ours is met again, and told, with the task that has it
-                log.exception("%d documents are indexed one by one", len(taken))
-        for due in taken:
-            await self._alone(due)
+            for due in taken:
+                await self._work([due])
 
     async def _timed(self, taken: Sequence[Due]) -> None:
         began = time.monotonic()
@@ -238,10 +239,6 @@ class Ingest:
                     return
             except GONE:
                 continue  # something was deleted under it; the next try finds what is left to do
-            except Exception as error:  # the top of a task: a defect of ours must not be met for ever
-                log.exception("task %d failed", number)
-                await self._failed(number, InternalError(f"Internal error: {type(error).__name__}."), whole_job=True)
-                return
             await asyncio.sleep(pause)
             pause *= 2
 
@@ -273,9 +270,9 @@ class Ingest:
         """Begin to tell the indexes what is committed, if it is time; searching and reading go on meanwhile."""
         count = sum(len(each.add) for each in self._pending.values())
         if self._writing is not None:
-            if count < MOST_ENTRIES:
+            if not self._writing.done() and count < MOST_ENTRIES:
                 return
-            await self._writing
+            await self._written_now()
         idle = not self._active and not self._queue
         if self._pending and (idle or count >= ENTRIES or time.monotonic() - self._written >= SECONDS):
             self._writing = asyncio.create_task(self._write())
@@ -283,25 +280,29 @@ class Ingest:
     async def _write(self) -> None:
         """Tell the indexes what is committed."""
         pending, self._pending = self._pending, {}
-        for (_, generation), each in pending.items():
-            try:
-                await self._indexes.apply(each.base, generation, each.add, each.remove)
-            except Exception as error:  # the top of a task: whatever it is, the rows are the truth
-                known = isinstance(error, ModelyardError)
-                log.warning("the index of '%s' is read again from its rows", each.base.name, exc_info=not known)
-                await self._indexes.reopen(each.base.id, generation)
-        self._written = time.monotonic()
-        self._writing = None
-        self._wake.set()
-        self._note()
+        try:
+            for (_, generation), each in pending.items():
+                try:
+                    await self._indexes.apply(each.base, generation, each.add, each.remove)
+                except ModelyardError as error:
+                    log.warning("the index of '%s' is read again from its rows: %s", each.base.name, error.message)
+                    await self._indexes.reopen(each.base.id, generation)
+        finally:
+            self._written = time.monotonic()
+            self._wake.set()
+            self._note()
+
+    async def _written_now(self) -> None:
+        """Wait for what is being written; a defect in it is raised here."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     async def _write_all(self) -> None:
         """Tell the indexes everything that is committed by now."""
-        if self._writing is not None:
-            await self._writing
+        await self._written_now()
         if self._pending:
-            self._writing = asyncio.create_task(self._write())
-            await self._writing
+            await self._write()
 
     async def _finish_jobs(self) -> None:
         """End the jobs that have nothing left to do, once their chunks can be found."""

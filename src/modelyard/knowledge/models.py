@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 from modelyard.client import AsyncClient
 from modelyard.client._request import Request, at
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
-
-log = logging.getLogger(__name__)
 
 TEXTS_AT_ONCE = 64
 """Texts of one embedding request."""
@@ -51,10 +48,14 @@ class ServedModels:
 
     async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
-        rows = await self._client.send(Request("POST", at("embeddings"), lambda answer: answer["data"], body=body))
-        if len(rows) != len(texts):
-            raise UpstreamFailed(model, f"{len(rows)} vectors for {len(texts)} texts")
-        return [row["embedding"] for row in sorted(rows, key=lambda row: int(row["index"]))]
+        answer = await self._client.send(Request("POST", at("embeddings"), lambda answer: answer, body=body))
+        try:
+            vectors = [row["embedding"] for row in sorted(answer["data"], key=lambda row: int(row["index"]))]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UpstreamFailed(model, "its answer has no embeddings") from error
+        if len(vectors) != len(texts):
+            raise UpstreamFailed(model, f"{len(vectors)} vectors for {len(texts)} texts")
+        return vectors
 
     async def embed_query(self, model: str, query: str) -> Sequence[float]:
         """The vector of a question; the last ones are remembered. Questions that come while one is asked go together next."""
@@ -70,17 +71,13 @@ class ServedModels:
         return await asyncio.shield(answer)  # whoever else asks the same still waits for it
 
     async def _ask(self, model: str) -> None:
-        """Send questions as long as there are some."""
-        asked = self._asked[model]
+        """Send questions as long as there are some. However it ends, none waits in vain."""
+        asked, answers = self._asked[model], list[Answer]()
         try:
             while asked:
                 texts = list(asked)[:TEXTS_AT_ONCE]
                 answers = [asked.pop(text) for text in texts]
-                try:
-                    found = await self._vectors(model, texts)
-                except Exception as error:  # the top of a task: those who wait must hear of it
-                    log.exception("questions could not be embedded")
-                    found = [InternalError(f"Internal error: {type(error).__name__}.")] * len(texts)
+                found = await self._vectors(model, texts)
                 for text, answer, vector in zip(texts, answers, found, strict=True):
                     if not isinstance(vector, ModelyardError):
                         self._queries[model, text] = vector
@@ -88,6 +85,9 @@ class ServedModels:
                 while len(self._queries) > QUERIES_KEPT:
                     self._queries.popitem(last=False)
         finally:
+            for answer in (*answers, *asked.values()):
+                settle(answer, InternalError("Internal error: the question was not embedded."))
+            asked.clear()
             del self._asking[model]
 
     async def _vectors(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
@@ -135,7 +135,9 @@ class ServedModels:
         return await self._client.send(request)
 
 def settle(answer: Answer, found: Sequence[float] | ModelyardError) -> None:
-    """Give an answer to those who wait for it, of whom there may be none any more."""
+    """Give an answer to those who wait for it, of whom there may be none any more; the first one counts."""
+    if answer.done():
+        return
     if isinstance(found, ModelyardError):
         answer.set_exception(found)
         answer.exception()  # so that nobody hearing it is no complaint of asyncio's
