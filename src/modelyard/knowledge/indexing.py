@@ -52,6 +52,8 @@ class Indexing:
         self._apart = Apart()
         self.stages: dict[int, str] = {}
         """Document → what is done with it now."""
+        self.writing: set[int] = set()
+        """Tasks that are not to be cancelled just now: what they commit, an index must learn."""
 
     async def close(self) -> None:
         """End the process that reads documents."""
@@ -79,11 +81,13 @@ class Indexing:
             if ready:
                 vectors = await self._embedded(ready)
                 self._all_are(ready, "writing")
+                self.writing.update(work.task.id for work in ready)
                 outcome.made.extend(await commit(self._database, ready, vectors))
             return outcome
         finally:
             for work in works:
                 self.stages.pop(work.document.id, None)
+                self.writing.discard(work.task.id)
 
     def _all_are(self, works: Sequence[Work], stage: str) -> None:
         for work in works:
@@ -162,6 +166,7 @@ class Indexing:
             work.embedded = len(names)
             left -= names
         if first.dimension is None:
+            self.writing.update(work.task.id for work in works)
             await self._learn(first, len(next(iter(vectors.values()))) // 4)
         return vectors
 

@@ -23,7 +23,7 @@ class ServedModels:
     """`Models` over a connection to a Modelyard server."""
 
     def __init__(self, client: AsyncClient, key: str | None = None) -> None:
-        """`key` is whose chats these are, where they are not this room's own."""
+        """`key` is whose requests these are, where they are not this room's own."""
         self._client = client
         self._key = key
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
@@ -33,7 +33,7 @@ class ServedModels:
         self._asking: dict[str, asyncio.Task[None]] = {}
 
     def on_behalf_of(self, key: str) -> ServedModels:
-        """The same, with chats under somebody's key, so that what it may do, its limits and its counts hold."""
+        """The same, asked under somebody's key, so that what it may do, its limits and its counts hold."""
         return ServedModels(self._client, key)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
@@ -48,7 +48,9 @@ class ServedModels:
 
     async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
-        answer = await self._client.send(Request("POST", at("embeddings"), lambda answer: answer, body=body))
+        answer = await self._client.send(
+            Request("POST", at("embeddings"), lambda answer: answer, body=body, key=self._key)
+        )
         try:
             vectors = [row["embedding"] for row in sorted(answer["data"], key=lambda row: int(row["index"]))]
         except (KeyError, TypeError, ValueError) as error:
@@ -122,7 +124,8 @@ class ServedModels:
     async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """The chunks of a streamed completion of a text. Closing the iterator stops the model."""
         sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        stream = await self._client.open(Request("POST", at("completions"), lambda answer: answer, body=sent))
+        request: Request[Any] = Request("POST", at("completions"), lambda answer: answer, body=sent, key=self._key)
+        stream = await self._client.open(request)
         try:
             async for chunk in stream:
                 yield chunk
@@ -131,8 +134,11 @@ class ServedModels:
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The whole answer of a path below `/v1`, such as `embeddings`."""
-        request: Request[dict[str, Any]] = Request("POST", at(path), lambda answer: dict(answer), body=dict(body))
+        request: Request[dict[str, Any]] = Request(
+            "POST", at(path), lambda answer: dict(answer), body=dict(body), key=self._key
+        )
         return await self._client.send(request)
+
 
 def settle(answer: Answer, found: Sequence[float] | ModelyardError) -> None:
     """Give an answer to those who wait for it, of whom there may be none any more; the first one counts."""

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from modelyard.api.deps import Parts, TheParts
+from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.core.access import Grant, credential
 from modelyard.core.access import READ, Grant
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
 from modelyard.core.errors import Refused as Refused
@@ -136,11 +137,11 @@ def owner_of(grant: Grant | None) -> str:
     return "" if grant is None else grant.id
 
 
-def served(parts: TheParts) -> ServedModels:
-    """The models of this server, for a handler that asks them itself."""
+def served(request: Request, parts: TheParts, grant: TheGrant) -> ServedModels:
+    """The models of this server, asked with the key of the request where keys are asked for: its limits and counts hold."""
     models = parts.knowledge.models
     assert isinstance(models, ServedModels)
-    return models
+    return models if grant is None else models.on_behalf_of(credential(request.scope["headers"]).decode("latin-1"))
 
 
 TheModels = Annotated[ServedModels, Depends(served)]
