@@ -12,8 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from modelyard.api.deps import Parts, TheGrant, TheParts
-from modelyard.core.access import Grant, credential
-from modelyard.core.access import READ, Grant
+from modelyard.core.access import READ, Grant, credential
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
 from modelyard.core.errors import Refused as Refused
 from modelyard.core.types import ModelType, ReplicaState
