@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import modelyard
-from tests.engine_environments import engine_python
+from tests.kept_interpreter import kept
 
 DEMO = Path(modelyard.__file__).parent / "catalog" / "demo" / "hf"
 ENGINE = "transformers"
 
 
+IMPORTS = """
+import torch, transformers
+from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer, LlamaForCausalLM, LlavaForConditionalGeneration
+"""
+
+
 def in_engine(script: str, **given: Any) -> Any:
     """Run Python in the engine's environment: `given` holds what it is given, and what it leaves in `made` comes back."""
-    code = f"import json, sys\ngiven = json.load(sys.stdin)\n{script}\nprint(json.dumps(made))"
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [engine_python(ENGINE), "-W", "ignore", "-c", code],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        env=env,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return kept(ENGINE, IMPORTS, threads=1).run(script, given)
 
 
 BARE = """

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from tests.engine_environments import environment, give_environments
+from tests.kept_interpreter import kept
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / ".venv" / "models"
@@ -38,15 +37,16 @@ def minilm() -> Path:
     return folder
 
 
+IMPORTS = """
+import torch, transformers
+from sentence_transformers import CrossEncoder, SentenceTransformer
+from transformers import AutoTokenizer, BertForSequenceClassification, BertModel
+"""
+
+
 def in_engine(script: str, **given: Any) -> Any:
     """Run Python in the engine's environment: `given` holds what it is given, and what it leaves in `made` comes back."""
-    code = f"import json, sys\ngiven = json.load(sys.stdin)\n{script}\njson.dump(made, sys.stdout)"
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "2"}
-    done = subprocess.run(
-        [engine_python(), "-c", code], input=json.dumps(given), capture_output=True, text=True, env=env, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return kept(ENGINE, IMPORTS, threads=2).run(script, given)
 
 
 BARE_VECTORS = """
