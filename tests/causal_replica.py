@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ class Replica:
     def until_ready(self) -> Replica:
         def look() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            if self.uds.exists():
+            with socket.socket(socket.AF_UNIX) as probe:  # its file is there before it listens
+                listening = probe.connect_ex(str(self.uds)) == 0
+            if listening:
                 self.seen.append(self.http.get("/health").status_code)
             return 200 in self.seen
 
