@@ -203,8 +203,9 @@ def test_indexing_by_force_overwrites_what_was_edited(server: Live) -> None:
     assert base.texts("hand") == ["by hand"]
     job = ok(server.http.post(f"{base.path}/documents/index", json={"names": ["a.md"], "force": True}))["job"]
     assert base.wait(job)["done"] == 1 and base.texts("hand") == []
-    missing = server.http.post(f"{base.path}/documents/index", json={"names": ["none.md"]})
-    assert (missing.status_code, error_of(missing)["code"]) == (404, "document_not_found")
+    for name in ("none.md", ""):
+        missing = server.http.post(f"{base.path}/documents/index", json={"names": [name]})
+        assert (missing.status_code, error_of(missing)["code"]) == (404, "document_not_found")
 
 
 def test_keeping_without_indexing(server: Live) -> None:

@@ -99,7 +99,7 @@ async def documents_named(session: AsyncSession, base: KnowledgeBase, names: Seq
             KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(names[first : first + PORTION])
         )
         found |= {row.name: row for row in await session.scalars(asked)}
-    if missing := next((name for name in names if name not in found), None):
+    if (missing := next((name for name in names if name not in found), None)) is not None:
         raise DocumentNotFound(missing, base.name)
     return [found[name] for name in names]
 
