@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -68,7 +69,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
         return
-    uri: str = request.getfixturevalue("postgres_url")
+    with new_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
+
+
+@contextmanager
+def new_database(uri: str) -> Iterator[str]:
+    """The URL of an empty database for the time of a block, as the server's settings name it."""
     name = f"t{uuid.uuid4().hex}"
     run_sql(uri, f"CREATE DATABASE {name}")
     base, _, query = uri.partition("?")

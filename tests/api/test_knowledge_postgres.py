@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.api.knowing import Base, embedding, ok
-from tests.conftest import run_sql
+from tests.conftest import new_database
 from tests.knowledge.loaders import made
 from tests.live import Live, live
 
@@ -41,24 +39,13 @@ WORDS = {
 }
 
 
-@contextmanager
-def database(uri: str) -> Iterator[str]:
-    """The URL of an empty database for the time of a block."""
-    name = f"t{uuid.uuid4().hex}"
-    run_sql(uri, f"CREATE DATABASE {name}")
-    base, _, query = uri.partition("?")
-    scheme, _, rest = base.rpartition("/")[0].partition("://")
-    yield f"{scheme}+asyncpg://{rest}/{name}{'?' + query if query else ''}"
-    run_sql(uri, f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @pytest.fixture(scope="module", params=SETTINGS)
 def server(
     request: pytest.FixtureRequest, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Live]:
     """A server of one setting, with a model that embeds."""
     rows, store = SETTINGS[request.param]
-    with database(postgres_url) as url:
+    with new_database(postgres_url) as url:
         env = {"MODELYARD_VECTOR_STORE": store, "MODELYARD_DATABASE_URL" if rows else "MODELYARD_VECTOR_STORE_URL": url}
         with live(tmp_path_factory.mktemp("postgres") / "home", env=env) as running:
             embedding(running, "vec")

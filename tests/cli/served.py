@@ -6,11 +6,30 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from modelyard.client import Client
 from tests.cli.terminal import COMMAND, PATIENCE, environment, run
 
 READY = re.compile(r"Modelyard \S+ is ready at (http://127\.0\.0\.1:\d+)\n")
+
+
+@contextmanager
+def emptied(url: str) -> Iterator[Client]:
+    """A client; what it leaves of bases and conversations is deleted after the block."""
+    with Client(url) as client:
+        yield client
+        for base in client.list_knowledge_bases():
+            client.delete_knowledge_base(base["name"])
+        for talk in client.list_conversations(1000):
+            client.delete_conversation(talk["id"])
+
+
+def names_in(client: Client, base: str) -> list[str]:
+    """Names of a base's documents."""
+    return sorted(each["name"] for each in client.list_documents(base)["data"])
 
 
 class Served:

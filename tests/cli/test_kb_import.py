@@ -19,7 +19,7 @@ from modelyard.cli.kb_import_plan import allowed
 from modelyard.client import Client
 from modelyard.core.errors import BadRequest
 from tests.cli.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
-from tests.cli.served import Served
+from tests.cli.served import Served, emptied, names_in
 from tests.cli.terminal import Terminal, run, start
 
 NAMES = ['a "b" 50%.txt', "不在库里.txt", "制度/年假 2024.md"]
@@ -37,12 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def client(server: Served) -> Iterator[Client]:
     """A client of a server without bases and conversations."""
-    with Client(server.url) as client:
+    with emptied(server.url) as client:
         yield client
-        for base in client.list_knowledge_bases():
-            client.delete_knowledge_base(base["name"])
-        for talk in client.list_conversations(1000):
-            client.delete_conversation(talk["id"])
 
 
 def bring(server: Served, *arguments: object) -> CompletedProcess[str]:
@@ -54,10 +50,6 @@ def brought(server: Served, *arguments: object) -> Any:
     done = bring(server, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def names_in(client: Client, base: str) -> list[str]:
-    return sorted(each["name"] for each in client.list_documents(base)["data"])
 
 
 @pytest.mark.parametrize("version", [v02, v03])

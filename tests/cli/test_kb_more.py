@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from modelyard.client import Client
-from tests.cli.served import Served
+from tests.cli.served import Served, emptied, names_in
 from tests.cli.terminal import Terminal, run, start
 from tests.processes import wait_for
 
@@ -33,12 +33,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def client(server: Served) -> Iterator[Client]:
-    with Client(server.url) as client:
+    with emptied(server.url) as client:
         yield client
-        for base in client.list_knowledge_bases():
-            client.delete_knowledge_base(base["name"])
-        for talk in client.list_conversations(1000):
-            client.delete_conversation(talk["id"])
 
 
 @pytest.fixture
@@ -63,10 +59,6 @@ def told(server: Served, *arguments: object) -> Any:
     done = kb(server, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def names_in(client: Client, base: str) -> list[str]:
-    return sorted(each["name"] for each in client.list_documents(base)["data"])
 
 
 def test_include_and_exclude(server: Served, client: Client, folder: Path) -> None:

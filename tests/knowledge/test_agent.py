@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -68,7 +68,7 @@ class Script:
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         raise AssertionError
 
-    async def chat(self, body: Mapping[str, Any]) -> AsyncIterator[Chunk]:
+    async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[Chunk]:
         self.asked.append(copy.deepcopy(dict(body)))
         try:
             said = self._rounds.pop(0)

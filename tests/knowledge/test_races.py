@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ class Models:
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         return [0.5 for _ in texts]
 
-    async def chat(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         yield {}
 
 

@@ -61,10 +61,12 @@ async def _question(knowledge: Knowledge, body: ChatRequest) -> Question:
     spoken = [each for each in body.messages if each.role != "system"]
     if not spoken or spoken[-1].role != "user":
         raise InvalidParameter("messages", "the last message must be the user's question.")
-    text = _text(spoken[-1].content)
+    text = text_of(spoken[-1].content)
     if not text.strip():
         raise InvalidParameter("messages", "there is no question in the last message.")
-    history = [{"role": each.role, "content": _text(each.content)} for each in body.messages if each is not spoken[-1]]
+    history = [
+        {"role": each.role, "content": text_of(each.content)} for each in body.messages if each is not spoken[-1]
+    ]
     given = {name: value for name in PASSED if (value := getattr(body, name, UNSET)) not in (UNSET, None)}
     return Question(
         text=text,
@@ -80,11 +82,12 @@ async def _question(knowledge: Knowledge, body: ChatRequest) -> Question:
     )
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """A message's text, of plain or of parted content."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(part.get("text", "")) for part in content or () if part.get("type") == "text")
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return "\n".join(str(part.get("text", "")) for part in parts)
+    return content if isinstance(content, str) else ""
 
 
 async def _completion(knowledge: Knowledge, model: str, question: Question) -> dict[str, Any]:

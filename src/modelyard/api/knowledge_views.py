@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from modelyard.core.access import BASE
+from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.answering.citing import Citation
 from modelyard.knowledge.bases import Counts, chunking_of
 from modelyard.knowledge.search import Hit
+from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
 from modelyard.protocol.models import KnowledgeModel
@@ -63,6 +64,11 @@ def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
         knowledge_base=row.name,
         model_description=row.description,
     )
+
+
+async def readable(knowledge: Knowledge, grant: Grant | None) -> list[KnowledgeBase]:
+    """Every base that the key may read."""
+    return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
 
 
 def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:

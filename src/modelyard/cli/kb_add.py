@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
 from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
-from modelyard.cli.output import clean, json_option, note, print_json, printable
+from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -168,7 +166,7 @@ def send(client: Client, base: str, plan: Plan, metadata: Mapping[str, Any]) -> 
     from modelyard.client.resources.documents import batches
 
     total = sum(path.stat().st_size for path in plan.send.values())
-    with uploading(total) as sent:
+    with counting("Uploading", total, "bytes") as sent:
         for batch in batches(list(plan.send.items())):
             portion = [each for each in batch if isinstance(each, tuple)]
             try:
@@ -181,21 +179,6 @@ def send(client: Client, base: str, plan: Plan, metadata: Mapping[str, Any]) -> 
             plan.refused |= answer["failed"]
             plan.index += [each["name"] for each in answer["data"]]
             sent(sum(Path(str(path)).stat().st_size for _, path in portion))
-
-
-@contextmanager
-def uploading(total: int) -> Iterator[Callable[[int], None]]:
-    """The value is a function that says how many bytes more are sent; a bar on a terminal."""
-    if not sys.stderr.isatty() or not total:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("Uploading"), BarColumn(bar_width=30), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.advance(task, count)
 
 
 def go_on(client: Client, wanted: Wanted, hashes: Hashes) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -211,7 +211,7 @@ class _Run:
     async def say(self, reply: Reply, number: int) -> AsyncGenerator[Token | Thinking | Notice]:
         """Ask the model, and put what it says into `reply`; once more without tools if it cannot call any."""
         try:
-            async with _saying(self._models, self._request(number)) as said:
+            async with aclosing(self._models.chat(self._request(number))) as said:
                 async for chunk in said:
                     if event := reply.add(chunk):
                         yield event
@@ -237,17 +237,6 @@ class _Run:
             kept = ("parallel_tool_calls",) if number else ("parallel_tool_calls", "tool_choice")
             asked |= {name: self._body[name] for name in kept if name in self._body}
         return asked
-
-
-@asynccontextmanager
-async def _saying(models: Models, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """A chat that is closed when it is left, in its middle too."""
-    said = models.chat(body)
-    try:
-        yield said
-    finally:
-        if isinstance(said, AsyncGenerator):
-            await said.aclose()
 
 
 async def _round(

@@ -301,9 +301,8 @@ class Documents:
             vector = await self._vector(base, text)
             async with self._database.session() as session:
                 fresh = await rows.held(session, base)
-                if (
-                    fresh.generation == base.generation
-                ):  # else it was indexed anew meanwhile, perhaps with another model
+                # Else it was indexed anew meanwhile, perhaps with another model.
+                if fresh.generation == base.generation:
                     document = await rows.document_named(session, fresh, name)
                     row, moved = await inserted(session, document, fresh.generation, text, position, extra or {})
                     break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from modelyard.client import AsyncClient
@@ -108,23 +108,17 @@ class ServedModels:
         scores = {int(row["index"]): float(row["relevance_score"]) for row in rows}
         return [scores.get(number, 0.0) for number in range(len(texts))]
 
-    async def chat(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """The chunks of a streamed chat completion. Closing the iterator stops the model."""
-        sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        request: Request[Any] = Request(
-            "POST", at("chat", "completions"), lambda answer: answer, body=sent, key=self._key
-        )
-        stream = await self._client.open(request)
-        try:
-            async for chunk in stream:
-                yield chunk
-        finally:
-            await stream.aclose()
+        return self._streamed(at("chat", "completions"), body)
 
-    async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    def complete(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """The chunks of a streamed completion of a text. Closing the iterator stops the model."""
+        return self._streamed(at("completions"), body)
+
+    async def _streamed(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        request: Request[Any] = Request("POST", at("completions"), lambda answer: answer, body=sent, key=self._key)
+        request: Request[Any] = Request("POST", path, lambda answer: answer, body=sent, key=self._key)
         stream = await self._client.open(request)
         try:
             async for chunk in stream:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.core.errors import InvalidParameter, UpstreamFailed
 from modelyard.db.tables import KnowledgeChunk
-from modelyard.knowledge.types import Models
+from modelyard.knowledge.types import Models, texts_of
 
 PIECE = 1300.0
 """Tokens of a text that is summarised at once, by a rule of thumb."""
@@ -49,11 +49,9 @@ async def summarised(
 async def _said(models: Models, body: Mapping[str, Any]) -> str:
     """A model's whole answer. Raises `UpstreamFailed` for an empty one."""
     told: list[str] = []
-    async with aclosing(models.chat(body)) as chunks:  # type: ignore[type-var]
+    async with aclosing(models.chat(body)) as chunks:
         async for chunk in chunks:
-            told += [
-                text for choice in chunk.get("choices", []) if (text := (choice.get("delta") or {}).get("content"))
-            ]
+            told += texts_of(chunk)
     if not (answer := "".join(told).strip()):
         raise UpstreamFailed(str(body["model"]), "it said nothing")
     return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -120,5 +120,11 @@ class Models(Protocol):
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         """A relevance for each text, higher is better."""
 
-    def chat(self, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """The chunks of a streamed `/v1/chat/completions`, as OpenAI sends them. Errors are raised as ours."""
+
+
+def texts_of(chunk: Mapping[str, Any]) -> list[str]:
+    """What a chunk of a chat says."""
+    found = ((choice.get("delta") or {}).get("content") for choice in chunk.get("choices", []))
+    return [text for text in found if text]

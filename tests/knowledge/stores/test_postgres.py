@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,18 +19,14 @@ from modelyard.knowledge.stores.embedded import EmbeddedStore
 from modelyard.knowledge.stores.postgres import PostgresStore
 from modelyard.knowledge.stores.postgres_pool import conninfo
 from modelyard.knowledge.types import Entry, Store
-from tests.conftest import run_sql
+from tests.conftest import new_database
 
 
 @pytest.fixture(scope="module")
 def url(postgres_url: str) -> Iterator[str]:
     """A database of this module, as the server's settings name it."""
-    database = f"t{uuid.uuid4().hex}"
-    run_sql(postgres_url, f"CREATE DATABASE {database}")
-    base, _, query = postgres_url.partition("?")
-    scheme, _, rest = base.rpartition("/")[0].partition("://")
-    yield f"{scheme}+asyncpg://{rest}/{database}{'?' + query if query else ''}"
-    run_sql(postgres_url, f"DROP DATABASE {database} WITH (FORCE)")
+    with new_database(postgres_url) as made:
+        yield made
 
 
 class TestPostgres(StoreContract):

@@ -12,10 +12,9 @@ from fastapi.responses import StreamingResponse
 
 from modelyard.api.chatchat.base import ChatchatRoute
 from modelyard.api.chatchat.prompts import rendered
-from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import Chat, Talk
+from modelyard.api.chatchat.streams import limit, streamed
+from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import TheGrant, TheParts
-from modelyard.core.access import TOOLS
 from modelyard.knowledge.agent import Answer, Notice, Token, ToolEnded, run
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
@@ -34,17 +33,15 @@ async def agent_chat(body: Chat, request: Request, parts: TheParts, grant: TheGr
 
 
 async def _agent(talk: Talk) -> AsyncGenerator[dict[str, Any]]:
-    body, grant, knowledge = talk.body, talk.grant, talk.parts.knowledge
+    body = talk.body
     prompt = rendered("agent_chat", body.prompt_name, input=body.query, history="", tools="")
-    bases = [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
-    tools = await knowledge.toolbox.tools(bases, outside=grant is None or grant.allows(TOOLS))
-    asked: dict[str, Any] = {
+    tools = await tools_for(talk.parts.knowledge, talk.grant)
+    asked = {
         "model": talk.model(),
         "messages": talk.messages(prompt),
         "temperature": body.temperature,
+        **limit(body.max_tokens),
     }
-    if body.max_tokens is not None and body.max_tokens > 0:
-        asked["max_tokens"] = body.max_tokens
     thoughts: list[str] = []
     async with aclosing(run(talk.models, asked, tools)) as events:
         async for event in events:

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.control.views import ModelView
 from modelyard.core.access import READ, Grant, credential
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
 from modelyard.core.errors import Refused as Refused
@@ -85,8 +86,14 @@ async def find(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
 async def base_of(
     knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
 ) -> KnowledgeBase:
-    """A base that the key may use. Raises `PermissionDenied` and `Refused`."""
-    checked(name, data)
+    """As `lasting`, for routes where Chatchat looks for attacks. Raises `PermissionDenied` and `Refused`."""
+    return await lasting(knowledge, grant, checked(name, data), level, data=data)
+
+
+async def lasting(
+    knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
+) -> KnowledgeBase:
+    """A base that the key may use, and that was not made for one talk. Raises `PermissionDenied` and `Refused`."""
     allow(grant, unquote(name), level)
     found = await find(knowledge, name)
     if found is None or found.temporary:
@@ -95,15 +102,19 @@ async def base_of(
     return found
 
 
-def running(parts: Parts, kind: ModelType, grant: Grant | None = None) -> list[str]:
-    """The models of a kind that answer now and that the key may use."""
-    return sorted(
-        view.desired.uid
+def launched(parts: Parts, kind: ModelType, grant: Grant | None = None) -> dict[str, ModelView]:
+    """Every model of a kind by uid, whatever its state, that the key may know of."""
+    return {
+        view.desired.uid: view
         for view in parts.deployments.views()
-        if view.state is ReplicaState.READY
-        and view.desired.launch.model.type is kind
-        and (grant is None or grant.sees(view.desired.uid))
-    )
+        if view.desired.launch.model.type is kind and (grant is None or grant.sees(view.desired.uid))
+    }
+
+
+def running(parts: Parts, kind: ModelType, grant: Grant | None = None) -> list[str]:
+    """Those of them that answer now."""
+    found = launched(parts, kind, grant)
+    return sorted(uid for uid, view in found.items() if view.state is ReplicaState.READY)
 
 
 def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:

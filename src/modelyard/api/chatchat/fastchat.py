@@ -117,7 +117,7 @@ async def controller_generate_stream(
     body: Generate, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
     """A text gone on with: JSON values with NUL bytes between, each with the whole text so far."""
-    name = _named(parts, grant, body.model)
+    name = chat_model(parts, grant, body.model)
     return StreamingResponse(generated(models, name, body))
 
 
@@ -130,7 +130,7 @@ async def worker_generate_stream(uid: str, body: Generate, parts: TheParts, mode
 @router.post("/worker_generate")
 async def controller_generate(body: Generate, parts: TheParts, models: TheModels, grant: TheGrant) -> JSONResponse:
     """The last value of `/worker_generate_stream`."""
-    return JSONResponse(await last(models, _named(parts, grant, body.model), body))
+    return JSONResponse(await last(models, chat_model(parts, grant, body.model), body))
 
 
 @router.post(WORKER + "/worker_generate")
@@ -142,7 +142,7 @@ async def worker_generate(uid: str, body: Generate, parts: TheParts, models: The
 @router.post("/count_token")
 async def controller_count_token(body: Counting, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """How many tokens a text has, by the engine's own count."""
-    return await _counted(models, _named(parts, grant, body.model), body.prompt)
+    return await _counted(models, chat_model(parts, grant, body.model), body.prompt)
 
 
 @router.post(WORKER + "/count_token")
@@ -168,18 +168,13 @@ async def worker_embeddings(uid: str, body: Embedding, parts: TheParts, models: 
 @router.post("/model_details")
 async def controller_model_details(body: OfModel, parts: TheParts, grant: TheGrant) -> dict[str, int | None]:
     """The longest context of a model in tokens."""
-    return _details(parts, _named(parts, grant, body.model))
+    return _details(parts, chat_model(parts, grant, body.model))
 
 
 @router.post(WORKER + "/model_details")
 async def worker_model_details(uid: str, parts: TheParts) -> dict[str, int | None]:
     """The same of one worker."""
     return _details(parts, uid)
-
-
-def _named(parts: Parts, grant: Grant | None, name: str) -> str:
-    """The model that is meant. Raises `PermissionDenied`, and `InvalidParameter` where none is named and none runs."""
-    return chat_model(parts, grant, name)
 
 
 def _answering(parts: Parts, grant: Grant | None, name: str) -> ModelView | None:

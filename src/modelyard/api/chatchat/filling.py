@@ -157,11 +157,14 @@ async def recreate_vector_store(body: Recreate, parts: TheParts, grant: TheGrant
     try:
         base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
     except Refused as error:
-        number, said = error.number, error.message
-        if number == 404:
-            said = f"未找到知识库 ‘{body.knowledge_base_name}’"
-        return streamed(_one({"code": number, "msg": said}))
+        return refused(error, body.knowledge_base_name)
     return streamed(_recreated(parts, base, body))
+
+
+def refused(error: Refused, base: str) -> StreamingResponse:
+    """A refusal as a stream's only event, where Chatchat quotes a base's name otherwise than elsewhere."""
+    said = f"未找到知识库 ‘{base}’" if error.number == 404 else error.message
+    return streamed(_one({"code": error.number, "msg": said}))
 
 
 @router.post("/upload_temp_docs")

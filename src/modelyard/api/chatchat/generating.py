@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -108,7 +108,7 @@ async def _values(models: ServedModels, name: str, body: Generate) -> AsyncGener
     reason: str | None = None
     try:
         body.check()
-        async with aclosing(_chunks(models, name, body)) as chunks:  # type: ignore[type-var]
+        async with aclosing(_chunks(models, name, body)) as chunks:
             async for chunk in chunks:
                 usage = {**usage, **_counts(chunk.get("usage"))}
                 for choice in chunk.get("choices", []):
@@ -124,7 +124,7 @@ async def _values(models: ServedModels, name: str, body: Generate) -> AsyncGener
     yield {"text": text, "error_code": 0, "usage": usage, "finish_reason": reason or "stop"}
 
 
-def _chunks(models: ServedModels, name: str, body: Generate) -> AsyncIterator[dict[str, Any]]:
+def _chunks(models: ServedModels, name: str, body: Generate) -> AsyncGenerator[dict[str, Any]]:
     asked = body.asked(name)
     if isinstance(body.prompt, str):
         return models.complete({**asked, "prompt": body.prompt})

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.api.chatchat.base import ChatchatRoute, Refused
+from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.sourced_chat import (
     NOTHING_FOUND,
@@ -21,12 +21,12 @@ from modelyard.api.chatchat.sourced_chat import (
     brought,
     engine_of,
     evidence,
-    lasting,
     linked,
 )
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, History, Talk
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
@@ -223,11 +223,3 @@ def completion(model: str | None, content: str, docs: Sequence[str] | None, reas
     found = {} if docs is None else {"docs": list(docs)}
     choices = [{"index": 0, "message": message, "finish_reason": reason}]
     return {**head("chat.completion", model), **found, "choices": choices}
-
-
-def text_of(content: Any) -> str:
-    """A message's text, of plain or of parted content."""
-    if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        return "\n".join(str(part.get("text", "")) for part in parts)
-    return content if isinstance(content, str) else ""

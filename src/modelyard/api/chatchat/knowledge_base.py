@@ -23,6 +23,7 @@ from modelyard.api.chatchat.base import (
     find,
 )
 from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.knowledge_views import readable
 from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
@@ -91,8 +92,7 @@ class UpdateInfo(BaseModel):
 @router.get("/list_knowledge_bases")
 async def list_knowledge_bases(knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
     """Names of all bases that the key may read."""
-    rows = await knowledge.bases.all()
-    return ListResponse(data=[each.name for each in rows if grant is None or grant.sees_base(each.name)])
+    return ListResponse(data=[each.name for each in await readable(knowledge, grant)])
 
 
 @router.post("/create_knowledge_base")

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.base import DEFAULT_EMBEDDING, BaseResponse, ChatchatRoute, TheModels, chat_model, running
 from modelyard.api.chatchat.prompts import TEMPLATES, rendered, template
-from modelyard.api.chatchat.streams import streamed
+from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.chatchat.switching import ready
 from modelyard.api.deps import TheGrant, TheParts
+from modelyard.api.knowledge_views import readable
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
@@ -59,7 +60,7 @@ class EmbedTexts(BaseModel):
 @router.post("/server/configs")
 async def configs(request: Request, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
     """What Chatchat's web page reads first: addresses, defaults, models, templates."""
-    bases = [each.name for each in await parts.knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
+    bases = [each.name for each in await readable(parts.knowledge, grant)]
     address = str(request.base_url).rstrip("/")
     return {
         "DEFAULT_KNOWLEDGE_BASE": SAMPLES if SAMPLES in bases or not bases else bases[0],
@@ -120,13 +121,11 @@ async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, gran
 
 
 async def _completed(models: ServedModels, model: str, prompt: str, body: Completion) -> AsyncGenerator[str]:
-    asked: dict[str, Any] = {"model": model, "prompt": prompt, "temperature": body.temperature}
-    if body.max_tokens is not None and body.max_tokens > 0:
-        asked["max_tokens"] = body.max_tokens
+    asked = {"model": model, "prompt": prompt, "temperature": body.temperature, **limit(body.max_tokens)}
     told = [prompt] if body.echo else []
     if told and body.stream:
         yield prompt
-    async with aclosing(models.complete(asked)) as chunks:  # type: ignore[type-var]
+    async with aclosing(models.complete(asked)) as chunks:
         async for chunk in chunks:
             for text in (choice.get("text") for choice in chunk.get("choices", [])):
                 if text and body.stream:

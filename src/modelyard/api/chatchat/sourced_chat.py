@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from modelyard.api.chatchat.base import ChatchatRoute, Refused, allow, find, owner_of
+from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting, owner_of
 from modelyard.api.chatchat.filling import temporary
 from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import rendered
@@ -106,16 +106,6 @@ def engine_of(settings: Settings, name: str) -> SearchEngine:
         raise Refused(404, f"未支持搜索引擎 {name}") from error
     except SearchNotConfigured as error:
         raise Refused(404, NO_BING if name == "bing" else f"要使用{name}搜索引擎，需要设置：{error.message}") from error
-
-
-async def lasting(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
-    """A base that the key may read. Raises `PermissionDenied` and `Refused`."""
-    allow(grant, unquote(name))
-    base = await find(knowledge, name)
-    if base is None or base.temporary:
-        raise Refused(404, f"未找到知识库 {name}")
-    allow(grant, base.name)
-    return base
 
 
 async def brought(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:

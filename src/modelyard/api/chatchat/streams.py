@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +12,7 @@ from typing import Any
 from starlette.responses import StreamingResponse
 
 from modelyard.api.sse import guarded, with_pings
-from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.types import Models
+from modelyard.knowledge.types import Models, texts_of
 
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -48,20 +47,21 @@ async def _bytes(values: AsyncGenerator[Any]) -> AsyncGenerator[bytes]:
             yield event(value)
 
 
+def limit(max_tokens: int | None) -> dict[str, int]:
+    """The field of a request for Chatchat's limit, of which 0 and less are none."""
+    return {"max_tokens": max_tokens} if max_tokens and max_tokens > 0 else {}
+
+
 async def said(
-    models: Models | ServedModels,
+    models: Models,
     model: str,
     messages: Sequence[Mapping[str, Any]],
     temperature: float,
     max_tokens: int | None,
 ) -> AsyncGenerator[str]:
     """What a model says, piece by piece. Raises what the model's server raises."""
-    body: dict[str, Any] = {"model": model, "messages": list(messages), "temperature": temperature}
-    if max_tokens is not None and max_tokens > 0:
-        body["max_tokens"] = max_tokens
-    chunks: AsyncIterator[dict[str, Any]] = models.chat(body)
-    async with aclosing(chunks) as stream:  # type: ignore[type-var]
-        async for chunk in stream:
-            for choice in chunk.get("choices", []):
-                if text := (choice.get("delta") or {}).get("content"):
-                    yield text
+    body = {"model": model, "messages": list(messages), "temperature": temperature, **limit(max_tokens)}
+    async with aclosing(models.chat(body)) as chunks:
+        async for chunk in chunks:
+            for text in texts_of(chunk):
+                yield text

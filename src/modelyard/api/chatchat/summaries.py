@@ -24,8 +24,8 @@ from modelyard.api.chatchat.base import (
     chat_model,
     embedding_model,
 )
-from modelyard.api.chatchat.filling import write
-from modelyard.api.chatchat.streams import streamed
+from modelyard.api.chatchat.filling import refused, write
+from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, KnowledgeBaseExists, ModelyardError
@@ -96,7 +96,7 @@ async def summary_file_to_vector_store(
     try:
         order = await _order(parts, models, grant, body)
     except Refused as error:
-        return streamed(_refused(error, body))
+        return refused(error, body.knowledge_base_name)
     return streamed(_one(order, body.file_name))
 
 
@@ -108,7 +108,7 @@ async def recreate_summary_vector_store(
     try:
         order = await _order(parts, models, grant, body)
     except Refused as error:
-        return streamed(_refused(error, body))
+        return refused(error, body.knowledge_base_name)
     return streamed(_all(order))
 
 
@@ -135,11 +135,6 @@ async def _order(parts: Parts, models: ServedModels, grant: Grant | None, body: 
     except KnowledgeBaseExists as error:
         raise Refused(500, error.message) from error
     return Order(parts.knowledge, models, model, base, store, body)
-
-
-async def _refused(error: Refused, body: Summing) -> AsyncGenerator[dict[str, Any]]:
-    said = f"未找到知识库 ‘{body.knowledge_base_name}’" if error.number == 404 else error.message
-    yield {"code": error.number, "msg": said}
 
 
 async def _one(order: Order, name: str) -> AsyncGenerator[dict[str, Any]]:
@@ -198,8 +193,7 @@ async def _keep(order: Order, name: str) -> None:
 
 def _options(body: Summing) -> dict[str, Any]:
     """What a model is asked beside the text."""
-    most = body.max_tokens if body.max_tokens and body.max_tokens > 0 else None
-    return {"temperature": body.temperature, **({"max_tokens": most} if most else {})}
+    return {"temperature": body.temperature, **limit(body.max_tokens)}
 
 
 def _document(found: Summary, chunks: Sequence[KnowledgeChunk], body: Summing) -> dict[str, Any]:

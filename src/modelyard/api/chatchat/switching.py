@@ -8,6 +8,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from modelyard.api.chatchat.base import launched
 from modelyard.api.deps import Parts
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
@@ -23,11 +24,7 @@ Answer = dict[str, Any]
 
 def language_models(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
     """Every language model by uid, whatever its state, that the key may know of."""
-    return {
-        view.desired.uid: view
-        for view in parts.deployments.views()
-        if view.desired.launch.model.type is ModelType.LLM and (grant is None or grant.sees(view.desired.uid))
-    }
+    return launched(parts, ModelType.LLM, grant)
 
 
 def ready(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:

@@ -9,11 +9,13 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel, Field, model_validator
 
-from modelyard.api.chatchat.base import chat_model
+from modelyard.api.chatchat.base import chat_model, served
 from modelyard.api.chatchat.streams import said
 from modelyard.api.deps import Parts
-from modelyard.core.access import Grant, credential
-from modelyard.knowledge.models import ServedModels
+from modelyard.api.knowledge_views import readable
+from modelyard.core.access import TOOLS, Grant
+from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.tools.base import Tool
 from modelyard.knowledge.types import Models
 
 ROLES = {"ai": "assistant", "human": "user"}
@@ -62,15 +64,9 @@ class Talk:
         self.grant = grant
         self.body = body
         self._model = body.model_name or model
-        self._secret = credential(request.scope["headers"]).decode("latin-1") if grant is not None else ""
+        self.models: Models = served(request, parts, grant)
         if self._model and grant is not None:
             grant.check_model(self._model)
-
-    @property
-    def models(self) -> Models:
-        """Asked with the key of the request, where keys are asked for."""
-        models = self.parts.knowledge.models
-        return models.on_behalf_of(self._secret) if self._secret and isinstance(models, ServedModels) else models
 
     def model(self) -> str:
         """Who answers. Raises `InvalidParameter` where nobody chats."""
@@ -87,3 +83,8 @@ class Talk:
         async with aclosing(tokens) as pieces:
             async for piece in pieces:
                 yield piece
+
+
+async def tools_for(knowledge: Knowledge, grant: Grant | None) -> list[Tool]:
+    """The server's tools that a key may have used. Raises `InvalidParameter` and more for settings that are wrong."""
+    return await knowledge.toolbox.tools(await readable(knowledge, grant), grant is None or grant.allows(TOOLS))

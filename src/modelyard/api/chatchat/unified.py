@@ -14,17 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.base import owner_of
 from modelyard.api.chatchat.chat import KIND, row_id
-from modelyard.api.chatchat.kb_chat import choice, completion, head, text_of
+from modelyard.api.chatchat.kb_chat import choice, completion, head
 from modelyard.api.chatchat.prompts import rendered
-from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import Chat, Talk
+from modelyard.api.chatchat.streams import limit, streamed
+from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
-from modelyard.core.access import TOOLS, Grant
+from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
 from modelyard.knowledge.tools.base import Tool
-from modelyard.knowledge.types import Models
 
 router = APIRouter(prefix="/chat", tags=["chatchat"])
 """For OpenAI's own client, so its errors are OpenAI's."""
@@ -76,8 +76,7 @@ class Unified(BaseModel):
         """What the model is asked, without tools."""
         given = {name: value for name in PASSED if (value := (self.model_extra or {}).get(name)) is not None}
         asked = {"model": model, "messages": self.messages, "temperature": self.temperature}
-        limit = self.max_tokens if self.max_tokens and self.max_tokens > 0 else None
-        return {**given, **{k: v for k, v in {**asked, "max_tokens": limit}.items() if v is not None}}
+        return {**given, **{k: v for k, v in asked.items() if v is not None}, **limit(self.max_tokens)}
 
 
 @router.post("/chat/completions", response_model=None)
@@ -98,9 +97,7 @@ async def chosen_tools(body: Unified, parts: Parts, grant: Grant | None) -> list
     given = list(body.tools or ([body.chosen] if body.chosen else []))
     if not given or body.tool_choice == "none":
         return []
-    bases = [each for each in await parts.knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
-    there = await parts.knowledge.toolbox.tools(bases, outside=grant is None or grant.allows(TOOLS))
-    by_name = {tool.name: tool for tool in there}
+    by_name = {tool.name: tool for tool in await tools_for(parts.knowledge, grant)}
     names = [NAMES.get(name, name) for name in (each if isinstance(each, str) else _name(each) for each in given)]
     missing = [name for name in names if name not in by_name]
     if len(missing) == len(names) and not any(isinstance(each, str) for each in given):
@@ -147,16 +144,9 @@ async def _model(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGener
     else:
         own = {"tools": body.tools, "tool_choice": body.tool_choice}
         asked |= {name: value for name, value in own.items() if value}
-    async with aclosing(_saying(talk.models, asked)) as chunks:
+    async with aclosing(talk.models.chat(asked)) as chunks:
         async for chunk in chunks:
             yield {**chunk, "status": None}
-
-
-async def _saying(models: Models, asked: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-    said = models.chat(asked)
-    async with aclosing(said) as chunks:  # type: ignore[type-var]
-        async for chunk in chunks:
-            yield chunk
 
 
 async def _agent(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from modelyard.api.asking import Asked, ask
 from modelyard.api.deps import TheGrant, TheKnowledge
-from modelyard.api.knowledge_views import base_info, hit_dict
+from modelyard.api.knowledge_views import base_info, hit_dict, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import READ
@@ -44,7 +44,7 @@ def _chunking(body: bodies.Chunking | None) -> dict[str, Any] | None:
 @router.get("")
 async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseList:
     """Every base that the key may read."""
-    rows = [base for base in await knowledge.bases.all() if grant is None or grant.sees_base(base.name)]
+    rows = await readable(knowledge, grant)
     counts = await knowledge.bases.counts([base.id for base in rows])
     return bodies.BaseList(data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows])
 

@@ -12,7 +12,7 @@ from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.citing import Citation, cited, extracted, marker
 from modelyard.knowledge.answering.prompts import prompt
 from modelyard.knowledge.search import Found, Hit, Mode, Query, Search
-from modelyard.knowledge.types import Models
+from modelyard.knowledge.types import Models, texts_of
 from modelyard.knowledge.words import query_terms, terms
 
 SIMILAR = 0.3
@@ -144,14 +144,14 @@ class Answering:
         usage: Mapping[str, int] = {}
         reason, parts = "stop", []
         chunks = self._models.chat({**question.options, "model": model, "messages": messages})
-        async with aclosing(chunks) as stream:  # type: ignore[type-var]
+        async with aclosing(chunks) as stream:
             async for chunk in stream:
                 usage = chunk.get("usage") or usage
                 for choice in chunk.get("choices", []):
                     reason = choice.get("finish_reason") or reason
-                    if text := (choice.get("delta") or {}).get("content"):
-                        parts.append(text)
-                        yield Token(text)
+                for text in texts_of(chunk):
+                    parts.append(text)
+                    yield Token(text)
         yield Answered("".join(parts), [], True, model, usage, reason)
 
 
