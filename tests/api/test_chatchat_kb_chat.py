@@ -92,19 +92,19 @@ def test_no_model(server: Live) -> None:
 
 
 def test_the_official_client(server: Live, model: Scripted) -> None:
-    client = OpenAI(base_url=f"{server.url}/knowledge_base/local_kb/样例", api_key="none", max_retries=0)
-    messages: Any = [{"role": "user", "content": "早"}, {"role": "user", "content": "年假有几天？"}]
-    whole = client.chat.completions.create(model="script", messages=messages, extra_body={"top_k": 1})
-    assert whole.choices[0].message.content == ANSWER and whole.choices[0].finish_reason == "stop"
-    assert whole.model_extra and "十五天年假" in whole.model_extra["docs"][0]
-    chunks = list(client.chat.completions.create(model="script", messages=messages, stream=True))
-    assert "".join(each.choices[0].delta.content or "" for each in chunks) == ANSWER
-    assert chunks[0].model_extra and chunks[0].model_extra["docs"] == whole.model_extra["docs"]
-    assert model.told[0]["content"] == "早"
-    with pytest.raises(NotFoundError, match="没有"):
-        client.chat.completions.create(model="没有", messages=messages)
-    with pytest.raises(BadRequestError):
-        client.chat.completions.create(model="script", messages=[{"role": "user", "content": ""}])
-    elsewhere = client.with_options(base_url=f"{server.url}/knowledge_base/local_kb/无")
-    with pytest.raises(NotFoundError, match="无"):
-        elsewhere.chat.completions.create(model="script", messages=messages)
+    with OpenAI(base_url=f"{server.url}/knowledge_base/local_kb/样例", api_key="none", max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": "早"}, {"role": "user", "content": "年假有几天？"}]
+        whole = client.chat.completions.create(model="script", messages=messages, extra_body={"top_k": 1})
+        assert whole.choices[0].message.content == ANSWER and whole.choices[0].finish_reason == "stop"
+        assert whole.model_extra and "十五天年假" in whole.model_extra["docs"][0]
+        chunks = list(client.chat.completions.create(model="script", messages=messages, stream=True))
+        assert "".join(each.choices[0].delta.content or "" for each in chunks) == ANSWER
+        assert chunks[0].model_extra and chunks[0].model_extra["docs"] == whole.model_extra["docs"]
+        assert model.told[0]["content"] == "早"
+        with pytest.raises(NotFoundError, match="没有"):
+            client.chat.completions.create(model="没有", messages=messages)
+        with pytest.raises(BadRequestError):
+            client.chat.completions.create(model="script", messages=[{"role": "user", "content": ""}])
+        elsewhere = client.with_options(base_url=f"{server.url}/knowledge_base/local_kb/无")
+        with pytest.raises(NotFoundError, match="无"):
+            elsewhere.chat.completions.create(model="script", messages=messages)

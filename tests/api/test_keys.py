@@ -264,25 +264,24 @@ def test_the_peers_client_with_a_key_and_with_a_login(server: Live) -> None:
 
 
 def test_openais_client(server: Live) -> None:
-    good = openai.OpenAI(base_url=f"{server.url}/v1", api_key=made(server), max_retries=0)
-    assert good.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}]).choices
-    assert {"m", "other"} <= {model.id for model in good.models.list()}
-    limited = openai.OpenAI(base_url=f"{server.url}/v1", api_key=made(server, requests_per_minute=1), max_retries=0)
-    with limited.chat.completions.create(
-        model="m", messages=[{"role": "user", "content": "hi"}], stream=True
-    ) as stream:
-        assert list(stream)
-    with pytest.raises(openai.RateLimitError):
-        limited.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
-    bad = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
-    with pytest.raises(openai.AuthenticationError):
-        bad.models.list()
-    with pytest.raises(openai.AuthenticationError):
-        bad.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
-    with pytest.raises(openai.PermissionDeniedError):
-        openai.OpenAI(base_url=f"{server.url}/v1", api_key=made(server, models=["other"])).embeddings.create(
-            model="m", input="x"
-        )
+    url, hello = f"{server.url}/v1", [{"role": "user", "content": "hi"}]
+    asked: Any = {"model": "m", "messages": hello}
+    with openai.OpenAI(base_url=url, api_key=made(server), max_retries=0) as good:
+        assert good.chat.completions.create(**asked).choices
+        assert {"m", "other"} <= {model.id for model in good.models.list()}
+    with openai.OpenAI(base_url=url, api_key=made(server, requests_per_minute=1), max_retries=0) as limited:
+        with limited.chat.completions.create(**asked, stream=True) as stream:
+            assert list(stream)
+        with pytest.raises(openai.RateLimitError):
+            limited.chat.completions.create(**asked)
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as bad:
+        with pytest.raises(openai.AuthenticationError):
+            bad.models.list()
+        with pytest.raises(openai.AuthenticationError):
+            bad.chat.completions.create(**asked)
+    with openai.OpenAI(base_url=url, api_key=made(server, models=["other"])) as other:
+        with pytest.raises(openai.PermissionDeniedError):
+            other.embeddings.create(model="m", input="x")
 
 
 def test_two_servers_on_one_database(tmp_path: Path, database_url: str) -> None:

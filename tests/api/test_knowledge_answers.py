@@ -91,20 +91,20 @@ def test_conversations(server: Live) -> None:
 
 
 def test_the_official_client(server: Live) -> None:
-    client = OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
-    messages: Any = [{"role": "user", "content": "How many litres does the MX-2140 deliver?"}]
-    whole = client.chat.completions.create(model="kb:手册", messages=messages)
-    assert whole.model_extra and whole.model_extra["citations"][0]["document"] == "handbook.md"
-    chunks = list(
-        client.chat.completions.create(
-            model="kb:手册", messages=messages, stream=True, stream_options={"include_usage": True}
+    with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": "How many litres does the MX-2140 deliver?"}]
+        whole = client.chat.completions.create(model="kb:手册", messages=messages)
+        assert whole.model_extra and whole.model_extra["citations"][0]["document"] == "handbook.md"
+        chunks = list(
+            client.chat.completions.create(
+                model="kb:手册", messages=messages, stream=True, stream_options={"include_usage": True}
+            )
         )
-    )
-    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert text == whole.choices[0].message.content and chunks[-1].usage is not None
-    assert [c.model_extra["citations"] for c in chunks if c.model_extra and "citations" in c.model_extra]
-    with pytest.raises(NotFoundError, match="nowhere"):
-        client.chat.completions.create(model="kb:nowhere", messages=messages)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        assert text == whole.choices[0].message.content and chunks[-1].usage is not None
+        assert [c.model_extra["citations"] for c in chunks if c.model_extra and "citations" in c.model_extra]
+        with pytest.raises(NotFoundError, match="nowhere"):
+            client.chat.completions.create(model="kb:nowhere", messages=messages)
 
 
 def test_a_model_answers_and_the_field_names_bases(server: Live) -> None:
@@ -142,8 +142,8 @@ def test_keys_see_their_bases_only(tmp_path_factory: pytest.TempPathFactory) -> 
             ("/v1/knowledge_bases", {"name": "more"}),
         ):
             assert server.http.post(path, json=body).status_code == 403, path
-        client = OpenAI(base_url=f"{server.url}/v1", api_key=reader, max_retries=0)
-        messages: Any = [{"role": "user", "content": "How deep is the lake?"}]
-        assert client.chat.completions.create(model="kb:open", messages=messages).choices
-        with pytest.raises(PermissionDeniedError):
-            client.chat.completions.create(model="kb:shut", messages=messages)
+        with OpenAI(base_url=f"{server.url}/v1", api_key=reader, max_retries=0) as client:
+            messages: Any = [{"role": "user", "content": "How deep is the lake?"}]
+            assert client.chat.completions.create(model="kb:open", messages=messages).choices
+            with pytest.raises(PermissionDeniedError):
+                client.chat.completions.create(model="kb:shut", messages=messages)

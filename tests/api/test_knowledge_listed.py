@@ -49,13 +49,13 @@ def test_who_asks_sees_bases_as_models(server: Live) -> None:
 
 
 def test_a_program_that_knows_a_base_url_only(server: Live) -> None:
-    client = OpenAI(base_url=f"{server.url}/knowledge/v1", api_key="none", max_retries=0)
-    assert [each.id for each in client.models.list()] == ["chatty", "kb:drafts", "kb:手册"]
-    question: Any = [{"role": "user", "content": "When does the lake freeze?"}]
-    answer = client.chat.completions.create(model="kb:手册", messages=question)
-    assert answer.model_extra is not None and answer.model_extra["knowledge"]["evidence"]
-    assert client.chat.completions.create(model="chatty", messages=question).choices
-    assert "knowledge_base" in ok(server.http.get("/knowledge/v1/models", params={"x": "1"}))["data"][1]
+    with OpenAI(base_url=f"{server.url}/knowledge/v1", api_key="none", max_retries=0) as client:
+        assert [each.id for each in client.models.list()] == ["chatty", "kb:drafts", "kb:手册"]
+        question: Any = [{"role": "user", "content": "When does the lake freeze?"}]
+        answer = client.chat.completions.create(model="kb:手册", messages=question)
+        assert answer.model_extra is not None and answer.model_extra["knowledge"]["evidence"]
+        assert client.chat.completions.create(model="chatty", messages=question).choices
+        assert "knowledge_base" in ok(server.http.get("/knowledge/v1/models", params={"x": "1"}))["data"][1]
 
 
 def test_nothing_else_is_at_that_address(server: Live) -> None:

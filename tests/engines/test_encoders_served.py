@@ -48,17 +48,17 @@ def test_the_engine_is_chosen_by_itself(server: Live) -> None:
 
 
 def test_the_openai_client_gets_the_vectors_of_the_bare_library(server: Live, bare: dict[str, Any]) -> None:
-    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
-    answer = client.embeddings.create(model="minilm", input=MIXED[:4] + MIXED[5:])
-    expected = bare["vectors"][:4] + bare["vectors"][5:]
-    assert same([each.embedding for each in answer.data], expected)
-    assert answer.model == "minilm"
-    assert answer.usage.prompt_tokens == sum(bare["tokens"][:4] + bare["tokens"][5:])
-    short = client.embeddings.create(model="minilm", input="tea", dimensions=10, encoding_format="float")
-    assert len(short.data[0].embedding) == 10
-    with pytest.raises(openai.BadRequestError, match="dimensions"):
-        client.embeddings.create(model="minilm", input="tea", dimensions=4000)
-    client.close()
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+        answer = client.embeddings.create(model="minilm", input=MIXED[:4] + MIXED[5:])
+        expected = bare["vectors"][:4] + bare["vectors"][5:]
+        assert same([each.embedding for each in answer.data], expected)
+        assert answer.model == "minilm"
+        assert answer.usage.prompt_tokens == sum(bare["tokens"][:4] + bare["tokens"][5:])
+        short = client.embeddings.create(model="minilm", input="tea", dimensions=10, encoding_format="float")
+        assert len(short.data[0].embedding) == 10
+        with pytest.raises(openai.BadRequestError, match="dimensions"):
+            client.embeddings.create(model="minilm", input="tea", dimensions=4000)
+        client.close()
 
 
 def test_the_peers_client_gets_them_too(server: Live, bare: dict[str, Any]) -> None:

@@ -116,17 +116,17 @@ def test_a_launch_sets_the_default_and_else_the_template_does(server: Live, uid:
 
 
 def test_the_openai_sdk_sends_the_switch_as_extra_body(server: Live) -> None:
-    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
-    given: Any = {"model": "deepseek", "messages": HELLO, "max_tokens": 64}
-    grammar = {"grammar": f'root ::= "{SAID["deepseek"]}"'}
-    answer = client.chat.completions.create(**given, extra_body={"enable_thinking": True, **grammar})
-    message = answer.choices[0].message
-    assert (message.content, getattr(message, "reasoning_content", None)) == ("yes", "so")
-    parts = client.chat.completions.create(**given, stream=True, extra_body={"enable_thinking": True, **grammar})
-    thoughts = "".join(
-        getattr(part.choices[0].delta, "reasoning_content", None) or "" for part in parts if part.choices
-    )
-    assert thoughts == "so"
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+        given: Any = {"model": "deepseek", "messages": HELLO, "max_tokens": 64}
+        grammar = {"grammar": f'root ::= "{SAID["deepseek"]}"'}
+        answer = client.chat.completions.create(**given, extra_body={"enable_thinking": True, **grammar})
+        message = answer.choices[0].message
+        assert (message.content, getattr(message, "reasoning_content", None)) == ("yes", "so")
+        parts = client.chat.completions.create(**given, stream=True, extra_body={"enable_thinking": True, **grammar})
+        thoughts = "".join(
+            getattr(part.choices[0].delta, "reasoning_content", None) or "" for part in parts if part.choices
+        )
+        assert thoughts == "so"
 
 
 @pytest.mark.parametrize("value", ["maybe", 7, None, [1]])
