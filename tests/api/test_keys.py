@@ -279,9 +279,11 @@ def test_openais_client(server: Live) -> None:
             bad.models.list()
         with pytest.raises(openai.AuthenticationError):
             bad.chat.completions.create(**asked)
-    with openai.OpenAI(base_url=url, api_key=made(server, models=["other"])) as other:
-        with pytest.raises(openai.PermissionDeniedError):
-            other.embeddings.create(model="m", input="x")
+    with (
+        openai.OpenAI(base_url=url, api_key=made(server, models=["other"])) as other,
+        pytest.raises(openai.PermissionDeniedError),
+    ):
+        other.embeddings.create(model="m", input="x")
 
 
 def test_two_servers_on_one_database(tmp_path: Path, database_url: str) -> None:

@@ -83,6 +83,7 @@ def search(
 @click.option("-k", "--top-k", type=click.IntRange(1, 200), default=5, show_default=True, help="Sources at most.")
 @click.option("--mode", type=MODES, default="hybrid", show_default=True, help="By words, by meaning, or both.")
 @click.option("--filter", "where", type=JsonObject(), metavar="JSON", help="What documents must have.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest words.")
 @json_option
 @with_client
 def ask(
@@ -92,17 +93,19 @@ def ask(
     top_k: int,
     mode: str,
     where: dict[str, Any] | None,
+    temperature: float | None,
     as_json: bool,
 ) -> None:
     """Answer a question from knowledge bases, with the places in documents that it is taken from."""
     names, question = names_and_text(words, "question")
     bases = names[0] if len(names) == 1 else names
+    asked: dict[str, Any] = {"top_k": top_k, "mode": mode, "filter": where, "temperature": temperature}
     if as_json:
-        print_json(client.ask_knowledge(bases, question, model, top_k=top_k, mode=mode, filter=where))
+        print_json(client.ask_knowledge(bases, question, model, **asked))
         return
     printer, answer = Printer(), {}
     try:
-        with client.stream_knowledge_answer(bases, question, model, top_k=top_k, mode=mode, filter=where) as events:
+        with client.stream_knowledge_answer(bases, question, model, **asked) as events:
             for event in events:
                 if event["type"] == "token":
                     printer.text(event["text"])
