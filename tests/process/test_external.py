@@ -30,9 +30,15 @@ def test_whole_and_streamed_under_another_name(upstream: Live, tmp_path: Path) -
         assert len(events(own.chat("ours", stream=True).text)) > 5
         (replica,) = own.replicas("ours")
         assert replica["status"] == "READY" and replica["pid"] is None
-        upstream_words = own.chat("ours", fake={"crash_after": 2}, stream=True)
-        assert events(upstream_words.text)[-1]["error"]["code"] == "upstream_failed"
         assert own.http.delete("/v1/models/ours").json() is None
+
+
+def test_what_breaks_off_over_there_is_an_error_event_here(upstream: Live, tmp_path: Path) -> None:
+    upstream.launched("mortal", tokens=5)  # its own: the others' model shall not be restarting when they ask
+    with live(tmp_path / "home") as own:
+        own.launched("ours", model_engine="external", base_url=f"{upstream.url}/v1", upstream_model="mortal")
+        broken = own.chat("ours", fake={"crash_after": 2}, stream=True)
+        assert events(broken.text)[-1]["error"]["code"] == "upstream_failed"
 
 
 def test_a_server_that_does_not_answer_is_503_with_the_reason(tmp_path: Path) -> None:
@@ -123,7 +129,9 @@ def test_tls_with_a_key_from_the_environment(upstream: Live, tmp_path: Path) -> 
         options = {"base_url": f"https://localhost:{port}/v1", "api_key_env": "THEIR_KEY", "upstream_model": "theirs"}
         with live(tmp_path / "home", trust) as own:
             own.launched("ours", model_engine="external", **options)
-            assert own.chat("ours").json()["usage"]["completion_tokens"] == 5
+            answer = own.chat("ours")
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["usage"]["completion_tokens"] == 5
             assert own.chat("ours", stream=True).text.endswith("data: [DONE]\n\n")
             assert "sk-very-secret" not in own.output() + own.http.get("/v1/models").text
             assert b"sk-very-secret" not in (own.home / "modelyard.db").read_bytes()
