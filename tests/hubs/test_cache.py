@@ -67,6 +67,7 @@ def test_thousands_of_questions_take_one_scan(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(huggingface.hub, "snapshots", snapshots)
     monkeypatch.setattr("modelyard.catalog.hubs.cache.FRESH", 3600.0)
+    scan.forget()
     assert not any(cached(Source(model_id=f"a/m{number}"), "none") for number in range(2000))
     assert len(scans) == 1
 

@@ -202,6 +202,7 @@ def test_a_log_that_cannot_be_written(settings: Settings) -> None:
     """A full disk, say: the replica fails with the reason, and nothing else does."""
 
     async def scenario(observer: Observer) -> None:
+        settings.folder.mkdir(parents=True, exist_ok=True)
         settings.folder.joinpath("logs").write_text("in the way")
         await observer.host.start(spec(SERVE, observer.host.listen("m-rep0-1")))
         assert (await observer.until(ProcessState.EXITED)).error.startswith("cannot start the process: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class Scan:
     """The snapshots in all cache folders, remembered for a moment."""
 
     def __init__(self) -> None:
-        self._at = 0.0
+        self._at = -math.inf
         self._found: Mapping[tuple[str, str], Sequence[Snapshot]] = {}
         self._lock = threading.Lock()
 
@@ -58,7 +59,7 @@ class Scan:
 
     def forget(self) -> None:
         """Something changed."""
-        self._at = 0.0
+        self._at = -math.inf
 
 
 scan = Scan()
