@@ -45,7 +45,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(home: Path) -> Settings:
     """Settings of a server in a fresh home, with short times where tests would wait."""
-    return Settings(home=home, port=0, health_interval=0.2, health_timeout=0.5, restart_backoff=0.05, drain_timeout=5)
+    return Settings(home=home, port=0, health_interval=0.2, health_timeout=2, restart_backoff=0.05, drain_timeout=5)
 
 
 @pytest.fixture(scope="session")

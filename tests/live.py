@@ -20,7 +20,7 @@ from tests.processes import marked, wait_for
 
 QUICK = {
     "MODELYARD_HEALTH_INTERVAL": "0.2",
-    "MODELYARD_HEALTH_TIMEOUT": "0.5",
+    "MODELYARD_HEALTH_TIMEOUT": "4",
     "MODELYARD_RESTART_BACKOFF": "0.05",
     "MODELYARD_DRAIN_TIMEOUT": "5",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -144,8 +143,9 @@ def test_a_server_that_dies_is_a_failed_tool_and_is_started_again() -> None:
             assert (caught.value.status, caught.value.code) == (502, "tool_failed")
             second = await tools["tests__process"].call({})
             assert second != first
-            os.kill(int(second), 9)  # between two calls
-            await asyncio.to_thread(psutil.wait_procs, [psutil.Process(int(second))], 10)
+            killed = psutil.Process(int(second))
+            killed.kill()  # between two calls
+            await asyncio.to_thread(psutil.wait_procs, [killed], 10)
             third = await again(tools["tests__process"])
             assert third not in (first, second)
 
