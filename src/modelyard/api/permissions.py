@@ -140,6 +140,7 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {
         "/knowledge_base/list_files": "GET",
         "/knowledge_base/list_knowledge_bases": "GET",
         "/knowledge_base/search_docs": "POST",
+        "/knowledge_base/search_temp_docs": "POST",
         "/knowledge_base/upload_temp_docs": "POST",
         "/v1/conversations": "GET POST",
         "/v1/conversations/messages/{}/feedback": "POST",

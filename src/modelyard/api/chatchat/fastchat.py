@@ -25,6 +25,9 @@ from modelyard.knowledge.models import ServedModels
 
 router = APIRouter(tags=["fastchat"])
 
+UNKNOWN_CONTEXT = 2048
+"""What FastChat says of a model whose configuration does not say how long its context is."""
+
 WORKER = "/fastchat/{uid:path}"
 
 
@@ -166,13 +169,13 @@ async def worker_embeddings(uid: str, body: Embedding, parts: TheParts, models: 
 
 
 @router.post("/model_details")
-async def controller_model_details(body: OfModel, parts: TheParts, grant: TheGrant) -> dict[str, int | None]:
+async def controller_model_details(body: OfModel, parts: TheParts, grant: TheGrant) -> dict[str, int]:
     """The longest context of a model in tokens."""
     return _details(parts, chat_model(parts, grant, body.model))
 
 
 @router.post(WORKER + "/model_details")
-async def worker_model_details(uid: str, parts: TheParts) -> dict[str, int | None]:
+async def worker_model_details(uid: str, parts: TheParts) -> dict[str, int]:
     """The same of one worker."""
     return _details(parts, uid)
 
@@ -196,10 +199,10 @@ def _status(parts: Parts, names: list[str], views: list[ModelView]) -> dict[str,
     return {"model_names": names, "speed": len(running), "queue_length": queue}
 
 
-def _details(parts: Parts, name: str) -> dict[str, int | None]:
+def _details(parts: Parts, name: str) -> dict[str, int]:
     view = parts.deployments.view(name)
     planned = view.replicas[0].plan.context_length if view.replicas else None
-    return {"context_length": planned or view.desired.launch.model.context_length or None}
+    return {"context_length": planned or view.desired.launch.model.context_length or UNKNOWN_CONTEXT}
 
 
 async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from modelyard.api.chatchat.base import (
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.routes.documents import portions
-from modelyard.core.access import WRITE
+from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge import rows
@@ -205,6 +205,14 @@ async def temporary(knowledge: Knowledge, name: str, owner: str) -> KnowledgeBas
     """A base that was made for one talk by the same key."""
     found = await find(knowledge, name)
     return found if found is not None and found.temporary and found.extra.get("owner", "") == owner else None
+
+
+async def brought(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
+    """A base of files that the same key brought for one talk. Raises `Refused`."""
+    base = await temporary(knowledge, name, owner_of(grant))
+    if base is None:
+        raise Refused(404, f"未找到临时知识库 {name}，请先上传文件")
+    return base
 
 
 async def fill(

@@ -14,11 +14,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
+from modelyard.api.chatchat.filling import brought
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.sourced_chat import (
     NOTHING_FOUND,
     SourcedChat,
-    brought,
     engine_of,
     evidence,
     linked,

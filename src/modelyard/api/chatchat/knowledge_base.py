@@ -22,6 +22,7 @@ from modelyard.api.chatchat.base import (
     embedding_model,
     find,
 )
+from modelyard.api.chatchat.filling import brought
 from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.routes.documents import file_response
@@ -58,6 +59,15 @@ class SearchDocs(BaseModel):
     score_threshold: float = 1.0
     file_name: str = ""
     metadata: dict[str, Any] = {}
+
+
+class SearchTempDocs(BaseModel):
+    """A search in the files of one talk."""
+
+    knowledge_id: str
+    query: str = ""
+    top_k: int
+    score_threshold: float
 
 
 class Doc(BaseModel):
@@ -145,6 +155,16 @@ async def search_docs(body: SearchDocs, knowledge: TheKnowledge, grant: TheGrant
     if body.file_name or body.metadata:
         return await _listed(knowledge, base, body.file_name, body.metadata)
     return []
+
+
+@router.post("/search_temp_docs")
+async def search_temp_docs(body: SearchTempDocs, knowledge: TheKnowledge, grant: TheGrant) -> list[Found]:
+    """Search the files that `upload_temp_docs` took; nothing without a query. A route of 0.3."""
+    base = await brought(knowledge, grant, body.knowledge_id)
+    if not body.query.strip():
+        return []
+    await knowledge.bases.used([base.id])
+    return [_hit(each) for each in await near(knowledge, base, body.query, body.top_k, body.score_threshold)]
 
 
 @router.post("/update_docs_by_id")

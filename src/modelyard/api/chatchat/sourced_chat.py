@@ -11,14 +11,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting, owner_of
-from modelyard.api.chatchat.filling import temporary
+from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
+from modelyard.api.chatchat.filling import brought
 from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import Chat, Talk
 from modelyard.api.deps import TheGrant, TheParts
-from modelyard.core.access import TOOLS, Grant
+from modelyard.core.access import TOOLS
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
@@ -106,14 +106,6 @@ def engine_of(settings: Settings, name: str) -> SearchEngine:
         raise Refused(404, f"未支持搜索引擎 {name}") from error
     except SearchNotConfigured as error:
         raise Refused(404, NO_BING if name == "bing" else f"要使用{name}搜索引擎，需要设置：{error.message}") from error
-
-
-async def brought(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
-    """A base of files that the same key brought for one talk. Raises `Refused`."""
-    base = await temporary(knowledge, name, owner_of(grant))
-    if base is None:
-        raise Refused(404, f"未找到临时知识库 {name}，请先上传文件")
-    return base
 
 
 def linked(request: Request, name: str) -> Callable[[int, Hit], str]:
