@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +22,7 @@ import msgspec
 import numpy as np
 import psutil
 
+from benchmarks.cold import environment
 from benchmarks.load import Plan, Result, measure
 from benchmarks.servers import MODEL, Running, ours
 from modelyard.knowledge.stores.embedded import EmbeddedStore
@@ -99,6 +101,30 @@ def fill(http: httpx.Client, base: str, files: list[tuple[str, bytes]]) -> tuple
     return time.perf_counter() - began, chunks
 
 
+def kb_add_twice(running: Running, http: httpx.Client, files: list[tuple[str, bytes]]) -> Row:
+    """`modelyard kb add` of a folder, and of the same folder again: the whole commands, their own start included."""
+    create(http, "added", MODEL)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files:
+            path = Path(folder, "docs", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        seconds = []
+        for _ in range(2):
+            began = time.perf_counter()
+            argv = [sys.executable, "-m", "modelyard", "kb", "add", "added", str(Path(folder, "docs"))]
+            env = {**environment(), "MODELYARD_ENDPOINT": running.url, "XDG_CACHE_HOME": folder}
+            subprocess.run(argv, env=env, check=True, capture_output=True)
+            seconds.append(time.perf_counter() - began)
+    http.delete("/v1/knowledge_bases/added").raise_for_status()
+    first, again = seconds
+    return Row(
+        what=f"`kb add` of {len(files):,} unchanged files, once more",
+        value=f"{first / again:.0f} × as fast ({first:.1f} s, {again:.2f} s)",
+        goal="≥ 50 ×",
+    )
+
+
 def create(http: httpx.Client, base: str, model: str | None) -> None:
     """A base for chunks of `CHUNK` characters."""
     body: dict[str, Any] = {"name": base, "chunking": {"size": CHUNK, "overlap": 0}}
@@ -144,8 +170,8 @@ def over_http(quick: bool) -> Iterator[Row]:
             what=f"ingestion of {chunks:,} chunks with vectors of the fake engine", value=f"{chunks / took:,.0f}/s"
         )
         again, _ = fill(http, "small", small)
-        ratio = f"{took / again:.0f} ×, bytes sent again"
-        yield Row(what="the same files once more", value=ratio, goal="≥ 50 × by `kb add`, which sends nothing")
+        yield Row(what="the same bytes sent once more", value=f"{took / again:.0f} × as fast")
+        yield kb_add_twice(running, http, list(documents(5000 if quick else 50_000, words)))
         for mode in ("lexical", "vector", "hybrid"):
             found = search(running, "small", 8, 3.0 if quick else 8.0, mode)
             yield Row(

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from modelyard.core.errors import BodyTooLarge
 
@@ -62,10 +63,12 @@ class Blobs:
                         raise BodyTooLarge(most)
                     digest.update(portion)
                     await asyncio.to_thread(file.write, portion)
-                await asyncio.to_thread(_settle, file.fileno(), file)
-            blob = Blob(digest.hexdigest(), size)
+                blob = Blob(digest.hexdigest(), size)
+                known = self.path(blob.hash).exists()
+                if not known:
+                    await asyncio.to_thread(_settle, file)
             async with self._settling:
-                await asyncio.to_thread(self._place, path, blob.hash)
+                await asyncio.to_thread(self._place, path, blob.hash, settled=not known)
                 self._held[blob.hash] += 1
         finally:
             path.unlink(missing_ok=True)
@@ -76,9 +79,12 @@ class Blobs:
             if not self._held[blob.hash]:
                 del self._held[blob.hash]
 
-    def _place(self, path: Path, name: str) -> None:
+    def _place(self, path: Path, name: str, settled: bool) -> None:
         target = self.path(name)
         if not target.exists():
+            if not settled:  # these bytes were here a moment ago, and have been forgotten since
+                with path.open("r+b") as file:
+                    _settle(file)
             target.parent.mkdir(exist_ok=True)
             path.replace(target)
             folder = os.open(target.parent, os.O_RDONLY)
@@ -98,9 +104,9 @@ class Blobs:
                 self.path(name).unlink(missing_ok=True)
 
 
-def _settle(number: int, file: object) -> None:
-    file.flush()  # type: ignore[attr-defined]
-    os.fsync(number)
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 async def whole(data: bytes) -> AsyncIterator[bytes]:
