@@ -20,8 +20,8 @@ from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.jobs import chunking_for, fingerprint
 from modelyard.knowledge.loaders.apart import Apart
 from modelyard.knowledge.loaders.base import Limits
-from modelyard.knowledge.splitter import Chunking, split
-from modelyard.knowledge.types import Loaded, Piece
+from modelyard.knowledge.splitter import Chunking
+from modelyard.knowledge.types import Cut, Piece
 from modelyard.knowledge.vectors import Vectors, text_hash
 
 READING = 0.5
@@ -59,16 +59,16 @@ class Indexing:
         """End the process that reads documents."""
         await self._apart.close()
 
-    async def read(self, document: KnowledgeDocument) -> Loaded:
-        """A document as it is read. Raises `DocumentUnreadable`."""
+    async def cut(self, document: KnowledgeDocument, chunking: Chunking) -> Cut:
+        """A document as it is read and cut. Raises `DocumentUnreadable`."""
         path = self._blobs.path(document.hash)
         if not path.exists():
             raise DocumentUnreadable(document.name, "its file is gone; upload it again.")
-        return await self._apart.load(path, document.name, self._limits, self._ocr)
+        return await self._apart.cut(path, document.name, chunking, self._limits, self._ocr)
 
     async def preview(self, document: KnowledgeDocument, chunking: Chunking) -> Sequence[Piece]:
         """The chunks that a document would have. Raises `DocumentUnreadable`."""
-        return await asyncio.to_thread(split, await self.read(document), chunking)
+        return (await self.cut(document, chunking)).pieces
 
     async def index(self, numbers: Sequence[int]) -> Outcome:
         """Do tasks of one job, each of another document; nothing else may work on these documents meanwhile.
@@ -119,7 +119,7 @@ class Indexing:
     async def _cut(self, works: Sequence[Work], outcome: Outcome) -> list[Work]:
         """Give works their pieces, as many as are read in time."""
         ready: list[Work] = []
-        documents: list[tuple[Work, Loaded]] = []
+        documents: list[tuple[Work, Cut]] = []
         until = time.monotonic() + READING
         for work in works:
             if ready and time.monotonic() > until:
@@ -129,13 +129,12 @@ class Indexing:
             else:
                 self.stages[work.document.id] = "reading"
                 try:
-                    documents.append((work, await self.read(work.document)))
+                    documents.append((work, await self.cut(work.document, work.chunking)))
                 except DocumentUnreadable as error:
                     outcome.unreadable[work.task.id] = error
                     continue
             ready.append(work)
-        self._all_are(ready, "splitting")
-        await asyncio.to_thread(_split, documents, ready)
+        await asyncio.to_thread(_take, documents, ready)
         return ready
 
     async def _as_edited(self, work: Work) -> list[dict[str, Any]]:
@@ -181,12 +180,12 @@ class Indexing:
         await self._indexes.reopen(work.base.id, work.job.generation)
 
 
-def _split(documents: Sequence[tuple[Work, Loaded]], works: Sequence[Work]) -> None:
-    """Pieces of what was read, and the hashes of all pieces."""
-    for work, loaded in documents:
-        work.text = loaded.text
-        work.document.details = {**loaded.metadata, **work.document.details}
-        work.pieces = [_values(each) for each in split(loaded, work.chunking)]
+def _take(documents: Sequence[tuple[Work, Cut]], works: Sequence[Work]) -> None:
+    """What was read and cut, and the hashes of all pieces."""
+    for work, cut in documents:
+        work.text = cut.text
+        work.document.details = {**cut.metadata, **work.document.details}
+        work.pieces = [_values(each) for each in cut.pieces]
     for work in works:
         for each in work.pieces:
             each["hash"] = text_hash(each["text"])

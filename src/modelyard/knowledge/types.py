@@ -66,6 +66,16 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A document as read and cut."""
+
+    text: str
+    pieces: Sequence[Piece]
+    metadata: Mapping[str, str]
+    """As in `Loaded`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What a store keeps of a chunk. Rows of the database are the truth; this can be made again from them at any time."""
 

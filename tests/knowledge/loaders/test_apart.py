@@ -17,6 +17,8 @@ import pytest
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import Limits, load, ocr
 from modelyard.knowledge.loaders.apart import Apart
+from modelyard.knowledge.splitter import split
+from modelyard.knowledge.types import Cut, Loaded
 from tests.knowledge.loaders import made
 
 FILES = made.each()
@@ -54,13 +56,17 @@ def ends(pid: int) -> None:
             time.sleep(0.02)
 
 
+def as_cut(loaded: Loaded) -> Cut:
+    return Cut(loaded.text, split(loaded), loaded.metadata)
+
+
 def test_the_same_as_here(folder: Path) -> None:
     async def main() -> None:
         apart = Apart()
         pids = set()
         for name, data in FILES.items():
             if not name.endswith(".png"):
-                assert await apart.load(folder / name, name) == load(data, name)
+                assert await apart.cut(folder / name, name) == as_cut(load(data, name))
                 pids.add(apart.pid)
         assert len(pids) == 1
         await apart.close()
@@ -76,17 +82,17 @@ def test_errors_come_back_whole(folder: Path) -> None:
         with pytest.raises(DocumentUnreadable) as here:
             load(b"no", "b.docx")
         with pytest.raises(DocumentUnreadable) as there:
-            await apart.load(folder / "b.docx", "b.docx")
+            await apart.cut(folder / "b.docx", "b.docx")
         assert (there.value.message, there.value.problem) == (here.value.message, here.value.problem)
         bomb = made.repacked(FILES["a.docx"], {"x.bin": bytes(100 << 20)})
         (folder / "bomb.docx").write_bytes(bomb)
         with pytest.raises(DocumentUnreadable, match="bomb"):
-            await apart.load(folder / "bomb.docx", "bomb.docx")
+            await apart.cut(folder / "bomb.docx", "bomb.docx")
         with pytest.raises(DocumentUnreadable, match="larger"):
-            await apart.load(folder / "a.docx", "a.docx", Limits(max_bytes=5))
+            await apart.cut(folder / "a.docx", "a.docx", limits=Limits(max_bytes=5))
         with pytest.raises(DocumentUnreadable, match="cannot be opened"):
-            await apart.load(folder / "gone.txt", "gone.txt")
-        assert (await apart.load(folder / "a.txt", "a.txt")).blocks
+            await apart.cut(folder / "gone.txt", "gone.txt")
+        assert (await apart.cut(folder / "a.txt", "a.txt")).pieces
         await apart.close()
 
     asyncio.run(main())
@@ -95,12 +101,12 @@ def test_errors_come_back_whole(folder: Path) -> None:
 def test_a_child_that_is_killed_while_it_reads(folder: Path, slow: Path) -> None:
     async def main() -> None:
         apart = Apart()
-        reading = asyncio.create_task(apart.load(slow, "slow.xlsx"))
+        reading = asyncio.create_task(apart.cut(slow, "slow.xlsx"))
         pid = await asyncio.to_thread(reads, apart)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(DocumentUnreadable, match="SIGKILL"):
             await reading
-        assert (await apart.load(folder / "a.docx", "a.docx")).blocks
+        assert (await apart.cut(folder / "a.docx", "a.docx")).pieces
         assert apart.pid not in {None, pid}
         await apart.close()
 
@@ -110,10 +116,10 @@ def test_a_child_that_is_killed_while_it_reads(folder: Path, slow: Path) -> None
 def test_a_child_that_is_killed_between_documents(folder: Path) -> None:
     async def main() -> None:
         apart = Apart()
-        await apart.load(folder / "a.txt", "a.txt")
+        await apart.cut(folder / "a.txt", "a.txt")
         assert apart.pid is not None
         os.kill(apart.pid, signal.SIGKILL)
-        assert (await apart.load(folder / "a.txt", "a.txt")).blocks
+        assert (await apart.cut(folder / "a.txt", "a.txt")).pieces
         await apart.close()
 
     asyncio.run(main())
@@ -123,17 +129,17 @@ def test_what_takes_too_long_or_is_cancelled(folder: Path, slow: Path) -> None:
     async def main() -> None:
         apart = Apart(timeout=1.0)
         with pytest.raises(DocumentUnreadable, match="more than 1 s"):
-            await apart.load(slow, "slow.xlsx")
+            await apart.cut(slow, "slow.xlsx")
         await apart.close()
         patient = Apart()
-        reading = asyncio.create_task(patient.load(slow, "slow.xlsx"))
+        reading = asyncio.create_task(patient.cut(slow, "slow.xlsx"))
         pid = await asyncio.to_thread(reads, patient)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
         assert patient.pid is None
         await asyncio.to_thread(ends, pid)
-        assert (await patient.load(folder / "a.md", "a.md")).metadata["title"] == "T"
+        assert (await patient.cut(folder / "a.md", "a.md")).metadata["title"] == "T"
         await patient.close()
 
     asyncio.run(main())
@@ -145,8 +151,8 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
         apart = Apart(memory=400 << 20)
         (folder / "big.json").write_bytes(b"[" + b"[]," * 8_000_000 + b"1]")
         with pytest.raises(DocumentUnreadable, match=r"memory|broke down"):
-            await apart.load(folder / "big.json", "big.json", Limits(max_characters=1 << 30))
-        assert (await apart.load(folder / "a.pdf", "a.pdf")).blocks
+            await apart.cut(folder / "big.json", "big.json", limits=Limits(max_characters=1 << 30))
+        assert (await apart.cut(folder / "a.pdf", "a.pdf")).pieces
         await apart.close()
 
     asyncio.run(main())
@@ -159,7 +165,7 @@ import asyncio, pathlib, sys
 from modelyard.knowledge.loaders.apart import Apart
 async def main():
     apart = Apart()
-    reading = asyncio.create_task(apart.load(pathlib.Path({str(slow)!r}), "slow.xlsx"))
+    reading = asyncio.create_task(apart.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))
     while apart.pid is None:
         await asyncio.sleep(0.01)
     print(apart.pid, flush=True)
@@ -178,7 +184,7 @@ asyncio.run(main())
 def test_pictures_fit_into_the_memory_of_a_child(folder: Path) -> None:
     async def main() -> None:
         apart = Apart()
-        assert (await apart.load(folder / "a.png", "a.png", ocr=True)).text == "Hello world"
+        assert (await apart.cut(folder / "a.png", "a.png", ocr=True)).text == "Hello world"
         await apart.close()
 
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Reading in a child process: a parser that crashes, hangs or eats memory ends the child and never the server.
+"""Reading and cutting in a child process: a parser that crashes, hangs or eats memory ends the child and never the server.
 
 Each message is four bytes of length, big-endian, and JSON. The child reads a document at a time, ends with its input, and is
 killed by the kernel if its parent dies while it reads.
@@ -22,7 +22,8 @@ import msgspec
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import load
 from modelyard.knowledge.loaders.base import Limits
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.splitter import DEFAULT, Chunking, split
+from modelyard.knowledge.types import Cut, Piece
 
 TIMEOUT = 300.0
 """Seconds that a document may take."""
@@ -42,12 +43,14 @@ class Asked(msgspec.Struct):
     name: str
     limits: Limits
     ocr: bool
+    chunking: Chunking
 
 
 class Told(msgspec.Struct):
     """What the child answers: a document, or why there is none."""
 
-    blocks: list[Block] = []
+    text: str = ""
+    pieces: list[Piece] = []
     metadata: Mapping[str, str] = {}
     problem: str = ""
     spent: bool = False
@@ -69,9 +72,16 @@ class Apart:
         """Of the child, if one runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
-    async def load(self, data_path: Path, name: str, limits: Limits = Limits(), ocr: bool = False) -> Loaded:  # noqa: B008
-        """As `loaders.load`. A child that dies, or takes too long, raises `DocumentUnreadable` too."""
-        message = msgspec.json.encode(Asked(str(data_path), name, limits, ocr))
+    async def cut(
+        self,
+        data_path: Path,
+        name: str,
+        chunking: Chunking = DEFAULT,
+        limits: Limits = Limits(),  # noqa: B008
+        ocr: bool = False,
+    ) -> Cut:
+        """What `loaders.load` reads, as `split` cuts it. A child that dies or takes too long raises `DocumentUnreadable`."""
+        message = msgspec.json.encode(Asked(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
             whole = False
             try:
@@ -89,7 +99,7 @@ class Apart:
                     self._kill()
         if told.problem:
             raise DocumentUnreadable(name, told.problem)
-        return Loaded(told.blocks, told.metadata)
+        return Cut(told.text, told.pieces, told.metadata)
 
     async def _ask_again(self, message: bytes) -> bytes:
         """A child that has read before may have died since, or of what it read: a fresh one is asked once more."""
@@ -146,7 +156,7 @@ class Apart:
             process.stdin.close()
 
     async def close(self) -> None:
-        """End the child, also while it reads; `load` starts another."""
+        """End the child, also while it reads; `cut` starts another."""
         process = self._process
         self._kill()
         if process is not None:
@@ -173,13 +183,13 @@ def _read(message: bytes) -> Told:
         if size > asked.limits.max_bytes:
             return Told(problem=f"it is larger than {asked.limits.max_bytes:,} bytes, the limit.")
         loaded = load(Path(asked.path).read_bytes(), asked.name, limits=asked.limits, ocr=asked.ocr)
+        return Told(loaded.text, split(loaded, asked.chunking), loaded.metadata)
     except DocumentUnreadable as error:
         return Told(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
     except OSError as error:
         return Told(problem=f"the file cannot be opened: {error.strerror}.")
     except MemoryError:
         return Told(problem="reading it takes more memory than there is for it.", spent=True)
-    return Told(list(loaded.blocks), loaded.metadata)
 
 
 def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
