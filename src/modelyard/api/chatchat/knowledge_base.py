@@ -157,7 +157,7 @@ async def search_docs(body: SearchDocs, knowledge: TheKnowledge, grant: TheGrant
     return []
 
 
-@router.post("/search_temp_docs")
+@router.post("/search_temp_docs", response_model=list[Found] | BaseResponse)
 async def search_temp_docs(body: SearchTempDocs, knowledge: TheKnowledge, grant: TheGrant) -> list[Found]:
     """Search the files that `upload_temp_docs` took; nothing without a query. A route of 0.3."""
     base = await brought(knowledge, grant, body.knowledge_id)
