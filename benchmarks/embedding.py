@@ -13,14 +13,15 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import msgspec
-from tests.encoder_models import engine_python, minilm
+from tests.encoder_models import ENGINE, minilm
 
 from benchmarks.cold import environment
 from benchmarks.load import Plan, measure
-from benchmarks.servers import MODEL, environments, ours
+from benchmarks.servers import MODEL, environments, ours, python_of
 
 COUNT = 256
 TEXT = "The lake in Hangzhou freezes seldom, and boats cross it all winter while people drink tea in the old pavilions."
@@ -29,7 +30,8 @@ TEXTS = [" ".join([f"Number {row}."] + [TEXT] * (row % 4 + 1)) for row in range(
 BARE = """
 import json, sys, time
 from sentence_transformers import SentenceTransformer
-model = SentenceTransformer(sys.argv[1], device="cpu")
+kind = {} if sys.argv[2] == "cpu" else {"torch_dtype": "float16"}
+model = SentenceTransformer(sys.argv[1], device=sys.argv[2], model_kwargs=kind)
 for line in sys.stdin:
     texts = json.loads(line)
     began = time.perf_counter()
@@ -56,9 +58,9 @@ class Bare:
     Its threads wait as the replica's do: the library's own way, spinning, is much slower where anything else runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, python: str, model: Path, device: str) -> None:
         self._process = subprocess.Popen(
-            [engine_python(), "-c", BARE, str(minilm())],
+            [python, "-c", BARE, str(model), device],
             env={**environment(), "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,16 +95,17 @@ def at_once(url: str) -> tuple[float, int]:
     return result.seconds, result.errors
 
 
-def measure_all(quick: bool) -> list[Row]:
-    """Both ways of asking, in turn on both."""
+def measure_all(quick: bool, engines: Path | None = None, model: Path | None = None, device: str = "cpu") -> list[Row]:
+    """Both ways of asking, in turn on both; all-MiniLM-L6-v2 where no model is named."""
     pairs = 3 if quick else 9
     ways = (
         (f"{COUNT} texts in one call", 0.95, in_one_call, TEXTS),
         (f"{COUNT} calls at once", 0.6, at_once, [TEXT] * COUNT),
     )
     rows = []
-    body = {"model_name": MODEL, "model_path": str(minilm()), "model_engine": "sentence_transformers"}
-    with ours(body, environments()) as server, contextlib.closing(Bare()) as bare:
+    model, folder = model or minilm(), environments(engines)
+    body = {"model_name": MODEL, "model_path": str(model), "model_engine": ENGINE}
+    with ours(body, folder) as server, contextlib.closing(Bare(python_of(ENGINE, folder), model, device)) as bare:
         url = server.url
         for way, goal, ask, texts in ways:
             bare.seconds(texts)
@@ -124,9 +127,9 @@ def measure_all(quick: bool) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[Row], model: str = "all-MiniLM-L6-v2") -> str:
     """Markdown."""
-    lines = ["| all-MiniLM-L6-v2 | bare texts/s | ours | ratio | of all pairs | goal | errors |"]
+    lines = [f"| {model} | bare texts/s | ours | ratio | of all pairs | goal | errors |"]
     lines.append("|---|--:|--:|--:|---|--:|--:|")
     for row in rows:
         span = f"{min(row.ratios):.0%} to {max(row.ratios):.0%}"

@@ -54,7 +54,8 @@ def ours(body: Mapping[str, Any], engines: Path | None = None) -> Iterator[Runni
             found = re.search(r"listening on (http://\S+)", process.stderr.readline())
             assert found is not None
             answer = httpx.post(f"{found[1]}/v1/models", json={"model_uid": MODEL, **body}, timeout=600)
-            answer.raise_for_status()
+            if answer.is_error:
+                sys.exit(f"the launch failed: {answer.text}")
             yield Running(found[1], process.pid, answer.elapsed.total_seconds())
         finally:
             process.send_signal(signal.SIGINT)

@@ -64,8 +64,9 @@ class Remembering:
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
         if self.fail:
             raise RuntimeError("out of memory")
+        assert len(lengths) == self.rows
         drawn: list[Drawn | None] = []
-        for row, (token, length) in enumerate(zip(last, lengths, strict=True)):
+        for row, (token, length) in enumerate(zip(last, lengths, strict=False)):
             self.memory[row][length:] = [0 if token is None else token]
             drawn.append(None if token is None else Drawn(following(self.memory[row])))
         if self.spoiled is not None:

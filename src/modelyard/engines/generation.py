@@ -90,7 +90,10 @@ class Backend(Protocol):
         ...
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
-        """The next token of each of the first rows, given its last one and how many came before; None skips a row."""
+        """The next token of each of the first rows, given its last one; None skips a row.
+
+        `lengths` has how many tokens are known of each row, of those without an answer too if it goes on.
+        """
         ...
 
     def copy(self, source: int, target: int, length: int) -> None:

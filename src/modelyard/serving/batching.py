@@ -251,7 +251,7 @@ class Scheduler:
 
     def _write(self, ready: Sequence[bool]) -> None:
         last = [each.tokens[-1] if able else None for each, able in zip(self._running, ready, strict=True)]
-        drawn = self._backend.write(last, [len(known) for known in self._known[: len(last)]])
+        drawn = self._backend.write(last, [len(known) for known in self._known])
         ended = []
         for row, (sequence, token) in enumerate(zip(self._running, drawn, strict=True)):
             if token is None:

@@ -177,7 +177,13 @@ def load(config: Config, options: SentenceTransformersOptions) -> Encoder:
     }
     model = _ranker(config.path, given) if config.type is ModelType.RERANK else _embedder(config.path, options, given)
     modes = getattr(model[0], "modality_config", {})
-    if "text" not in modes or "message" in modes or not hasattr(getattr(model, "tokenizer", None), "backend_tokenizer"):
+    if "message" in modes:
+        raise ModelFilesInvalid(
+            config.path,
+            "its texts would go through its tokenizer's chat template. If it was made for plain texts, save it with "
+            'sentence-transformers, or give its sentence_bert_config.json a modality_config that has "text" alone.',
+        )
+    if "text" not in modes or not hasattr(getattr(model, "tokenizer", None), "backend_tokenizer"):
         raise ModelFilesInvalid(config.path, "it is not a plain model of texts with a tokenizer of its own.")
     model.eval()
     encoder = Encoder(model, options, batch_tokens(options, not on_cpu))

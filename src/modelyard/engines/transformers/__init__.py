@@ -151,12 +151,14 @@ class Transformers:
     def load(self, config: Config) -> Any:
         """The weights and the tokenizer, as `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
+        from modelyard.engines.transformers.recordings import can_record, cuda_graphs
         from modelyard.engines.transformers.seeing import open_eyes
         from modelyard.engines.transformers.text import Loaded
 
         options = msgspec.convert(config.options, TransformersOptions)
         model = load_weights(config, options)
-        backend = Passes(model, options.max_num_seqs)
+        recorder = cuda_graphs if can_record(model) and not options.enforce_eager else None
+        backend = Passes(model, options.max_num_seqs, recorder)
         sight, blind = open_eyes(config.path, model, backend, options.trust_remote_code)
         language = Loaded(config, options, backend, sight, blind)
         backend.grammars = language.grammars

@@ -55,6 +55,11 @@ class Adapters:
         """The key of each row of the pass under way; None when no row has one."""
         self._keys: set[str] = set()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a row of the next pass has one."""
+        return self._rows is not None
+
     def use(self, keys: Sequence[str]) -> None:
         """The next pass has so many rows with these adapters; an empty key is the model alone. Raises `KeyError`.
 

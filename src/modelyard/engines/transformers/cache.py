@@ -6,6 +6,7 @@ What a row holds beyond its own tokens is never looked at: the mask ends at the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -94,24 +95,26 @@ class RowCache(Cache):  # type: ignore[misc]
 
     def __init__(self, layers: int) -> None:
         self.place = Place()
+        self.before_change: Callable[[], None] = lambda: None
+        """Called when the buffers are about to be others."""
         super().__init__(layers=[Layer(self.place) for _ in range(layers)])
 
     def for_reading(self, row: int, start: int, count: int) -> None:
         """The next pass reads `count` tokens of one row."""
-        self._reserve(row + 1, start + count)
+        self.reserve(row + 1, start + count)
         place = self.place
         place.row, place.start, place.width = row, start, start + count
 
     def for_writing(self, columns: Tensor, width: int) -> None:
         """The next pass writes one token of each of the first rows."""
-        self._reserve(len(columns), width)
+        self.reserve(len(columns), width)
         place = self.place
         place.row, place.rows, place.columns, place.width = None, len(columns), columns, width
         place.each_row = torch.arange(len(columns), device=columns.device)
 
     def copy(self, source: int, target: int, length: int) -> None:
         """The first `length` tokens of a row into another."""
-        self._reserve(max(source, target) + 1, length)
+        self.reserve(max(source, target) + 1, length)
         for layer in self.layers:
             layer.keys[target, :, :length] = layer.keys[source, :, :length]
             layer.values[target, :, :length] = layer.values[source, :, :length]
@@ -119,14 +122,17 @@ class RowCache(Cache):  # type: ignore[misc]
     def clear(self) -> None:
         """Give the memory back."""
         self.place.row_capacity = self.place.column_capacity = 0
+        self.before_change()
         for layer in self.layers:
             layer.keys = layer.values = None
             layer.is_initialized = False
 
-    def _reserve(self, rows: int, columns: int) -> None:
+    def reserve(self, rows: int, columns: int) -> None:
+        """Have room for so many rows and columns."""
         place = self.place
         if rows <= place.row_capacity and columns <= place.column_capacity:
             return
+        self.before_change()
         if rows > place.row_capacity:
             place.row_capacity = max(rows, 2 * place.row_capacity)
         if columns > place.column_capacity:

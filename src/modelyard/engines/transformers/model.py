@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from modelyard.engines.transformers.adapters import Adapters
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
+from modelyard.engines.transformers.recordings import Record, Recordings
 from modelyard.engines.transformers.sampling import Row, choose, thought
 from modelyard.engines.transformers.vision import Sight, View
 
@@ -49,6 +50,7 @@ def load_weights(config: Config, options: TransformersOptions) -> Any:
         **({"device_map": device} if device != "cpu" else {}),
     )
     torch.set_num_threads(options.n_threads or _threads(model))
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it makes a plan for each new length: 90 ms per pass instead of 20
     return model.eval()
 
 
@@ -86,7 +88,8 @@ def _dtype(wanted: str, device: str, config: Any) -> torch.dtype:
 class Passes:
     """`Backend` on a transformers model."""
 
-    def __init__(self, model: Any, rows: int) -> None:
+    def __init__(self, model: Any, rows: int, recorder: Callable[[], Record] | None = None) -> None:
+        """With a `recorder`, passes that write are recorded. Raises `CannotStart`."""
         self.rows = rows
         self.grammars: Grammars | None = None
         """Makes the matchers of answers that must follow a grammar; set by whoever has the tokenizer."""
@@ -98,6 +101,7 @@ class Passes:
         self._config = model.config.get_text_config()
         self._device = model.get_input_embeddings().weight.device
         self._dtype = model.dtype
+        self._tolerance = TOLERANCE.get(self.dtype, 0.25)
         self._cache = RowCache(self._config.num_hidden_layers)
         self._answers: list[Row | None] = [None] * rows
         self._adapters = Adapters(model)
@@ -112,6 +116,11 @@ class Passes:
         self._additive = getattr(self._config, "_attn_implementation", "sdpa") == "eager"
         self._keep_last = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._check()
+        self._recordings = (
+            Recordings(self._step, self._cache, self._device, self._tolerance, recorder)
+            if recorder is not None
+            else None
+        )
 
     def _sliding_window(self) -> int:
         window = getattr(self._config, "sliding_window", None) or 0
@@ -147,12 +156,20 @@ class Passes:
         return told
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
-        columns = torch.tensor(lengths, device=self._device)
-        self._cache.for_writing(columns, max(lengths) + 1)
         self._adapters.use(self._keys[: len(last)])
-        inputs = torch.tensor([[token or 0] for token in last], device=self._device)
-        logits = self._pass(inputs, columns.unsqueeze(1), head=True)[:, -1]
+        logits = None
+        if self._recordings is not None and not self._adapters.at_work:
+            logits = self._recordings.write(last, lengths)
+        if logits is None:
+            columns = lengths[: len(last)]
+            inputs = torch.tensor([[token or 0] for token in last], device=self._device)
+            logits = self._step(inputs, torch.tensor(columns, device=self._device), max(columns) + 1)
         return choose(logits, [None if token is None else row for token, row in zip(last, self._answers, strict=False)])
+
+    def _step(self, tokens: Tensor, columns: Tensor, width: int) -> Tensor:
+        """`Step` of the recordings."""
+        self._cache.for_writing(columns, width)
+        return self._pass(tokens, columns.unsqueeze(1), head=True)[:, -1]
 
     def _for_reading(self, row: int, start: int, count: int) -> Tensor:
         """The next pass reads so many tokens of one row; returns their positions."""
@@ -174,9 +191,15 @@ class Passes:
 
     def load_adapter(self, key: str, path: str, scale: float) -> None:
         self._adapters.load(key, path, scale)
+        self._changed()
 
     def unload_adapter(self, key: str) -> None:
         self._adapters.unload(key)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._recordings is not None:
+            self._recordings.forget()
 
     def _pass(
         self, inputs: Tensor, positions: Tensor, head: bool, embeds: Tensor | None = None, last: bool = True
@@ -223,15 +246,13 @@ class Passes:
             for row, start in ((0, 0), (1, 2)):
                 self.read(row, 0, tokens[start:9])
                 self.read(row, 9 - start, tokens[9:-1])
-            columns = torch.tensor([11, 9], device=self._device)
-            self._cache.for_writing(columns, 12)
             inputs = torch.tensor([[tokens[-1]]] * 2, device=self._device)
-            got = self._pass(inputs, columns.unsqueeze(1), head=True)[0, -1].float()
+            got = self._step(inputs, torch.tensor([11, 9], device=self._device), 12)[0].float()
         except (TypeError, ValueError, AttributeError, RuntimeError, KeyError, IndexError) as error:
             raise CannotStart(f"{self._name()} cannot be batched by the transformers engine: {error}") from error
         difference = ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item()
         self._cache.clear()
-        if not difference <= TOLERANCE.get(self._dtype, 0.25):
+        if not difference <= self._tolerance:
             raise CannotStart(
                 f"{self._name()} cannot be batched by the transformers engine: with its cache a short text comes out "
                 f"differently (by {difference:.2g} of the largest logit)."

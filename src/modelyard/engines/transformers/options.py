@@ -47,6 +47,9 @@ class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unkn
     device: Annotated[
         str, Meta(description="`cpu`, `cuda`, `cuda:1`, `mps`; `auto` follows the launch's GPUs", min_length=1)
     ] = "auto"
+    enforce_eager: Annotated[
+        bool, Meta(description="On a GPU, record no CUDA graphs of the passes that write tokens")
+    ] = False
     n_threads: Annotated[int, Meta(ge=0, description="CPU threads; 0 is the number of cores")] = 0
     trust_remote_code: Annotated[
         bool, Meta(description="Run Python code that comes with the model's files; only for files you trust")
