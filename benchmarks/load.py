@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     keep_alive: bool = True
     ramp: float = 0.0
     """Seconds over which the streams start, evenly, so that their tokens do not come in step."""
+    pause: float = 0.0
+    """Seconds between an answer and the stream's next request."""
     timeout: float = 120.0
 
 
@@ -135,6 +137,8 @@ class Load:
             if connection is not None and not self.plan.keep_alive:
                 connection.transport.close()
                 connection = None
+            if self.plan.pause:
+                await asyncio.sleep(self.plan.pause)
         if connection is not None:
             connection.transport.close()
 
