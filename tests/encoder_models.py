@@ -87,6 +87,7 @@ import torch, transformers
 torch.manual_seed(7)
 tokenizer = transformers.AutoTokenizer.from_pretrained(given["tokenizer"])
 tokenizer.model_max_length = 64
+tokenizer.chat_template = given["template"] or None
 size = dict(
     vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=given["heads"], intermediate_size=128,
     max_position_embeddings=64, initializer_range=0.3,
@@ -99,9 +100,9 @@ made = None
 """
 
 
-def make_tiny(path: Path, labels: int = 0, heads: int = 4) -> Path:
+def make_tiny(path: Path, labels: int = 0, heads: int = 4, template: str = "") -> Path:
     """A random BERT, 64 wide, with a real tokenizer: a classifier of so many labels, or with 0 a bare encoder."""
-    in_engine(MAKE_TINY, path=str(path), tokenizer=str(minilm()), labels=labels, heads=heads)
+    in_engine(MAKE_TINY, path=str(path), tokenizer=str(minilm()), labels=labels, heads=heads, template=template)
     return path
 
 

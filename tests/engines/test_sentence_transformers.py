@@ -345,16 +345,28 @@ def test_the_models_own_prompts_stand_before_the_texts(folder: Path, pooled: boo
         made.stop()
 
 
+def why_not(folder: Path, model: Path) -> str:
+    """What is said of a model whose replica ends."""
+    broken = Replica(folder, launch(model))
+    code = broken.process.wait(100)
+    assert code != 0
+    said = engine.explain(broken.log.read_text(encoding="utf-8").splitlines(), code)
+    broken.stop()
+    return said
+
+
 def test_a_folder_that_cannot_be_loaded_says_why(folder: Path) -> None:
     empty = folder / "empty"
     empty.mkdir()
     (empty / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
-    broken = Replica(folder / "broken", launch(empty))
-    code = broken.process.wait(100)
-    assert code != 0
-    said = engine.explain(broken.log.read_text(encoding="utf-8").splitlines(), code)
-    assert "empty" in said
-    broken.stop()
+    assert "empty" in why_not(folder / "broken", empty)
+
+
+def test_texts_that_would_go_through_a_chat_template_are_refused(folder: Path) -> None:
+    """Its vectors would be others than those of the library, which puts each text into the template."""
+    chatty = make_tiny(folder / "chatty", template="{% for message in messages %}{{ message.content }}{% endfor %}")
+    said = why_not(folder / "chatting", chatty)
+    assert "chat template" in said and "modality_config" in said
 
 
 # -- ranking -----------------------------------------------------------------------------------------------------------

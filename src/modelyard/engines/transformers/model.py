@@ -18,7 +18,7 @@ from modelyard.engines.transformers.adapters import Adapters
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
-from modelyard.engines.transformers.recordings import Record, Recordings
+from modelyard.engines.transformers.recordings import Record, Recordings, apart
 from modelyard.engines.transformers.sampling import Row, choose, thought
 from modelyard.engines.transformers.vision import Sight, View
 
@@ -95,13 +95,13 @@ class Passes:
         """Makes the matchers of answers that must follow a grammar; set by whoever has the tokenizer."""
         self.sight: Sight | None = None
         """None reads no pictures."""
-        self.dtype: torch.dtype = model.dtype
         self._views: list[View | None] = [None] * rows
         self._model = model
         self._config = model.config.get_text_config()
         self._device = model.get_input_embeddings().weight.device
         self._dtype = model.dtype
-        self._tolerance = TOLERANCE.get(self.dtype, 0.25)
+        self.tolerance = TOLERANCE.get(model.dtype, 0.25)
+        """How far logits may differ, relative to the largest."""
         self._cache = RowCache(self._config.num_hidden_layers)
         self._answers: list[Row | None] = [None] * rows
         self._adapters = Adapters(model)
@@ -117,7 +117,7 @@ class Passes:
         self._keep_last = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._check()
         self._recordings = (
-            Recordings(self._step, self._cache, self._device, self._tolerance, recorder)
+            Recordings(self._step, self._cache, self._device, self.tolerance, recorder)
             if recorder is not None
             else None
         )
@@ -250,9 +250,9 @@ class Passes:
             got = self._step(inputs, torch.tensor([11, 9], device=self._device), 12)[0].float()
         except (TypeError, ValueError, AttributeError, RuntimeError, KeyError, IndexError) as error:
             raise CannotStart(f"{self._name()} cannot be batched by the transformers engine: {error}") from error
-        difference = ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item()
+        difference = apart(got, want)
         self._cache.clear()
-        if not difference <= self._tolerance:
+        if not difference <= self.tolerance:
             raise CannotStart(
                 f"{self._name()} cannot be batched by the transformers engine: with its cache a short text comes out "
                 f"differently (by {difference:.2g} of the largest logit)."

@@ -41,6 +41,12 @@ def cuda_graphs() -> Record:
     return record
 
 
+def apart(got: Tensor, want: Tensor) -> float:
+    """The largest difference of logits, relative to the largest of those that are wanted."""
+    difference: float = ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item()
+    return difference
+
+
 def can_record(model: Any) -> bool:
     """Whether all of a model is on one GPU with nothing between its layers that moves data."""
     devices = {weight.device for weight in model.parameters()}
@@ -103,7 +109,7 @@ class Recordings:
         try:
             play, found = self._record(lambda: self._step(tokens, columns, width))
             play()
-            difference = ((found - logits).abs().max() / logits.abs().max().clamp(min=1e-6)).item()
+            difference = apart(found, logits)
         except RuntimeError as error:
             self._give_up(str(error).strip().partition("\n")[0])
         else:

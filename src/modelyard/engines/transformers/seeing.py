@@ -10,7 +10,7 @@ from torch import Tensor
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Source, Wish
-from modelyard.engines.transformers.model import TOLERANCE, Passes
+from modelyard.engines.transformers.model import Passes
 from modelyard.engines.transformers.pictures import made_up
 from modelyard.engines.transformers.vision import FAILURES, CannotSee, Sight, load_sight
 
@@ -47,7 +47,7 @@ def check(sight: Sight, passes: Passes) -> None:
     passes.reset()
     scale = want.abs().max().clamp(min=1e-6)
     difference = ((got - want.log_softmax(dim=-1).cpu()).abs().max() / scale.cpu()).item()
-    if not difference <= TOLERANCE.get(passes.dtype, 0.25):
+    if not difference <= passes.tolerance:
         raise CannotSee(
             f"a made-up picture comes out differently when it is read in parts (by {difference:.2g} of the largest logit)"
         )
