@@ -30,8 +30,8 @@ TEXTS = [" ".join([f"Number {row}."] + [TEXT] * (row % 4 + 1)) for row in range(
 BARE = """
 import json, sys, time
 from sentence_transformers import SentenceTransformer
-kind = {} if sys.argv[2] == "cpu" else {"torch_dtype": "float16"}
-model = SentenceTransformer(sys.argv[1], device=sys.argv[2], model_kwargs=kind)
+kind = "float32" if sys.argv[2] == "cpu" else "auto"
+model = SentenceTransformer(sys.argv[1], device=sys.argv[2], model_kwargs={"dtype": kind})
 for line in sys.stdin:
     texts = json.loads(line)
     began = time.perf_counter()

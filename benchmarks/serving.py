@@ -1,6 +1,6 @@
 """The transformers engine against the bare library: many clients of a batching replica beside one request at a time.
 
-On a GPU (`--device cuda`) beside the library's own batching too, `generate_batch`, which is given all prompts in one call.
+On a GPU (`benchmarks/gpu.py`) beside the library's own batching too, `generate_batch`, which is given all prompts in one call.
 
 Both are loaded in turn, so what the machine does meanwhile hits both alike; what counts are ratios. The bare side is the
 simplest server one would write: a lock, and `generate` inside it, without HTTP or anything else that costs.
@@ -22,11 +22,11 @@ import msgspec
 import psutil
 
 from benchmarks.load import Plan, Result, measure
+from benchmarks.random_folder import DEMO
 from benchmarks.servers import MODEL, Running, environments, ours, python_of
 
 CLIENTS = (1, 8, 32)
 QUESTION = [{"role": "user", "content": "Tell me something about Hangzhou."}]
-DEMO = Path(__file__).resolve().parents[1] / "src" / "modelyard" / "catalog" / "demo" / "hf"
 
 BARE = """
 import json, resource, sys, time
@@ -197,11 +197,11 @@ def table(found: list[Row | str]) -> str:
     return "\n".join([*(each for each in found if isinstance(each, str)), "", *lines])
 
 
-def measure_all(quick: bool, engines: Path | None = None) -> list[Any]:
-    """Every row, shown as it comes."""
+def measure_all(quick: bool, engines: Path | None = None, **of: Any) -> list[Any]:
+    """Every row, shown as it comes; `of` names what `compare` compares, if not the demo model on the CPU."""
     seconds, pairs = (3.0, 1) if quick else (6.0, 3)
     found = []
-    for each in compare(environments(engines), seconds, pairs):
+    for each in compare(environments(engines), seconds, pairs, **of):
         found.append(each)
         print(each if isinstance(each, str) else table([each]).splitlines()[-1], file=sys.stderr, flush=True)
     return found

@@ -25,21 +25,19 @@ import msgspec
 import psutil
 
 from benchmarks.load import Plan, Result, measure
+from benchmarks.random_folder import DEMO, random_llama
 from benchmarks.servers import MODEL, environments, ours, python_of
 
 CLIENTS = (1, 8, 32)
 CONTEXT = 1024
-DEMO = Path(__file__).resolve().parents[1] / "src" / "modelyard" / "catalog" / "demo" / "hf"
-BIG = """
-import sys, shutil, torch, transformers
-demo, made = sys.argv[1:]
-shutil.copytree(demo, made)
-config = transformers.AutoConfig.from_pretrained(demo, hidden_size=1024, intermediate_size=2816, num_hidden_layers=16,
-    num_attention_heads=16, num_key_value_heads=8, head_dim=64)
-torch.manual_seed(0)
-transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(made)
-"""
-"""Makes the other model, in the engine's environment."""
+SIZES = dict(
+    hidden_size=1024,
+    intermediate_size=2816,
+    num_hidden_layers=16,
+    num_attention_heads=16,
+    num_key_value_heads=8,
+    head_dim=64,
+)
 QUESTION = [{"role": "user", "content": "Tell me something about Hangzhou."}]
 
 
@@ -159,8 +157,7 @@ def measure_all(quick: bool, engines: Path | None = None) -> list[Row]:
     found = environments(engines)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        big = Path(folder) / "random"
-        subprocess.run([python_of("vllm", found), "-c", BIG, str(DEMO), str(big)], check=True, capture_output=True)
+        big = random_llama(python_of("vllm", found), Path(folder) / "random", **SIZES)
         for name, model in (("demo, 5 M", DEMO), ("random, 200 M", big)):
             for each in compare(name, model, found, seconds * (1 if model == DEMO else 2), pairs):
                 rows.append(each)
