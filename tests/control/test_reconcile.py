@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -22,6 +23,7 @@ from modelyard.core.types import ReplicaState, RouteTable
 from modelyard.db.session import Database
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.local import LocalHost
+from tests.adapter_files import peft_adapter
 from tests.processes import alive
 
 
@@ -127,6 +129,29 @@ def test_every_model_is_back_after_a_restart(settings: Settings, database_url: s
         await made.until(ready(1), "b")
 
     play(settings, database_url, before, after)
+
+
+def test_what_is_said_to_be_ready_is_routed_already(settings: Settings, sqlite_url: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        peft_adapter(tmp_path / name)
+
+    async def scenario(made: Plane) -> None:
+        async def watch() -> None:
+            while True:
+                view = made.reconciler.view("m")
+                said = [("m", view.state), *((each.adapter.name, each.state) for each in view.adapters)] if view else []
+                for name, state in said:
+                    route = made.table.routes.get(name)
+                    assert state is not ReplicaState.READY or (route and route.endpoints), f"{name} is not routed"
+                await asyncio.sleep(0)
+
+        watching = asyncio.create_task(watch())
+        await made.launch(replica=2, lora_modules={name: str(tmp_path / name) for name in ("one", "two")})
+        await made.until(lambda view: len(view.adapters) == 2 and all(each.settled for each in view.adapters))
+        await made.deployments.remove("m")
+        assert watching.cancel(), watching.exception()
+
+    play(settings, sqlite_url, scenario)
 
 
 def test_a_killed_replica_comes_back_by_itself(settings: Settings, sqlite_url: str) -> None:

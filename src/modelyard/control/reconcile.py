@@ -64,7 +64,7 @@ class Reconciler:
         """Replicas that we told to stop: their end is no crash."""
         self._stops: set[asyncio.Task[None]] = set()
         self._serial = count(1)
-        self._adapting = Adapting(lambda: self._nudged.set(), journal.event, settings.start_timeout)
+        self._adapting = Adapting(self._adapted, journal.event, settings.start_timeout)
         self._wanted_look = 0
         self._looked = 0
         self._table = RouteTable()
@@ -173,6 +173,7 @@ class Reconciler:
         for view in self._host.observe():
             if not self.downloads.absorb(view):
                 self._absorb(view)
+        self._announce()  # before anything is awaited: what can be read as ready is routed
         replicas = [running.replica for running in self._running.values()]
         due = [wanted for wanted in self._desired.values() if wanted.terminating or wanted.uid not in self.held]
         for action in deciding.diff(
@@ -361,6 +362,11 @@ class Reconciler:
             ],
             {uid: wanted.launch.adapters for uid, wanted in self._desired.items() if not wanted.terminating},
         )
+
+    def _adapted(self) -> None:
+        """A replica has an adapter, or not any more."""
+        self._announce()
+        self._nudged.set()
 
     def _announce(self) -> None:
         """Publish the routes if they changed."""
