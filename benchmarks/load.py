@@ -67,9 +67,9 @@ class Result(msgspec.Struct, kw_only=True):
 
 def measure(plan: Plan) -> Result:
     """Carry out a plan in a process of its own."""
-    argv = [sys.executable, "-m", "benchmarks.load", msgspec.json.encode(plan).decode()]
+    argv = [sys.executable, "-m", "benchmarks.load"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(argv, stdout=subprocess.PIPE, check=True, env=environment)
+    done = subprocess.run(argv, input=msgspec.json.encode(plan), stdout=subprocess.PIPE, check=True, env=environment)
     return msgspec.json.decode(done.stdout, type=Result)
 
 
@@ -227,7 +227,7 @@ def _request(plan: Plan, wanted: Mapping[str, Any]) -> bytes:
 
 
 def main() -> None:
-    plan = msgspec.json.decode(sys.argv[1], type=Plan)
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
 
     async def run() -> Result:
         return await Load(plan).run()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from modelyard.core.errors import InternalError, InvalidParameter, Unavailable
 from modelyard.core.types import ModelType
 from modelyard.engines.served import Config
-from modelyard.serving.encoding import WASTE, WINDOW, Batcher, Encoding, Job, cut, draw
+from modelyard.serving.encoding import FIRST, LEAST, TURN, WASTE, WINDOW, Batcher, Encoding, Job, Turn, cut, draw
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,12 @@ def test_batches_hold_every_text_once_and_keep_to_the_budget(sizes: list[tuple[i
 
 
 class Model:
-    """Computes only when told to, and keeps what it was given."""
+    """Computes only when told to, and keeps what it was given. Its time is what its passes take, and that is for us to say."""
 
-    def __init__(self, free: bool = False) -> None:
+    def __init__(self, free: bool = False, seconds_per_token: float = 0.0) -> None:
         self.passes: list[list[Text]] = []
+        self.seconds = 0.0
+        self._seconds_per_token = seconds_per_token
         self._may = threading.Semaphore(1_000_000 if free else 0)
         self._begun = threading.Semaphore(0)
 
@@ -85,6 +87,7 @@ class Model:
         self.passes.append(list(batch))
         self._begun.release()
         self._may.acquire()
+        self.seconds += self._seconds_per_token * sum(text.size for text in batch)
         if any(text.name.startswith("poison") for text in batch):
             raise ValueError("it cannot be computed")
         return [text.name.upper() for text in batch]
@@ -103,7 +106,7 @@ class Model:
 
 def with_batcher(model: Model, budget: int, test: Callable[[Batcher], Awaitable[None]]) -> None:
     async def run() -> None:
-        batcher = Batcher(model.run, budget)
+        batcher = Batcher(model.run, budget, clock=lambda: model.seconds)
         try:
             await test(batcher)
         finally:
@@ -164,6 +167,42 @@ def test_a_small_request_does_not_wait_for_a_huge_one() -> None:
 
     with_batcher(model, 100, test)
     assert len(model.seen) < 100
+
+
+def test_a_question_waits_a_turn_however_slow_the_model_is() -> None:
+    model, known = Model(seconds_per_token=0.001), 3
+
+    async def test(batcher: Batcher) -> None:
+        huge = asyncio.ensure_future(batcher.compute(texts(*[10] * 2000, name="huge")))
+        for _ in range(known):
+            await model.begun()
+            model.go()
+        await model.begun()
+        question = asyncio.ensure_future(batcher.compute(texts(10, name="question")))
+        await asyncio.sleep(0)
+        model.go(1_000_000)
+        assert await question == ["QUESTION0"]
+        huge.cancel()
+
+    with_batcher(model, 4096, test)
+    answered = next(place for place, batch in enumerate(model.passes) if any("question" in text.name for text in batch))
+    waited = sum(text.size for batch in model.passes[known : answered + 1] for text in batch)
+    assert 0.001 * waited <= 2 * TURN + 0.02
+
+
+@given(st.floats(1e-6, 0.5), st.integers(LEAST, 100_000))
+def test_turns_come_to_take_as_long_as_they_may(seconds_per_token: float, most: int) -> None:
+    turn = Turn(most)
+    assert turn.tokens == min(FIRST, most)
+    for _ in range(40):
+        turn.took(turn.tokens, seconds_per_token * turn.tokens)
+    assert turn.tokens in (LEAST, most) or TURN / 2 <= seconds_per_token * turn.tokens <= TURN
+
+
+def test_a_turn_that_was_not_full_says_nothing_of_the_next() -> None:
+    turn = Turn(4096)
+    turn.took(8, 0.03)
+    assert turn.tokens == FIRST
 
 
 def test_what_nobody_waits_for_is_not_computed() -> None:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,13 @@ from modelyard.core.errors import InternalError, InvalidParameter, ModelyardErro
 from modelyard.engines.served import Config
 
 WINDOW = 2
-"""Passes whose texts are drawn together: enough to find texts of like length, and no more than anybody waits for gladly."""
+"""Passes whose texts are drawn together at most: enough to find texts of like length."""
+
+TURN = 0.2
+"""Seconds that what is drawn together may take: so long does a question wait while a thousand passages are computed."""
+
+FIRST, LEAST = 1024, 64
+"""Tokens that are drawn together before it is known how fast the model is, and with the slowest one."""
 
 WASTE = 8
 """A pass may hold one part in so many of padding."""
@@ -114,12 +121,35 @@ def cut(pieces: Sequence[Piece], budget: int) -> list[list[Piece]]:
     return batches
 
 
+class Turn:
+    """Tokens that are drawn together: as many as the model computes in `TURN` seconds, as far as that is known."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.tokens = min(FIRST, most)
+
+    def took(self, tokens: int, seconds: float) -> None:
+        """Learn from a turn."""
+        if seconds > TURN:
+            fitting = int(tokens * max(TURN / seconds, 1 / 8))  # one slow turn may have been an accident
+            self.tokens = max(min(self.tokens, fitting), min(LEAST, self._most))
+        elif seconds < TURN / 2 and tokens >= self.tokens:
+            self.tokens = min(2 * self.tokens, self._most)
+
+
 class Batcher:
     """A thread that computes what requests bring. Made on the event loop, and asked from there only."""
 
-    def __init__(self, run: Callable[[Sequence[Any]], Sequence[Any]], budget: int) -> None:
+    def __init__(
+        self,
+        run: Callable[[Sequence[Any]], Sequence[Any]],
+        budget: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._run = run
         self._budget = budget
+        self._clock = clock
+        self._turn = Turn(WINDOW * budget)
         self._ring: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -151,8 +181,10 @@ class Batcher:
         """Draw, compute, tell, for ever. A defect ends the process, for a replica that computes nothing helps nobody."""
         try:
             while pieces := self._draw():
+                began = self._clock()
                 for batch in cut(pieces, self._budget):
                     self._compute([piece for piece in batch if not piece[0].gone])
+                self._turn.took(sum(job.texts[index].size for job, index in pieces), self._clock() - began)
         finally:
             if not self._closed:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -163,7 +195,7 @@ class Batcher:
             drawn: list[Piece] = []
             while not drawn and not self._closed:
                 self._changed.wait_for(lambda: self._ring or self._closed)
-                drawn = draw(self._ring, WINDOW * self._budget)
+                drawn = draw(self._ring, self._turn.tokens)
             return [] if self._closed else drawn
 
     def _compute(self, batch: list[Piece]) -> None:
