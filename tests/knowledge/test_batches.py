@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from modelyard.knowledge.batches import FIRST, MOST, MOST_BYTES, QUICK, SLOW, Batches, Due
+from modelyard.knowledge.batches import FIRST, MOST, MOST_BYTES, Batches, Due
+from modelyard.knowledge.portions import QUICK, SLOW
 
 
 def batches(*due: Due) -> Batches:

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from modelyard.knowledge.portions import Portions
+
 FIRST, MOST = 2, 32
 """Documents of a job's first batches, and of the largest."""
 MOST_BYTES = 1 << 17
 """Bytes that a batch of several documents may have."""
-QUICK, SLOW = 0.1, 0.5
-"""Seconds: a batch that takes less is followed by one of twice as many documents, one that takes more by one of half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Batches:
 
     def __init__(self) -> None:
         self._queue: deque[Due] = deque()
-        self._sizes: dict[str, int] = {}
-        """Job → documents of its next batch."""
+        self._portions = Portions(FIRST, MOST)
+        """Documents of a job's next batch."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -47,7 +47,7 @@ class Batches:
         for due in list(self._queue):
             if due.document in seen:
                 continue
-            full = len(taken) >= self._sizes.get(due.job, FIRST) or size + due.size > MOST_BYTES
+            full = len(taken) >= self._portions.size(due.job) or size + due.size > MOST_BYTES
             if taken and (due.job != taken[0].job or full):
                 break
             seen.add(due.document)
@@ -58,12 +58,8 @@ class Batches:
 
     def took(self, job: str, seconds: float) -> None:
         """How long a batch of a job took."""
-        size = self._sizes.get(job, FIRST)
-        if seconds < QUICK:
-            self._sizes[job] = min(MOST, 2 * size)
-        elif seconds > SLOW:
-            self._sizes[job] = max(1, size // 2)
+        self._portions.took(job, seconds)
 
     def forget(self) -> None:
         """No job runs any more."""
-        self._sizes.clear()
+        self._portions.forget()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from modelyard.client import AsyncClient
 from modelyard.client._request import Request, at
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
+from modelyard.knowledge.portions import Portions
 
-TEXTS_AT_ONCE = 64
-"""Texts of one embedding request."""
+FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
+"""Texts of a model's first embedding requests, and of the largest."""
 REQUESTS_AT_ONCE = 2
 QUERIES_KEPT = 2048
 
@@ -22,10 +24,15 @@ Answer = asyncio.Future[Sequence[float]]
 class ServedModels:
     """`Models` over a connection to a Modelyard server."""
 
-    def __init__(self, client: AsyncClient, key: str | None = None) -> None:
+    def __init__(
+        self, client: AsyncClient, key: str | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`key` is whose requests these are, where they are not this room's own."""
         self._client = client
         self._key = key
+        self._clock = clock
+        self._portions = Portions(FIRST_TEXTS, TEXTS_AT_ONCE)
+        """Texts of a model's next request: a question that comes meanwhile waits for what was sent before it."""
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._queries: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
         self._asked: dict[str, dict[str, Answer]] = {}
@@ -37,14 +44,28 @@ class ServedModels:
         return ServedModels(self._client, key)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """A vector for each text, in batches of `TEXTS_AT_ONCE`."""
-        batches = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
-        answers = await asyncio.gather(*(self._embed(model, batch) for batch in batches))
-        return [vector for answer in answers for vector in answer]
+        """A vector for each text, asked for in requests of up to `TEXTS_AT_ONCE`."""
+        found: dict[int, Sequence[float]] = {}
+        left = deque(enumerate(texts))
+        try:
+            await asyncio.gather(*(self._embed_some(model, left, found) for _ in range(REQUESTS_AT_ONCE)))
+        finally:
+            left.clear()  # where one request failed, no more are sent
+        return [found[place] for place in range(len(texts))]
 
-    async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
-        async with self._turns:
-            return await self._sent(model, texts)
+    async def _embed_some(self, model: str, left: deque[tuple[int, str]], found: dict[int, Sequence[float]]) -> None:
+        """Take texts that are left, a portion at a time, until there are none."""
+        while True:
+            async with self._turns:
+                size = self._portions.size(model)
+                portion = [left.popleft() for _ in range(min(size, len(left)))]
+                if not portion:
+                    return
+                began = self._clock()
+                vectors = await self._sent(model, [text for _, text in portion])
+                if len(portion) == size:
+                    self._portions.took(model, self._clock() - began)
+            found.update((place, vector) for (place, _), vector in zip(portion, vectors, strict=True))
 
     async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
