@@ -1,7 +1,7 @@
 """Knowledge bases: searches a second and their latency, ingestion, and searching while ingesting, over HTTP on a whole server.
 
-Models take no time here, but where a row says so: texts are embedded by the fake engine, 384 numbers each. The figures of Langchain-Chatchat 0.3.1.3
-were measured on a machine of this kind, with a fake embedder too.
+Models take no time here, but where a row names a real one: texts are embedded by the fake engine, 384 numbers each. The figures
+of Langchain-Chatchat 0.3.1.3 were measured on a machine of this kind, with a fake embedder too.
 """
 
 from __future__ import annotations
@@ -142,9 +142,9 @@ def search(running: Running, base: str, clients: int, seconds: float, mode: str,
     return measure(plan)
 
 
-def latency(running: Running, base: str, seconds: float) -> Result:
-    """One client that searches with pauses, from a process of its own; no query comes again."""
-    words = Words(3)
+def latency(running: Running, base: str, seconds: float, seed: int) -> Result:
+    """One client that searches with pauses, from a process of its own; no query comes again, nor with another seed."""
+    words = Words(seed)
     bodies = [{"query": words.query()} for _ in range(int(seconds * 50))]
     path = f"/v1/knowledge_bases/{base}/search"
     found = measure(Plan(body={}, bodies=bodies, path=path, requests=0, seconds=seconds, pause=0.02, **running.address))
@@ -191,12 +191,12 @@ def while_ingesting(running: Running, http: httpx.Client, quick: bool, words: Wo
     """A base of words alone that grows, and searches of another one meanwhile."""
     count = 10_000 if quick else 100_000
     seconds = 5.0 if quick else 30.0
-    idle = latency(running, "small", seconds)
+    idle = latency(running, "small", seconds, 6)
     create(http, "large", MODEL)
     files = list(documents(count, words))
     with ThreadPoolExecutor(1) as pool:
         filling = pool.submit(fill, http, "large", files)
-        during = latency(running, "small", seconds)
+        during = latency(running, "small", seconds, 7)
         assert not filling.done(), "it was ingested before the searches ended"
         took, chunks = filling.result()
     yield Row(
@@ -226,11 +226,11 @@ def while_embedding(quick: bool) -> Iterator[Row]:
     with ours(launch, environments()) as running, httpx.Client(base_url=running.url, timeout=600) as http:
         create(http, "small", MODEL)
         fill(http, "small", list(documents(100, words)))
-        idle = latency(running, "small", seconds)
+        idle = latency(running, "small", seconds, 6)
         create(http, "large", MODEL)
         sent = [("files", each) for each in documents(2000, words)]
         job = http.post("/v1/knowledge_bases/large/documents", files=sent).raise_for_status().json()["job"]
-        during = latency(running, "small", seconds)
+        during = latency(running, "small", seconds, 7)
         state = http.get(f"/v1/knowledge_bases/large/jobs/{job}").raise_for_status().json()["state"]
         assert state == "running", "it was ingested before the searches ended"
         http.delete("/v1/knowledge_bases/large").raise_for_status()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.knowing import Base, Json, embedding, ok
-from tests.encoder_models import give_environment, make_tiny
+from tests.encoder_models import give_environment, make_tiny, minilm
 from tests.live import Live, error_of, live
 from tests.processes import wait_for
 
@@ -68,7 +68,21 @@ def test_a_cross_encoder(server: Live, base: Base) -> None:
     scores = {each["index"]: each["relevance_score"] for each in ranked}
     assert [hit["scores"]["rerank"] for hit in found] == pytest.approx([scores[n] for n in range(len(found))], abs=1e-5)
     assert sorted(scores.values(), reverse=True) == pytest.approx([scores[n] for n in range(len(found))], abs=1e-5)
+    long = Base.made(server, "long", embedding_model="vec", chunking={"size": 4000})
+    long.add({"long.txt": b"a leak in the cellar, said once more. " * 80, "short.txt": b"a leak"})
+    assert len(long.search("leak", rerank=True, rerank_model="cross")["data"]) == 2
     ok(server.http.delete("/v1/models/cross"))
+
+
+def test_chunks_longer_than_the_model_reads_are_indexed_whole(server: Live) -> None:
+    body = {"model_type": "embedding", "model_engine": "sentence_transformers", "model_path": str(minilm())}
+    server.launched("minilm", **body, model_name="minilm")
+    base = Base.made(server, "长", embedding_model="minilm")
+    pump = "本手册说明水泵的安装、维护与检修，操作人员应当先断开电源，再打开阀门排空管路。" * 40
+    assert base.add({"水泵.txt": pump.encode(), "short.txt": b"The cat sleeps on the sofa."})["done"] == 2
+    found = base.search("水泵的安装与检修" * 60, mode="vector")["data"]
+    assert found[0]["document"] == "水泵.txt" and found[0]["scores"]["similarity"] > 0.5
+    ok(server.http.delete("/v1/models/minilm"))
 
 
 def test_who_leaves_stops_the_model_and_what_was_said_is_kept(server: Live, base: Base) -> None:

@@ -1,4 +1,7 @@
-"""Vectors: of passages in portions that take a moment each; of questions together, remembered, and refused one by one."""
+"""Vectors: of passages in portions that take a moment each; of questions together, remembered, and refused one by one.
+
+What is longer than a model reads is read in parts, to rank it too.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelyard.client import AsyncClient
 from modelyard.core.errors import BadRequest, InternalError
-from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, ServedModels
+from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, ServedModels, halves
 from modelyard.knowledge.portions import SLOW
 
 
@@ -71,6 +76,74 @@ def test_after_a_refusal_no_more_is_sent() -> None:
         assert len(models.sent) == sent
 
     asyncio.run(ask())
+
+
+class Narrow(Counting):
+    """A model that refuses texts of more than so many characters; a vector says which letters a text has."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+        await super()._sent(model, texts)
+        if any(len(text) > self._most for text in texts):
+            raise BadRequest(f"more than {self._most}")
+        return [[float(text.count("a")), float(text.count("b"))] for text in texts]
+
+
+def test_the_vector_of_a_long_text_is_the_mean_of_its_parts() -> None:
+    text = "a" * 300 + "b" * 100
+    short, long = asyncio.run(Narrow(100).embed("m", ["ab", text]))
+    assert list(short) == [1, 1]
+    assert long[0] / long[1] == pytest.approx(3) and long[0] ** 2 + long[1] ** 2 == pytest.approx(1)
+    [asked] = results(Narrow(100), text)
+    assert list(asked) == list(long)
+
+
+def test_what_is_refused_for_another_reason_is_soon_given_up() -> None:
+    models = Narrow(-1)
+    with pytest.raises(BadRequest, match="more than"):
+        asyncio.run(models.embed("m", ["text " * 4000] * 64))
+    assert len(models.sent) < 30
+    assert isinstance(results(models, "text " * 2000)[0], BadRequest)
+
+
+@given(st.text(min_size=2).filter(str.strip))
+def test_halves_leave_nothing_out_but_blanks(text: str) -> None:
+    parts = halves(text)
+    assert all(part.strip() and len(part) < len(text) for part in parts)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+
+
+def test_a_text_is_halved_at_an_end() -> None:
+    assert halves("One sentence. Another one, longer.") == ["One sentence. ", "Another one, longer."]
+    assert halves("甲乙丙。丁戊己庚") == ["甲乙丙。", "丁戊己庚"]
+    assert halves("aaaabbbb") == ["aaaa", "bbbb"]
+    assert halves("aaaa    ") == ["aaaa"]
+
+
+class Ranker(ServedModels):
+    """A ranking model that refuses texts of more than 100 characters; a relevance is how many parts of a text are `a`."""
+
+    def __init__(self) -> None:
+        super().__init__(AsyncClient("http://unused"))
+        self.sent: list[Sequence[str]] = []
+
+    async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
+        self.sent.append(texts)
+        if query == "wrong" or any(len(text) > 100 for text in texts):
+            raise BadRequest("too long")
+        return [text.count("a") / len(text) for text in texts]
+
+
+def test_a_text_that_is_too_long_to_rank_counts_by_its_best_part() -> None:
+    ranker, texts = Ranker(), ["ab", "b" * 300 + "a" * 100, "b" * 400, "a" * 30 + "b" * 10]
+    assert asyncio.run(ranker.rerank("m", "?", texts)) == pytest.approx([0.5, 1, 0, 0.75])
+    assert "ab" in ranker.sent[-1] and texts[3] in ranker.sent[-1]  # what is short stays whole
+    with pytest.raises(BadRequest):
+        asyncio.run(ranker.rerank("m", "wrong", texts))
+    assert len(ranker.sent) < 15
 
 
 def test_questions_of_one_moment_go_together_and_are_remembered() -> None:

@@ -6,17 +6,20 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from modelyard.client import AsyncClient
 from modelyard.client._request import Request, at
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
 from modelyard.knowledge.portions import Portions
+from modelyard.knowledge.vectors import unit
 
 FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
 """Texts of a model's first embedding requests, and of the largest."""
 REQUESTS_AT_ONCE = 2
 QUERIES_KEPT = 2048
+SHORT = 50
+"""Characters that every model reads: a shorter text that is refused is refused for another reason than its length."""
 
 Answer = asyncio.Future[Sequence[float]]
 
@@ -62,10 +65,34 @@ class ServedModels:
                 if not portion:
                     return
                 began = self._clock()
-                vectors = await self._sent(model, [text for _, text in portion])
+                vectors = await self._passages(model, [text for _, text in portion])
                 if len(portion) == size:
                     self._portions.took(model, self._clock() - began)
             found.update((place, vector) for (place, _), vector in zip(portion, vectors, strict=True))
+
+    async def _passages(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+        """Vectors of texts together; where one is refused, of each by itself."""
+        try:
+            return await self._sent(model, texts)
+        except BadRequest:
+            return [await self._whole(model, text) for text in texts]
+
+    async def _whole(self, model: str, text: str) -> Sequence[float]:
+        """The vector of one text. Of one that is longer than the model reads, the mean of its parts, by their lengths."""
+        vectors, lengths = zip(*[each async for each in self._parts(model, text)], strict=True)
+        return cast(Sequence[float], vectors[0]) if len(vectors) == 1 else mean(vectors, lengths)
+
+    async def _parts(self, model: str, text: str) -> AsyncGenerator[tuple[Sequence[float], int]]:
+        """Vectors of the parts of a text that the model reads, and their lengths. Raises `BadRequest` where it reads none."""
+        try:
+            yield (await self._sent(model, [text]))[0], len(text)
+            return
+        except BadRequest:
+            if len(text) < SHORT:
+                raise
+        for half in halves(text):
+            async for each in self._parts(model, half):
+                yield each
 
     async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
@@ -117,13 +144,37 @@ class ServedModels:
         """The vector of each text, or why there is none; where one may be refused, each is asked for alone."""
         try:
             return await self._sent(model, texts)
+        except BadRequest:
+            return [await self._vector(model, text) for text in texts]
         except ModelyardError as error:
-            if len(texts) == 1 or not isinstance(error, BadRequest):
-                return [error] * len(texts)
-        return [(await self._vectors(model, [text]))[0] for text in texts]
+            return [error] * len(texts)
+
+    async def _vector(self, model: str, text: str) -> Sequence[float] | ModelyardError:
+        try:
+            return await self._whole(model, text)
+        except ModelyardError as error:
+            return error
 
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
-        """A relevance for each text, higher is better."""
+        """A relevance for each text, higher is better; where some are longer than the model reads, that of their best part."""
+        try:
+            return await self._ranked(model, query, texts)
+        except BadRequest:
+            longest = max(map(len, texts))
+            if longest < SHORT:
+                raise
+        parts = [
+            (place, part)
+            for place, text in enumerate(texts)
+            for part in (halves(text) if len(text) > longest // 2 else [text])
+        ]
+        scores = await self.rerank(model, query, [part for _, part in parts])
+        best = [0.0] * len(texts)
+        for (place, _), score in zip(parts, scores, strict=True):
+            best[place] = max(best[place], score)
+        return best
+
+    async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         rows = await self._client.send(Request("POST", at("rerank"), lambda answer: answer["results"], body=body))
         scores = {int(row["index"]): float(row["relevance_score"]) for row in rows}
@@ -153,6 +204,20 @@ class ServedModels:
             "POST", at(path), lambda answer: dict(answer), body=dict(body), key=self._key
         )
         return await self._client.send(request)
+
+
+def halves(text: str) -> list[str]:
+    """A text in two, at the end of a line, a sentence or a word where one is near its middle."""
+    middle = len(text) // 2
+    ends = (text.rfind(mark, middle // 2, middle) + len(mark) for mark in ("\n", "。", ". ", " "))
+    at = next((end for end in ends if end > middle // 2), middle)
+    return [part for part in (text[:at], text[at:]) if part.strip()]
+
+
+def mean(vectors: Sequence[Sequence[float]], weights: Sequence[float]) -> Sequence[float]:
+    """The direction that vectors have together, whatever their lengths are."""
+    summed = cast(Sequence[float], weights @ unit(vectors))
+    return cast(Sequence[float], unit([summed])[0])
 
 
 def settle(answer: Answer, found: Sequence[float] | ModelyardError) -> None:
