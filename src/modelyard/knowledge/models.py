@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
 from modelyard.client import AsyncClient
 from modelyard.client._request import Request, at
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
+from modelyard.knowledge.cuts import skip_blanks, text_cut
 from modelyard.knowledge.portions import Portions
 from modelyard.knowledge.vectors import unit
 
@@ -22,6 +24,7 @@ SHORT = 50
 """Characters that every model reads: a shorter text that is refused is refused for another reason than its length."""
 
 Answer = asyncio.Future[Sequence[float]]
+T = TypeVar("T")
 
 
 class ServedModels:
@@ -65,34 +68,35 @@ class ServedModels:
                 if not portion:
                     return
                 began = self._clock()
-                vectors = await self._passages(model, [text for _, text in portion])
+                vectors = await self._each(model, [text for _, text in portion], self._whole)
                 if len(portion) == size:
                     self._portions.took(model, self._clock() - began)
             found.update((place, vector) for (place, _), vector in zip(portion, vectors, strict=True))
 
-    async def _passages(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
-        """Vectors of texts together; where one is refused, of each by itself."""
-        try:
-            return await self._sent(model, texts)
-        except BadRequest:
-            return [await self._whole(model, text) for text in texts]
+    async def _each(
+        self, model: str, texts: Sequence[str], alone: Callable[[str, str], Awaitable[T]]
+    ) -> Sequence[Sequence[float] | T]:
+        """Vectors of texts together; where one of them is refused, what `alone` gives for each."""
+        if len(texts) > 1:
+            with suppress(BadRequest):
+                return await self._sent(model, texts)
+        return [await alone(model, text) for text in texts]
 
     async def _whole(self, model: str, text: str) -> Sequence[float]:
         """The vector of one text. Of one that is longer than the model reads, the mean of its parts, by their lengths."""
-        vectors, lengths = zip(*[each async for each in self._parts(model, text)], strict=True)
-        return cast(Sequence[float], vectors[0]) if len(vectors) == 1 else mean(vectors, lengths)
+        parts = await self._parts(model, text)
+        if len(parts) == 1:
+            return parts[0][0]
+        return mean([vector for vector, _ in parts], [length for _, length in parts])
 
-    async def _parts(self, model: str, text: str) -> AsyncGenerator[tuple[Sequence[float], int]]:
+    async def _parts(self, model: str, text: str) -> list[tuple[Sequence[float], int]]:
         """Vectors of the parts of a text that the model reads, and their lengths. Raises `BadRequest` where it reads none."""
         try:
-            yield (await self._sent(model, [text]))[0], len(text)
-            return
+            return [((await self._sent(model, [text]))[0], len(text))]
         except BadRequest:
             if len(text) < SHORT:
                 raise
-        for half in halves(text):
-            async for each in self._parts(model, half):
-                yield each
+        return [each for half in halves(text) for each in await self._parts(model, half)]
 
     async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
@@ -143,9 +147,7 @@ class ServedModels:
     async def _vectors(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
         """The vector of each text, or why there is none; where one may be refused, each is asked for alone."""
         try:
-            return await self._sent(model, texts)
-        except BadRequest:
-            return [await self._vector(model, text) for text in texts]
+            return await self._each(model, texts, self._vector)
         except ModelyardError as error:
             return [error] * len(texts)
 
@@ -207,10 +209,11 @@ class ServedModels:
 
 
 def halves(text: str) -> list[str]:
-    """A text in two, at the end of a line, a sentence or a word where one is near its middle."""
+    """A text in two, at the best place to cut it before its middle, if there is one near. What is blank is left out."""
     middle = len(text) // 2
-    ends = (text.rfind(mark, middle // 2, middle) + len(mark) for mark in ("\n", "。", ". ", " "))
-    at = next((end for end in ends if end > middle // 2), middle)
+    cut = text_cut(text, middle // 2, middle // 2, middle)
+    behind = skip_blanks(text, cut)
+    at = behind if behind < len(text) else cut
     return [part for part in (text[:at], text[at:]) if part.strip()]
 
 
