@@ -12,10 +12,8 @@ help: ## list the verbs
 run: $(VENV)/default ## make the environment, start the server and talk to the demo model
 	@$(BIN)/modelyard serve --launch modelyard-demo --demo-base
 
-test: $(VENV)/dev ## install what the tests need and run them all
-	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m tests.engine_environments
-	$(BIN)/python -m pytest
+test: ## install what the tests need and run them all
+	@VENV=$(VENV) $(PYTHON) -m tools.run_tests
 
 check: $(VENV)/dev ## format, lint, types and doors, without running anything
 	$(BIN)/ruff format --check .

@@ -16,6 +16,8 @@ import pytest
 
 from modelyard.core.config import Settings
 
+pytest_plugins = ["tests.suite"]
+
 # A machine that is busy for a second is no finding, and what a landing must pass is the same every time.
 hypothesis.settings.register_profile(
     "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], derandomize=True
@@ -26,6 +28,7 @@ for name in [name for name in os.environ if name.startswith("MODELYARD_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests
 
 NO_CACHE = Path(tempfile.gettempdir()) / f"modelyard-no-cache-{os.getpid()}"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin take the cores from the other workers' tests
 os.environ |= {  # nor a real hub, nor what a developer has downloaded
     "HF_ENDPOINT": "http://127.0.0.1:9",
     "HF_HOME": str(NO_CACHE / "hf"),

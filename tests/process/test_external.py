@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.live import Live, error_of, events, live
 
@@ -63,22 +62,19 @@ def test_launches_that_cannot_work(upstream: Live, options: dict[str, str], word
     assert words in error_of(answer)["message"]
 
 
-def make_certificate(folder: Path) -> tuple[str, str]:
-    """The paths of a key and of a certificate for localhost that signs itself."""
-    key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
-    how = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    name = ["-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", *how, *name, "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
-    return key, certificate
+def make_certificate(folder: Path) -> ssl.SSLContext:
+    """How a server proves that it is localhost, by an authority whose certificate is then in `cert.pem`."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "cert.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
 
 
 @contextmanager
 def tls_in_front_of(server: Live, folder: Path, seen: list[bytes]) -> Iterator[int]:
-    """A port that speaks TLS with a certificate made here, and passes what it hears on to a server."""
-    key, certificate = make_certificate(folder)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    """A port that speaks TLS for localhost and relays to a server; the certificate of its authority is in `cert.pem`."""
+    context = make_certificate(folder)
     port: list[int] = []
     up = threading.Event()
     loop = asyncio.new_event_loop()
@@ -121,7 +117,6 @@ def tls_in_front_of(server: Live, folder: Path, seen: list[bytes]) -> Iterator[i
         loop.close()
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
 def test_tls_with_a_key_from_the_environment(upstream: Live, tmp_path: Path) -> None:
     seen: list[bytes] = []
     with tls_in_front_of(upstream, tmp_path, seen) as port:
