@@ -13,7 +13,7 @@ SETTINGS = "MODELYARD_"
 
 SECRET_NAME = re.compile(
     r"(^|_)(API_?KEY|\w*KEY|AUTH|CREDENTIALS?|DSN|PASS|PASSWD|PASSWORD|PASSPHRASE|PGPASS\w*|SECRETS?|TOKENS?"
-    r"|DATABASE_URL|DB_URL|REDIS_URL|COOKIES?)(_|$|\d)"
+    r"|\w+_PWD|DATABASE_URL|DB_URL|REDIS_URL|COOKIES?)(_|$|\d)"
 )
 """Names of variables, in capitals, that hold a secret."""
 

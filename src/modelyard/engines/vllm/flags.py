@@ -50,6 +50,7 @@ LISTS = frozenset({"cudagraph-capture-sizes"})
 COUNTS = frozenset({"limit-mm-per-prompt"})
 """They take an object of words and numbers, as JSON or piece by piece: `--limit-mm-per-prompt.image 2`."""
 
+FLAG = re.compile(r"--[a-z][\w-]*(\.\w+)?")
 WORD = re.compile(r"-?\d[\w.+-]*|\w[\w.+,-]*")
 COUNT = re.compile(r'\{\s*("\w+"\s*:\s*\d+\s*,?\s*)*\}|\d+')
 LONGEST_COUNT = 500
@@ -84,11 +85,11 @@ def named(flag: str) -> str:
 
 def is_open(flag: str, values: Sequence[str]) -> bool:
     """Whether every caller may give an argument with these values. Short names and abbreviations are closed."""
-    if not flag.startswith("--"):
+    if not FLAG.fullmatch(flag):
         return False
     name = named(flag)
     if name in COUNTS:
-        return bool(re.fullmatch(r"--[\w-]+(\.\w+)?", flag)) and len(values) == 1 and _is_count(values[0])
+        return len(values) == 1 and _is_count(values[0])
     if "." in flag:
         return False
     if name in SWITCHES or name.removeprefix("no-") in SWITCHES:
