@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.core.environment import FOR_DOWNLOADS, TUNING, cleaned
+from modelyard.core.environment import FOR_DOWNLOADS, TUNING, cleaned, without_password
 
 SECRET = {
     "MODELYARD_DATABASE_URL": "postgresql+asyncpg://u@h/db",
@@ -52,8 +52,14 @@ def test_settings_and_secrets_stay_with_the_server() -> None:
 
 
 def test_a_download_keeps_what_opens_hubs() -> None:
-    kept = cleaned({**SECRET, **PLAIN}, FOR_DOWNLOADS)
+    kept = cleaned({**SECRET, **PLAIN, "HF_ENDPOINT": "https://u:p@mirror"}, FOR_DOWNLOADS)
     assert set(kept) - set(PLAIN) == {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODELSCOPE_API_TOKEN", "https_proxy"}
+    assert kept["HF_ENDPOINT"] == "https://u:p@mirror"
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert without_password("https://u:p@mirror.example/x") == "https://mirror.example/x"
+    assert without_password("https://mirror.example/@x") == "https://mirror.example/@x"
 
 
 @pytest.mark.parametrize(

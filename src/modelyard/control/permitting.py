@@ -15,7 +15,7 @@ from modelyard.core.key_variables import check_binding
 from modelyard.core.trust import Privilege, Trust, check_privileges
 from modelyard.core.types import Launch
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Command, Remote
+from modelyard.engines.base import Command, Guarded, Remote
 from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.external import with_key
 
@@ -42,9 +42,8 @@ def privileges(launch: Launch) -> Iterator[Privilege]:
     if launch.engine != EXTERNAL:  # which has no process that could get them
         yield from environment_privileges(launch.env)
     engine = ENGINES.get(launch.engine)
-    guarded = getattr(engine, "privileges", None)
-    if guarded is not None:
-        yield from guarded(launch)
+    if isinstance(engine, Guarded):
+        yield from engine.privileges(launch)
         return
     for name in launch.options:
         yield Privilege(name, f"the engine '{launch.engine}' does not say what its options may do")

@@ -23,12 +23,16 @@ SECRET_VALUE = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@", re.IGNOREC
 HUB_SECRETS = frozenset(
     {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "MODELSCOPE_API_TOKEN", "MODELSCOPE_SDK_TOKEN"}
 )
-"""What a child that downloads needs beyond that."""
+"""What opens repositories of hubs that are not public."""
 
 PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
-"""The way out of this machine, whose address may hold a password; children that download need it as well."""
+"""The way out of this machine, whose address may hold a password."""
 
-FOR_DOWNLOADS = HUB_SECRETS | PROXIES
+MIRRORS = frozenset({"HF_ENDPOINT", "MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN"})
+"""Where hubs are, which may be an address with a password, too."""
+
+FOR_DOWNLOADS = HUB_SECRETS | PROXIES | MIRRORS
+"""What a child that downloads gets, although it is secret."""
 
 TUNING = frozenset({
     "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
@@ -49,6 +53,11 @@ them names code, a file or an address. A name that is not here is refused."""
 def cleaned(environment: Mapping[str, str], keep: frozenset[str] = frozenset()) -> dict[str, str]:
     """An environment without secrets and without the server's settings, but with the variables of `keep`."""
     return {name: value for name, value in environment.items() if name.upper() in keep or not is_secret(name, value)}
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"(?<=://)[^/\s@]*@", "", address)
 
 
 def is_secret(name: str, value: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -122,6 +122,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Guarded(Protocol):
     """What an engine has beside `Engine` when some of its options are open to callers who are not the server's owner.
 
