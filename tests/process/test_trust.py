@@ -158,6 +158,24 @@ def test_secrets_of_an_entry_do_not_move_to_another_launch(
     assert keyed.admin.delete("/v1/autostart/models/out").status_code == 200
 
 
+def test_what_the_owners_entry_launches_keeps_its_meaning(keyed: Keyed, tmp_path: Path) -> None:
+    def register(client: httpx.Client, name: str) -> httpx.Response:
+        specs = [{"model_uri": str(tmp_path), "model_format": "pytorch", "model_id": None}]
+        model = {"model_name": name, "model_specs": specs}
+        return client.post("/v1/model_registrations/LLM", json={"model": json.dumps(model), "persist": False})
+
+    launch = {"model_name": "house", "model_uid": "house", "trust_remote_code": True}
+    assert keyed.admin.post("/v1/autostart/models", json={"launch": launch}).status_code == 200
+    answer = register(keyed.writer, "House")
+    assert answer.status_code == 403 and "'house' launches it" in error_of(answer)["message"], answer.text
+    assert register(keyed.admin, "house").status_code == 200
+    assert keyed.writer.delete("/v1/model_registrations/LLM/house").status_code == 403
+    assert register(keyed.writer, "other").status_code == 200
+    for name in ("house", "other"):
+        assert keyed.admin.delete(f"/v1/model_registrations/LLM/{name}").status_code == 200
+    assert keyed.admin.delete("/v1/autostart/models/house").status_code == 200
+
+
 @LINUX
 def test_what_was_accepted_starts_again_with_the_server(tmp_path: Path) -> None:
     with live(tmp_path / "home") as server, with_keys(server) as keyed:
