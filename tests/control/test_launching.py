@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from modelyard.control.launching import checked_uid, engine_spelled, plan_launch
 from modelyard.control.peer_keys import is_this_machine
+from modelyard.control.permitting import Permit
 from modelyard.control.placement import Machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
+from modelyard.core.trust import OWNER
 from modelyard.core.types import Device, Hardware, ModelType
 from modelyard.engines import ENGINES
 from modelyard.protocol.models import LaunchRequest
@@ -27,7 +29,9 @@ def plan(**body: object) -> object:
 
 def test_extra_keys_are_options_of_the_engine() -> None:
     launch = plan_launch(
-        LaunchRequest.model_validate({"model_name": "m", "engine": "fake", "tokens": "7", "envs": {"A": "b"}}), MACHINE
+        LaunchRequest.model_validate({"model_name": "m", "engine": "fake", "tokens": "7", "envs": {"A": "b"}}),
+        MACHINE,
+        permit=Permit(OWNER),
     )
     assert (launch.uid, launch.engine, launch.options, launch.env) == ("m", "fake", {"tokens": "7"}, {"A": "b"})
     assert launch.model.type is ModelType.LLM

@@ -19,6 +19,7 @@ from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
 from modelyard.core.errors import LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotEnoughMemory
 from modelyard.core.traffic import Traffic
+from modelyard.core.trust import OWNER
 from modelyard.core.types import ReplicaState, RouteTable
 from modelyard.db.session import Database
 from modelyard.protocol.models import LaunchRequest
@@ -45,7 +46,7 @@ class Plane:
         request = LaunchRequest.model_validate(
             {"model_name": uid, "model_uid": uid, "model_engine": "fake", "replica": replica, **options}
         )
-        await self.deployments.create(request)
+        await self.deployments.create(request, OWNER)
         await self.deployments.wait_ready(uid)
         return self.deployments.view(uid)
 

@@ -123,3 +123,19 @@ def test_what_is_shown_of_a_launch() -> None:
     assert kept(shown, launch) == launch
     assert kept({**shown, "api_key": "sk-2"}, launch)["api_key"] == "sk-2"
     assert kept(shown, {})["api_key"] == MASK
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("--max-logprobs 5  --seed 1", "--max-logprobs 5  --seed 1"),
+        ("--hf-token hf_x --seed 1", f"--hf-token {MASK} --seed 1"),
+        ("--hf_token=hf_x", f"--hf_token={MASK}"),
+        (["--hf-token", "hf_x", "--seed", "1"], ["--hf-token", MASK, "--seed", "1"]),
+        (["--hf-token", "--seed", "1"], ["--hf-token", "--seed", "1"]),
+    ],
+)
+def test_secrets_in_command_lines_are_not_shown(given: str | list[str], shown: str | list[str]) -> None:
+    launch = {"model_name": "m", "vllm_args": given}
+    assert hidden(launch)["vllm_args"] == shown
+    assert kept(hidden(launch), launch) == launch

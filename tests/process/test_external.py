@@ -17,7 +17,7 @@ from tests.live import Live, error_of, events, live
 
 @pytest.fixture(scope="module")
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live(tmp_path_factory.mktemp("upstream") / "home") as running:
+    with live(tmp_path_factory.mktemp("upstream") / "home", {"OPENAI_API_KEY": ""}) as running:
         running.launched("theirs", tokens=5)
         yield running
 
@@ -51,7 +51,7 @@ def test_a_server_that_does_not_answer_is_503_with_the_reason(tmp_path: Path) ->
 WRONG_OPTIONS = [
     ({}, "base_url"),
     ({"base_url": "ftp://x"}, "base_url"),
-    ({"base_url": "http://x/v1", "api_key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY"),
+    ({"base_url": "https://api.openai.com/v1", "api_key_env": "OPENAI_API_KEY"}, "OPENAI_API_KEY"),
 ]
 
 
@@ -120,7 +120,8 @@ def tls_in_front_of(server: Live, folder: Path, seen: list[bytes]) -> Iterator[i
 def test_tls_with_a_key_from_the_environment(upstream: Live, tmp_path: Path) -> None:
     seen: list[bytes] = []
     with tls_in_front_of(upstream, tmp_path, seen) as port:
-        trust = {"SSL_CERT_FILE": str(tmp_path / "cert.pem"), "THEIR_KEY": "sk-very-secret"}
+        key = {"THEIR_KEY": "sk-very-secret", "MODELYARD_KEY_VARIABLES": f"THEIR_KEY=localhost:{port}"}
+        trust = {"SSL_CERT_FILE": str(tmp_path / "cert.pem"), **key}
         options = {"base_url": f"https://localhost:{port}/v1", "api_key_env": "THEIR_KEY", "upstream_model": "theirs"}
         with live(tmp_path / "home", trust) as own:
             own.launched("ours", model_engine="external", **options)
@@ -131,7 +132,7 @@ def test_tls_with_a_key_from_the_environment(upstream: Live, tmp_path: Path) -> 
             assert "sk-very-secret" not in own.output() + own.http.get("/v1/models").text
             assert b"sk-very-secret" not in (own.home / "modelyard.db").read_bytes()
         assert b"authorization: bearer sk-very-secret" in b"".join(seen).lower()
-        with live(tmp_path / "other", {"THEIR_KEY": "sk-very-secret"}) as distrustful:
+        with live(tmp_path / "other", key) as distrustful:
             distrustful.launched("ours", model_engine="external", **options)
             answer = distrustful.chat("ours")
             assert answer.status_code == 503

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from modelyard.api.exposure import on_loopback
 from modelyard.catalog.index import Catalog
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
@@ -21,6 +22,7 @@ from modelyard.control.registrations import Registrations
 from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
+from modelyard.core.trust import Trust, trust_of
 from modelyard.gateway.app import Gateway
 from modelyard.knowledge.service import Knowledge
 from modelyard.runtime.base import Host
@@ -93,6 +95,14 @@ async def grant(request: Request) -> Grant | None:
     return found
 
 
+async def trust(request: Request) -> Trust:
+    """How far the caller may go in a launch. A caller without a key is the owner only where nobody else could connect."""
+    found: Grant | None = getattr(request.state, "grant", None)
+    loopback = on_loopback((await parts(request)).settings.host)
+    return trust_of(found, bool(getattr(request.state, "owner", loopback)))
+
+
+TheTrust = Annotated[Trust, Depends(trust)]
 TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
 TheKnowledge = Annotated[Knowledge, Depends(knowledge)]

@@ -22,6 +22,7 @@ from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
+from modelyard.core.trust import OWNER
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
 
@@ -157,9 +158,9 @@ async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
     uid = str(body.get("model_uid") or body.get("model_name"))
     try:
         request = LaunchRequest.model_validate(body)
-        uid = request.model_uid or await deployments.default_uid(request)
+        uid = request.model_uid or await deployments.default_uid(request, OWNER)
         with contextlib.suppress(ModelExists):
-            await deployments.create(request.model_copy(update={"model_uid": uid}))
+            await deployments.create(request.model_copy(update={"model_uid": uid}), OWNER)
         await deployments.wait_ready(uid)
     except ModelyardError as error:
         return uid, error.message

@@ -22,6 +22,7 @@ from sqlalchemy import delete, select
 from modelyard.control.deployments import Deployments
 from modelyard.control.reconcile import Reconciler
 from modelyard.core.errors import LaunchCancelled, ModelExists, ModelNotFound, ModelyardError, NotFound
+from modelyard.core.trust import OWNER, Trust
 from modelyard.core.types import ReplicaState
 from modelyard.db.session import Database
 from modelyard.db.tables import Autostart, Deployment, Event
@@ -41,6 +42,14 @@ class Entry(msgspec.Struct, kw_only=True, frozen=True):
     priority: int = DEFAULT_PRIORITY
     max_retries: int = 3
     retry_interval_seconds: float = 30.0
+    trusted: bool = True
+    """Whether it comes from somebody who may have code run on this machine, as `Launch.trusted`; what an older version wrote
+    is taken for that."""
+
+    @property
+    def trust(self) -> Trust:
+        """How far its launch may go."""
+        return OWNER if self.trusted else Trust(False, f"Who wrote the autostart entry of '{self.uid}'")
 
     def request(self) -> LaunchRequest:
         """The launch, always under the uid of the entry."""
@@ -196,7 +205,7 @@ class Autostarts:
 
     async def _create(self, entry: Entry) -> ModelyardError | None:
         try:
-            await self._deployments.create(entry.request())
+            await self._deployments.create(entry.request(), entry.trust)
         except ModelExists:
             return None  # somebody launched it just now
         except ModelyardError as error:

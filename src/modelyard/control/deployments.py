@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -14,13 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
-from modelyard.control.launching import plan_launch
+from modelyard.control.launching import CHECKING, plan_launch
 from modelyard.control.peer_keys import warnings
+from modelyard.control.permitting import Permit, keyed
 from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
 from modelyard.core.errors import BadRequest, LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotFound
+from modelyard.core.trust import Trust
 from modelyard.core.types import Hardware, Launch, ReplicaState
 from modelyard.db.session import Database
 from modelyard.db.tables import Deployment, Event
@@ -48,10 +51,12 @@ class Deployments:
         self._reconciler = reconciler
         self._catalog = catalog
 
-    async def create(self, request: LaunchRequest) -> str:
-        """Accept a launch and return its uid; the loop starts it. Refuses at once whatever cannot work."""
+    async def create(self, request: LaunchRequest, trust: Trust) -> str:
+        """Accept a launch and return its uid; the loop starts it. Refuses at once whatever cannot work, and what a caller
+        of that trust may not ask for.
+        """
         machine = await self.machine()
-        launch = await asyncio.to_thread(plan_launch, request, machine, self._catalog)
+        launch = await self._planned(request, trust, machine)
         launch = self._with_free_uid(launch, request)
         for adapter in launch.adapters:
             self.check_free(adapter.name, launch.uid)
@@ -66,13 +71,19 @@ class Deployments:
         await self._reconciler.look()
         return launch.uid
 
-    async def default_uid(self, request: LaunchRequest) -> str:
+    async def default_uid(self, request: LaunchRequest, trust: Trust) -> str:
         """The uid a launch gets that names none, if nobody has it."""
-        return (await self.plan(request)).uid
+        return (await self.plan(request, trust)).uid
 
-    async def plan(self, request: LaunchRequest) -> Launch:
+    async def plan(self, request: LaunchRequest, trust: Trust) -> Launch:
         """What a launch would be, without starting anything. Raises what `create` does of a launch in itself."""
-        return await asyncio.to_thread(plan_launch, request, await self.machine(), self._catalog)
+        return await self._planned(request, trust, await self.machine())
+
+    async def _planned(self, request: LaunchRequest, trust: Trust, machine: Machine) -> Launch:
+        permit = Permit(trust, self._settings.allowances)
+        launch = await asyncio.to_thread(plan_launch, request, machine, self._catalog, permit)
+        keyed(ENGINES.get(launch.engine).command(launch, CHECKING, ""), self._settings, os.environ)
+        return launch
 
     async def request(self, uid: str) -> LaunchRequest:
         """What a model was launched with, so that it can be launched again. Raises `ModelNotFound`."""

@@ -16,6 +16,7 @@ from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapted
 from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
 from modelyard.control.peer_keys import refuse_unsupported, without_harmless
+from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
@@ -29,10 +30,13 @@ CHECKING = Address(uds="/nowhere")
 """Stands for an address while a command is only being checked."""
 
 
-def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAMILIES) -> Launch:
+def plan_launch(
+    request: LaunchRequest, machine: Machine, catalog: Catalog = FAMILIES, permit: Permit = UNKNOWN
+) -> Launch:
     """Everything about a launch that can be decided and checked before a process starts.
 
-    Raises a `BadRequest`, `NotFound` or `NotEnoughMemory` with the reason.
+    Raises a `BadRequest`, `NotFound` or `NotEnoughMemory` with the reason, or `PermissionDenied` for what the caller may
+    not ask for.
     """
     refuse_unsupported(request)
     request, adapters = adapted.separated(request)
@@ -51,7 +55,7 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
     )
     if wish.engine:
         _refuse_useless_gpus(wish, ENGINES.get(wish.engine), hardware)
-    chosen = _chosen(request, wish, machine, catalog, checked_hub(hub), projector)
+    chosen = _chosen(request, wish, machine, catalog, checked_hub(hub), projector, permit)
     engine = ENGINES.get(chosen.engine)
     _refuse_useless_gpus(wish, engine, hardware)
     launch = Launch(
@@ -64,7 +68,9 @@ def plan_launch(request: LaunchRequest, machine: Machine, catalog: Catalog = FAM
         gpu_idx=wish.gpu_idx,
         request_limit=request.request_limits,
         adapters=adapters,
+        trusted=permit.trust.full,
     )
+    permit.check(launch)
     for adapter in adapters:
         checked_uid(adapter.name, ADAPTERS)
     adapted.check(launch, adapters)
@@ -92,14 +98,20 @@ def checked_hub(given: Json) -> str | None:
 
 
 def _chosen(
-    request: LaunchRequest, wish: Wish, machine: Machine, catalog: Catalog, hub: str | None, projector: str | None
+    request: LaunchRequest,
+    wish: Wish,
+    machine: Machine,
+    catalog: Catalog,
+    hub: str | None,
+    projector: str | None,
+    permit: Permit,
 ) -> Candidate:
     """The engine and the model with its files, or with the download that brings them."""
     offers = _offers(request, wish.engine, catalog, hub, projector)
     name = request.model_name or offers[0][0].name
     chosen = decide(name, offers, wish, machine, is_here)
     if chosen.variant is not None:
-        _check_options(chosen, wish)
+        _check_options(chosen, wish, permit)
         chosen = replace(chosen, model=locate(chosen.variant, hub=hub, projector=projector))
     if projector and not chosen.model.projector:
         raise InvalidParameter("multimodal_projector", f"'{name}' has none; GGUF models that see or hear have.")
@@ -108,12 +120,13 @@ def _chosen(
     return chosen
 
 
-def _check_options(chosen: Candidate, wish: Wish) -> None:
+def _check_options(chosen: Candidate, wish: Wish, permit: Permit) -> None:
     """Wrong options are heard of before a hub is asked for anything."""
     engine = ENGINES.get(chosen.engine)
     model = replace(chosen.model, path="/nowhere")
     options = without_harmless(wish.options, engine)
     launch = Launch("unnamed", model, engine.name, options, gpus=chosen.gpus, adapters=wish.adapters)
+    permit.check(launch)
     engine.command(launch, CHECKING, "")
 
 

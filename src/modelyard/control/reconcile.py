@@ -25,6 +25,7 @@ from modelyard.control.diff import Desired, Drain, Policy, Remove, Replica, Slot
 from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.installed import resolved
 from modelyard.control.journal import Journal
+from modelyard.control.permitting import keyed
 from modelyard.control.placement import Claims, Placement, place
 from modelyard.control.views import ModelView, Running
 from modelyard.core.config import Settings
@@ -264,6 +265,7 @@ class Reconciler:
             need = engine.footprint(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
+            plan = keyed(plan, self._settings, os.environ)
             if isinstance(plan, Command):
                 plan = resolved(plan, engine, self._settings.engines_folder)
                 gone = [adapter for adapter in wanted.launch.adapters if adapter not in here]

@@ -51,12 +51,16 @@ class Registrations:
             except (msgspec.ValidationError, RegistrationExists) as error:
                 log.error("the registered model %s (%s) is left out: %s", row.name, row.type, error)
 
+    async def read(self, type: ModelType, model: str | Mapping[str, Any]) -> Family:
+        """The family that a registration describes. Raises `RegistrationInvalid`."""
+        return await asyncio.to_thread(parse, type, model, self._catalog)
+
     async def register(self, type: ModelType, model: str | Mapping[str, Any], persist: bool) -> Family:
         """Add a family. With `persist` its local files must be there, and it outlives the server.
 
         Raises `RegistrationInvalid` or `RegistrationExists`.
         """
-        family = await asyncio.to_thread(parse, type, model, self._catalog)
+        family = await self.read(type, model)
         if persist:
             await asyncio.to_thread(check_paths, family)
         async with self._turn:

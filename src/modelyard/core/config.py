@@ -6,8 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from modelyard.core.key_variables import Bindings, read_bindings
+from modelyard.core.trust import read_allowances
 
 
 class Settings(BaseSettings):
@@ -38,6 +41,16 @@ class Settings(BaseSettings):
 
     cors_origins: str = ""
     """Origins, with commas between, whose pages a browser lets use this server, or `*` for all; empty means none."""
+
+    launch_allow: str = ""
+    """What every key with `models:write` may do in a launch beyond what is open to it, with commas between: `trust_remote_code`,
+    `chat_template` (files as templates), `allowed_media_hosts`, `envs:NAME` and `vllm_args:FLAG`, such as `envs:HF_TOKEN` or
+    `vllm_args:logits-processors`. Most of these let a caller run code on this machine. Keys with `admin` may do all of it."""
+
+    key_variables: str = ""
+    """Variables of the server's environment that hold keys of other servers, and where each may be sent: `NAME=host`, with
+    commas between, added to those of well-known providers (`OPENAI_API_KEY` goes to `api.openai.com`). `host:port` and
+    `http://host:port` are possible. No other variable can be named as `api_key_env`."""
 
     infer_backend: str = ""
     """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` where none is named; empty means what fits best for the
@@ -145,6 +158,22 @@ class Settings(BaseSettings):
     mcp_servers: str = ""
     """JSON file of the MCP servers whose tools agents may use, `{"mcpServers": {…}}` as other programs have it; empty means none.
     It takes `pip install 'modelyard[mcp]'`."""
+
+    @field_validator("key_variables")
+    @classmethod
+    def _bindings_can_be_read(cls, given: str) -> str:
+        read_bindings(given)
+        return given
+
+    @cached_property
+    def key_bindings(self) -> Bindings:
+        """Variable → the hosts that its value may be sent to."""
+        return read_bindings(self.key_variables)
+
+    @cached_property
+    def allowances(self) -> frozenset[str]:
+        """`launch_allow` as names of privileges."""
+        return read_allowances(self.launch_allow)
 
     @cached_property
     def folder(self) -> Path:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MASK = "********"
+ARGUMENTS = "_args"
+"""How options end that are a command line."""
 SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|passw(or)?d|credentials?)$")
 
 
@@ -17,18 +19,42 @@ def hidden(launch: Mapping[str, Any]) -> dict[str, Any]:
 
 def kept(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """A launch that was shown and comes back: what is masked in it is as it was before."""
-    return {name: _kept(value, before.get(name)) for name, value in given.items()}
+    return {name: _kept(name, value, before.get(name)) for name, value in given.items()}
 
 
 def _hidden(name: str, value: Any) -> Any:
     if name == "envs" and isinstance(value, Mapping):
         return dict.fromkeys(value, MASK)
-    if isinstance(value, str) and value and SECRET.search(name.lower().replace("-", "_")):
+    if isinstance(value, str) and value and _is_secret(name):
         return MASK
+    if name.endswith(ARGUMENTS) and isinstance(value, str):
+        words = value.split()
+        return value if (masked := _hidden_words(words)) == words else " ".join(masked)
+    if name.endswith(ARGUMENTS) and isinstance(value, list):
+        return _hidden_words([str(word) for word in value])
     return hidden(value) if isinstance(value, Mapping) else value
 
 
-def _kept(value: Any, before: Any) -> Any:
+def _hidden_words(words: Sequence[str]) -> list[str]:
+    """A command line with `MASK` for the value of every argument that is called like a secret."""
+    made: list[str] = []
+    secret = False
+    for word in words:
+        flag, equals, _ = word.partition("=")
+        made.append(MASK if secret and not word.startswith("-") else word)
+        secret = word.startswith("-") and _is_secret(flag)
+        if secret and equals:
+            made[-1], secret = f"{flag}={MASK}", False
+    return made
+
+
+def _is_secret(name: str) -> bool:
+    return SECRET.search(name.lower().replace("-", "_")) is not None
+
+
+def _kept(name: str, value: Any, before: Any) -> Any:
+    if before is not None and value == _hidden(name, before):
+        return before
     if isinstance(value, Mapping):
         return kept(value, before if isinstance(before, Mapping) else {})
     return before if value == MASK and before is not None else value

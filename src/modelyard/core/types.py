@@ -214,6 +214,8 @@ class Launch:
     """Answers that one replica may have in flight; more are a 429."""
     adapters: tuple[Adapter, ...] = ()
     """In the order in which they were given; names are unique."""
+    trusted: bool = True
+    """Whether it was accepted from somebody who may have code run on this machine (`core/trust.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

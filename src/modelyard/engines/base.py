@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, Task
 from modelyard.core.types import Recipe as Recipe
 from modelyard.core.types import Step as Step
@@ -37,7 +38,7 @@ class Command:
     """Where it will listen."""
     tasks: frozenset[Task]
     env: Mapping[str, str] = field(default_factory=dict)
-    """Added to the server's own environment."""
+    """Added to the server's own environment, of which a replica gets no secrets and no settings of the server."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """What the gateway must send with each request, such as the replica's token."""
     health_path: str = "/health"
@@ -63,6 +64,8 @@ class Remote:
     upstream_name: str | None = None
     unsupported: Mapping[str, str] = field(default_factory=dict)
     context_length: int | None = None
+    key_variable: str = ""
+    """Variable of the server's environment whose value the gateway sends as the key, once the owner's bindings allow that."""
 
 
 class Engine(Protocol):
@@ -119,6 +122,21 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Guarded(Protocol):
+    """What an engine has beside `Engine` when some of its options are open to callers who are not the server's owner.
+
+    Of an engine without it, every option that is given is a privilege under its own name.
+    """
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        """What in a launch's options could run code, read files other than weights, or send secrets.
+
+        Raises what `Engine.command` raises for wrong options.
+        """
+        ...
+
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -158,6 +176,35 @@ def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$.")
         raise InvalidParameter(where.rstrip("`") or "options", problem) from error
+
+
+REASONS = {
+    "trust_remote_code": "it runs Python that comes with the model's files",
+    "allowed_media_hosts": "it opens addresses of the server's own network",
+}
+"""Why an option is a privilege."""
+
+
+def option_privileges(options: msgspec.Struct, open_options: frozenset[str]) -> Iterator[Privilege]:
+    """A privilege for each option that differs from its default, is not among the open ones and has no rule of its own.
+
+    An option that an engine gains is therefore closed until somebody lists it.
+    """
+    for each in msgspec.structs.fields(options):
+        default = each.default if each.default is not msgspec.NODEFAULT else each.default_factory()
+        if each.name not in open_options and getattr(options, each.name) != default:
+            yield Privilege(each.name, REASONS.get(each.name, "this option may do more than choose numbers"))
+
+
+def template_privileges(template: str) -> Iterator[Privilege]:
+    """A privilege where a chat template is the path of a file and not Jinja itself, which has braces."""
+    if template and "{" not in template:
+        yield Privilege("chat_template", "a template that is not Jinja text is a file of the server, read into prompts")
+
+
+def flag(name: str, value: str) -> list[str]:
+    """An argument with its value, in one word where the value begins with a dash and would be read as another argument."""
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
 
 
 def last_words(log: Sequence[str], exit_code: int | None) -> str:

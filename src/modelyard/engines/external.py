@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
 from modelyard.engines.base import Fit, Recipe, Remote, last_words, read_options, refuse_adapters
 
@@ -34,7 +35,10 @@ class ExternalOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
 
     base_url: Annotated[str, Meta(description="Where its API begins: https://api.example.com/v1; required")] = ""
     api_key_env: Annotated[
-        str, Meta(description="Environment variable of our server that holds the key; the key itself is never stored")
+        str,
+        Meta(
+            description="Environment variable of our server that holds the key, sent only where MODELYARD_KEY_VARIABLES binds it"
+        ),
     ] = ""
     upstream_model: Annotated[
         str, Meta(description="The model's name over there; the launch's model_name if empty")
@@ -70,13 +74,18 @@ class External:
                 "keys are not stored; put it in an environment variable of the server and name that as api_key_env.",
             )
         options = read_options(NAME, ExternalOptions, given)
-        key = _key(options.api_key_env, launch)
+        own = launch.env.get(options.api_key_env, "")
         return Remote(
             address=address_of(options.base_url),
             tasks=TASKS[launch.model.type],
-            headers=((b"authorization", b"Bearer " + key.encode()),) if key else (),
+            headers=bearer(options.api_key_env, own) if own.strip() else (),
             upstream_name=options.upstream_model or launch.model.name,
+            key_variable="" if own.strip() else options.api_key_env.strip(),
         )
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        """None: where a key may go is the owner's decision, whoever asks."""
+        return ()
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         raise refuse_adapters(self.name)
@@ -101,18 +110,27 @@ def address_of(base_url: str) -> Address:
     return Address(host=parts.hostname, port=port, tls=parts.scheme == "https", prefix=parts.path.rstrip("/"))
 
 
-def _key(variable: str, launch: Launch) -> str:
-    """The key, from the launch's own environment or the server's; empty when no variable is named."""
-    if not variable:
-        return ""
-    key = (launch.env.get(variable) or os.environ.get(variable, "")).strip()
-    if not key:
-        raise InvalidParameter("api_key_env", f"the server's environment has no variable '{variable}'.")
+def with_key(remote: Remote, environment: Mapping[str, str]) -> Remote:
+    """A remote server with the key of its variable. Raises `InvalidParameter` when the variable holds none.
+
+    Whether the variable may be sent there must have been checked before.
+    """
+    if not remote.key_variable:
+        return remote
+    key = environment.get(remote.key_variable, "")
+    if not key.strip():
+        raise InvalidParameter("api_key_env", f"the server's environment has no variable '{remote.key_variable}'.")
+    return replace(remote, headers=(*remote.headers, *bearer(remote.key_variable, key)))
+
+
+def bearer(variable: str, value: str) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that carries a key. Raises `InvalidParameter` when it cannot be one."""
+    key = value.strip()
     if not key.isascii() or not key.isprintable():
         raise InvalidParameter(
             "api_key_env", f"the value of '{variable}' cannot be a key: it has characters no header takes."
         )
-    return key
+    return ((b"authorization", b"Bearer " + key.encode()),)
 
 
 engine = External()

@@ -28,6 +28,7 @@ class ProcessSpec:
     uid: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
+    """Added to the server's own environment, of which it gets no secrets and no settings."""
     address: Address | None = None
     """Where it will listen; None for a job, which has no health: it is `starting` until it has exited."""
     health_path: str = ""

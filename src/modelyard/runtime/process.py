@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from modelyard.core.environment import FOR_DOWNLOADS, cleaned
 from modelyard.core.types import Address
 from modelyard.runtime import shim
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
@@ -21,6 +22,7 @@ from modelyard.runtime.health import Health, check
 
 SHIM = str(Path(shim.__file__).resolve())
 ORPHAN_GRACE = 0.4  # seconds between SIGTERM and SIGKILL when the server has died
+NOTHING: frozenset[str] = frozenset()
 SWEEPS = 5  # looks for what a killed process has just forked
 FIRST_POLL, LAST_POLL = 0.02, 0.5  # seconds between health checks while starting
 
@@ -67,7 +69,10 @@ class ReplicaProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env={**os.environ, **self.spec.env},
+                    env={
+                        **cleaned(os.environ, FOR_DOWNLOADS if self.spec.address is None else NOTHING),
+                        **self.spec.env,
+                    },
                     pass_fds=(theirs,),
                     start_new_session=True,
                 )

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from modelyard.core.environment import cleaned
 from modelyard.core.errors import BadRequest, Conflict, MissingLibrary
 from modelyard.engines import ENGINES
 from modelyard.engines.names import displayed
@@ -69,7 +70,7 @@ def merge(
 def _run(python: str, base: str, adapter: str, out: Path) -> None:
     done = subprocess.run(
         [python, "-W", "ignore", "-c", SCRIPT, json.dumps([base, adapter, str(out)])],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={**cleaned(os.environ), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

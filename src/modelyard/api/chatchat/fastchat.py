@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from modelyard.api.chatchat.base import TheModels, chat_model
 from modelyard.api.chatchat.generating import Generate, generated, last, told
 from modelyard.api.chatchat.switching import ready, release
-from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
@@ -110,9 +110,9 @@ async def worker_status(uid: str, parts: TheParts) -> dict[str, Any]:
 
 
 @router.post("/release_worker")
-async def release_worker(body: Release, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def release_worker(body: Release, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Stop a language model; with `new_model_name` start that one, and leave the first as it is if `keep_origin`."""
-    return await release(parts, grant, body.model_name, body.new_model_name, body.keep_origin)
+    return await release(parts, grant, trust, body.model_name, body.new_model_name, body.keep_origin)
 
 
 @router.post("/worker_generate_stream", response_class=StreamingResponse)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.switching import language_models, ready, release
-from modelyard.api.deps import Parts, TheAddress, TheGrant, TheParts
+from modelyard.api.deps import Parts, TheAddress, TheGrant, TheParts, TheTrust
 from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS
 from modelyard.catalog.hubs.complete import repository
@@ -117,15 +117,15 @@ async def get_model_config(body: Named, parts: TheParts, grant: TheGrant, addres
 
 
 @router.post("/stop")
-async def stop(body: Stop, parts: TheParts, grant: TheGrant) -> BaseResponse:
+async def stop(body: Stop, parts: TheParts, grant: TheGrant, trust: TheTrust) -> BaseResponse:
     """Stop a language model, whatever its state; the answer comes when its memory is free."""
-    return BaseResponse(**await release(parts, grant, body.model_name))
+    return BaseResponse(**await release(parts, grant, trust, body.model_name))
 
 
 @router.post("/change")
-async def change(body: Change, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def change(body: Change, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Put another language model in the place of one that runs; the answer comes when it is ready, or could not start."""
-    return await release(parts, grant, body.model_name, body.new_model_name)
+    return await release(parts, grant, trust, body.model_name, body.new_model_name)
 
 
 async def _basic(parts: Parts, address: str) -> Config:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from modelyard.api.deps import TheGrant, TheParts
+from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
 from modelyard.control.autostart import Autostarts, Entry
 from modelyard.control.launching import checked_uid
 from modelyard.core.access import Grant
-from modelyard.core.errors import InvalidParameter, MalformedBody
+from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, PermissionDenied
 from modelyard.core.secrets import hidden, kept
+from modelyard.core.trust import Trust
 from modelyard.protocol.lifecycle import (
     AutostartEntry,
     AutostartList,
@@ -37,7 +39,7 @@ async def list_entries(parts: TheParts, grant: TheGrant) -> AutostartList:
 
 @router.post("/models")
 async def put_entries(
-    body: AutostartEntry | AutostartList, parts: TheParts, grant: TheGrant
+    body: AutostartEntry | AutostartList, parts: TheParts, grant: TheGrant, trust: TheTrust
 ) -> AutostartEntry | AutostartList:
     """Add or replace one entry, or several as `{"models": [...]}`. It takes effect when the server starts next."""
     given = body.models if isinstance(body, AutostartList) else [body]
@@ -46,7 +48,12 @@ async def put_entries(
     for entry in entries:
         if grant is not None:
             grant.check_model(entry.uid)
-    entries = [replace(entry, launch=kept(entry.launch, before.get(entry.uid, {}))) for entry in entries]
+    entries = [
+        replace(entry, launch=_with_secrets(entry, before.get(entry.uid, {}), trust), trusted=trust.full)
+        for entry in entries
+    ]
+    for entry in entries:
+        await _check(parts, entry, trust)
     await parts.autostarts.put(entries)
     shown = [_shown(parts.autostarts, entry) for entry in entries]
     return AutostartList(models=shown) if isinstance(body, AutostartList) else shown[0]
@@ -81,6 +88,35 @@ async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
     """Forget an entry; the model itself goes on."""
     await parts.autostarts.remove(uid)
     return AutostartRemoved(model_uid=uid)
+
+
+def _with_secrets(entry: Entry, before: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
+    """The launch of an entry with what is masked in it as it was before.
+
+    Raises `PermissionDenied` for a caller who would have somebody else's secrets go with another launch than they were
+    given for.
+    """
+    launch = kept(entry.launch, before)
+    if not trust.full and launch != entry.launch and launch != before:
+        raise PermissionDenied(
+            f"{trust.caller} may not change the autostart entry of '{entry.uid}' and keep the secrets in it; give them anew."
+        )
+    return launch
+
+
+async def _check(parts: Parts, entry: Entry, trust: Trust) -> None:
+    """Raises `PermissionDenied` for a launch that its writer may not ask for, as far as that can be told now.
+
+    What cannot be planned yet, because its files are not here or there is no memory for it, is checked when it is launched.
+    """
+    if trust.full:
+        return
+    try:
+        await parts.deployments.plan(entry.request(), trust)
+    except PermissionDenied:
+        raise
+    except ModelyardError:
+        return
 
 
 def sees(grant: Grant | None, entry: Entry) -> bool:

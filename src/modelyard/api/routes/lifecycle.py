@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Body, Query
 
-from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts
+from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts, TheTrust
 from modelyard.api.instances import instance, version_infos
 from modelyard.catalog.version import parse_version
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
@@ -37,14 +37,14 @@ async def instances(
 
 @router.post("/models/instance")
 async def launch_by_version(
-    body: VersionLaunchRequest, deployments: TheDeployments, wait_ready: bool = True
+    body: VersionLaunchRequest, deployments: TheDeployments, trust: TheTrust, wait_ready: bool = True
 ) -> LaunchResponse:
     """Launch a model by its version string, as `GET /v1/models/{type}/{name}/versions` lists it."""
     version = parse_version(body.model_version)
     fields = body.model_dump(exclude={"model_version"}, exclude_unset=True)
     fields |= {"model_name": version.name, "model_size_in_billions": version.size}
     fields |= {"model_format": version.format, "quantization": version.quantization}
-    uid = await deployments.create(LaunchRequest.model_validate(fields))
+    uid = await deployments.create(LaunchRequest.model_validate(fields), trust)
     if wait_ready:
         await deployments.wait_ready(uid)
     return LaunchResponse(model_uid=uid)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
-from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts
+from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
 from modelyard.api.knowledge_views import knowledge_model
 from modelyard.api.views import adapter_model, launch_progress, model_info, models, replica_infos
 from modelyard.control.scaling import check_alike
@@ -31,9 +31,11 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.post("")
-async def launch(body: LaunchRequest, deployments: TheDeployments, wait_ready: bool = True) -> LaunchResponse:
+async def launch(
+    body: LaunchRequest, deployments: TheDeployments, trust: TheTrust, wait_ready: bool = True
+) -> LaunchResponse:
     """Launch a model. With `wait_ready=false` the answer comes before the model is ready; follow it with `/progress`."""
-    uid = await deployments.create(body)
+    uid = await deployments.create(body, trust)
     if wait_ready:
         await deployments.wait_ready(uid)
     return LaunchResponse(model_uid=uid)

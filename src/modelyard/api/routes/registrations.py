@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from modelyard.api.deps import TheCatalog, TheRegistrations
+from modelyard.api.deps import TheCatalog, TheParts, TheRegistrations, TheTrust
 from modelyard.catalog.record import by_ability, prompts
-from modelyard.core.errors import InvalidParameter
+from modelyard.control.autostart import Autostarts
+from modelyard.core.errors import InvalidParameter, PermissionDenied
+from modelyard.core.trust import Trust
 from modelyard.core.types import ModelType
 from modelyard.protocol.registrations import RegistrationRequest, RegistrationSummary
 
@@ -34,9 +36,14 @@ async def get_families(catalog: TheCatalog) -> dict[str, list[str]]:
 
 
 @router.post("/v1/model_registrations/{model_type}")
-async def register(model_type: str, body: RegistrationRequest, registrations: TheRegistrations) -> None:
+async def register(
+    model_type: str, body: RegistrationRequest, registrations: TheRegistrations, parts: TheParts, trust: TheTrust
+) -> None:
     """Register a family. It can be launched by its name at once."""
-    await registrations.register(type_named(model_type), body.model, body.persist)
+    kind = type_named(model_type)
+    family = await registrations.read(kind, body.model)
+    await check_name(family.name, parts.autostarts, trust)
+    await registrations.register(kind, body.model, body.persist)
 
 
 @router.get("/v1/model_registrations/{model_type}", response_model=list[RegistrationSummary] | list[dict[str, Any]])
@@ -68,9 +75,27 @@ async def get_registration(model_type: str, model_name: str, registrations: TheR
 
 
 @router.delete("/v1/model_registrations/{model_type}/{model_name:path}")
-async def unregister(model_type: str, model_name: str, registrations: TheRegistrations) -> None:
+async def unregister(
+    model_type: str, model_name: str, registrations: TheRegistrations, parts: TheParts, trust: TheTrust
+) -> None:
     """Forget a registered family that nobody runs."""
+    await check_name(model_name, parts.autostarts, trust)
     await registrations.unregister(type_named(model_type), model_name)
+
+
+async def check_name(name: str, autostarts: Autostarts, trust: Trust) -> None:
+    """Raises `PermissionDenied` when an autostart entry of the owner's names a family that somebody else would change.
+
+    The entry may run code of the model's folder; which folder that is was for its writer to choose.
+    """
+    if trust.full:
+        return
+    for entry in await autostarts.entries():
+        if entry.trusted and str(entry.launch.get("model_name")).lower() == name.lower():
+            raise PermissionDenied(
+                f"{trust.caller} may not change what '{name}' means, because the autostart entry of '{entry.uid}' launches it. "
+                "It takes a key with the scope 'admin'."
+            )
 
 
 def type_named(given: str) -> ModelType:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, BackgroundTasks
 from modelyard.api.deps import TheAddress, TheDeployments, TheParts
 from modelyard.api.views import model_info
 from modelyard.catalog.hubs.asking import PROBE
+from modelyard.core.environment import without_password
 from modelyard.core.errors import Conflict, NotFound
 from modelyard.core.types import Hardware
 from modelyard.protocol.workers import (
@@ -145,7 +146,7 @@ async def system_settings(parts: TheParts) -> SystemSettings:
     """The settings of the server under the peer's names. They are set in its environment, not over HTTP."""
     return SystemSettings(
         download_source="offline" if parts.settings.offline else parts.settings.hub,
-        hf_endpoint=os.environ.get("HF_ENDPOINT", ""),
+        hf_endpoint=without_password(os.environ.get("HF_ENDPOINT", "")),
         hf_token="",
         pip_index_url="",
         download_max_attempts=parts.settings.download_attempts,

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from modelyard.catalog.hubs import REMOTE, remote
+from modelyard.core.environment import FOR_DOWNLOADS, cleaned
 from modelyard.core.errors import HubsOffline, HubUnavailable, InvalidParameter, error_classes
 from modelyard.core.types import Model, ModelType
 
@@ -165,7 +166,7 @@ def _child(action: str, given: bytes) -> Any:
             input=given,
             capture_output=True,
             timeout=PATIENCE,
-            env={**os.environ, **CHILD_ENVIRONMENT},
+            env={**cleaned(os.environ, FOR_DOWNLOADS), **CHILD_ENVIRONMENT},
             check=False,
         )
     except subprocess.TimeoutExpired:

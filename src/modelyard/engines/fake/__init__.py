@@ -6,12 +6,13 @@ Here is what the registry holds; the server is `__main__.py`, and what it answer
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options
 
@@ -84,6 +85,10 @@ class FakeEngine:
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
             hot_adapters=True,
         )
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        """None: it only pretends."""
+        return ()
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         """Any will do: it only has a name."""

@@ -10,7 +10,7 @@ import importlib.util
 import mmap
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import ADAPTERS, Command, Fit, Recipe, describe_exit, last_words
 from modelyard.engines.llama_cpp.options import (
@@ -26,6 +27,7 @@ from modelyard.engines.llama_cpp.options import (
     adapters,
     configure,
     context,
+    privileges,
     projector,
     read,
     ubatch,
@@ -151,6 +153,9 @@ class LlamaCpp:
             unsupported=unsupported,
             context_length=context(launch, options),
         )
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        return privileges(read(launch))
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         if adapter.format != "gguf":

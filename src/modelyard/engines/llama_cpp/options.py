@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Address, Json, Launch, ModelType
-from modelyard.engines.base import read_options
+from modelyard.engines.base import option_privileges, read_options, template_privileges
 
 NAME = "llama_cpp"
 
@@ -91,6 +93,16 @@ class LlamaCppOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     verbosity: Annotated[int, Meta(ge=0, le=5, description="llama.cpp's log level: 1 errors, 2 warnings, 3 all")] = 1
 
 
+OPEN = frozenset(
+    {"n_ctx", "n_parallel", "n_threads", "n_threads_batch", "n_batch", "n_ubatch", "n_gpu_layers", "main_gpu", "split_mode",
+     "tensor_split", "flash_attn", "cache_type_k", "cache_type_v", "use_mmap", "use_mlock", "cache_prompt", "cache_ram_mib",
+     "pooling", "lora", "lora_scale", "mmproj", "chat_template", "enable_thinking", "reasoning_format", "reasoning_budget",
+     "seed", "rope_scaling", "rope_freq_base", "rope_freq_scale", "yarn_orig_ctx", "context_shift", "warmup", "verbosity"}
+)  # fmt: skip
+"""Options that are open to every caller: `lora` and `mmproj` name GGUF files, as the launch itself may; `chat_template` has a
+rule of its own below."""
+
+
 class Config(msgspec.Struct, kw_only=True, frozen=True):
     """All that the replica's process needs to know, but for the token."""
 
@@ -152,6 +164,12 @@ def read(launch: Launch) -> LlamaCppOptions:
     options = read_options(NAME, LlamaCppOptions, given)
     tensor_shares(options)
     return options
+
+
+def privileges(options: LlamaCppOptions) -> Iterator[Privilege]:
+    """What in the options is not open to every caller."""
+    yield from option_privileges(options, OPEN)
+    yield from template_privileges(options.chat_template)
 
 
 def projector(launch: Launch, options: LlamaCppOptions) -> str:

@@ -5,19 +5,21 @@ Pure; `encoder.py` is what runs inside the replica's process, the only place tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
 from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed, refuse_adapters
 from modelyard.engines.sentence_transformers.options import (
     NAME,
     SentenceTransformersOptions,
     batch_tokens,
+    privileges,
     read,
 )
 from modelyard.engines.served import Config, configure, served
@@ -101,6 +103,9 @@ class SentenceTransformers:
         from modelyard.engines.sentence_transformers.encoder import load
 
         return load(config, msgspec.convert(config.options, SentenceTransformersOptions))
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        return privileges(read(launch))
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         raise refuse_adapters(self.name)

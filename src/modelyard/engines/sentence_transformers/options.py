@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Json, Launch
-from modelyard.engines.base import read_options
+from modelyard.engines.base import option_privileges, read_options
 
 NAME = "sentence_transformers"
 
@@ -66,6 +68,13 @@ class SentenceTransformersOptions(msgspec.Struct, kw_only=True, frozen=True, for
     trust_remote_code: Annotated[bool, Meta(description="Run Python code that the model's folder brings")] = False
 
 
+OPEN = frozenset(
+    {"dtype", "device", "n_threads", "max_batch_tokens", "max_waiting", "max_length", "truncate", "normalize", "pooling",
+     "prompt_name", "query_prompt_name", "document_prompt_name"}
+)  # fmt: skip
+"""Options that are open to every caller."""
+
+
 def read(launch: Launch) -> SentenceTransformersOptions:
     """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
@@ -75,6 +84,11 @@ def read(launch: Launch) -> SentenceTransformersOptions:
             raise InvalidParameter(key, f"means '{name}', which is given too.")
         given[name] = value
     return read_options(NAME, SentenceTransformersOptions, given)
+
+
+def privileges(options: SentenceTransformersOptions) -> Iterator[Privilege]:
+    """What in the options is not open to every caller."""
+    yield from option_privileges(options, OPEN)
 
 
 def batch_tokens(options: SentenceTransformersOptions, on_gpu: bool) -> int:

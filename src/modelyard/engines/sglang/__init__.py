@@ -6,12 +6,13 @@ a GPU. `start.py` is what runs inside the replica.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import (
     PYTHON,
@@ -20,12 +21,13 @@ from modelyard.engines.base import (
     Recipe,
     Step,
     describe_exit,
+    flag,
     last_words,
     not_installed,
     refuse_adapters,
 )
 from modelyard.engines.names import KNOWN
-from modelyard.engines.sglang.options import NAME, SglangOptions, arguments, read, tensor_parallel
+from modelyard.engines.sglang.options import NAME, SglangOptions, arguments, privileges, read, tensor_parallel
 from modelyard.engines.sglang.start import TOKEN_VARIABLE
 
 RUNTIME = RUNTIMES[NAME]
@@ -94,7 +96,7 @@ class Sglang:
         return Command(
             argv=(
                 *(PYTHON, "-m", "modelyard.engines.sglang.start", listen.uds or ""),
-                *("--model-path", model.path, "--served-model-name", launch.uid, "--enable-metrics"),
+                *("--model-path", model.path, *flag("--served-model-name", launch.uid), "--enable-metrics"),
                 *arguments(launch, options),
             ),
             address=listen,
@@ -104,6 +106,9 @@ class Sglang:
             unsupported=unsupported,
             context_length=options.context_length or None,
         )
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        return privileges(read(launch))
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         raise refuse_adapters(self.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -9,8 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Json, Launch
-from modelyard.engines.base import read_options
+from modelyard.engines.base import flag, option_privileges, read_options, template_privileges
 
 NAME = "sglang"
 
@@ -58,6 +60,17 @@ class SglangOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     seed: Annotated[int | None, Meta(description="Seed of its random numbers")] = None
 
 
+OPEN = frozenset(
+    {"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "mem_fraction_static", "context_length",
+     "max_running_requests", "chunked_prefill_size", "dtype", "quantization", "kv_cache_dtype", "enable_prefix_caching",
+     "reasoning_parser", "tool_call_parser", "chat_template", "seed"}
+)  # fmt: skip
+"""Options that are open to every caller; `chat_template` has a rule of its own below."""
+
+TEMPLATE_NAME = re.compile(r"\w[\w-]*")
+"""How SGLang's own chat templates are called; files have a dot or a slash."""
+
+
 def read(launch: Launch) -> SglangOptions:
     """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
@@ -78,6 +91,13 @@ def read(launch: Launch) -> SglangOptions:
     return options
 
 
+def privileges(options: SglangOptions) -> Iterator[Privilege]:
+    """What in the options is not open to every caller. SGLang takes Jinja from files only, so text is closed as well."""
+    yield from option_privileges(options, OPEN)
+    if not TEMPLATE_NAME.fullmatch(options.chat_template):
+        yield from template_privileges(options.chat_template.replace("{", ""))
+
+
 def spelled(key: str) -> str:
     """Our name of an option."""
     plain = key.removeprefix("sglang_")
@@ -93,21 +113,21 @@ def tensor_parallel(launch: Launch, options: SglangOptions) -> int:
 def arguments(launch: Launch, options: SglangOptions) -> list[str]:
     """The options as SGLang's command line has them; what is as SGLang would choose it is left out."""
     made: list[str] = []
-    for flag, value in _flags(launch, options):
+    for name, value in _flags(launch, options):
         if value is True:
-            made.append(flag)
+            made.append(name)
         elif value not in (None, False, "", 0, "auto"):
-            made += [flag, str(value)]
+            made += flag(name, str(value))
     return made
 
 
 def _flags(launch: Launch, options: SglangOptions) -> Iterator[tuple[str, str | int | float | bool | None]]:
-    for flag, size in (
+    for name, size in (
         ("--tp-size", tensor_parallel(launch, options)),
         ("--pp-size", options.pipeline_parallel_size),
         ("--dp-size", options.data_parallel_size),
     ):
-        yield flag, size if size > 1 else 0
+        yield name, size if size > 1 else 0
     yield "--mem-fraction-static", options.mem_fraction_static
     yield "--context-length", options.context_length
     yield "--max-running-requests", options.max_running_requests

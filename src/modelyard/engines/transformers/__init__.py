@@ -6,7 +6,7 @@ Pure; `load` runs inside the replica, and what it imports is heavy.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,11 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
 from modelyard.engines.base import ADAPTERS, Command, Fit, describe_exit, last_words, not_installed
 from modelyard.engines.served import Config, configure, served
-from modelyard.engines.transformers.options import NAME, TransformersOptions, context, read, template_text
+from modelyard.engines.transformers.options import NAME, TransformersOptions, context, privileges, read, template_text
 
 RUNTIME = RUNTIMES[NAME]
 
@@ -126,6 +127,9 @@ class Transformers:
             # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
             env={"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"},
         )
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        return privileges(read(launch))
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         if adapter.format != "peft":

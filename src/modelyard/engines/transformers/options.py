@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,8 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Json, Launch
-from modelyard.engines.base import read_options
+from modelyard.engines.base import option_privileges, read_options, template_privileges
 
 NAME = "transformers"
 
@@ -71,6 +73,13 @@ class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unkn
     enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None
 
 
+OPEN = frozenset(
+    {"max_model_len", "max_num_seqs", "max_num_batched_tokens", "dtype", "device", "enforce_eager", "n_threads",
+     "chat_template", "tool_call_parser", "enable_thinking"}
+)  # fmt: skip
+"""Options that are open to every caller; `chat_template` has a rule of its own below."""
+
+
 def read(launch: Launch) -> TransformersOptions:
     """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
@@ -80,6 +89,12 @@ def read(launch: Launch) -> TransformersOptions:
             raise InvalidParameter(key, f"means '{name}', which is given too.")
         given[name] = value
     return read_options(NAME, TransformersOptions, given)
+
+
+def privileges(options: TransformersOptions) -> Iterator[Privilege]:
+    """What in the options is not open to every caller."""
+    yield from option_privileges(options, OPEN)
+    yield from template_privileges(options.chat_template)
 
 
 def context(launch: Launch, options: TransformersOptions) -> int:

@@ -6,13 +6,14 @@ Pure; nothing of vLLM is imported here. `door.py` is loaded by vLLM itself, insi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import (
     ADAPTERS,
@@ -22,6 +23,7 @@ from modelyard.engines.base import (
     Recipe,
     Step,
     describe_exit,
+    flag,
     last_words,
     not_installed,
 )
@@ -36,6 +38,7 @@ from modelyard.engines.vllm.options import (
     cpu_cache,
     has_zero_adapter,
     lora_rank,
+    privileges,
     read,
     takes_adapters,
     tensor_parallel,
@@ -177,7 +180,7 @@ class Vllm:
             argv=(
                 PYTHON,
                 *server,
-                *("--served-model-name", launch.uid, *where),
+                *(*flag("--served-model-name", launch.uid), *where),
                 *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
                 *pooling,
                 *arguments(launch, options),
@@ -198,6 +201,9 @@ class Vllm:
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
             hot_adapters=takes_adapters(launch, options),
         )
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        return privileges(read(launch))
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         options = read(launch)

@@ -12,8 +12,10 @@ from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import kv_bytes
+from modelyard.core.trust import Privilege
 from modelyard.core.types import Json, Launch
-from modelyard.engines.base import read_options
+from modelyard.engines.base import flag, option_privileges, read_options, template_privileges
+from modelyard.engines.vllm import flags
 
 NAME = "vllm"
 GIB = 1024**3
@@ -102,6 +104,15 @@ class VllmOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     ] = []
 
 
+OPEN = frozenset(
+    {"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "gpu_memory_utilization", "max_model_len",
+     "max_num_seqs", "max_num_batched_tokens", "dtype", "quantization", "kv_cache_dtype", "enable_prefix_caching",
+     "enforce_eager", "cpu_kv_cache_gib", "reasoning_parser", "tool_call_parser", "chat_template", "enable_thinking", "seed",
+     "enable_lora", "max_loras", "max_lora_rank", "vllm_args"}
+)  # fmt: skip
+"""Options that are open to every caller; `chat_template` and `vllm_args` have rules of their own below."""
+
+
 def read(launch: Launch) -> VllmOptions:
     """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
@@ -114,6 +125,13 @@ def read(launch: Launch) -> VllmOptions:
     _check_ranks(launch, options)
     _check_extra(options)
     return options
+
+
+def privileges(options: VllmOptions) -> Iterator[Privilege]:
+    """What in the options is not open to every caller."""
+    yield from option_privileges(options, OPEN)
+    yield from template_privileges(options.chat_template)
+    yield from flags.privileges(extra(options))
 
 
 def spelled(key: str) -> str:
@@ -190,13 +208,13 @@ def extra(options: VllmOptions) -> tuple[str, ...]:
 def arguments(launch: Launch, options: VllmOptions) -> list[str]:
     """The options as vLLM's command line has them; what is as vLLM would choose it is left out."""
     made: list[str] = []
-    for flag, value in _flags(launch, options):
+    for name, value in _flags(launch, options):
         if value is True:
-            made.append(flag)
-        elif value is False and flag == "--enable-prefix-caching":
+            made.append(name)
+        elif value is False and name == "--enable-prefix-caching":
             made.append("--no-enable-prefix-caching")
         elif value not in (None, False, "", 0, "auto"):
-            made += [flag, str(value)]
+            made += flag(name, str(value))
     return [*made, *extra(options)]
 
 

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from modelyard.core.environment import cleaned
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import load
 from modelyard.knowledge.loaders.base import Limits
@@ -128,7 +129,7 @@ class Apart:
                 *(sys.executable, "-P", "-m", "modelyard.knowledge.loaders.apart", str(self._memory), str(os.getpid())),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, **few},
+                env={**cleaned(os.environ), **few},
                 start_new_session=True,
             )
         assert self._process is not None
