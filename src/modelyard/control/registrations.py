@@ -20,7 +20,14 @@ from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import Cached, Record, record
 from modelyard.catalog.registration import parse
-from modelyard.core.errors import BadRequest, NotFound, RegistrationExists, RegistrationInUse, RegistrationInvalid
+from modelyard.core.errors import (
+    BadRequest,
+    NotFound,
+    PermissionDenied,
+    RegistrationExists,
+    RegistrationInUse,
+    RegistrationInvalid,
+)
 from modelyard.core.types import Launch, ModelType
 from modelyard.db.session import Database
 from modelyard.db.tables import Registration
@@ -51,12 +58,18 @@ class Registrations:
             except (msgspec.ValidationError, RegistrationExists) as error:
                 log.error("the registered model %s (%s) is left out: %s", row.name, row.type, error)
 
-    async def register(self, type: ModelType, model: str | Mapping[str, Any], persist: bool) -> Family:
+    async def register(
+        self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True
+    ) -> Family:
         """Add a family. With `persist` its local files must be there, and it outlives the server.
 
-        Raises `RegistrationInvalid` or `RegistrationExists`.
+        Raises `RegistrationInvalid` or `RegistrationExists`, and, without `local`, `PermissionDenied` for files of this machine.
         """
         family = await asyncio.to_thread(parse, type, model, self._catalog)
+        if not local and any(source.path for spec in family.specs for source in spec.src.values()):
+            raise PermissionDenied(
+                "Registering files of this machine takes the scope 'models:write', too; name a repository."
+            )
         if persist:
             await asyncio.to_thread(check_paths, family)
         async with self._turn:

@@ -41,6 +41,9 @@ SCOPES: Mapping[str, str] = {
 }
 """Every scope, with what it lets a key do."""
 
+LOCAL = "local"
+"""Owner id of every request where the server asks for no key."""
+
 KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
 READ, WRITE = "read", "write"
 """What a key may do with one knowledge base; who may write may read."""
@@ -76,6 +79,8 @@ class Grant:
     """Who logged in; None for an API key."""
     bases: Mapping[str, str] | None = None
     """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
+    owner: str = ""
+    """Owner id of what is made with it: that of the user, or the key's own; empty for its `id`."""
 
     def allows(self, scope: str) -> bool:
         """Whether it has a scope; `admin` has all."""
@@ -112,6 +117,28 @@ class Grant:
         """Raises `PermissionDenied` for a model that it may not use, whether there is one or not."""
         if not self.sees(model):
             raise PermissionDenied(f"The key '{self.name}' may not use the model '{model}'.")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who a private row belongs to, and which private rows a request sees.
+
+    Private rows are those of one user or key: conversations, their messages, knowledge bases made for one chat.
+    """
+
+    id: str
+    """Written into rows that the request makes."""
+    everything: bool = False
+    """Whether rows of all owners are seen: true for administrators."""
+
+    @classmethod
+    def of(cls, grant: Grant | None) -> Owner:
+        """The owner of a request by what its key allows; the one local owner where no key is asked for."""
+        return cls(LOCAL) if grant is None else cls(grant.owner or grant.id, grant.allows(ADMIN))
+
+    def sees(self, owner: str) -> bool:
+        """Whether a row with this owner id is seen."""
+        return self.everything or owner == self.id
 
 
 @dataclass(frozen=True, slots=True)
