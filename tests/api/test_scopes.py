@@ -198,6 +198,19 @@ def test_requests_per_minute_count_what_other_systems_clients_ask(key: Maker, pa
     assert "1 requests per minute" not in first.text and "1 requests per minute" in second.text
 
 
+def test_keys_made_with_a_limited_key_share_its_limits(server: Live, key: Maker) -> None:
+    maker = key(scopes=["keys:create", "models:read"], requests_per_minute=2)
+    body = {"name": "made", "scopes": ["models:read"], "requests_per_minute": 2}
+    made = [maker.post("/v1/admin/keys", json=body).json()["key"] for _ in range(3)]
+    chat = {"model": "m", "messages": HELLO}
+    statuses = [
+        httpx.post(f"{server.url}/v1/chat/completions", json=chat, headers={"x-api-key": each}).status_code
+        for each in made
+    ]
+    assert statuses == [200, 200, 429]
+    assert maker.post("/v1/chat/completions", json=chat).status_code == 429
+
+
 def test_searches_by_words_alone_ask_no_model(key: Maker) -> None:
     limited = key(requests_per_minute=1)
     for _ in range(3):

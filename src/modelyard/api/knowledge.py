@@ -64,9 +64,10 @@ class Passage:
         self.callers = {grant.id: grant for grant in access.grants.values()}
         ours = {fingerprint(self.secret.encode()): self._grant}
         for grant in self.callers.values():
-            if grant.tokens_per_minute is not None:
+            if grant.counts_tokens:
+                above = tuple(replace(quota, requests_per_minute=None) for quota in grant.above)
                 ours[fingerprint(self._secret_of(grant).encode())] = replace(
-                    grant, scopes=frozenset({INFERENCE}), models=None, bases=None, requests_per_minute=None
+                    grant, scopes=frozenset({INFERENCE}), models=None, bases=None, requests_per_minute=None, above=above
                 )
         self._gateway.admit(Access(access.required, {**access.grants, **ours}))
 
@@ -76,7 +77,7 @@ class Passage:
 
     def models(self, room: ServedModels, grant: Grant | None) -> ServedModels:
         """The room's models, asked for a caller whose tokens are limited; else those of the room, which share questions."""
-        limited = grant is not None and grant.tokens_per_minute is not None
+        limited = grant is not None and grant.counts_tokens
         return room.on_behalf_of(self._secret_of(grant)) if grant is not None and limited else room
 
     def caller(self, headers: Headers) -> Grant | None:

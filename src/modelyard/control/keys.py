@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
-from modelyard.control.key_owners import check_owner, new_owner
-from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, checked_scopes, fingerprint
+from modelyard.control.key_owners import check_owner, limited_makers, new_owner, quotas
+from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
 from modelyard.core.errors import (
     BadRequest,
     Conflict,
@@ -98,10 +98,11 @@ class Keys:
             self._seen = await _counts(session)
             rows = list(await session.scalars(select(Key).where(Key.revoked_at.is_(None))))
             users = {user.id: user for user in await session.scalars(select(User))}
+            above = await quotas(session, rows)
         now = time.time()
         self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
         wanted = bool(users) or any(row.user_id is None for row in rows)
-        grants = {row.hash: _grant(row, users) for row in rows}
+        grants = {row.hash: _grant(row, users, above) for row in rows}
         access = Access(_required(self._mode, self.exposed, wanted), grants)
         if access != self.access:
             self.access = access
@@ -138,6 +139,7 @@ class Keys:
             row = Key(
                 id=key_id,
                 owner=wanted.owner or key_id,
+                makers=limited_makers(by),
                 name=wanted.name,
                 prefix=secret[:SHOWN],
                 hash=fingerprint(secret.encode()),
@@ -334,10 +336,11 @@ async def _named(session: AsyncSession, name: str) -> Key:
     return row
 
 
-def _grant(row: Key, users: dict[int, User]) -> Grant:
+def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota]) -> Grant:
     return Grant(
         id=row.id,
         owner=row.owner,
+        above=tuple(above[each] for each in row.makers or () if each in above),
         name=row.name,
         scopes=frozenset(row.scopes),
         models=None if row.models is None else frozenset(row.models),

@@ -63,6 +63,16 @@ KEY_HEADERS = (b"x-api-key", b"api-key")
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """Limits of one key, which hold for it and for all keys that were made with it, together."""
+
+    id: str
+    """Of the key."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What one key, or the token of somebody who logged in, allows."""
 
@@ -81,6 +91,18 @@ class Grant:
     """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
     owner: str = ""
     """Owner id of what is made with it: that of the user, or the key's own; empty for its `id`."""
+    above: tuple[Quota, ...] = ()
+    """Quotas of the keys that it was made with, which its use counts for, too."""
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        """All limits that hold for it."""
+        return (Quota(self.id, self.requests_per_minute, self.tokens_per_minute), *self.above)
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether its tokens are limited."""
+        return any(quota.tokens_per_minute is not None for quota in self.quotas)
 
     def allows(self, scope: str) -> bool:
         """Whether it has a scope; `admin` has all."""

@@ -97,6 +97,8 @@ class Key(Base):
     """The only models it may use; None for all."""
     bases: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
     """The only knowledge bases it may use, each with `read` or `write`; None for all that its scopes allow."""
+    makers: Mapped[list[str] | None] = mapped_column(JSON, default=None)
+    """Ids of the limited keys that it was made with, whose limits its use counts for, too; None for none."""
     requests_per_minute: Mapped[int | None] = mapped_column(Integer, default=None)
     tokens_per_minute: Mapped[int | None] = mapped_column(Integer, default=None)
     created_at: Mapped[float] = mapped_column(Float)

@@ -71,7 +71,7 @@ class Gateway:
     def admit(self, access: Access) -> None:
         """Let in by these keys from now on. Answers under way go on."""
         self._access = access
-        self._limits.keep({grant.id for grant in access.grants.values()})
+        self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
         """End the answers to requests of that name, and refuse the name for a while; whether there were any."""
@@ -117,7 +117,7 @@ class Gateway:
             self._limits.begin(grant)
         peeked = await peek(path, exchange, scope["headers"], receive, self._settings.max_body_bytes)
         route = lookup.find_for(self._table, peeked, grant)
-        if grant is not None and grant.tokens_per_minute is not None:
+        if grant is not None and grant.counts_tokens:
             exchange.tap = Tap(exchange.bytes_in)
         exchange.model = route.name
         if not route.endpoints and self.wake:

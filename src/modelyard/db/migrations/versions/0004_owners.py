@@ -1,4 +1,7 @@
-"""Owner ids: whose a conversation, a message or a temporary knowledge base is, however often a token is refreshed."""
+"""Owner ids: whose a conversation, a message or a temporary knowledge base is, however often a token is refreshed.
+
+And which keys a key was made with, whose limits hold for it, too.
+"""
 
 import json
 import secrets
@@ -17,6 +20,7 @@ LOCAL = "local"
 def upgrade() -> None:
     for table in TABLES:
         op.add_column(table, sa.Column("owner", sa.String(length=32), nullable=False, server_default=""))
+    op.add_column("keys", sa.Column("makers", sa.JSON(), nullable=True))
     bind = op.get_bind()
     logins = _own_users_and_keys(bind)
     _own_conversations(bind, logins)
@@ -25,6 +29,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("keys") as keys:
+        keys.drop_column("makers")
     for table in TABLES:
         with op.batch_alter_table(table) as altered:
             altered.drop_column("owner")
