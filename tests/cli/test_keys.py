@@ -50,6 +50,10 @@ def test_a_keys_life(server: Served, key: str) -> None:
     table = server.run("key", "list", "-ak", key).stdout
     assert "900 tokens" in table and robot["prefix"] in table and robot["key"] not in table
     assert robot["id"] in [each["id"] for each in json.loads(server.run("key", "list", "--json", "-ak", key).stdout)]
+    rotated = json.loads(server.run("key", "rotate", "robot", "--json", "-ak", key).stdout)
+    assert (rotated["id"], rotated["owner"]) == (robot["id"], robot["owner"]) and rotated["key"] != robot["key"]
+    shared = server.run("key", "create", "-n", "twin", "--owner", robot["owner"], "--json", "-ak", key)
+    assert json.loads(shared.stdout)["owner"] == robot["owner"]
     assert server.run("key", "revoke", "robot", "-ak", key).stdout == f"{robot['id']} (robot) revoked\n"
     assert "revoked" in server.run("key", "list", "-ak", key).stdout
     assert server.run("key", "list", "-ak", robot["key"]).returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -50,6 +51,14 @@ def launch(server: Live, name: str = ID, *, wait: bool = True, **body: Any) -> A
 def progress(server: Live, uid: str = ID) -> dict[str, Any]:
     found: dict[str, Any] = server.http.get(f"/v1/models/{uid}/progress").json()
     return found
+
+
+def test_a_hubs_cache_keeps_the_umask_that_the_server_was_started_with(server: Live) -> None:
+    """The home folder is private; what others may have a use for is not made so."""
+    assert launch(server).status_code == 200
+    files = server.http.get("/v1/cache/models/files", params={"model_version": ID}).json()["paths"]
+    assert files and {oct(stat.S_IMODE(Path(each).stat().st_mode)) for each in files} == {"0o644"}
+    assert stat.S_IMODE(server.home.stat().st_mode) == 0o700
 
 
 def test_a_model_is_launched_by_its_id_and_answers(server: Live, hub: HubServer) -> None:

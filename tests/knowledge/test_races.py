@@ -50,7 +50,7 @@ async def room(settings: Settings, models: Models | None = None) -> AsyncIterato
     settings.folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     await database.open()
-    knowledge = Knowledge(settings, database, models or Models(), lambda: None)
+    knowledge = Knowledge(settings, database, models or Models(), lambda grant: None)
     await knowledge.open()
     working = asyncio.create_task(knowledge.run())
     try:

@@ -30,6 +30,7 @@ from modelyard.control.reconcile import Reconciler
 from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, DatabaseUnavailable
+from modelyard.core.private import private_home
 from modelyard.core.traffic import Traffic
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
@@ -111,7 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     looking = _begin(keys.run(), "keys", _keys_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, passage.secret) as knowledge:
+        async with knowledge_running(settings, database, gateway, passage) as knowledge:
             yield Application(
                 Parts(
                     settings,
@@ -127,6 +128,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     caching=Caching(catalog, reconciler),
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
+                    passage=passage,
                 )
             )
     finally:
@@ -176,10 +178,10 @@ def _control_loop_ended(task: asyncio.Task[None]) -> None:
 
 
 def take_home(folder: Path) -> IO[str]:
-    """The home folder, made, writable and ours alone as long as the returned file stays open."""
+    """The home folder, made, private, writable and ours alone as long as the returned file stays open."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (folder / "server.lock").open("a+")
+        private_home(folder)
+        lock = open(folder / "server.lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
     except OSError as error:
         raise CannotStart(f"The home folder {folder} cannot be used: {error.strerror}. Set MODELYARD_HOME.") from error
     try:

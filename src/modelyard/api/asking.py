@@ -10,10 +10,12 @@ from typing import Any
 
 from modelyard.api.knowledge_views import citation_dict
 from modelyard.api.sse import event
+from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
 from modelyard.knowledge.search import Mode
 from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.types import Models
 from modelyard.protocol.knowledge import AnswerRequest
 
 HISTORY = 5
@@ -33,9 +35,18 @@ class Asked:
 
     @classmethod
     async def begin(
-        cls, knowledge: Knowledge, bases: Sequence[KnowledgeBase], body: AnswerRequest, owner: str
+        cls,
+        knowledge: Knowledge,
+        bases: Sequence[KnowledgeBase],
+        body: AnswerRequest,
+        grant: Grant | None,
+        models: Models,
     ) -> Asked:
-        """With its history, noted in its conversation. Raises `ConversationNotFound`."""
+        """With its history, noted in its conversation; answered by `models`, of which the key may use some.
+
+        Raises `ConversationNotFound`, or `PermissionDenied` for a model that the key may not use.
+        """
+        owner = Owner.of(grant)
         talk, history = body.conversation, []
         if talk == NEW:
             talk = (await knowledge.conversations.begin(owner, body.question, KIND)).id
@@ -54,11 +65,14 @@ class Asked:
             rerank=body.rerank,
             min_score=body.min_score,
             options={name: value for name, value in options.items() if value is not None},
+            grant=grant,
+            models=models,
         )
+        knowledge.answering.model(question)
         message = None
         if talk is not None:
             details = {"knowledge_bases": [base.name for base in bases]}
-            message = await knowledge.conversations.ask(body.question, KIND, talk, details)
+            message = await knowledge.conversations.ask(owner, body.question, KIND, talk, details)
         return cls(question, talk, message)
 
     async def events(self, knowledge: Knowledge) -> AsyncGenerator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from modelyard.api.exposure import on_loopback
+from modelyard.api.knowledge import Passage
 from modelyard.catalog.index import Catalog
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
@@ -45,6 +46,8 @@ class Parts:
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)
     knowledge: Knowledge = field(kw_only=True)
+    passage: Passage = field(kw_only=True)
+    """How models are asked for the caller of a management route."""
 
 
 async def parts(request: Request) -> Parts:

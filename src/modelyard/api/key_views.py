@@ -14,6 +14,7 @@ def key_info(row: Key) -> bodies.KeyInfo:
         id=row.id,
         name=row.name,
         prefix=row.prefix,
+        owner=row.owner,
         scopes=row.scopes,
         models=row.models,
         bases=row.bases,
@@ -28,4 +29,6 @@ def key_info(row: Key) -> bodies.KeyInfo:
 
 def user_info(user: User) -> bodies.UserInfo:
     """A row as it is shown, without its password's hash."""
-    return bodies.UserInfo(id=user.id, username=user.name, scopes=user.scopes, created_at=user.created_at)
+    return bodies.UserInfo(
+        id=user.id, username=user.name, owner=user.owner, scopes=user.scopes, created_at=user.created_at
+    )

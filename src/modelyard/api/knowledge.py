@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import logging
 import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.datastructures import Headers
 
 from modelyard.api.knowledge_door import PREFIX, door
 from modelyard.client import AsyncClient
 from modelyard.core.access import BASE, INFERENCE, Access, Grant, fingerprint
 from modelyard.core.config import Settings
-from modelyard.core.errors import CannotStart, ModelyardError
+from modelyard.core.errors import CannotStart, InvalidKey, ModelyardError
 from modelyard.core.types import Address, Endpoint, ReplicaState, Route, Task
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
+from modelyard.gateway.headers import CALLER
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
@@ -42,22 +46,56 @@ class Inner(uvicorn.Server):
 
 
 class Passage:
-    """What the knowledge room comes in by: a key of its own, known to nobody else and gone with the process."""
+    """What the knowledge room comes in by: a key of its own, known to nobody else and gone with the process.
+
+    For each key in force there is one more, under which models are asked for the caller who has that key. What it uses counts as
+    the caller's tokens. It counts no requests, which the route does once, and names no models, which the route has checked.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self.secret = secrets.token_urlsafe(32)
+        self.callers: Mapping[str, Grant] = {}
+        """Id of a key in force → what it allows."""
         self._gateway = gateway
         self._grant = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
 
     def admit(self, access: Access) -> None:
         """Let the gateway know of the keys in force, and of this one."""
-        grants = {**access.grants, fingerprint(self.secret.encode()): self._grant}
-        self._gateway.admit(Access(access.required, grants))
+        self.callers = {grant.id: grant for grant in access.grants.values()}
+        ours = {fingerprint(self.secret.encode()): self._grant}
+        for grant in self.callers.values():
+            if grant.counts_tokens:
+                above = tuple(replace(quota, requests_per_minute=None) for quota in grant.above)
+                ours[fingerprint(self._secret_of(grant).encode())] = replace(
+                    grant, scopes=frozenset({INFERENCE}), models=None, bases=None, requests_per_minute=None, above=above
+                )
+        self._gateway.admit(Access(access.required, {**access.grants, **ours}))
+
+    def count(self, grant: Grant | None) -> None:
+        """Count a request that has models asked, as one of the caller's requests. Raises `RateLimited`."""
+        self._gateway.count(grant)
+
+    def models(self, room: ServedModels, grant: Grant | None) -> ServedModels:
+        """The room's models, asked for a caller whose tokens are limited; else those of the room, which share questions."""
+        limited = grant is not None and grant.counts_tokens
+        return room.on_behalf_of(self._secret_of(grant)) if grant is not None and limited else room
+
+    def caller(self, headers: Headers) -> Grant | None:
+        """What the key of a request allows that the gateway relayed to a base; None where no key is asked for."""
+        name = headers.get(CALLER.decode())
+        if name is None:
+            return None
+        if name not in self.callers:
+            raise InvalidKey("The API key is not known here, or was revoked.")
+        return self.callers[name]
+
+    def _secret_of(self, grant: Grant) -> str:
+        return hmac.new(self.secret.encode(), grant.id.encode(), "sha256").hexdigest()
 
 
 @contextlib.asynccontextmanager
 async def knowledge_running(
-    settings: Settings, database: Database, gateway: Gateway, secret: str
+    settings: Settings, database: Database, gateway: Gateway, passage: Passage
 ) -> AsyncIterator[Knowledge]:
     """Knowledge bases, with the worker that indexes; all is ended when the block is left.
 
@@ -65,7 +103,7 @@ async def knowledge_running(
     """
     folder = Path(tempfile.mkdtemp(prefix="modelyard-"))  # a socket's path may have a hundred characters
     path = str(folder / "inner.sock")
-    async with AsyncClient("http://modelyard", api_key=secret, uds=path) as client:
+    async with AsyncClient("http://modelyard", api_key=passage.secret, uds=path) as client:
         knowledge = Knowledge(settings, database, ServedModels(client), gateway.chats)
         knowledge.on_change = lambda names: gateway.serve_also(routes(path, names))
         try:
@@ -78,7 +116,7 @@ async def knowledge_running(
         listener.listen(1024)
         listener.setblocking(False)
         config = uvicorn.Config(
-            _dispatcher(gateway, door(knowledge)),
+            _dispatcher(gateway, door(knowledge, passage)),
             loop="none",
             http="httptools",
             ws="none",

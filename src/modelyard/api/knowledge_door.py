@@ -9,10 +9,11 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import UNSET
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,7 +21,7 @@ from starlette.routing import Route
 from modelyard.api.knowledge_views import citation_dict
 from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
-from modelyard.core.access import BASE
+from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
 from modelyard.knowledge.search import Mode
@@ -35,13 +36,20 @@ PASSED = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "seed",
 """Fields of a request that its model gets as they are."""
 
 
-def door(knowledge: Knowledge) -> Starlette:
-    """The app."""
+class Callers(Protocol):
+    """Knows whose key a relayed request came with."""
+
+    def caller(self, headers: Headers) -> Grant | None: ...
+
+
+def door(knowledge: Knowledge, passage: Callers) -> Starlette:
+    """The app. Models answer as the key of the caller allows."""
 
     async def chat(request: Request) -> Response:
         try:
             body = decode(await request.body(), ChatRequest)
-            question = await _question(knowledge, body)
+            question = await _question(knowledge, body, passage.caller(request.headers))
+            knowledge.answering.model(question)
         except ModelyardError as error:
             return JSONResponse(errors.envelope(error), error.status)
         if body.stream is True:
@@ -55,7 +63,7 @@ def door(knowledge: Knowledge) -> Starlette:
     return Starlette(routes=[Route(f"{PREFIX}/v1/chat/completions", chat, methods=["POST"])])
 
 
-async def _question(knowledge: Knowledge, body: ChatRequest) -> Question:
+async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None) -> Question:
     """What is asked: the last message of the user, with what went before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
     spoken = [each for each in body.messages if each.role != "system"]
@@ -79,6 +87,7 @@ async def _question(knowledge: Knowledge, body: ChatRequest) -> Question:
         rerank=options.rerank,
         min_score=options.min_score,
         options=given,
+        grant=grant,
     )
 
 

@@ -161,7 +161,12 @@ def citation_dict(citation: Citation) -> dict[str, Any]:
 def conversation_info(row: Conversation) -> ConversationInfo:
     """A conversation."""
     return ConversationInfo(
-        id=row.id, title=row.title, kind=row.kind, created_at=row.created_at, updated_at=row.updated_at
+        id=row.id,
+        owner=row.owner,
+        title=row.title,
+        kind=row.kind,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
     )
 
 

@@ -215,6 +215,7 @@ PERMISSIONS: Mapping[str, Mapping[str, str]] = {
     "keys:manage": {
         "/v1/admin/keys": "GET",
         "/v1/admin/keys/{}": "DELETE",
+        "/v1/admin/keys/{}/rotate": "POST",
     },
     "users:manage": {
         "/v1/admin/users": "GET POST",

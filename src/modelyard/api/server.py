@@ -23,6 +23,7 @@ from modelyard.core import log as logs
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
 from modelyard.core.trust import OWNER
+from modelyard.core.private import be_private
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
 
@@ -89,6 +90,7 @@ def serve(
 
     Raises `CannotStart` when a port is taken, the home folder or database cannot be used, or keys are missing.
     """
+    be_private()
     logs.set_up(settings.log_level)
     raise_file_limit()
     with contextlib.ExitStack() as stack:

@@ -47,8 +47,11 @@ def find(
     catalog: Catalog = FAMILIES,
     hub: str | None = None,
     projector: str | None = None,
+    local: bool = True,
 ) -> Model:
     """The model that `name` means: a family or an alias, a `.gguf` file, a folder, or the id of a repository on a hub.
+
+    Without `local`, no name is taken for a path.
 
     `path` overrides where it is. With a family and a `path`, the files decide what the model is, and the family gives its
     name and languages. `hub` says which hub to take files from that are not here, and `projector` names what a GGUF model
@@ -57,12 +60,12 @@ def find(
     """
     if path is not None:
         return _beside_path(_at_path(name, path, catalog), projector)
-    if looks_like_path(name):
+    if local and looks_like_path(name):
         return _beside_path(describe(name), projector)
     try:
         family = catalog.get(name, type)
     except NotFound:
-        if os.path.isdir(name):  # unlike pathlib, it finds nothing wrong with a name that no folder can have
+        if local and os.path.isdir(name):  # unlike pathlib, it finds nothing wrong with a name that no folder can have
             return _beside_path(describe(name), projector)
         if HUB_ID.fullmatch(name):
             return by_id(name, type=type, format=format, quantization=quantization, hub=hub, projector=projector)

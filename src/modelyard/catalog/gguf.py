@@ -103,7 +103,7 @@ def what_is(start: bytes) -> str:
             return title
     if len(start) > 8 and start[8:9] == b"{":
         return "a safetensors file; give its folder instead"
-    return f"something else (it begins with {start[:8]!r})"
+    return "something else"
 
 
 def _truncated(path: Path, size: int, expected: int = 0) -> ModelFilesInvalid:

@@ -1,4 +1,4 @@
-"""`modelyard key`: make, list and revoke API keys."""
+"""`modelyard key`: make, list, rotate and revoke API keys."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * UNITS[found[2] or "s"]
 
 
-@click.group(short_help="Make, list and revoke API keys.")
+@click.group(short_help="Make, list, rotate and revoke API keys.")
 def command() -> None:
-    """Make, list and revoke API keys.
+    """Make, list, rotate and revoke API keys.
 
     As soon as there is one, the server asks for keys, on this machine too. When a server answers at --endpoint (or on
     this machine), it is asked; when none runs, the database of the home folder is used directly, so that the first key
@@ -46,6 +46,7 @@ def command() -> None:
 @click.option("--requests-per-minute", type=click.IntRange(1), metavar="N", help="Inference requests in a minute.")
 @click.option("--tokens-per-minute", type=click.IntRange(1), metavar="N", help="Tokens in a minute.")
 @click.option("--expires-in", type=Duration(), metavar="TIME", help="Such as 12h or 30d; for ever if left out.")
+@click.option("--owner", metavar="ID", help="Share conversations and files with the key or user of this owner id.")
 @json_option
 @with_office
 def create(
@@ -57,6 +58,7 @@ def create(
     requests_per_minute: int | None,
     tokens_per_minute: int | None,
     expires_in: float | None,
+    owner: str | None,
     as_json: bool,
 ) -> None:
     """Make a key and print it, once.
@@ -74,6 +76,7 @@ def create(
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": tokens_per_minute,
         "expires_in": expires_in,
+        "owner": owner,
     }
     made = office.create_key({field: value for field, value in body.items() if value is not None})
     if as_json:
@@ -96,6 +99,23 @@ def list_keys(office: Office, as_json: bool) -> None:
         print_table(TITLES, [row(key) for key in keys])
     else:
         note("There is no key; `modelyard key create --name me` makes one.")
+
+
+@command.command("rotate")
+@click.argument("name", metavar="ID")
+@json_option
+@with_office
+def rotate(office: Office, name: str, as_json: bool) -> None:
+    """Give a key, by id, prefix or name, a new secret and print it, once.
+
+    Its scopes, limits, conversations and files stay; the old secret is refused within a second.
+    """
+    made = office.rotate_key(name)
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made["key"])
+    note(f"Key {made['id']} ({made['name']}) has a new secret. It is shown only now: keep it safe.")
 
 
 @command.command("revoke")

@@ -30,6 +30,7 @@ class Office(Protocol):
     def create_key(self, body: Json) -> Json: ...
     def keys(self) -> list[Json]: ...
     def revoke_key(self, name: str) -> Json: ...
+    def rotate_key(self, name: str) -> Json: ...
     def create_user(self, body: Json) -> Json: ...
     def users(self) -> list[Json]: ...
     def remove_user(self, name: str) -> Json: ...
@@ -76,6 +77,9 @@ class OverHttp:
 
     def revoke_key(self, name: str) -> Json:
         return self._send("DELETE", f"keys/{quote(name, safe='')}")  # type: ignore[no-any-return]
+
+    def rotate_key(self, name: str) -> Json:
+        return self._send("POST", f"keys/{quote(name, safe='')}/rotate", {})  # type: ignore[no-any-return]
 
     def create_user(self, body: Json) -> Json:
         return self._send("POST", "users", body)  # type: ignore[no-any-return]
@@ -126,6 +130,13 @@ class Direct:
 
         return self._run(revoke)
 
+    def rotate_key(self, name: str) -> Json:
+        async def rotate(keys: Keys) -> Json:
+            row, secret = await keys.rotate(name)
+            return {**_views().key_info(row).model_dump(), "key": secret}
+
+        return self._run(rotate)
+
     def create_user(self, body: Json) -> Json:
         scopes = None if body.get("scopes") is None else tuple(body["scopes"])
 
@@ -149,6 +160,7 @@ class Direct:
 
     def _run(self, work: Callable[[Keys], Awaitable[T]]) -> T:
         from modelyard.control.keys import Keys
+        from modelyard.core.private import private_files, private_home
         from modelyard.db.session import Database
 
         async def run() -> T:
@@ -160,10 +172,11 @@ class Direct:
                 await database.close()
 
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_home(self.folder)
         except OSError as error:
             raise CannotStart(f"The home folder {self.folder} cannot be used: {error.strerror}.") from error
-        return asyncio.run(run())
+        with private_files():
+            return asyncio.run(run())
 
 
 def _views() -> Any:

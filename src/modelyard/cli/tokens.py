@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelyard.core.private import private_folder
+
 if TYPE_CHECKING:
     from modelyard.client import Client
 
@@ -28,7 +30,8 @@ def file_of(url: str) -> Path:
 def save(url: str, username: str, tokens: dict[str, Any]) -> Path:
     """Keep the answer of `POST /token`."""
     path = file_of(url)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(home())
+    private_folder(path.parent)
     kept = {
         "endpoint": url,
         "username": username,

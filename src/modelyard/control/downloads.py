@@ -24,6 +24,7 @@ from modelyard.catalog.hubs.asking import CHILD_ENVIRONMENT, command, last_objec
 from modelyard.catalog.hubs.cache import is_here, progress, scan
 from modelyard.core.config import Settings
 from modelyard.core.errors import Conflict, DownloadFailed, ModelyardError, NotEnoughDisk, NotFound
+from modelyard.core.private import umask_outside
 from modelyard.core.types import Download, RemoteFile
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
 
@@ -318,7 +319,8 @@ class Downloads:
         path.write_bytes(msgspec.json.encode(job.download))
         name = f"download-{job.uid}-{next(self._serial)}"
         self._processes[name] = job.uid
-        argv = (*command("fetch"), str(path))
+        outside = umask_outside()
+        argv = (*command("fetch"), str(path), *([] if outside is None else [f"{outside:o}"]))
         await self._host.start(ProcessSpec(name, f"download-{job.uid}", argv, CHILD_ENVIRONMENT))
 
     def next_at(self) -> float | None:

@@ -43,13 +43,14 @@ class Estimate:
 
 
 def engines_of(
-    name: str, kind: str | None, catalog: Catalog, machine: Machine, reasons: bool
+    name: str, kind: str | None, catalog: Catalog, machine: Machine, reasons: bool, local: bool = True
 ) -> dict[str, list[Entry] | str]:
     """The peer's name of each engine that can run a model here → what of it; with `reasons`, why for all others.
 
     Without `reasons` every value is a list: a string in its place is what the peer's own programs stumble over.
+    Without `local`, no name is taken for a path.
     """
-    offers = offers_of(LaunchRequest(model_name=name, model_type=kind), catalog)
+    offers = offers_of(LaunchRequest(model_name=name, model_type=kind), catalog, local=local)
     idle = Machine(machine.hardware, engines=machine.engines)
     answer: dict[str, list[Entry] | str] = {}
     for engine_name in ENGINES:
@@ -89,7 +90,7 @@ def entries(offers: Sequence[Offer]) -> list[Entry]:
     return list(found.values())
 
 
-def offers_of(request: LaunchRequest, catalog: Catalog, hub: str | None = None) -> list[Offer]:
+def offers_of(request: LaunchRequest, catalog: Catalog, hub: str | None = None, *, local: bool = True) -> list[Offer]:
     """All variants of a family, or the one model of a path or of a hub's id. Raises `NotFound` with near names."""
     if not request.model_path and (found := family_offers(request, catalog)):
         return found
@@ -101,17 +102,20 @@ def offers_of(request: LaunchRequest, catalog: Catalog, hub: str | None = None) 
         path=request.model_path,
         catalog=catalog,
         hub=hub,
+        local=local,
     )
     return [(model, None)]
 
 
-def estimate_memory(body: EstimateRequest, catalog: Catalog, machine: Machine) -> tuple[Model, int, list[Estimate]]:
+def estimate_memory(
+    body: EstimateRequest, catalog: Catalog, machine: Machine, local: bool = True
+) -> tuple[Model, int, list[Estimate]]:
     """The model that the wish means, the context, and what it takes on each engine, best first.
 
-    Raises `NotFound`, or `BadRequest` with what cannot be estimated.
+    Without `local`, no name is taken for a path. Raises `NotFound`, or `BadRequest` with what cannot be estimated.
     """
     request = LaunchRequest(**body.model_dump(include=set(LaunchRequest.model_fields) & set(body.model_fields_set)))
-    model = _model(request, checked_hub(body.download_hub), catalog, machine)
+    model = _model(request, checked_hub(body.download_hub), catalog, machine, local)
     context = body.context_length or min(model.context_length or UNKNOWN_CONTEXT, USUAL_CONTEXT)
     cache = cache_type(body.kv_cache_dtype)
     found = []
@@ -126,9 +130,9 @@ def estimate_memory(body: EstimateRequest, catalog: Catalog, machine: Machine) -
     return model, context, found
 
 
-def _model(request: LaunchRequest, hub: str | None, catalog: Catalog, machine: Machine) -> Model:
+def _model(request: LaunchRequest, hub: str | None, catalog: Catalog, machine: Machine, local: bool) -> Model:
     """The variant that a launch would take, else the smallest; as its files say, or as far as the catalog knows it."""
-    offers = offers_of(request, catalog, hub)
+    offers = offers_of(request, catalog, hub, local=local)
     candidates, _ = weigh(offers, Wish(str(request.model_name)), machine, is_here)
     best = choose(candidates) or min(candidates, key=lambda one: one.need.total, default=None)
     model, variant = (best.model, best.variant) if best else offers[0]

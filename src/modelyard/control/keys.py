@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
-from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, checked_scopes, fingerprint
+from modelyard.control.key_owners import check_owner, limited_makers, new_owner, quotas
+from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
 from modelyard.core.errors import (
     BadRequest,
     Conflict,
@@ -58,6 +59,8 @@ class NewKey:
     tokens_per_minute: int | None = None
     expires_in: float | None = None
     """Seconds."""
+    owner: str | None = None
+    """Owner id whose private rows it shares; None for one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,11 @@ class Keys:
             self._seen = await _counts(session)
             rows = list(await session.scalars(select(Key).where(Key.revoked_at.is_(None))))
             users = {user.id: user for user in await session.scalars(select(User))}
+            above = await quotas(session, rows)
         now = time.time()
         self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
         wanted = bool(users) or any(row.user_id is None for row in rows)
-        grants = {row.hash: _grant(row, users) for row in rows}
+        grants = {row.hash: _grant(row, users, above) for row in rows}
         access = Access(_required(self._mode, self.exposed, wanted), grants)
         if access != self.access:
             self.access = access
@@ -130,9 +134,12 @@ class Keys:
         async with self._database.session() as session:
             scopes = checked_scopes(wanted.scopes or await _default_scopes(session, by))
             _check_narrower(wanted, scopes, by)
-            secret = secret or new_secret()
+            await check_owner(session, wanted.owner, by)
+            secret, key_id = secret or new_secret(), secrets.token_hex(6)
             row = Key(
-                id=secrets.token_hex(6),
+                id=key_id,
+                owner=wanted.owner or key_id,
+                makers=limited_makers(by),
                 name=wanted.name,
                 prefix=secret[:SHOWN],
                 hash=fingerprint(secret.encode()),
@@ -156,22 +163,33 @@ class Keys:
     async def revoke(self, name: str) -> Key:
         """Revoke the key of that id, or prefix, or name if only one has it. Once revoked, it stays so."""
         async with self._database.session() as session:
-            name = name.replace("\0", "")  # PostgreSQL has no such character in texts
-            query = select(Key).where(_is_key(), (Key.id == name) | (Key.prefix == name) | (Key.name == name))
-            found = [*await session.scalars(query.order_by(Key.revoked_at.is_not(None), Key.created_at))]
-            live = [row for row in found if row.revoked_at is None]
-            exact = [row for row in found if row.id == name]
-            if not found:
-                raise NotFound(f"There is no key '{name}'.")
-            if len(live) > 1 and not exact:
-                raise BadRequest(
-                    f"{len(live)} keys are called '{name}': {', '.join(row.id for row in live)}. Name one."
-                )
-            row: Key = (exact or found)[0]
+            row = await _named(session, name)
             if row.revoked_at is None:
                 row.revoked_at = time.time()
         await self.load()
         return row
+
+    async def rotate(self, name: str, by: Grant | None = None) -> tuple[Key, str]:
+        """Give a key a new secret; all else stays, its owner too, and the old secret is refused from now on.
+
+        Raises `PermissionDenied` for a key of another owner, unless an administrator asks, and `Conflict` for a revoked one.
+        """
+        async with self._database.session() as session:
+            row = await _named(session, name)
+            if by is not None and not Owner.of(by).sees(row.owner):
+                raise PermissionDenied(f"The key '{by.name}' may only rotate keys of its own owner.")
+            limits = (row.requests_per_minute, row.tokens_per_minute)
+            left = None if row.expires_at is None else row.expires_at - time.time()
+            models = None if row.models is None else tuple(row.models)
+            _check_narrower(NewKey(row.name, models=models, bases=row.bases, requests_per_minute=limits[0],
+                                   tokens_per_minute=limits[1], expires_in=left), row.scopes, by)  # fmt: skip
+            if row.revoked_at is not None:
+                raise Conflict(f"The key '{row.name}' was revoked; make a new one.")
+            secret = new_secret()
+            row.prefix, row.hash = secret[:SHOWN], fingerprint(secret.encode())
+            row.created_at = time.time()  # by which other processes see the change
+        await self.load()
+        return row, secret
 
     async def create_user(
         self, name: str, password: str, scopes: tuple[str, ...] | None, by: Grant | None = None
@@ -183,7 +201,7 @@ class Keys:
             async with self._database.session() as session:
                 granted = checked_scopes(scopes or await _default_scopes(session, by))
                 _check_narrower(NewKey(name), granted, by)
-                user = User(name=name, password=stored, scopes=granted, created_at=time.time())
+                user = User(name=name, password=stored, scopes=granted, owner=new_owner(), created_at=time.time())
                 session.add(user)
         except IntegrityError:
             raise Conflict(f"There is a user '{name}' already.") from None
@@ -260,6 +278,7 @@ class Keys:
                         prefix=secret[:SHOWN],
                         hash=fingerprint(secret.encode()),
                         user_id=user.id,
+                        owner=user.owner,
                         scopes=scopes,
                         created_at=now,
                         expires_at=now + seconds,
@@ -302,9 +321,26 @@ def _is_key() -> ColumnElement[bool]:
     return Key.user_id.is_(None)
 
 
-def _grant(row: Key, users: dict[int, User]) -> Grant:
+async def _named(session: AsyncSession, name: str) -> Key:
+    """The key of that id, or prefix, or name if only one has it. Raises `NotFound` or `BadRequest`."""
+    name = name.replace("\0", "")  # PostgreSQL has no such character in texts
+    query = select(Key).where(_is_key(), (Key.id == name) | (Key.prefix == name) | (Key.name == name))
+    found = [*await session.scalars(query.order_by(Key.revoked_at.is_not(None), Key.created_at))]
+    live = [row for row in found if row.revoked_at is None]
+    exact = [row for row in found if row.id == name]
+    if not found:
+        raise NotFound(f"There is no key '{name}'.")
+    if len(live) > 1 and not exact:
+        raise BadRequest(f"{len(live)} keys are called '{name}': {', '.join(row.id for row in live)}. Name one.")
+    row: Key = (exact or found)[0]
+    return row
+
+
+def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota]) -> Grant:
     return Grant(
         id=row.id,
+        owner=row.owner,
+        above=tuple(above[each] for each in row.makers or () if each in above),
         name=row.name,
         scopes=frozenset(row.scopes),
         models=None if row.models is None else frozenset(row.models),

@@ -20,7 +20,14 @@ from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import Cached, Record, record
 from modelyard.catalog.registration import parse
-from modelyard.core.errors import BadRequest, NotFound, RegistrationExists, RegistrationInUse, RegistrationInvalid
+from modelyard.core.errors import (
+    BadRequest,
+    NotFound,
+    PermissionDenied,
+    RegistrationExists,
+    RegistrationInUse,
+    RegistrationInvalid,
+)
 from modelyard.core.types import Launch, ModelType
 from modelyard.db.session import Database
 from modelyard.db.tables import Registration
@@ -55,12 +62,18 @@ class Registrations:
         """The family that a registration describes. Raises `RegistrationInvalid`."""
         return await asyncio.to_thread(parse, type, model, self._catalog)
 
-    async def register(self, type: ModelType, model: str | Mapping[str, Any], persist: bool) -> Family:
+    async def register(
+        self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True
+    ) -> Family:
         """Add a family. With `persist` its local files must be there, and it outlives the server.
 
-        Raises `RegistrationInvalid` or `RegistrationExists`.
+        Raises `RegistrationInvalid` or `RegistrationExists`, and, without `local`, `PermissionDenied` for files of this machine.
         """
         family = await self.read(type, model)
+        if not local and any(source.path for spec in family.specs for source in spec.src.values()):
+            raise PermissionDenied(
+                "Registering files of this machine takes the scope 'models:write', too; name a repository."
+            )
         if persist:
             await asyncio.to_thread(check_paths, family)
         async with self._turn:

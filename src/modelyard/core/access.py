@@ -41,6 +41,9 @@ SCOPES: Mapping[str, str] = {
 }
 """Every scope, with what it lets a key do."""
 
+LOCAL = "local"
+"""Owner id of every request where the server asks for no key."""
+
 KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
 READ, WRITE = "read", "write"
 """What a key may do with one knowledge base; who may write may read."""
@@ -60,6 +63,16 @@ KEY_HEADERS = (b"x-api-key", b"api-key")
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """Limits of one key, which hold for it and for all keys that were made with it, together."""
+
+    id: str
+    """Of the key."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What one key, or the token of somebody who logged in, allows."""
 
@@ -76,6 +89,20 @@ class Grant:
     """Who logged in; None for an API key."""
     bases: Mapping[str, str] | None = None
     """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
+    owner: str = ""
+    """Owner id of what is made with it: that of the user, or the key's own; empty for its `id`."""
+    above: tuple[Quota, ...] = ()
+    """Quotas of the keys that it was made with, which its use counts for, too."""
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        """All limits that hold for it."""
+        return (Quota(self.id, self.requests_per_minute, self.tokens_per_minute), *self.above)
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether its tokens are limited."""
+        return any(quota.tokens_per_minute is not None for quota in self.quotas)
 
     def allows(self, scope: str) -> bool:
         """Whether it has a scope; `admin` has all."""
@@ -112,6 +139,28 @@ class Grant:
         """Raises `PermissionDenied` for a model that it may not use, whether there is one or not."""
         if not self.sees(model):
             raise PermissionDenied(f"The key '{self.name}' may not use the model '{model}'.")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who a private row belongs to, and which private rows a request sees.
+
+    Private rows are those of one user or key: conversations, their messages, knowledge bases made for one chat.
+    """
+
+    id: str
+    """Written into rows that the request makes."""
+    everything: bool = False
+    """Whether rows of all owners are seen: true for administrators."""
+
+    @classmethod
+    def of(cls, grant: Grant | None) -> Owner:
+        """The owner of a request by what its key allows; the one local owner where no key is asked for."""
+        return cls(LOCAL) if grant is None else cls(grant.owner or grant.id, grant.allows(ADMIN))
+
+    def sees(self, owner: str) -> bool:
+        """Whether a row with this owner id is seen."""
+        return self.everything or owner == self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class User(Base):
     password: Mapped[str] = mapped_column(String(200))
     """A salted scrypt hash, with its parameters."""
     scopes: Mapped[list[str]] = mapped_column(JSON)
+    owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """Owner id of what this person makes; random, so that a later user of the same name or id does not inherit it."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
 
@@ -88,11 +90,15 @@ class Key(Base):
     """SHA-256 of the secret, which has 256 random bits, so that a slow hash would protect nothing."""
     user_id: Mapped[int | None] = mapped_column(Integer, default=None)
     """The person who logged in; None for an API key."""
+    owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """Owner id of what is made with it: that of the person, else the key's id or that of the key it stands in for."""
     scopes: Mapped[list[str]] = mapped_column(JSON)
     models: Mapped[list[str] | None] = mapped_column(JSON, default=None)
     """The only models it may use; None for all."""
     bases: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
     """The only knowledge bases it may use, each with `read` or `write`; None for all that its scopes allow."""
+    makers: Mapped[list[str] | None] = mapped_column(JSON, default=None)
+    """Ids of the limited keys that it was made with, whose limits its use counts for, too; None for none."""
     requests_per_minute: Mapped[int | None] = mapped_column(Integer, default=None)
     tokens_per_minute: Mapped[int | None] = mapped_column(Integer, default=None)
     created_at: Mapped[float] = mapped_column(Float)
@@ -144,6 +150,8 @@ class KnowledgeBase(Base):
     """Length of a vector of this generation; None until the first text was embedded."""
     temporary: Mapped[bool] = mapped_column(default=False)
     """Made for one talk about files; deleted when it has not been used for a while."""
+    owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """Owner id of a temporary base, which nobody else may use; empty for bases that keys share."""
     extra: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     """What other systems' clients say of a base and want back."""
     created_at: Mapped[float] = mapped_column(Float)
@@ -291,7 +299,7 @@ class Conversation(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     owner: Mapped[str] = mapped_column(String(32), default="", index=True)
-    """Id of the key that began it; empty where no key was asked for."""
+    """Owner id of who began it; see `core.access.Owner`."""
     title: Mapped[str] = mapped_column(String(200), default="")
     kind: Mapped[str] = mapped_column(String(50), default="")
     """`knowledge`, or what another system's client calls it."""
@@ -310,6 +318,8 @@ class Message(Base):
     number: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(32), unique=True)
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """Owner id of who asked, which is that of its conversation where it has one."""
     kind: Mapped[str] = mapped_column(String(50), default="")
     question: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text, default="")

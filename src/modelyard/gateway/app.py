@@ -17,7 +17,7 @@ from modelyard.core.types import Route, RouteTable, Task
 from modelyard.gateway import lookup
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error
 from modelyard.gateway.exchange import LEFT, Exchange
-from modelyard.gateway.headers import request_id
+from modelyard.gateway.headers import request_id, with_caller
 from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
@@ -51,12 +51,17 @@ class Gateway:
         self._models = table
         self._table = RouteTable({**self._others, **table.routes}, table.version) if self._others else table
 
-    def chats(self) -> str | None:
-        """A model that answers to messages now, if one does."""
+    def chats(self, grant: Grant | None = None) -> str | None:
+        """A model that answers to messages now, of those that a key may use, if there is one."""
         for name, route in sorted(self._models.routes.items()):
-            if route.endpoints and Task.CHAT in route.tasks:
+            if route.endpoints and Task.CHAT in route.tasks and (grant is None or grant.sees(name)):
                 return name
         return None
+
+    def count(self, grant: Grant | None) -> None:
+        """Count a request of a management route that asks models, as if it were one to this gateway. Raises `RateLimited`."""
+        if grant is not None:
+            self._limits.begin(grant)
 
     def serve_also(self, routes: Mapping[str, Route]) -> None:
         """Names that no model has: knowledge bases, which the server answers for itself."""
@@ -66,7 +71,7 @@ class Gateway:
     def admit(self, access: Access) -> None:
         """Let in by these keys from now on. Answers under way go on."""
         self._access = access
-        self._limits.keep({grant.id for grant in access.grants.values()})
+        self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
         """End the answers to requests of that name, and refuse the name for a while; whether there were any."""
@@ -112,13 +117,16 @@ class Gateway:
             self._limits.begin(grant)
         peeked = await peek(path, exchange, scope["headers"], receive, self._settings.max_body_bytes)
         route = lookup.find_for(self._table, peeked, grant)
-        if grant is not None and grant.tokens_per_minute is not None:
+        if grant is not None and grant.counts_tokens:
             exchange.tap = Tap(exchange.bytes_in)
         exchange.model = route.name
         if not route.endpoints and self.wake:
             self.wake(route.name)
         lookup.check(route, path.task, peeked)
-        await self._relay.run(Request(exchange, route, peeked, scope["query_string"], scope["headers"]), receive, send)
+        headers = scope["headers"]
+        if route.name in self._others:
+            headers = with_caller(headers, grant)
+        await self._relay.run(Request(exchange, route, peeked, scope["query_string"], headers), receive, send)
 
     async def _refuse(
         self, exchange: Exchange, error: ModelyardError, headers: Headers, receive: Receive, send: Send

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from modelyard.core.access import ADMIN, Grant
+from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import RequestAborted
 
 BLOCKED_LIMIT = 10_000
@@ -26,8 +26,8 @@ class Entry:
     """One request under way."""
 
     answer: Cut
-    key: str | None
-    """Id of the key that asked."""
+    owner: str
+    """Owner id of who asked."""
 
 
 class Running:
@@ -35,15 +35,17 @@ class Running:
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], list[Entry]] = {}
-        self._blocked: dict[tuple[str, str], float] = {}
+        self._blocked: dict[tuple[str, str, str], float] = {}
+        """Model, name and owner id of requests that are refused → monotonic time until which."""
 
     @contextmanager
     def noted(self, uid: str, names: set[str], answer: Cut, grant: Grant | None) -> Iterator[None]:
         """Keep a request for the time of a block. Raises `RequestAborted` for a name that is still blocked."""
+        owner = Owner.of(grant).id
         for name in names:
-            if self._blocked and time.monotonic() < self._blocked.get((uid, name), 0.0):
+            if self._blocked and time.monotonic() < self._blocked.get((uid, name, owner), 0.0):
                 raise RequestAborted(name)
-        entry = Entry(answer, grant.id if grant else None)
+        entry = Entry(answer, owner)
         for name in names:
             self._entries.setdefault((uid, name), []).append(entry)
         try:
@@ -58,20 +60,17 @@ class Running:
     def abort(self, uid: str, name: str, grant: Grant | None, block_seconds: float) -> bool:
         """End the requests of that name, and refuse it for a while; whether there were any.
 
-        With keys, only those of the same key, unless it is an administrator's: the names of others can be guessed.
+        Only those of the same owner are found and refused, unless an administrator asks: the names of others can be guessed.
         """
-        found = [
-            entry
-            for entry in self._entries.get((uid, name), [])
-            if grant is None or grant.allows(ADMIN) or entry.key == grant.id
-        ]
+        owner = Owner.of(grant)
+        found = [entry for entry in self._entries.get((uid, name), []) if owner.sees(entry.owner)]
         for entry in found:
             entry.answer.cut(RequestAborted(name))
-        if found and block_seconds > 0:
-            self._block((uid, name), time.monotonic() + block_seconds)
+        for each in {entry.owner for entry in found} if block_seconds > 0 else ():
+            self._block((uid, name, each), time.monotonic() + block_seconds)
         return bool(found)
 
-    def _block(self, name: tuple[str, str], until: float) -> None:
+    def _block(self, name: tuple[str, str, str], until: float) -> None:
         if len(self._blocked) >= BLOCKED_LIMIT:
             now = time.monotonic()
             self._blocked = {each: end for each, end in self._blocked.items() if end > now}

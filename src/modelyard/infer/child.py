@@ -23,6 +23,7 @@ import modelyard
 from modelyard.client import Client
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
+from modelyard.core.private import private_folder
 
 SHIM = Path(modelyard.__file__).parent / "runtime" / "shim.py"
 GRACE = 10.0
@@ -37,7 +38,8 @@ def private_home() -> Path:
     """A temporary home folder that sees the user's engines; whoever makes it removes it."""
     home = Path(tempfile.mkdtemp(prefix="modelyard-"))
     engines = Settings().engines_folder
-    engines.mkdir(parents=True, exist_ok=True)
+    private_folder(engines.parent)
+    private_folder(engines)
     (home / "engines").symlink_to(engines)
     return home
 

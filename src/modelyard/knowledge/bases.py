@@ -39,6 +39,8 @@ class BaseSettings:
     prompts: Mapping[str, str] | None = None
     extra: Mapping[str, Any] | None = None
     temporary: bool = False
+    owner: str = ""
+    """Owner id of a temporary base; empty for all others."""
 
     def fields(self) -> dict[str, Any]:
         """Columns and their values, of what is given. Raises `InvalidParameter`."""
@@ -106,6 +108,7 @@ class Bases:
         """A new, empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
         now = time.time()
         row = KnowledgeBase(name=checked_name(name), temporary=settings.temporary, created_at=now, used_at=now)
+        row.owner = settings.owner
         row.description, row.language, row.chunking, row.prompts, row.extra = "", "", {}, {}, {}
         row.generation = 1
         for column, value in settings.fields().items():

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
+from modelyard.core.access import Owner
 from modelyard.core.errors import ConversationNotFound, InvalidParameter
+from modelyard.db.owners import mine
 from modelyard.db.session import Database
 from modelyard.db.tables import Conversation, Message
 
@@ -19,23 +21,23 @@ TITLE = 80
 
 
 class Conversations:
-    """The rows. `owner` is the id of a key; conversations of others are as if they were not there."""
+    """The rows. Conversations that an owner does not see are as if they were not there."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def begin(self, owner: str, title: str, kind: str, name: str | None = None) -> Conversation:
+    async def begin(self, owner: Owner, title: str, kind: str, name: str | None = None) -> Conversation:
         """A new conversation, under an id of its owner's choice if given."""
         now = time.time()
         title = " ".join(title.split())[:TITLE]
         row = Conversation(
-            id=name or secrets.token_hex(16), owner=owner, title=title, kind=kind, created_at=now, updated_at=now
+            id=name or secrets.token_hex(16), owner=owner.id, title=title, kind=kind, created_at=now, updated_at=now
         )
         async with self.database.session() as session:
             session.add(row)
         return row
 
-    async def opened(self, owner: str, name: str, title: str, kind: str) -> Conversation:
+    async def opened(self, owner: Owner, name: str, title: str, kind: str) -> Conversation:
         """The conversation of an id of its owner's choice, begun if there is none. Raises `ConversationNotFound` if another
         owner has it."""
         try:
@@ -47,21 +49,21 @@ class Conversations:
         except IntegrityError:
             return await self.get(owner, name)
 
-    async def get(self, owner: str, name: str) -> Conversation:
+    async def get(self, owner: Owner, name: str) -> Conversation:
         """Raises `ConversationNotFound`."""
         async with self.database.session() as session:
             row = await session.get(Conversation, name)
-        if row is None or row.owner != owner:
+        if row is None or not owner.sees(row.owner):
             raise ConversationNotFound(name)
         return row
 
-    async def all(self, owner: str, limit: int = 100, offset: int = 0) -> Sequence[Conversation]:
+    async def all(self, owner: Owner, limit: int = 100, offset: int = 0) -> Sequence[Conversation]:
         """The last ones first."""
-        asked = select(Conversation).where(Conversation.owner == owner).order_by(Conversation.updated_at.desc())
+        asked = mine(select(Conversation), owner, Conversation.owner).order_by(Conversation.updated_at.desc())
         async with self.database.session() as session:
             return (await session.scalars(asked.limit(limit).offset(offset))).all()
 
-    async def rename(self, owner: str, name: str, title: str) -> Conversation:
+    async def rename(self, owner: Owner, name: str, title: str) -> Conversation:
         """Raises `ConversationNotFound`."""
         await self.get(owner, name)
         async with self.database.session() as session:
@@ -69,7 +71,7 @@ class Conversations:
             row.title = title[:200]
         return row
 
-    async def delete(self, owner: str, name: str) -> None:
+    async def delete(self, owner: Owner, name: str) -> None:
         """Raises `ConversationNotFound`."""
         await self.get(owner, name)
         async with self.database.session() as session:
@@ -91,13 +93,19 @@ class Conversations:
         return told
 
     async def ask(
-        self, question: str, kind: str, conversation: str | None, details: Mapping[str, Any] | None = None
+        self,
+        owner: Owner,
+        question: str,
+        kind: str,
+        conversation: str | None,
+        details: Mapping[str, Any] | None = None,
     ) -> str:
         """Note a question; the id of its message."""
         now = time.time()
         row = Message(
             id=secrets.token_hex(16),
             conversation_id=conversation,
+            owner=owner.id,
             kind=kind,
             question=question,
             details=dict(details or {}),
@@ -107,6 +115,7 @@ class Conversations:
             session.add(row)
             if conversation is not None and (talk := await session.get(Conversation, conversation)) is not None:
                 talk.updated_at = now
+                row.owner = talk.owner  # an administrator may have asked in somebody's conversation
         return row.id
 
     async def answered(
@@ -123,16 +132,13 @@ class Conversations:
                 row.answer, row.citations = answer, [dict(each) for each in citations]
                 row.details = {**row.details, **(details or {})}
 
-    async def judge(self, owner: str, message: str, score: int, reason: str = "") -> Message:
+    async def judge(self, owner: Owner, message: str, score: int, reason: str = "") -> Message:
         """Keep what somebody thinks of an answer. Raises `ConversationNotFound` or `InvalidParameter`."""
         if not 0 <= score <= 100:
             raise InvalidParameter("score", "between 0 and 100.")
         async with self.database.session() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
-            talk = (
-                None if row is None or not row.conversation_id else await session.get(Conversation, row.conversation_id)
-            )
-            if row is None or (talk is not None and talk.owner != owner):
+            if row is None or not owner.sees(row.owner):
                 raise ConversationNotFound(message)
             row.score, row.reason = score, reason
         return row

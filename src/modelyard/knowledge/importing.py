@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from modelyard.core.access import Owner
 from modelyard.db.tables import Conversation, Message
 from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.conversation_imports import Imported, ImportedConversation, ImportedMessage
 
 
-async def import_conversations(kept: Conversations, owner: str, brought: Sequence[ImportedConversation]) -> Imported:
+async def import_conversations(kept: Conversations, owner: Owner, brought: Sequence[ImportedConversation]) -> Imported:
     """Keep them with their messages, times and feedback. What is here stays as it is: where the owner has a conversation of
     that id, only messages that are new are added; one of another owner, and a message whose id is taken, are left out.
     """
@@ -23,17 +24,17 @@ async def import_conversations(kept: Conversations, owner: str, brought: Sequenc
     return Imported(conversations=conversations, messages=messages, skipped=skipped)
 
 
-async def _bring(kept: Conversations, owner: str, talk: ImportedConversation) -> tuple[bool, int]:
+async def _bring(kept: Conversations, owner: Owner, talk: ImportedConversation) -> tuple[bool, int]:
     """Whether the conversation is new, and how many messages it brought."""
     async with kept.database.session() as session:
         row = await session.get(Conversation, talk.id)
-        if row is not None and row.owner != owner:
+        if row is not None and not owner.sees(row.owner):
             return False, 0
         wanted = [each.id for each in talk.messages]
         seen = set((await session.scalars(select(Message.id).where(Message.id.in_(wanted)))).all())
         if row is None:
             times = {"created_at": talk.created_at, "updated_at": talk.created_at}
-            session.add(Conversation(id=talk.id, owner=owner, title=talk.title, kind=talk.kind, **times))
+            session.add(Conversation(id=talk.id, owner=owner.id, title=talk.title, kind=talk.kind, **times))
             await session.flush()
         added = 0
         for each in talk.messages:
@@ -41,7 +42,7 @@ async def _bring(kept: Conversations, owner: str, talk: ImportedConversation) ->
                 continue
             seen.add(each.id)
             added += 1
-            session.add(_message(talk, each))
+            session.add(_message(talk, each, owner.id if row is None else row.owner))
             await session.flush()  # their order is the order of their numbers
         if added:
             kept_row = await session.get_one(Conversation, talk.id)
@@ -49,8 +50,8 @@ async def _bring(kept: Conversations, owner: str, talk: ImportedConversation) ->
     return row is None, added
 
 
-def _message(talk: ImportedConversation, brought: ImportedMessage) -> Message:
-    row = Message(id=brought.id, conversation_id=talk.id, kind=talk.kind, question=brought.question)
+def _message(talk: ImportedConversation, brought: ImportedMessage, owner: str) -> Message:
+    row = Message(id=brought.id, conversation_id=talk.id, owner=owner, kind=talk.kind, question=brought.question)
     row.answer, row.citations, row.details = brought.answer, [], dict(brought.metadata)
     row.score, row.reason, row.created_at = brought.score, brought.reason, brought.created_at
     return row

@@ -47,7 +47,9 @@ class ServedModels:
 
     def on_behalf_of(self, key: str) -> ServedModels:
         """The same, asked under somebody's key, so that what it may do, its limits and its counts hold."""
-        return ServedModels(self._client, key)
+        made = ServedModels(self._client, key)
+        made._queries = self._queries  # a vector that is remembered costs nobody anything
+        return made
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text, asked for in requests of up to `TEXTS_AT_ONCE`."""
@@ -178,7 +180,9 @@ class ServedModels:
 
     async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
-        rows = await self._client.send(Request("POST", at("rerank"), lambda answer: answer["results"], body=body))
+        rows = await self._client.send(
+            Request("POST", at("rerank"), lambda answer: answer["results"], body=body, key=self._key)
+        )
         scores = {int(row["index"]): float(row["relevance_score"]) for row in rows}
         return [scores.get(number, 0.0) for number in range(len(texts))]
 

@@ -66,6 +66,15 @@ class Query:
     min_score: float = 0.0
     similarities: bool = False
     """Whether every hit shall have its similarity, those too that were found by words."""
+    models: Models | None = None
+    """Models as a caller may use them, so that their tokens count for the caller; None for the room's own."""
+
+    @property
+    def asks_models(self) -> bool:
+        """Whether a model may be asked for it: for a vector of the text, or to rank what is found."""
+        embeds = self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
+        ranks = self.rerank_model or any(base.rerank_model for base in self.bases)
+        return embeds or bool(self.rerank is not False and ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +229,8 @@ class Search:
         """The query's vector; None, and a note, where its model does not answer and words can do without."""
         assert base.embedding_model is not None
         try:
-            found = cast(Sequence[float], unit([await self._models.embed_query(base.embedding_model, query.text)])[0])
+            models = query.models or self._models
+            found = cast(Sequence[float], unit([await models.embed_query(base.embedding_model, query.text)])[0])
         except ModelyardError as error:
             if query.mode is Mode.VECTOR:
                 raise
@@ -265,7 +275,7 @@ class Search:
 
     async def _reranked(self, model: str, query: Query, hits: list[Hit]) -> tuple[list[Hit], list[str]]:
         try:
-            scores = await self._models.rerank(model, query.text, [each.row.text for each in hits])
+            scores = await (query.models or self._models).rerank(model, query.text, [each.row.text for each in hits])
         except ModelyardError as error:
             if query.rerank:
                 raise
@@ -293,7 +303,7 @@ class Search:
             stored = vectors.get((model, hit.row.hash)) if model else None
             if stored is not None and model is not None:
                 try:
-                    asked_vector = unit([await self._models.embed_query(model, query.text)])[0]
+                    asked_vector = unit([await (query.models or self._models).embed_query(model, query.text)])[0]
                 except ModelyardError:
                     break
                 similarity = float(asked_vector @ as_vector(stored))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseNotFound
 from modelyard.db.session import Database
@@ -39,7 +40,7 @@ class Knowledge:
     """All of it. Rows, files below `folder`, indexes, the worker; models are asked through `models`."""
 
     def __init__(
-        self, settings: Settings, database: Database, models: Models, any_model: Callable[[], str | None]
+        self, settings: Settings, database: Database, models: Models, any_model: Callable[[Grant | None], str | None]
     ) -> None:
         folder = settings.folder / "knowledge"
         self.settings = settings

@@ -20,6 +20,8 @@ class ConversationInfo(BaseModel):
 
     id: str
     object: str = "conversation"
+    owner: str
+    """Owner id of who began it; an administrator sees those of all."""
     title: str
     kind: str
     created_at: float

@@ -29,6 +29,8 @@ class KeyRequest(BaseModel):
     """Tokens, of prompts and answers, it may use in a minute; null for any number."""
     expires_in: Annotated[float, Field(gt=0, le=3_153_600_000)] | None = None
     """Seconds it stays valid; null for ever."""
+    owner: str | None = Field(None, min_length=1, max_length=32)
+    """Owner id of another key or user, whose conversations and files it shall share; null for an owner of its own."""
 
 
 class KeyInfo(BaseModel):
@@ -38,6 +40,8 @@ class KeyInfo(BaseModel):
     name: str
     prefix: str
     """The first characters of the secret."""
+    owner: str
+    """Owner id of what is made with it, such as conversations; a rotated key keeps it."""
     scopes: list[str]
     models: list[str] | None = None
     bases: dict[str, str] | None = None
@@ -54,7 +58,7 @@ class KeyInfo(BaseModel):
 
 
 class NewKey(KeyInfo):
-    """Answer of `POST /v1/admin/keys`: the only time that the secret is shown."""
+    """Answer of `POST /v1/admin/keys` and of `…/rotate`: the only time that the secret is shown."""
 
     key: str
 
@@ -73,6 +77,8 @@ class UserInfo(BaseModel):
 
     id: int
     username: str
+    owner: str
+    """Owner id of what this person makes."""
     scopes: list[str]
     created_at: float
     """Unix time."""
@@ -108,6 +114,8 @@ class Me(BaseModel):
     name: str
     username: str | None = None
     """Null for an API key."""
+    owner: str
+    """Owner id of what is made with it."""
     scopes: list[str]
     permissions: list[str]
     """The same, as older programs call it."""

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import modelyard
 from modelyard.core.errors import InstallFailed
+from modelyard.core.private import private_files, private_folder
 from modelyard.core.types import Recipe, Step
 from modelyard.runtime.installer import Installer
 
@@ -119,7 +120,7 @@ class Environments:
 
         Raises `InstallFailed`; whatever goes wrong, and after Ctrl-C, the environment is as it was before.
         """
-        with self._alone(engine, say):
+        with self._alone(engine, say), private_files():
             if not upgrade and lock is None and (found := self._mended(engine)):
                 say(f"{engine} is installed already; --upgrade makes it anew.")
                 return found
@@ -182,8 +183,10 @@ class Environments:
     def _alone(self, engine: str, say: Say) -> Iterator[None]:
         """One at a time may change an environment; the next one waits."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            holding = (self.folder / f".{engine}.lock").open("w", encoding="utf-8")
+            private_folder(self.folder.parent)
+            private_folder(self.folder)
+            with private_files():
+                holding = (self.folder / f".{engine}.lock").open("w", encoding="utf-8")
         except OSError as error:
             raise InstallFailed(engine, f"{self.folder} cannot be written: {error.strerror}") from error
         with holding:

@@ -35,7 +35,7 @@ async def agent_chat(body: Chat, request: Request, parts: TheParts, grant: TheGr
 async def _agent(talk: Talk) -> AsyncGenerator[dict[str, Any]]:
     body = talk.body
     prompt = rendered("agent_chat", body.prompt_name, input=body.query, history="", tools="")
-    tools = await tools_for(talk.parts.knowledge, talk.grant)
+    tools = await tools_for(talk.parts, talk.grant)
     asked = {
         "model": talk.model(),
         "messages": talk.messages(prompt),

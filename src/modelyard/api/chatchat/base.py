@@ -123,28 +123,25 @@ def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
         if grant is not None:
             grant.check_model(name)
         return name
-    found = parts.gateway.chats()
-    if found is not None and (grant is None or grant.sees(found)):
+    if (found := parts.gateway.chats(grant)) is not None:
         return found
     for each in running(parts, ModelType.LLM, grant):
         return each
     raise InvalidParameter("model_name", "no chat model is running; launch one, or name one.")
 
 
-def embedding_model(parts: Parts, name: str | None) -> str:
-    """The embedding model of a new base, empty for none. Raises `Refused` for one that was chosen and does not run."""
-    there = running(parts, ModelType.EMBEDDING)
+def embedding_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
+    """The embedding model of a new base, one that the key may use, empty for none.
+
+    Raises `Refused` for one that was chosen and does not run.
+    """
+    there = running(parts, ModelType.EMBEDDING, grant)
     if name in there:
         return str(name)
     if name and name != DEFAULT_EMBEDDING:
         have = f"正在运行：{'、'.join(there)}" if there else "没有正在运行的向量模型"
         raise Refused(500, f"向量模型 {name} 未运行（{have}）")
     return there[0] if there else ""
-
-
-def owner_of(grant: Grant | None) -> str:
-    """Whose conversations and files these are."""
-    return "" if grant is None else grant.id
 
 
 def served(request: Request, parts: TheParts, grant: TheGrant) -> ServedModels:

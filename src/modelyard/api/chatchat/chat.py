@@ -12,11 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused, owner_of
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
 from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
 from modelyard.knowledge.conversations import Conversations
 
@@ -53,20 +54,20 @@ async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGra
     count = body.history if isinstance(body.history, int) else 0
     given = [] if isinstance(body.history, int) else body.history
     talk = Talk(request, parts, grant, body.model_copy(update={"history": given}))
-    return streamed(_chat(talk, body, min(count or body.history_len, MOST_REMEMBERED), owner_of(grant)))
+    return streamed(_chat(talk, body, min(count or body.history_len, MOST_REMEMBERED), Owner.of(grant)))
 
 
 @router.post("/feedback")
 async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
     """Keep what somebody thinks of an answer."""
     try:
-        await knowledge.conversations.judge(owner_of(grant), body.message_id, body.score, body.reason)
+        await knowledge.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
         raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
 
 
-async def _chat(talk: Talk, body: ModelChat, count: int, owner: str) -> AsyncGenerator[dict[str, Any]]:
+async def _chat(talk: Talk, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
     """The events. What was said is kept even if nobody hears the end."""
     conversations = talk.parts.knowledge.conversations
     messages = talk.messages(rendered("llm_chat", body.prompt_name, input=body.query, history=""))
@@ -77,7 +78,7 @@ async def _chat(talk: Talk, body: ModelChat, count: int, owner: str) -> AsyncGen
         conversation = (await conversations.opened(owner, name, body.query, KIND)).id
         if len(messages) == 1 and count > 0:
             messages = [*await _remembered(conversations, conversation, count), *messages]
-    message = await conversations.ask(body.query, KIND, conversation, {"model": model})
+    message = await conversations.ask(owner, body.query, KIND, conversation, {"model": model})
     said: list[str] = []
     details = {"broken_off": True}
     try:

@@ -19,12 +19,11 @@ from modelyard.api.chatchat.base import (
     base_of,
     embedding_model,
     find,
-    owner_of,
 )
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.routes.documents import portions
-from modelyard.core.access import WRITE, Grant
+from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge import rows
@@ -158,7 +157,7 @@ async def recreate_vector_store(body: Recreate, parts: TheParts, grant: TheGrant
         base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
     except Refused as error:
         return refused(error, body.knowledge_base_name)
-    return streamed(_recreated(parts, base, body))
+    return streamed(_recreated(parts, grant, base, body))
 
 
 def refused(error: Refused, base: str) -> StreamingResponse:
@@ -180,13 +179,12 @@ async def upload_temp_docs(
 ) -> BaseResponse:
     """Bring documents for one talk. They are forgotten when nobody has asked them for a week."""
     knowledge, before = parts.knowledge, prev_id or knowledge_id
-    old = await temporary(knowledge, before, owner_of(grant)) if before else None
+    owner = Owner.of(grant)
+    old = await temporary(knowledge, before, owner) if before else None
     if old is not None:
         await knowledge.delete(old.name)
     name = old.name if old is not None else secrets.token_hex(16)
-    settings = BaseSettings(
-        embedding_model=embedding_model(parts, None), temporary=True, extra={"owner": owner_of(grant)}
-    )
+    settings = BaseSettings(embedding_model=embedding_model(parts, grant, None), temporary=True, owner=owner.id)
     base = await knowledge.create(name, settings)
     chunking, names, failed = cut(chunk_size, chunk_overlap, zh_title_enhance), list[str](), list[dict[str, str]]()
     for file in files:
@@ -201,15 +199,15 @@ async def upload_temp_docs(
     return BaseResponse(data={"id": name, "failed_files": failed})
 
 
-async def temporary(knowledge: Knowledge, name: str, owner: str) -> KnowledgeBase | None:
-    """A base that was made for one talk by the same key."""
+async def temporary(knowledge: Knowledge, name: str, owner: Owner) -> KnowledgeBase | None:
+    """A base that was made for one talk, by an owner whose rows this one sees."""
     found = await find(knowledge, name)
-    return found if found is not None and found.temporary and found.extra.get("owner", "") == owner else None
+    return found if found is not None and found.temporary and owner.sees(found.owner) else None
 
 
 async def brought(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
-    """A base of files that the same key brought for one talk. Raises `Refused`."""
-    base = await temporary(knowledge, name, owner_of(grant))
+    """A base of files that the same user or key brought for one talk. Raises `Refused`."""
+    base = await temporary(knowledge, name, Owner.of(grant))
     if base is None:
         raise Refused(404, f"未找到临时知识库 {name}，请先上传文件")
     return base
@@ -278,14 +276,16 @@ async def _one(value: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
     yield value
 
 
-async def _recreated(parts: Parts, base: KnowledgeBase, body: Recreate) -> AsyncGenerator[dict[str, Any]]:
+async def _recreated(
+    parts: Parts, grant: Grant | None, base: KnowledgeBase, body: Recreate
+) -> AsyncGenerator[dict[str, Any]]:
     """An event for each document, as its end comes."""
     knowledge = parts.knowledge
     await knowledge.rename(base.name, BaseSettings(extra={**base.extra, "vs_type": body.vs_type}), None)
     await knowledge.documents.include_all(base)
     model = base.embedding_model or "" if body.embed_model == DEFAULT_EMBEDDING else None
     settings = BaseSettings(
-        embedding_model=(model or embedding_model(parts, body.embed_model)),
+        embedding_model=(model or embedding_model(parts, grant, body.embed_model)),
         chunking=cut(body.chunk_size, body.chunk_overlap, body.zh_title_enhance),
     )
     job = await knowledge.reindex(base, settings, force=True)

@@ -165,7 +165,7 @@ class _Looking:
                 f"出处 [{number}] [{page.title}]({page.url}) \n\n{page.snippet}\n\n"
                 for number, page in enumerate(pages, 1)
             ]
-        hits = await evidence(self._parts.knowledge, body, self._base, everything=False)
+        hits = await evidence(self._parts, self._grant, body, self._base, everything=False, counts=body.return_direct)
         source = linked(self._request, body.kb_name)
         return [hit.row.text for hit in hits], [source(number, hit) for number, hit in enumerate(hits, 1)]
 

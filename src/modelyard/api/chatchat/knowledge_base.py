@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from modelyard.api.base_access import models_for
 from modelyard.api.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
@@ -23,10 +24,10 @@ from modelyard.api.chatchat.base import (
     find,
 )
 from modelyard.api.chatchat.filling import brought
-from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.routes.documents import file_response
-from modelyard.core.access import WRITE
+from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.bases import BaseSettings
@@ -115,7 +116,7 @@ async def create_knowledge_base(body: CreateBase, parts: TheParts, grant: TheGra
     if await find(parts.knowledge, name) is not None:
         raise Refused(404, f"已存在同名知识库 {name}")
     try:
-        model = embedding_model(parts, body.embed_model)
+        model = embedding_model(parts, grant, body.embed_model)
         extra = {"vs_type": body.vector_store_type}
         await parts.knowledge.create(name, BaseSettings(embedding_model=model, extra=extra))
     except ModelyardError as error:
@@ -142,15 +143,16 @@ async def list_files(knowledge_base_name: str, knowledge: TheKnowledge, grant: T
 
 
 @router.post("/search_docs")
-async def search_docs(body: SearchDocs, knowledge: TheKnowledge, grant: TheGrant) -> list[Found]:
+async def search_docs(body: SearchDocs, parts: TheParts, grant: TheGrant) -> list[Found]:
     """Search a base, or list chunks by `file_name` (`%` and `_` are wildcards) and metadata; nothing for an unknown base."""
+    knowledge = parts.knowledge
     allow(grant, body.knowledge_base_name)
     base = await find(knowledge, body.knowledge_base_name)
     if base is None or base.temporary:
         return []
     allow(grant, base.name)
     if body.query.strip():
-        hits = await near(knowledge, base, body.query, body.top_k, body.score_threshold)
+        hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold)
         return [_hit(each) for each in hits]
     if body.file_name or body.metadata:
         return await _listed(knowledge, base, body.file_name, body.metadata)
@@ -158,13 +160,13 @@ async def search_docs(body: SearchDocs, knowledge: TheKnowledge, grant: TheGrant
 
 
 @router.post("/search_temp_docs", response_model=list[Found] | BaseResponse)
-async def search_temp_docs(body: SearchTempDocs, knowledge: TheKnowledge, grant: TheGrant) -> list[Found]:
+async def search_temp_docs(body: SearchTempDocs, parts: TheParts, grant: TheGrant) -> list[Found]:
     """Search the files that `upload_temp_docs` took; nothing without a query. A route of 0.3."""
-    base = await brought(knowledge, grant, body.knowledge_id)
+    base = await brought(parts.knowledge, grant, body.knowledge_id)
     if not body.query.strip():
         return []
-    await knowledge.bases.used([base.id])
-    return [_hit(each) for each in await near(knowledge, base, body.query, body.top_k, body.score_threshold)]
+    await parts.knowledge.bases.used([base.id])
+    return [_hit(each) for each in await near(parts, grant, base, body.query, body.top_k, body.score_threshold)]
 
 
 @router.post("/update_docs_by_id")
@@ -211,12 +213,32 @@ async def download_doc(
     return answer
 
 
-async def near(knowledge: Knowledge, base: KnowledgeBase, query: str, top_k: int, threshold: float) -> list[Hit]:
-    """The best chunks within a distance. Raises what searching raises."""
+async def near(
+    parts: Parts,
+    grant: Grant | None,
+    base: KnowledgeBase,
+    query: str,
+    top_k: int,
+    threshold: float,
+    *,
+    counts: bool = True,
+) -> list[Hit]:
+    """The best chunks within a distance. Raises what searching raises, and `RateLimited`.
+
+    If a model is asked for it, this counts as one of the key's requests, unless `counts` is false because a chat follows.
+    """
     if top_k < 1:
         return []
-    asked = Query(text=query[:LONGEST_QUERY], bases=[base], k=min(top_k, MOST_HITS), similarities=True)
-    found = await knowledge.search.search(asked)
+    asked = Query(
+        text=query[:LONGEST_QUERY],
+        bases=[base],
+        k=min(top_k, MOST_HITS),
+        similarities=True,
+        models=models_for(parts, grant),
+    )
+    if counts and asked.asks_models:
+        parts.passage.count(grant)
+    found = await parts.knowledge.search.search(asked)
     return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 
 

@@ -17,8 +17,8 @@ from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import Chat, Talk
-from modelyard.api.deps import TheGrant, TheParts
-from modelyard.core.access import TOOLS
+from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
@@ -26,7 +26,6 @@ from modelyard.knowledge.answering.answer import is_evidence
 from modelyard.knowledge.search import Hit
 from modelyard.knowledge.search_engines import engine
 from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
-from modelyard.knowledge.service import Knowledge
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -119,10 +118,15 @@ def linked(request: Request, name: str) -> Callable[[int, Hit], str]:
     return source
 
 
-async def evidence(knowledge: Knowledge, body: SourcedChat, base: KnowledgeBase, everything: bool) -> list[Hit]:
-    """The chunks that a model is told: within the threshold, and about the question unless `everything` is wanted."""
-    await knowledge.bases.used([base.id])
-    hits = await near(knowledge, base, body.query, body.top_k, body.score_threshold)
+async def evidence(
+    parts: Parts, grant: Grant | None, body: SourcedChat, base: KnowledgeBase, *, everything: bool, counts: bool = False
+) -> list[Hit]:
+    """The chunks that a model is told: within the threshold, and about the question unless `everything` is wanted.
+
+    `counts` says whether this is a request of the key by itself: no chat follows, which counts as one.
+    """
+    await parts.knowledge.bases.used([base.id])
+    hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold, counts=counts)
     if everything or body.score_threshold < UNFILTERED:
         return hits
     return [hit for hit in hits if is_evidence(body.query, hit)]
@@ -131,7 +135,7 @@ async def evidence(knowledge: Knowledge, body: SourcedChat, base: KnowledgeBase,
 async def _about_base(
     talk: Talk, body: SourcedChat, base: KnowledgeBase, source: Callable[[int, Hit], str]
 ) -> AsyncGenerator[dict[str, Any]]:
-    hits = await evidence(talk.parts.knowledge, body, base, body.score_threshold >= EVERYTHING)
+    hits = await evidence(talk.parts, talk.grant, body, base, everything=body.score_threshold >= EVERYTHING)
     sources = [source(number, hit) for number, hit in enumerate(hits, 1)]
     name = body.prompt_name if hits else "empty"
     prompt = rendered("knowledge_base_chat", name, context=context(hits), question=body.query)

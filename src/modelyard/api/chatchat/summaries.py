@@ -131,7 +131,7 @@ async def _order(parts: Parts, models: ServedModels, grant: Grant | None, body: 
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
     model = chat_model(parts, grant, body.model_name)
     try:
-        store = await _store(parts, base, body)
+        store = await _store(parts, grant, base, body)
     except KnowledgeBaseExists as error:
         raise Refused(500, error.message) from error
     return Order(parts.knowledge, models, model, base, store, body)
@@ -167,7 +167,7 @@ def _problem(base: KnowledgeBase, name: str, error: ModelyardError) -> dict[str,
     return {"code": 500, "msg": head, "doc": name, "error": error.message}
 
 
-async def _store(parts: Parts, base: KnowledgeBase, body: Summing) -> KnowledgeBase:
+async def _store(parts: Parts, grant: Grant | None, base: KnowledgeBase, body: Summing) -> KnowledgeBase:
     """The base of summaries, made if it is not there. Raises `KnowledgeBaseExists` where its name is somebody else's."""
     found = await parts.knowledge.summaries_of(base)
     if found is not None:
@@ -176,7 +176,7 @@ async def _store(parts: Parts, base: KnowledgeBase, body: Summing) -> KnowledgeB
     settings = BaseSettings(
         description=f"“{base.name}”的文档摘要",
         language=base.language,
-        embedding_model=embedding_model(parts, body.embed_model) if chosen else base.embedding_model or "",
+        embedding_model=embedding_model(parts, grant, body.embed_model) if chosen else base.embedding_model or "",
         extra={SUMMARY_OF: base.id, "vs_type": body.vs_type},
     )
     return await parts.knowledge.create(base.name + SUFFIX, settings)

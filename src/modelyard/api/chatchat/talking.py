@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel, Field, model_validator
 
+from modelyard.api.base_access import models_for
 from modelyard.api.chatchat.base import chat_model, served
 from modelyard.api.chatchat.streams import said
 from modelyard.api.deps import Parts
 from modelyard.api.knowledge_views import readable
 from modelyard.core.access import TOOLS, Grant
-from modelyard.knowledge.service import Knowledge
 from modelyard.knowledge.tools.base import Tool
 from modelyard.knowledge.types import Models
 
@@ -85,6 +85,8 @@ class Talk:
                 yield piece
 
 
-async def tools_for(knowledge: Knowledge, grant: Grant | None) -> list[Tool]:
+async def tools_for(parts: Parts, grant: Grant | None) -> list[Tool]:
     """The server's tools that a key may have used. Raises `InvalidParameter` and more for settings that are wrong."""
-    return await knowledge.toolbox.tools(await readable(knowledge, grant), grant is None or grant.allows(TOOLS))
+    bases = await readable(parts.knowledge, grant)
+    outside = grant is None or grant.allows(TOOLS)
+    return await parts.knowledge.toolbox.tools(bases, outside, models_for(parts, grant))

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.api.chatchat.base import owner_of
 from modelyard.api.chatchat.chat import KIND, row_id
 from modelyard.api.chatchat.kb_chat import choice, completion, head
 from modelyard.api.chatchat.prompts import rendered
@@ -21,7 +20,7 @@ from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
-from modelyard.core.access import Grant
+from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
 from modelyard.knowledge.tools.base import Tool
@@ -97,7 +96,7 @@ async def chosen_tools(body: Unified, parts: Parts, grant: Grant | None) -> list
     given = list(body.tools or ([body.chosen] if body.chosen else []))
     if not given or body.tool_choice == "none":
         return []
-    by_name = {tool.name: tool for tool in await tools_for(parts.knowledge, grant)}
+    by_name = {tool.name: tool for tool in await tools_for(parts, grant)}
     names = [NAMES.get(name, name) for name in (each if isinstance(each, str) else _name(each) for each in given)]
     missing = [name for name in names if name not in by_name]
     if len(missing) == len(names) and not any(isinstance(each, str) for each in given):
@@ -111,9 +110,9 @@ async def _row(body: Unified, parts: Parts, grant: Grant | None) -> str | None:
     """The id of the row of the question, where a conversation is named. Raises `ConversationNotFound`."""
     if not body.conversation_id:
         return None
-    talks, owner = parts.knowledge.conversations, owner_of(grant)
+    talks, owner = parts.knowledge.conversations, Owner.of(grant)
     talk = await talks.opened(owner, row_id(body.conversation_id), body.question, KIND)
-    return await talks.ask(body.question, KIND, talk.id)
+    return await talks.ask(owner, body.question, KIND, talk.id)
 
 
 async def _kept(

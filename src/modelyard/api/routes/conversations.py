@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import conversation_info, message_info, page
-from modelyard.core.access import Grant
+from modelyard.core.access import Owner
 from modelyard.knowledge.conversations import exported
 from modelyard.knowledge.importing import import_conversations
 from modelyard.protocol import conversations as bodies
@@ -23,36 +23,31 @@ class Markdown(PlainTextResponse):
     media_type = "text/markdown"
 
 
-def owner_of(grant: Grant | None) -> str:
-    """Whose conversations a request sees."""
-    return "" if grant is None else grant.id
-
-
 @router.get("")
 async def list_conversations(
     knowledge: TheKnowledge, grant: TheGrant, limit: int = 100, offset: int = 0
 ) -> bodies.ConversationList:
-    """The conversations of this key, the last ones first."""
-    found = await knowledge.conversations.all(owner_of(grant), *page(limit, offset))
+    """The conversations of the user or key that asks, the last ones first; an administrator sees everybody's."""
+    found = await knowledge.conversations.all(Owner.of(grant), *page(limit, offset))
     return bodies.ConversationList(data=[conversation_info(each) for each in found])
 
 
 @router.post("")
 async def create(body: bodies.NewConversation, knowledge: TheKnowledge, grant: TheGrant) -> bodies.ConversationInfo:
     """Begin a conversation."""
-    return conversation_info(await knowledge.conversations.begin(owner_of(grant), body.title, "knowledge"))
+    return conversation_info(await knowledge.conversations.begin(Owner.of(grant), body.title, "knowledge"))
 
 
 @router.post("/import")
 async def bring(body: ImportConversations, knowledge: TheKnowledge, grant: TheGrant) -> Imported:
     """Bring conversations of another system. To one whose id is here already, only messages that are new are added."""
-    return await import_conversations(knowledge.conversations, owner_of(grant), body.conversations)
+    return await import_conversations(knowledge.conversations, Owner.of(grant), body.conversations)
 
 
 @router.get("/{conversation}")
 async def describe(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> bodies.ConversationInfo:
     """A conversation."""
-    return conversation_info(await knowledge.conversations.get(owner_of(grant), conversation))
+    return conversation_info(await knowledge.conversations.get(Owner.of(grant), conversation))
 
 
 @router.patch("/{conversation}")
@@ -60,20 +55,20 @@ async def rename(
     conversation: str, body: bodies.NewConversation, knowledge: TheKnowledge, grant: TheGrant
 ) -> bodies.ConversationInfo:
     """Give it another title."""
-    return conversation_info(await knowledge.conversations.rename(owner_of(grant), conversation, body.title))
+    return conversation_info(await knowledge.conversations.rename(Owner.of(grant), conversation, body.title))
 
 
 @router.delete("/{conversation}")
 async def delete(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> Deleted:
     """Delete a conversation with its messages."""
-    await knowledge.conversations.delete(owner_of(grant), conversation)
+    await knowledge.conversations.delete(Owner.of(grant), conversation)
     return Deleted(deleted=[conversation])
 
 
 @router.get("/{conversation}/messages")
 async def messages(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> bodies.MessageList:
     """What was asked and answered, in order."""
-    await knowledge.conversations.get(owner_of(grant), conversation)
+    await knowledge.conversations.get(Owner.of(grant), conversation)
     found = await knowledge.conversations.messages(conversation)
     return bodies.MessageList(data=[message_info(each) for each in found])
 
@@ -81,7 +76,7 @@ async def messages(conversation: str, knowledge: TheKnowledge, grant: TheGrant) 
 @router.get("/{conversation}/export", response_class=Markdown)
 async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> Markdown:
     """The conversation as Markdown."""
-    talk = await knowledge.conversations.get(owner_of(grant), conversation)
+    talk = await knowledge.conversations.get(Owner.of(grant), conversation)
     text = exported(talk, await knowledge.conversations.messages(conversation))
     return Markdown(text)
 
@@ -89,4 +84,4 @@ async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) ->
 @router.post("/messages/{message}/feedback")
 async def feedback(message: str, body: bodies.Feedback, knowledge: TheKnowledge, grant: TheGrant) -> bodies.MessageInfo:
     """Keep what somebody thinks of an answer."""
-    return message_info(await knowledge.conversations.judge(owner_of(grant), message, body.score, body.reason))
+    return message_info(await knowledge.conversations.judge(Owner.of(grant), message, body.score, body.reason))

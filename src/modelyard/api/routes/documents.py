@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, File, Form, Path, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
+from modelyard.api.base_access import NamedBase
 from modelyard.api.deps import TheKnowledge
 from modelyard.api.knowledge_views import chunk_info, document_info, page
 from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter
@@ -19,7 +20,7 @@ from modelyard.knowledge.jobs import chunking_for
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 
-router = APIRouter(prefix="/v1/knowledge_bases/{base}", tags=["documents"])
+router = APIRouter(prefix="/v1/knowledge_bases/{base}", tags=["documents"], dependencies=[NamedBase])
 
 PORTION = 1 << 20
 RowId = Annotated[int, Path(ge=0, le=(1 << 63) - 1)]

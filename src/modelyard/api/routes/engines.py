@@ -6,7 +6,9 @@ import asyncio
 
 from fastapi import APIRouter
 
-from modelyard.api.deps import Parts, TheDeployments, TheParts
+from modelyard.api.base_access import check_models
+from modelyard.api.deps import Parts, TheDeployments, TheGrant, TheParts
+from modelyard.api.file_access import check_files, check_path, may_name_files
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.types import ModelType
 from modelyard.engines.names import displayed
@@ -19,35 +21,55 @@ TYPES = tuple(kind.lower() for kind in ModelType)
 
 @router.get("/engines/{model_type}/{model_name:path}", response_model=EngineTable, response_model_exclude_unset=True)
 async def engines_of_type(
-    model_type: str, model_name: str, parts: TheParts, enable_virtual_env: bool | None = None, reasons: bool = False
+    model_type: str,
+    model_name: str,
+    parts: TheParts,
+    grant: TheGrant,
+    enable_virtual_env: bool | None = None,
+    reasons: bool = False,
 ) -> dict[str, list[Entry] | str]:
     """Which engines run a model of a type here, and what of it; for the id of a repository on a hub, `owner/name` is enough.
 
     With `reasons=true` the others are there too, each with a sentence in place of the list.
     """
     if model_type.lower() not in TYPES:
-        return await _engines(f"{model_type}/{model_name}", None, parts, reasons)
-    return await _engines(model_name, model_type, parts, reasons)
+        return await _engines(f"{model_type}/{model_name}", None, parts, grant, reasons)
+    return await _engines(model_name, model_type, parts, grant, reasons)
 
 
 @router.get("/engines/{model_name}", response_model=EngineTable, response_model_exclude_unset=True)
 async def engines(
-    model_name: str, parts: TheParts, enable_virtual_env: bool | None = None, reasons: bool = False
+    model_name: str,
+    parts: TheParts,
+    grant: TheGrant,
+    enable_virtual_env: bool | None = None,
+    reasons: bool = False,
 ) -> dict[str, list[Entry] | str]:
     """Which engines run a model here, and what of it; `reasons=true` as above."""
-    return await _engines(model_name, None, parts, reasons)
+    return await _engines(model_name, None, parts, grant, reasons)
 
 
-async def _engines(name: str, kind: str | None, parts: Parts, reasons: bool) -> dict[str, list[Entry] | str]:
+async def _engines(
+    name: str, kind: str | None, parts: Parts, grant: TheGrant, reasons: bool
+) -> dict[str, list[Entry] | str]:
+    check_path(grant, name)
+    check_models(grant, name)
     machine = await parts.deployments.machine()
-    return await asyncio.to_thread(engines_of, name, kind, parts.catalog, machine, reasons)
+    return await asyncio.to_thread(engines_of, name, kind, parts.catalog, machine, reasons, may_name_files(grant))
 
 
 @router.post("/models/estimate")
-async def estimate(body: EstimateRequest, parts: TheParts, deployments: TheDeployments) -> EstimateResponse:
+async def estimate(
+    body: EstimateRequest, parts: TheParts, deployments: TheDeployments, grant: TheGrant
+) -> EstimateResponse:
     """How much memory a model takes, from the catalog, a hub's metadata or its files; nothing is downloaded or started."""
+    check_files(grant, body.model_path)
+    check_path(grant, body.model_name)
+    check_models(grant, body.model_name)
     machine = await deployments.machine()
-    model, context, found = await asyncio.to_thread(estimate_memory, body, parts.catalog, machine)
+    model, context, found = await asyncio.to_thread(
+        estimate_memory, body, parts.catalog, machine, may_name_files(grant)
+    )
     return EstimateResponse(
         **_figures(found[0]).model_dump(),
         model_name=model.name,

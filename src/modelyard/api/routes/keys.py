@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.key_views import key_info, user_info
 from modelyard.control.keys import ACCESS_SECONDS, Keys, Login, NewKey
+from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
 from modelyard.protocol import keys as bodies
 
@@ -65,13 +66,14 @@ async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
 async def me(grant: TheGrant) -> bodies.Me:
     """Who asks, and what they may do. Where no key is asked for, everybody is an administrator."""
     if grant is None:
-        return bodies.Me(id="", name="anybody", scopes=["admin"], permissions=["admin"])
+        return bodies.Me(id="", name="anybody", owner=LOCAL, scopes=["admin"], permissions=["admin"])
     scopes = sorted(grant.scopes)
     models = None if grant.models is None else sorted(grant.models)
     return bodies.Me(
         id=grant.id,
         name=grant.name,
         username=grant.user,
+        owner=Owner.of(grant).id,
         scopes=scopes,
         permissions=scopes,
         models=models,
@@ -90,6 +92,7 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
         requests_per_minute=body.requests_per_minute,
         tokens_per_minute=body.tokens_per_minute,
         expires_in=body.expires_in,
+        owner=body.owner,
     )
     row, secret = await keys.create(wanted, grant)
     return bodies.NewKey(**key_info(row).model_dump(), key=secret)
@@ -99,6 +102,13 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
 async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
     """Every key, those that were revoked too."""
     return [key_info(row) for row in await keys.all()]
+
+
+@router.post("/v1/admin/keys/{name}/rotate")
+async def rotate_key(name: Name, keys: TheKeys, grant: TheGrant) -> bodies.NewKey:
+    """Give a key, by its id, prefix or name, a new secret; the old one is refused from the next request on."""
+    row, secret = await keys.rotate(name, grant)
+    return bodies.NewKey(**key_info(row).model_dump(), key=secret)
 
 
 @router.delete("/v1/admin/keys/{name}")

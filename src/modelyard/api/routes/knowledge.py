@@ -10,11 +10,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.api.asking import Asked, ask
-from modelyard.api.deps import TheGrant, TheKnowledge
+from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
+from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import base_info, hit_dict, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
-from modelyard.core.access import READ
+from modelyard.core.access import WRITE
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.bases import BaseSettings
@@ -24,7 +25,7 @@ from modelyard.knowledge.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 
-router = APIRouter(prefix="/v1/knowledge_bases", tags=["knowledge bases"])
+router = APIRouter(prefix="/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
 
 async def _info(knowledge: Knowledge, base: KnowledgeBase) -> bodies.BaseInfo:
@@ -50,8 +51,10 @@ async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseLis
 
 
 @router.post("")
-async def create(body: bodies.CreateBase, knowledge: TheKnowledge) -> bodies.BaseInfo:
+async def create(body: bodies.CreateBase, knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseInfo:
     """Make an empty base."""
+    await check_bases(knowledge, grant, [body.name], WRITE)
+    check_models(grant, body.embedding_model, body.rerank_model, body.chat_model)
     settings = _settings(body, embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
     return await _info(knowledge, await knowledge.create(body.name, settings))
 
@@ -63,22 +66,20 @@ async def formats() -> dict[str, str]:
 
 
 @router.post("/search")
-async def search_several(
-    body: bodies.SearchSeveralRequest, knowledge: TheKnowledge, grant: TheGrant
-) -> bodies.SearchAnswer:
+async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> bodies.SearchAnswer:
     """Search several bases at once; their hits are ranked together."""
-    for name in body.knowledge_bases if grant is not None else ():
-        assert grant is not None
-        grant.check_base(name, READ)
-    return await _search(knowledge, await knowledge.several(body.knowledge_bases), body)  # type: ignore[return-value]
+    await check_bases(parts.knowledge, grant, body.knowledge_bases)
+    bases = await parts.knowledge.several(body.knowledge_bases)
+    return await _search(parts, grant, bases, body)  # type: ignore[return-value]
 
 
 @router.post("/answer")
 async def answer_several(
-    body: bodies.AnswerSeveralRequest, request: Request, knowledge: TheKnowledge, grant: TheGrant
+    body: bodies.AnswerSeveralRequest, request: Request, parts: TheParts, grant: TheGrant
 ) -> Response:
     """Answer a question from several bases."""
-    return await _answer(body, body.knowledge_bases, request, knowledge, grant)
+    await check_bases(parts.knowledge, grant, body.knowledge_bases)
+    return await _answer(body, body.knowledge_bases, request, parts, grant)
 
 
 @router.get("/{base}")
@@ -88,8 +89,11 @@ async def describe(base: str, knowledge: TheKnowledge) -> bodies.BaseInfo:
 
 
 @router.patch("/{base}")
-async def configure(base: str, body: bodies.ChangeBase, knowledge: TheKnowledge) -> bodies.BaseInfo:
+async def configure(base: str, body: bodies.ChangeBase, knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseInfo:
     """Change what needs no new index."""
+    check_models(grant, body.rerank_model, body.chat_model)
+    if body.name is not None:
+        await check_bases(knowledge, grant, [body.name], WRITE)
     return await _info(knowledge, await knowledge.rename(base, _settings(body), body.name))
 
 
@@ -101,55 +105,59 @@ async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
 
 
 @router.post("/{base}/reindex")
-async def reindex(base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge) -> bodies.JobStarted:
+async def reindex(
+    base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge, grant: TheGrant
+) -> bodies.JobStarted:
     """Make all chunks anew, in the background; searches go on with the old ones until the new ones are complete."""
+    check_models(grant, body.embedding_model)
     settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
     return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
 
 
 @router.post("/{base}/search", response_model=bodies.SearchAnswer)
-async def search(base: str, body: bodies.SearchRequest, knowledge: TheKnowledge) -> Response:
+async def search(base: str, body: bodies.SearchRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search a base, by words and by meaning."""
-    return await _search(knowledge, [await knowledge.bases.known(base)], body)
+    return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
 
 
-async def _search(knowledge: Knowledge, bases: list[KnowledgeBase], body: bodies.SearchRequest) -> Response:
-    found = await knowledge.search.search(
-        Query(
-            text=body.query,
-            bases=bases,
-            k=body.top_k,
-            mode=Mode(body.mode),
-            where=body.filter,
-            rerank=body.rerank,
-            rerank_model=body.rerank_model,
-            min_score=body.min_score,
-        )
+async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], body: bodies.SearchRequest) -> Response:
+    """Counts as one of the key's requests if a model is asked for it. Raises `PermissionDenied` and `RateLimited`."""
+    check_models(grant, body.rerank_model)
+    query = Query(
+        text=body.query,
+        bases=bases,
+        k=body.top_k,
+        mode=Mode(body.mode),
+        where=body.filter,
+        rerank=body.rerank,
+        rerank_model=body.rerank_model,
+        min_score=body.min_score,
+        models=models_for(parts, grant),
     )
+    if query.asks_models:
+        parts.passage.count(grant)
+    found = await parts.knowledge.search.search(query)
     told = {"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)}
     return Response(msgspec.json.encode(told), media_type="application/json")
 
 
 @router.post("/{base}/answer", response_model=bodies.AnswerInfo)
-async def answer(
-    base: str, body: bodies.AnswerRequest, request: Request, knowledge: TheKnowledge, grant: TheGrant
-) -> Response:
+async def answer(base: str, body: bodies.AnswerRequest, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Answer a question from a base, with citations. With `stream`, events: sources, tokens, the answer."""
-    return await _answer(body, [base], request, knowledge, grant)
+    return await _answer(body, [base], request, parts, grant)
 
 
 async def _answer(
-    body: bodies.AnswerRequest, names: list[str], request: Request, knowledge: Knowledge, grant: TheGrant
+    body: bodies.AnswerRequest, names: list[str], request: Request, parts: Parts, grant: TheGrant
 ) -> Response:
-    if grant is not None:
-        for name in names:
-            grant.check_base(name, READ)
-        if body.model is not None:
-            grant.check_model(body.model)
+    """Counts as one of the key's requests. Raises `PermissionDenied` and `RateLimited`."""
+    knowledge = parts.knowledge
+    check_models(grant, body.model)
     if not body.question.strip():
         raise InvalidParameter("question", "there is no question.")
-    owner = "" if grant is None else grant.id
-    asked = await Asked.begin(knowledge, await knowledge.several(names), body, owner)
+    bases = await knowledge.several(names)
+    parts.passage.count(grant)
+    asked = await Asked.begin(knowledge, bases, body, grant, models_for(parts, grant))
     if body.stream:
         return streamed(ask(knowledge, asked))
     told = await while_awaited(request, _all(asked, knowledge))

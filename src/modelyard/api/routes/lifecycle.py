@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Body, Query
 
+from modelyard.api.base_access import check_models
 from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts, TheTrust
 from modelyard.api.instances import instance, version_infos
 from modelyard.catalog.version import parse_version
@@ -57,8 +58,11 @@ async def vllm_supported() -> SupportedArchitectures:
 
 
 @router.get("/models/{model_type}/{model_name:path}/versions")
-def versions(model_type: str, model_name: str, parts: TheParts, address: TheAddress) -> list[ModelVersion]:
+def versions(
+    model_type: str, model_name: str, parts: TheParts, address: TheAddress, grant: TheGrant
+) -> list[ModelVersion]:
     """Every size, format and quantisation of a family, and whether its files are on this machine."""
+    check_models(grant, model_name)
     return version_infos(parts.catalog.get(model_name, model_kind(model_type)), address)
 
 

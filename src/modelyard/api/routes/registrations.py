@@ -9,9 +9,14 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from modelyard.api.deps import TheCatalog, TheParts, TheRegistrations, TheTrust
+from modelyard.api.base_access import check_models
+from modelyard.api.deps import TheCatalog, TheGrant, TheParts, TheRegistrations, TheTrust
+from modelyard.api.file_access import may_name_files
+from modelyard.catalog.family import Family
+from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import by_ability, prompts
 from modelyard.control.autostart import Autostarts
+from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import Trust
 from modelyard.core.types import ModelType
@@ -24,32 +29,38 @@ PageSize = Annotated[int | None, Query(ge=1, le=10_000)]
 
 
 @router.get("/v1/models/prompts")
-async def get_prompts(catalog: TheCatalog) -> dict[str, dict[str, Any]]:
+async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> dict[str, dict[str, Any]]:
     """Model → how it is spoken to: the prompt style's seven fields where it has one, chat template and stops."""
-    return prompts(await asyncio.to_thread(list, catalog.families(ModelType.LLM)))
+    return prompts(await asyncio.to_thread(_seen, catalog, grant))
 
 
 @router.get("/v1/models/families")
-async def get_families(catalog: TheCatalog) -> dict[str, list[str]]:
+async def get_families(catalog: TheCatalog, grant: TheGrant) -> dict[str, list[str]]:
     """Ability → the language models that have it."""
-    return by_ability(await asyncio.to_thread(list, catalog.families(ModelType.LLM)))
+    return by_ability(await asyncio.to_thread(_seen, catalog, grant))
 
 
 @router.post("/v1/model_registrations/{model_type}")
 async def register(
-    model_type: str, body: RegistrationRequest, registrations: TheRegistrations, parts: TheParts, trust: TheTrust
+    model_type: str,
+    body: RegistrationRequest,
+    registrations: TheRegistrations,
+    parts: TheParts,
+    grant: TheGrant,
+    trust: TheTrust,
 ) -> None:
     """Register a family. It can be launched by its name at once."""
     kind = type_named(model_type)
     family = await registrations.read(kind, body.model)
     await check_name(family.name, parts.autostarts, trust)
-    await registrations.register(kind, body.model, body.persist)
+    await registrations.register(kind, body.model, body.persist, may_name_files(grant))
 
 
 @router.get("/v1/model_registrations/{model_type}", response_model=list[RegistrationSummary] | list[dict[str, Any]])
 async def list_registrations(
     model_type: str,
     registrations: TheRegistrations,
+    grant: TheGrant,
     detailed: bool = False,
     full: bool = False,
     page: Page = 1,
@@ -64,13 +75,18 @@ async def list_registrations(
         found = await asyncio.to_thread(registrations.records, kind, full=full)
     else:
         found = await asyncio.to_thread(registrations.summaries, kind)
+    if grant is not None:
+        found = [each for each in found if grant.sees(str(each["model_name"]))]
     shown: Sequence[Any] = found[(page - 1) * page_size : page * page_size] if page_size else found
     return as_json(shown, {"X-Total-Count": str(len(found))})
 
 
 @router.get("/v1/model_registrations/{model_type}/{model_name:path}", response_model=dict[str, Any])
-async def get_registration(model_type: str, model_name: str, registrations: TheRegistrations) -> Response:
+async def get_registration(
+    model_type: str, model_name: str, registrations: TheRegistrations, grant: TheGrant
+) -> Response:
     """All there is to know of one family."""
+    check_models(grant, model_name)
     return as_json(await asyncio.to_thread(registrations.record, type_named(model_type), model_name))
 
 
@@ -96,6 +112,11 @@ async def check_name(name: str, autostarts: Autostarts, trust: Trust) -> None:
                 f"{trust.caller} may not change what '{name}' means, because the autostart entry of '{entry.uid}' launches it. "
                 "It takes a key with the scope 'admin'."
             )
+
+
+def _seen(catalog: Catalog, grant: Grant | None) -> list[Family]:
+    """The language models of the catalog that a key may know of."""
+    return [each for each in catalog.families(ModelType.LLM) if grant is None or grant.sees(each.name)]
 
 
 def type_named(given: str) -> ModelType:

@@ -6,6 +6,7 @@ file. Answers are lines of JSON on standard output; an error is one too, and the
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -130,6 +131,8 @@ def main(arguments: list[str]) -> int:
     if action not in actions:
         print(__doc__, file=sys.stderr)
         return 2
+    if len(arguments) > 2:
+        os.umask(int(arguments[2], 8))  # a hub's cache is not of the home folder, and others may share it
     given = Path(arguments[1]).read_bytes() if len(arguments) > 1 else sys.stdin.buffer.read()
     try:
         _say(**actions[action](given))

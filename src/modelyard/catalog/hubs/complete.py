@@ -71,8 +71,11 @@ def _gguf(folder: Path, quantization: str) -> Path | None:
 
 
 def existing(folder: Path, name: str) -> Path | None:
-    """A file by its name; hubs and catalogs differ in letter case, so that is overlooked."""
+    """A file by its name; hubs and catalogs differ in letter case, so that is overlooked. None for names that leave the folder,
+    which a registered family can have."""
     path = folder / name
+    if folder not in path.parents or ".." in Path(name).parts:
+        return None
     if path.is_file():
         return path
     wanted = path.name.lower()

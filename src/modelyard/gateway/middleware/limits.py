@@ -21,17 +21,22 @@ class Limits:
     def begin(self, grant: Grant) -> None:
         """Count a request of a key. Raises `RateLimited`, and then counts nothing."""
         now = self._clock()
-        if (limit := grant.tokens_per_minute) is not None and (window := self._tokens.get(grant.id)) is not None:
-            _check(window, limit, now, "tokens")
-        if (limit := grant.requests_per_minute) is not None:
-            window = self._requests.setdefault(grant.id, Window())
-            _check(window, limit, now, "requests")
+        counted: list[Window] = []
+        for quota in grant.quotas:
+            if (limit := quota.tokens_per_minute) is not None and (window := self._tokens.get(quota.id)) is not None:
+                _check(window, limit, now, "tokens")
+            if (limit := quota.requests_per_minute) is not None:
+                window = self._requests.setdefault(quota.id, Window())
+                _check(window, limit, now, "requests")
+                counted.append(window)
+        for window in counted:
             window.add(1, now)
 
     def end(self, grant: Grant, tokens: int) -> None:
         """Count the tokens of an answer that ended, in whatever way."""
-        if tokens and grant.tokens_per_minute is not None:
-            self._tokens.setdefault(grant.id, Window()).add(tokens, self._clock())
+        for quota in grant.quotas if tokens else ():
+            if quota.tokens_per_minute is not None:
+                self._tokens.setdefault(quota.id, Window()).add(tokens, self._clock())
 
     def keep(self, keys: Collection[str]) -> None:
         """Forget all keys but these."""

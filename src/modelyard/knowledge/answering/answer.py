@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.citing import Citation, cited, extracted, marker
 from modelyard.knowledge.answering.prompts import prompt
@@ -48,6 +49,10 @@ class Question:
     min_score: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
     """More of the chat request: `temperature`, `max_tokens` …"""
+    grant: Grant | None = None
+    """What the key of who asks allows: only models that it may use answer. None where no key is asked for."""
+    models: Models | None = None
+    """Models as a caller may use them, so that their tokens count for the caller; None for the room's own."""
     context: int = CONTEXT
 
 
@@ -87,8 +92,8 @@ Event = Sources | Token | Answered
 class Answering:
     """Answers questions. Keeps nothing."""
 
-    def __init__(self, search: Search, models: Models, any_model: Callable[[], str | None]) -> None:
-        """`any_model` gives a model that chats now, if one does."""
+    def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
+        """`any_model` gives a model that chats now and that a key may use, if there is one."""
         self._search = search
         self._models = models
         self._any_model = any_model
@@ -105,12 +110,26 @@ class Answering:
                 where=question.where,
                 rerank=question.rerank,
                 min_score=question.min_score,
+                models=question.models,
             )
         )
         return _fitting([hit for hit in found.hits if is_evidence(text, hit)], question.context), found
 
+    def model(self, question: Question) -> str | None:
+        """The model that answers: the named one, that of a base, or any that chats; None if there is none.
+
+        Raises `PermissionDenied` where the first or second of these is a model that the key may not use.
+        """
+        named = question.model or next((base.chat_model for base in question.bases if base.chat_model), None)
+        if named is None:
+            return self._any_model(question.grant)
+        if question.grant is not None:
+            question.grant.check_model(named)
+        return named
+
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
+        model = self.model(question)
         hits, found = await self.find(question)
         sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
         yield Sources(sources, found.notes)
@@ -119,8 +138,6 @@ class Answering:
             yield Token(sentence)
             yield Answered(sentence, [], False, None)
             return
-        model = question.model or next((b.chat_model for b in question.bases if b.chat_model), None)
-        model = model or self._any_model()
         if model is None:
             text, used = extracted(question.text, hits)
             yield Token(text)
@@ -143,7 +160,7 @@ class Answering:
         messages = [*question.history, {"role": "user", "content": prompt(templates, question.text, told)}]
         usage: Mapping[str, int] = {}
         reason, parts = "stop", []
-        chunks = self._models.chat({**question.options, "model": model, "messages": messages})
+        chunks = (question.models or self._models).chat({**question.options, "model": model, "messages": messages})
         async with aclosing(chunks) as stream:
             async for chunk in stream:
                 usage = chunk.get("usage") or usage

@@ -20,6 +20,7 @@ from modelyard.knowledge.tools.calculator import Calculator
 from modelyard.knowledge.tools.internet import InternetSearch
 from modelyard.knowledge.tools.mcp_servers import McpServers
 from modelyard.knowledge.tools.pages import PageReader
+from modelyard.knowledge.types import Models
 
 PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
 """Search engines in the order in which one is taken that is set up."""
@@ -34,15 +35,17 @@ class Toolbox:
         self._search = search
         self._mcp: McpServers | None = None
 
-    async def tools(self, bases: Sequence[KnowledgeBase], outside: bool) -> list[Tool]:
+    async def tools(self, bases: Sequence[KnowledgeBase], outside: bool, models: Models | None = None) -> list[Tool]:
         """The tools of one agent: these bases and no others; the web and MCP servers only if `outside`.
+
+        Searches ask `models`, so that their tokens count for a caller; the room's own if left out.
 
         Raises `InvalidParameter` for a file of MCP servers that is wrong, `MissingLibrary`, `UnknownName` and
         `SearchNotConfigured` for what is set and cannot be used.
         """
         found: list[Tool] = [Calculator()]
         if bases:
-            found.append(self._bases(bases))
+            found.append(self._bases(bases, models))
         if outside:
             if (searching := self._engine()) is not None:
                 found.append(InternetSearch(searching))
@@ -54,11 +57,11 @@ class Toolbox:
         if self._mcp is not None:
             await self._mcp.close()
 
-    def _bases(self, bases: Sequence[KnowledgeBase]) -> KnowledgeSearch:
+    def _bases(self, bases: Sequence[KnowledgeBase], models: Models | None) -> KnowledgeSearch:
         by_name = {base.name: base for base in bases}
 
         async def look(query: str, name: str) -> str:
-            asked = Query(text=query[:LONGEST_QUERY], bases=[by_name[name]], k=MOST_HITS)
+            asked = Query(text=query[:LONGEST_QUERY], bases=[by_name[name]], k=MOST_HITS, models=models)
             found = await self._search.search(asked)
             hits = [hit for hit in found.hits if is_evidence(query, hit)]
             return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"'{name}' has nothing about this."

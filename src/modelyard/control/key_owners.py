@@ -1,0 +1,46 @@
+"""How keys belong together: owner ids of users and keys, and limits of the keys that other keys are made with."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.core.access import Grant, Owner, Quota
+from modelyard.core.errors import InvalidParameter, PermissionDenied
+from modelyard.db.tables import Key, User
+
+
+def new_owner() -> str:
+    """An owner id for a user."""
+    return f"user-{secrets.token_hex(8)}"
+
+
+async def check_owner(session: AsyncSession, owner: str | None, by: Grant | None) -> None:
+    """Raises for an owner id that a new key may not have: `InvalidParameter` if nobody has it, `PermissionDenied` if it is
+    not that of who asks, who is no administrator."""
+    if owner is None:
+        return
+    if by is not None and not Owner.of(by).sees(owner):
+        raise PermissionDenied(f"The key '{by.name}' may only make keys of its own owner.")
+    for table in (Key, User):
+        if await session.scalar(select(table.id).where(table.owner == owner).limit(1)) is not None:
+            return
+    raise InvalidParameter("owner", "no key or user has this owner id; `modelyard key list --json` shows them.")
+
+
+def limited_makers(by: Grant | None) -> list[str] | None:
+    """The keys whose limits a new key counts for: that it is made with, if that is limited, and those that it counts for."""
+    limited = [quota for quota in by.quotas if quota.requests_per_minute or quota.tokens_per_minute] if by else []
+    return [quota.id for quota in limited] or None
+
+
+async def quotas(session: AsyncSession, keys: Sequence[Key]) -> dict[str, Quota]:
+    """Id of a key that others were made with → its limits, which hold for these after it was revoked, too."""
+    names = {each for key in keys for each in key.makers or ()}
+    if not names:
+        return {}
+    rows = await session.scalars(select(Key).where(Key.id.in_(names)))
+    return {row.id: Quota(row.id, row.requests_per_minute, row.tokens_per_minute) for row in rows}
