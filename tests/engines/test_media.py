@@ -257,7 +257,7 @@ def through(
 
 
 def receiving(body: bytes, leaves: asyncio.Event) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
-    messages = [
+    messages: list[MutableMapping[str, Any]] = [
         {"type": "http.request", "body": body[:5], "more_body": True},
         {"type": "http.request", "body": body[5:]},
     ]

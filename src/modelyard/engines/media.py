@@ -190,9 +190,7 @@ def _place(holder: Any, key: str | int, kind: str, param: str) -> Place:
     """Where an address stands that is fetched. Raises `MediaRefused` for all but addresses of the web."""
     value = str(holder[key])
     if not kind or not value.lower().startswith(("http://", "https://")):
-        raise MediaRefused(
-            param, f"'{shown(value)}' is not an http, https or data address of {kind or 'a known kind'}."
-        )
+        raise MediaRefused(param, f"'{shown(value)}' is not an http, https or data address.")
     return Place(holder, key, kind, param)
 
 
