@@ -128,6 +128,7 @@ def projector(path: Path, *, dims: Dims = Dims(), seed: int = 5) -> Path:
     writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
     writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
     writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
+    shapes: dict[str, tuple[int, ...]]
     shapes = {"v.class_embd": (32,), "v.patch_embd.weight": (32, 3, 14, 14), "v.position_embd.weight": (5, 32),
               "v.pre_ln.weight": (32,), "v.pre_ln.bias": (32,), "mm.0.weight": (dims.hidden, 32), "mm.0.bias": (dims.hidden,),
               "mm.2.weight": (dims.hidden, dims.hidden), "mm.2.bias": (dims.hidden,)}  # fmt: skip
@@ -135,8 +136,8 @@ def projector(path: Path, *, dims: Dims = Dims(), seed: int = 5) -> Path:
         for name, shape in (("attn_q", (32, 32)), ("attn_k", (32, 32)), ("attn_v", (32, 32)), ("attn_out", (32, 32)),
                             ("ffn_up", (64, 32)), ("ffn_down", (32, 64)), ("ln1", (32,)), ("ln2", (32,))):  # fmt: skip
             shapes |= {f"v.blk.{layer}.{name}.weight": shape, f"v.blk.{layer}.{name}.bias": shape[:1]}
-    for name, shape in shapes.items():
-        writer.add_tensor(name, _weights(rng, *shape))
+    for tensor, sizes in shapes.items():
+        writer.add_tensor(tensor, _weights(rng, *sizes))
     _finish(writer)
     return path
 

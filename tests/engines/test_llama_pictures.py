@@ -37,7 +37,7 @@ def seeing(tmp_path_factory: pytest.TempPathFactory, host: Web) -> Iterator[Repl
     folder = tmp_path_factory.mktemp("seeing")
     model = make_gguf.chat_model(folder / "m.gguf")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("MODELYARD_FETCH_HOSTS", f"*,127.0.0.1:{host.port}")
+        patched.setenv("REPLICA_FETCH_HOSTS", f"*,127.0.0.1:{host.port}")
         replica = Replica(folder, launch(model, mmproj=str(make_gguf.projector(folder / "mmproj.gguf"))))
     yield replica
     assert replica.stop() == 0
@@ -103,7 +103,7 @@ def test_a_client_that_leaves_ends_the_fetch(tmp_path: Path) -> None:
     """Its connection ends, and with it the one to the host of the picture, which never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.MonkeyPatch.context() as patched:
         place = f"127.0.0.1:{silent.getsockname()[1]}"
-        patched.setenv("MODELYARD_FETCH_HOSTS", place)
+        patched.setenv("REPLICA_FETCH_HOSTS", place)
         model = make_gguf.chat_model(tmp_path / "m.gguf")
         replica = Replica(tmp_path, launch(model, mmproj=str(make_gguf.projector(tmp_path / "mmproj.gguf"))))
         body = json.dumps({"model": "m", **request(f"http://{place}/a.png")}).encode()

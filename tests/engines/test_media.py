@@ -12,7 +12,7 @@ import pytest
 
 from modelyard.core.fetching import Hosts
 from modelyard.engines import media
-from modelyard.engines.media import Media, MediaRefused, may_hold, places
+from modelyard.engines.media import Media, MediaRefused, is_plain, places, read
 from modelyard.engines.sglang import start
 from modelyard.engines.vllm import door
 from tests.knowledge.web_server import Reply, Web, web
@@ -41,7 +41,13 @@ def chat(*parts: Any, role: str = "user", **more: Any) -> Part:
 
 
 def replaced(request: Part, hosts: str = "127.0.0.1") -> Any:
-    return json.loads(asyncio.run(Media(Hosts.read(hosts)).replaced(json.dumps(request).encode())))
+    return json.loads(data_for(json.dumps(request).encode(), hosts))
+
+
+def data_for(body: bytes, hosts: str = "*") -> bytes:
+    """What an engine gets."""
+    request = read(body)
+    return body if request is None else asyncio.run(Media(Hosts.read(hosts)).replaced(request))
 
 
 SPELLINGS: list[Callable[[str], Part]] = [
@@ -121,7 +127,7 @@ def test_other_fields_of_requests(server: Web, field: str) -> None:
     ],
 )
 def test_addresses_elsewhere_are_refused(part: Part) -> None:
-    assert may_hold(json.dumps(chat(part)).encode())
+    assert not is_plain(chat(part))
     with pytest.raises(MediaRefused) as caught:
         places(chat(part))
     assert caught.value.param == "messages"
@@ -140,7 +146,7 @@ def test_addresses_elsewhere_are_refused(part: Part) -> None:
 )
 def test_arguments_of_libraries_hold_no_addresses(field: str, value: object) -> None:
     body = {**chat("hi"), field: value}
-    assert may_hold(json.dumps(body).encode())
+    assert not is_plain(body)
     with pytest.raises(MediaRefused) as caught:
         places(body)
     assert caught.value.param == field
@@ -171,27 +177,26 @@ def test_what_passes() -> None:
     assert replaced(request) == request
 
 
-def test_most_bodies_are_not_parsed() -> None:
+def test_most_bodies_pass_as_they_are() -> None:
     plain = {"model": "m", "messages": [{"role": "user", "content": '请看 http://127.0.0.1/a.png \n <url> "x"'}]}
     for dump in (json.dumps(plain), json.dumps(plain, ensure_ascii=False), json.dumps({"input": ["a", "é\u00a0"]})):
         body = dump.encode()
-        assert not may_hold(body)
-        assert asyncio.run(Media(Hosts()).replaced(body)) is body
+        assert data_for(body) is body
 
 
 @pytest.mark.parametrize("key", [r"im\u0061ge_url", r"\u0069mage_url"])
 def test_escapes_hide_no_field(key: str) -> None:
     body = f'{{"messages":[{{"c\\u006fntent":[{{"{key}":"http://127.0.0.1:1/"}}]}}]}}'.encode()
     with pytest.raises(MediaRefused):
-        asyncio.run(Media(Hosts()).replaced(body))
+        data_for(body)
 
 
 def test_what_parsers_could_read_in_two_ways_is_written_anew() -> None:
     part = json.dumps(chat({"image_url": "http://127.0.0.1:1/"}))[1:-1]
-    made = asyncio.run(Media(Hosts()).replaced(f'{{{part},"messages":[{{"content":["x"]}}]}}'.encode()))
+    made = data_for(f'{{{part},"messages":[{{"content":["x"]}}]}}'.encode())
     assert json.loads(made) == {"model": "m", "messages": [{"content": ["x"]}]} and b"127" not in made
     with pytest.raises(MediaRefused):
-        asyncio.run(Media(Hosts()).replaced(b'{"image_url": "http://127.0.0.1/", '))
+        data_for(b'{"image_url": "http://127.0.0.1/", ')
 
 
 def refusal(request: Part, hosts: str = "127.0.0.1") -> str:
@@ -273,7 +278,7 @@ def receiving(body: bytes, leaves: asyncio.Event) -> Callable[[], Awaitable[Muta
 
 @pytest.mark.parametrize("kind", DOORS)
 def test_an_engine_behind_a_door_gets_data(kind: type[Any], server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODELYARD_FETCH_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("REPLICA_FETCH_HOSTS", "127.0.0.1")
     part = SPELLINGS[0]
     engine, client = through(kind, chat(part(f"{server.url}/a")))
     assert engine == [chat(part(DATA))] and client[1]["body"] == b"answer"
@@ -296,13 +301,13 @@ def test_all_paths_of_vllm(path: str) -> None:
 
 @pytest.mark.parametrize("kind", DOORS)
 def test_a_client_that_leaves_cancels_the_fetch(kind: type[Any], server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODELYARD_FETCH_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("REPLICA_FETCH_HOSTS", "127.0.0.1")
     leaves = asyncio.Event()
 
-    async def fetch(self: Media, body: bytes) -> bytes:
+    async def fetch(self: Media, request: Part) -> bytes:
         leaves.set()
         await asyncio.Event().wait()
-        return body
+        return b""
 
     monkeypatch.setattr(Media, "replaced", fetch)
     assert through(kind, chat(SPELLINGS[0](f"{server.url}/a")), leaves) == ([], [])

@@ -154,7 +154,7 @@ def test_pictures_are_fetched_from_hosts_that_the_owner_and_the_launch_name(
     models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with picture_host(png(90, 31, 1)) as place:
-        monkeypatch.setenv("MODELYARD_FETCH_HOSTS", f"{place},localhost")
+        monkeypatch.setenv("REPLICA_FETCH_HOSTS", f"{place},localhost")
         replica = started(tmp_path, models["llava"], allowed_media_hosts=place)
         fetched = asked(replica, [f"http://{place}/wide.png", "What is this?"])
         assert text_of(fetched) == text_of(asked(replica, [WIDE, "What is this?"]))

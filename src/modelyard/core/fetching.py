@@ -27,8 +27,8 @@ from modelyard.core.errors import AddressRefused, FetchFailed
 
 log = logging.getLogger(__name__)
 
-HOSTS_VARIABLE = "MODELYARD_FETCH_HOSTS"
-"""The setting `fetch_hosts`, as the server hands it to each replica."""
+HOSTS_VARIABLE = "REPLICA_FETCH_HOSTS"
+"""Environment variable of a replica with the setting `fetch_hosts`."""
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_REDIRECTS = 5
@@ -187,7 +187,7 @@ def parse(url: str, hosts: Hosts = PUBLIC) -> Target:
         raise AddressRefused(url, f"its host is not one of {', '.join(sorted(hosts.only))}")
     if not hosts.names(host, number):
         if not hosts.public:
-            raise AddressRefused(url, f"its host is not one that {HOSTS_VARIABLE} names")
+            raise AddressRefused(url, "its host is not one that MODELYARD_FETCH_HOSTS names")
         if number not in PORTS:
             raise AddressRefused(url, f"its port is not {', '.join(map(str, PORTS[:-1]))} or {PORTS[-1]}")
     path = quote(parts.path or "/", safe="/%:=&~+!$,;'@()*[]")
@@ -215,8 +215,8 @@ def shown(url: str) -> str:
 def _conditions(max_bytes: int, seconds: float, accept: Sequence[str]) -> str:
     kinds = f", of type {' or '.join(accept)}" if accept else ""
     return (
-        f"it must be at a public host, or one that {HOSTS_VARIABLE} names, answer with status 200 within {seconds:g} s, and have "
-        f"at most {max_bytes} bytes{kinds}"
+        f"it must be at a public host, or one that MODELYARD_FETCH_HOSTS names, answer with status 200 within {seconds:g} s, "
+        f"and have at most {max_bytes} bytes{kinds}"
     )
 
 

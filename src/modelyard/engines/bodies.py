@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from modelyard.engines.media import Media, MediaRefused, may_hold
+from modelyard.engines.media import Media, MediaRefused, read
 from modelyard.engines.narrow import App, Message, Receive, Scope, Send
 
 
@@ -61,9 +61,14 @@ async def with_data(media: Media, body: bytes, receive: Receive, send: Send) -> 
 
     None when the request was answered with a refusal, or when its client has left, which cancels the fetches.
     """
-    if not may_hold(body):
+    try:
+        request = read(body)
+    except MediaRefused as error:
+        await refuse(send, error.param, str(error))
+        return None
+    if request is None:
         return body
-    fetching = asyncio.ensure_future(media.replaced(body))
+    fetching = asyncio.ensure_future(media.replaced(request))
     leaving = asyncio.ensure_future(receive())
     try:
         await asyncio.wait((fetching, leaving), return_when=asyncio.FIRST_COMPLETED)

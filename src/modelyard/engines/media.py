@@ -10,9 +10,11 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from modelyard.core import fetching
 from modelyard.core.errors import AddressRefused, FetchFailed
@@ -49,6 +51,7 @@ PART_FIELDS = (*CONVERSATIONS, "input", "prompt", "query", "queries", "documents
 RAW_FIELDS = ("multi_modal_data", "multimodal_data", "image_data", "video_data", "audio_data", *KINDS)
 PROCESSOR_FIELDS = ("mm_processor_kwargs", "media_io_kwargs")
 """Arguments of the libraries that read media. Such a library takes an address or the path of a file for a picture."""
+SPECIAL = frozenset({*RAW_FIELDS, *PROCESSOR_FIELDS})
 
 TYPES = {"image": ("image/",), "audio": ("audio/", "video/"), "video": ("video/", "image/gif")}
 UNTYPED = ("application/octet-stream", "binary/octet-stream")
@@ -61,24 +64,6 @@ SIGNATURES = (
 )
 USUAL = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
 
-MARKS = tuple(
-    mark.encode()
-    for mark in (
-        '"image',
-        '"video',
-        '"audio',
-        '"input_',
-        '_url"',
-        '"url"',
-        '_kwargs"',
-        "multi_modal",
-        "multimodal",
-        "\0",
-    )
-)
-LIST_CONTENT = re.compile(rb'"(?:content|parts)"\s*:\s*[\[{]')
-ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
-"""A field's name may be spelled with escapes; encoders use them for other letters only, but for a few signs in HTML."""
 ADDRESS = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:|[/\\~]|\.\.?/)")
 """How an address or the path of a file begins."""
 
@@ -109,11 +94,41 @@ class Place:
         return str(self.holder[self.key])
 
 
-def may_hold(body: bytes) -> bool:
-    """Whether a body could hold an address for an engine; where it could not, which is the rule, it need not be parsed."""
-    if any(mark in body for mark in MARKS) or LIST_CONTENT.search(body):
-        return True
-    return b"\\u00" in body and ESCAPED_ASCII.search(body) is not None
+def read(body: bytes) -> dict[str, Any] | None:
+    """The request in a body, where there are parts of which an engine could fetch something; None for the many that have none.
+
+    Raises `MediaRefused` for what is no JSON: the engine's parser could read it differently.
+    """
+    try:
+        request: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            request = json.loads(body)  # takes a little more, such as NaN, and so do engines in Python
+        except (ValueError, RecursionError) as error:
+            raise MediaRefused("body", f"is no JSON: {error}.") from None
+    return request if isinstance(request, dict) and not is_plain(request) else None
+
+
+def is_plain(request: Mapping[str, Any]) -> bool:
+    """Whether a request has texts and numbers only, where an engine looks for addresses."""
+    if not SPECIAL.isdisjoint(request):
+        return False
+    for name in PART_FIELDS:
+        value = request.get(name)
+        if isinstance(value, dict):
+            return False
+        if isinstance(value, list) and not all(_is_plain_item(each, name) for each in value):
+            return False
+    return True
+
+
+def _is_plain_item(item: Any, name: str) -> bool:
+    """A message whose content is a text, a text, a number, or a list of numbers."""
+    if isinstance(item, dict):
+        content = item.get("content")
+        is_message = name in CONVERSATIONS and (content is None or isinstance(content, str))
+        return is_message and "parts" not in item and KINDS.keys().isdisjoint(item)
+    return not isinstance(item, list) or not any(isinstance(each, (list, dict)) for each in item)
 
 
 def places(request: MutableMapping[str, Any]) -> list[Place]:
@@ -237,19 +252,11 @@ class Media:
     """Why this model takes no media, where it takes none: then nothing is fetched, and the request is refused."""
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    async def replaced(self, body: bytes) -> bytes:
-        """A body with data in place of addresses: the same bytes where nothing could be an address. Raises `MediaRefused`.
+    async def replaced(self, request: dict[str, Any]) -> bytes:
+        """The body of a request with data in place of addresses. Raises `MediaRefused`.
 
-        A body that was looked into is always written anew, so that the engine reads it as it was read here.
+        It is written anew in any case, so that the engine reads it as it was read here.
         """
-        if not may_hold(body):
-            return body
-        try:
-            request: Any = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise MediaRefused("body", f"is no JSON: {error}.") from None  # the engine's parser may read it differently
-        if not isinstance(request, dict):
-            return body
         await self.bring(request)
         return json.dumps(request).encode()
 

@@ -77,23 +77,24 @@ def plan(
     stops: tuple[str, ...] = (),
     loras: Mapping[str, list[dict[str, float]]] = {},
     decoded: Body | None = None,
+    changed: bool = False,
 ) -> Plan | None:
     """How to serve a request; None relays it as it stands. Raises `Refused`.
 
-    `stops` end every chat answer; `loras` says which adapters answer for which model name. `decoded` is sent in place of `body`,
-    where that has been read and changed before.
+    `stops` end every chat answer; `loras` says which adapters answer for which model name. `decoded` is what `body` holds,
+    where it has been read before, and is sent in its place if it was `changed`.
 
     A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
     """
     planner = PLANNERS.get(path)
     if planner is None:
-        return None if decoded is None else Plan(msgspec.json.encode(decoded))
+        return Plan(msgspec.json.encode(decoded)) if changed else None
     try:
         request = msgspec.json.decode(body, type=Body) if decoded is None else decoded
     except msgspec.DecodeError:
         return None
     added = path == CHAT_PATH and _add_stops(request, stops)
-    added = added or decoded is not None
+    added = added or changed
     name = str(request.get("model"))
     if found := loras.get(name):
         request["lora"], added = found, True

@@ -30,7 +30,7 @@ from modelyard.engines.llama_cpp.dialect import (
     mended,
     plan,
 )
-from modelyard.engines.media import Media, MediaRefused, may_hold
+from modelyard.engines.media import Media, MediaRefused, is_plain
 
 HEALTH_PATHS = ("/health", "/v1/health")
 GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
@@ -176,14 +176,25 @@ class Door(asyncio.Protocol):
 
     async def _plan(self, request: Request) -> Plan | None:
         """What llama.cpp gets, with data in place of addresses. Raises `Refused` and `MediaRefused`."""
-        front, body, decoded = self._front, bytes(request.body), None
-        if request.path not in TEXTS_ONLY and may_hold(body):
-            try:
-                decoded = msgspec.json.decode(body, type=Body)
-            except msgspec.DecodeError as error:
-                raise Refused("body", f"is no JSON object: {error}") from None  # llama.cpp may read it otherwise
+        front, body = self._front, bytes(request.body)
+        decoded: Body | None = None
+        try:
+            decoded = msgspec.json.decode(body, type=Body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp may read it otherwise
+                raise Refused("body", f"is no JSON object: {error}") from None
+        changed = decoded is not None and request.path not in TEXTS_ONLY and not is_plain(decoded)
+        if decoded is not None and changed:
             await front.media.bring(decoded)
-        return plan(request.path, body, logits=front.logits, stops=front.stops, loras=front.loras, decoded=decoded)
+        return plan(
+            request.path,
+            body,
+            logits=front.logits,
+            stops=front.stops,
+            loras=front.loras,
+            decoded=decoded,
+            changed=changed,
+        )
 
     async def _relay(self, request: Request, made: Plan) -> None:
         self._pipe = None
