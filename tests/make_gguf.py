@@ -113,6 +113,35 @@ def chat_model(
     return path
 
 
+def projector(path: Path, *, dims: Dims = Dims(), seed: int = 5) -> Path:
+    """What lets such a chat model see: a CLIP of two layers for pictures of 28 × 28, and two layers into the model's width."""
+    rng = np.random.default_rng(seed)
+    writer = gguf.GGUFWriter(str(path), "clip")
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_bool("clip.has_vision_encoder", True)
+    writer.add_string("clip.projector_type", "mlp")
+    writer.add_bool("clip.use_gelu", True)
+    numbers = {"image_size": 28, "patch_size": 14, "embedding_length": 32, "feed_forward_length": 64, "block_count": 2,
+               "projection_dim": dims.hidden, "attention.head_count": 2}  # fmt: skip
+    for key, value in numbers.items():
+        writer.add_uint32(f"clip.vision.{key}", value)
+    writer.add_float32("clip.vision.attention.layer_norm_epsilon", 1e-5)
+    writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
+    writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
+    shapes: dict[str, tuple[int, ...]]
+    shapes = {"v.class_embd": (32,), "v.patch_embd.weight": (32, 3, 14, 14), "v.position_embd.weight": (5, 32),
+              "v.pre_ln.weight": (32,), "v.pre_ln.bias": (32,), "mm.0.weight": (dims.hidden, 32), "mm.0.bias": (dims.hidden,),
+              "mm.2.weight": (dims.hidden, dims.hidden), "mm.2.bias": (dims.hidden,)}  # fmt: skip
+    for layer in range(2):
+        for name, shape in (("attn_q", (32, 32)), ("attn_k", (32, 32)), ("attn_v", (32, 32)), ("attn_out", (32, 32)),
+                            ("ffn_up", (64, 32)), ("ffn_down", (32, 64)), ("ln1", (32,)), ("ln2", (32,))):  # fmt: skip
+            shapes |= {f"v.blk.{layer}.{name}.weight": shape, f"v.blk.{layer}.{name}.bias": shape[:1]}
+    for tensor, sizes in shapes.items():
+        writer.add_tensor(tensor, _weights(rng, *sizes))
+    _finish(writer)
+    return path
+
+
 def _encoder(path: Path, pooling: gguf.PoolingType, rank: bool, seed: int) -> Path:
     dims = Dims(heads=4, kv_heads=4, context=512)
     rng = np.random.default_rng(seed)

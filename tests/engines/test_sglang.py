@@ -107,8 +107,11 @@ def test_its_server_listens_where_we_say_and_has_our_paths_only(monkeypatch: pyt
         async def send(message: Any) -> None:
             statuses.setdefault(path, message.get("status"))
 
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"{}"}
+
         app: Any = made.app
-        await app({"type": "http", "path": path, "method": "POST"}, None, send)
+        await app({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send)
 
     for path in ("/v1/chat/completions", "/generate", "/flush_cache", "/update_weights_from_disk"):
         asyncio.run(ask(path))

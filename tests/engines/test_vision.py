@@ -131,10 +131,11 @@ def test_what_is_no_picture_is_refused(seeing: tuple[Path, Replica]) -> None:
     huge = png(1, 1, 1).replace(b"\0\0\0\1\0\0\0\1\x08", b"\0\0\xff\xff\0\0\xff\xff\x08")
     assert "pixels" in refusal(replica, [data_url(huge), "?"]) or "cannot be read" in refusal(replica, [data_url(huge)])
     assert "has no url" in refusal(replica, [{"type": "image_url"}])
-    assert "http, https and data" in refusal(replica, [{"type": "image", "image": "/etc/passwd"}])
+    assert "only http and https" in refusal(replica, [{"type": "image", "image": "/etc/passwd"}])
     assert "input_audio" in refusal(replica, [{"type": "input_audio", "input_audio": {}}])
     assert "places '<image>'" in refusal(replica, [WIDE, "a text that says <image>"])
-    assert "not a public one" in refusal(replica, ["http://127.0.0.1:1/a.png", "?"])
+    assert "its port" in refusal(replica, ["http://127.0.0.1:1/a.png", "?"])
+    assert "must be at a public host" in refusal(replica, ["http://127.0.0.1/a.png", "?"])
     assert "32" in refusal(replica, [WIDE] * 33)
     assert text_of(asked(replica, QUESTIONS[0]))
 
@@ -149,12 +150,15 @@ def test_what_sees_otherwise_answers_texts_and_says_why_no_pictures(models: dict
     assert replica.stop() == 0
 
 
-def test_pictures_are_fetched_from_hosts_that_the_launch_names(models: dict[str, Path], tmp_path: Path) -> None:
+def test_pictures_are_fetched_from_hosts_that_the_owner_and_the_launch_name(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with picture_host(png(90, 31, 1)) as place:
+        monkeypatch.setenv("REPLICA_FETCH_HOSTS", f"{place},localhost")
         replica = started(tmp_path, models["llava"], allowed_media_hosts=place)
         fetched = asked(replica, [f"http://{place}/wide.png", "What is this?"])
         assert text_of(fetched) == text_of(asked(replica, [WIDE, "What is this?"]))
-        assert "allowed_media_hosts" in refusal(replica, ["http://localhost/a.png", "?"])
+        assert f"not one of {place}" in refusal(replica, ["http://localhost/a.png", "?"])
         assert replica.stop() == 0
 
 

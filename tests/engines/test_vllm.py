@@ -249,7 +249,7 @@ def ask(path: str, answer: list[MutableMapping[str, Any]]) -> list[MutableMappin
     async def receive() -> MutableMapping[str, Any]:
         return {"type": "http.request", "body": b"{}"}
 
-    asyncio.run(Door(app)({"type": "http", "path": path}, receive, send))
+    asyncio.run(Door(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
     return sent
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.core.errors import AddressRefused, FetchFailed, InvalidParameter, SearchFailed, UnknownName
-from modelyard.knowledge.guard import Fetched
+from modelyard.core.fetching import Fetched, Hosts
 from modelyard.knowledge.readable import decoded, from_html, readable
 from modelyard.knowledge.search_engines.base import SearchSettings
 from modelyard.knowledge.search_engines.searxng import SearXNG
@@ -239,7 +239,7 @@ def test_reading_pages(server: Web) -> None:
         "/picture": Reply(b"\x89PNG", "image/png"),
         "/empty": Reply("<html></html>"),
     }
-    reader = PageReader(allow_private=True)
+    reader = PageReader(Hosts.read("127.0.0.1"))
     assert call(reader, url=f"{server.url}/page").startswith(f"年假 & 规定\n{server.url}/page\n\n# Leave policy")
     assert call(reader, url=f"{server.url}/data").endswith('\n\n{"a": 1}')
     first = call(reader, url=f"{server.url}/long")
@@ -247,7 +247,7 @@ def test_reading_pages(server: Web) -> None:
     assert call(reader, url=f"{server.url}/long", start=8000) == f"{server.url}/long\n\n{'字' * 10}"
     assert "beyond character 8010" in call(reader, url=f"{server.url}/long", start=9000)
     assert "no text here" in call(reader, url=f"{server.url}/empty")
-    with pytest.raises(FetchFailed, match="image/png"):
+    with pytest.raises(FetchFailed, match="could not be fetched: it must be"):
         call(reader, url=f"{server.url}/picture")
     with pytest.raises(AddressRefused):
         call(PageReader(), url=f"{server.url}/page")

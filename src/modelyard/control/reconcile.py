@@ -30,6 +30,7 @@ from modelyard.control.placement import Claims, Placement, place
 from modelyard.control.views import ModelView, Running
 from modelyard.core.config import Settings
 from modelyard.core.errors import DatabaseUnavailable, ModelyardError
+from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Adapter, ReplicaState, RouteTable
 from modelyard.engines import ENGINES
@@ -320,7 +321,12 @@ class Reconciler:
             replica=name,
             uid=wanted.uid,
             argv=plan.argv,
-            env={**plan.env, **wanted.launch.env, **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {})},
+            env={
+                **plan.env,
+                **wanted.launch.env,
+                **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}),
+                HOSTS_VARIABLE: self._settings.fetch_hosts,  # the owner's word, whatever the launch has
+            },
             address=plan.address,
             health_path=plan.health_path,
             start_timeout=plan.start_timeout or self._settings.start_timeout,

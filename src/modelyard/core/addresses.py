@@ -1,8 +1,9 @@
-"""Which addresses of machines are public: what a server may connect to for whoever sends it a URL. Pure."""
+"""Which addresses of machines are public: what a server may connect to for whoever sends it a URL."""
 
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All other IPv6 is loopback, local, mapped, translated (NAT64), multicast or not given out."""
@@ -41,3 +42,17 @@ def is_public(place: str) -> bool:
     return found.is_global and not (
         found.is_multicast or found.is_reserved or found.is_unspecified or found.is_loopback or found.is_link_local
     )
+
+
+def is_own(place: str) -> bool:
+    """Whether an IP address is one of this machine's, public ones included.
+
+    The kernel says so: a datagram socket connected to an own address has that very address as its source. Nothing is sent.
+    """
+    family = socket.AF_INET6 if ":" in place else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((place, 9))
+        except OSError:
+            return False  # there is no way to it at all
+        return bool(ipaddress.ip_address(probe.getsockname()[0]) == ipaddress.ip_address(place))

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     max_documents: int = Field(1000, ge=1)
     """Documents that one upload may bring."""
 
+    fetch_hosts: str = "*"
+    """Hosts, with commas between, that this server and its replicas fetch from when a request or an agent gives an address
+    (`image_url`, `read_url`). `*` stands for all public hosts, at ports 80, 443, 8080 and 8443; a host that is named, as `name`
+    or `name:port`, may be private. Empty means that nothing is fetched."""
+
     searxng_url: str = ""
     """Address of a SearXNG instance, such as `http://127.0.0.1:8888`, with `json` among its formats; empty means none."""
 

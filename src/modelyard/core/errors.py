@@ -576,12 +576,13 @@ class DownloadFailed(UpstreamFailed):
 
 
 class FetchFailed(UpstreamFailed):
-    """A page was asked for and did not come, or is not what was wanted."""
+    """A file could not be fetched. The sentence names the conditions, not the cause, which would tell a caller whether a port is
+    open or a name exists; the server's log has the cause."""
 
     code = "fetch_failed"
 
-    def __init__(self, url: str, problem: str) -> None:
-        ModelyardError.__init__(self, f"Fetching '{_shown(url)}' failed: {problem}.")
+    def __init__(self, url: str, conditions: str) -> None:
+        ModelyardError.__init__(self, f"The address '{_shown(url)}' could not be fetched: {conditions}.")
 
 
 class SearchFailed(UpstreamFailed):

@@ -10,7 +10,7 @@ from typing import Any
 from charset_normalizer import from_bytes
 from lxml import etree, html
 
-from modelyard.knowledge.guard import Fetched
+from modelyard.core.fetching import Fetched
 
 DROPPED = frozenset(
     ("script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video", "form",

@@ -14,12 +14,13 @@ import msgspec
 from msgspec import UNSET
 
 from modelyard.core.errors import InternalError, InvalidParameter
+from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
+from modelyard.engines.media import AT_ONCE
 from modelyard.engines.served import Config
 from modelyard.serving.adapters import Named
 from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Generation, Piece, Scheduler
-from modelyard.serving.fetching import Fetcher
 from modelyard.serving.text import Characters, Stops
 
 READING = 512
@@ -44,7 +45,8 @@ class Writer:
         self.uid = config.uid
         self.stop = config.stop
         self.tool_call_parser = str(config.options.get("tool_call_parser", "auto"))
-        self.fetcher = Fetcher(str(config.options.get("allowed_media_hosts", "")))
+        self.hosts = hosts_of_replica(only=str(config.options.get("allowed_media_hosts", "")))
+        self.fetches = asyncio.Semaphore(AT_ONCE)
         reading = config.options.get("max_num_batched_tokens")
         self._scheduler = Scheduler(language.backend, reading if isinstance(reading, int) else READING)
         self.adapters = Named(self.uid, language.backend, self._scheduler)

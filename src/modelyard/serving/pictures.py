@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.fetching import shown
 from modelyard.engines.generation import NOTHING, Source
+from modelyard.engines.media import LARGEST, MediaRefused, fetched
 from modelyard.protocol.inference import Message
-from modelyard.serving.fetching import MOST_BYTES, Fetcher, shown
 from modelyard.serving.generating import Writer
 
+MOST_BYTES = LARGEST["image"]
 MOST_PICTURES = 32
 """Of one request."""
 
@@ -44,7 +46,13 @@ async def pictures_of(writer: Writer, messages: Sequence[Message]) -> tuple[byte
             raise InvalidParameter("messages", f"{what}, not a part of type '{part.get('type')}'.")
     if len(other) > MOST_PICTURES:
         raise InvalidParameter("messages", f"{len(other)} pictures, and one request may have {MOST_PICTURES}.")
-    return tuple(await asyncio.gather(*(bring(writer.fetcher, address(part)) for part in other)))
+    urls = [address(part) for part in other]
+    try:
+        async with asyncio.TaskGroup() as group:
+            files = [group.create_task(bring(writer, url)) for url in urls]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return tuple(file.result() for file in files)
 
 
 async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> Prompt:
@@ -76,11 +84,15 @@ def address(part: dict[str, Any]) -> str:
     return found
 
 
-async def bring(fetcher: Fetcher, url: str) -> bytes:
+async def bring(writer: Writer, url: str) -> bytes:
     """The file that an address stands for. Raises `InvalidParameter` with the address in it."""
     if url[:5].lower() == "data:":
         return written_out(url)
-    return await fetcher.fetch(url)
+    try:
+        async with writer.fetches:
+            return (await fetched(url, "image", "messages", writer.hosts, MOST_BYTES)).data
+    except MediaRefused as error:
+        raise InvalidParameter(error.param, str(error)) from error
 
 
 def written_out(url: str) -> bytes:

@@ -12,11 +12,14 @@ from typing import Any
 import msgspec
 import xllamacpp
 
+from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address, ModelType
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE
+from modelyard.engines.llama_cpp.dialect import NO_PROJECTOR
 from modelyard.engines.llama_cpp.front import Front, serve
 from modelyard.engines.llama_cpp.options import Config, adapters, tensor_shares
 from modelyard.engines.loop import run_loop
+from modelyard.engines.media import Media
 
 BYTES_PER_THREAD = 64 * 1024 * 1024
 """A thread pays off when it has this much of the weights to read per token; below, threads mostly wait for each other."""
@@ -190,7 +193,15 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
     gate = asyncio.Semaphore(config.options.n_parallel * WAITING_PER_SLOT)
     await serve(
         listen,
-        Front(inner, config.architecture not in PROBABILITIES, gate, config.stops, config.loras(), config.alias()),
+        Front(
+            inner,
+            config.architecture not in PROBABILITIES,
+            gate,
+            config.stops,
+            config.loras(),
+            config.alias(),
+            Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
+        ),
     )
     print(f"{config.uid} is listening on {listen}", flush=True)
     await stopped.wait()

@@ -37,6 +37,7 @@ EMPTY_ROLE = b'{"role":"assistant","content":""  }'
 """The first delta as it comes and as it should be; of one length, so that the chunks of HTTP around it stay true."""
 
 CHAT_PATH = "/v1/chat/completions"
+NO_PROJECTOR = "llama.cpp was given no projector for this model, so it takes text only, no image or audio."
 
 RENAMED = {
     "repetition_penalty": "repeat_penalty",
@@ -75,21 +76,25 @@ def plan(
     logits: bool,
     stops: tuple[str, ...] = (),
     loras: Mapping[str, list[dict[str, float]]] = {},
+    decoded: Body | None = None,
+    changed: bool = False,
 ) -> Plan | None:
     """How to serve a request; None relays it as it stands. Raises `Refused`.
 
-    `stops` end every chat answer; `loras` says which adapters answer for which model name.
+    `stops` end every chat answer; `loras` says which adapters answer for which model name. `decoded` is what `body` holds,
+    where it has been read before, and is sent in its place if it was `changed`.
 
     A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
     """
     planner = PLANNERS.get(path)
     if planner is None:
-        return None
+        return Plan(msgspec.json.encode(decoded)) if changed else None
     try:
-        request = msgspec.json.decode(body, type=Body)
+        request = msgspec.json.decode(body, type=Body) if decoded is None else decoded
     except msgspec.DecodeError:
         return None
     added = path == CHAT_PATH and _add_stops(request, stops)
+    added = added or changed
     name = str(request.get("model"))
     if found := loras.get(name):
         request["lora"], added = found, True
@@ -329,8 +334,7 @@ def shortened(vector: list[float], width: int) -> list[float]:
 def mended(status: int, body: bytes) -> tuple[int, bytes]:
     """An answer as it should be: a text that does not fit is the client's fault, and the launch has the cure."""
     if status == 500 and b"input is not supported" in body:
-        message = "llama.cpp was given no projector for this model, so it takes text only, no image or audio."
-        error = {"code": 400, "message": message, "type": "invalid_request_error", "param": "messages"}
+        error = {"code": 400, "message": NO_PROJECTOR, "type": "invalid_request_error", "param": "messages"}
         return 400, msgspec.json.encode({"error": error})
     if status != 500 or b"too large to process" not in body:
         return status, body

@@ -15,6 +15,7 @@ from typing import cast
 import httptools
 import msgspec
 
+from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address
 from modelyard.engines.llama_cpp import tokens
 from modelyard.engines.llama_cpp.dialect import (
@@ -29,10 +30,14 @@ from modelyard.engines.llama_cpp.dialect import (
     mended,
     plan,
 )
+from modelyard.engines.media import Media, MediaRefused, is_plain
 
 HEALTH_PATHS = ("/health", "/v1/health")
 GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
 """Paths that need a slot."""
+
+TEXTS_ONLY = ("/v1/rerank",)
+"""Paths of which `dialect.py` lets texts through only."""
 
 REASONS = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 502: b"Bad Gateway", 503: b"Service Unavailable"}
 HOP_HEADERS = (b"content-length", b"transfer-encoding", b"expect")
@@ -75,6 +80,8 @@ class Front:
     """Model name → the adapters that answer for it; empty without named adapters."""
     alias: str = ""
     """What llama.cpp calls the model."""
+    media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
+    """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
 
 
 class Door(asyncio.Protocol):
@@ -143,7 +150,7 @@ class Door(asyncio.Protocol):
             request = self._waiting.popleft()
             try:
                 await self._answer(request)
-            except Refused as refused:
+            except (Refused, MediaRefused) as refused:
                 self._respond(400, error_body(400, str(refused), refused.param))
             except OSError as error:
                 if self._pipe:
@@ -159,18 +166,35 @@ class Door(asyncio.Protocol):
         if request.path == tokens.PATH and request.method == b"POST":
             await self._convert(request)
             return
-        front = self._front
-        made = (
-            plan(request.path, bytes(request.body), logits=front.logits, stops=front.stops, loras=front.loras)
-            if request.method == b"POST"
-            else None
-        )
+        made = await self._plan(request) if request.method == b"POST" else None
         if made is None:
             await self._relay(request, Plan(bytes(request.body)))
         elif made.gather is None and made.rewrite is None and not made.whole:
             await self._relay(request, made)
         else:
             await self._call(request, made)
+
+    async def _plan(self, request: Request) -> Plan | None:
+        """What llama.cpp gets, with data in place of addresses. Raises `Refused` and `MediaRefused`."""
+        front, body = self._front, bytes(request.body)
+        decoded: Body | None = None
+        try:
+            decoded = msgspec.json.decode(body, type=Body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp may read it otherwise
+                raise Refused("body", f"is no JSON object: {error}") from None
+        changed = decoded is not None and request.path not in TEXTS_ONLY and not is_plain(decoded)
+        if decoded is not None and changed:
+            await front.media.bring(decoded)
+        return plan(
+            request.path,
+            body,
+            logits=front.logits,
+            stops=front.stops,
+            loras=front.loras,
+            decoded=decoded,
+            changed=changed,
+        )
 
     async def _relay(self, request: Request, made: Plan) -> None:
         self._pipe = None

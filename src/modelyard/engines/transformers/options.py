@@ -66,8 +66,9 @@ class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unkn
     allowed_media_hosts: Annotated[
         str,
         Meta(
-            description="Hosts, as `name` or `name:port` with commas between, from which pictures of messages are fetched, "
-            "private ones too; empty: every public host, no private one. `detail` of a picture has no effect"
+            description="Hosts, as `name` or `name:port` with commas between, from which alone pictures of messages are fetched; "
+            "empty: all that the setting MODELYARD_FETCH_HOSTS lets, which a private host needs in any case. `detail` of a "
+            "picture has no effect"
         ),
     ] = ""
     enable_thinking: Annotated[bool | None, Meta(description="Default of the template's thinking switch")] = None

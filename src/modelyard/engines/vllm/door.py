@@ -12,6 +12,9 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 
+from modelyard.core.fetching import hosts_of_replica
+from modelyard.engines.bodies import forward, refuse, whole_body, with_data
+from modelyard.engines.media import Media
 from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
 from modelyard.engines.vllm import forms
 
@@ -36,38 +39,26 @@ class Door(Narrow):
 
     def __init__(self, app: App) -> None:
         super().__init__(app, PATHS)
+        self._media = Media(hosts_of_replica())
 
     async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in (CHAT, COMPLETION):
-            await self._generate(scope, receive, send)
-        elif scope["path"] == EMBEDDING:
-            await self._app(scope, receive, blaming(send))
-        elif scope["path"] in CHANGED:
-            body = await whole_body(receive)
-            if body is not None:
-                await self._forward(body, CHANGED[scope["path"]](body), scope, receive, send)
-        else:
+        if scope["method"] != "POST":
             await self._app(scope, receive, send)
-
-    async def _generate(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await whole_body(receive)
-        if body is None:
             return
-        changed = forms.translated(body)
-        unheld = forms.refused(body) if scope["path"] == COMPLETION and forms.THINKS in os.environ else ""
-        if unheld:
-            error = {"message": f"{forms.UNHELD}.", "type": "invalid_request_error", "param": unheld, "code": 400}
-            await respond(send, 400, json.dumps({"error": error}).encode())
+        given = await whole_body(receive)
+        if given is None:
             return
-        await self._forward(body, changed, scope, receive, renaming(send) if scope["path"] == CHAT else send)
-
-    async def _forward(self, body: bytes, changed: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        """The request, with another body if that is another."""
-        if changed is not body:
-            length = (b"content-length", str(len(changed)).encode())
-            kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
-            scope = {**scope, "headers": [*kept, length]}
-        await self._app(scope, again(changed, receive), send)
+        path = scope["path"]
+        body = CHANGED[path](given) if path in CHANGED else given
+        if path in READ:
+            found = await with_data(self._media, body, receive, send)
+            if found is None:
+                return
+            body = found
+        if path == COMPLETION and forms.THINKS in os.environ and (unheld := forms.refused(body)):
+            await refuse(send, unheld, f"{forms.UNHELD}.")
+        else:
+            await forward(self._app, body, scope, receive, RETOLD[path](send) if path in RETOLD else send)
 
 
 def elsewhere(body: bytes) -> bytes:
@@ -85,41 +76,15 @@ def elsewhere(body: bytes) -> bytes:
     return body
 
 
-CHANGED: Mapping[str, Callable[[bytes], bytes]] = {LOAD: elsewhere, RERANK: forms.as_texts}
+CHANGED: Mapping[str, Callable[[bytes], bytes]] = {
+    LOAD: elsewhere,
+    RERANK: forms.as_texts,
+    CHAT: forms.translated,
+    COMPLETION: forms.translated,
+}
 """Paths whose requests have another body for vLLM."""
-
-
-async def respond(send: Send, status: int, body: bytes) -> None:
-    """An answer of ours."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def whole_body(receive: Receive) -> bytes | None:
-    """The body of a request; None when its client has left."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def again(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that first gives this body, then what comes after it."""
-    told = False
-
-    async def received() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return received
+READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
+"""Paths whose requests may have addresses of files, which are fetched here: vLLM gets data."""
 
 
 def blaming(send: Send) -> Send:
@@ -165,3 +130,7 @@ def renaming(send: Send) -> Send:
                 await send({**message, "body": body})
 
     return renamed
+
+
+RETOLD: Mapping[str, Callable[[Send], Send]] = {CHAT: renaming, EMBEDDING: blaming}
+"""Paths whose answers are changed."""

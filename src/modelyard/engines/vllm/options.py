@@ -37,9 +37,10 @@ ALIASES = {
 
 OURS = frozenset(
     {"--model", "--served-model-name", "--host", "--port", "--uds", "--api-key", "--root-path", "--middleware", "--config",
-     "--lora-modules", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--grpc", "--headless"}
+     "--lora-modules", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--grpc", "--headless",
+     "--allowed-local-media-path", "--allowed-media-domains"}
 )  # fmt: skip
-"""Arguments that nobody else may give: where a replica listens, who may ask it, and under which name."""
+"""Arguments that nobody else may give: where a replica listens, who may ask it, under which name, and what it fetches."""
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Values of `--max-lora-rank`."""

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from modelyard.core.errors import SearchFailed
-from modelyard.knowledge.guard import tls
+from modelyard.core.fetching import tls
 
 SECONDS = 20.0
 MOST_BYTES = 5 * 1024 * 1024

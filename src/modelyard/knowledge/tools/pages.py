@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from modelyard.knowledge.guard import fetch
+from modelyard.core.fetching import PUBLIC, Hosts, fetch
 from modelyard.knowledge.readable import readable
 from modelyard.knowledge.tools.base import schema, text, whole
 
@@ -28,14 +28,14 @@ class PageReader:
         {"start": {"type": "integer", "description": "Character to begin with", "default": 0}},
     )
 
-    def __init__(self, *, allow_private: bool = False) -> None:
-        self._allow_private = allow_private
+    def __init__(self, hosts: Hosts = PUBLIC) -> None:
+        self._hosts = hosts
 
     async def call(self, arguments: dict[str, Any]) -> str:
         """A part of the page, with its title. Raises `AddressRefused` and `FetchFailed`."""
         url = text(arguments, "url")
         start = whole(arguments, "start", 0, 0, 1 << 31)
-        fetched = await fetch(url, allow_private=self._allow_private, accept=READ)
+        fetched = await fetch(url, hosts=self._hosts, accept=READ)
         page = await asyncio.to_thread(readable, fetched)
         part = page.text[start : start + MOST_CHARACTERS]
         end = start + len(part)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
+from modelyard.core.fetching import Hosts
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
 from modelyard.knowledge.search import LONGEST_QUERY, Hit, Query, Search
@@ -49,7 +50,7 @@ class Toolbox:
         if outside:
             if (searching := self._engine()) is not None:
                 found.append(InternetSearch(searching))
-            found += [PageReader(), *await self._mcp_tools()]
+            found += [PageReader(Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
         return found
 
     async def close(self) -> None:

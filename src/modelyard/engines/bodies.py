@@ -1,0 +1,88 @@
+"""Bodies of requests in front of an ASGI application: read whole, given again, answered here, and with data for addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from modelyard.engines.media import Media, MediaRefused, read
+from modelyard.engines.narrow import App, Message, Receive, Scope, Send
+
+
+async def respond(send: Send, status: int, body: bytes) -> None:
+    """An answer of ours."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(send: Send, param: str, message: str) -> None:
+    """A 400 in OpenAI's envelope."""
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": 400}
+    await respond(send, 400, json.dumps({"error": error}).encode())
+
+
+async def whole_body(receive: Receive) -> bytes | None:
+    """The body of a request; None when its client has left."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that first gives this body, then what comes after it."""
+    passed = False
+
+    async def received() -> Message:
+        nonlocal passed
+        if passed:
+            return await receive()
+        passed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return received
+
+
+async def forward(app: App, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+    """The request with another body."""
+    length = (b"content-length", str(len(body)).encode())
+    kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
+    await app({**scope, "headers": [*kept, length]}, again(body, receive), send)
+
+
+async def with_data(media: Media, body: bytes, receive: Receive, send: Send) -> bytes | None:
+    """The body with data in place of addresses, see `media.py`.
+
+    None when the request was answered with a refusal, or when its client has left, which cancels the fetches.
+    """
+    try:
+        request = read(body)
+    except MediaRefused as error:
+        await refuse(send, error.param, str(error))
+        return None
+    if request is None:
+        return body
+    fetching = asyncio.ensure_future(media.replaced(request))
+    leaving = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((fetching, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done() and leaving.result()["type"] == "http.disconnect":
+            return None
+        return await fetching
+    except MediaRefused as error:
+        await refuse(send, error.param, str(error))
+        return None
+    finally:
+        await _cancelled((fetching, leaving))
+
+
+async def _cancelled(tasks: Sequence[asyncio.Future[bytes] | asyncio.Future[Message]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

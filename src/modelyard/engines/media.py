@@ -1,0 +1,312 @@
+"""Addresses of pictures, sound and video in a request: each is fetched here, and the engine gets a `data:` URL in its place.
+
+Engines that fetch would do so from any host, this machine and its network included. So no address reaches them: those of the
+known fields are replaced, and a request with one in any other field of a media part is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from modelyard.core import fetching
+from modelyard.core.errors import AddressRefused, FetchFailed
+from modelyard.core.fetching import Fetched, Hosts, shown
+
+MOST_FILES = 32
+"""Addresses in one request."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of all files of one request together."""
+LARGEST = {"image": 20 * 1024 * 1024, "audio": MOST_BYTES, "video": MOST_BYTES}
+AT_ONCE = 4
+"""Files that a replica fetches at the same time."""
+SECONDS = 20.0
+DEEPEST = 12
+"""Levels of lists and objects in a part."""
+
+KINDS = {
+    **dict.fromkeys(("image_url", "image", "images", "input_image"), "image"),
+    **dict.fromkeys(("video_url", "video", "videos", "input_video"), "video"),
+    **dict.fromkeys(("audio_url", "audio", "audios", "input_audio"), "audio"),
+}
+"""Fields of a part that hold an address, as text, as an object with `url`, or as a list of these; and the kind of file."""
+TEXT_TYPES = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning", "tool_reference"})
+TEXT_FIELDS = frozenset({"text", "thinking", "refusal", "reasoning", "type", "uuid", "id", "name", "title", "detail"})
+"""Fields that no engine opens, whatever they say."""
+DATA_FIELDS = frozenset(
+    {"data", "b64_json", "file_data", "image_embeds", "audio_embeds", "video_embeds", "prompt_embeds"}
+)
+"""Fields of base64, which may begin like the path of a file."""
+NESTED = frozenset({"content", "parts"})
+CONVERSATIONS = ("messages", "conversation", "conversations")
+PART_FIELDS = (*CONVERSATIONS, "input", "prompt", "query", "queries", "documents")
+"""Fields of a request with parts in them."""
+RAW_FIELDS = ("multi_modal_data", "multimodal_data", "image_data", "video_data", "audio_data", *KINDS)
+PROCESSOR_FIELDS = ("mm_processor_kwargs", "media_io_kwargs")
+"""Arguments of the libraries that read media. Such a library takes an address or the path of a file for a picture."""
+SPECIAL = frozenset({*RAW_FIELDS, *PROCESSOR_FIELDS})
+
+TYPES = {"image": ("image/",), "audio": ("audio/", "video/"), "video": ("video/", "image/gif")}
+UNTYPED = ("application/octet-stream", "binary/octet-stream")
+SIGNATURES = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+    (b"BM", "image/bmp"),
+)
+USUAL = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+
+ADDRESS = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:|[/\\~]|\.\.?/)")
+"""How an address or the path of a file begins."""
+
+WORDS = re.compile(r"[\w +-]{0,100}")
+"""Values of arguments that are no addresses and no paths."""
+
+
+class MediaRefused(Exception):
+    """A request with an address that the engine does not get."""
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a request an address stands."""
+
+    holder: Any
+    """The list or object that has it."""
+    key: str | int
+    kind: str
+    param: str
+
+    @property
+    def url(self) -> str:
+        return str(self.holder[self.key])
+
+
+def read(body: bytes) -> dict[str, Any] | None:
+    """The request in a body, where there are parts of which an engine could fetch something; None for the many that have none.
+
+    Raises `MediaRefused` for what is no JSON: the engine's parser could read it differently.
+    """
+    try:
+        request: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            request = json.loads(body)  # takes a little more, such as NaN, and so do engines in Python
+        except (ValueError, RecursionError) as error:
+            raise MediaRefused("body", f"is no JSON: {error}.") from None
+    return request if isinstance(request, dict) and not is_plain(request) else None
+
+
+def is_plain(request: Mapping[str, Any]) -> bool:
+    """Whether a request has texts and numbers only, where an engine looks for addresses."""
+    if not SPECIAL.isdisjoint(request):
+        return False
+    for name in PART_FIELDS:
+        value = request.get(name)
+        if isinstance(value, dict):
+            return False
+        if isinstance(value, list) and not all(_is_plain_item(each, name) for each in value):
+            return False
+    return True
+
+
+def _is_plain_item(item: Any, name: str) -> bool:
+    """A message whose content is a text, a text, a number, or a list of numbers."""
+    if isinstance(item, dict):
+        content = item.get("content")
+        is_message = name in CONVERSATIONS and (content is None or isinstance(content, str))
+        return is_message and "parts" not in item and KINDS.keys().isdisjoint(item)
+    return not isinstance(item, list) or not any(isinstance(each, (list, dict)) for each in item)
+
+
+def places(request: MutableMapping[str, Any]) -> list[Place]:
+    """Every address to be fetched. Raises `MediaRefused` for addresses in fields that are not known."""
+    found: list[Place] = []
+    for name in PART_FIELDS:
+        value = request.get(name)
+        if isinstance(value, (list, dict)) and not (
+            name == "documents" and "messages" in request
+        ):  # texts for the template
+            found += _parts(value, name, 0)
+    for name in RAW_FIELDS:
+        if name in request:
+            _check(request[name], name, name, 0)
+    for name in PROCESSOR_FIELDS:
+        if name in request:
+            _check_arguments(request[name], name, 0)
+    if len(found) > MOST_FILES:
+        raise MediaRefused(found[0].param, f"it has {len(found)} addresses, and one request may have {MOST_FILES}.")
+    return found
+
+
+def _parts(value: Any, param: str, depth: int) -> Iterator[Place]:
+    """The addresses in messages, documents or parts, however they are nested."""
+    _check_depth(param, depth)
+    if isinstance(value, list):
+        for each in value:
+            if isinstance(each, (list, dict)):
+                yield from _parts(each, param, depth + 1)
+    elif isinstance(value, dict):
+        yield from _part(value, param, depth)
+
+
+def _part(part: dict[str, Any], param: str, depth: int) -> Iterator[Place]:
+    """The addresses in one object: a message, or a part of one."""
+    kind = part.get("type")
+    is_message = param in CONVERSATIONS and depth <= 1
+    is_media = not is_message and (
+        str(kind) not in TEXT_TYPES if kind is not None else not KINDS.keys().isdisjoint(part)
+    )
+    for key, value in part.items():
+        if key in NESTED:
+            yield from _parts(value, param, depth + 1)
+        elif key in KINDS or (key == "url" and is_media):
+            yield from _slot(part, key, KINDS.get(key) or KINDS.get(str(kind), ""), param, depth)
+        elif is_media and key not in TEXT_FIELDS:
+            _check(value, param, key, depth)
+
+
+def _slot(holder: Any, key: str | int, kind: str, param: str, depth: int) -> Iterator[Place]:
+    """The addresses in a field that holds them."""
+    value = holder[key]
+    _check_depth(param, depth)
+    if isinstance(value, str):
+        if value and not is_data(value):
+            yield _place(holder, key, kind, param)
+    elif isinstance(value, list):
+        for index in range(len(value)):
+            yield from _slot(value, index, kind, param, depth + 1)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name == "url" or name in KINDS:
+                yield from _slot(value, name, KINDS.get(name) or kind, param, depth + 1)
+            elif name not in TEXT_FIELDS:
+                _check(each, param, name, depth + 1)
+
+
+def is_data(url: str) -> bool:
+    """Whether a text is a `data:` URL."""
+    return url[:5].lower() == "data:"
+
+
+def _place(holder: Any, key: str | int, kind: str, param: str) -> Place:
+    """Where an address stands that is fetched. Raises `MediaRefused` for all but addresses of the web."""
+    value = str(holder[key])
+    if not kind or not value.lower().startswith(("http://", "https://")):
+        raise MediaRefused(param, f"'{shown(value)}' is not an http, https or data address.")
+    return Place(holder, key, kind, param)
+
+
+def _check_depth(param: str, depth: int) -> None:
+    if depth > DEEPEST:
+        raise MediaRefused(param, "its parts are nested too deeply.")
+
+
+def _check(value: Any, param: str, name: str, depth: int) -> None:
+    """Raises `MediaRefused` for an address in a field that has none as far as we know."""
+    _check_depth(param, depth)
+    if isinstance(value, str):
+        could = ":" in value if name in DATA_FIELDS else "://" in value or ADDRESS.match(value)
+        if could and not is_data(value):
+            raise MediaRefused(
+                param, f"the field '{shown(name)}' may not hold an address, as '{shown(value)}' could be."
+            )
+    elif isinstance(value, (list, dict)):
+        for key, each in value.items() if isinstance(value, dict) else ((name, each) for each in value):
+            _check(each, param, key, depth + 1)
+
+
+def _check_arguments(value: Any, param: str, depth: int) -> None:
+    """Raises `MediaRefused` for arguments that could make a library open a file or an address."""
+    _check_depth(param, depth)
+    if isinstance(value, str) and not WORDS.fullmatch(value):
+        raise MediaRefused(param, f"may not hold '{shown(value)}', which a library could open.")
+    if isinstance(value, list):
+        for each in value:
+            _check_arguments(each, param, depth + 1)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name in KINDS and not isinstance(each, dict):
+                raise MediaRefused(param, f"may not hold '{name}': media stand in the messages.")
+            _check_arguments(each, param, depth + 1)
+
+
+@dataclass(slots=True)
+class Media:
+    """Fetches for one replica."""
+
+    hosts: Hosts
+    none: str = ""
+    """Why this model takes no media, where it takes none: then nothing is fetched, and the request is refused."""
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def replaced(self, request: dict[str, Any]) -> bytes:
+        """The body of a request with data in place of addresses. Raises `MediaRefused`.
+
+        It is written anew in any case, so that the engine reads it as it was read here.
+        """
+        await self.bring(request)
+        return json.dumps(request).encode()
+
+    async def bring(self, request: MutableMapping[str, Any]) -> bool:
+        """Replace the addresses in a request, in place; whether there were any. Raises `MediaRefused`."""
+        found = places(request)
+        if found and self.none:
+            raise MediaRefused(found[0].param, self.none)
+        if found:
+            for place, url in zip(found, await self._all(found), strict=True):
+                place.holder[place.key] = url
+        return bool(found)
+
+    async def _all(self, found: Sequence[Place]) -> list[str]:
+        """A `data:` URL for each address, in order; one address that stands there twice is fetched once."""
+        left = [MOST_BYTES]
+        distinct = {(place.url, place.kind): place for place in found}
+        try:
+            async with asyncio.timeout(2 * SECONDS), asyncio.TaskGroup() as group:
+                tasks = {key: group.create_task(self._one(place, left)) for key, place in distinct.items()}
+        except TimeoutError:
+            raise MediaRefused(found[0].param, f"its files were not fetched within {2 * SECONDS:g} s.") from None
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+        return [tasks[place.url, place.kind].result() for place in found]
+
+    async def _one(self, place: Place, left: list[int]) -> str:
+        async with self.gate:
+            file = await fetched(
+                place.url, place.kind, place.param, self.hosts, max(1, min(left[0], LARGEST[place.kind]))
+            )
+            left[0] -= len(file.data)
+            if left[0] < 0:
+                raise MediaRefused(place.param, f"its files have more than {MOST_BYTES} bytes together.")
+        return await asyncio.to_thread(data_url, file, place.kind)
+
+
+async def fetched(url: str, kind: str, param: str, hosts: Hosts, most: int = MOST_BYTES) -> Fetched:
+    """The file at an address. Raises `MediaRefused`."""
+    accept = (*TYPES[kind], *UNTYPED)
+    try:
+        return await fetching.fetch(url, hosts=hosts, max_bytes=most, seconds=SECONDS, accept=accept)
+    except (AddressRefused, FetchFailed) as error:
+        raise MediaRefused(param, error.message) from error
+
+
+def data_url(file: Fetched, kind: str) -> str:
+    """A file as a `data:` URL of a type that engines read as this kind."""
+    named = file.content_type
+    if not re.fullmatch(rf"{kind}/[\w.+-]{{1,60}}", named):
+        signed = next((name for mark, name in SIGNATURES if file.data.startswith(mark)), "") if kind == "image" else ""
+        named = signed or USUAL[kind]
+    return f"data:{named};base64,{base64.b64encode(file.data).decode()}"
