@@ -57,11 +57,12 @@ def report(result: Result) -> int:
     )
     for waited, flying in sorted(result.slow, reverse=True)[:10]:
         print(f"  {waited * 1000:.0f} ms while in flight: {'; '.join(flying)[:600]}")
-    print(f"memory grew by {result.grown / 1024 / 1024:.1f} MiB")
+    tenths = " ".join(f"{size / 1024 / 1024:.0f}" for size in result.memory)
+    print(f"memory grew by {result.grown() / 1024 / 1024:.1f} MiB; in MiB after each tenth: {tenths}")
     slow = result.longest > max(LONGEST_WAIT, result.noise)
     if result.lost:
         print(f"LOST: {result.lost}")
-    return len(faults) + slow + (result.grown > MOST_GROWTH) + bool(result.lost)
+    return len(faults) + slow + (result.grown() > MOST_GROWTH) + bool(result.lost)
 
 
 if __name__ == "__main__":

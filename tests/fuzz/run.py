@@ -15,8 +15,8 @@ from tests.fuzz.sending import Answer, Watcher, send_all
 from tests.live import live
 from tests.processes import wait_for
 
-WARMING = 0.1
-"""The part of the requests that are sent before memory is measured: caches and pools fill once."""
+BLOCKS = 10
+"""Memory is read after each tenth of the requests; the first tenth is the warm-up, because caches and pools fill once."""
 
 
 @dataclass
@@ -29,10 +29,14 @@ class Result:
     """Seconds that `/health` took at most."""
     noise: float
     slow: list[tuple[float, list[str]]]
-    grown: int
-    """Bytes of the server's resident memory after the warm-up."""
+    memory: list[int]
+    """Bytes of the server's resident memory after each block of requests."""
     lost: str
     tracebacks: Counter[str] = field(default_factory=Counter)
+
+    def grown(self) -> int:
+        """Bytes that the server's resident memory has grown by since the warm-up."""
+        return self.memory[-1] - self.memory[0] if self.memory else 0
 
     def faults(self) -> dict[str, list[Answer]]:
         """Findings by their kind and route."""
@@ -57,19 +61,19 @@ def fuzz(folder: Path, count: int, seed: int, *, keys: bool, workers: int = 4) -
         server.http.post("/v1/knowledge_bases/base/documents", files={"files": ("a.md", b"# Models\n\nA text.\n")})
         host, _, port = server.url.rpartition("/")[2].partition(":")
         address, process = (host, int(port)), psutil.Process(server.process.pid)
-        maker, warm = Maker(document, seed, key), int(count * WARMING)
+        maker, answers, memory = Maker(document, seed, key), list[Answer](), list[int]()
         with Watcher(address) as watcher:
-            answers = send_all(address, range(warm), maker.request, watcher, workers)
-            before = process.memory_info().rss
-            answers += send_all(address, range(warm, count), maker.request, watcher, workers)
+            for block in range(BLOCKS):
+                numbers = range(count * block // BLOCKS, count * (block + 1) // BLOCKS)
+                answers += send_all(address, numbers, maker.request, watcher, workers)
+                memory += [process.memory_info().rss] if server.process.poll() is None else []
         ended = server.process.poll() is not None
-        grown = 0 if ended else process.memory_info().rss - before
         lost = "the server has ended" if ended else watcher.lost
         if not lost:
             wait_for(lambda: server.http.get("/health").status_code == 200)
         title = "with keys" if keys else "without keys"
         waits = (watcher.longest, watcher.noise, watcher.slow)
-        return Result(title, answers, *waits, grown, lost, tracebacks(server.output()))
+        return Result(title, answers, *waits, memory, lost, tracebacks(server.output()))
 
 
 def tracebacks(log: str) -> Counter[str]:
