@@ -27,11 +27,12 @@ bench: $(VENV)/dev ## measure, side by side, and write benchmarks/results/
 docs: $(VENV)/dev ## write docs/reference/ from the code
 	$(BIN)/python -m tools.reference
 
-lock: $(VENV)/dev ## pin every dependency, with hashes
+lock: $(VENV)/dev ## pin every dependency, of engines too, with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 		--no-emit-index-url --upgrade pyproject.toml -o requirements/default.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 		--no-emit-index-url --upgrade pyproject.toml --group dev --extra mcp --extra ocr --extra postgres -o requirements/dev.txt
+	$(BIN)/python -m tools.locks --upgrade
 
 clean: ## remove what the verbs made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,18 +8,17 @@ from __future__ import annotations
 import fcntl
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from modelyard.engines import ENGINES
-from modelyard.runtime.environments import RECEIPT, Environment, Environments
+from modelyard.runtime.environments import RECEIPT, Environment, Environments, made_from
 
 HOME = Path(__file__).resolve().parents[1] / ".venv" / "engines-home"
 ENVIRONMENTS = Environments(HOME / "engines")
 
 
 def environment(engine: str) -> Environment:
-    """The environment of an engine, made now if it is not there or was made by another recipe."""
+    """The environment of an engine, made now if it is not there or was made from another recipe or lock file."""
     recipe = ENGINES.get(engine).environment
     assert recipe is not None, f"{engine} has no environment of its own"
     HOME.mkdir(parents=True, exist_ok=True)
@@ -28,7 +27,7 @@ def environment(engine: str) -> Environment:
         found = ENVIRONMENTS.find(engine)
         if found is not None:
             receipt = json.loads((Path(found.folder) / RECEIPT).read_text(encoding="utf-8"))
-            if receipt["recipe"] == json.loads(json.dumps(asdict(recipe))):
+            if all(receipt.get(name) == value for name, value in made_from(recipe, gpu=False).items()):
                 return found
         return ENVIRONMENTS.install(engine, recipe, gpu=False, say=say, upgrade=found is not None)
 

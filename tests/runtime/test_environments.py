@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -13,14 +15,14 @@ import modelyard
 from modelyard.core.errors import InstallFailed
 from modelyard.core.types import Recipe, Step
 from modelyard.runtime import installer
-from modelyard.runtime.environments import Environments
+from modelyard.runtime.environments import RECEIPT, Environments, made_from
 
 BASE = Recipe(
     proof="heavy_engine",
     steps=(
         Step(("tensors==1.0",)),
         Step(("heavy-engine==2.0",), dependencies=False),
-        Step(requirements_of="heavy-engine", without=("tensors", "pictures")),
+        Step(("small-thing>=1",)),
     ),
     show=("heavy-engine", "tensors"),
 )
@@ -80,7 +82,7 @@ def test_a_recipe_becomes_an_environment(environments: Environments, by: str, mo
     if by == "pip":
         monkeypatch.setattr(installer, "uv", list)
     said = install(environments)
-    assert by in said[0] and any("Step 3 of 3: what heavy-engine requires" in line for line in said)
+    assert by in said[0] and any("Step 3 of 3: small-thing>=1" in line for line in said)
     found = environments.find("heavy")
     assert found is not None and environments.all() == [found]
     assert found.versions == {"heavy-engine": "2.0", "tensors": "1.0"}
@@ -92,7 +94,7 @@ def test_a_recipe_becomes_an_environment(environments: Environments, by: str, mo
     hidden = python(
         environments, "from importlib.util import find_spec as f; print(f('sqlalchemy'), f('pictures'), f('never'))"
     )
-    assert hidden == "None None None", "nothing of the server's own environment, and nothing that was left out"
+    assert hidden == "None None None", "nothing of the server's own environment, and nothing that no step names"
     program = subprocess.run([f"{found.folder}/bin/heavy-engine"], capture_output=True, text=True, check=True)
     assert program.stdout == "2.0\n", "scripts run from where the environment has ended up"
     lock = environments.lock_of("heavy").read_text().split()
@@ -116,6 +118,55 @@ def test_a_lock_repeats_the_versions(environments: Environments, wheels: Path, t
     elsewhere = Environments(tmp_path / "other" / "engines")
     install(elsewhere, lock=lock)
     assert elsewhere.lock_of("heavy").read_text() == lock.read_text()
+
+
+def hashed(wheels: Path, *versions: str) -> str:
+    """Lines of a lock file for wheels in a folder, as uv writes them."""
+    lines = []
+    for version in versions:
+        name, _, number = version.partition("==")
+        content = (wheels / f"{name.replace('-', '_')}-{number}-py3-none-any.whl").read_bytes()
+        lines.append(f"{version} \\\n    --hash=sha256:{hashlib.sha256(content).hexdigest()}\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("by", ["uv", "pip"])
+def test_a_lock_file_of_a_recipe_decides_versions_and_files(
+    environments: Environments, wheels: Path, tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by == "pip":
+        monkeypatch.setattr(installer, "uv", list)
+    lock = tmp_path / "heavy-cpu.txt"
+    lock.write_text(hashed(wheels, "heavy-engine==2.0", "small-thing==1.1"), encoding="utf-8")
+    wheel(wheels, "small-thing", "1.2")
+    recipe = Recipe("heavy_engine", (Step(("heavy-engine", "small-thing"), lock=str(lock)), Step(("tensors==1.0",))))
+    said = install(environments, recipe)
+    assert f"heavy-engine, small-thing, by the hashes of {lock}" in said[1]
+    installed = environments.lock_of("heavy").read_text().split()
+    assert {"heavy-engine==2.0", "small-thing==1.1", "tensors==1.0"} <= set(installed), "not the newest"
+    assert not any(line.startswith("msgspec") for line in installed), (
+        "the lock file lists what is light, or nobody does"
+    )
+    before = environments.find("heavy")
+    wheel(wheels, "small-thing", "1.1", ("tensors",))  # the same name and version, and other bytes
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    with pytest.raises(InstallFailed, match=r"--require-hashes .*ended with exit code"):
+        install(environments, recipe, upgrade=True)
+    assert environments.find("heavy") == before
+
+
+def test_the_receipt_tells_lock_files_apart(environments: Environments, wheels: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "heavy-cpu.txt"
+    lock.write_text(hashed(wheels, "tensors==1.0"), encoding="utf-8")
+    recipe = Recipe("tensors", (Step(("tensors",), lock=str(lock)),))
+    install(environments, recipe)
+    found = environments.find("heavy")
+    assert found is not None
+    receipt = json.loads((Path(found.folder) / RECEIPT).read_text(encoding="utf-8"))
+    made = made_from(recipe, gpu=False)
+    assert {name: receipt[name] for name in made} == made
+    lock.write_text(lock.read_text() + "# compiled anew\n", encoding="utf-8")
+    assert made_from(recipe, gpu=False) != made
 
 
 def test_what_fails_leaves_what_was_there(environments: Environments, capfd: pytest.CaptureFixture[str]) -> None:

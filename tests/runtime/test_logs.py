@@ -9,7 +9,9 @@ import pytest
 from modelyard.runtime.logs import KEEP, LogFolder, read_tail
 
 
-@pytest.mark.parametrize("uid", ["plain", "../../etc", "a/b", "..", ".", "问答", "x" * 100])
+@pytest.mark.parametrize(
+    "uid", ["plain", "../../etc", "a/b", "..", ".", "问答", "x" * 100, "名" * 100, "a." * 50 + "/" * 50]
+)
 def test_any_uid_stays_inside_the_folder(tmp_path: Path, uid: str) -> None:
     folder = LogFolder(tmp_path / "logs")
     path = folder.create(uid, f"{uid}-rep0-1")
@@ -19,6 +21,14 @@ def test_any_uid_stays_inside_the_folder(tmp_path: Path, uid: str) -> None:
     assert folder.tail(uid, None, 2) == (f"{uid}-rep0-1", ["two", "three"])
     assert folder.tail(uid, f"{uid}-rep0", 1)[1] == ["three"]
     assert folder.tail(uid, f"{uid}-rep1", 1) == (None, [])
+
+
+def test_long_uids_are_told_apart(tmp_path: Path) -> None:
+    folder = LogFolder(tmp_path)
+    for end in "ab":
+        folder.create("名" * 99 + end, "名" * 99 + end + "-rep0-1").write_text(end)
+    assert folder.tail("名" * 99 + "a", None, 1)[1] == ["a"]
+    assert folder.tail("x" * 5000, None, 1) == (None, []), "no file system has such a name"
 
 
 def test_old_files_go(tmp_path: Path) -> None:

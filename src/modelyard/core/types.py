@@ -316,10 +316,9 @@ class Step:
 
     packages: tuple[str, ...] = ()
     """Requirements as pip writes them. What an earlier step installed stays, where it will do."""
-    requirements_of: str = ""
-    """Instead of `packages`: what this package requires, which an earlier step installed without its dependencies."""
-    without: tuple[str, ...] = ()
-    """Names of requirements that `requirements_of` leaves out."""
+    lock: str = ""
+    """A lock file in `engines/locks/`, compiled from `packages` by `make lock`. It is installed instead of them: exactly the
+    versions it lists, each file checked against its hash. An absolute path works too, for engines of other packages."""
     dependencies: bool = True
     """Whether what the packages require is installed with them."""
 

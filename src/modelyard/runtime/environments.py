@@ -7,6 +7,7 @@ engine's libraries it holds what a replica of ours needs, and a link to this pac
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import modelyard
 from modelyard.core.errors import InstallFailed
@@ -29,8 +31,11 @@ RECEIPT = "environment.json"
 """Written last: a folder without it is no environment."""
 LOCK = "requirements.lock"
 LIGHT = ("msgspec", "uvicorn", "httptools", "uvloop", "jinja2")
-"""What a replica of ours imports beside its engine; in an environment they have the versions that the server has."""
+"""What a replica of ours imports beside its engine. Lock files list them; where a recipe has no lock file, they get the
+versions that the server has."""
 PACKAGE = Path(modelyard.__file__).resolve().parent
+LOCKS = PACKAGE / "engines" / "locks"
+"""The lock files that come with Modelyard."""
 
 Say = Callable[[str], None]
 
@@ -149,7 +154,7 @@ class Environments:
         return self.find(engine)
 
     def _make(self, place: Path, engine: str, recipe: Recipe, gpu: bool, lock: Path | None, say: Say) -> None:
-        steps = recipe.gpu_steps if gpu and recipe.gpu_steps else recipe.steps
+        steps = chosen(recipe, gpu)
         shutil.rmtree(place, ignore_errors=True)
         installer = Installer(engine, place)
         say(f"Making an environment for {engine} with {installer.title} ...")
@@ -160,15 +165,19 @@ class Environments:
         else:
             for number, step in enumerate(steps, 1):
                 say(f"Step {number} of {len(steps)}: {described(step)} ...")
-                installer.install(_wanted(step, place), dependencies=step.dependencies)
-            installer.install([f"{name}=={importlib.metadata.version(name)}" for name in _light()])
+                if step.lock:
+                    installer.install_locked(LOCKS / step.lock)
+                else:
+                    installer.install(step.packages, dependencies=step.dependencies)
+            if not any(step.lock for step in steps):
+                installer.install([f"{name}=={importlib.metadata.version(name)}" for name in _light()])
         _link(place)
         say(f"Checking that {recipe.proof} is there ...")
         installer.check(recipe.proof)
         versions = _versions(place)
         (place / LOCK).write_text("".join(f"{name}=={versions[name]}\n" for name in sorted(versions)), encoding="utf-8")
         shown = {name: versions[name] for name in recipe.show if name in versions}
-        receipt = {"engine": engine, "installed_at": time.time(), "versions": shown, "recipe": asdict(recipe)}
+        receipt = {"engine": engine, "installed_at": time.time(), "versions": shown, **made_from(recipe, gpu)}
         (place / RECEIPT).write_text(json.dumps(receipt, indent=2), encoding="utf-8")
 
     def _discard(self, place: Path) -> None:
@@ -211,9 +220,21 @@ def imported(python: str, module: str) -> str:
 
 def described(step: Step) -> str:
     """A step for people."""
-    if step.requirements_of:
-        return f"what {step.requirements_of} requires"
-    return ", ".join(step.packages)
+    return ", ".join(step.packages) + (f", by the hashes of {step.lock}" if step.lock else "")
+
+
+def chosen(recipe: Recipe, gpu: bool) -> tuple[Step, ...]:
+    """The steps for this machine."""
+    return recipe.gpu_steps if gpu and recipe.gpu_steps else recipe.steps
+
+
+def made_from(recipe: Recipe, gpu: bool) -> dict[str, Any]:
+    """What decides which packages an environment gets, for its receipt: the recipe, and the SHA-256 of each lock file."""
+    locks = {step.lock: (LOCKS / step.lock).read_bytes() for step in chosen(recipe, gpu) if step.lock}
+    return {
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "locks": {name: hashlib.sha256(content).hexdigest() for name, content in locks.items()},
+    }
 
 
 def _light() -> list[str]:
@@ -224,15 +245,6 @@ def _light() -> list[str]:
             importlib.metadata.version(name)
             found.append(name)
     return found
-
-
-def _wanted(step: Step, place: Path) -> list[str]:
-    """What a step installs, as pip writes it."""
-    if not step.requirements_of:
-        return list(step.packages)
-    (distribution,) = importlib.metadata.distributions(name=step.requirements_of, path=[str(_packages(place))])
-    needs = [need for need in distribution.requires or [] if not re.search(r";.*\bextra\s*==", need)]
-    return [need for need in needs if _plain(re.split(r"[^\w.-]", need, maxsplit=1)[0]) not in step.without]
 
 
 def _plain(name: str) -> str:

@@ -52,6 +52,11 @@ class Installer:
         else:
             self._run([str(self._python), "-m", "pip", "install", "--disable-pip-version-check", *extra, *wanted])
 
+    def install_locked(self, lock: Path) -> None:
+        """Add exactly what a lock file lists: wheels only, and only files whose hashes stand in it."""
+        checked = ["--require-hashes", "--only-binary", ":all:"]
+        self.install([*checked, "-r", str(lock)], dependencies=False)
+
     def check(self, module: str) -> None:
         """Raises `InstallFailed` unless the environment can import a module; it is looked for, not run."""
         code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"

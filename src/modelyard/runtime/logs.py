@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 KEEP = 10  # files per model; the oldest go first
 TAIL = 256 * 1024  # bytes that are read from the end of a file
+SAFE = " @+=,"
+LONGEST = 200  # bytes of a quoted name; file systems end at 255, and a Chinese character takes nine
 
 
 class LogFolder:
@@ -17,7 +21,7 @@ class LogFolder:
         self.root = root
 
     def _folder(self, uid: str) -> Path:
-        return self.root / quote(uid, safe=" @+=,").replace(".", "%2E")
+        return self.root / _quoted(uid).replace(".", "%2E")
 
     def create(self, uid: str, replica: str) -> Path:
         """The file a new replica writes to; old files of the model are removed."""
@@ -25,20 +29,41 @@ class LogFolder:
         folder.mkdir(parents=True, exist_ok=True)
         for old in self._files(uid)[: -KEEP + 1]:
             old.unlink(missing_ok=True)
-        return folder / f"{quote(replica, safe=' @+=,')}.log"
+        return folder / f"{_stem(uid, replica)}.log"
 
     def _files(self, uid: str) -> list[Path]:
         folder = self._folder(uid)
-        found = folder.glob("*.log") if folder.is_dir() else iter(())
+        found = (
+            folder.glob("*.log") if os.path.isdir(folder) else iter(())
+        )  # Path.is_dir raises for names that are too long
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
     def tail(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         """The name of a replica, or of the newest replica, and the last lines it wrote; None when there is no such file."""
         files = self._files(uid)
         if replica is not None:
-            wanted = quote(replica, safe=" @+=,")
+            wanted = _stem(uid, replica)
             files = [path for path in files if path.stem == wanted or path.stem.startswith(f"{wanted}-")]
-        return (unquote(files[-1].stem), read_tail(files[-1], lines)) if files else (None, [])
+        if not files:
+            return None, []
+        stem, ours = files[-1].stem, _quoted(uid)
+        name = uid + unquote(stem.removeprefix(ours)) if stem.startswith(ours) else unquote(stem)
+        return name, read_tail(files[-1], lines)
+
+
+def _quoted(name: str) -> str:
+    """A name as a part of a path; a long one is cut, and told apart by its hash."""
+    quoted = quote(name, safe=SAFE)
+    if len(quoted.replace(".", "%2E")) <= LONGEST:
+        return quoted
+    return f"{quoted[:60]}~{hashlib.sha256(quoted.encode()).hexdigest()[:16]}"
+
+
+def _stem(uid: str, replica: str) -> str:
+    """The name of a replica's file without its ending; a replica is called like its model, and a few characters more."""
+    if replica.startswith(uid):
+        return _quoted(uid) + quote(replica.removeprefix(uid), safe=SAFE)
+    return quote(replica, safe=SAFE)
 
 
 def read_tail(path: Path, lines: int) -> list[str]:

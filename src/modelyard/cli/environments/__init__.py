@@ -32,7 +32,7 @@ def home_option(function: Callable[P, R]) -> Callable[P, R]:
 
 @click.command("install", short_help="Make an engine's own environment.")
 @click.argument("name", metavar="ENGINE")
-@click.option("--upgrade", is_flag=True, help="Make it anew, with the newest versions the recipe allows.")
+@click.option("--upgrade", is_flag=True, help="Make it anew, from the lock file of this Modelyard.")
 @click.option(
     "--lock",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -44,7 +44,8 @@ def install(name: str, upgrade: bool, lock: Path | None, home: Path | None) -> N
     """Make a virtual environment for an engine in the home folder, with uv if it is there, else with pip.
 
     Launches use it by themselves; a running server sees it at its next launch. uv and pip take packages from where they
-    are told to by their own settings. What was installed is listed in requirements.lock in the environment's folder.
+    are told to by their own settings; each file is checked against the hashes that come with Modelyard, except torch's,
+    which differs between sources. What was installed is listed in requirements.lock in the environment's folder.
     """
     engine, environments = _engine(name), _environments(home)
     if engine.environment is None:

@@ -29,9 +29,15 @@ TASKS = {
     ModelType.RERANK: frozenset({Task.RERANK}),
 }
 
+LIBRARIES = ("transformers>=5.10", "sentence-transformers>=6.0")
+
+TORCH = Step(("torch==2.13.0",))
+"""Its file differs between package sources, so no lock file lists it. What it requires is there already."""
+
 RECIPE = Recipe(
     proof="sentence_transformers",
-    steps=(Step(packages=("torch==2.13.0", "transformers>=5.10", "sentence-transformers>=6.0")),),
+    steps=(Step(LIBRARIES, lock="sentence_transformers-cpu.txt"), TORCH),
+    gpu_steps=(Step(LIBRARIES, lock="sentence_transformers-gpu.txt"), TORCH),
     show=("sentence-transformers", "transformers", "torch"),
 )
 

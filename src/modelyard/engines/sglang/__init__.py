@@ -32,7 +32,14 @@ from modelyard.engines.sglang.start import TOKEN_VARIABLE
 
 RUNTIME = RUNTIMES[NAME]
 
-RECIPE = Recipe(proof="sglang", steps=(Step(("sglang",)),), show=("sglang", "torch", "transformers"))
+RECIPE = Recipe(
+    proof="sglang",
+    steps=(
+        Step(("sglang==0.5.23",), lock="sglang-gpu.txt"),
+        Step(("torch==2.14.1", "torchvision==0.29.2", "torchaudio==2.11.0", "torchcodec==0.17.0")),
+    ),
+    show=("sglang", "torch", "transformers"),
+)
 
 GUIDED = "SGLang takes response_format instead"
 NO_TOOLS = "this model was launched without a tool_call_parser, such as qwen25 or llama3"

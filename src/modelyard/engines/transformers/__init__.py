@@ -25,13 +25,17 @@ RUNTIME = RUNTIMES[NAME]
 FORMATS = ("pytorch", "gptq", "awq", "bnb", "fp4")
 
 LIBRARIES = (
-    *("torch==2.13.0", "transformers>=5.10", "accelerate>=1.10", "safetensors>=0.6"),
+    *("transformers>=5.10", "accelerate>=1.10", "safetensors>=0.6"),
     *("peft>=0.20", "llguidance>=1.7", "pillow>=12"),  # adapters, constrained answers, pictures
 )
 
+TORCH = Step(("torch==2.13.0",))
+"""Its file differs between package sources, so no lock file lists it. What it requires is there already."""
+
 RECIPE = Recipe(
     proof="transformers",
-    steps=(Step(packages=LIBRARIES),),
+    steps=(Step(LIBRARIES, lock="transformers-cpu.txt"), TORCH),
+    gpu_steps=(Step(LIBRARIES, lock="transformers-gpu.txt"), TORCH),
     show=("transformers", "torch"),
 )
 

