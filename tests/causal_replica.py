@@ -13,9 +13,9 @@ import httpx
 
 from modelyard.core.types import Address, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.transformers import engine
-from tests.causal_models import DEMO
+from tests.causal_models import DEMO, interpreter
 from tests.engine_environments import engine_python
-from tests.forked_replicas import ForkedReplica, fork_replica
+from tests.kept_interpreter import ForkedReplica
 from tests.live import events
 from tests.processes import wait_for
 
@@ -41,7 +41,7 @@ class Replica:
         env = {**os.environ, **command.env}
         self.process: ForkedReplica | subprocess.Popen[bytes]
         if fork:
-            self.process = fork_replica(engine.name, env, self.log)
+            self.process = interpreter().replica(env, self.log)
         else:
             with self.log.open("wb") as log:
                 argv = [engine_python(engine.name), *command.argv[1:]]

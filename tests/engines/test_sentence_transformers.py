@@ -20,8 +20,7 @@ from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Device, Hardware, Json, Launch, Model, ModelType, Shape, Task
 from modelyard.engines.base import PYTHON
 from modelyard.engines.sentence_transformers import engine
-from tests.encoder_models import bare_scores, bare_vectors, make_prompted, make_tiny, minilm
-from tests.forked_replicas import fork_replica
+from tests.encoder_models import bare_scores, bare_vectors, interpreter, make_prompted, make_tiny, minilm
 from tests.processes import wait_for
 
 MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
@@ -54,7 +53,7 @@ class Replica:
         self.command = engine.command(wanted, Address(uds=str(uds)), "a-token")
         self.log = folder / "log"
         env = {**os.environ, **self.command.env, "OMP_NUM_THREADS": "2"}
-        self.process = fork_replica(engine.name, env, self.log)
+        self.process = interpreter().replica(env, self.log)
         headers = {name.decode(): value.decode() for name, value in self.command.headers}
         transport = httpx.HTTPTransport(uds=str(uds))
         self.http = httpx.Client(base_url="http://replica", transport=transport, headers=headers, timeout=150)
