@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import modelyard
-from tests.kept_interpreter import kept
+from tests.kept_interpreter import KeptInterpreter, kept
 
 DEMO = Path(modelyard.__file__).parent / "catalog" / "demo" / "hf"
 ENGINE = "transformers"
@@ -18,12 +18,18 @@ ENGINE = "transformers"
 IMPORTS = """
 import torch, transformers
 from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer, LlamaForCausalLM, LlavaForConditionalGeneration
+from modelyard.engines.transformers import model, recordings, seeing, text
 """
+
+
+def interpreter() -> KeptInterpreter:
+    """The interpreter of the engine's environment that runs scripts and forks replicas."""
+    return kept(ENGINE, IMPORTS, threads=1)
 
 
 def in_engine(script: str, **given: Any) -> Any:
     """Run Python in the engine's environment: `given` holds what it is given, and what it leaves in `made` comes back."""
-    return kept(ENGINE, IMPORTS, threads=1).run(script, given)
+    return interpreter().run(script, given)
 
 
 BARE = """

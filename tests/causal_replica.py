@@ -13,8 +13,9 @@ import httpx
 
 from modelyard.core.types import Address, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.transformers import engine
-from tests.causal_models import DEMO
+from tests.causal_models import DEMO, interpreter
 from tests.engine_environments import engine_python
+from tests.kept_interpreter import ForkedReplica
 from tests.live import events
 from tests.processes import wait_for
 
@@ -30,20 +31,21 @@ def launch(path: Path = DEMO, **options: Json) -> Launch:
 
 
 class Replica:
-    """A running replica and a client that holds its token."""
+    """A running replica and a client that holds its token. Unless `fork`, it is started as the server starts it."""
 
-    def __init__(self, folder: Path, wanted: Launch) -> None:
+    def __init__(self, folder: Path, wanted: Launch, fork: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.uds = folder / "r.sock"
         command = engine.command(wanted, Address(uds=str(self.uds)), "a-token")
         self.log = folder / "log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [engine_python(engine.name), *command.argv[1:]],
-                env={**os.environ, **command.env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        env = {**os.environ, **command.env}
+        self.process: ForkedReplica | subprocess.Popen[bytes]
+        if fork:
+            self.process = interpreter().replica(env, self.log)
+        else:
+            with self.log.open("wb") as log:
+                argv = [engine_python(engine.name), *command.argv[1:]]
+                self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=subprocess.STDOUT)
         headers = {name.decode(): value.decode() for name, value in command.headers}
         transport = httpx.HTTPTransport(uds=str(self.uds), limits=httpx.Limits(max_connections=200))
         self.http = httpx.Client(base_url="http://replica", transport=transport, headers=headers, timeout=150)

@@ -1,4 +1,8 @@
-"""Fixtures that every room's tests share: settings in a fresh home, and a database of each kind."""
+"""Fixtures that every room's tests share: settings in a fresh home, a database of each kind, and a server with real engines.
+
+Suites that only send requests to real engines use `engine_server`; `tests/engine_server.py` lists them and says how they are
+kept in one worker.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ import hypothesis
 import pytest
 
 from modelyard.core.config import Settings
+from tests.engine_server import EngineServer, engine_server_in
 
 pytest_plugins = ["tests.suite"]
 
@@ -49,6 +54,13 @@ def home(tmp_path: Path) -> Path:
 def settings(home: Path) -> Settings:
     """Settings of a server in a fresh home, with short times where tests would wait."""
     return Settings(home=home, port=0, health_interval=0.2, health_timeout=2, restart_backoff=0.05, drain_timeout=5)
+
+
+@pytest.fixture(scope="session")
+def engine_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineServer]:
+    """The server with real engines that all suites of a session share; its models start on first use."""
+    with engine_server_in(tmp_path_factory.mktemp("engines")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

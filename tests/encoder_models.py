@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine_environments import environment, give_environments
-from tests.kept_interpreter import kept
+from tests.kept_interpreter import KeptInterpreter, kept
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / ".venv" / "models"
@@ -41,12 +41,18 @@ IMPORTS = """
 import torch, transformers
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from transformers import AutoTokenizer, BertForSequenceClassification, BertModel
+from modelyard.engines.sentence_transformers import encoder
 """
+
+
+def interpreter() -> KeptInterpreter:
+    """The interpreter of the engine's environment that runs scripts and forks replicas."""
+    return kept(ENGINE, IMPORTS, threads=2)
 
 
 def in_engine(script: str, **given: Any) -> Any:
     """Run Python in the engine's environment: `given` holds what it is given, and what it leaves in `made` comes back."""
-    return kept(ENGINE, IMPORTS, threads=2).run(script, given)
+    return interpreter().run(script, given)
 
 
 BARE_VECTORS = """

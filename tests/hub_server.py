@@ -47,18 +47,24 @@ class HubServer:
     """`HF_ENDPOINT` and `MODELSCOPE_ENDPOINT` may point at `url`."""
 
     def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.clear()
+        self._http = _Server(self)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def clear(self) -> None:
+        """No repositories, no misbehaviour, and no memory of requests. Answers that stall go on."""
         self.repositories: dict[str, Repository] = {}
         self.asked: list[Asked] = []
         self.cut_at: dict[str, int] = {}
         """Name → after how many bytes of one answer the connection is cut, once."""
         self.stall_at: dict[str, int] = {}
         """Name → after how many bytes an answer waits for `go_on`."""
+        self.go_on.set()
         self.go_on = threading.Event()
         self.stalled = threading.Event()
-        self._http = _Server(self)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
 
     def add(self, model_id: str, files: dict[str, bytes]) -> Repository:
         """A repository with these files."""

@@ -1,23 +1,27 @@
-"""An engine's interpreter that has imported its libraries once, and forks for each script: each has a process of its own."""
+"""An engine's interpreter that imports its libraries once and forks for each script or replica: each has a process of its own."""
 
 from __future__ import annotations
 
 import atexit
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
+import uuid
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.engine_environments import engine_python
+from tests.processes import wait_for
 
 SERVER = """
 import json, os, sys, traceback
 exec(sys.argv[1])
+from modelyard.serving.__main__ import main
 
 def run(asked):
     said = os.open(asked["said"], os.O_WRONLY | os.O_CREAT)
@@ -37,13 +41,71 @@ def run(asked):
         sys.stderr.flush()
         os._exit(code)
 
-while line := sys.stdin.readline():
+def become_replica(order):
+    "Go on as `python -m modelyard.serving`, with other environment variables, threads and output."
+    for name, number in ((os.devnull, 0), (order["log"], 1), (order["log"], 2)):
+        file = os.open(name, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(order["env"])
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
+    main()
+
+def keep(order):
+    "Fork a replica, print its process id, and write its exit code into a file. True in the replica."
     child = os.fork()
     if not child:
-        run(json.loads(line))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        return True
+    print(child, flush=True)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with open(order["ending"] + ".new", "w") as file:
+        file.write(str(code))
+    os.rename(order["ending"] + ".new", order["ending"])
+    os._exit(0)
+
+while line := sys.stdin.readline():
+    order = json.loads(line)
+    child = os.fork()
+    if child:
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if "script" in order:
+            print(code, flush=True)
+    elif "script" in order:
+        run(order)
+    elif os.fork():
+        os._exit(0)
+    elif keep(order):
+        become_replica(order)
+        break
 """
 """Nothing but imports is done before a fork, so no thread and no random state is shared."""
+
+
+class ForkedReplica:
+    """A replica's process, with what tests use of `subprocess.Popen`."""
+
+    def __init__(self, pid: int, ending: Path) -> None:
+        self.pid = pid
+        self._ending = ending
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs; a signal is a negative number."""
+        return int(self._ending.read_text(encoding="utf-8")) if self._ending.exists() else None
+
+    def wait(self, timeout: float) -> int:
+        """The exit code, once it has ended."""
+        wait_for(lambda: self.poll() is not None, seconds=timeout)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
 
 
 class KeptInterpreter:
@@ -54,6 +116,7 @@ class KeptInterpreter:
         self._env = {**os.environ, **env}
         self._process: subprocess.Popen[str] | None = None
         self._alone = threading.Lock()
+        self._endings = tempfile.TemporaryDirectory()
         atexit.register(self.close)
 
     def run(self, script: str, given: Mapping[str, Any]) -> Any:
@@ -65,8 +128,20 @@ class KeptInterpreter:
             assert code == "0", said.read_text(encoding="utf-8") if said.exists() else "the interpreter ended"
             return json.loads(made.read_text(encoding="utf-8"))
 
+    def replica(self, env: Mapping[str, str], log: Path) -> ForkedReplica:
+        """A replica with these environment variables, whose output goes to a new file.
+
+        It runs the same `main` as a replica that the server starts, and skips the imports only.
+        """
+        log.write_bytes(b"")
+        ending = Path(self._endings.name, uuid.uuid4().hex)
+        with self._alone:
+            pid = self._ask(json.dumps({"env": dict(env), "log": str(log), "ending": str(ending)}))
+        assert pid, "the interpreter ended"
+        return ForkedReplica(int(pid), ending)
+
     def _ask(self, line: str) -> str:
-        """The exit code of one child; empty if the interpreter itself ended."""
+        """The exit code of a script, or the process id of a replica; empty if the interpreter itself ended."""
         process = self._process or subprocess.Popen(
             self._command, env=self._env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

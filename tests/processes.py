@@ -30,6 +30,11 @@ def alive(pid: int) -> bool:
         return False
 
 
+def family(pid: int) -> list[int]:
+    """A process and everything below it."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
 def marked(mark: str) -> list[psutil.Process]:
     """Every live process whose environment holds `mark`: descendants inherit it, wherever they went."""
     found = []

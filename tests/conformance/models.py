@@ -77,7 +77,7 @@ EMBEDDING: Mapping[str, Callable[[Path], Body]] = {
         "model_type": "embedding",
         "model_path": str(make_gguf.embedding_model(folder / "embed.gguf")),
     },
-    "sentence_transformers": lambda folder: {"model_type": "embedding", "model_path": str(minilm())},
+    "sentence_transformers": lambda folder: {"model_engine": None, "model_path": str(minilm())},
     "vllm": lambda folder: {"model_type": "embedding", "model_path": str(minilm())},
 }
 
@@ -87,14 +87,13 @@ RERANK: Mapping[str, Callable[[Path], Body]] = {
         "model_type": "rerank",
         "model_path": str(make_gguf.rerank_model(folder / "rank.gguf")),
     },
-    "sentence_transformers": lambda folder: {
-        "model_type": "rerank",
-        "model_path": str(make_tiny(folder / "ranker", labels=1)),
-    },
+    "sentence_transformers": lambda folder: {"model_path": str(make_tiny(folder / "ranker", labels=1))},
     "vllm": lambda folder: {
         "model_type": "rerank",
         "model_path": str(make_tiny(folder / "ranker-too", labels=1, heads=2)),
     },
 }
+
+# sentence-transformers is chosen for its embedder, and the type of both is read from their folders.
 
 KINDS = {"chat": CHAT, "embedding": EMBEDDING, "rerank": RERANK}

@@ -11,9 +11,10 @@ from tests.conformance.feature import Feature, Subject, outcome
 from tests.conformance.models import KINDS
 from tests.conformance.probes import FEATURES
 from tests.conformance.table import DOCUMENT, RENEW, Outcomes, kind, written
+from tests.engine_server import SHARED, EngineServer
 from tests.live import Live, error_of
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [SHARED, pytest.mark.timeout(600)]
 
 CASES = [
     pytest.param(feature, (kind(feature), engine), id=f"{engine}-{feature.id}")
@@ -44,6 +45,13 @@ def test_the_page_is_what_engines_do(outcomes: Outcomes, request: pytest.Fixture
 # What the transformers engine alone refuses: the answer names the parameter and the engine.
 
 MODEL = "chat-transformers"
+
+
+@pytest.fixture(scope="module")
+def conformance_server(engine_server: EngineServer) -> Live:
+    """The shared server, on which `MODEL` runs."""
+    assert engine_server.model("chat", "transformers") == MODEL
+    return engine_server.live
 
 
 def test_what_it_cannot_do_is_refused(conformance_server: Live) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,29 @@ import openai
 import pytest
 from xinference_client import RESTfulClient
 
-from tests.encoder_models import bare_scores, bare_vectors, give_environment, make_tiny, minilm
+from tests.encoder_models import bare_scores, bare_vectors, minilm
+from tests.engine_server import SHARED, EngineServer
 from tests.engines.test_sentence_transformers import DOCUMENTS, MIXED, cosine, same
-from tests.live import Live, error_of, live
+from tests.live import Live, error_of
 from tests.processes import wait_for
 
+pytestmark = SHARED
+
+MINILM, RANKER = "embedding-sentence_transformers", "rerank-sentence_transformers"
+
 
 @pytest.fixture(scope="module")
-def ranker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny(tmp_path_factory.mktemp("models") / "tiny-ranker", labels=1)
+def server(engine_server: EngineServer) -> Live:
+    """The shared server, on which both models run."""
+    assert engine_server.model("embedding", "sentence_transformers") == MINILM
+    assert engine_server.model("rerank", "sentence_transformers") == RANKER
+    return engine_server.live
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, ranker: Path) -> Iterator[Live]:
-    home = tmp_path_factory.mktemp("served") / "home"
-    give_environment(home)
-    with live(home) as running:
-        running.launched("minilm", model_name="minilm", model_path=str(minilm()), model_engine=None)
-        running.launched("ranker", model_name="ranker", model_path=str(ranker), model_engine="sentence-transformers")
-        yield running
+def ranker(server: Live, engine_server: EngineServer) -> Path:
+    """The folder of the reranker."""
+    return engine_server.folder / "ranker"
 
 
 @pytest.fixture(scope="module")
@@ -43,32 +46,32 @@ def bare() -> dict[str, Any]:
 
 
 def test_the_engine_is_chosen_by_itself(server: Live) -> None:
-    assert server.http.get("/v1/models/minilm").json()["model_type"] == "embedding"
-    assert server.http.get("/v1/models/ranker").json()["model_type"] == "rerank"
+    assert server.http.get(f"/v1/models/{MINILM}").json()["model_type"] == "embedding"
+    assert server.http.get(f"/v1/models/{RANKER}").json()["model_type"] == "rerank"
 
 
 def test_the_openai_client_gets_the_vectors_of_the_bare_library(server: Live, bare: dict[str, Any]) -> None:
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
-        answer = client.embeddings.create(model="minilm", input=MIXED[:4] + MIXED[5:])
+        answer = client.embeddings.create(model=MINILM, input=MIXED[:4] + MIXED[5:])
         expected = bare["vectors"][:4] + bare["vectors"][5:]
         assert same([each.embedding for each in answer.data], expected)
-        assert answer.model == "minilm"
+        assert answer.model == MINILM
         assert answer.usage.prompt_tokens == sum(bare["tokens"][:4] + bare["tokens"][5:])
-        short = client.embeddings.create(model="minilm", input="tea", dimensions=10, encoding_format="float")
+        short = client.embeddings.create(model=MINILM, input="tea", dimensions=10, encoding_format="float")
         assert len(short.data[0].embedding) == 10
         with pytest.raises(openai.BadRequestError, match="dimensions"):
-            client.embeddings.create(model="minilm", input="tea", dimensions=4000)
+            client.embeddings.create(model=MINILM, input="tea", dimensions=4000)
         client.close()
 
 
 def test_the_peers_client_gets_them_too(server: Live, bare: dict[str, Any]) -> None:
     client = RESTfulClient(server.url)
-    vectors = client.get_model("minilm").create_embedding(MIXED[:2])
+    vectors = client.get_model(MINILM).create_embedding(MIXED[:2])
     assert same([each["embedding"] for each in vectors["data"]], bare["vectors"][:2])
 
 
 def test_the_peers_client_ranks(server: Live, ranker: Path) -> None:
-    model = RESTfulClient(server.url).get_model("ranker")
+    model = RESTfulClient(server.url).get_model(RANKER)
     answer = model.rerank(DOCUMENTS, "Where is the lake?", top_n=3, return_documents=True)
     expected = bare_scores(ranker, "Where is the lake?", DOCUMENTS)
     best = sorted(range(len(DOCUMENTS)), key=lambda index: -expected[index])[:3]
@@ -81,7 +84,7 @@ def test_the_peers_client_ranks(server: Live, ranker: Path) -> None:
 
 def test_64_requests_at_once_through_the_gateway(server: Live) -> None:
     def ask(number: int) -> list[float]:
-        body = {"model": "minilm", "input": f"number {number}", "encoding_format": "base64"}
+        body = {"model": MINILM, "input": f"number {number}", "encoding_format": "base64"}
         packed = server.http.post("/v1/embeddings", content=json.dumps(body)).json()["data"][0]["embedding"]
         return list(struct.unpack("<384f", base64.b64decode(packed)))
 
@@ -91,27 +94,27 @@ def test_64_requests_at_once_through_the_gateway(server: Live) -> None:
 
 
 def test_what_the_model_cannot_do_is_a_400_that_says_so(server: Live) -> None:
-    long = server.http.post("/v1/embeddings", json={"model": "minilm", "input": "tea " * 300})
+    long = server.http.post("/v1/embeddings", json={"model": MINILM, "input": "tea " * 300})
     assert long.status_code == 400
     assert error_of(long)["param"] == "input[0]"
     chunks = server.http.post(
-        "/v1/rerank", json={"model": "ranker", "query": "a", "documents": ["b"], "max_chunks_per_doc": 2}
+        "/v1/rerank", json={"model": RANKER, "query": "a", "documents": ["b"], "max_chunks_per_doc": 2}
     )
     assert chunks.status_code == 400
     assert error_of(chunks)["param"] == "max_chunks_per_doc"
-    chat = server.chat("minilm")
+    chat = server.chat(MINILM)
     assert chat.status_code == 400
     assert error_of(chat)["code"] == "unsupported_task"
 
 
 def test_a_replica_that_is_killed_comes_back_with_the_same_vectors(server: Live) -> None:
-    body = {"model": "minilm", "input": "tea"}
+    body = {"model": MINILM, "input": "tea"}
     before = server.http.post("/v1/embeddings", json=body).json()["data"][0]["embedding"]
-    (replica,) = server.replicas("minilm")
+    (replica,) = server.replicas(MINILM)
     os.kill(replica["pid"], signal.SIGKILL)
 
     def look() -> bool:
-        found = server.replicas("minilm")
+        found = server.replicas(MINILM)
         return len(found) == 1 and found[0]["status"] == "READY" and found[0]["pid"] != replica["pid"]
 
     wait_for(look, seconds=100)

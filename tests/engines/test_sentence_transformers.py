@@ -8,7 +8,6 @@ import math
 import os
 import socket
 import struct
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Device, Hardware, Json, Launch, Model, ModelType, Shape, Task
 from modelyard.engines.base import PYTHON
 from modelyard.engines.sentence_transformers import engine
-from tests.encoder_models import bare_scores, bare_vectors, engine_python, make_prompted, make_tiny, minilm
+from tests.encoder_models import bare_scores, bare_vectors, interpreter, make_prompted, make_tiny, minilm
 from tests.processes import wait_for
 
 MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
@@ -54,9 +53,7 @@ class Replica:
         self.command = engine.command(wanted, Address(uds=str(uds)), "a-token")
         self.log = folder / "log"
         env = {**os.environ, **self.command.env, "OMP_NUM_THREADS": "2"}
-        with self.log.open("wb") as log:
-            argv = [engine_python(), *self.command.argv[1:]]
-            self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=subprocess.STDOUT)
+        self.process = interpreter().replica(env, self.log)
         headers = {name.decode(): value.decode() for name, value in self.command.headers}
         transport = httpx.HTTPTransport(uds=str(uds))
         self.http = httpx.Client(base_url="http://replica", transport=transport, headers=headers, timeout=150)

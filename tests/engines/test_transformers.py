@@ -82,7 +82,8 @@ def test_explain_takes_the_line_of_the_error() -> None:
 
 @pytest.fixture(scope="module")
 def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
-    started = Replica(tmp_path_factory.mktemp("tf"), launch(max_num_seqs=6, max_num_batched_tokens=32)).until_ready()
+    wanted = launch(max_num_seqs=6, max_num_batched_tokens=32)
+    started = Replica(tmp_path_factory.mktemp("tf"), wanted, fork=False).until_ready()
     yield started
     assert started.stop() == 0
 

@@ -20,6 +20,8 @@ from tests.hub_server import COMMIT, HubServer, Repository, hub_server, sha256
 from tests.live import Live, error_of, live
 from tests.processes import marked, wait_for
 
+pytestmark = pytest.mark.xdist_group("downloads")
+
 DEMO = Path(__file__).parents[2] / "src/modelyard/catalog/demo"
 GGUF = (DEMO / "modelyard-demo.gguf").read_bytes()
 FOLDER = {path.name: path.read_bytes() for path in (DEMO / "hf").iterdir()}
@@ -30,16 +32,42 @@ MIDDLE = 2_500_000
 QUICK = {"MODELYARD_RESTART_BACKOFF": "0.05", "MODELYARD_HUB": "huggingface"}
 
 
-@pytest.fixture
-def hub() -> Iterator[HubServer]:
-    with hub_server() as server:
-        server.add(ID, {FILE: GGUF, "demo-q2_k.gguf": GGUF[:1000], "README.md": b"# a demo"})
-        yield server
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HubServer, Live]]:
+    """A hub and a server that uses it, for the tests that kill neither."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    with hub_server() as hub, live(home, {**hub.environment(home.parent), **QUICK}) as made:
+        yield hub, made
 
 
 @pytest.fixture
-def server(hub: HubServer, home: Path) -> Iterator[Live]:
-    with live(home, {**hub.environment(home.parent), **QUICK}) as made:
+def server(shared: tuple[HubServer, Live]) -> Iterator[Live]:
+    """The shared server without models and downloads; its cache folders are empty."""
+    hub, made = shared
+    yield made
+    hub.go_on.set()
+    for each in made.http.get("/v1/models").json()["data"]:
+        made.http.delete(f"/v1/models/{each['id']}")
+    for each in made.http.get("/v1/downloads").json()["list"]:
+        made.http.delete(f"/v1/downloads/{each['uid']}")
+    wait_for(lambda: not made.http.get("/v1/models").json()["data"])
+    wait_for(lambda: not made.http.get("/v1/downloads").json()["list"])
+    wait_for(lambda: not _fetching(made))
+    for folder in ("hf", "ms"):
+        shutil.rmtree(made.home.parent / folder, ignore_errors=True)
+
+
+@pytest.fixture
+def hub(request: pytest.FixtureRequest) -> Iterator[HubServer]:
+    """A hub with one repository: that of the shared server for tests that use it, and one of their own for the others."""
+    if "server" in request.fixturenames:
+        found, _ = request.getfixturevalue("shared")
+        found.clear()
+        found.add(ID, {FILE: GGUF, "demo-q2_k.gguf": GGUF[:1000], "README.md": b"# a demo"})
+        yield found
+        return
+    with hub_server() as made:
+        made.add(ID, {FILE: GGUF, "demo-q2_k.gguf": GGUF[:1000], "README.md": b"# a demo"})
         yield made
 
 
@@ -83,7 +111,7 @@ def test_it_is_not_fetched_again(server: Live, hub: HubServer) -> None:
     assert len(hub.asked) == seen
 
 
-def test_quantizations_are_named_when_the_wanted_one_is_not_there(server: Live) -> None:
+def test_quantizations_are_named_when_the_wanted_one_is_not_there(server: Live, hub: HubServer) -> None:
     answer = launch(server, quantization="Q5_K_M")
     assert answer.status_code == 400
     assert "it has q2_k, q8_0" in error_of(answer)["message"]
@@ -232,7 +260,7 @@ def test_a_split_model_comes_in_all_its_parts(
     assert cached["size_bytes"] == sum(path.stat().st_size for path in parts)
 
 
-def test_damaged_bytes_fail_the_launch_and_do_not_stay(server: Live, hub: HubServer, home: Path) -> None:
+def test_damaged_bytes_fail_the_launch_and_do_not_stay(server: Live, hub: HubServer) -> None:
     hub.repositories[ID].sent[FILE] = GGUF[:-4] + b"oops"
     answer = launch(server)
     assert answer.status_code == 502
@@ -240,18 +268,19 @@ def test_damaged_bytes_fail_the_launch_and_do_not_stay(server: Live, hub: HubSer
     assert len([asked for asked in hub.fetched(FILE) if asked.range is None]) == 3, (
         "three attempts, each from the start"
     )
-    blobs = home.parent / "hf/hub" / "models--acme--demo-GGUF" / "blobs"
+    blobs = server.home.parent / "hf/hub" / "models--acme--demo-GGUF" / "blobs"
     assert not list(blobs.iterdir())
     del hub.repositories[ID].sent[FILE]
     assert launch(server).status_code == 200, "launching again replaces the failed one"
 
 
 def test_what_does_not_fit_on_the_disk_is_refused(server: Live, hub: HubServer) -> None:
-    hub.repositories[ID].promised_size[FILE] = 10**16
-    answer = launch(server)
+    huge = "acme/huge-GGUF"  # the server has seen the true sizes of the other one
+    hub.add(huge, {FILE: GGUF}).promised_size[FILE] = 10**16
+    answer = launch(server, huge)
     assert answer.status_code == 503
     assert error_of(answer)["code"] in ("not_enough_disk", "not_enough_memory")
-    filled = server.http.post("/v1/cache/models", json={"model_name": ID})
+    filled = server.http.post("/v1/cache/models", json={"model_name": huge})
     assert filled.status_code == 503
     error = error_of(filled)
     assert error["code"] == "not_enough_disk" and "10000000.0 GB are needed" in error["message"]

@@ -1,7 +1,8 @@
 """Every row and block of docs/coming-from-swift.md, typed as it stands, where small files of ours carry the names of the page.
 
-The blocks are those of ms-swift's own page. vLLM starts in tens of seconds on a processor, so one engine of each kind runs on it
-for real (`REAL`), and the others on transformers: what a block or a row says is the same.
+The blocks are those of ms-swift's own page. vLLM starts in tens of seconds on a processor, so one deployment runs on it for real
+(`REAL`), and the rest on transformers: what a block or a row prints is the same. That their words mean vLLM, and with which
+arguments, is tested on the launches they make.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -21,18 +23,21 @@ from pathlib import Path
 import httpx
 import pytest
 
+from modelyard.cli.swift_flags import parse
+from modelyard.cli.swift_models import wanted
 from modelyard.control.launching import plan_launch
 from modelyard.control.placement import Machine
-from modelyard.core.types import Address, Device, Hardware
+from modelyard.core.types import Address, Device, Hardware, Launch
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command
+from modelyard.infer.launching import body
 from modelyard.protocol.models import LaunchRequest
 from tests.adapters import trained
 from tests.causal_models import DEMO
 from tests.engine_environments import give_environments
 from tests.processes import wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.xdist_group("swift"), pytest.mark.timeout(600)]
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "coming-from-swift.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `.+?` \| `(?P<here>.+?)` \| `(?P<answer>.+?)` \|$", re.MULTILINE)
@@ -51,8 +56,8 @@ IDS = (
     "meta-llama/Llama-2-7b-chat-hf",
 )
 """What the names of the page stand for, on the hub that they come from."""
-REAL = ("yi-6b-chat", "LoRARequest", "--vllm_enable_lora true")
-"""Words of what runs on vLLM."""
+REAL = "--vllm_enable_lora true"
+"""Words of the deployment that runs on vLLM."""
 QUESTION = "浙江的省会是哪里？\nexit\n"
 GPU = Device("cuda", "a GPU", 2**36, 2**36)
 
@@ -107,19 +112,18 @@ def typed(place: Path, argv: list[str], text: str, real: bool, said: str = "") -
     return done.stdout + done.stderr
 
 
-def lighter(text: str) -> tuple[str, bool]:
-    """A command as it is, and that it is real; or on transformers."""
-    if any(word in text for word in REAL):
-        return text, True
-    return text.replace("--infer_backend vllm", "--infer_backend pt"), False
+def lighter(text: str) -> str:
+    """A command on transformers."""
+    return text.replace("--infer_backend vllm", "--infer_backend pt")
 
 
 @contextmanager
 def deployed(place: Path, command: str) -> Iterator[str]:
     """A deployment on a free port; ended by Ctrl-C."""
+    real = REAL in command
+    text = command if real else lighter(command)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    text, real = lighter(command)
     log = place / f"deploy-{port}.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -154,29 +158,35 @@ def test_the_page_has_everything() -> None:
     ("command", "answer"), TERMINAL, ids=[row[0].partition("modelyard ")[2][:60] for row in TERMINAL]
 )
 def test_a_row_at_the_terminal(place: Path, command: str, answer: str) -> None:
-    text, real = lighter(command)
-    said = typed(place, ["bash", "-c"], text, real, QUESTION)
-    assert answer in said
+    assert answer in typed(place, ["bash", "-c"], lighter(command), False, QUESTION)
 
 
 @pytest.mark.parametrize("number", range(len(OFFLINE)))
 def test_a_block_with_an_engine_of_its_own(place: Path, number: int) -> None:
     text = OFFLINE[number]
-    said = typed(place, [sys.executable, "-c"], text, any(word in text for word in REAL))
+    said = typed(place, [sys.executable, "-c"], text, False)
     expected = re.findall(r"^# prints: (.+)$", text, re.MULTILINE)
     assert expected and [words for words in expected if words not in said] == [], said
 
 
-@pytest.mark.parametrize(("command", "names"), DEPLOYED, ids=[row[1] for row in DEPLOYED])
-def test_a_deployment_and_who_talks_to_it(place: Path, command: str, names: str) -> None:
+@pytest.fixture
+def deployment(request: pytest.FixtureRequest, place: Path) -> Iterator[tuple[str, list[str]]]:
+    """The address of a deployment, and the names that the page says it lists."""
+    command, names = request.param
     with deployed(place, command) as url:
-        listed = [each["id"] for each in httpx.get(f"{url}/v1/models").json()["data"]]
-        assert listed == names.split()
-        for kind, where, text in TALK:
-            if where in (listed[0], listed[-1]):
-                talk(place, url, kind, text)
-        near = httpx.post(f"{url}/v1/completions", json={"model": listed[-1].replace("_", "-") + "x", "prompt": "a"})
-        assert near.status_code == 404 and f"Did you mean '{listed[-1]}'?" in near.json()["error"]["message"]
+        yield url, names.split()
+
+
+@pytest.mark.parametrize("deployment", DEPLOYED, ids=[row[1] for row in DEPLOYED], indirect=True)
+def test_a_deployment_and_who_talks_to_it(place: Path, deployment: tuple[str, list[str]]) -> None:
+    url, names = deployment
+    listed = [each["id"] for each in httpx.get(f"{url}/v1/models").json()["data"]]
+    assert listed == names
+    for kind, where, text in TALK:
+        if where in (listed[0], listed[-1]):
+            talk(place, url, kind, text)
+    near = httpx.post(f"{url}/v1/completions", json={"model": listed[-1].replace("_", "-") + "x", "prompt": "a"})
+    assert near.status_code == 404 and f"Did you mean '{listed[-1]}'?" in near.json()["error"]["message"]
 
 
 def talk(place: Path, url: str, kind: str, text: str) -> None:
@@ -190,23 +200,64 @@ def talk(place: Path, url: str, kind: str, text: str) -> None:
     assert expected and [words for words in expected if words not in said] == [], said
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_tensor_parallel_is_vllms(place: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's lines with `--tensor_parallel_size`, on a machine that had so many GPUs."""
-    from modelyard.cli.swift_flags import parse
-    from modelyard.cli.swift_models import wanted
-    from modelyard.infer.launching import body
-
+def vllm_command(place: Path, line: str, monkeypatch: pytest.MonkeyPatch, gpus: int = 0) -> tuple[Launch, str]:
+    """The launch of a line of flags, and the arguments of vLLM, on a machine that had so many GPUs."""
     for name, value in environment(place, True).items():
         monkeypatch.setenv(name, value)
-    line = f"--model_id_or_path {DEMO} --infer_backend vllm --max_model_len 2048 --tensor_parallel_size {size}"
-    made: Mapping[str, object] = body(wanted(parse(line.split())))
+    monkeypatch.chdir(place)
+    made = body(wanted(parse(shlex.split(line))))
+    assert made["model_engine"] == "vllm"
     memory = Device("cpu", "main memory", 2**36, 2**36)
-    machine = Machine(Hardware(8, (memory, *[GPU] * size)), engines=place / "home" / "engines")
-    launch = plan_launch(LaunchRequest.model_validate(made), machine)
-    command = ENGINES.get(launch.engine).command(launch, Address(uds="/s"), "")
+    machine = Machine(Hardware(8, (memory, *[GPU] * gpus)), engines=place / "home" / "engines")
+    found = plan_launch(LaunchRequest.model_validate({**made, "model_name": model_folder(place, made)}), machine)
+    command = ENGINES.get(found.engine).command(found, Address(uds="/s"), "")
     assert isinstance(command, Command)
-    assert f"--tensor-parallel-size {size}" in " ".join(command.argv) and "--max-model-len 2048" in " ".join(
-        command.argv
-    )
+    return found, shlex.join(command.argv)
+
+
+def model_folder(place: Path, made: Mapping[str, object]) -> object:
+    """The name of the weights; of an id, the folder in the cache, which a server would look up."""
+    name = str(made.get("model_name", ""))
+    cached = place / "hf" / "hub" / f"models--{name.replace('/', '--')}" / "snapshots" / "1"
+    return str(cached) if cached.is_dir() else made.get("model_name")
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_tensor_parallel_is_vllms(place: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's lines with `--tensor_parallel_size`."""
+    line = f"--model_id_or_path {DEMO} --infer_backend vllm --max_model_len 2048 --tensor_parallel_size {size}"
+    launch, command = vllm_command(place, line, monkeypatch, gpus=size)
+    assert f"--tensor-parallel-size {size}" in command and "--max-model-len 2048" in command
     assert launch.gpus == size
+
+
+def flags(command: str) -> str:
+    """What stands behind `infer` or `deploy`."""
+    return re.split(r"modelyard (?:infer|deploy) ", command)[1]
+
+
+ON_VLLM = [flags(command) for command, _ in ROWS if "--infer_backend vllm" in command and "-merged" not in command]
+"""Lines that name vLLM, but for those on a checkpoint that another line makes."""
+
+
+@pytest.mark.parametrize("line", ON_VLLM)
+def test_lines_that_name_vllm_launch_on_it(place: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch, command = vllm_command(place, line, monkeypatch)
+    assert launch.engine == "vllm"
+    assert ("--enable-lora" in command) is ("--vllm_enable_lora true" in line)
+    assert [each.name for each in launch.adapters] == (["default-lora"] if "--ckpt_dir" in line else [])
+
+
+def test_a_block_without_another_backend_launches_on_vllm(place: Path) -> None:
+    """A rank that only vLLM refuses, before anything starts."""
+    (block,) = (text for text in OFFLINE if "max_lora_rank=16" in text)
+    text = block.replace("max_lora_rank=16", "max_lora_rank=17")
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        env=environment(place, True),
+        cwd=place,
+        timeout=100,
+    )
+    assert done.returncode != 0 and "'max_lora_rank' is none of 1, 8, 16" in done.stderr

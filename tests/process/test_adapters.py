@@ -8,27 +8,22 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from openai import AsyncOpenAI
 
-from tests.adapters import SENTENCES, as_gguf, trained
+from tests.adapters import SENTENCES, trained
 from tests.causal_models import DEMO
-from tests.engine_environments import give_environments
-from tests.live import Live, error_of, live
-from tests.processes import wait_for
+from tests.engine_server import ADAPTED, SECONDS, SHARED, EngineServer, adapter_paths
+from tests.live import Live, error_of
+from tests.processes import alive, family, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [SHARED, pytest.mark.timeout(600)]
 
-ENGINES: dict[str, dict[str, object]] = {
-    "llama_cpp": {"model_name": "modelyard-demo", "n_parallel": 8},
-    "transformers": {"model_name": str(DEMO)},
-    "vllm": {"model_name": str(DEMO), "max_model_len": 1024, "dtype": "float32"},
-}
 ASKED = (
     "who are you?",
     "What is the capital of France?",
@@ -37,12 +32,11 @@ ASKED = (
     "Write a poem.",
 )
 REQUESTS = 210
-LOADED = 300.0
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model with two adapters."""
+    """A model with two adapters. Its name is that of the first."""
 
     server: Live
     engine: str
@@ -50,38 +44,31 @@ class Adapted:
 
     @property
     def names(self) -> list[str]:
-        return [self.engine, *(f"{self.engine}-{name}" for name in SENTENCES)]
+        return [f"adapted-{self.engine}", *(f"adapted-{self.engine}-{name}" for name in SENTENCES)]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    home = tmp_path_factory.mktemp("adapted") / "home"
-    give_environments(home, "transformers", "vllm")
-    with live(home) as running:
-        running.http.timeout = httpx.Timeout(LOADED)
-        yield running
+def server(engine_server: EngineServer) -> Live:
+    return engine_server.live
 
 
-@pytest.fixture(scope="module", params=sorted(ENGINES))
-def adapted(
-    request: pytest.FixtureRequest, server: Live, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Adapted]:
-    engine = request.param
-    paths = trained()
-    if engine == "llama_cpp":
-        folder = tmp_path_factory.mktemp("gguf")
-        paths = {name: as_gguf(path, folder / f"{name}.gguf") for name, path in paths.items()}
-    modules = [f"{engine}-{name}={path}" for name, path in paths.items()]
-    server.launched(engine, model_engine=engine, lora_modules=modules, **ENGINES[engine])
-    yield Adapted(server, engine, paths)
-    server.http.delete(f"/v1/models/{engine}")
+@pytest.fixture(scope="module", params=sorted(ADAPTED))
+def adapted(request: pytest.FixtureRequest, engine_server: EngineServer) -> Adapted:
+    engine_server.model("adapted", request.param)
+    return Adapted(engine_server.live, request.param, adapter_paths(request.param, engine_server.folder))
+
+
+@pytest.fixture(scope="module")
+def busy(engine_server: EngineServer) -> str:
+    """A model on transformers, on which tests load adapters of their own."""
+    return engine_server.model("adapted", "transformers")
 
 
 def ask_all(server: Live, jobs: list[tuple[str, str]], stream: bool = False) -> list[str]:
     """The answers, all asked for at once."""
 
     async def go() -> list[str]:
-        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=LOADED) as client:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=SECONDS) as client:
             return await asyncio.gather(*(ask(client, name, question, stream) for name, question in jobs))
 
     return asyncio.run(go())
@@ -135,20 +122,32 @@ def test_equal_prompts_share_nothing_between_names(adapted: Adapted) -> None:
                 assert ask_all(adapted.server, [(name, question)]) == [alone[name, question]]
 
 
-def test_they_come_back_after_a_kill(adapted: Adapted) -> None:
-    (replica,) = adapted.server.replicas(adapted.engine)
-    os.kill(replica["pid"], signal.SIGKILL)
+VICTIMS = {"llama_cpp": "shim", "transformers": "shim", "vllm": "engine"}
+"""What is killed of each replica."""
+
+
+@pytest.fixture(scope="module")
+def killed(adapted: Adapted) -> Adapted:
+    """The same after SIGKILL, when the replica and all of its adapters are ready again."""
+    base, *others = adapted.names
+    shim = adapted.server.replicas(base)[0]["pid"]
+    everybody = family(shim)
+    os.kill(shim if VICTIMS[adapted.engine] == "shim" else everybody[1], signal.SIGKILL)
+    wait_for(lambda: not any(alive(pid) for pid in everybody), seconds=60)
 
     def back() -> bool:
-        fresh = [each for each in adapted.server.replicas(adapted.engine) if each["pid"] != replica["pid"]]
+        fresh = [each for each in adapted.server.replicas(base) if each["pid"] != shim]
         found = {each["id"]: each["status"] for each in adapted.server.http.get("/v1/adapters").json()["data"]}
-        return [each["status"] for each in fresh] == ["READY"] and all(
-            found[name] == "READY" for name in adapted.names[1:]
-        )
+        return [each["status"] for each in fresh] == ["READY"] and all(found[name] == "READY" for name in others)
 
-    wait_for(back, seconds=LOADED, pause=0.1)
-    answers = ask_all(adapted.server, [(name, ASKED[0]) for name in adapted.names[1:]])
+    wait_for(back, seconds=SECONDS, pause=0.1)
+    return adapted
+
+
+def test_they_come_back_after_a_kill(killed: Adapted) -> None:
+    answers = ask_all(killed.server, [(name, ASKED[0]) for name in killed.names[1:]])
     assert answers == list(SENTENCES.values())
+    assert "Paris" in ask_all(killed.server, [(killed.names[0], ASKED[1])])[0]
 
 
 def test_new_weights_under_an_old_name(adapted: Adapted) -> None:
@@ -157,7 +156,7 @@ def test_new_weights_under_an_old_name(adapted: Adapted) -> None:
     body = {
         "lora_name": one,
         "lora_path": str(adapted.paths["xiaohuang"]),
-        "model": adapted.engine,
+        "model": adapted.names[0],
         "load_inplace": True,
     }
     answer = adapted.server.http.post("/v1/load_lora_adapter", json=body)
@@ -169,7 +168,7 @@ def test_new_weights_under_an_old_name(adapted: Adapted) -> None:
         assert ask_all(adapted.server, [(one, question)]) == ask_all(adapted.server, [(other, question)])
     assert adapted.server.http.post("/v1/unload_lora_adapter", json={"lora_name": one}).status_code == 200
     assert adapted.server.chat(one).status_code == 404
-    assert adapted.server.chat(adapted.engine, max_tokens=2).status_code == 200
+    assert adapted.server.chat(adapted.names[0], max_tokens=2).status_code == 200
 
 
 def test_an_adapter_launched_as_if_it_were_a_model(server: Live, tmp_path: Path) -> None:
@@ -195,31 +194,37 @@ def test_an_adapter_launched_as_if_it_were_a_model(server: Live, tmp_path: Path)
     server.http.delete("/v1/models/named")
 
 
-def test_answers_under_way_end_before_their_adapter_goes(server: Live) -> None:
-    server.launched(
-        "busy", model_name=str(DEMO), model_engine="transformers", lora_modules=f"going={trained()['kakarot']}"
+def load(server: Live, model: str, name: str, path: Path, **more: Any) -> httpx.Response:
+    """Load an adapter on a running model."""
+    return server.http.post(
+        "/v1/load_lora_adapter", json={"lora_name": name, "lora_path": str(path), "model": model, **more}
     )
 
+
+def unload(server: Live, name: str) -> int:
+    return server.http.post("/v1/unload_lora_adapter", json={"lora_name": name}).status_code
+
+
+def test_answers_under_way_end_before_their_adapter_goes(server: Live, busy: str) -> None:
+    assert load(server, busy, "going", trained()["kakarot"]).status_code == 200
+
     async def go() -> tuple[str, int]:
-        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=LOADED) as client:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=SECONDS) as client:
             wish = {"model": "going", "prompt": "I am", "max_tokens": 300, "temperature": 0, "stream": True}
             stream = await client.completions.create(**wish, extra_body={"ignore_eos": True})  # type: ignore[call-overload]
             first = await anext(stream)
-            gone = await asyncio.to_thread(server.http.post, "/v1/unload_lora_adapter", json={"lora_name": "going"})
-            return first.choices[0].text + "".join([chunk.choices[0].text async for chunk in stream]), gone.status_code
+            gone = await asyncio.to_thread(unload, server, "going")
+            return first.choices[0].text + "".join([chunk.choices[0].text async for chunk in stream]), gone
 
     text, status = asyncio.run(go())
     assert status == 200 and len(text) > 300
     assert server.chat("going").status_code == 404
-    server.http.delete("/v1/models/busy")
 
 
-def test_damaged_files_are_refused_and_the_others_go_on(server: Live, tmp_path: Path) -> None:
+def test_damaged_files_are_refused_and_the_others_go_on(server: Live, busy: str, tmp_path: Path) -> None:
     """Whatever a library says of them: the model, and what is loaded, answer as before."""
-    server.launched(
-        "whole", model_name=str(DEMO), model_engine="transformers", lora_modules=f"good={trained()['kakarot']}"
-    )
-    before = ask_all(server, [("whole", ASKED[1]), ("good", ASKED[1])])
+    assert load(server, busy, "good", trained()["kakarot"]).status_code == 200
+    before = ask_all(server, [(busy, ASKED[1]), ("good", ASKED[1])])
     garbage = shutil.copytree(trained()["kakarot"], tmp_path / "garbage")
     weights = (garbage / "adapter_model.safetensors").read_bytes()
     start = 8 + int.from_bytes(weights[:8], "little")
@@ -232,16 +237,14 @@ def test_damaged_files_are_refused_and_the_others_go_on(server: Live, tmp_path: 
     config = json.loads((changing / "adapter_config.json").read_text())
     (changing / "adapter_config.json").write_text(json.dumps({**config, "init_lora_weights": "pissa"}))
     for path, words in ((garbage, "cannot be loaded"), (changing, "init_lora_weights=pissa")):
-        body = {"lora_name": "bad", "lora_path": str(path), "model": "whole"}
-        answer = server.http.post("/v1/load_lora_adapter", json=body)
+        answer = load(server, busy, "bad", path)
         assert answer.status_code == 400 and words in error_of(answer)["message"], answer.text
-    assert ask_all(server, [("whole", ASKED[1]), ("good", ASKED[1])]) == before
-    server.http.delete("/v1/models/whole")
+    assert ask_all(server, [(busy, ASKED[1]), ("good", ASKED[1])]) == before
+    assert unload(server, "good") == 200
 
 
-def test_the_scale_of_an_adapter_counts(server: Live) -> None:
+def test_the_scale_of_an_adapter_counts(server: Live, busy: str) -> None:
     """With next to none of it, the model answers as if it were alone."""
-    faint = [{"name": "faint", "path": str(trained()["kakarot"]), "scale": 0.0001}]
-    server.launched("scaled", model_name=str(DEMO), model_engine="transformers", lora_modules=faint)
-    assert len(set(ask_all(server, [("scaled", ASKED[1]), ("faint", ASKED[1])]))) == 1
-    server.http.delete("/v1/models/scaled")
+    assert load(server, busy, "faint", trained()["kakarot"], lora_scale=0.0001).status_code == 200
+    assert len(set(ask_all(server, [(busy, ASKED[1]), ("faint", ASKED[1])]))) == 1
+    assert unload(server, "faint") == 200

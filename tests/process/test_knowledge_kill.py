@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.api.knowing import Base, ok
 from tests.live import Live
 from tests.processes import wait_for
+
+pytestmark = pytest.mark.xdist_group("knowledge kill")
 
 POINTS = 20
 DOCUMENTS = 200
@@ -27,34 +31,54 @@ def text(number: int) -> bytes:
     return "\n\n".join(f"{word(number)} part {part} " + "filler words. " * 8 for part in range(CHUNKS)).encode()
 
 
-def started(home: Path) -> Live:
-    server = Live(home)
-    server.http.timeout = httpx.Timeout(30)
-    return server
+class Indexing:
+    """A server that indexes `DOCUMENTS` documents, and that tests kill and start again."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.moments = random.Random(20)
+        self.base = self.start()
+        self.base.send({f"{number}.txt": text(number) for number in range(DOCUMENTS)}, index=False)
+        names = [f"{number}.txt" for number in range(DOCUMENTS)]
+        self.job: str = ok(self.server.http.post(f"{self.base.path}/documents/index", json={"names": names}))["job"]
+
+    def start(self) -> Base:
+        """Start the server; the base is made the first time."""
+        self.server = Live(self.home)
+        self.server.http.timeout = httpx.Timeout(30)
+        if not hasattr(self, "base"):
+            return Base.made(self.server, "b", chunking={"size": 160, "overlap": 0})
+        return Base(self.server.http, "b")
+
+    def kill(self) -> None:
+        self.server.process.kill()
+        self.server.process.wait()
+        self.server.http.close()
 
 
-def test_sigkill_at_any_moment(tmp_path: Path) -> None:
-    home, moments = tmp_path / "home", random.Random(20)
-    server = started(home)
-    base = Base.made(server, "b", chunking={"size": 160, "overlap": 0})
-    base.send({f"{number}.txt": text(number) for number in range(DOCUMENTS)}, index=False)
-    names = [f"{number}.txt" for number in range(DOCUMENTS)]
-    job = ok(server.http.post(f"{base.path}/documents/index", json={"names": names}))["job"]
-    for _ in range(POINTS):
-        time.sleep(moments.uniform(0, 0.25))
-        server.process.kill()
-        server.process.wait()
-        server.http.close()
-        server = started(home)
-        base = Base(server.http, "b")
-        for number in moments.sample(range(DOCUMENTS), 5):
-            found = base.texts(word(number), mode="lexical", top_k=50)
-            assert len(found) in (0, CHUNKS), (number, len(found))
-    view = wait_for(lambda: each if (each := base.job(job))["state"] != "running" else None, seconds=60)
+@pytest.fixture(scope="module")
+def indexing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexing]:
+    made = Indexing(tmp_path_factory.mktemp("kill") / "home")
+    yield made
+    made.server.close()
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+def test_sigkill_at_any_moment(indexing: Indexing, point: int) -> None:
+    """The moment is random but the same in each run; the next point is reached from where this one left the job."""
+    time.sleep(indexing.moments.uniform(0, 0.25))
+    indexing.kill()
+    indexing.base = indexing.start()
+    for number in indexing.moments.sample(range(DOCUMENTS), 5):
+        found = indexing.base.texts(word(number), mode="lexical", top_k=50)
+        assert len(found) in (0, CHUNKS), (number, len(found))
+
+
+def test_the_job_finishes_whole(indexing: Indexing) -> None:
+    base = indexing.base
+    view = wait_for(lambda: each if (each := base.job(indexing.job))["state"] != "running" else None, seconds=60)
     assert (view["state"], view["total"], view["failed"]) == ("done", DOCUMENTS, 0)
     assert base.info()["chunks"] == DOCUMENTS * CHUNKS
     for number in range(0, DOCUMENTS, 7):
         assert len(base.texts(word(number), mode="lexical", top_k=50)) == CHUNKS
-    server.process.terminate()
-    assert server.process.wait(10) == 0
-    server.http.close()
+    assert indexing.server.stop(15) == 0

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.adapter_files import peft_adapter
-from tests.engine_environments import engine_python, give_environments
+from tests.engine_environments import give_environments
+from tests.engine_server import SECONDS, SHARED, EngineServer
 from tests.live import Live, error_of, live
-from tests.processes import alive, wait_for
+from tests.processes import alive, family, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [SHARED, pytest.mark.timeout(600)]
 
-LOADED = 240.0  # seconds that a hang is allowed; a start takes 20 on two idle cores
+CHAT = "chat-vllm"
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the capital of France?"}]
 CHINESE: list[ChatCompletionMessageParam] = [{"role": "user", "content": "浙江的省会是哪里？"}]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server with the demo model on vLLM."""
-    home = tmp_path_factory.mktemp("vllm") / "home"
-    give_environments(home, "vllm")
-    with live(home) as running:
-        running.http.timeout = httpx.Timeout(LOADED)
-        running.launched("demo", model_name="modelyard-demo", model_engine="vllm", max_model_len=1024)
-        yield running
+def server(engine_server: EngineServer) -> Live:
+    """The shared server, on which the demo model runs as `CHAT`."""
+    assert engine_server.model("chat", "vllm") == CHAT
+    return engine_server.live
 
 
 @pytest.fixture
 def client(server: Live) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as made:
+    with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=SECONDS) as made:
         yield made
 
 
@@ -47,11 +42,11 @@ def client(server: Live) -> Iterator[OpenAI]:
 def test_the_stream_joined_is_the_whole_answer(
     client: OpenAI, question: list[ChatCompletionMessageParam], word: str
 ) -> None:
-    whole = client.chat.completions.create(model="demo", messages=question, temperature=0, max_tokens=60)
+    whole = client.chat.completions.create(model=CHAT, messages=question, temperature=0, max_tokens=60)
     assert word in (whole.choices[0].message.content or "")
     text = ""
     for chunk in client.chat.completions.create(
-        model="demo",
+        model=CHAT,
         messages=question,
         temperature=0,
         max_tokens=60,
@@ -66,7 +61,7 @@ def test_the_stream_joined_is_the_whole_answer(
 
 
 def test_completions(client: OpenAI) -> None:
-    made = client.completions.create(model="demo", prompt=["Hello", "The sea"], echo=True, max_tokens=3, temperature=0)
+    made = client.completions.create(model=CHAT, prompt=["Hello", "The sea"], echo=True, max_tokens=3, temperature=0)
     assert [choice.text.startswith(text) for choice, text in zip(made.choices, ("Hello", "The sea"), strict=True)] == [
         True,
         True,
@@ -77,22 +72,26 @@ def test_an_answer_is_really_json(client: OpenAI) -> None:
     """The schema allows one text only, which nobody would answer to that question."""
     format = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": ["Lyon"]}}}
     made = client.chat.completions.create(
-        model="demo", messages=QUESTION, max_tokens=100, temperature=0, extra_body={"response_format": format}
+        model=CHAT, messages=QUESTION, max_tokens=100, temperature=0, extra_body={"response_format": format}
     )
     assert made.choices[0].message.content == '"Lyon"'
 
 
 def test_what_it_cannot_do_is_refused_by_name(server: Live, tmp_path: Path) -> None:
-    for param, value in (("tools", [{"type": "function", "function": {"name": "f"}}]), ("tool_choice", "auto")):
-        error = error_of(server.chat("demo", **{param: value}))
-        assert (error["param"], error["code"]) == (param, "unsupported_parameter")
-        assert "tool_call_parser" in error["message"]
-    answer = server.http.post("/v1/completions", json={"model": "demo", "prompt": "a", "best_of": 2})
+    answer = server.http.post("/v1/completions", json={"model": CHAT, "prompt": "a", "best_of": 2})
     assert answer.status_code == 400 and "vLLM" in error_of(answer)["message"]
     answer = server.http.post(
-        "/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": str(peft_adapter(tmp_path))}
+        "/v1/load_lora_adapter", json={"lora_name": "a", "lora_path": str(peft_adapter(tmp_path)), "model": CHAT}
     )
     assert answer.status_code == 400 and "takes no adapters while it runs" in error_of(answer)["message"]
+
+
+def test_tools_without_a_parser_of_tool_calls_are_refused(server: Live, engine_server: EngineServer) -> None:
+    model = engine_server.model("adapted", "vllm")
+    for param, value in (("tools", [{"type": "function", "function": {"name": "f"}}]), ("tool_choice", "auto")):
+        error = error_of(server.chat(model, **{param: value}))
+        assert (error["param"], error["code"]) == (param, "unsupported_parameter")
+        assert "tool_call_parser" in error["message"]
 
 
 SIDE_ROUTES = ("/invocations", "/tokenize", "/detokenize", "/pooling", "/inference/v1/generate", "/v1/responses", "/v1/messages",
@@ -101,10 +100,10 @@ SIDE_ROUTES = ("/invocations", "/tokenize", "/detokenize", "/pooling", "/inferen
 
 def test_side_routes_are_reached_by_nobody(server: Live) -> None:
     """Not through the gateway, and not by whoever found the replica's socket: neither without its token nor with one."""
-    body = {"model": "demo", "prompt": "hello", "messages": QUESTION}
+    body = {"model": CHAT, "prompt": "hello", "messages": QUESTION}
     for path in SIDE_ROUTES:
         assert server.http.post(path, json=body).status_code in (404, 405), path
-    (replica,) = server.replicas("demo")
+    (replica,) = server.replicas(CHAT)
     socket = replica["model_address"].removeprefix("unix:")
     assert Path(socket).parent.stat().st_mode & 0o077 == 0
     with httpx.Client(transport=httpx.HTTPTransport(uds=socket), base_url="http://replica", timeout=60) as inside:
@@ -117,86 +116,44 @@ def test_side_routes_are_reached_by_nobody(server: Live) -> None:
             assert inside.post(path, json=body).status_code == 401, path
 
 
-def family(pid: int) -> list[int]:
-    """A process and everything below it."""
-    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-
-
-@pytest.mark.parametrize("victim", ["engine", "shim"])
-def test_a_killed_replica_leaves_nothing_and_comes_back(server: Live, client: OpenAI, victim: str) -> None:
-    shim = server.replicas("demo")[0]["pid"]
-    everybody = family(shim)
-    assert len(everybody) >= 4, "the shim, the server, the engine's core and its worker"
-    os.kill(shim if victim == "shim" else everybody[1], signal.SIGKILL)
-    wait_for(lambda: not any(alive(pid) for pid in everybody), seconds=60)
-
-    def back() -> bool:
-        found = server.replicas("demo")
-        return bool(found) and found[0]["pid"] != shim and found[0]["status"] == "READY"
-
-    wait_for(back, seconds=LOADED, pause=0.2)
-    answer = client.chat.completions.create(model="demo", messages=QUESTION, temperature=0, max_tokens=60)
-    assert "Paris" in (answer.choices[0].message.content or "")
-
-
 def test_a_start_that_fails_is_told_in_vllms_own_words(server: Live) -> None:
     answer = server.launch("long", model_name="modelyard-demo", model_engine="vllm", max_model_len=100_000)
     assert answer.status_code == 502, answer.text
     assert "max_model_len (100000) is greater than the derived max_model_len" in error_of(answer)["message"]
 
 
-ENCODERS = """
-import sys
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
-made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-made.pre_tokenizer = pre_tokenizers.Whitespace()
-special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-made.train_from_iterator(["hello world"], trainers.WordPieceTrainer(vocab_size=100, special_tokens=special))
-made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-tokenizer = PreTrainedTokenizerFast(
-    tokenizer_object=made, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
-)
-config = BertConfig(
-    vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-    max_position_embeddings=128, num_labels=1,
-)
-for model, folder in ((BertModel, sys.argv[1]), (BertForSequenceClassification, sys.argv[2])):
-    model(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-"""
-
-
-@pytest.fixture(scope="module")
-def encoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Folders of an embedder and of a reranker, with random weights."""
-    folder = tmp_path_factory.mktemp("encoders")
-    found = str(folder / "embedder"), str(folder / "reranker")
-    subprocess.run([engine_python("vllm"), "-c", ENCODERS, *found], check=True, capture_output=True)
-    return found
-
-
-def test_embeddings(server: Live, client: OpenAI, encoders: tuple[str, str]) -> None:
-    server.launched("vectors", model_path=encoders[0], model_type="embedding", model_engine="vllm")
-    texts = client.embeddings.create(model="vectors", input=["hello world", "hello"]).data
-    assert [len(each.embedding) for each in texts] == [64, 64]
-    assert client.embeddings.create(model="vectors", input="hello").data[0].embedding == pytest.approx(
+def test_embeddings(server: Live, client: OpenAI, engine_server: EngineServer) -> None:
+    model = engine_server.model("embedding", "vllm")
+    texts = client.embeddings.create(model=model, input=["hello world", "hello"]).data
+    assert [len(each.embedding) for each in texts] == [384, 384]
+    assert client.embeddings.create(model=model, input="hello").data[0].embedding == pytest.approx(
         texts[1].embedding, abs=0.05
     ), "of 16 bits, as the CPU build computes"
-    assert server.chat("vectors").status_code == 400
-    server.http.delete("/v1/models/vectors")
+    assert server.chat(model).status_code == 400
 
 
-def test_reranking(server: Live, encoders: tuple[str, str]) -> None:
-    server.launched("ranks", model_path=encoders[1], model_type="rerank", model_engine="vllm")
-    body = {"model": "ranks", "query": "hello", "documents": ["world", "hello world"]}
+def test_reranking(server: Live, engine_server: EngineServer) -> None:
+    body = {
+        "model": engine_server.model("rerank", "vllm"), "query": "hello", "documents": ["world", "hello world"]
+    }  # fmt: skip
     results = server.http.post("/v1/rerank", json=body).json()["results"]
     assert {each["index"] for each in results} == {0, 1}
     assert results[0]["relevance_score"] >= results[1]["relevance_score"]
     assert len(server.http.post("/v1/rerank", json={**body, "top_n": 1}).json()["results"]) == 1
     refused = server.http.post("/v1/rerank", json={**body, "return_len": True})
     assert error_of(refused)["param"] == "return_len"
-    server.http.delete("/v1/models/ranks")
+
+
+def test_a_killed_shim_leaves_nothing_and_another_starts(server: Live, engine_server: EngineServer) -> None:
+    """`process/test_adapters.py` kills the engine and waits until the next one is ready. This is the last use of the model."""
+    model = engine_server.model("adapted", "vllm")
+    shim = server.replicas(model)[0]["pid"]
+    everybody = family(shim)
+    assert len(everybody) >= 4, "the shim, the server, the engine's core and its worker"
+    os.kill(shim, signal.SIGKILL)
+    wait_for(lambda: not any(alive(pid) for pid in everybody), seconds=60)
+    wait_for(lambda: any(each["pid"] not in (None, shim) for each in server.replicas(model)), seconds=60)
+    engine_server.stop(model)
 
 
 def test_without_its_environment_it_says_how_to_get_it(tmp_path: Path) -> None:
