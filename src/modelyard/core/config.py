@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     """Origins, with commas between, whose pages a browser lets use this server, or `*` for all; empty means none."""
 
+    allowed_hosts: str = ""
+    """Host names, with commas between, by which this server may be addressed beside loopback names and the address it listens on;
+    a proxy that passes on its public name needs it here. Others are refused (421) on loopback, with `--insecure` while there is
+    no key, and wherever this is set. `*` lets in every name, and with it pages that have rebound theirs."""
+
     infer_backend: str = ""
     """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` where none is named; empty means what fits best for the
     first, and vLLM for the second."""
