@@ -15,6 +15,7 @@ run: $(VENV)/default ## make the environment, start the server and talk to the d
 test: $(VENV)/dev ## install what the tests need and run them all
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m tests.engine_environments
+	$(BIN)/python -m tests.browser_environment
 	$(BIN)/python -m pytest
 
 check: $(VENV)/dev ## format, lint, types and doors, without running anything
