@@ -51,9 +51,12 @@ def test_json_by_other_names(yard: Yard, replica: Replica, kind: str) -> None:
     assert yard.post(chat(), content_type=kind).status == 200
 
 
-def test_content_type_may_be_left_out(yard: Yard, replica: Replica) -> None:
+def test_a_body_without_content_type(yard: Yard, replica: Replica) -> None:
+    """A page of another site can send one without asking; who may is told what to add."""
     yard.publish(route(replica.endpoint))
-    assert yard.send("POST", "/v1/chat/completions", json.dumps(chat()).encode(), {}).status == 200
+    reply = yard.send("POST", "/v1/chat/completions", json.dumps(chat()).encode(), {})
+    assert (reply.status, code(reply)) == (415, "wrong_content_type")
+    assert "Content-Type: application/json" in reply.json["detail"]
 
 
 def test_compressed_bodies_are_refused(yard: Yard) -> None:
@@ -168,7 +171,8 @@ def test_large_chunked_body(make_yard: Callable[..., Yard]) -> None:
 
 def test_endless_body_is_not_read_to_its_end(make_yard: Callable[..., Yard]) -> None:
     yard = make_yard(max_body_bytes=2000)
-    head = b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    head = b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head += b"transfer-encoding: chunked\r\n\r\n"
     piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     with yard.raw(head) as sock, pytest.raises(OSError):
         for _ in range(100_000):
@@ -179,7 +183,7 @@ def test_chunked_body_and_expectation(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     body = json.dumps(chat()).encode()
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n"
-    with yard.raw(head + b"connection: close\r\n\r\n") as sock:
+    with yard.raw(head + b"content-type: application/json\r\nconnection: close\r\n\r\n") as sock:
         assert sock.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         for byte in (body[:10], body[10:]):
             sock.sendall(b"%x\r\n%b\r\n" % (len(byte), byte))

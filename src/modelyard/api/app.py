@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
+from modelyard.api.content_types import ContentTypes
 from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
+from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.guard import Guard
 from modelyard.api.knowledge import Passage, knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
+from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.adapters import Adapters
@@ -42,6 +45,7 @@ log = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Application:
@@ -50,12 +54,20 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        self._management = Guard(management_app(parts), parts.keys)
+        self._management = Guard(ContentTypes(management_app(parts)), parts.keys)
         origins = parts.settings.cors_origins
-        self._app = Cors(self._dispatch, origins) if origins else self._dispatch
+        self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
+        self._app = ForeignPages(self._enter, parts.settings, parts.keys)
+
+    def lead_on(self, port: int) -> None:
+        """Answer at a second port, too, where `GET /` leads to `/docs`."""
+        self._inner = SecondDoor(self._inner, port)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._inner(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -13,7 +13,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 MAX_AGE = b"600"
-METHODS = b"GET, POST, PUT, DELETE, OPTIONS"
+METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
 EXPOSED = b"x-request-id, retry-after"
 
 

@@ -17,7 +17,6 @@ import uvloop
 
 from modelyard.api.app import running
 from modelyard.api.deps import Parts
-from modelyard.api.second_door import SecondDoor
 from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
@@ -103,8 +102,10 @@ def serve(
 
 async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes: Wishes, on_ready: Ready | None) -> int:
     async with running(settings) as app:
+        if len(listeners) > 1:
+            app.lead_on(listeners[1].getsockname()[1])
         config = uvicorn.Config(
-            SecondDoor(app, listeners[1].getsockname()[1]) if len(listeners) > 1 else app,
+            app,
             loop="none",
             http="httptools",
             ws="none",

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     """Variables of the server's environment that hold keys of other servers, and where each may be sent: `NAME=host`, with
     commas between, added to those of well-known providers (`OPENAI_API_KEY` goes to `api.openai.com`). `host:port` and
     `http://host:port` are possible. No other variable can be named as `api_key_env`."""
+    allowed_hosts: str = ""
+    """Host names, with commas between, by which this server may be addressed beside loopback names and the address it listens on;
+    a proxy that passes on its public name needs it here. Others are refused (421) on loopback, with `--insecure` while there is
+    no key, and wherever this is set. `*` lets in every name, and with it pages that have rebound theirs."""
 
     infer_backend: str = ""
     """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` where none is named; empty means what fits best for the

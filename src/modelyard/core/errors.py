@@ -20,6 +20,7 @@
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
     ├── PermissionDenied                403     permission_denied
+    │   └── CrossSiteRefused            403     cross_site_refused
     ├── NotFound                        404     not_found
     │   ├── ModelNotFound               404     model_not_found
     │   ├── AdapterNotFound             404     adapter_not_found
@@ -39,6 +40,7 @@
     │   └── RequestAborted              409     request_aborted
     ├── BodyTooLarge                    413     body_too_large
     ├── WrongContentType                415     wrong_content_type
+    ├── HostNotAllowed                  421     host_not_allowed
     ├── RateLimited                     429     rate_limit_exceeded
     ├── LaunchCancelled                 499     launch_cancelled
     ├── ClientGone                      499     client_gone        nobody hears it
@@ -301,6 +303,20 @@ class PermissionDenied(ModelyardError):
     type = "invalid_request_error"
 
 
+class CrossSiteRefused(PermissionDenied):
+    """A browser sent the request for a page of another site, which the server's settings do not let in."""
+
+    code = "cross_site_refused"
+
+    def __init__(self, origin: str) -> None:
+        page = f"pages of {origin}" if origin else "pages of other sites"
+        allowed = origin if "://" in origin else "https://app.example"
+        super().__init__(
+            f"This server does not let {page} use it. MODELYARD_CORS_ORIGINS={allowed} would; only the server's owner "
+            "can set it. Programs that are not web pages leave out Origin and Sec-Fetch-Site."
+        )
+
+
 class NotFound(ModelyardError):
     """There is no such thing."""
 
@@ -507,7 +523,27 @@ class WrongContentType(ModelyardError):
     type = "invalid_request_error"
 
     def __init__(self, got: str, expected: str) -> None:
-        super().__init__(f"This path takes {expected}, not '{got or 'a body without content-type'}'.")
+        advice = ""
+        if expected == "application/json":
+            advice = (
+                " Send the header 'Content-Type: application/json' (with curl: -H 'Content-Type: application/json')."
+            )
+        super().__init__(f"This path takes {expected}, not '{got or 'a body without content-type'}'.{advice}")
+
+
+class HostNotAllowed(ModelyardError):
+    """The request is addressed to a host name that is not known to be this server's: perhaps a page has rebound its name."""
+
+    status = 421
+    code = "host_not_allowed"
+    type = "invalid_request_error"
+
+    def __init__(self, host: str) -> None:
+        named = f"the host name '{host}'" if host else "requests without one Host header"
+        super().__init__(
+            f"This server does not answer to {named}. If it is reached by another name, by a proxy for example, add "
+            "that name to MODELYARD_ALLOWED_HOSTS, with commas between names."
+        )
 
 
 class RateLimited(ModelyardError):

@@ -53,15 +53,25 @@ async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receiv
 
 
 def check_content_type(headers: Headers) -> None:
-    """JSON, or nothing said."""
+    """JSON, and said so: a page of another site can send all that has no type without asking the browser's leave."""
     given = header(headers, b"content-type")
-    if given is not None:
-        kind = given.partition(b";")[0].strip().lower()
-        if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
-            raise WrongContentType(given.decode("latin-1"), JSON)
+    if not is_json(given) and (given is not None or has_body(headers)):
+        raise WrongContentType((given or b"").decode("latin-1"), JSON)
     coding = header(headers, b"content-encoding")
     if coding is not None and coding.strip().lower() not in (b"", b"identity"):
         raise WrongContentType(f"content-encoding: {coding.decode('latin-1')}", f"{JSON} without content-encoding")
+
+
+def is_json(content_type: bytes | None) -> bool:
+    """Whether a `content-type` is JSON: `application/json`, or a kind of it such as `application/ld+json`."""
+    kind = (content_type or b"").partition(b";")[0].strip().lower()
+    return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether a request announces a body that is not empty."""
+    length = header(headers, b"content-length")
+    return header(headers, b"transfer-encoding") is not None or (length is not None and length.strip(b"0") != b"")
 
 
 async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:

@@ -1,0 +1,215 @@
+"""Refuses what web pages of other sites make a browser send: by `Host`, `Origin` and `Sec-Fetch-*`, before any other code runs.
+
+Two attacks are met. *DNS rebinding*: a page of evil.example has its name point to 127.0.0.1, so that the browser takes this
+server for the page's own; only the `Host` header, which still says evil.example, tells. *Cross-site requests*: any page may
+send forms and plain text to any address, without the right to read the answer. `docs/security.md` has the whole account.
+Programs that are no browsers send none of `Origin` and `Sec-Fetch-*`, and pass.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from modelyard.api.exposure import on_loopback
+from modelyard.control.keys import Keys
+from modelyard.core.config import Settings
+from modelyard.core.errors import CrossSiteRefused, HostNotAllowed, ModelyardError
+from modelyard.gateway.asgi import send_error
+from modelyard.gateway.headers import request_id
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Head = Mapping[bytes, bytes]
+"""The headers of a request that are decided by; one that came twice has the value `REPEATED`."""
+
+OWNER = "owner"
+"""Key in `scope["state"]`; see `counts_as_owner`."""
+ANY = "*"
+REPEATED = b"\0"
+HOST, ORIGIN, SITE = b"host", b"origin", b"sec-fetch-site"
+MODE, DEST, PREFLIGHT = b"sec-fetch-mode", b"sec-fetch-dest", b"access-control-request-method"
+FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+"""What a proxy adds: the caller is then somewhere else, though the connection comes from this machine."""
+DECISIVE = frozenset({HOST, ORIGIN, SITE, MODE, DEST, PREFLIGHT}) | FORWARDED
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing. A browser hides their answers from foreign pages, which is what CORS is."""
+OWN_SITES = frozenset({b"same-origin", b"none"})
+"""`Sec-Fetch-Site` of our own pages, and of what the user typed. `same-site` is foreign: a page at another port of localhost."""
+FRAMES = frozenset({b"iframe", b"frame", b"fencedframe", b"embed", b"object"})
+WILDCARDS = frozenset({"0.0.0.0", "::", ""})
+
+HOST_LENGTH = 300
+HOST_VALUE = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the settings of a server say about hosts and pages."""
+
+    bind: str = "127.0.0.1"
+    """The address listened on, as `canonical` spells it."""
+    loopback: bool = True
+    insecure: bool = False
+    hosts: frozenset[str] = frozenset()
+    """`MODELYARD_ALLOWED_HOSTS`, as `canonical` spells them, or `*`."""
+    origins: frozenset[bytes] = frozenset()
+    """`MODELYARD_CORS_ORIGINS`: pages that may use this server, or `*`."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """The policy of a server's settings."""
+        hosts = frozenset(_listed(name.strip()) for name in settings.allowed_hosts.split(",") if name.strip())
+        origins = frozenset(
+            each.strip().rstrip("/").encode() for each in settings.cors_origins.split(",") if each.strip()
+        )
+        return cls(canonical(settings.host), on_loopback(settings.host), settings.insecure, hosts, origins)
+
+    def checks_hosts(self, keys_required: bool) -> bool:
+        """Whether `Host` must be a known name: on loopback, where the list is set, and where an open server is exposed."""
+        if ANY in self.hosts:
+            return False
+        return self.loopback or bool(self.hosts) or (self.insecure and not keys_required)
+
+    def is_own(self, name: str) -> bool:
+        """Whether a name is a loopback name or the address listened on.
+
+        A server on all addresses of its machine is reached by any of them; that is safe, because a page cannot rebind an IP
+        address, only a name.
+        """
+        return name == self.bind or on_loopback(name) or (self.bind in WILDCARDS and is_address(name))
+
+    def admits(self, origin: bytes | None) -> bool:
+        """Whether the setting lets pages of an origin use this server."""
+        return origin in self.origins or b"*" in self.origins
+
+
+class ForeignPages:
+    """An ASGI app around all others of a server, which refuses requests by `refusal` and notes `counts_as_owner`."""
+
+    def __init__(self, app: App, settings: Settings, keys: Keys) -> None:
+        self._app = app
+        self._policy = Policy.of(settings)
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        head, required = decisive(scope["headers"]), self._keys.access.required
+        error = refusal(self._policy, required, scope["method"], scope.get("scheme", "http"), head)
+        if error is not None:
+            await send_error(send, error, [(b"x-request-id", request_id(scope["headers"]))])
+            return
+        scope.setdefault("state", {})[OWNER] = not required and is_owner(
+            self._policy, scope.get("scheme", "http"), head
+        )
+        await self._app(scope, receive, send)
+
+
+def counts_as_owner(scope: Mapping[str, Any]) -> bool:
+    """Whether a request counts as one of the person who runs the server, although it carries no key.
+
+    True when no key is asked for and the request came in on a loopback-bound server, past the check of `Host`, addressed to
+    a loopback name or the bind address, from no page of another origin and through no proxy that says so. Never true on a
+    server that others can reach. `ForeignPages` writes it into `scope["state"]["owner"]`; what never passed it is not the owner.
+    """
+    return scope.get("state", {}).get(OWNER) is True
+
+
+def decisive(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    """The headers that decisions are made by; names are lower case."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in DECISIVE:
+            found[name] = REPEATED if name in found else value
+    return found
+
+
+def refusal(policy: Policy, keys_required: bool, method: str, scheme: str, head: Head) -> ModelyardError | None:
+    """Why a request is refused; None for one that may pass."""
+    if policy.checks_hosts(keys_required):
+        name = host_name(head.get(HOST, b""))
+        if name is None or not (policy.is_own(name) or name in policy.hosts):
+            return HostNotAllowed(name or readable(head.get(HOST, b"")))
+    if not from_other_page(scheme, head) or policy.admits(head.get(ORIGIN)):
+        return None
+    if method not in READING or PREFLIGHT in head or head.get(MODE) == b"no-cors" or head.get(DEST) in FRAMES:
+        return CrossSiteRefused(readable(head.get(ORIGIN, b"")))
+    return None
+
+
+def is_owner(policy: Policy, scheme: str, head: Head) -> bool:
+    """Whether the caller counts as the owner if no key is asked for, by what `counts_as_owner` says."""
+    if not policy.loopback or ANY in policy.hosts or from_other_page(scheme, head):
+        return False
+    name = host_name(head.get(HOST, b""))
+    return name is not None and policy.is_own(name) and FORWARDED.isdisjoint(head)
+
+
+def from_other_page(scheme: str, head: Head) -> bool:
+    """Whether a browser says that a page of another origin made it send a request.
+
+    Browsers leave out `Sec-Fetch-Site` towards plain http that is not on this machine; there `Origin` must be our own address.
+    Behind a proxy that ends TLS the page is https, while we are asked by http.
+    """
+    site = head.get(SITE)
+    if site is not None:
+        return site not in OWN_SITES
+    origin = head.get(ORIGIN)
+    if origin is None:
+        return False
+    host = head.get(HOST, b"").lower()
+    return origin != scheme.encode() + b"://" + host and origin != b"https://" + host
+
+
+def host_name(value: bytes) -> str | None:
+    """The name in a `Host` header, as `canonical` spells it; None for what is no `name[:port]`."""
+    return _host_name(value) if len(value) <= HOST_LENGTH else None
+
+
+@lru_cache(maxsize=1024)
+def _host_name(value: bytes) -> str | None:
+    found = HOST_VALUE.fullmatch(value)
+    if found is None:
+        return None
+    if found[1] is None:
+        return canonical(found[2].decode()) or None
+    name = canonical(found[1].decode())
+    return name if is_address(name) else None
+
+
+def _listed(name: str) -> str:
+    """A name of the setting, which may have been written with a port: every port is meant."""
+    return host_name(name.encode()) or canonical(name)
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a host name or address: lower case, without brackets, without the dot at its end."""
+    plain = name.lower().removeprefix("[").removesuffix("]").removesuffix(".")
+    try:
+        return ipaddress.ip_address(plain).compressed
+    except ValueError:
+        return plain
+
+
+@lru_cache(maxsize=1024)
+def is_address(name: str) -> bool:
+    """Whether a name is an IP address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def readable(value: bytes) -> str:
+    """A header's value for an error's sentence: short, and printable."""
+    return "".join(each if each.isprintable() else "?" for each in value.decode("latin-1"))[:100]
