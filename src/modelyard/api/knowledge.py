@@ -23,6 +23,7 @@ from modelyard.core.errors import CannotStart, ModelyardError
 from modelyard.core.types import Address, Endpoint, ReplicaState, Route, Task
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
+from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
@@ -80,7 +81,7 @@ async def knowledge_running(
         config = uvicorn.Config(
             _dispatcher(gateway, door(knowledge)),
             loop="none",
-            http="httptools",
+            http=bounded(settings),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -22,6 +22,7 @@ from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
+from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
 
@@ -103,7 +104,7 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes:
         config = uvicorn.Config(
             SecondDoor(app, listeners[1].getsockname()[1]) if len(listeners) > 1 else app,
             loop="none",
-            http="httptools",
+            http=bounded(settings),
             ws="none",
             lifespan="off",
             log_config=None,
