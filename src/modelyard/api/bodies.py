@@ -74,7 +74,7 @@ class Counted:
         if self._left < 0:
             self.error = BodyTooLarge(self._limit.size, self._limit.setting)
         elif part and most is not None and self._values.add(part) > most:
-            self.error = TooManyValues(most)
+            self.error = TooManyValues(most, self._limit.values_setting)
         return message if self.error is None else {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:

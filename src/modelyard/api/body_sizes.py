@@ -19,6 +19,8 @@ SMALL = 16 * 1024
 """Bytes that every path takes, also those that need no key: a login is far smaller."""
 ORDINARY = 1024 * 1024
 """Bytes of a route that carries settings and names."""
+ORDINARY_VALUES = 10_000
+"""Values in the JSON of such a body."""
 FORM_MARGIN = 1024 * 1024
 """Bytes of a form beside its one file."""
 
@@ -92,24 +94,31 @@ class Limit:
     size: int
     setting: str | None
     """The setting that the size comes from; None where it is fixed."""
-    most_values: int | None
+    most_values: int | None = None
     """Most values of its JSON; None for a form."""
+    values_setting: str | None = None
+    """The setting that the number of values comes from; None where it is fixed."""
 
 
 def limit_of(scope: MutableMapping[str, Any], form: bool, settings: Settings) -> Limit:
     """The limit of a request by its route; `form` says whether the body is a multipart form."""
     kind = kind_of(scope)
     if form and kind is Kind.DOCUMENT:
-        return Limit(settings.max_document_bytes + FORM_MARGIN, "MODELYARD_MAX_DOCUMENT_BYTES", None)
+        return Limit(settings.max_document_bytes + FORM_MARGIN, "MODELYARD_MAX_DOCUMENT_BYTES")
     if form and kind is Kind.DOCUMENTS:
         size = max(settings.max_upload_bytes, settings.max_document_bytes + FORM_MARGIN)
-        return Limit(size, "MODELYARD_MAX_UPLOAD_BYTES", None)
+        return Limit(size, "MODELYARD_MAX_UPLOAD_BYTES")
+    body, values = "MODELYARD_MAX_BODY_BYTES", "MODELYARD_MAX_JSON_VALUES"
     if kind is Kind.TEXT:
-        return Limit(settings.max_body_bytes, "MODELYARD_MAX_BODY_BYTES", settings.max_json_values)
+        return Limit(settings.max_body_bytes, body, settings.max_json_values, values)
     fixed = SMALL if kind is Kind.OPEN else ORDINARY
-    if settings.max_body_bytes < fixed:
-        return Limit(settings.max_body_bytes, "MODELYARD_MAX_BODY_BYTES", settings.max_json_values)
-    return Limit(fixed, None, settings.max_json_values)
+    fewer, less = settings.max_json_values < ORDINARY_VALUES, settings.max_body_bytes < fixed
+    return Limit(
+        settings.max_body_bytes if less else fixed,
+        body if less else None,
+        settings.max_json_values if fewer else ORDINARY_VALUES,
+        values if fewer else None,
+    )
 
 
 def kind_of(scope: MutableMapping[str, Any]) -> Kind:

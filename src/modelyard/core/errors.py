@@ -508,10 +508,9 @@ class TooManyValues(BodyTooLarge):
 
     code = "too_many_values"
 
-    def __init__(self, limit: int) -> None:
-        ModelyardError.__init__(
-            self, f"The JSON of the body has more than {limit} values, the limit set by MODELYARD_MAX_JSON_VALUES."
-        )
+    def __init__(self, limit: int, setting: str | None = "MODELYARD_MAX_JSON_VALUES") -> None:
+        source = f"the limit set by {setting}" if setting else "the most that this path takes"
+        ModelyardError.__init__(self, f"The JSON of the body has more than {limit} values, {source}.")
 
 
 class RequestTimeout(ModelyardError):
