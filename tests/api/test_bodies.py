@@ -102,7 +102,9 @@ FORM = "Content-Type: multipart/form-data; boundary=b"
         ("/v1/knowledge_bases/b/documents/preview", FORM, DOCUMENT + (1 << 20), "MODELYARD_MAX_DOCUMENT_BYTES"),
     ],
 )
-def test_an_announced_body_is_refused_before_it_is_read(server: Live, path: str, kind: str, size: int, words: str) -> None:
+def test_an_announced_body_is_refused_before_it_is_read(
+    server: Live, path: str, kind: str, size: int, words: str
+) -> None:
     authorization = f"Authorization: {server.http.headers['authorization']}"
     for more in ((), ("Expect: 100-continue",)):
         status, answer = announced(server, path, size + 1, kind, authorization, *more)
@@ -111,17 +113,22 @@ def test_an_announced_body_is_refused_before_it_is_read(server: Live, path: str,
         assert "connection: close" in answer.lower() and "100 Continue" not in answer
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/knowledge_bases/b/documents", "/knowledge_base/upload_docs", "/chat/chat"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/v1/knowledge_bases/b/documents", "/knowledge_base/upload_docs", "/chat/chat"]
+)
 def test_keys_and_scopes_are_checked_before_the_body(server: Live, path: str) -> None:
     reader = key(server, f"reader of {path}", ["models:list"])
     for authorization, expected in (("none", 401), (reader, 403)):
-        status, answer = announced(server, path, 1 << 40, FORM, f"Authorization: Bearer {authorization}", "Expect: 100-continue")
+        status, answer = announced(
+            server, path, 1 << 40, FORM, f"Authorization: Bearer {authorization}", "Expect: 100-continue"
+        )
         assert status == expected
         assert "100 Continue" not in answer
 
 
 @pytest.mark.parametrize(
-    ("path", "size"), [("/token", SMALL), ("/v1/models", ORDINARY), ("/other/embed_texts", MOST), ("/v1/chat/completions", MOST)]
+    ("path", "size"),
+    [("/token", SMALL), ("/v1/models", ORDINARY), ("/other/embed_texts", MOST), ("/v1/chat/completions", MOST)],
 )
 def test_a_body_without_length_is_counted(server: Live, path: str, size: int) -> None:
     def pieces(total: int) -> Iterator[bytes]:
@@ -170,7 +177,10 @@ def test_values_are_counted_alike_however_the_text_is_cut() -> None:
     "form",
     [
         b"".join(b'--b\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n1\r\n' % n for n in range(20_000)),
-        b"".join(b'--b\r\nContent-Disposition: form-data; name="files"; filename="f%d"\r\n\r\n1\r\n' % n for n in range(20_000)),
+        b"".join(
+            b'--b\r\nContent-Disposition: form-data; name="files"; filename="f%d"\r\n\r\n1\r\n' % n
+            for n in range(20_000)
+        ),
         b'--b\r\nContent-Disposition: form-data; name="' + b"a" * 1_000_000 + b'"\r\n\r\n1\r\n',
         b"--b\r\n" + b"X-A: b\r\n" * 100_000 + b'Content-Disposition: form-data; name="files"\r\n\r\n1\r\n',
         b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + b"a" * 5_000_000 + b"\r\n",
@@ -192,7 +202,10 @@ def test_deep_json_is_a_400(server: Live) -> None:
 def test_an_upgrade_keeps_its_body_on_both_kinds_of_routes(server: Live) -> None:
     server.launched("m")
     upgrade = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
-    for path, body in (("/v1/chat/completions", {"model": "m", "messages": HELLO}), ("/v1/models/estimate", {"model_name": "modelyard-demo"})):
+    for path, body in (
+        ("/v1/chat/completions", {"model": "m", "messages": HELLO}),
+        ("/v1/models/estimate", {"model_name": "modelyard-demo"}),
+    ):
         answer = server.http.post(path, json=body, headers=upgrade)
         assert answer.status_code == 200, answer.text
 
@@ -208,7 +221,8 @@ STRANGE = {
     "control characters": b"GET /%1b[2J%0d%0aforged HTTP/1.1\r\nHost: x\r\nX-Request-ID: a\x1bb\r\n\r\n",
     "deep": b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n" + b"[" * 9000,
     "surrogates": b'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n{"username":"\\ud800","password":"\\ud800"}',
-    "not UTF-8": b"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n\xff\xfe",
+    "not UTF-8": b"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n\xff"
+    b"\xfe",
     "a form": b"POST /v1/auth/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\n{}",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "an upgrade": b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",

@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 import uvloop
 
+from modelyard.core.config import Settings
 from modelyard.gateway.asgi import Receive, Scope, Send, header
-from modelyard.gateway.http1 import LINGER_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedProtocol, Bounds
+from modelyard.gateway.http1 import LINGER_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedProtocol, Bounds, bounded
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -23,7 +24,7 @@ SOCKETS = 24 * 1024 * 1024
 
 
 class App:
-    """Reads and answers with what it read; under `/unread` without reading, under `/held` and `/busy` when `release` is set, under under `/large` much."""
+    """Reads a body and tells its size; `/unread` reads nothing, `/held` and `/busy` wait for `release`, `/large` answers much."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()
@@ -141,15 +142,21 @@ FLOODS = {
     "trailers": (CHUNKED + b"0\r\n", b"X-A: " + b"a" * 60_000 + b"\r\n"),
     "a trailer's name": (CHUNKED + b"0\r\n", b"a" * 65536),
     "zeros of a chunk's size": (CHUNKED, b"0" * 65536),
-    "a body that is not read": (b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", b"a" * 65536),
+    "a body that is not read": (
+        b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
+        b"a" * 65536,
+    ),
     "a head behind a held answer": (b"GET /held HTTP/1.1\r\nHost: x\r\n\r\nGET /", b"a" * 65536),
-    "requests behind a held answer": (b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2000),
+    "requests behind a held answer": (
+        b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2000,
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", FLOODS)
 def test_nothing_is_taken_without_end(door: Door, kind: str) -> None:
-    """The server stops to read, or closes. A held connection may stay open, but then it takes no more than the kernel's buffers."""
+    """The server closes, or stops reading, after which the kernel's buffers take no more."""
     start, piece = FLOODS[kind]
     with door.connect() as sock:
         sock.settimeout(2)
@@ -228,7 +235,10 @@ def test_a_body_may_stand_still_while_nobody_reads_it() -> None:
     door = Door(body_window=0.05)
     try:
         with door.connect() as sock:
-            sock.sendall(b"POST /busy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n" + b"a" * 100_000)
+            sock.sendall(
+                b"POST /busy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n"
+                + b"a" * 100_000
+            )
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0.5), door.loop).result(10)  # many windows
             assert not door.app.left.is_set()
             door.loop.call_soon_threadsafe(door.app.release.set)
@@ -308,3 +318,8 @@ def test_an_answer_that_nobody_takes_ends() -> None:
             assert seen and not door.server.server_state.connections
     finally:
         door.stop()
+
+
+def test_settings_are_the_bounds() -> None:
+    settings = Settings(max_head_bytes=9000, head_timeout=7, min_body_rate=0)
+    assert bounded(settings).bounds == Bounds(9000, 7, 0)

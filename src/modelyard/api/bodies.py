@@ -109,7 +109,8 @@ class Values:
 async def refuse(error: ModelyardError, headers: Headers, receive: Receive, send: Send) -> None:
     """Answer before the body has been read, and close the connection.
 
-    A client that waits for `100 Continue` sends nothing more; of any other the rest is read for a moment, so that it gets the answer.
+    A client that waits for `100 Continue` sends nothing more; of any other the rest is read
+    for a moment, so that it gets the answer.
     """
     waits = header(headers, b"expect") is not None
     await send_error(send, error, CLOSE, more=not waits)

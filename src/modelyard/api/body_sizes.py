@@ -56,6 +56,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
             "/fastchat/{}/worker_generate_stream",
             "/fastchat/{}/worker_get_embeddings",
             "/knowledge_base/delete_docs",
+            "/knowledge_base/kb_summary_api/summary_doc_ids_to_vector_store",
             "/knowledge_base/update_docs",
             "/knowledge_base/update_docs_by_id",
             "/knowledge_base/{}/{}/chat/completions",
@@ -93,22 +94,22 @@ class Limit:
 
     size: int
     setting: str | None
-    """The setting that the size comes from; None where it is fixed."""
+    """Field of the settings that the size comes from; None where it is fixed."""
     most_values: int | None = None
     """Most values of its JSON; None for a form."""
     values_setting: str | None = None
-    """The setting that the number of values comes from; None where it is fixed."""
+    """Field of the settings that the number of values comes from; None where it is fixed."""
 
 
 def limit_of(scope: MutableMapping[str, Any], form: bool, settings: Settings) -> Limit:
     """The limit of a request by its route; `form` says whether the body is a multipart form."""
     kind = kind_of(scope)
     if form and kind is Kind.DOCUMENT:
-        return Limit(settings.max_document_bytes + FORM_MARGIN, "MODELYARD_MAX_DOCUMENT_BYTES")
+        return Limit(settings.max_document_bytes + FORM_MARGIN, "max_document_bytes")
     if form and kind is Kind.DOCUMENTS:
         size = max(settings.max_upload_bytes, settings.max_document_bytes + FORM_MARGIN)
-        return Limit(size, "MODELYARD_MAX_UPLOAD_BYTES")
-    body, values = "MODELYARD_MAX_BODY_BYTES", "MODELYARD_MAX_JSON_VALUES"
+        return Limit(size, "max_upload_bytes")
+    body, values = "max_body_bytes", "max_json_values"
     if kind is Kind.TEXT:
         return Limit(settings.max_body_bytes, body, settings.max_json_values, values)
     fixed = SMALL if kind is Kind.OPEN else ORDINARY

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     """Largest request body in bytes; a larger one is a 413. Routes that need no key, and those that carry no text, take less."""
 
     max_json_values: int = Field(100_000, ge=1000)
-    """Most values (items of lists, fields of objects) in the JSON of a management request that carries text; more are a 413. Other
-    management requests take 10,000 at most."""
+    """Most values (items of lists, fields of objects) in the JSON of a management request that carries text; more are a 413.
+    Other management requests take 10,000 at most."""
 
     max_head_bytes: int = Field(64 * 1024, ge=8 * 1024)
     """Largest request head in bytes: the request line with all headers; a larger one is a 431."""

@@ -498,8 +498,8 @@ class BodyTooLarge(ModelyardError):
     code = "body_too_large"
     type = "invalid_request_error"
 
-    def __init__(self, limit: int, setting: str | None = "MODELYARD_MAX_BODY_BYTES", what: str = "The request body") -> None:
-        source = f"the limit set by {setting}" if setting else "the most that this path takes"
+    def __init__(self, limit: int, setting: str | None = "max_body_bytes", what: str = "The request body") -> None:
+        source = f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
         super().__init__(f"{what} is larger than {limit} bytes, {source}.")
 
 
@@ -508,8 +508,8 @@ class TooManyValues(BodyTooLarge):
 
     code = "too_many_values"
 
-    def __init__(self, limit: int, setting: str | None = "MODELYARD_MAX_JSON_VALUES") -> None:
-        source = f"the limit set by {setting}" if setting else "the most that this path takes"
+    def __init__(self, limit: int, setting: str | None = "max_json_values") -> None:
+        source = f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
         ModelyardError.__init__(self, f"The JSON of the body has more than {limit} values, {source}.")
 
 

@@ -35,8 +35,8 @@ def set_up(level: str) -> None:
 
 
 class Plain(logging.Formatter):
-    """Writes control characters as escapes, so that what a client sent can neither forge a line nor steer a terminal, and shortens what
-    is very long."""
+    """Writes control characters as escapes, so that what a client sent can neither forge a line nor steer a terminal, and
+    shortens what is very long."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         message = record.message
@@ -45,7 +45,9 @@ class Plain(logging.Formatter):
         record.message = escaped(message).replace("\n", "\\n")
         return super().formatMessage(record)
 
-    def formatException(self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]) -> str:
+    def formatException(
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
         text = super().formatException(ei)
         return escaped(text if len(text) <= LONGEST_TRACEBACK else f"…{text[-LONGEST_TRACEBACK:]}")
 
@@ -67,8 +69,8 @@ class _Kind:
 class Throttle(logging.Filter):
     """Lets warnings and errors of one kind pass a few times a minute, and tells with the next one how many were left out.
 
-    A kind is where an exception was raised, or the text of a message before its arguments are put in. An exception that several
-    places report, one after the other, is written once. What is not a warning passes.
+    A kind is where an exception was raised, or how the text of a message begins before its arguments are put in. An exception
+    that several places report, one after the other, is written once. What is not a warning passes.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -119,7 +121,7 @@ def _mark(error: BaseException) -> None:
 
 def _kind_of(record: logging.LogRecord, error: BaseException | None) -> object:
     if error is None:
-        return record.name, record.levelno, record.msg if isinstance(record.msg, str) else type(record.msg)
+        return record.name, record.levelno, record.msg[:80] if isinstance(record.msg, str) else type(record.msg)
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

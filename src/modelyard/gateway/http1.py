@@ -1,8 +1,8 @@
 """HTTP/1.1 connections with bounds on what a client may send before a request is understood.
 
-uvicorn's own protocol takes heads of any size, waits for them and for bodies for ever, queues pipelined requests without end, and loses the
-body of a request that asks for an upgrade (`Upgrade: h2c`, which Java's HttpClient and `curl --http2` send). `BoundedProtocol` is that
-protocol with limits. How large a body may be is not decided here, because it depends on the route.
+uvicorn's own protocol takes heads of any size, waits for them and for bodies for ever, queues pipelined requests without end,
+and loses the body of a request that asks for an upgrade (`Upgrade: h2c`, which Java's HttpClient and `curl --http2` send).
+`BoundedProtocol` is that protocol with limits. How large a body may be is not decided here, because it depends on the route.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._stage = Stage.IDLE
         self._unfinished = 0  # bytes since the last complete head, portion of a body, or message
+        self._fed = 0  # the same with what the parser is being given: no head in it is longer
         self._arrived = 0  # bytes of the body within the present window
         self._slow = False  # whether the window before was slow
         self._surplus = 0  # bytes that were read only to be thrown away
@@ -99,7 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deaf:
             self._discard(len(data), HEAD_LINGER_BYTES)
             return
-        self._unfinished += len(data)
+        self._fed = self._unfinished = self._unfinished + len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
@@ -132,8 +133,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._replaying:
             self._replaying = False
             return
-        self._check_head()
         self._upgrade = self.parser.should_upgrade()
+        self._check_head()
         super().on_headers_complete()
         self._stage = Stage.BODY
         self.headers = []  # what follows are trailers, which are no headers of a request that is being answered
@@ -169,23 +170,27 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _check_head(self) -> None:
         """Raises, which stops the parser, with the reason in `_refusal`."""
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.bounds.max_head_bytes:
+        if self._fed > self.bounds.max_head_bytes and self._head_size() > self.bounds.max_head_bytes:
             self._refusal = self._head_too_large()
         elif len(self.headers) > MAX_HEADERS:
             self._refusal = HeadTooLarge(f"The request has more than {MAX_HEADERS} headers.")
-        elif self.parser.get_method() == b"CONNECT":
+        elif self._upgrade and self.parser.get_method() == b"CONNECT":
             self._refusal = BadRequest("This server is no proxy: it takes no CONNECT.")
         elif len(self.pipeline) >= MAX_PIPELINED:
             self._refusal = BadRequest(f"More than {MAX_PIPELINED} requests wait on this connection.")
         if self._refusal is not None:
             raise self._refusal
 
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
     def _head_too_large(self) -> HeadTooLarge:
         if self._stage is Stage.BODY:
             return HeadTooLarge("The body's chunk extensions or trailers are too large.")
         limit = self.bounds.max_head_bytes
-        return HeadTooLarge(f"The head of the request is larger than {limit} bytes, the limit set by MODELYARD_MAX_HEAD_BYTES.")
+        return HeadTooLarge(
+            f"The head of the request is larger than {limit} bytes, the limit set by MODELYARD_MAX_HEAD_BYTES."
+        )
 
     def _head_is_late(self) -> None:
         self._timer = None
@@ -259,7 +264,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _answer(self, error: ModelyardError) -> None:
         """Write the error, end our side of the connection, and read on for a moment."""
         body = errors.encode(error)
-        head = f"HTTP/1.1 {error.status} {_PHRASES.get(error.status, 'Bad Request')}\r\ncontent-type: application/json\r\n"
+        head = (
+            f"HTTP/1.1 {error.status} {_PHRASES.get(error.status, 'Bad Request')}\r\ncontent-type: application/json\r\n"
+        )
         head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(head.encode() + body)
         if self.transport.can_write_eof():
