@@ -25,6 +25,7 @@ from modelyard.core.traffic import Traffic
 from modelyard.core.types import Address, Endpoint, Launch, Model, ReplicaState, Route, RouteTable, Task
 from modelyard.engines.fake import engine
 from modelyard.gateway.app import Gateway
+from modelyard.gateway.http1 import bounded
 
 TOKEN = "secret-of-the-replica"
 MESSAGES = [{"role": "user", "content": "hello there"}]
@@ -210,7 +211,9 @@ def _serve(settings: Settings) -> tuple[Yard, Callable[[], None]]:
     loop = uvloop.new_event_loop()
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
-    config = uvicorn.Config(gateway, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        gateway, http=bounded(settings), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     yard = Yard(gateway, traffic, listener.getsockname()[1], loop)
     loop.set_exception_handler(lambda _, context: yard.mishaps.append(str(context)))

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from modelyard.api import metrics
 from modelyard.api.content_types import ContentTypes
+from modelyard.api.bodies import Bodies
 from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
@@ -54,7 +55,7 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        self._management = Guard(ContentTypes(management_app(parts)), parts.keys)
+        self._management = Guard(ContentTypes(Bodies(management_app(parts), parts.settings)), parts.keys)
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)

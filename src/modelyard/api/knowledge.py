@@ -27,6 +27,7 @@ from modelyard.core.types import Address, Endpoint, ReplicaState, Route, Task
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import CALLER
+from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
@@ -118,7 +119,7 @@ async def knowledge_running(
         config = uvicorn.Config(
             _dispatcher(gateway, door(knowledge, passage)),
             loop="none",
-            http="httptools",
+            http=bounded(settings),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -7,15 +7,17 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from modelyard import __version__
 from modelyard.api.deps import Parts
 from modelyard.api.openapi import completed
 from modelyard.api.routes import ROUTERS
 from modelyard.core.errors import (
+    ClientGone,
     InternalError,
     InvalidParameter,
     MalformedBody,
@@ -37,6 +39,7 @@ def management_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(ModelyardError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _defect)
     plain = app.openapi
 
@@ -68,9 +71,13 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return render(InvalidParameter(where or "body", first["msg"]))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    method, path = request.method, request.url.path
+    method, path = request.method, request.scope["path"]
+    if isinstance(error.__cause__, ClientDisconnect):
+        return await _left(request, error.__cause__)
+    if error.status_code == 400:
+        return render(MalformedBody(f"The body cannot be read: {error.detail}"))
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow") or "another method"
         answer = render(MethodNotAllowed(method, path, allowed.split(", ")))
@@ -79,6 +86,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return render(PathNotFound(method, path))
 
 
+async def _left(request: Request, error: Exception) -> Response:
+    """The client broke off in the middle of its body: nobody reads this answer, and it is no fault that a log should have."""
+    return Response(status_code=ClientGone.status)
+
+
 async def _defect(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
     return render(InternalError(f"Internal error: {type(error).__name__}; the server's log has the details."))

@@ -23,6 +23,7 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
 from modelyard.core.trust import OWNER
 from modelyard.core.private import be_private
+from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
 
@@ -107,7 +108,7 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes:
         config = uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=bounded(settings),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -70,7 +70,21 @@ class Settings(BaseSettings):
     """Write one line per inference request, after it has ended."""
 
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024)
-    """Largest request body in bytes; a larger one is a 413."""
+    """Largest request body in bytes; a larger one is a 413. Routes that need no key, and those that carry no text, take less."""
+
+    max_json_values: int = Field(100_000, ge=1000)
+    """Most values (items of lists, fields of objects) in the JSON of a management request that carries text; more are a 413.
+    Other management requests take 10,000 at most."""
+
+    max_head_bytes: int = Field(64 * 1024, ge=8 * 1024)
+    """Largest request head in bytes: the request line with all headers; a larger one is a 431."""
+
+    head_timeout: float = Field(30.0, gt=0)
+    """Seconds a request's head may take to arrive, on a fresh connection from its start; then it is a 408."""
+
+    min_body_rate: int = Field(240, ge=0)
+    """Bytes a second at which a request's body must arrive while it is read, averaged over 15 seconds, twice in a row; a slower
+    one is a 408. 0 means that it may be as slow as it likes."""
 
     connect_timeout: float = Field(5.0, gt=0)
     """Seconds the gateway tries to connect to a replica before it takes another."""
@@ -142,6 +156,8 @@ class Settings(BaseSettings):
     """Hosts, with commas between, that this server and its replicas fetch from when a request or an agent gives an address
     (`image_url`, `read_url`). `*` stands for all public hosts, at ports 80, 443, 8080 and 8443; a host that is named, as `name`
     or `name:port`, may be private. Empty means that nothing is fetched."""
+    max_upload_bytes: int = Field(2 * 1024 * 1024 * 1024, ge=1024)
+    """Largest upload in bytes, all documents of one request together; a larger one is a 413."""
 
     searxng_url: str = ""
     """Address of a SearXNG instance, such as `http://127.0.0.1:8888`, with `json` among its formats; empty means none."""

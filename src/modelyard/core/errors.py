@@ -38,10 +38,13 @@
     │   ├── RegistrationExists          409     registration_exists
     │   ├── RegistrationInUse           409     registration_in_use
     │   └── RequestAborted              409     request_aborted
+    ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
+    │   └── TooManyValues               413     too_many_values
     ├── WrongContentType                415     wrong_content_type
     ├── HostNotAllowed                  421     host_not_allowed
     ├── RateLimited                     429     rate_limit_exceeded
+    ├── HeadTooLarge                    431     head_too_large
     ├── LaunchCancelled                 499     launch_cancelled
     ├── ClientGone                      499     client_gone        nobody hears it
     ├── InternalError                   500     internal_error
@@ -511,8 +514,35 @@ class BodyTooLarge(ModelyardError):
     code = "body_too_large"
     type = "invalid_request_error"
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The request body is larger than {limit} bytes, the limit set by MODELYARD_MAX_BODY_BYTES.")
+    def __init__(self, limit: int, setting: str | None = "max_body_bytes", what: str = "The request body") -> None:
+        source = f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
+        super().__init__(f"{what} is larger than {limit} bytes, {source}.")
+
+
+class TooManyValues(BodyTooLarge):
+    """The JSON of the body has too many values, whatever its size in bytes."""
+
+    code = "too_many_values"
+
+    def __init__(self, limit: int, setting: str | None = "max_json_values") -> None:
+        source = f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
+        ModelyardError.__init__(self, f"The JSON of the body has more than {limit} values, {source}.")
+
+
+class RequestTimeout(ModelyardError):
+    """The request itself did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
+class HeadTooLarge(ModelyardError):
+    """The request line and the headers are over a limit."""
+
+    status = 431
+    code = "head_too_large"
+    type = "invalid_request_error"
 
 
 class WrongContentType(ModelyardError):

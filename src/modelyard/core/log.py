@@ -1,18 +1,129 @@
-"""Logging of the server process: one line per event on stderr."""
+"""Logging of the server process: one line per event on stderr, bounded in size and in number whatever clients send."""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+LONGEST_MESSAGE = 4000
+LONGEST_TRACEBACK = 8000
+"""Characters; of a longer one the end is kept, which names the error."""
+PERIOD = 60.0
+"""Seconds in which a warning or an error of one kind is written a few times; the rest is counted."""
+AT_MOST = 10
+"""Warnings of one kind in a period. Of a traceback of one kind there is one."""
+MOST_KINDS = 1000
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def set_up(level: str) -> None:
     """Send the log of our package, and warnings of others, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(FORMAT, "%H:%M:%S"))
+    handler.setFormatter(Plain(FORMAT, "%H:%M:%S"))
+    handler.addFilter(Throttle())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("modelyard").setLevel(level.upper())
+
+
+class Plain(logging.Formatter):
+    """Writes control characters as escapes, so that what a client sent can neither forge a line nor steer a terminal, and
+    shortens what is very long."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        message = record.message
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[:LONGEST_MESSAGE]}… ({len(message)} characters)"
+        record.message = escaped(message).replace("\n", "\\n")
+        return super().formatMessage(record)
+
+    def formatException(
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        text = super().formatException(ei)
+        return escaped(text if len(text) <= LONGEST_TRACEBACK else f"…{text[-LONGEST_TRACEBACK:]}")
+
+
+def escaped(text: str) -> str:
+    """The text with control characters other than tabs and line ends as escapes."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+@dataclass(slots=True)
+class _Kind:
+    """What is known of one kind of record within a period."""
+
+    since: float
+    written: int = 0
+    left_out: int = 0
+
+
+class Throttle(logging.Filter):
+    """Lets warnings and errors of one kind pass a few times a minute, and tells with the next one how many were left out.
+
+    A kind is where an exception was raised, or how the text of a message begins before its arguments are put in. An exception
+    that several places report, one after the other, is written once. What is not a warning passes.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[object, _Kind] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or record.levelno >= logging.CRITICAL:
+            return True
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and getattr(error, _WRITTEN, False):
+            return False
+        now, most = self._clock(), AT_MOST if error is None else 1
+        kind = self._kinds.get(key := _kind_of(record, error))
+        if kind is None or now - kind.since >= PERIOD:
+            left_out = kind.left_out if kind else 0
+            self._make_room(now)
+            kind = self._kinds[key] = _Kind(now)
+            if left_out:
+                record.msg, record.args = f"{record.getMessage()} (and {left_out} more like it before)", ()
+        if kind.written >= most:
+            kind.left_out += 1
+            return False
+        kind.written += 1
+        if error is not None:
+            _mark(error)
+        return True
+
+    def _make_room(self, now: float) -> None:
+        """Forget kinds whose period is over when there are many."""
+        if len(self._kinds) >= MOST_KINDS:
+            self._kinds = {key: kind for key, kind in self._kinds.items() if now - kind.since < PERIOD}
+        if len(self._kinds) >= MOST_KINDS:
+            self._kinds.clear()
+
+
+_WRITTEN = "_modelyard_logged"
+
+
+def _mark(error: BaseException) -> None:
+    """Note in an exception that the log has it. One that takes no attributes may be written twice."""
+    try:
+        setattr(error, _WRITTEN, True)
+    except AttributeError:
+        return
+
+
+def _kind_of(record: logging.LogRecord, error: BaseException | None) -> object:
+    if error is None:
+        return record.name, record.levelno, record.msg[:80] if isinstance(record.msg, str) else type(record.msg)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else None
+    return type(error), place

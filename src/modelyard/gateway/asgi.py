@@ -16,7 +16,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 LINGER_SECONDS = 2.0
-LINGER_BYTES = 32 * 1024 * 1024
+LINGER_BYTES = 64 * 1024 * 1024
 
 
 class ClientLeft(Exception):

@@ -60,7 +60,7 @@ class Blobs:
                 async for portion in portions:
                     size += len(portion)
                     if size > most:
-                        raise BodyTooLarge(most)
+                        raise BodyTooLarge(most, "max_document_bytes", "The document")
                     digest.update(portion)
                     await asyncio.to_thread(file.write, portion)
                 blob = Blob(digest.hexdigest(), size)

@@ -17,7 +17,6 @@ from modelyard.protocol import keys as bodies
 
 router = APIRouter(tags=["keys"])
 
-LONGEST_FORM = 16 * 1024
 LOGIN_BODY = {
     "requestBody": {
         "required": True,
@@ -142,11 +141,7 @@ def _tokens(login: Login) -> bodies.Tokens:
 
 async def _login(request: Request) -> bodies.LoginRequest:
     """The name and password of a JSON body or of a form."""
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > LONGEST_FORM:
-            raise MalformedBody("The body is too long for a login.")
+    data = await request.body()
     try:
         if request.headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded":
             fields = {name: values[-1] for name, values in parse_qs(data.decode(), keep_blank_values=True).items()}

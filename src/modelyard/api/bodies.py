@@ -1,0 +1,118 @@
+"""Limits of request bodies, between the check of keys and the framework, which would read or spool a body of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from modelyard.api.body_sizes import SMALL, Limit, limit_of
+from modelyard.core.config import Settings
+from modelyard.core.errors import BodyTooLarge, ModelyardError, TooManyValues
+from modelyard.gateway.asgi import Headers, header, linger, send_error
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CLOSE = [(b"connection", b"close")]
+
+
+class Bodies:
+    """An app whose requests have bodies of bounded size. The limit is that of the route, in `body_sizes.py`.
+
+    A body whose announced length is too large is answered 413 before a byte of it is read. One without a length, and one that
+    is checked for its number of values, is counted while the app reads it.
+    """
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: Headers = scope["headers"]
+        size = int(header(headers, b"content-length") or 0)
+        chunked = header(headers, b"transfer-encoding") is not None
+        if not chunked and size <= min(SMALL, self._settings.max_body_bytes):
+            await self._app(scope, receive, send)
+            return
+        kind = (header(headers, b"content-type") or b"").lstrip().lower()
+        limit = limit_of(scope, kind.startswith(b"multipart/form-data"), self._settings)
+        if size > limit.size:
+            await refuse(BodyTooLarge(limit.size, limit.setting), headers, receive, send)
+            return
+        counted = Counted(limit, receive, send)
+        await self._app(scope, counted.receive, counted.send)
+        if counted.error is not None and not counted.started:
+            await refuse(counted.error, headers, receive, send)
+
+
+class Counted:
+    """The two channels of a request whose body is counted. At the limit the app learns that its client is gone, and its
+    answer to that is not sent."""
+
+    def __init__(self, limit: Limit, receive: Receive, send: Send) -> None:
+        self.error: ModelyardError | None = None
+        self.started = False
+        self._limit = limit
+        self._left = limit.size
+        self._values = Values()
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        if self.error is not None:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        part = message.get("body", b"")
+        self._left -= len(part)
+        most = self._limit.most_values
+        if self._left < 0:
+            self.error = BodyTooLarge(self._limit.size, self._limit.setting)
+        elif part and most is not None and self._values.add(part) > most:
+            self.error = TooManyValues(most, self._limit.values_setting)
+        return message if self.error is None else {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.error is not None and not self.started:
+            return
+        self.started = True
+        await self._send(message)
+
+
+class Values:
+    """Counts the values of a JSON text that arrives in parts, without making them: what is outside of strings is searched for
+    commas and brackets. Of a text that is no JSON the number means nothing, but it is found as fast."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._in_string = False
+        self._escaped = False  # the part before ended with a backslash that escapes
+
+    def add(self, part: bytes) -> int:
+        """The number so far; it exceeds the number of values by nested lists and objects, and never falls below it."""
+        if self._escaped:
+            part = part[1:]
+        plain = part.replace(b"\\\\", b"")
+        self._escaped = (self._in_string or b'"' in plain) and plain.endswith(b"\\")
+        pieces = plain.replace(b'\\"', b"").split(b'"')
+        outside = b"".join(pieces[1 if self._in_string else 0 :: 2])
+        self._in_string ^= len(pieces) % 2 == 0
+        self._count += outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+        return self._count
+
+
+async def refuse(error: ModelyardError, headers: Headers, receive: Receive, send: Send) -> None:
+    """Answer before the body has been read, and close the connection.
+
+    A client that waits for `100 Continue` sends nothing more; of any other the rest is read
+    for a moment, so that it gets the answer.
+    """
+    waits = header(headers, b"expect") is not None
+    await send_error(send, error, CLOSE, more=not waits)
+    if not waits:
+        await linger(receive, send)

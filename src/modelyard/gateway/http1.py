@@ -1,0 +1,342 @@
+"""HTTP/1.1 connections with bounds on what a client may send before a request is understood.
+
+uvicorn's own protocol takes heads of any size, waits for them and for bodies for ever, queues pipelined requests without end,
+and loses the body of a request that asks for an upgrade (`Upgrade: h2c`, which Java's HttpClient and `curl --http2` send).
+`BoundedProtocol` is that protocol with limits. How large a body may be is not decided here, because it depends on the route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from modelyard.core.config import Settings
+from modelyard.core.errors import BadRequest, HeadTooLarge, ModelyardError, RequestTimeout
+from modelyard.protocol import errors
+
+MAX_HEADERS = 256
+MAX_PIPELINED = 16
+"""Requests of one connection that wait for the answer to the one before."""
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 8 * 1024 * 1024
+"""What is still read, and thrown away, after an answer to a request that was not read to its end. A socket that is closed
+while its client sends is reset, and the client may lose the answer."""
+HEAD_LINGER_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of a connection; the settings of the same names are their manual."""
+
+    max_head_bytes: int = 64 * 1024
+    head_timeout: float = 30.0
+    min_body_rate: int = 240
+    body_window: float = 15.0
+    """Seconds over which the rate of a body is measured; two slow windows in a row end the request."""
+    write_window: float = 120.0
+    """Seconds after which a connection is dropped if its client took nothing of an answer that waits for it."""
+
+
+class Stage(Enum):
+    """Where in a request the parser is."""
+
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+
+
+def bounded(settings: Settings) -> type[BoundedProtocol]:
+    """The protocol class with a server's settings, for `uvicorn.Config(http=…)`."""
+    bounds = Bounds(settings.max_head_bytes, settings.head_timeout, settings.min_body_rate)
+    return type("ConfiguredProtocol", (BoundedProtocol,), {"bounds": bounds})
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. Every callback runs on the event loop, so that nothing here needs a lock."""
+
+    bounds = Bounds()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stage = Stage.IDLE
+        self._unfinished = 0  # bytes since the last complete head, portion of a body, or message
+        self._fed = 0  # the same with what the parser is being given: no head in it is longer
+        self._arrived = 0  # bytes of the body within the present window
+        self._slow = False  # whether the window before was slow
+        self._surplus = 0  # bytes that were read only to be thrown away
+        self._deaf = False  # what comes from now on is thrown away
+        self._upgrade = False  # the request asks for an upgrade, which it does not get
+        self._replaying = False  # the parser reads a head again, for the body behind it
+        self._refusal: ModelyardError | None = None
+        self._serving: Any = None  # the request that is being answered; `cycle` is the newest one
+        self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    # the transport's callbacks
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
+        self._timer = self.loop.call_later(self.bounds.head_timeout, self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        self._stop_write_timer()
+        self._unset_keepalive_if_required()
+        if self._serving is not None and self._serving is not self.cycle:
+            self._serving.disconnected = True
+            self._serving.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if self._deaf:
+            self._discard(len(data), HEAD_LINGER_BYTES)
+            return
+        self._fed = self._unfinished = self._unfinished + len(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or BadRequest("What was sent is no HTTP/1.1 request."))
+            return
+        if self._unfinished > self.bounds.max_head_bytes:
+            self._refuse(self._head_too_large())
+        elif self._timer is None and (self._unfinished or self._stage is not Stage.IDLE):
+            self._start_timer()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        self._stop_write_timer()
+        super().resume_writing()
+
+    # the parser's callbacks
+
+    def on_message_begin(self) -> None:
+        if self._replaying:
+            return
+        self._stage, self._upgrade = Stage.HEAD, False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._unfinished, self._arrived, self._slow = 0, 0, False
+        self._stop_timer()
+        if self._replaying:
+            self._replaying = False
+            return
+        self._upgrade = self.parser.should_upgrade()
+        self._check_head()
+        super().on_headers_complete()
+        self._stage = Stage.BODY
+        self.headers = []  # what follows are trailers, which are no headers of a request that is being answered
+        if not self.pipeline:
+            self._serving = self.cycle
+
+    def on_body(self, body: bytes) -> None:
+        self._unfinished = 0
+        self._arrived += len(body)
+        if self.cycle.response_complete:
+            self._discard(len(body), LINGER_BYTES)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._upgrade:
+            return  # the parser takes the rest for another protocol; `_feed` goes on with it as a body
+        self._stage, self._unfinished = Stage.IDLE, 0
+        self._stop_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        queued = self.pipeline[-1][0] if self.pipeline else None
+        super().on_response_complete()
+        if queued is not None:
+            self._serving = queued
+        if self._stage is Stage.BODY and self.cycle.response_complete and not self.transport.is_closing():
+            self._linger_over_body()
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    # limits
+
+    def _check_head(self) -> None:
+        """Raises, which stops the parser, with the reason in `_refusal`."""
+        if self._fed > self.bounds.max_head_bytes and self._head_size() > self.bounds.max_head_bytes:
+            self._refusal = self._head_too_large()
+        elif len(self.headers) > MAX_HEADERS:
+            self._refusal = HeadTooLarge(f"The request has more than {MAX_HEADERS} headers.")
+        elif self._upgrade and self.parser.get_method() == b"CONNECT":
+            self._refusal = BadRequest("This server is no proxy: it takes no CONNECT.")
+        elif len(self.pipeline) >= MAX_PIPELINED:
+            self._refusal = BadRequest(f"More than {MAX_PIPELINED} requests wait on this connection.")
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _head_too_large(self) -> HeadTooLarge:
+        if self._stage is Stage.BODY:
+            return HeadTooLarge("The body's chunk extensions or trailers are too large.")
+        limit = self.bounds.max_head_bytes
+        return HeadTooLarge(
+            f"The head of the request is larger than {limit} bytes, the limit set by MODELYARD_MAX_HEAD_BYTES."
+        )
+
+    def _head_is_late(self) -> None:
+        self._timer = None
+        if self.flow.read_paused:
+            self._start_timer()  # the rest of it may be here already, unread by us
+        elif self._stage is Stage.IDLE and not self._unfinished:
+            self._deaf = True
+            self.transport.close()  # nothing came at all, so there is nothing to answer
+        else:
+            self._refuse(
+                RequestTimeout(
+                    f"The head of the request did not arrive within {self.bounds.head_timeout:g} seconds, the limit set by "
+                    "MODELYARD_HEAD_TIMEOUT."
+                )
+            )
+
+    def _measure_body(self) -> None:
+        """Called at the end of each window while a body arrives. A body that nobody reads yet may stand still."""
+        self._timer = None
+        cycle, rate = self.cycle, self.bounds.min_body_rate
+        awaited = cycle is self._serving and not (cycle.body or self.flow.read_paused or cycle.waiting_for_100_continue)
+        slow = awaited and self._arrived < rate * self.bounds.body_window
+        if slow and self._slow:
+            self._refuse(
+                RequestTimeout(
+                    f"The body arrives at less than {rate} bytes a second, the rate set by MODELYARD_MIN_BODY_RATE."
+                )
+            )
+            return
+        self._slow, self._arrived = slow, 0
+        self._start_timer()
+
+    def _watch_writing(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(self.bounds.write_window, self._measure_writing, waiting)
+
+    def _measure_writing(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() >= before:
+            self.transport.abort()
+        else:
+            self._watch_writing()
+
+    # the end of a request that is not taken
+
+    def _refuse(self, error: ModelyardError) -> None:
+        """Answer with an error where no answer is under way, and close when what is under way has ended."""
+        self._deaf = True
+        self._stop_timer()
+        if self.transport.is_closing():
+            return
+        if self._stage is Stage.BODY and not self.cycle.response_complete:
+            self._drop_newest()
+        serving = self._serving
+        if serving is not None and not serving.response_complete and not serving.disconnected:
+            self.cycle.keep_alive = False
+            return
+        if serving is not None and serving.disconnected and serving.response_started:
+            self.transport.close()
+            return
+        self._answer(error)
+
+    def _drop_newest(self) -> None:
+        """Give the request up whose body does not come right: for the app its client is gone."""
+        dropped = self.cycle
+        dropped.disconnected = True
+        dropped.message_event.set()
+        if dropped is not self._serving:
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else self._serving
+
+    def _answer(self, error: ModelyardError) -> None:
+        """Write the error, end our side of the connection, and read on for a moment."""
+        body = errors.encode(error)
+        head = (
+            f"HTTP/1.1 {error.status} {_PHRASES.get(error.status, 'Bad Request')}\r\ncontent-type: application/json\r\n"
+        )
+        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(head.encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _linger_over_body(self) -> None:
+        """An answer is complete before its request is: take the rest for a moment, so that the connection can be used again."""
+        self._stop_timer()
+        if self.expect_100_continue:
+            self.transport.close()  # whether the body still comes is the client's choice, so what follows has no certain meaning
+        else:
+            self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _discard(self, size: int, limit: int) -> None:
+        self._surplus += size
+        if self._surplus > limit:
+            self.transport.close()
+
+    # timers: at most one for the request that arrives, and one for the answer that is not taken
+
+    def _start_timer(self) -> None:
+        if self._stage is not Stage.BODY:
+            self._timer = self.loop.call_later(self.bounds.head_timeout, self._head_is_late)
+        elif self.cycle.response_complete:
+            self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        elif self.bounds.min_body_rate:
+            self._timer = self.loop.call_later(self.bounds.body_window, self._measure_body)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    # upgrades
+
+    def _feed(self, data: bytes) -> None:
+        """Parse. The parser stops behind a head that asks for an upgrade; a fresh one goes on with that request's body."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]
+                self._read_as_body()
+            else:
+                return
+
+    def _read_as_body(self) -> None:
+        """A parser that stands behind a head with the framing of the request whose upgrade was refused."""
+        framing = [pair for pair in self.scope["headers"] if pair[0] in (b"content-length", b"transfer-encoding")]
+        self._upgrade, self._replaying = False, True
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *(b"%s: %s\r\n" % pair for pair in framing), b"\r\n"]))
+
+
+class _Flow(FlowControl):
+    """Reads no more of a connection while a request waits in its queue, whatever the request before it asks for."""
+
+    def __init__(self, transport: asyncio.Transport, queue: deque[Any]) -> None:
+        super().__init__(transport)
+        self._queue = queue
+
+    def resume_reading(self) -> None:
+        if not self._queue:
+            super().resume_reading()
+
+
+_PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
