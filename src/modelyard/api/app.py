@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
+from modelyard.api.bodies import CheckedBodies
 from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
@@ -49,7 +50,7 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        self._management = Guard(management_app(parts), parts.keys)
+        self._management = Guard(CheckedBodies(management_app(parts), parts.settings.max_body_bytes), parts.keys)
         origins = parts.settings.cors_origins
         self._app = Cors(self._dispatch, origins) if origins else self._dispatch
 

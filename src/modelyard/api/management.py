@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from modelyard import __version__
@@ -27,6 +28,9 @@ from modelyard.protocol import errors
 
 log = logging.getLogger(__name__)
 
+LONGEST_PLACE = 200
+"""Characters of a field's name in an error: the names of wrong fields are the caller's."""
+
 
 def management_app(parts: Parts) -> FastAPI:
     """Every route that is not inference. `/docs` carries its scripts along and needs no internet."""
@@ -37,6 +41,8 @@ def management_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(ModelyardError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _unstorable)
+    app.add_exception_handler(UnicodeError, _unstorable)
     app.add_exception_handler(Exception, _defect)
     plain = app.openapi
 
@@ -62,7 +68,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:LONGEST_PLACE]
     if first["type"] == "json_invalid":
         return render(MalformedBody(f"The body is not JSON: {first.get('ctx', {}).get('error', first['msg'])}."))
     return render(InvalidParameter(where or "body", first["msg"]))
@@ -71,12 +77,20 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     method, path = request.method, request.url.path
+    if error.status_code == 400:  # FastAPI's own: a form or a body that it cannot parse
+        return render(MalformedBody(f"{error.detail}."))
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow") or "another method"
         answer = render(MethodNotAllowed(method, path, allowed.split(", ")))
         answer.headers["allow"] = allowed
         return answer
     return render(PathNotFound(method, path))
+
+
+async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    """Text of a form or an address that the database or the file system refuses: bodies are checked before (`bodies.py`)."""
+    log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    return render(InvalidParameter("request", "it holds a character or a number that cannot be stored."))
 
 
 async def _defect(request: Request, error: Exception) -> JSONResponse:

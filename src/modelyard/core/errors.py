@@ -38,6 +38,7 @@
     │   ├── RegistrationInUse           409     registration_in_use
     │   └── RequestAborted              409     request_aborted
     ├── BodyTooLarge                    413     body_too_large
+    ├── BodyTooComplex                  413     body_too_complex
     ├── WrongContentType                415     wrong_content_type
     ├── RateLimited                     429     rate_limit_exceeded
     ├── LaunchCancelled                 499     launch_cancelled
@@ -497,6 +498,17 @@ class BodyTooLarge(ModelyardError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes, the limit set by MODELYARD_MAX_BODY_BYTES.")
+
+
+class BodyTooComplex(ModelyardError):
+    """The body holds more values, or deeper nesting, than a request may bring."""
+
+    status = 413
+    code = "body_too_complex"
+    type = "invalid_request_error"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The request body {problem}, the limit; send it in several requests.")
 
 
 class WrongContentType(ModelyardError):

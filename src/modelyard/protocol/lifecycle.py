@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelyard.protocol.bounds import Few, Fields
+
 
 class ReplicaStatus(BaseModel):
     """One replica, as `GET /v1/models/instances` lists it."""
@@ -78,7 +80,7 @@ class VersionLaunchRequest(BaseModel):
     """Number of replicas."""
     n_gpu: int | str | None = "auto"
     """GPUs per replica: a number, `auto`, or null for none."""
-    replica_config: list[dict[str, Any]] | None = None
+    replica_config: Few[Fields[Any]] | None = None
     """Settings per replica."""
 
 

@@ -32,6 +32,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.bases import BaseSettings
 from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
 from modelyard.knowledge.service import Knowledge
+from modelyard.protocol.bounds import Fields
 
 router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -58,7 +59,7 @@ class SearchDocs(BaseModel):
     top_k: int = 3
     score_threshold: float = 1.0
     file_name: str = ""
-    metadata: dict[str, Any] = {}
+    metadata: Fields[Any] = {}
 
 
 class SearchTempDocs(BaseModel):
@@ -74,7 +75,7 @@ class Doc(BaseModel):
     """A chunk as Chatchat has it."""
 
     page_content: str = ""
-    metadata: dict[str, Any] = {}
+    metadata: Fields[Any] = {}
     type: str = "Document"
 
 
@@ -89,7 +90,7 @@ class UpdateById(BaseModel):
     """New texts of chunks by id; an empty text deletes the chunk."""
 
     knowledge_base_name: str
-    docs: dict[str, Doc | None]
+    docs: Fields[Doc | None]
 
 
 class UpdateInfo(BaseModel):
