@@ -31,6 +31,7 @@ from modelyard.control.reconcile import Reconciler
 from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, DatabaseUnavailable
+from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
@@ -135,6 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
             task.cancel()
         await asyncio.gather(looking, starting, loop, return_exceptions=True)
         await gateway.close()
+        await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
         lock.close()
