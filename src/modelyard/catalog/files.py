@@ -37,6 +37,8 @@ def describe(path: str | Path) -> Model:
     """
     try:
         return _describe(Path(path).expanduser().absolute(), str(path))
+    except ModelFilesInvalid:
+        raise
     except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: no such user behind `~`
         raise ModelFilesInvalid(str(path), f"it cannot be read: {error}.") from error
 

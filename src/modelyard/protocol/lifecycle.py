@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.bounds import Few, Fields, Many
 
 
 class ReplicaStatus(BaseModel):
@@ -118,7 +118,7 @@ class AutostartEntry(BaseModel):
     """Further launches after one that failed."""
     retry_interval_seconds: float = Field(30, ge=0, le=86_400)
     """Seconds between two of them."""
-    launch: dict[str, Any]
+    launch: Fields[Any]
     """The body of `POST /v1/models`."""
     state: AutostartState = AutostartState()
     """Set by the server; what is sent here is ignored."""
@@ -129,7 +129,7 @@ class AutostartEntry(BaseModel):
 class AutostartList(BaseModel):
     """Body and answer of the autostart routes."""
 
-    models: list[AutostartEntry]
+    models: Many[AutostartEntry]
 
 
 class AutostartSummaryItem(BaseModel):
