@@ -50,7 +50,7 @@ def test_any_name_of_one_line_will_do(server: Live, name: str) -> None:
     assert ok(server.http.post("/v1/chat/completions", json=asked))["citations"]
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a/b", "/", "..", ".", "a\nb", " a", "a ", "x" * 201, "a\0b", "\u202eabc"])
+@pytest.mark.parametrize("name", ["", "  ", "a/b", "/", "..", ".", "a\nb", " a", "a ", "x" * 201, "\u202eabc"])
 def test_other_names_are_refused(server: Live, name: str) -> None:
     answer = server.http.post("/v1/knowledge_bases", json={"name": name})
     assert (answer.status_code, error_of(answer)["param"]) == (400, "name")

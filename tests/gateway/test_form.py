@@ -113,3 +113,11 @@ def test_a_form_reaches_the_model_it_names(yard: Yard, elsewhere: Endpoint, path
     assert yard.post(form % b"other" + rest, path, content_type=kind).status == 404
     assert yard.post(b"--x--", path, content_type=kind).json["error"]["param"] == "model"
     assert yard.post(b"{}", path, content_type="application/json").status == 415
+
+
+@pytest.mark.parametrize(
+    "part", [b"--b\r\n\r\nx\r\n" * 1001, b"--b\r\ncontent-disposition:" + b";" * 20_000 + b"\r\n\r\nx\r\n"]
+)
+def test_parts_and_their_heads_are_bounded(part: bytes) -> None:
+    with pytest.raises(MalformedBody):
+        find_model(part + b"--b--\r\n", b"multipart/form-data; boundary=b")

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
-from modelyard.api.content_types import ContentTypes
 from modelyard.api.bodies import Bodies
+from modelyard.api.checked_bodies import CheckedBodies
+from modelyard.api.content_types import ContentTypes
 from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
@@ -35,6 +36,7 @@ from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, DatabaseUnavailable
 from modelyard.core.private import private_home
+from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
@@ -55,7 +57,8 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        self._management = Guard(ContentTypes(Bodies(management_app(parts), parts.settings)), parts.keys)
+        checked = CheckedBodies(management_app(parts), parts.settings.max_body_bytes)
+        self._management = Guard(ContentTypes(Bodies(checked, parts.settings)), parts.keys)
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -149,6 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
             task.cancel()
         await asyncio.gather(looking, starting, loop, return_exceptions=True)
         await gateway.close()
+        await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
         lock.close()

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -29,6 +30,9 @@ from modelyard.protocol import errors
 
 log = logging.getLogger(__name__)
 
+LONGEST_PLACE = 200
+"""Characters of a field's name in an error: the names of wrong fields are the caller's."""
+
 
 def management_app(parts: Parts) -> FastAPI:
     """Every route that is not inference. `/docs` carries its scripts along and needs no internet."""
@@ -40,6 +44,8 @@ def management_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _left)
+    app.add_exception_handler(DataError, _unstorable)
+    app.add_exception_handler(UnicodeError, _unstorable)
     app.add_exception_handler(Exception, _defect)
     plain = app.openapi
 
@@ -65,7 +71,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:LONGEST_PLACE]
     if first["type"] == "json_invalid":
         return render(MalformedBody(f"The body is not JSON: {first.get('ctx', {}).get('error', first['msg'])}."))
     return render(InvalidParameter(where or "body", first["msg"]))
@@ -89,6 +95,12 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _left(request: Request, error: Exception) -> Response:
     """The client broke off in the middle of its body: nobody reads this answer, and it is no fault that a log should have."""
     return Response(status_code=ClientGone.status)
+
+
+async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    """Text of a form or an address that the database or the file system refuses: bodies are checked before (`bodies.py`)."""
+    log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    return render(InvalidParameter("request", "it holds a character or a number that cannot be stored."))
 
 
 async def _defect(request: Request, error: Exception) -> JSONResponse:

@@ -21,8 +21,8 @@ from modelyard.control.deployments import Deployments
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
-from modelyard.core.trust import OWNER
 from modelyard.core.private import be_private
+from modelyard.core.trust import OWNER
 from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from modelyard.catalog.gguf import MAGIC, read_header
+from modelyard.catalog.reading import read_json
 from modelyard.catalog.safetensors import tensor_shapes
 from modelyard.core.errors import AdapterInvalid, AdapterNotFound, ModelFilesInvalid
 from modelyard.core.types import Adapter
@@ -178,9 +178,6 @@ def _read_gguf(name: str, place: Path, scale: float) -> Adapter:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (ValueError, OSError) as error:
         raise AdapterInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
-    if not isinstance(value, dict):
-        raise AdapterInvalid(str(path.parent), f"its {path.name} is not a JSON object.")
-    return value

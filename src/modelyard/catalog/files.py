@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 
 from modelyard.catalog.gguf import FILE_TYPES, Header, read_header
 from modelyard.catalog.hf_folder import read_folder
+from modelyard.catalog.reading import files_below
 from modelyard.catalog.thinking import chat_abilities, thinking_key
 from modelyard.core.errors import ModelFilesInvalid
 from modelyard.core.types import Model, ModelType, Shape
@@ -36,6 +37,8 @@ def describe(path: str | Path) -> Model:
     """
     try:
         return _describe(Path(path).expanduser().absolute(), str(path))
+    except ModelFilesInvalid:
+        raise
     except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: no such user behind `~`
         raise ModelFilesInvalid(str(path), f"it cannot be read: {error}.") from error
 
@@ -64,7 +67,7 @@ def described_as(path: Path, type: ModelType | None) -> Model:
     except ModelFilesInvalid:
         if type is None or type in TEXT or not path.exists():
             raise
-        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        files = [path] if path.is_file() else list(files_below(path))
         return unread(path, type, sum(file.stat().st_size for file in files))
     return model if type is None or (model.type in TEXT and type in TEXT) else replace(model, type=type)
 
@@ -195,5 +198,5 @@ def shape_of(header: Header, architecture: str, parameters: int) -> Shape | None
 def _heads(header: Header, key: str, layers: int) -> int:
     value = header.metadata.get(key)
     if isinstance(value, list):
-        return ceil(sum(value) / (layers or len(value) or 1))
+        return ceil(sum(filter(isfinite, value)) / (layers or len(value) or 1))
     return int(value) if isinstance(value, int) else 0

@@ -6,7 +6,7 @@ import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +14,14 @@ from modelyard.core.errors import ModelFilesInvalid
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
+DIMENSIONS = 4
+"""Dimensions of a tensor; ggml knows no more."""
+MOST_KEYS = 65_536
+MOST_TENSORS = 65_536
+MOST_WORDS = 2_000_000
+"""Texts in all arrays together: vocabularies have up to 260,000 tokens and 500,000 merges."""
+LONGEST_TEXT = 4 << 20
+"""Bytes of a key, a name or a value."""
 SHORT_ARRAY = 1024
 """Arrays of numbers up to this length are read (heads per layer); longer ones, and arrays of text, are only counted."""
 
@@ -73,7 +81,7 @@ class Header:
 
     def number(self, key: str) -> int | None:
         value = self.metadata.get(key)
-        return int(value) if isinstance(value, int | float) else None
+        return int(value) if isinstance(value, int | float) and isfinite(value) else None
 
 
 def read_header(path: Path, size: int | None = None) -> Header:
@@ -118,12 +126,15 @@ class _Cursor:
         self._data = data
         self._path = path
         self._at = 4
+        self._words = 0
 
     def header(self, size: int) -> Header:
         version = self._one("I")
         if version not in VERSIONS:
             raise ModelFilesInvalid(str(self._path), f"it is GGUF version {version}; versions 2 and 3 can be read.")
         tensor_count, key_count = int(self._one("Q")), int(self._one("Q"))
+        self._bound("metadata keys", key_count, MOST_KEYS)
+        self._bound("tensors", tensor_count, MOST_TENSORS)
         metadata: dict[str, Value] = {}
         lengths: dict[str, int] = {}
         for _ in range(key_count):
@@ -142,7 +153,9 @@ class _Cursor:
         parameters, end = 0, 0
         for _ in range(count):
             name = self._string()
-            shapes[name] = shape = tuple(int(self._one("Q")) for _ in range(int(self._one("I"))))
+            dimensions = int(self._one("I"))
+            self._bound(f"dimensions of the tensor '{name[:100]}'", dimensions, DIMENSIONS)
+            shapes[name] = shape = tuple(int(self._one("Q")) for _ in range(dimensions))
             kind, offset = int(self._one("I")), int(self._one("Q"))
             parameters += prod(shape)
             weights, width = TENSOR_TYPES.get(kind, (1, 0))
@@ -153,6 +166,13 @@ class _Cursor:
         if size < expected:
             raise _truncated(self._path, size, expected)
         return Header(metadata, lengths, shapes, parameters)
+
+    def _bound(self, title: str, count: int, most: int) -> None:
+        if count > most:
+            raise ModelFilesInvalid(
+                str(self._path),
+                f"its header is damaged: it counts {count:,} {title}, and at most {most:,} are possible.",
+            )
 
     def _scalar(self, kind: int) -> str:
         if kind not in SCALARS:
@@ -166,6 +186,7 @@ class _Cursor:
 
     def _string(self) -> str:
         length = int(self._one("Q"))
+        self._bound("bytes of one text", length, LONGEST_TEXT)
         end = self._at + length
         if end > len(self._data):
             raise struct.error
@@ -188,6 +209,8 @@ class _Cursor:
         return list(struct.unpack_from(f"<{count}{code}", self._data, start)), count
 
     def _skip_strings(self, count: int) -> None:
+        self._words += count
+        self._bound("texts in its arrays", self._words, MOST_WORDS)
         read, at, data = struct.Struct("<Q").unpack_from, self._at, self._data
         for _ in range(count):
             at += 8 + read(data, at)[0]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from modelyard.catalog.reading import files_below, read_json, read_text
 from modelyard.catalog.thinking import chat_abilities, thinking_key
 from modelyard.core.errors import ModelFilesInvalid
 from modelyard.core.types import OFFSET_POSITIONS, Model, ModelType, Shape
@@ -26,6 +26,9 @@ DESCRIBING = frozenset(
 
 UNLIMITED = 10**9
 """Tokenizers say so with a number beyond all reason."""
+
+LARGEST = 2**53
+"""No honest number of a config reaches it, and beyond it floats cannot follow."""
 
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1}
 QUANTIZATIONS = {"bitsandbytes": "bnb", "compressed-tensors": "compressed-tensors"}
@@ -76,17 +79,21 @@ def _read(folder: Path, weights: int) -> Model:
 
 def _json(path: Path) -> Config:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (ValueError, OSError) as error:
         raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
-    if not isinstance(value, dict):
-        raise ModelFilesInvalid(str(path.parent), f"its {path.name} is not a JSON object.")
-    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except ValueError as error:
+        raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
 
 
 def _first(config: Config, *keys: str) -> int:
     for key in keys:
-        if isinstance(value := config.get(key), int):
+        if isinstance(value := config.get(key), int) and abs(value) < LARGEST:
             return value
     return 0
 
@@ -106,7 +113,7 @@ def _context(folder: Path, kind: ModelType, config: Config) -> int:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files_below(folder)}
 
 
 def _weights_bytes(sizes: Mapping[str, int]) -> int:
@@ -157,7 +164,7 @@ def _quantization(config: Config) -> str:
 def _template(folder: Path) -> str | None:
     """The chat template: in a file of its own, or in the tokenizer's config, where it may be one of several."""
     if (file := folder / "chat_template.jinja").is_file():
-        return file.read_text(encoding="utf-8")
+        return _text(file)
     for name in ("chat_template.json", "tokenizer_config.json"):
         if not (folder / name).is_file():
             continue

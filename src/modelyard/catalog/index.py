@@ -112,7 +112,7 @@ ADVICE = " Give a family of the catalog, `owner/name` of a hub, or a path to a .
 
 def not_found(name: str, type: ModelType | None, known: list[str], advice: str = "") -> NotFound:
     """Says what was asked for and which names are near it."""
-    near = difflib.get_close_matches(name.lower(), [one.lower() for one in known], n=3)
+    near = difflib.get_close_matches(name[:200].lower(), [one.lower() for one in known], n=3)
     spelled = [one for one in known if one.lower() in near]
     hint = f" Did you mean {' or '.join(spelled)}?" if spelled else ""
     kind = f" of type {type}" if type else ""

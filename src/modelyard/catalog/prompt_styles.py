@@ -191,12 +191,8 @@ class Frame:
     """What follows the question, in a style that is filled in."""
 
 
-MARKS = (
-    re.compile(r"(?P<before>.*<<SYS>>\n).*?(?P<after>\n<</SYS>>.*)", re.DOTALL),
-    re.compile(r"(?P<before><\|system\|>\n).*?(?P<after></s>\n?)", re.DOTALL),
-    re.compile(r"(?P<before><\|im_start\|>system\n).*(?P<after>)", re.DOTALL),
-    re.compile(r"(?P<before>### System:\n).*(?P<after>)", re.DOTALL),
-)
+OPENINGS = ("<|im_start|>system\n", "### System:\n")
+"""Marks before the words of a system prompt that have none behind them."""
 BLANK = "{system_message}"
 QUESTION = re.compile(r"\{0?\}")
 
@@ -211,9 +207,8 @@ def frame_of(style: PromptStyle) -> Frame:
     if BLANK in own:
         before, after = own.split(BLANK, 1)
         return Frame(before + after, before, after)
-    for marks in MARKS:
-        if found := marks.fullmatch(own):
-            return Frame(own, found["before"], found["after"])
+    if found := marks_of(own):
+        return Frame(own, *found)
     if name == "LLAMA2":
         return Frame(own, own, "\n\n")
     if name == "DEEPSEEK_CHAT":
@@ -221,6 +216,17 @@ def frame_of(style: PromptStyle) -> Frame:
     if name == "CHATML" and style.roles and style.roles[0].endswith("user"):
         return Frame(own, style.roles[0].removesuffix("user") + "system\n")
     return Frame(own)
+
+
+def marks_of(own: str) -> tuple[str, str] | None:
+    """The marks before and behind the words of a system prompt; found without a pattern, which could take quadratic time."""
+    start = own.rfind("<<SYS>>\n", 0, max(own.rfind("\n<</SYS>>"), 0))
+    if start >= 0:
+        start += len("<<SYS>>\n")
+        return own[:start], own[own.index("\n<</SYS>>", start) :]
+    if own.startswith("<|system|>\n") and own.endswith(("</s>", "</s>\n")):
+        return "<|system|>\n", own[own.rindex("</s>") :]
+    return next(((mark, "") for mark in OPENINGS if own.startswith(mark)), None)
 
 
 ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})

@@ -20,6 +20,7 @@ from modelyard.catalog.index import Catalog
 from modelyard.catalog.prompt_styles import LAYOUTS, PromptStyle, template
 from modelyard.catalog.resolve import size_of
 from modelyard.core.errors import InvalidParameter, ModelyardError, NotFound, RegistrationInvalid
+from modelyard.core.templates import PROCESSES, TemplateProblem
 from modelyard.core.types import ModelType
 
 FORMATS = ("pytorch", "ggufv2", "ggmlv3", "gptq", "awq", "fp8", "fp4", "bnb", "mlx", "diffusers", "compressed-tensors")
@@ -221,15 +222,10 @@ def _template(body: Body) -> str | None:
     text = body.chat_template
     if not text:
         return None
-    from jinja2 import TemplateSyntaxError  # not before it is needed: the server starts without it
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
     try:
-        ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"]).parse(GENERATION.sub("", text))
-    except TemplateSyntaxError as error:
-        raise RegistrationInvalid(f"chat_template does not parse: line {error.lineno}: {error.message}") from None
-    except RecursionError:
-        raise RegistrationInvalid("chat_template does not parse: it is nested too deeply.") from None
+        PROCESSES.parse(GENERATION.sub("", text))
+    except TemplateProblem as problem:
+        raise RegistrationInvalid(f"chat_template does not parse: {problem}") from None
     return text
 
 

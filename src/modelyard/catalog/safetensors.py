@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from modelyard.core.errors import ModelFilesInvalid
 
-LONGEST = 100_000_000
-"""Bytes of a header; the library itself takes no longer one."""
+LONGEST = 16 << 20
+"""Bytes of a header: some 120,000 tensors. The library itself takes up to 100 MB, of which Python would make gigabytes."""
+DIMENSIONS = 16
+
+
+class _Entry(msgspec.Struct):
+    """What a header says of one tensor."""
+
+    shape: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(max_length=DIMENSIONS)]
+    data_offsets: tuple[int, int]
 
 
 def tensor_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
     """Name → dimensions. Raises `ModelFilesInvalid` for a file that is damaged or something else."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= min(LONGEST, path.stat().st_size - 8):
+        if length > LONGEST:
+            raise ModelFilesInvalid(
+                str(path), f"its safetensors header is said to have {length:,} bytes; {LONGEST:,} are the limit."
+            )
+        if not 0 < length <= path.stat().st_size - 8:
             raise ModelFilesInvalid(str(path), "it is no whole safetensors file.")
         try:
-            header = json.loads(file.read(length))
-            entries = {name: each for name, each in header.items() if name != "__metadata__"}
-            shapes = {name: tuple(map(int, each["shape"])) for name, each in entries.items()}
-            end = max((each["data_offsets"][1] for each in entries.values()), default=0)
-        except (ValueError, TypeError, LookupError, AttributeError):
+            parts = msgspec.json.decode(file.read(length), type=dict[str, msgspec.Raw])
+            parts.pop("__metadata__", None)
+            entries = {name: msgspec.json.decode(part, type=_Entry) for name, part in parts.items()}
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             raise ModelFilesInvalid(str(path), "the header of this safetensors file is damaged.") from None
+    end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
     if path.stat().st_size < 8 + length + end:
         raise ModelFilesInvalid(str(path), "the file ends too early; copy or download it again.")
-    return shapes
+    return {name: tuple(entry.shape) for name, entry in entries.items()}
 
 
 def folder_shapes(folder: Path) -> Mapping[str, tuple[int, ...]]:

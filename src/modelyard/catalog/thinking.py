@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 SWITCHES = ("enable_thinking", "thinking")
+STATEMENT = re.compile(r"{%-?([^%}]*)%}")
+"""What is looked for in a statement is looked for afterwards: within one pattern it would take quadratic time."""
 THOUGHTS = ("<think>", "reasoning_content", "<|channel|>")
 
 
 def thinking_key(template: str) -> str | None:
     """The variable that turns thoughts on and off, if the template has one."""
+    statements = "\n".join(STATEMENT.findall(template))
     for name in SWITCHES:
-        if re.search(rf"{{%-?[^%}}]*(?<![\w.'\"]){name}\b(?!['\"])[^%}}]*%}}", template):
+        if re.search(rf"(?<![\w.'\"]){name}\b(?!['\"])", statements):
             return name
     return None
 

@@ -143,6 +143,10 @@ class Settings(BaseSettings):
     vector_store_url: str = Field("", repr=False)
     """SQLAlchemy URL of the database of the store `postgres`; empty means the server's own, which must then be PostgreSQL."""
 
+    max_open_indexes: int = Field(32, ge=1)
+    """Indexes of knowledge bases that stay open at a time; one takes some 5 MB and two threads. What is searched beyond these is
+    opened when it is needed, and the one that was used least recently is closed."""
+
     ocr: bool = False
     """Read pictures and scanned pages of documents, which takes `pip install 'modelyard[ocr]'`."""
 

@@ -41,6 +41,7 @@
     ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
     │   └── TooManyValues               413     too_many_values
+    ├── BodyTooComplex                  413     body_too_complex
     ├── WrongContentType                415     wrong_content_type
     ├── HostNotAllowed                  421     host_not_allowed
     ├── RateLimited                     429     rate_limit_exceeded
@@ -74,6 +75,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import ClassVar, Self
 
 
@@ -545,6 +547,17 @@ class HeadTooLarge(ModelyardError):
     type = "invalid_request_error"
 
 
+class BodyTooComplex(ModelyardError):
+    """The body holds more values, or deeper nesting, than a request may bring."""
+
+    status = 413
+    code = "body_too_complex"
+    type = "invalid_request_error"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The request body {problem}, the limit; send it in several requests.")
+
+
 class WrongContentType(ModelyardError):
     """The body is of a type this path does not take."""
 
@@ -786,9 +799,15 @@ def _shown(url: str) -> str:
     return url if len(url) <= 200 else f"{url[:200]}…"
 
 
+LONGEST_COMPARED = 200
+MOST_COMPARED = 1000
+"""Characters of a name, and known names, that are compared: it takes milliseconds each, in the server's event loop."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that somebody most likely meant: one that holds this one, or is held by it, or is spelled alike."""
-    names = list(known)
+    name = name[:LONGEST_COMPARED]
+    names = list(islice(known, MOST_COMPARED))
     folded = name.lower()
     inside = [each for each in names if folded in each.lower() or (each.lower() in folded and len(each) > 2)]
     alike = difflib.get_close_matches(name, names, n=1)

@@ -11,6 +11,10 @@ FORM = "multipart/form-data"
 BOUNDARY = re.compile(rb'boundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))', re.IGNORECASE)
 NAME = re.compile(rb'content-disposition:[^\r\n]*?;\s*name="?(?P<name>[^";\r\n]*)"?(?P<rest>[^\r\n]*)', re.IGNORECASE)
 NAME_LIMIT = 500
+MOST_PARTS = 1000
+"""Parts that are looked at; there is no form of so many fields."""
+LONGEST_HEAD = 16 << 10
+"""Bytes of the headers of a part. Looking for their end further would take quadratic time in a form of many parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,18 @@ def find_model(body: bytes, content_type: bytes | None) -> tuple[str, Place]:
     start = body.find(divider)
     if start < 0:
         raise MalformedBody("The form has none of the parts that its content-type announces.")
-    while not body.startswith(b"--", start + len(divider)):
+    for _ in range(MOST_PARTS):
         head = start + len(divider)
-        end_of_head = body.find(b"\r\n\r\n", head)
+        if body.startswith(b"--", head):
+            raise InvalidParameter("model", "it is required")
+        end_of_head = body.find(b"\r\n\r\n", head, head + LONGEST_HEAD)
         end = body.find(b"\r\n" + divider, head)
         if end < 0 or end_of_head < 0:
             raise MalformedBody("The form breaks off in the middle of a part.")
         if end_of_head < end and (found := NAME.search(body, head, end_of_head)) and found["name"] == b"model":
             return _name(body[end_of_head + 4 : end]), Place(end_of_head + 4, end)
         start = end + 2
-    raise InvalidParameter("model", "it is required")
+    raise MalformedBody(f"The form has no field 'model' among its first {MOST_PARTS} parts.")
 
 
 def _name(value: bytes) -> str:

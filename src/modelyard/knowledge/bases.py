@@ -43,7 +43,7 @@ class BaseSettings:
     """Owner id of a temporary base; empty for all others."""
 
     def fields(self) -> dict[str, Any]:
-        """Columns and their values, of what is given. Raises `InvalidParameter`."""
+        """Columns and their values, of what is given; `prompts` are to be checked before. Raises `InvalidParameter`."""
         found: dict[str, Any] = {}
         for name in ("description", "language", "extra"):
             if (value := getattr(self, name)) is not None:
@@ -54,7 +54,7 @@ class BaseSettings:
         if self.chunking is not None:
             found["chunking"] = msgspec.to_builtins(chunking_of(self.chunking))
         if self.prompts is not None:
-            found["prompts"] = check_prompts(self.prompts)
+            found["prompts"] = dict(self.prompts)
         return found
 
 
@@ -106,6 +106,7 @@ class Bases:
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new, empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        await check_prompts(settings.prompts or {})
         now = time.time()
         row = KnowledgeBase(name=checked_name(name), temporary=settings.temporary, created_at=now, used_at=now)
         row.owner = settings.owner
@@ -148,6 +149,7 @@ class Bases:
 
     async def configure(self, name: str, settings: BaseSettings, new_name: str | None = None) -> KnowledgeBase:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        await check_prompts(settings.prompts or {})
         try:
             async with self._database.session() as session:
                 row = await found(session, name)

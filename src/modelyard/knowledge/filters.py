@@ -9,6 +9,9 @@ from modelyard.core.errors import InvalidParameter
 
 Check = Callable[[Any, Any], bool]
 
+MOST_VALUES = 1000
+"""Values that a filter compares each document with."""
+
 CHECKS: Mapping[str, Check] = {
     "eq": lambda have, want: bool(have == want),
     "ne": lambda have, want: bool(have != want),
@@ -25,7 +28,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """A test of a document's details, with its name as `document`. Raises `InvalidParameter` for an unknown operator."""
+    """A test of a document's details, with its name as `document`. Raises `InvalidParameter` for what is no filter."""
     rules: list[tuple[str, str, Any]] = []
     for key, wanted in where.items():
         if isinstance(wanted, Mapping):
@@ -35,6 +38,9 @@ def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
                 rules.append((key, operator, value))
         else:
             rules.append((key, "in" if isinstance(wanted, list) else "eq", wanted))
+
+    if sum(len(value) if isinstance(value, list) else 1 for _, _, value in rules) > MOST_VALUES:
+        raise InvalidParameter("filter", f"it has more than {MOST_VALUES:,} values, the limit.")
 
     def matches(details: Mapping[str, Any]) -> bool:
         return all(_suits(details.get(key), operator, value) for key, operator, value in rules)

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EMBEDDED = "embedded"
-OPEN = 64
-"""Stores that stay open; the one that was used least recently is closed."""
+WRITERS = 4
+"""Stores that keep what writing needs (some five threads and 10 MB each); the one that was written least recently rests."""
 PORTION = 1000
 """Chunks that are read from the rows at once while a store is filled."""
 
@@ -47,11 +47,15 @@ class Index:
 class Indexes:
     """Opens stores when they are needed. Everything that blocks runs in threads."""
 
-    def __init__(self, database: Database, folder: Path, kind: str, url: str) -> None:
+    def __init__(self, database: Database, folder: Path, kind: str, url: str, most: int) -> None:
+        """At most `most` stores stay open; the one that was used least recently is closed."""
         self._database = database
         self._folder = folder
         self._kind = kind
         self._url = url
+        self._most = most
+        self._writers: OrderedDict[tuple[int, int], None] = OrderedDict()
+        """Stores that were written to, the last one last."""
         self._open: OrderedDict[tuple[int, int], Index] = OrderedDict()
         self._locks: defaultdict[tuple[int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held while a store is opened, closed or dropped."""
@@ -83,6 +87,7 @@ class Indexes:
             async with index.writing:
                 shown = await self._visible(base.id, generation, add)
                 await asyncio.to_thread(index.store.apply, shown, remove)
+            await self._rest_some((base.id, generation))
         finally:
             index.users -= 1
 
@@ -190,9 +195,18 @@ class Indexes:
             found = (await session.execute(asked)).all()
         return [Entry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
 
+    async def _rest_some(self, written: tuple[int, int]) -> None:
+        """Note that a store was written to, and let others rest."""
+        self._writers[written] = None
+        self._writers.move_to_end(written)
+        while len(self._writers) > WRITERS:
+            key, _ = self._writers.popitem(last=False)
+            if (index := self._open.get(key)) is not None:
+                await asyncio.to_thread(index.store.rest)
+
     async def _close_some(self, kept: tuple[int, int]) -> None:
         for key in list(self._open):
-            if len(self._open) <= OPEN:
+            if len(self._open) <= self._most:
                 return
             lock = self._locks[key]
             if key != kept and not lock.locked() and key in self._open and self._open[key].users == 0:

@@ -18,7 +18,7 @@ from modelyard.knowledge.blobs import Blobs
 from modelyard.knowledge.committing import Made, Work, commit, waiting
 from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.jobs import chunking_for, fingerprint
-from modelyard.knowledge.loaders.apart import Apart
+from modelyard.knowledge.loaders.apart import Readers
 from modelyard.knowledge.loaders.base import Limits
 from modelyard.knowledge.splitter import Chunking
 from modelyard.knowledge.types import Cut, Piece
@@ -49,22 +49,22 @@ class Indexing:
         self._vectors = vectors
         self._limits = limits
         self._ocr = ocr
-        self._apart = Apart()
+        self._readers = Readers()
         self.stages: dict[int, str] = {}
         """Document → what is done with it now."""
         self.writing: set[int] = set()
         """Tasks that are not to be cancelled just now: what they commit, an index must learn."""
 
     async def close(self) -> None:
-        """End the process that reads documents."""
-        await self._apart.close()
+        """End the processes that read documents."""
+        await self._readers.close()
 
     async def cut(self, document: KnowledgeDocument, chunking: Chunking) -> Cut:
         """A document as it is read and cut. Raises `DocumentUnreadable`."""
         path = self._blobs.path(document.hash)
         if not path.exists():
             raise DocumentUnreadable(document.name, "its file is gone; upload it again.")
-        return await self._apart.cut(path, document.name, chunking, self._limits, self._ocr)
+        return await self._readers.cut(path, document.name, chunking, self._limits, self._ocr)
 
     async def preview(self, document: KnowledgeDocument, chunking: Chunking) -> Sequence[Piece]:
         """The chunks that a document would have. Raises `DocumentUnreadable`."""

@@ -245,13 +245,15 @@ class Search:
         """Ids of the documents that a filter lets through; None for all."""
         if not where:
             return None
+        matches = matching(where)
         asked = select(KnowledgeDocument.id, KnowledgeDocument.name, KnowledgeDocument.details).where(
             KnowledgeDocument.base_id == base.id
         )
         async with self._database.session() as session:
             rows = (await session.execute(asked)).all()
-        matches = matching(where)
-        return frozenset(number for number, name, details in rows if matches({**details, "document": name}))
+        return await asyncio.to_thread(
+            lambda: frozenset(number for number, name, details in rows if matches({**details, "document": name}))
+        )
 
     async def _shown(self, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, Row]:
         found = {number: self._rows[number] for number in ids if number in self._rows}

@@ -48,7 +48,7 @@ class Knowledge:
         self.bases = Bases(database)
         self.blobs = Blobs(folder / "files")
         url = settings.vector_store_url or settings.database
-        self.indexes = Indexes(database, folder / "indexes", settings.vector_store, url)
+        self.indexes = Indexes(database, folder / "indexes", settings.vector_store, url, settings.max_open_indexes)
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)

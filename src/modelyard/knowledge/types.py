@@ -111,6 +111,10 @@ class Store(Protocol):
     ) -> list[tuple[int, float]]:
         """The `k` chunks of the highest cosine similarity, best first; none where the store has no vectors."""
 
+    def rest(self) -> None:
+        """Let go what only writing needs, such as threads and buffers; the next `apply` takes it again."""
+        return
+
     def close(self) -> None:
         """Let files and connections go; nothing is lost."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.knowledge import Body
 
 Id = Annotated[str, Field(min_length=1, max_length=32)]
@@ -20,7 +21,7 @@ class ImportedMessage(Body):
     score: int | None = Field(None, ge=0, le=100)
     """Feedback; null for none."""
     reason: str = Field("", max_length=4000)
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: Fields[Any] = Field(default_factory=dict)
     created_at: float
     """Unix time."""
 
@@ -33,13 +34,13 @@ class ImportedConversation(Body):
     kind: str = Field("", max_length=50)
     created_at: float
     """Unix time."""
-    messages: Annotated[list[ImportedMessage], Field(max_length=10_000, default_factory=list)]
+    messages: Annotated[Many[ImportedMessage], Field(default_factory=list)]
 
 
 class ImportConversations(Body):
     """Body of `POST /v1/conversations/import`."""
 
-    conversations: Annotated[list[ImportedConversation], Field(max_length=1000)]
+    conversations: Few[ImportedConversation]
 
 
 class Imported(Body):

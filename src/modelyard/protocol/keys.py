@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from modelyard.protocol.bounds import Few, Fields
+
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -17,11 +19,11 @@ class KeyRequest(BaseModel):
 
     name: Label
     """What the key is for; only people read it."""
-    scopes: list[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
+    scopes: Few[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
     """What it may do; `admin` for the first key, else `models:list` and `models:read`."""
-    models: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
+    models: Few[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
     """The only models it may use; null for all."""
-    bases: dict[str, Literal["read", "write"]] | None = None
+    bases: Fields[Literal["read", "write"]] | None = None
     """The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow."""
     requests_per_minute: PerMinute | None = None
     """Inference requests it may make in a minute; null for any number."""
@@ -68,7 +70,7 @@ class UserRequest(BaseModel):
 
     username: Label
     password: str
-    scopes: list[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
+    scopes: Few[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
     """What this person may do; `admin` for the first, else `models:list` and `models:read`."""
 
 

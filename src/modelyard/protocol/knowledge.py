@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelyard.protocol.bounds import Fields, Many
+
 Mode = Literal["hybrid", "lexical", "vector"]
-Filter = dict[str, Any]
+Filter = Fields[Any]
 
 
 class Body(BaseModel):
@@ -37,7 +39,7 @@ class BaseSettings(Body):
     """Ranks what was found; empty for none."""
     chat_model: str | None = Field(None, max_length=200)
     """Answers where a question names no model; empty for any that runs."""
-    prompts: dict[str, str] | None = None
+    prompts: Fields[Annotated[str, Field(max_length=20_000)]] | None = None
     """Jinja templates in place of the usual ones: `answer` gets `question`, `sources` and `context`; `empty` gets `question`."""
 
 
@@ -155,7 +157,7 @@ class Uploaded(BaseModel):
 class DocumentNames(Body):
     """Body of `POST …/documents/delete` and `…/documents/index`."""
 
-    names: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    names: Annotated[Many[str], Field(min_length=1)]
     force: bool = False
     """Index them even where nothing has changed, over what was edited by hand."""
 
@@ -172,7 +174,7 @@ class ChangeDocument(Body):
 
     enabled: bool | None = None
     """Whether searches see it."""
-    metadata: dict[str, Any] | None = None
+    metadata: Fields[Any] | None = None
 
 
 class PreviewRequest(Body):
@@ -266,7 +268,7 @@ class SearchRequest(SearchOptions):
 class SearchSeveralRequest(SearchRequest):
     """Body of `POST /v1/knowledge_bases/search`."""
 
-    knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20)]
+    knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
 
 
 class ScoresInfo(BaseModel):
@@ -325,7 +327,7 @@ class AnswerRequest(SearchOptions):
 class AnswerSeveralRequest(AnswerRequest):
     """Body of `POST /v1/knowledge_bases/answer`."""
 
-    knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20)]
+    knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
 
 
 class CitationInfo(HitInfo):

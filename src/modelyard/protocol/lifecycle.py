@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelyard.protocol.bounds import Few, Fields, Many
+
 
 class ReplicaStatus(BaseModel):
     """One replica, as `GET /v1/models/instances` lists it."""
@@ -78,7 +80,7 @@ class VersionLaunchRequest(BaseModel):
     """Number of replicas."""
     n_gpu: int | str | None = "auto"
     """GPUs per replica: a number, `auto`, or null for none."""
-    replica_config: list[dict[str, Any]] | None = None
+    replica_config: Few[Fields[Any]] | None = None
     """Settings per replica."""
 
 
@@ -116,7 +118,7 @@ class AutostartEntry(BaseModel):
     """Further launches after one that failed."""
     retry_interval_seconds: float = Field(30, ge=0, le=86_400)
     """Seconds between two of them."""
-    launch: dict[str, Any]
+    launch: Fields[Any]
     """The body of `POST /v1/models`."""
     state: AutostartState = AutostartState()
     """Set by the server; what is sent here is ignored."""
@@ -127,7 +129,7 @@ class AutostartEntry(BaseModel):
 class AutostartList(BaseModel):
     """Body and answer of the autostart routes."""
 
-    models: list[AutostartEntry]
+    models: Many[AutostartEntry]
 
 
 class AutostartSummaryItem(BaseModel):

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from modelyard.protocol.bounds import Few, Fields
+
 BLANK_IS_UNSET = (
     "model_name", "model_uid", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization",
     "model_path", "gpu_idx", "worker_ip",
@@ -39,24 +41,24 @@ class LaunchRequest(BaseModel):
     """Machines per replica; only 1 on a single machine."""
     n_gpu: int | str | None = "auto"
     """GPUs per replica: a number, `auto`, or null for none."""
-    gpu_idx: int | str | list[int] | None = None
+    gpu_idx: int | str | Few[int] | None = None
     """Indexes of the GPUs to use."""
-    envs: dict[str, str] | None = None
+    envs: Fields[str] | None = None
     """Extra environment of the replica's process."""
-    peft_model_config: dict[str, Any] | None = None
+    peft_model_config: Fields[Any] | None = None
     """Adapters, each under a name of its own: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`. The same
     as `lora_modules`, a list of `name=path`."""
     request_limits: int | None = None
     """Requests one replica may have in flight; one more is a 429."""
     worker_ip: str | None = None
     """Machine to place the replicas on."""
-    replica_config: list[dict[str, Any]] | None = None
+    replica_config: Few[Fields[Any]] | None = None
     """Settings per replica."""
     enable_thinking: bool | None = None
     """Default of the thinking switch for templates that have one."""
     enable_virtual_env: bool | None = None
-    virtual_env_packages: list[str] | None = None
-    virtual_env_find_links: list[str] | None = None
+    virtual_env_packages: Few[str] | None = None
+    virtual_env_find_links: Few[str] | None = None
 
     @field_validator(*BLANK_IS_UNSET, mode="before")
     @classmethod
@@ -214,7 +216,7 @@ class ScaleRequest(BaseModel):
 
     replica: int = Field(1, ge=1, le=64)
     """Number of replicas to add."""
-    replica_config: dict[str, Any] | list[dict[str, Any]] | None = None
+    replica_config: Fields[Any] | Few[Fields[Any]] | None = None
     """Where each replica is placed."""
     model_engine: str | None = None
     """The engine of the new replicas."""

@@ -6,13 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from modelyard.protocol.bounds import Fields
+
 
 class RegistrationRequest(BaseModel):
     """Body of `POST /v1/model_registrations/{model_type}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    model: str | dict[str, Any]
+    model: str | Fields[Any]
     """The record of the family, as JSON text or as an object; of the first or the second generation."""
     persist: bool = False
     """Whether it outlives the server; then its local files must be there already."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError
+from modelyard.protocol.json_values import MOST_INFERENCE_VALUES, bound_values
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -15,9 +16,10 @@ MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 
 def decode(body: bytes, kind: type[S]) -> S:
-    """The body as its struct. Raises `MalformedBody` or `InvalidParameter`."""
+    """The body as its struct. Raises `MalformedBody`, `BodyTooComplex` or `InvalidParameter`."""
     if not body.strip(b" \t\r\n"):
         raise MalformedBody("The request body is empty; it must be a JSON object.")
+    bound_values(body, MOST_INFERENCE_VALUES)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:

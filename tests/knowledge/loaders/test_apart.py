@@ -16,8 +16,8 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import Limits, load, ocr
-from modelyard.knowledge.loaders.apart import Apart
-from modelyard.knowledge.splitter import split
+from modelyard.knowledge.loaders.apart import TIMEOUT, Apart, Readers, time_for
+from modelyard.knowledge.splitter import DEFAULT, split
 from modelyard.knowledge.types import Cut, Loaded
 from tests.knowledge.loaders import made
 
@@ -162,7 +162,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
 def test_the_child_dies_with_its_parent(slow: Path) -> None:
     code = f"""
 import asyncio, pathlib, sys
-from modelyard.knowledge.loaders.apart import Apart
+from modelyard.knowledge.loaders.apart import TIMEOUT, Apart, Readers, time_for
 async def main():
     apart = Apart()
     reading = asyncio.create_task(apart.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))
@@ -188,3 +188,21 @@ def test_pictures_fit_into_the_memory_of_a_child(folder: Path) -> None:
         await apart.close()
 
     asyncio.run(main())
+
+
+def test_a_slow_document_does_not_hold_up_the_next(folder: Path, slow: Path) -> None:
+    async def main() -> None:
+        readers = Readers()
+        reading = asyncio.create_task(readers.cut(slow, "slow.xlsx", DEFAULT, Limits(), False))
+        await asyncio.sleep(0)
+        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, Limits(), False)).pieces
+        assert not reading.done()
+        await readers.close()
+        with pytest.raises(DocumentUnreadable):
+            await reading
+
+    asyncio.run(main())
+
+
+def test_the_time_of_a_document_goes_by_its_size() -> None:
+    assert time_for(0) < time_for(10 << 20) < TIMEOUT < time_for(200 << 20)

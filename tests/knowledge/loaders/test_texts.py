@@ -235,3 +235,17 @@ def test_notebook() -> None:
         ("code", "1"),
         ("code", "E: x"),
     ]
+
+
+@pytest.mark.parametrize("value", ["a@b.c, " * 40_000, "a." * 100_000, "=?utf-8?q?a?= " * 20_000, "<" * 100_000])
+@pytest.mark.parametrize("name", ["To", "Subject", "Date", "Content-Type"])
+def test_a_header_is_read_up_to_a_length(name: str, value: str) -> None:
+    """The parser of the standard library takes a minute and more for each of these."""
+    loaded = load(f"From: a@b.c\n{name}: {value}\n\ntext".encode(), "a.eml")
+    assert loaded.blocks[0].text.startswith("From: a@b.c") and len(loaded.blocks[0].text) < 20_000
+
+
+def test_a_mail_of_too_many_multipart_bodies() -> None:
+    parts = "".join(f'Content-Type: multipart/mixed; boundary="{n}"\n\n--{n}\n' for n in range(1001))
+    with pytest.raises(DocumentUnreadable, match="multipart bodies"):
+        load(f"From: a@b.c\n{parts}".encode(), "a.eml")

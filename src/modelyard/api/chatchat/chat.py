@@ -20,6 +20,7 @@ from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
 from modelyard.knowledge.conversations import Conversations
+from modelyard.protocol.bounds import Few
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -36,7 +37,7 @@ class ModelChat(Chat):
 
     conversation_id: str = ""
     history_len: int = Field(-1, description="Earlier messages of the conversation that the model is told.")
-    history: int | list[History] = Field([], description="A number is the same as `history_len`.")  # type: ignore[assignment]
+    history: int | Few[History] = Field([], description="A number is the same as `history_len`.")  # type: ignore[assignment]
     temperature: float = Field(TEMPERATURE, ge=0, le=2)
 
 

@@ -22,6 +22,7 @@ from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
 from modelyard.core.types import ReplicaState
 from modelyard.knowledge.models import ServedModels
+from modelyard.protocol.bounds import Many
 
 router = APIRouter(tags=["fastchat"])
 
@@ -56,7 +57,7 @@ class Counting(OfModel):
 class Embedding(OfModel):
     """Texts to make vectors of."""
 
-    input: str | list[str]
+    input: str | Many[str]
 
 
 @router.get("/test_connection")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
@@ -24,12 +23,14 @@ from modelyard.api.chatchat.streams import streamed
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.routes.documents import portions
 from modelyard.core.access import WRITE, Grant, Owner
-from modelyard.core.errors import DocumentNotFound, InvalidParameter, ModelyardError
+from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge import rows
 from modelyard.knowledge.bases import BaseSettings
 from modelyard.knowledge.service import Knowledge
 from modelyard.knowledge.splitter import LARGEST, SMALLEST
+from modelyard.protocol.bounds import Many
+from modelyard.protocol.json_values import check_text
 
 router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -42,7 +43,7 @@ class UpdateDocs(BaseModel):
     """Documents to index again. `docs` is a JSON string."""
 
     knowledge_base_name: str
-    file_names: list[str]
+    file_names: Many[str]
     chunk_size: int = 250
     chunk_overlap: int = 50
     zh_title_enhance: bool = False
@@ -55,7 +56,7 @@ class DeleteDocs(BaseModel):
     """Documents to take out of the index, with their bytes if `delete_content`."""
 
     knowledge_base_name: str
-    file_names: list[str]
+    file_names: Many[str]
     delete_content: bool = False
     not_refresh_vs_cache: bool = False
 
@@ -81,9 +82,9 @@ def cut(size: int, overlap: int, titles: bool) -> dict[str, Any]:
 def custom(given: str) -> Custom:
     """Chunks written by hand, as the field `docs` has them. Raises `InvalidParameter`."""
     try:
-        found = json.loads(given or "{}")
+        found = check_text("docs", given or "{}")
         return {name: [dict(each) for each in chunks] for name, chunks in found.items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (MalformedBody, ValueError, TypeError, AttributeError) as error:
         raise InvalidParameter("docs", f"it is no JSON object of lists of documents: {error}") from None
 
 

@@ -19,6 +19,7 @@ from modelyard.core.errors import (
     UpstreamTimeout,
 )
 from modelyard.knowledge.models import ServedModels
+from modelyard.protocol.bounds import Few, Many
 
 INTERNAL, NO_WORKER, TIMEOUT = 50001, 50005, 50006
 CODES: Mapping[type[ModelyardError], int] = {
@@ -38,7 +39,7 @@ class Generate(BaseModel):
     """What a worker is asked. `prompt` is a text, or messages as pairs of a role and a text, the user's first."""
 
     model: str = ""
-    prompt: str | list[tuple[str, str | None]]
+    prompt: str | Many[tuple[str, str | None]]
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = -1
@@ -47,12 +48,12 @@ class Generate(BaseModel):
     frequency_penalty: float = 0.0
     max_new_tokens: int | None = 256
     echo: bool = True
-    stop: str | list[str] | None = None
-    stop_token_ids: list[int] | None = None
+    stop: str | Few[str] | None = None
+    stop_token_ids: Few[int] | None = None
     logprobs: int | bool | None = None
     use_beam_search: bool = False
     best_of: int | None = None
-    images: list[Any] | None = None
+    images: Few[Any] | None = None
 
     def check(self) -> None:
         """Raises `UnsupportedParameter` for what workers of this server do not do."""

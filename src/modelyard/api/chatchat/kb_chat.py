@@ -31,6 +31,7 @@ from modelyard.api.leaving import while_awaited
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
 from modelyard.knowledge.search_engines.base import MOST_HITS
+from modelyard.protocol.bounds import Few, Fields, Many
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 completions = APIRouter(prefix="/knowledge_base", tags=["chatchat"])
@@ -66,7 +67,7 @@ class Message(BaseModel):
     """A message, as OpenAI has it."""
 
     role: str
-    content: str | list[dict[str, Any]] | None = None
+    content: str | Few[Fields[Any]] | None = None
 
     @property
     def text(self) -> str:
@@ -77,7 +78,7 @@ class Message(BaseModel):
 class Completion(BaseModel):
     """A chat completion with Chatchat's fields beside OpenAI's; other fields are not looked at."""
 
-    messages: list[Message] = Field(min_length=1)
+    messages: Many[Message] = Field(min_length=1)
     model: str | None = None
     stream: bool | None = None
     temperature: float | None = Field(None, ge=0, le=2)

@@ -28,11 +28,12 @@ from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
-from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, ModelyardError
+from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.bases import BaseSettings
 from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
 from modelyard.knowledge.service import Knowledge
+from modelyard.protocol.bounds import Fields
 
 router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -41,6 +42,7 @@ UNFILTERED = 1.0
 LISTED = 3.0
 """Score of what was listed and not searched for."""
 MOST = 10_000
+LONGEST_PATTERN = 1000
 
 
 class CreateBase(BaseModel):
@@ -59,7 +61,7 @@ class SearchDocs(BaseModel):
     top_k: int = 3
     score_threshold: float = 1.0
     file_name: str = ""
-    metadata: dict[str, Any] = {}
+    metadata: Fields[Any] = {}
 
 
 class SearchTempDocs(BaseModel):
@@ -75,7 +77,7 @@ class Doc(BaseModel):
     """A chunk as Chatchat has it."""
 
     page_content: str = ""
-    metadata: dict[str, Any] = {}
+    metadata: Fields[Any] = {}
     type: str = "Document"
 
 
@@ -90,7 +92,7 @@ class UpdateById(BaseModel):
     """New texts of chunks by id; an empty text deletes the chunk."""
 
     knowledge_base_name: str
-    docs: dict[str, Doc | None]
+    docs: Fields[Doc | None]
 
 
 class UpdateInfo(BaseModel):
@@ -258,12 +260,16 @@ def _hit(hit: Hit) -> Found:
 
 async def _listed(knowledge: Knowledge, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]) -> list[Found]:
     """Chunks of the documents of a name, or, if there is none, of those whose names match."""
+    if len(pattern) > LONGEST_PATTERN:
+        raise InvalidParameter("file_name", f"it has more than {LONGEST_PATTERN:,} characters, the limit.")
     documents, _ = await knowledge.documents.all(base, limit=MOST)
     chosen = [each for each in documents if each.name == pattern] or [
         each for each in documents if not pattern or _like(pattern).fullmatch(each.name)
     ]
     found: list[Found] = []
     for document in chosen:
+        if len(found) >= MOST:
+            break
         chunks, _ = await knowledge.documents.chunks(base, document.name, limit=MOST)
         shown = [_chunk(each, document.name) for each in chunks]
         about = document.details
@@ -272,9 +278,13 @@ async def _listed(knowledge: Knowledge, base: KnowledgeBase, pattern: str, metad
 
 
 def _like(pattern: str) -> re.Pattern[str]:
-    """SQL's `LIKE`, letter case aside."""
-    parts = {"%": ".*", "_": "."}
-    return re.compile("".join(parts.get(each, re.escape(each)) for each in pattern), re.IGNORECASE | re.DOTALL)
+    """SQL's `LIKE`, letter case aside.
+
+    What stands between two `%` is looked for from the left and never again (an atomic group), so many `%` cost no more time.
+    """
+    first, *more = ("".join("." if each == "_" else re.escape(each) for each in part) for part in pattern.split("%"))
+    middle = "".join(f"(?>.*?{part})" for part in more[:-1] if part)
+    return re.compile(first + middle + (f".*{more[-1]}" if more else ""), re.IGNORECASE | re.DOTALL)
 
 
 def _matches(have: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

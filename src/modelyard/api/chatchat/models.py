@@ -24,6 +24,7 @@ from modelyard.core.errors import NotFound
 from modelyard.core.types import ModelType
 from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.names import engine_spelled
+from modelyard.protocol.bounds import Few
 
 router = APIRouter(prefix="/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -42,7 +43,7 @@ class Listing(BaseModel):
 class Types(BaseModel):
     """Which kinds of configured models to list: `local`, `online`, `worker`."""
 
-    types: list[str] = [LOCAL, ONLINE]
+    types: Few[str] = [LOCAL, ONLINE]
     placeholder: str | None = None
 
 

@@ -20,6 +20,7 @@ from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.search_engines import engines
+from modelyard.protocol.bounds import Many
 
 router = APIRouter(tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -52,7 +53,7 @@ class Completion(BaseModel):
 class EmbedTexts(BaseModel):
     """Texts to make vectors of. `to_query` is there for Chatchat's clients, and changes nothing."""
 
-    texts: list[str]
+    texts: Many[str]
     embed_model: str = DEFAULT_EMBEDDING
     to_query: bool = False
 

@@ -34,6 +34,7 @@ from modelyard.knowledge.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
 from modelyard.knowledge.summarising import Summary, summarised
+from modelyard.protocol.bounds import Many
 
 router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -73,7 +74,7 @@ class SumFile(SumAll):
 class SumChunks(Summing):
     """Chunks by their ids."""
 
-    doc_ids: list[str | int] = []
+    doc_ids: Many[str | int] = []
 
 
 @dataclass(frozen=True, slots=True)

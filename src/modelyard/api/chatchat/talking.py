@@ -17,6 +17,7 @@ from modelyard.api.knowledge_views import readable
 from modelyard.core.access import TOOLS, Grant
 from modelyard.knowledge.tools.base import Tool
 from modelyard.knowledge.types import Models
+from modelyard.protocol.bounds import Few
 
 ROLES = {"ai": "assistant", "human": "user"}
 TEMPERATURE = 0.7
@@ -45,7 +46,7 @@ class Chat(BaseModel):
     """What every chat is asked."""
 
     query: str
-    history: list[History] = []
+    history: Few[History] = []
     stream: bool = False
     model_name: str | None = Field(None, description="Left out: any chat model that runs.")
     temperature: float = Field(TEMPERATURE, ge=0, le=1)

@@ -24,6 +24,7 @@ from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
 from modelyard.knowledge.tools.base import Tool
+from modelyard.protocol.bounds import Few, Fields, Many
 
 router = APIRouter(prefix="/chat", tags=["chatchat"])
 """For OpenAI's own client, so its errors are OpenAI's."""
@@ -47,15 +48,15 @@ class Unified(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    messages: list[dict[str, Any]] = Field(min_length=1)
+    messages: Many[Fields[Any]] = Field(min_length=1)
     model: str | None = None
     stream: bool | None = None
     temperature: float | None = None
     max_tokens: int | None = None
-    tools: list[str | dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: Few[str | Fields[Any]] | None = None
+    tool_choice: str | Fields[Any] | None = None
     conversation_id: str = Field("", description="Where the question and its answer are kept.")
-    tool_input: dict[str, Any] | None = Field(
+    tool_input: Fields[Any] | None = Field(
         None, description="Call the tool of `tool_choice` with this, and answer from what it gives."
     )
 

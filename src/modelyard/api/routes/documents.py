@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,12 +12,13 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from modelyard.api.base_access import NamedBase
 from modelyard.api.deps import TheKnowledge
 from modelyard.api.knowledge_views import chunk_info, document_info, page
-from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter
+from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.bases import chunking_of
 from modelyard.knowledge.jobs import chunking_for
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
+from modelyard.protocol.json_values import check_text
 
 router = APIRouter(prefix="/v1/knowledge_bases/{base}", tags=["documents"], dependencies=[NamedBase])
 
@@ -37,16 +37,12 @@ def json_field(name: str, given: str | None) -> dict[str, Any] | None:
     if not given:
         return None
     try:
-        found = json.loads(given, parse_constant=_no_number)
-    except ValueError as error:
-        raise InvalidParameter(name, f"it is no JSON: {error}") from None
+        found = check_text(name, given)
+    except MalformedBody as error:
+        raise InvalidParameter(name, f"it is no JSON: {error.message}") from None
     if not isinstance(found, dict):
         raise InvalidParameter(name, "it must be a JSON object.")
     return found
-
-
-def _no_number(given: str) -> None:
-    raise ValueError(f"{given} is no number.")
 
 
 @router.post("/documents")

@@ -157,7 +157,7 @@ class Answering:
         told = [
             {"document": h.row.document, "page": h.row.page, "text": h.row.text, "heading": h.row.heading} for h in hits
         ]
-        messages = [*question.history, {"role": "user", "content": prompt(templates, question.text, told)}]
+        messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, told)}]
         usage: Mapping[str, int] = {}
         reason, parts = "stop", []
         chunks = (question.models or self._models).chat({**question.options, "model": model, "messages": messages})

@@ -1,4 +1,7 @@
-"""What a model is told: templates in Jinja, sandboxed, with those that a base brings in front of ours."""
+"""The message that a model gets for a question: Jinja templates, of which a base may bring its own.
+
+Our own are rendered here; those of bases are their users' and are rendered in a process apart (`core/templates.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.templates import PROCESSES, TemplateProblem
 
 ANSWER = """\
 Answer the question from the sources below and from nothing else. Behind each statement write the number of its source in
@@ -33,31 +37,34 @@ DEFAULTS: Mapping[str, str] = {"answer": ANSWER, "empty": EMPTY}
 _ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
 
 
-@lru_cache(maxsize=256)
-def _compiled(template: str) -> Template:
-    return _ENVIRONMENT.from_string(template)
+@lru_cache(maxsize=len(DEFAULTS))
+def _compiled(name: str) -> Template:
+    return _ENVIRONMENT.from_string(DEFAULTS[name])
 
 
-def check_prompts(given: Mapping[str, str]) -> dict[str, str]:
-    """Templates that may be kept. Raises `InvalidParameter` for one that is no template, or has no use."""
+async def check_prompts(given: Mapping[str, str]) -> None:
+    """Raises `InvalidParameter` for a template that is no template, takes too long, or has no use."""
     for name, template in given.items():
         if name not in DEFAULTS:
-            raise InvalidParameter("prompts", f"'{name}' is none of {', '.join(DEFAULTS)}.")
-        rendered("prompts", template, question="?", sources=[EXAMPLE], context="text")
-    return dict(given)
+            raise InvalidParameter("prompts", f"'{name[:100]}' is none of {', '.join(DEFAULTS)}.")
+        await _rendered(template, {"question": "?", "sources": [EXAMPLE], "context": "text"})
 
 
-def rendered(param: str, template: str, **values: Any) -> str:
-    """A template with its values. Raises `InvalidParameter` with what Jinja says."""
-    try:
-        return _compiled(template).render(**values)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise InvalidParameter(param, f"the template cannot be used: {error}") from None
+async def prompt(templates: Mapping[str, str], question: str, sources: Sequence[Mapping[str, Any]]) -> str:
+    """The message for a question and its sources; the one for no sources where there are none.
 
-
-def prompt(templates: Mapping[str, str], question: str, sources: Sequence[Mapping[str, Any]]) -> str:
-    """The message for a question and its sources; the one for no sources where there are none."""
+    Raises `InvalidParameter` when a base's template cannot be used.
+    """
     name = "answer" if sources else "empty"
-    template = templates.get(name) or DEFAULTS[name]
     context = "\n".join(str(source["text"]) for source in sources)
-    return rendered("prompts", template, question=question, sources=sources, context=context)
+    values = {"question": question, "sources": list(sources), "context": context}
+    if template := templates.get(name):
+        return await _rendered(template, values)
+    return _compiled(name).render(values)
+
+
+async def _rendered(template: str, values: Mapping[str, Any]) -> str:
+    try:
+        return await PROCESSES.render(template, values)
+    except TemplateProblem as problem:
+        raise InvalidParameter("prompts", f"the template cannot be used: {str(problem).rstrip('.')}.") from None

@@ -27,7 +27,11 @@ from modelyard.knowledge.splitter import DEFAULT, Chunking, split
 from modelyard.knowledge.types import Cut, Piece
 
 TIMEOUT = 300.0
-"""Seconds that a document may take."""
+"""Seconds that a document may take at most; `time_for` gives most of them less."""
+BASE_SECONDS = 60.0
+SECONDS_PER_MIB = 3.0
+READERS = 2
+"""Children that read at the same time, so that a slow document does not hold up all the others."""
 MEMORY = 4 << 30
 """Bytes of address space that the child may use, on Linux."""
 NICENESS = 10
@@ -85,14 +89,15 @@ class Apart:
         message = msgspec.json.encode(Asked(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
             whole = False
+            seconds = min(self._timeout, TIMEOUT if ocr else time_for(await asyncio.to_thread(_size, data_path)))
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(seconds):
                     reply = await self._ask_again(message)
                     told = await asyncio.to_thread(msgspec.json.decode, reply, type=Told)
                 self._documents += 1
                 whole = not told.spent and self._documents < DOCUMENTS
             except TimeoutError as error:
-                raise DocumentUnreadable(name, f"reading it took more than {self._timeout:g} s.") from error
+                raise DocumentUnreadable(name, f"reading it took more than {seconds:g} s.") from error
             except (asyncio.IncompleteReadError, ConnectionError) as error:
                 raise DocumentUnreadable(name, f"its parser broke down{await self._why()}.") from error
             finally:
@@ -162,6 +167,42 @@ class Apart:
         self._kill()
         if process is not None:
             await process.wait()
+
+
+class Readers:
+    """Several children; a document goes to one that is free, and waits where none is."""
+
+    def __init__(self, count: int = READERS) -> None:
+        self._all = [Apart() for _ in range(count)]
+        self._idle = list(self._all)
+        self._free = asyncio.Semaphore(count)
+
+    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> Cut:
+        """As `Apart.cut`."""
+        async with self._free:
+            reader = self._idle.pop()
+            try:
+                return await reader.cut(data_path, name, chunking, limits, ocr)
+            finally:
+                self._idle.append(reader)
+
+    async def close(self) -> None:
+        """End all children, also those that read."""
+        for reader in self._all:
+            await reader.close()
+
+
+def time_for(size: int) -> float:
+    """Seconds that a document of `size` bytes may take where no pictures are read."""
+    return BASE_SECONDS + SECONDS_PER_MIB * size / (1 << 20)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none, which the child will say."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _settle(memory: int, parent: int) -> None:

@@ -139,7 +139,7 @@ def _words(text: str) -> str:
     try:
         found = msgspec.json.decode(text)
     except msgspec.DecodeError:
-        return _short(plain(re.sub(r"<[^>]*>", " ", text))) or "without a word"
+        return _short(plain(re.sub(r"<[^<>]*>", " ", text))) or "without a word"
     for name in ("detail", "error", "errors", "message"):
         while isinstance(found, list) and found:
             found = found[0]

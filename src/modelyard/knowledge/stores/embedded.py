@@ -99,6 +99,11 @@ class EmbeddedStore(Store):
             return []
         return self._rows.view.nearest(checks.query(vector, self.dimension), k, documents)
 
+    def rest(self) -> None:
+        with self._writing:
+            if not self._closed:
+                self._words.close()
+
     def close(self) -> None:
         with self._writing:
             if not self._closed:

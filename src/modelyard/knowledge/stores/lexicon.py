@@ -42,7 +42,7 @@ class Lexicon:
         self._index.register_tokenizer("terms", _ANALYZER)
         self._index.config_reader("manual")
         self._index.reload()
-        self._writer: tantivy.IndexWriter | None = self._index.writer(HEAP, 1)
+        self._writer: tantivy.IndexWriter | None = None  # it brings threads and buffers, which searches do not need
 
     def ids(self) -> NDArray[numpy.int64]:
         """The id of every chunk, unordered."""
@@ -100,7 +100,7 @@ class Lexicon:
         )
 
     def close(self) -> None:
-        """Wait for merges and let tantivy's lock go."""
+        """End the writer with its threads and its lock, after its merges; `apply` begins another."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.wait_merging_threads()

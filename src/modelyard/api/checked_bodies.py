@@ -1,0 +1,80 @@
+"""What management requests may hold, checked in one place ahead of every route: bounded JSON, and text that can be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.gateway.asgi import ClientLeft, Headers, header, send_error
+from modelyard.gateway.peek import read_body
+from modelyard.protocol.json_values import check_body
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+FORMS = (b"multipart/form-data", b"application/x-www-form-urlencoded")
+
+
+class CheckedBodies:
+    """The management app behind a check of addresses and JSON bodies.
+
+    A body is read whole (up to `limit` bytes), checked by `check_body` and handed on as it came. Forms are streams that
+    their routes read, and pass; a JSON field of a form is checked where it is read.
+    """
+
+    def __init__(self, app: App, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                check_address(scope)
+                if has_json(scope["headers"]):
+                    receive = await self._checked(scope["headers"], receive)
+            except ModelyardError as error:
+                await send_error(send, error, [])
+                return
+            except ClientLeft:
+                return
+        await self._app(scope, receive, send)
+
+    async def _checked(self, headers: Headers, receive: Receive) -> Receive:
+        body = await read_body(headers, receive, self._limit)
+        if body.strip():
+            check_body(body)
+        return replayed(body, receive)
+
+
+def check_address(scope: Scope) -> None:
+    """Raises `InvalidParameter` for U+0000 in a path or query, which no name has and PostgreSQL refuses."""
+    if "\0" in scope["path"]:
+        raise InvalidParameter("path", "it holds the character U+0000, which no name has.")
+    if b"%00" in scope["query_string"]:
+        raise InvalidParameter("query", "it holds the character U+0000, which no text here may hold.")
+
+
+def has_json(headers: Headers) -> bool:
+    """Whether a request has a body that a route would read as JSON."""
+    if header(headers, b"content-length") in (None, b"0") and header(headers, b"transfer-encoding") is None:
+        return False
+    kind = (header(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
+    return kind not in FORMS
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives `body` once, and then what comes after it: that the client disconnects."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

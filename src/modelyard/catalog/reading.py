@@ -1,0 +1,44 @@
+"""Bounded reading of the small files that describe a model: their paths come from callers, and their contents from anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LONGEST_JSON = 8 << 20
+"""Bytes of a config; those with a whole vocabulary in them have about two MiB."""
+LONGEST_TEMPLATE = 1 << 20
+"""Bytes of a chat template; the longest in use have some 50 KiB."""
+MOST_FILES = 100_000
+"""Files of a model's folder."""
+
+
+def read_text(path: Path, most: int = LONGEST_TEMPLATE) -> str:
+    """The text of a file. Raises `ValueError` for more than `most` bytes or other bytes than UTF-8, and `OSError`."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it is larger than {most >> 20} MiB, the limit")
+    return data.decode("utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of `LONGEST_JSON` bytes at most. Raises `ValueError` for anything else, and `OSError`."""
+    try:
+        value = json.loads(read_text(path, LONGEST_JSON))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")
+    return value
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and below it. Raises `OSError` for a folder of more than `MOST_FILES` entries."""
+    for count, path in enumerate(folder.rglob("*")):
+        if count >= MOST_FILES:
+            raise OSError(f"'{folder}' holds more than {MOST_FILES:,} files, so it is no model's folder")
+        if path.is_file():
+            yield path

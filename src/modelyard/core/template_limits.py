@@ -1,0 +1,16 @@
+"""What the processes that render templates may use, and how they are spoken to; for both sides, and importing nothing heavy."""
+
+from __future__ import annotations
+
+import struct
+
+LENGTH = struct.Struct(">I")
+"""Stands before each message."""
+READY = b"\n"
+"""What a process writes once it has started."""
+SECONDS = 2.0
+"""Processor time of one template, after which the kernel ends the process (SIGPROF)."""
+MEMORY = 512 << 20
+"""Bytes of address space."""
+LONGEST = 4 << 20
+"""Characters of what a template makes."""

@@ -1,0 +1,80 @@
+"""The child process that parses and renders templates of users; it ends with its input.
+
+Each message is four bytes of length, big-endian, and JSON: `{"template", "values"}` to render, without `values` to parse only.
+The answer is `{"text"}` or `{"problem"}`. A template that takes more processor time or memory than it may ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from typing import Any, BinaryIO
+
+from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from modelyard.core.template_limits import LENGTH, LONGEST, MEMORY, READY, SECONDS
+
+ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
+PARSING = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
+
+
+def answer(message: dict[str, Any]) -> dict[str, str]:
+    """The text of a template, or what is wrong with it."""
+    try:
+        if "values" in message:
+            return {"text": rendered(message["template"], message["values"])}
+        PARSING.parse(message["template"])
+        return {"text": ""}
+    except TemplateSyntaxError as error:
+        return {"problem": f"line {error.lineno}: {error.message}"}
+    except RecursionError:
+        return {"problem": "it is nested too deeply"}
+    except MemoryError:
+        return {"problem": f"it takes more than {MEMORY >> 20} MiB of memory"}
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        return {"problem": str(error)[:1000]}
+
+
+def rendered(template: str, values: dict[str, Any]) -> str:
+    """A template with its values. Raises what Jinja raises, and `ValueError` for a text that is too long."""
+    parts: list[str] = []
+    size = 0
+    for part in ENVIRONMENT.from_string(template).generate(**values):
+        size += len(part)
+        if size > LONGEST:
+            raise ValueError(f"it makes more than {LONGEST:,} characters")
+        parts.append(part)
+    return "".join(parts)
+
+
+def serve(questions: BinaryIO, answers: BinaryIO) -> None:
+    """Answer messages until there are no more."""
+    answers.write(READY)
+    answers.flush()
+    while len(head := questions.read(LENGTH.size)) == LENGTH.size:
+        message = json.loads(questions.read(LENGTH.unpack(head)[0]))
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        reply = json.dumps(answer(message)).encode()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        answers.write(LENGTH.pack(len(reply)) + reply)
+        answers.flush()
+
+
+def main() -> None:
+    """Limit this process and serve. What is printed goes to the server's log, not between the answers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(5)
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Templates of users, parsed and rendered in child processes: a sandbox keeps a template from code, not from loops and memory.
+
+A few processes are started when they are needed and kept. Each does one template at a time, within the limits of
+`template_limits.py`; one that dies takes its template with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import json
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import IO, Any
+
+from modelyard.core.template_limits import LENGTH, MEMORY, READY, SECONDS
+
+MOST_PROCESSES = 4
+LONGEST_TEMPLATE = 256 << 10
+"""Characters of a template; the longest chat templates in use have some 50,000."""
+DEEPEST = 100
+"""Brackets within brackets."""
+START_SECONDS = 60.0
+ANSWER_SECONDS = 60.0
+"""A process that neither answers nor ends is killed after so long; as a rule its processor time ends before."""
+
+BRACKETS = re.compile(r"[][(){}]")
+
+
+class TemplateProblem(Exception):
+    """Why a template cannot be used, in a sentence without its full stop."""
+
+
+class TemplateProcesses:
+    """The child processes, `MOST_PROCESSES` at most. Methods may be called in any thread; those that are no coroutines block."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(MOST_PROCESSES)
+        self._idle: list[subprocess.Popen[bytes]] = []
+        self._threads: ThreadPoolExecutor | None = None
+        self._registered = False
+
+    async def render(self, template: str, values: Mapping[str, Any]) -> str:
+        """A template with its values, which are JSON. Raises `TemplateProblem`."""
+        with self._lock:
+            self._threads = self._threads or ThreadPoolExecutor(MOST_PROCESSES, "templates")
+            threads = self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, self._text, template, dict(values))
+
+    def parse(self, template: str) -> None:
+        """Raises `TemplateProblem` for a chat template that does not parse."""
+        self._text(template, None)
+
+    def close(self) -> None:
+        """End the processes that are idle; a later template starts another."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            threads, self._threads = self._threads, None
+        for process in idle:
+            _end(process)
+        if threads is not None:
+            threads.shutdown(wait=False)
+
+    def _text(self, template: str, values: dict[str, Any] | None) -> str:
+        check_size(template)
+        message: dict[str, Any] = {"template": template}
+        if values is not None:
+            message["values"] = values
+        with self._free:
+            process = self._taken()
+            whole = False
+            try:
+                reply = _exchange(process, json.dumps(message).encode())
+                whole = True
+            except (EOFError, BrokenPipeError):
+                raise TemplateProblem(_why(process)) from None
+            except TimeoutError:
+                raise TemplateProblem(f"it takes more than {ANSWER_SECONDS:g} s") from None
+            finally:
+                self._give_back(process) if whole else _end(process)
+        if "problem" in reply:
+            raise TemplateProblem(reply["problem"])
+        return reply["text"]
+
+    def _taken(self) -> subprocess.Popen[bytes]:
+        """A process that is idle and alive, or a new one."""
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.poll() is None:
+                    return process
+                _end(process)
+            if not self._registered:
+                self._registered = True
+                atexit.register(self.close)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "modelyard.core.template_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            _read(process, len(READY), START_SECONDS)
+        except (EOFError, TimeoutError):
+            _end(process)
+            raise TemplateProblem("the process that renders templates does not start") from None
+        return process
+
+    def _give_back(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._idle.append(process)
+
+
+def check_size(template: str) -> None:
+    """Raises `TemplateProblem` for a template that is too long or nested too deeply to be compiled."""
+    if len(template) > LONGEST_TEMPLATE:
+        raise TemplateProblem(f"it has more than {LONGEST_TEMPLATE:,} characters")
+    depth = 0
+    for bracket in BRACKETS.finditer(template):
+        depth = max(0, depth + (1 if bracket[0] in "[({" else -1))
+        if depth > DEEPEST:
+            raise TemplateProblem(f"its brackets are nested too deeply, over {DEEPEST} levels")
+
+
+def _exchange(process: subprocess.Popen[bytes], message: bytes) -> dict[str, str]:
+    stdin = _pipe(process.stdin)
+    stdin.write(LENGTH.pack(len(message)) + message)
+    stdin.flush()
+    (length,) = LENGTH.unpack(_read(process, LENGTH.size, ANSWER_SECONDS))
+    reply: dict[str, str] = json.loads(_read(process, length, ANSWER_SECONDS))
+    return reply
+
+
+def _read(process: subprocess.Popen[bytes], size: int, seconds: float) -> bytes:
+    """Exactly `size` bytes. Raises `EOFError` when the process ends first, and `TimeoutError`."""
+    stdout = _pipe(process.stdout)
+    waiting = select.poll()
+    waiting.register(stdout, select.POLLIN)
+    found = b""
+    while len(found) < size:
+        if not waiting.poll(seconds * 1000):
+            raise TimeoutError
+        part = stdout.read1(min(size - len(found), 1 << 16))  # type: ignore[attr-defined]
+        if not part:
+            raise EOFError
+        found += part
+    return found
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
+
+
+def _why(process: subprocess.Popen[bytes]) -> str:
+    """What ended a process."""
+    code = process.wait()
+    if code == -signal.SIGPROF:
+        return f"it takes more than {SECONDS:g} s of processor time"
+    return f"the process that renders it broke down (it may use {MEMORY >> 20} MiB of memory)"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(BrokenPipeError):  # what was still to be written has no reader
+            _pipe(pipe).close()
+
+
+PROCESSES = TemplateProcesses()
+"""Those of this process; none is started before it is needed."""
