@@ -174,8 +174,12 @@ def test_keys_that_cannot_be(server: Live, body: dict[str, Any]) -> None:
 def test_logging_in(server: Live, anybody: httpx.Client) -> None:
     wrong = anybody.post("/token", json={"username": "ann", "password": "x"})
     assert (wrong.status_code, wrong.json()["detail"]) == (401, "Incorrect username or password")
-    for content, kind in ((b"{", "application/json"), (b"\xff", "application/json"), (b"a=b", "text/plain")):
-        assert anybody.post("/token", content=content, headers={"content-type": kind}).status_code == 400
+    for content, kind, status in (
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"a=b", "text/plain", 415),
+    ):
+        assert anybody.post("/token", content=content, headers={"content-type": kind}).status_code == status
     assert anybody.post("/token", data={"username": "ann"}).status_code == 400
     assert anybody.post("/token", json={"username": "ann", "password": "x" * 20_000}).status_code == 413
     by_form = anybody.post("/token", data={"username": "ann", "password": PASSWORD}).json()

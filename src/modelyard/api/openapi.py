@@ -32,9 +32,9 @@ ERROR = {
 
 CONTENT = {Where.JSON: "application/json", Where.FORM: "multipart/form-data"}
 
-ANYWHERE = (400, 401, 403, 404, 409, 429, 503)
+ANYWHERE = (400, 401, 403, 404, 409, 415, 421, 429, 503)
 """Statuses that any operation may answer with."""
-ENGINES = (413, 415, 499, 502, 504)
+ENGINES = (413, 499, 502, 504)
 """Statuses of operations that read large bodies or wait for an engine."""
 WAITING = {
     ("/v1/load_lora_adapter", "post"),
