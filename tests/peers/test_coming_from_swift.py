@@ -260,4 +260,4 @@ def test_a_block_without_another_backend_launches_on_vllm(place: Path) -> None:
         cwd=place,
         timeout=100,
     )
-    assert done.returncode != 0 and "'max_lora_rank' is none of 1, 8, 16" in done.stderr
+    assert done.returncode != 0 and "'max_lora_rank': is none of 1, 8, 16" in done.stderr
