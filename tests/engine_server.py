@@ -2,8 +2,8 @@
 
 A start of vLLM takes tens of seconds, so each model is launched when a test first needs it and runs until the session ends.
 The suites that share it (`tests/conformance`, `engines/test_encoders_served.py`, `process/test_vllm.py` and
-`process/test_adapters.py`) carry `SHARED`, so that pytest-xdist runs them in one worker and no model is started twice. A test
-that kills a replica waits until the next one is ready.
+`process/test_adapters.py`) are one group of `tests/suite.py`, so that they run in one worker and no model is started twice. A
+test that kills a replica waits until the next one is ready.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.adapters import as_gguf, trained
 from tests.causal_models import DEMO
@@ -23,8 +22,6 @@ from tests.conformance.models import KINDS, Body
 from tests.engine_environments import give_environments
 from tests.live import Live, live
 
-SHARED = pytest.mark.xdist_group("engines")
-"""The mark of the suites that share the server."""
 SECONDS = 540.0
 """The deadline of a request and of a restart, for hangs only: vLLM starts in 20 s on two idle cores, in minutes on busy ones."""
 

@@ -14,12 +14,23 @@ from typing import Any
 import pytest
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "vllm": ("tests/process/test_vllm.py", "tests/process/test_adapters.py"),
-    "conformance": ("tests/conformance/",),
+    "engines": (
+        "tests/conformance/",
+        "tests/engines/test_encoders_served.py",
+        "tests/process/test_vllm.py",
+        "tests/process/test_adapters.py",
+    )
 }
 """Files, or folders, whose tests share servers and therefore run in one worker. Every other file is a group of its own."""
 
-FIRST = ("conformance", "vllm", "tests/peers/test_coming_from_swift.py", "tests/engines/test_sentence_transformers.py")
+FIRST = (
+    "engines",
+    "tests/peers/test_coming_from_swift.py",
+    "tests/engines/test_sentence_transformers.py",
+    "tests/api/test_schema.py",
+    "tests/hubs/test_download.py",
+    "tests/process/test_knowledge_kill.py",
+)
 """The groups that take longest. They start first, so that at the end no worker is left alone with one."""
 
 SKIPS_IN_CI = ("a GPU", "the right to mount a file system", "another Python", "systemd")

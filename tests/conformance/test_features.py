@@ -11,10 +11,10 @@ from tests.conformance.feature import Feature, Subject, outcome
 from tests.conformance.models import KINDS
 from tests.conformance.probes import FEATURES
 from tests.conformance.table import DOCUMENT, RENEW, Outcomes, kind, written
-from tests.engine_server import SHARED, EngineServer
+from tests.engine_server import EngineServer
 from tests.live import Live, error_of
 
-pytestmark = [SHARED, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 CASES = [
     pytest.param(feature, (kind(feature), engine), id=f"{engine}-{feature.id}")

@@ -16,12 +16,10 @@ import pytest
 from xinference_client import RESTfulClient
 
 from tests.encoder_models import bare_scores, bare_vectors, minilm
-from tests.engine_server import SHARED, EngineServer
+from tests.engine_server import EngineServer
 from tests.engines.test_sentence_transformers import DOCUMENTS, MIXED, cosine, same
 from tests.live import Live, error_of
 from tests.processes import wait_for
-
-pytestmark = SHARED
 
 MINILM, RANKER = "embedding-sentence_transformers", "rerank-sentence_transformers"
 

@@ -20,8 +20,6 @@ from tests.hub_server import COMMIT, HubServer, Repository, hub_server, sha256
 from tests.live import Live, error_of, live
 from tests.processes import marked, wait_for
 
-pytestmark = pytest.mark.xdist_group("downloads")
-
 DEMO = Path(__file__).parents[2] / "src/modelyard/catalog/demo"
 GGUF = (DEMO / "modelyard-demo.gguf").read_bytes()
 FOLDER = {path.name: path.read_bytes() for path in (DEMO / "hf").iterdir()}

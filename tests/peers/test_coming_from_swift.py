@@ -37,7 +37,7 @@ from tests.causal_models import DEMO
 from tests.engine_environments import give_environments
 from tests.processes import wait_for
 
-pytestmark = [pytest.mark.xdist_group("swift"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "coming-from-swift.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `.+?` \| `(?P<here>.+?)` \| `(?P<answer>.+?)` \|$", re.MULTILINE)

@@ -18,11 +18,11 @@ from openai import AsyncOpenAI
 
 from tests.adapters import SENTENCES, trained
 from tests.causal_models import DEMO
-from tests.engine_server import ADAPTED, SECONDS, SHARED, EngineServer, adapter_paths
+from tests.engine_server import ADAPTED, SECONDS, EngineServer, adapter_paths
 from tests.live import Live, error_of
 from tests.processes import alive, family, wait_for
 
-pytestmark = [SHARED, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 ASKED = (
     "who are you?",

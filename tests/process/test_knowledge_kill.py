@@ -14,8 +14,6 @@ from tests.api.knowing import Base, ok
 from tests.live import Live
 from tests.processes import wait_for
 
-pytestmark = pytest.mark.xdist_group("knowledge kill")
-
 POINTS = 20
 DOCUMENTS = 200
 CHUNKS = 8

@@ -14,11 +14,11 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from tests.adapter_files import peft_adapter
 from tests.engine_environments import give_environments
-from tests.engine_server import SECONDS, SHARED, EngineServer
+from tests.engine_server import SECONDS, EngineServer
 from tests.live import Live, error_of, live
 from tests.processes import alive, family, wait_for
 
-pytestmark = [SHARED, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 CHAT = "chat-vllm"
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the capital of France?"}]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from modelyard.api.exposure import on_loopback
+from modelyard.api.foreign_pages import counts_as_owner
 from modelyard.api.knowledge import Passage
 from modelyard.catalog.index import Catalog
 from modelyard.control.adapters import Adapters
@@ -101,8 +101,7 @@ async def grant(request: Request) -> Grant | None:
 async def trust(request: Request) -> Trust:
     """How far the caller may go in a launch. A caller without a key is the owner only where nobody else could connect."""
     found: Grant | None = getattr(request.state, "grant", None)
-    loopback = on_loopback((await parts(request)).settings.host)
-    return trust_of(found, bool(getattr(request.state, "owner", loopback)))
+    return trust_of(found, counts_as_owner(request.scope))
 
 
 TheTrust = Annotated[Trust, Depends(trust)]
