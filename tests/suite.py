@@ -64,9 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A skip that CI does not allow becomes a failure."""
+    """A skip that CI does not allow becomes a failure, and every report can be sent from a worker."""
     report = yield
     _forbid_skip(report)
+    if report.failed and (text := str(report.longrepr)) != _without_surrogates(text):
+        report.longrepr = _without_surrogates(text)
+    report.sections = [(name, _without_surrogates(text)) for name, text in report.sections]
     return report
 
 
@@ -89,6 +92,11 @@ def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
         if not skip_allowed(reason):
             report.outcome = "failed"
             report.longrepr = f"skipped in CI: {reason!r}; tests/suite.py lists what a test may lack there"
+
+
+def _without_surrogates(text: str) -> str:
+    """Text that can be encoded: halves of surrogate pairs, which tests send to servers, end a worker of xdist."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def skip_allowed(reason: str) -> bool:

@@ -20,7 +20,6 @@ import psutil
 import pytest
 
 from modelyard.api.routes import ROUTERS
-from modelyard.protocol.json_values import MOST_VALUES
 from tests.api.knowing import Base, ok
 from tests.live import Live, error_of, live
 from tests.processes import wait_for
@@ -98,17 +97,16 @@ def test_every_list_and_object_of_a_request_has_a_bound(server: Live) -> None:
     ],
 )
 def test_a_list_that_is_too_long(server: Live, path: str, field: str, more: dict[str, Any]) -> None:
-    long = server.http.post(path, json={field: [1] * (MOST_VALUES + 1), **more})
-    assert long.status_code == 413, long.text
-    assert f"more than {MOST_VALUES:,} values" in error_of(long)["message"]
-    wrong = server.http.post(path, json={field: [1] * (MOST_VALUES - 10), **more})
+    long = server.http.post(path, json={field: [1] * 100_001, **more})
+    assert (long.status_code, error_of(long)["code"]) == (413, "too_many_values"), long.text
+    wrong = server.http.post(path, json={field: [1] * 9_000, **more})
     assert 400 <= wrong.status_code < 500 and len(wrong.text) < 2000
 
 
 def test_an_inference_body_of_too_many_values(server: Live) -> None:
     body = b'{"model": "m", "input": [' + b"1," * 1_000_000 + b"1]}"
     answer = server.http.post("/v1/embeddings", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 413 and "1,000,000 values" in error_of(answer)["message"]
+    assert answer.status_code == 413 and "1000000 values" in error_of(answer)["message"]
 
 
 @pytest.mark.parametrize("text", ['"\\ud800"', '"a\\u0000b"', "NaN"])

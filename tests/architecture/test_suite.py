@@ -17,6 +17,10 @@ def test_allowed():
 def test_forbidden():
     pytest.skip("needs a tool that CI could install")
 
+def test_with_half_a_character():
+    print("\\ud800")
+    assert "\\ud800" == "a"
+
 @pytest.mark.xfail(reason="not a skip", strict=True)
 def test_expected_to_fail():
     raise AssertionError
@@ -35,9 +39,9 @@ def run(folder: Path, *arguments: str, **env: str) -> str:
 
 
 def test_a_skip_fails_in_ci_unless_its_reason_is_listed(tmp_path: Path) -> None:
-    assert "2 skipped, 1 xfailed" in run(tmp_path)
+    assert "1 failed, 2 skipped, 1 xfailed" in run(tmp_path)
     in_ci = run(tmp_path, CI="true")
-    assert "1 failed, 1 skipped, 1 xfailed" in in_ci
+    assert "2 failed, 1 skipped, 1 xfailed" in in_ci
     assert "skipped in CI: 'needs a tool that CI could install'" in in_ci
 
 
@@ -46,3 +50,4 @@ def test_a_file_is_one_group(tmp_path: Path) -> None:
     output = run(tmp_path, "-n", "2", "-v")
     workers = {line.split("]")[0] for line in output.splitlines() if line.startswith("[gw")}
     assert len(workers) == 1, output
+    assert "1 failed, 2 skipped, 1 xfailed" in output

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.core.errors import BodyTooComplex, MalformedBody
+from modelyard.core.errors import BodyTooComplex, MalformedBody, TooManyValues
 from modelyard.protocol.json_values import DEEPEST, MOST_FIELDS, MOST_VALUES, bound_values, check_body
 
 JSON = st.recursive(
@@ -43,7 +43,7 @@ def test_the_count_is_never_below_a_bound_that_is_met(found: Any, ascii: bool) -
     ],
 )
 def test_too_much(body: bytes) -> None:
-    with pytest.raises(BodyTooComplex, match="the limit"):
+    with pytest.raises((BodyTooComplex, TooManyValues)):
         check_body(body)
 
 

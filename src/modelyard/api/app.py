@@ -57,7 +57,7 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        checked = CheckedBodies(management_app(parts), parts.settings.max_body_bytes)
+        checked = CheckedBodies(management_app(parts), parts.settings)
         self._management = Guard(ContentTypes(Bodies(checked, parts.settings)), parts.keys)
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch

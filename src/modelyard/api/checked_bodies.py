@@ -1,10 +1,11 @@
-"""What management requests may hold, checked in one place ahead of every route: bounded JSON, and text that can be stored."""
+"""What the JSON of management requests may hold, checked ahead of every route: bounded nesting, and text that can be stored."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.gateway.asgi import ClientLeft, Headers, header, send_error
 from modelyard.gateway.peek import read_body
@@ -22,13 +23,13 @@ FORMS = (b"multipart/form-data", b"application/x-www-form-urlencoded")
 class CheckedBodies:
     """The management app behind a check of addresses and JSON bodies.
 
-    A body is read whole (up to `limit` bytes), checked by `check_body` and handed on as it came. Forms are streams that
+    A body is read whole (`Bodies` has bounded it), checked by `check_body` and handed on as it came. Forms are streams that
     their routes read, and pass; a JSON field of a form is checked where it is read.
     """
 
-    def __init__(self, app: App, limit: int) -> None:
+    def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
-        self._limit = limit
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -44,9 +45,9 @@ class CheckedBodies:
         await self._app(scope, receive, send)
 
     async def _checked(self, headers: Headers, receive: Receive) -> Receive:
-        body = await read_body(headers, receive, self._limit)
+        body = await read_body(headers, receive, self._settings.max_body_bytes)
         if body.strip():
-            check_body(body)
+            check_body(body, self._settings.max_json_values)
         return replayed(body, receive)
 
 

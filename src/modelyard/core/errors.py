@@ -548,7 +548,7 @@ class HeadTooLarge(ModelyardError):
 
 
 class BodyTooComplex(ModelyardError):
-    """The body holds more values, or deeper nesting, than a request may bring."""
+    """The JSON of the body is nested deeper, or has more fields, than a request may bring."""
 
     status = 413
     code = "body_too_complex"

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from modelyard.core.errors import BodyTooComplex, MalformedBody
+from modelyard.core.errors import BodyTooComplex, MalformedBody, TooManyValues
 
 MOST_VALUES = 50_000
-"""Values (numbers, strings, objects, lists) that the body of a management route may hold."""
+"""Values (numbers, strings, objects, lists) that JSON in the field of a form may hold."""
 MOST_INFERENCE_VALUES = 1_000_000
 """Values that the body of an inference request may hold: token ids and texts to embed are many."""
 MOST_FIELDS = 1000
@@ -30,17 +30,17 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def bound_values(body: bytes, most: int) -> None:
-    """Raises `BodyTooComplex` for JSON that holds more than `most` values."""
+    """Raises `TooManyValues` for JSON that holds more than `most` values."""
     if len(body) < 2 * most:  # a value and what separates it from the next are two bytes at least
         return
     separators = body.count(b",") + body.count(b"[") + body.count(b"{")
     if separators < most:
         return
     if body.count(b'"') > 4 * most:  # keys and values; this bounds the work of `outside_strings`, too
-        raise BodyTooComplex(f"holds more than {most:,} values")
+        raise TooManyValues(most, None)
     plain = outside_strings(body)
     if plain.count(b",") + plain.count(b"[") + plain.count(b"{") >= most:
-        raise BodyTooComplex(f"holds more than {most:,} values")
+        raise TooManyValues(most, None)
 
 
 def outside_strings(body: bytes) -> bytes:
@@ -50,7 +50,7 @@ def outside_strings(body: bytes) -> bytes:
 
 
 def check_body(body: bytes, most: int = MOST_VALUES) -> Any:
-    """The JSON value of a management body of `most` values at most. Raises `BodyTooComplex` and `MalformedBody`.
+    """The JSON value of a body of `most` values at most. Raises `TooManyValues`, `BodyTooComplex` and `MalformedBody`.
 
     Beyond what JSON allows, it refuses text that neither the database nor the file system can hold (half of a surrogate
     pair, the character U+0000), numbers that are none (`NaN`), and nesting deeper than `DEEPEST`.

@@ -16,7 +16,7 @@ MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 
 def decode(body: bytes, kind: type[S]) -> S:
-    """The body as its struct. Raises `MalformedBody`, `BodyTooComplex` or `InvalidParameter`."""
+    """The body as its struct. Raises `MalformedBody`, `TooManyValues` or `InvalidParameter`."""
     if not body.strip(b" \t\r\n"):
         raise MalformedBody("The request body is empty; it must be a JSON object.")
     bound_values(body, MOST_INFERENCE_VALUES)
