@@ -80,7 +80,7 @@ def refused(path: Path) -> str:
     ("content", "says"),
     [
         (b"", "empty"),
-        (b"hello world, this is a text", "begins with b'hello wo'"),
+        (b"hello world, this is a text", "not a GGUF file but something else"),
         (b"PK\x03\x04rest", "zip archive or a PyTorch checkpoint"),
         (b"ggjtxxxxxxxxxxxx", "old GGML file"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import signal
 import struct
@@ -83,7 +82,7 @@ def test_the_peers_client_ranks(server: Live, ranker: Path) -> None:
 def test_64_requests_at_once_through_the_gateway(server: Live) -> None:
     def ask(number: int) -> list[float]:
         body = {"model": MINILM, "input": f"number {number}", "encoding_format": "base64"}
-        packed = server.http.post("/v1/embeddings", content=json.dumps(body)).json()["data"][0]["embedding"]
+        packed = server.http.post("/v1/embeddings", json=body).json()["data"][0]["embedding"]
         return list(struct.unpack("<384f", base64.b64decode(packed)))
 
     with ThreadPoolExecutor(64) as clients:

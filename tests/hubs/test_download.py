@@ -79,7 +79,7 @@ def progress(server: Live, uid: str = ID) -> dict[str, Any]:
     return found
 
 
-def test_a_hubs_cache_keeps_the_umask_that_the_server_was_started_with(server: Live) -> None:
+def test_a_hubs_cache_keeps_the_umask_that_the_server_was_started_with(server: Live, hub: HubServer) -> None:
     """The home folder is private; what others may have a use for is not made so."""
     assert launch(server).status_code == 200
     files = server.http.get("/v1/cache/models/files", params={"model_version": ID}).json()["paths"]
@@ -136,7 +136,9 @@ def test_a_cut_connection_is_resumed_where_it_broke(server: Live, hub: HubServer
     hub.cut_at[FILE] = MIDDLE
     answer = launch(server)
     assert answer.status_code == 200, answer.text
-    ranges = [asked.range for asked in hub.fetched(FILE)][1:]
+    ranges = [
+        each.range for each in hub.fetched(FILE) if each.range is None or each.range.endswith("-")
+    ]  # not the header
     assert ranges[0] is None
     assert ranges[1] is not None and int(ranges[1].removeprefix("bytes=").removesuffix("-")) >= MIDDLE // 2
     assert len(ranges) == 2

@@ -35,7 +35,7 @@ def abandon(server: Live, model: str, stream: bool) -> None:
     data = msgspec.json.encode(body)
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += f"Content-Length: {len(data)}\r\n\r\n"
         connection.sendall(head.encode() + data)
         wait_for(lambda: server.replicas(model)[0]["in_flight"] > 0)

@@ -31,6 +31,7 @@ from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
 from modelyard.control.deployments import Deployments
 from modelyard.control.journal import Journal
+from modelyard.control.keys import Keys
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
@@ -58,7 +59,7 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = CheckedBodies(management_app(parts), parts.settings)
-        self._management = Guard(ContentTypes(Bodies(checked, parts.settings)), parts.keys)
+        self._management = Guard(Bodies(ContentTypes(checked), parts.settings), parts.keys)
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -101,15 +102,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
     asking.use(settings.hub, settings.offline)
-    lock = take_home(settings.folder)
-    database = Database(settings.database)
-    try:
-        await database.open()
-        keys = await loaded_keys(settings, database)
-    except (DatabaseUnavailable, CannotStart) as error:
-        await database.close()
-        lock.close()
-        raise CannotStart(error.message) from error
+    lock, database, keys = await _opened(settings)
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
     passage = Passage(gateway)
@@ -156,6 +149,19 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await host.close()
         await database.close()
         lock.close()
+
+
+async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
+    """The home folder, the database and the keys of a server. Raises `CannotStart`."""
+    lock = take_home(settings.folder)
+    database = Database(settings.database)
+    try:
+        await database.open()
+        return lock, database, await loaded_keys(settings, database)
+    except (DatabaseUnavailable, CannotStart) as error:
+        await database.close()
+        lock.close()
+        raise CannotStart(error.message) from error
 
 
 def _begin(

@@ -55,7 +55,7 @@ class Door(Narrow):
             if found is None:
                 return
             body = found
-        if path == COMPLETION and forms.THINKS in os.environ and (unheld := forms.refused(body)):
+        if path == COMPLETION and forms.THINKS in os.environ and (unheld := forms.refused(given)):
             await refuse(send, unheld, f"{forms.UNHELD}.")
         else:
             await forward(self._app, body, scope, receive, RETOLD[path](send) if path in RETOLD else send)
