@@ -19,7 +19,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/engines/test_encoders_served.py",
         "tests/process/test_vllm.py",
         "tests/process/test_adapters.py",
-    )
+    ),
+    "browser": ("tests/browser/",),
 }
 """Files, or folders, whose tests share servers and therefore run in one worker. Every other file is a group of its own."""
 

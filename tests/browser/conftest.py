@@ -43,7 +43,7 @@ class Site:
         return f"http://{name}:{self.port}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Blank) as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
@@ -51,7 +51,7 @@ def site() -> Iterator[Site]:
         serving.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server without keys, as it comes, that lets in the pages of friend.example."""
     env = {"MODELYARD_CORS_ORIGINS": site.origin(FRIEND)}
@@ -59,8 +59,10 @@ def server(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of this folder. While it is open, Playwright's event loop runs in this thread, and `asyncio.run`
+    of any other test would be refused."""
     if missing := lacks():
         pytest.skip(missing)
     made = chromium()
