@@ -192,6 +192,7 @@ def test_pause_and_resume(server: Live, hub: HubServer) -> None:
     hub.stall_at[FILE] = MIDDLE
     launch(server, wait=False)
     assert hub.stalled.wait(30)
+    wait_for(lambda: progress(server)["progress"] > 0)  # bytes are on the disk, from which it can go on
     uid = server.http.get("/v1/downloads").json()["list"][0]["uid"]
     assert server.http.post(f"/v1/downloads/{uid}/pause").json()["status"] == "paused"
     wait_for(lambda: not _fetching(server))
