@@ -9,12 +9,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests import make_gguf
-from tests.live import live
+from tests.live import Live, live
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 LEFT_OUT = "/v1/clusters"
@@ -22,37 +24,56 @@ LEFT_OUT = "/v1/clusters"
 HOOKS = Path(__file__).with_name("schema_hooks.py")
 
 
-@pytest.mark.timeout(1800)
-def test_what_the_document_allows_gets_a_documented_answer(tmp_path: Path) -> None:
-    examples = os.environ.get("SCHEMA_EXAMPLES", "8")
-    with live(tmp_path / "home", {"HF_HUB_OFFLINE": "1"}) as server:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A running server, and the key that the made-up requests carry."""
+
+    server: Live
+    key: str
+    kept: tuple[str, ...]
+    """Names that no request may delete."""
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    folder = tmp_path_factory.mktemp("schema")
+    with live(folder / "home", {"HF_HUB_OFFLINE": "1"}) as server:
         made = server.http.post("/v1/admin/keys", json={"name": "schema"}).json()  # or its requests make the first
-        key, kept = made["key"], [made["id"], made["prefix"], "schema", "subject", "vectors"]
-        server.http.headers["authorization"] = f"Bearer {key}"
+        server.http.headers["authorization"] = f"Bearer {made['key']}"
         server.launched("subject")
-        vectors = make_gguf.embedding_model(tmp_path / "vectors.gguf")
+        vectors = make_gguf.embedding_model(folder / "vectors.gguf")
         server.launched("vectors", model_name=str(vectors), model_engine=None)
-        done = subprocess.run(
-            [
-                *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"),
-                *("--header", f"Authorization: Bearer {key}"),
-                *("--checks", CHECKS, "--phases", "fuzzing", "--max-examples", examples),
-                *("--exclude-path", LEFT_OUT, "--generation-database", "none", "--seed", "7", "--no-color"),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "SCHEMATHESIS_HOOKS": str(HOOKS),
-                "PYTHONPATH": str(HOOKS.parent),
-                "SCHEMA_KEPT": ",".join(kept),
-            },
-        )
-        assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
-        assert server.http.get("/health").status_code == 200
-        assert server.chat("subject").status_code == 200
+        yield Subject(server, made["key"], (made["id"], made["prefix"], "schema", "subject", "vectors"))
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("methods", [("GET",), ("POST",), ("PUT", "PATCH", "DELETE")])
+def test_what_the_document_allows_gets_a_documented_answer(
+    subject: Subject, tmp_path: Path, methods: tuple[str, ...]
+) -> None:
+    examples = os.environ.get("SCHEMA_EXAMPLES", "8")
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{subject.server.url}/openapi.json"),
+            *("--header", f"Authorization: Bearer {subject.key}"),
+            *("--checks", CHECKS, "--phases", "fuzzing", "--max-examples", examples),
+            *("--exclude-path", LEFT_OUT, "--generation-database", "none", "--seed", "7", "--no-color"),
+            *(word for method in methods for word in ("--include-method", method)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": str(HOOKS),
+            "PYTHONPATH": str(HOOKS.parent),
+            "SCHEMA_KEPT": ",".join(subject.kept),
+        },
+    )
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
+    assert subject.server.http.get("/health").status_code == 200
+    assert subject.server.chat("subject").status_code == 200
     found = re.search(r"(\d+) generated", done.stdout)
     assert found and int(found[1]) > 100
     print(found[0])

@@ -201,6 +201,6 @@ def test_a_whole_server_with_the_official_client(models: dict[str, Path], tmp_pa
             messages: Any = [message(QUESTIONS[2])]
             answer = client.chat.completions.create(model="eyes", messages=messages, temperature=0, max_tokens=TOKENS)
             assert answer.choices[0].message.content == wanted
-            with pytest.raises(openai.BadRequestError, match="not a public one"):
+            with pytest.raises(openai.BadRequestError, match="is not fetched"):
                 private: Any = [message(["http://localhost:1/a.png", "?"])]
                 client.chat.completions.create(model="eyes", messages=private)
