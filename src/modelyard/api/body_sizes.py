@@ -6,13 +6,10 @@ import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 from typing import Any
 
-from starlette.routing import BaseRoute, Match, Route
-
+from modelyard.api.guard import route_of
 from modelyard.api.permissions import ANYBODY, PERMISSIONS
-from modelyard.api.routes import ROUTERS
 from modelyard.core.config import Settings
 
 SMALL = 16 * 1024
@@ -124,14 +121,5 @@ def limit_of(scope: MutableMapping[str, Any], form: bool, settings: Settings) ->
 
 def kind_of(scope: MutableMapping[str, Any]) -> Kind:
     """What the body of a request carries, by its path and method."""
-    for route in _routes():
-        match, _ = route.matches(scope)
-        if match is Match.FULL and isinstance(route, Route):
-            return KIND_OF.get(re.sub(r"\{[^}]*\}", "{}", route.path), Kind.ORDINARY)
-    return Kind.OPEN
-
-
-@cache
-def _routes() -> tuple[BaseRoute, ...]:
-    """Every management route, in the order in which they are tried."""
-    return tuple(route for router in ROUTERS for route in router.routes)
+    route = route_of(scope)
+    return Kind.OPEN if route is None else KIND_OF.get(re.sub(r"\{[^}]*\}", "{}", route.path), Kind.ORDINARY)

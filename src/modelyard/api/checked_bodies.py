@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from modelyard.core.asgi import replayed
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.gateway.asgi import ClientLeft, Headers, header, send_error
-from modelyard.gateway.peek import read_body
+from modelyard.gateway.peek import has_body, read_body
 from modelyard.protocol.json_values import check_body
 
 Scope = MutableMapping[str, Any]
@@ -61,21 +62,7 @@ def check_address(scope: Scope) -> None:
 
 def has_json(headers: Headers) -> bool:
     """Whether a request has a body that a route would read as JSON."""
-    if header(headers, b"content-length") in (None, b"0") and header(headers, b"transfer-encoding") is None:
+    if not has_body(headers):
         return False
     kind = (header(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
     return kind not in FORMS
-
-
-def replayed(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives `body` once, and then what comes after it: that the client disconnects."""
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

@@ -98,26 +98,21 @@ def _needed(scope: Scope) -> tuple[str, str | None, str | None]:
     path = scope["path"]
     if any(path == each or path.startswith(each + "/") for each in DOCUMENTATION):
         return ANYBODY, None, None
-    route = route_of(scope)
+    as_route = scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
+    route = route_of(as_route)
     if route is None:
         return ANY_KEY, None, None
-    named = route.matches(_as_route(scope))[1].get("path_params", {})
-    scope_needed = scope_of(_as_route(scope)["method"], route.path)
+    named = route.matches(as_route)[1].get("path_params", {})
+    scope_needed = scope_of(as_route["method"], route.path)
     return ADMIN if scope_needed is None else scope_needed, named.get("uid"), named.get("base")
 
 
 def route_of(scope: Scope) -> Route | None:
     """The management route of a request; None if there is none, or not with this method."""
-    as_route = _as_route(scope)
     for route in _routes():
-        if isinstance(route, Route) and route.matches(as_route)[0] is Match.FULL:
+        if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL:
             return route
     return None
-
-
-def _as_route(scope: Scope) -> Scope:
-    """A request as routes are matched: HEAD as GET."""
-    return scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
 
 
 @cache

@@ -509,6 +509,11 @@ class RequestAborted(Conflict):
         super().__init__(f"The request '{request_id}' was aborted.")
 
 
+def _limit_of(setting: str | None) -> str:
+    """Whose limit it is, for a sentence: a setting's, or the path's own."""
+    return f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
+
+
 class BodyTooLarge(ModelyardError):
     """The request body is over the limit."""
 
@@ -517,8 +522,7 @@ class BodyTooLarge(ModelyardError):
     type = "invalid_request_error"
 
     def __init__(self, limit: int, setting: str | None = "max_body_bytes", what: str = "The request body") -> None:
-        source = f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
-        super().__init__(f"{what} is larger than {limit} bytes, {source}.")
+        super().__init__(f"{what} is larger than {limit} bytes, {_limit_of(setting)}.")
 
 
 class TooManyValues(BodyTooLarge):
@@ -527,8 +531,7 @@ class TooManyValues(BodyTooLarge):
     code = "too_many_values"
 
     def __init__(self, limit: int, setting: str | None = "max_json_values") -> None:
-        source = f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
-        ModelyardError.__init__(self, f"The JSON of the body has more than {limit} values, {source}.")
+        ModelyardError.__init__(self, f"The JSON of the body has more than {limit} values, {_limit_of(setting)}.")
 
 
 class RequestTimeout(ModelyardError):

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+from modelyard.core.asgi import replayed
 from modelyard.engines.media import Media, MediaRefused, read
 from modelyard.engines.narrow import App, Message, Receive, Scope, Send
 
@@ -35,25 +36,11 @@ async def whole_body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def again(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that first gives this body, then what comes after it."""
-    passed = False
-
-    async def received() -> Message:
-        nonlocal passed
-        if passed:
-            return await receive()
-        passed = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return received
-
-
 async def forward(app: App, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
     """The request with another body."""
     length = (b"content-length", str(len(body)).encode())
     kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
-    await app({**scope, "headers": [*kept, length]}, again(body, receive), send)
+    await app({**scope, "headers": [*kept, length]}, replayed(body, receive), send)
 
 
 async def with_data(media: Media, body: bytes, receive: Receive, send: Send) -> bytes | None:
