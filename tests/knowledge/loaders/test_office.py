@@ -15,6 +15,7 @@ from openpyxl.workbook import Workbook
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import Limits, load
 from modelyard.knowledge.loaders.numbering import chinese, counted, roman
+from modelyard.knowledge.loaders.sheet_cells import letters
 from modelyard.knowledge.loaders.shown import shown
 from modelyard.knowledge.types import Block, Kind
 from tests.knowledge.loaders import made
@@ -41,7 +42,7 @@ def test_word_in_the_order_of_the_document() -> None:
         table.cell(0, 0).merge(table.cell(0, 1)).text = "wide"
         table.cell(1, 2).merge(table.cell(2, 2)).text = "tall|x"
         document.add_paragraph("after")
-        document.sections[0].header.paragraphs[0].text = "no header"
+        document.sections[0].header.paragraphs[0].text = "in the header"
 
     data = made.word(write)
     assert load(data, "a.docx").metadata["title"] == "员工手册"
@@ -53,6 +54,7 @@ def test_word_in_the_order_of_the_document() -> None:
         ("text", "- one\n- two\n1. first"),
         ("table", "| wide | wide | c |\n| --- | --- | --- |\n| d | e | tall\\|x |\n| g | h | tall\\|x |"),
         ("text", "after"),
+        ("text", "in the header"),
     ]
 
 
@@ -132,17 +134,20 @@ def test_a_workbook_as_it_is_shown() -> None:
         hidden = book.create_sheet("hidden")
         hidden["A1"], hidden.sheet_state = "secret", "hidden"
 
-    blocks = load(made.workbook(write), "a.xlsx").blocks
+    loaded = load(made.workbook(write), "a.xlsx")
     table = (
         "| 品类 | 名称 | 价格 | 日期 |\n| --- | --- | --- | --- |\n"
         "| 水果 | 苹果 | ¥1,234.50 | 2024-03-05 |\n| 水果 | 梨\\|x | 25.0% | 2024-03-05 08:30:00 |"
     )
-    assert blocks == [
+    assert loaded.notes == ["The sheet 'hidden' is hidden, and was read."]
+    assert loaded.blocks == [
         Block("价目", Kind.HEADING, 1, 1),
         Block("2024 年价目表", Kind.TEXT, 0, 1),
         Block(table, Kind.TABLE, 0, 1),
         Block("Second", Kind.HEADING, 1, 3),
         Block("| only | header |\n| --- | --- |\n| TRUE |  |", Kind.TABLE, 0, 3),
+        Block("hidden", Kind.HEADING, 1, 4),
+        Block("| secret |\n| --- |", Kind.TABLE, 0, 4),
     ]
 
 
@@ -235,11 +240,11 @@ def test_few_cells_far_apart_cost_little() -> None:
         cell.format(1, "A") + cell.format(1048576, "XFD"), '<mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>'
     )
     assert load(data, "a.xlsx").blocks[1].text.count("far") < 20_000
-    many = "".join(cell.format(number, "XFD") for number in range(1, 3000))
-    with pytest.raises(DocumentUnreadable, match="spread"):
-        load(sheet_of(many), "a.xlsx")
-    with pytest.raises(DocumentUnreadable, match="spread"):
-        load(sheet_of(cell.format(99999999999, "A")), "a.xlsx")
+    column = "".join(cell.format(number, "XFD") for number in range(1, 3000))
+    assert load(sheet_of(column), "a.xlsx").blocks[1].text.count("far") == 2999
+    diagonal = "".join(cell.format(number, letters(number)) for number in range(1, 2400))
+    assert load(sheet_of(diagonal), "a.xlsx").blocks[1].text.endswith("\nCNG2399: far")
+    assert "far" in load(sheet_of(cell.format(99999999999, "A")), "a.xlsx").text
 
 
 def test_one_long_text_in_many_cells_is_refused() -> None:

@@ -45,7 +45,7 @@ def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False
         raise DocumentUnreadable(name, f"it is larger than {limits.max_bytes:,} bytes, the limit.")
     if not data.strip():
         raise DocumentUnreadable(name, "it is empty.")
-    source = Source(data, name, _extension(data, name), limits, ocr)
+    source = Source(data, name, extension_for(data, name), limits, ocr)
     try:
         loaded = LOADERS.get(source.extension)(source)
     except MemoryError as error:
@@ -57,7 +57,7 @@ def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False
     return replace(loaded, blocks=blocks, metadata=known(**loaded.metadata), notes=notes)
 
 
-def _extension(data: bytes, name: str) -> str:
+def extension_for(data: bytes, name: str) -> str:
     """What the file is, whatever it is called; raises for what cannot be read."""
     told, found = extension_of(name), sniffed(data)
     if told in LOADERS and told not in OURS:

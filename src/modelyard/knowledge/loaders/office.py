@@ -1,37 +1,30 @@
-"""What docx, xlsx and pptx share: a zip of XML, looked through for bombs before any library parses it."""
+"""What all formats that are a zip of XML share: the file is looked through for bombs before any part is parsed."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from modelyard.knowledge.loaders.base import Source, parsing
+from modelyard.knowledge.loaders.base import Source
 
 MOST_RATIO = 300
 """Decompressed bytes for one of the file, from `RATIO_FROM` on. Real workbooks stay below 100."""
 RATIO_FROM = 64 << 20
 CHUNK = 64 << 10
 XML_NAME = re.compile(r"\.(?:xml|rels|vml)$", re.IGNORECASE)
+HTML_NAME = re.compile(r"\.x?html?$", re.IGNORECASE)
+"""Pages inside a document, which no XML parser gets."""
 SEPARATORS = re.compile(r"[\x0b\x1e\x85\u2028\u2029]")
 
 
-@contextmanager
-def opened(source: Source, what: str, *errors: type[Exception]) -> Iterator[io.BytesIO]:
-    """The file, checked, for a library to read; what lxml raises, and its own `errors`, become `DocumentUnreadable`."""
-    from lxml import etree
+def check(source: Source, *, declared: bool = False) -> None:
+    """Refuse too much of anything, and every document type declaration, which entity bombs need, unless `declared`.
 
-    with parsing(source, what, etree.LxmlError, *errors):
-        _check(source)
-        yield io.BytesIO(source.data)
-
-
-def _check(source: Source) -> None:
-    """Refuse too much of anything, and every document type declaration: Office writes none, and bombs need one."""
+    Office writes no declarations; EPUB and old OpenDocument files do, and are read by parsers that expand none.
+    """
     with ZipFile(io.BytesIO(source.data)) as archive:
         members = archive.infolist()
         if len(members) > source.limits.max_members:
@@ -44,7 +37,7 @@ def _check(source: Source) -> None:
                 raise source.unreadable("it is encrypted; save it without a password.")
             if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
                 raise source.unreadable("it is compressed in a way that Office does not use.")
-            if not member.is_dir():
+            if not member.is_dir() and not declared and not HTML_NAME.search(member.filename):
                 _check_member(source, archive, member)
 
 
@@ -83,14 +76,3 @@ def _check_member(source: Source, archive: ZipFile, member: ZipInfo) -> None:
 def tidy(text: str) -> str:
     """Without the separators that Office puts for soft line breaks, and without blank lines inside."""
     return "\n".join(line for each in SEPARATORS.sub("\n", text).split("\n") if (line := each.rstrip()))
-
-
-def properties(core: Any) -> dict[str, str]:
-    """Title, author and language of `core_properties`; files that have none, or broken ones, have no metadata."""
-    found = {}
-    for key in ("title", "author", "language"):
-        try:
-            found[key] = str(getattr(core, key) or "")
-        except (AttributeError, ValueError, KeyError):
-            continue
-    return {key: text for key, text in found.items() if text not in {"PowerPoint Presentation", "python-docx"}}

@@ -1,123 +1,191 @@
-"""Excel: each sheet a page with its name as heading, its cells as one table."""
+"""Excel: each sheet a page with its name as heading, its cells as tables, then its comments, text boxes and charts."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
-from zipfile import ZipFile
 
 from modelyard.knowledge.loaders import tables
 from modelyard.knowledge.loaders.base import Source
-from modelyard.knowledge.loaders.office import opened, properties
-from modelyard.knowledge.loaders.shown import shown
+from modelyard.knowledge.loaders.charts import A
+from modelyard.knowledge.loaders.drawings import Drawings
+from modelyard.knowledge.loaders.package import RELATION, opened
+from modelyard.knowledge.loaders.sheet_cells import Cells, Rows, SheetReader, letters
+from modelyard.knowledge.loaders.workbook import S, Sheet, Workbook, rich
 from modelyard.knowledge.types import Block, Kind, Loaded
 
-MOST_CELLS = 20_000_000
-"""Cells, empty ones among them, that are gone through: a few cells far apart would span billions."""
-MOST_ROWS = 1 << 20
-"""Rows that Excel has."""
-MOST_FILLED = 1_000_000
-"""Cells that merged ranges may fill."""
-MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]{0,200}?ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
-CHUNK = 1 << 20
-Rows = dict[int, list[str]]
-"""Rows that have text, by number, from 1."""
+MOST_PLACES = 5_000_000
+"""Cells, empty ones among them, that a table may have; those of a sheet that is wider spread are listed one by one."""
+DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
+FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+VML = "{urn:schemas-microsoft-com:vml}"
+CONTROL = "{urn:schemas-microsoft-com:office:excel}"
+USUAL_NAME = re.compile(r"(?:table|tabelle|tableau|tabla|表|テーブル)_?\d+", re.IGNORECASE)
+"""Names of tables that Excel gives."""
 
 
 def load(source: Source) -> Loaded:
-    """The sheets that are not hidden; formulas as the values they had when the file was saved."""
-    import openpyxl
-    from openpyxl.utils import exceptions
-
-    errors = (exceptions.InvalidFileException, exceptions.CellCoordinatesException, exceptions.IllegalCharacterError)
-    with opened(source, "workbook", *errors) as file, ZipFile(io.BytesIO(source.data)) as archive:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
-        source.allow_pages(len(sheets), "sheets")
-        reader = _Reader(source, archive)
-        blocks = [block for page, sheet in enumerate(sheets, 1) for block in reader.sheet(sheet, page)]
-        metadata = properties(book.properties)
-        metadata |= {"author": book.properties.creator or ""}
-        return Loaded(blocks, {key: text for key, text in metadata.items() if text != "openpyxl"})
+    """All sheets, hidden ones too, which a note names; formulas as the values they had when the file was saved."""
+    with opened(source, "workbook") as package:
+        book = Workbook(package)
+        source.allow_pages(len(book.sheets), "sheets")
+        reader = _Reader(book)
+        blocks = [block for page, sheet in enumerate(book.sheets, 1) for block in reader.sheet(sheet, page)]
+        reader.drawings.close()
+        return Loaded(blocks, package.properties())
 
 
 class _Reader:
-    """Counts what one workbook has cost so far."""
+    """Reads the sheets of one workbook."""
 
-    def __init__(self, source: Source, archive: ZipFile) -> None:
-        self._source = source
-        self._archive = archive
-        self._cells = self._characters = self._filled = 0
+    def __init__(self, book: Workbook) -> None:
+        self._book = book
+        self._package = book.package
+        self._source = book.package.source
+        self._persons: dict[str, str] | None = None
+        self.drawings = Drawings(book.package)
 
-    def sheet(self, sheet: Any, page: int) -> Iterator[Block]:
-        """Its name, what stands above the table, and the table; nothing for a sheet that is empty."""
-        rows = self._rows(sheet)
-        if not rows:
-            return
-        self._fill(rows, sheet)
-        yield Block(str(sheet.title), Kind.HEADING, 1, page)
-        table = _without_empty_columns([rows[number] for number in sorted(rows)])
-        above = 0
-        while above < len(table) - 1 and len(table[0]) > 1 and len({*filter(None, table[above])}) == 1:
-            yield Block(next(filter(None, table[above])), Kind.TEXT, 0, page)
-            above += 1
-        yield Block(tables.markdown(table[above:]), Kind.TABLE, 0, page)
+    def sheet(self, sheet: Sheet, page: int) -> Iterator[Block]:
+        """Its name, its tables, and what stands beside them; nothing for a sheet that is empty."""
+        relation = {each.target: each.kind for each in self._package.relations(self._book.name).values()}
+        cells = Cells() if relation[sheet.part] == "chartsheet" else self._cells(sheet)
+        found = [*self._tables(cells, sheet.part, page), *self._beside(cells, sheet.part, page)]
+        if found:
+            if sheet.hidden:
+                self._source.note(f"The sheet '{sheet.title}' is hidden, and was read.")
+            yield Block(sheet.title, Kind.HEADING, 1, page)
+            yield from found
 
-    def _rows(self, sheet: Any) -> Rows:
-        sheet.reset_dimensions()  # what a file says of its size need not be true
-        rows: Rows = {}
-        for number, cells in enumerate(sheet.iter_rows(), 1):
-            self._cells += 1 + len(cells)
-            if number > MOST_ROWS or self._cells > MOST_CELLS:
-                raise self._source.unreadable(f"its cells are spread over more than {MOST_CELLS:,} places.")
-            texts = [shown(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
-            while texts and not texts[-1]:
-                texts.pop()
-            if texts:
-                rows[number] = texts
-                self._characters += sum(map(len, texts))
-                self._source.allow(self._characters)
-        return rows
+    def _cells(self, sheet: Sheet) -> Cells:
+        cells = SheetReader(self._book, sheet.part, sheet.title).read()
+        if cells.hidden:
+            self._source.note(f"Hidden rows or columns of the sheet '{sheet.title}' were read.")
+        if cells.formulas:
+            noun = "1 formula" if cells.formulas == 1 else f"{cells.formulas:,} formulas"
+            self._source.note(
+                f"{noun} of the sheet '{sheet.title}' had no stored value and were read as formulas; "
+                "save the file in Excel to store the values."
+            )
+        if cells.broken:
+            which = ", ".join(cells.broken[:10]) + (" …" if len(cells.broken) > 10 else "")
+            self._source.note(f"Damaged cells of the sheet '{sheet.title}' were not read: {which}.")
+        return cells
 
-    def _fill(self, rows: Rows, sheet: Any) -> None:
-        """Put the text of a merged range into each of its cells, in rows and columns that have text anyway."""
-        width, last = max(map(len, rows.values())), max(rows)
-        for left, top, right, bottom in self._merged(sheet):
-            text = rows.get(top, [])[left - 1 : left]
-            for number in range(top, min(bottom, last) + 1):
-                self._filled += 1
-                row = rows.get(number)
-                if self._filled > MOST_FILLED:
-                    return
-                if not text or not text[0] or row is None:
+    def _tables(self, cells: Cells, part: str, page: int) -> Iterator[Block]:
+        starts: dict[int, str] = {}
+        for each in self._package.related(part, "table"):
+            root = self._package.xml(each)
+            first = re.match(r"[A-Z]+(\d+)", "" if root is None else root.get("ref", ""))
+            if root is not None and first:
+                name = root.get("displayName") or root.get("name") or ""
+                starts[int(first[1])] = "" if USUAL_NAME.fullmatch(name) else name
+        for numbers in segments(cells, starts):
+            if name := starts.get(numbers[0]):
+                yield Block(f"Table {name}", Kind.TEXT, 0, page)
+            yield from _table(cells.rows, numbers, page)
+
+    def _beside(self, cells: Cells, part: str, page: int) -> Iterator[Block]:
+        texts = [*cells.beside, *self._comments(part), *self._controls(part)]
+        yield from (Block(text, Kind.TEXT, 0, page) for text in texts)
+        for drawing in self._package.related(part, "drawing"):
+            root = self._package.xml(drawing)
+            if root is not None:
+                yield from self._drawing(drawing, root, page)
+        for relation in self._package.relations(part).values():
+            if relation.kind in {"oleObject", "package"} and not relation.external:
+                self._source.note(f"The embedded file '{relation.target.rpartition('/')[2]}' was not read.")
+
+    def _comments(self, part: str) -> Iterator[str]:
+        """Threaded comments, and notes of cells that have none."""
+        threads: set[str] = set()
+        for each in self._package.related(part, "threadedComment"):
+            root = self._package.xml(each)
+            self._persons = self._book.persons() if self._persons is None else self._persons
+            for comment in () if root is None else root.iter("{*}threadedComment"):
+                threads.add(place := comment.get("ref", ""))
+                who = self._persons.get(comment.get("personId", ""), "")
+                text = (comment.findtext("{*}text") or "").strip()
+                yield f"Comment{f' by {who}' if who else ''} on {place}: {text}"
+        for each in self._package.related(part, "comments"):
+            root = self._package.xml(each)
+            for comment in () if root is None else root.iterfind(f"{S}commentList/{S}comment"):
+                body = comment.find(f"{S}text")
+                if body is not None and (place := comment.get("ref", "")) not in threads:
+                    yield f"Comment on {place}: {rich(body).strip()}"
+
+    def _controls(self, part: str) -> Iterator[str]:
+        """Captions of check boxes and other controls, with their state."""
+        from lxml import etree
+
+        recovering = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+        for each in self._package.related(part, "vmlDrawing"):
+            data = self._package.bytes(each)
+            root = etree.fromstring(data, recovering) if data else None
+            for shape in () if root is None else root.iter(f"{VML}shape"):
+                control = shape.find(f"{CONTROL}ClientData")
+                box = shape.find(f"{VML}textbox")
+                if control is None or box is None or control.get("ObjectType") == "Note":
                     continue
-                stop = min(right, width)
-                row += [""] * (stop - len(row))
-                row[left - 1 : stop] = text * (stop - left + 1)
-                self._filled += stop - left
-                self._characters += len(text[0]) * (stop - left + 1)
-                self._source.allow(self._characters)
+                caption = " ".join("".join(box.itertext()).split())
+                checked = control.findtext(f"{CONTROL}Checked") == "1"
+                if control.get("ObjectType") in {"Checkbox", "Radio"}:
+                    caption = f"{'☒' if checked else '☐'} {caption}"
+                yield caption
 
-    def _merged(self, sheet: Any) -> Iterator[tuple[int, int, int, int]]:
-        """Merged ranges, which openpyxl reads only where it builds every cell of them."""
-        from openpyxl.utils import column_index_from_string as column
-
-        before = b""
-        with self._archive.open(sheet._worksheet_path) as stream:
-            while chunk := stream.read(CHUNK):
-                text = before + chunk
-                end = 0
-                for found in MERGED.finditer(text):
-                    end = found.end()
-                    yield column(found[1].decode()), int(found[2]), column(found[3].decode()), int(found[4])
-                before = text[max(end, len(text) - 300) :]
+    def _drawing(self, part: str, root: Any, page: int) -> Iterator[Block]:
+        """Text boxes, charts, diagrams and pictures of a sheet."""
+        for shape in root.iter(f"{DRAWING}sp", f"{DRAWING}pic", f"{DRAWING}graphicFrame"):
+            if next(shape.iterancestors(FALLBACK), None) is not None:
+                continue
+            paragraphs = ("".join(each.text or "" for each in line.iter(f"{A}t")) for line in shape.iter(f"{A}p"))
+            if shape.tag == f"{DRAWING}sp":
+                yield Block("\n".join(line for line in paragraphs if line.strip()), Kind.TEXT, 0, page)
+            yield from self.drawings.blocks(part, shape, page)
+        if any(True for _ in root.iter(f"{RELATION}link")):
+            self._source.note("A linked picture was not read.")
 
 
-def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
-    width = max(map(len, rows))
-    used = [any(len(row) > at and row[at] for row in rows) for at in range(width)]
-    if all(used):
-        return rows
-    return [[text for text, use in zip(row, used, strict=False) if use] for row in rows]
+def segments(cells: Cells, starts: dict[int, str]) -> Iterator[list[int]]:
+    """The numbers of the rows of each table of a sheet, from its title on.
+
+    A table begins where Excel knows one, and below empty rows where a row of words stands above other values or in
+    other columns than the table before.
+    """
+    rows, numbers = cells.rows, sorted(cells.rows)
+    current: list[int] = []
+    for at, number in enumerate(numbers):
+        after = numbers[at + 1] if at + 1 < len(numbers) else 0
+        if current and (number in starts or _begins(cells, current, number, after, rows)):
+            yield current
+            current = []
+        current.append(number)
+    if current:
+        yield current
+
+
+def _begins(cells: Cells, current: Sequence[int], number: int, after: int, rows: Rows) -> bool:
+    if number == current[-1] + 1 or after != number + 1 or number in cells.valued or len(current) < 2:
+        return False
+    return after in cells.valued or rows[number].keys() != rows[current[0]].keys()
+
+
+def _table(rows: Rows, numbers: Sequence[int], page: int) -> Iterator[Block]:
+    """What stands above the table, and the table, without empty columns."""
+    columns = sorted({at for number in numbers for at in rows[number]})
+    if len(numbers) * len(columns) > MOST_PLACES:
+        lines = (f"{letters(at)}{number}: {rows[number][at]}" for number in numbers for at in sorted(rows[number]))
+        yield Block("\n".join(lines), Kind.TEXT, 0, page)
+        return
+    above = 0
+    while above < len(numbers) - 1 and len(columns) > 1 and len({*rows[numbers[above]].values()}) == 1:
+        yield Block(next(iter(rows[numbers[above]].values())), Kind.TEXT, 0, page)
+        above += 1
+    table = []
+    for number in numbers[above:]:
+        row = rows[number]
+        texts = [row.get(at, "") for at in columns]
+        while texts and not texts[-1]:
+            texts.pop()
+        table.append(texts)
+    yield Block(tables.markdown(table), Kind.TABLE, 0, page)

@@ -1,6 +1,7 @@
-"""Word documents: headings by style, paragraphs, lists and tables in the order of the document.
+"""Word documents: headings by style, paragraphs, lists, tables and drawings in the order of the document.
 
-Headers, footers, comments and deleted text are dropped; text boxes and footnotes are kept.
+What stands beside the text follows it: footnotes, endnotes, comments, then headers and footers, each once. Insertions are
+read, deletions are not.
 """
 
 from __future__ import annotations
@@ -11,53 +12,91 @@ from typing import Any
 
 from modelyard.knowledge.loaders import tables
 from modelyard.knowledge.loaders.base import Source
+from modelyard.knowledge.loaders.drawings import Drawings
+from modelyard.knowledge.loaders.nested import nested
 from modelyard.knowledge.loaders.numbering import Numbering, W
-from modelyard.knowledge.loaders.office import opened, properties, tidy
+from modelyard.knowledge.loaders.office import tidy
+from modelyard.knowledge.loaders.package import RELATION, Package, opened
+from modelyard.knowledge.loaders.word_text import FALLBACK, Inline
 from modelyard.knowledge.types import Block, Kind, Loaded
 
 HEADING = re.compile(r"(?:heading|标题|標題|見出し|제목)\s*([1-9])$", re.IGNORECASE)
 TITLES = frozenset({"title", "标题", "標題", "表題"})
 LIST = re.compile(r"list (bullet|number)", re.IGNORECASE)
-_DROPPED = "del moveFrom instrText delText rPr pPr sdtPr sdtEndPr txbxContent fldData rt"
-DROPPED = frozenset(f"{W}{name}" for name in _DROPPED.split())
-FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
-SIGNS = {f"{W}tab": "\t", f"{W}br": "\n", f"{W}cr": "\n", f"{W}noBreakHyphen": "-"}
+DRAWINGS = (f"{W}drawing", f"{W}pict", f"{W}object")
+CONTENT = tuple(f"{W}{name}" for name in ("p", "tbl", "sdt", "ins", "moveTo", "customXml", "altChunk"))
 WIDEST_SPAN = 63
 """Columns of a Word table at most."""
 DEEPEST = 20
 """Tables and content controls inside one another."""
+PAGE_NUMBER = re.compile(r"\W*(?:(?:page|seite|第)?\W*[\divxlc]*\W*(?:of|von|/|页|頁|共)?\W*)*", re.IGNORECASE)
+"""A footer that says nothing else."""
 
 
 def load(source: Source) -> Loaded:
     """The document."""
-    import docx
-    from docx.exceptions import PythonDocxError
-    from docx.opc.exceptions import OpcError
+    with opened(source, "Word document") as package:
+        name = package.main()
+        root = package.root(name)
+        body = root.find(f"{W}body")
+        if body is None:
+            raise ValueError(f"'{name}' has no body")
+        document = _Document(package, name)
+        blocks = [*_Reader(document, name).blocks(body, 0), *document.beside()]
+        document.drawings.close()
+        return Loaded(blocks, package.properties())
 
-    with opened(source, "Word document", PythonDocxError, OpcError) as file:
-        document = docx.Document(file)
-        reader = _Reader(source, document)
-        blocks = [*reader.blocks(document.element.body, 0), *reader.notes()]
-        return Loaded(blocks, properties(document.core_properties))
+
+class _Document:
+    """Knows the styles, lists and drawings of one document."""
+
+    def __init__(self, package: Package, name: str) -> None:
+        self.package = package
+        self.name = name
+        self.drawings = Drawings(package)
+        self.numbering = Numbering(self._root("numbering"))
+        root = self._root("styles")
+        self.styles = {} if root is None else {each.get(f"{W}styleId"): each for each in root.iterchildren(f"{W}style")}
+        self.levels: dict[str, int] = {}
+        self.characters = 0
+
+    def _root(self, kind: str) -> Any | None:
+        names = self.package.related(self.name, kind)
+        return self.package.xml(names[0]) if names else None
+
+    def beside(self) -> Iterator[Block]:
+        """Footnotes, endnotes, comments, headers and footers."""
+        for part in self.package.related(self.name, "footnotes", "endnotes"):
+            for note in self._children(part):
+                if note.get(f"{W}type") in {None, "normal"}:
+                    yield from _Reader(self, part).blocks(note, 0)
+        for part in self.package.related(self.name, "comments"):
+            for comment in self._children(part):
+                text = "\n".join(block.text for block in _Reader(self, part).blocks(comment, 0))
+                if text:
+                    author = comment.get(f"{W}author", "")
+                    yield Block(f"Comment by {author}: {text}" if author else f"Comment: {text}")
+        seen: set[str] = set()
+        for part in self.package.related(self.name, "header", "footer"):
+            root = self.package.xml(part)
+            for block in () if root is None else _Reader(self, part).blocks(root, 0):
+                if block.text not in seen and not PAGE_NUMBER.fullmatch(block.text):
+                    seen.add(block.text)
+                    yield block
+
+    def _children(self, part: str) -> Iterator[Any]:
+        root = self.package.xml(part)
+        return iter(()) if root is None else root.iterchildren()
 
 
 class _Reader:
-    """Knows the styles and lists of one document."""
+    """Reads one part: the document itself, its footnotes, a header."""
 
-    def __init__(self, source: Source, document: Any) -> None:
-        self._source = source
-        self._styles = {style.get(f"{W}styleId"): style for style in document.styles.element.iterchildren(f"{W}style")}
-        self._defaults = [key for key, style in self._styles.items() if style.get(f"{W}default") == "1"]
-        self._levels: dict[str, int] = {}
-        self._related = {
-            part.reltype.rpartition("/")[2]: part.target_part
-            for part in document.part.rels.values()
-            if not part.is_external
-        }
-        part = self._related.get("numbering")
-        self._numbering = Numbering(getattr(part, "element", None))
-        self._characters = 0
+    def __init__(self, document: _Document, part: str) -> None:
+        self._document = document
+        self._source = document.package.source
+        self._part = part
+        self._inline = Inline(lambda identifier: document.package.address(part, identifier), self._source.note)
 
     def blocks(self, body: Any, depth: int) -> Iterator[Block]:
         """What stands in a body, a cell or a text box; items of one list are one block."""
@@ -75,8 +114,9 @@ class _Reader:
 
     def _each(self, body: Any, depth: int) -> Iterator[tuple[Block, bool]]:
         if depth > DEEPEST:
+            self._source.note("Tables and controls stand too deep inside one another; the deepest were not read.")
             return
-        for element in body.iterchildren(f"{W}p", f"{W}tbl", f"{W}sdt", f"{W}ins", f"{W}moveTo", f"{W}customXml"):
+        for element in body.iterchildren(*CONTENT):
             if element.tag == f"{W}p":
                 yield from self._paragraph(element, depth)
             elif element.tag == f"{W}tbl":
@@ -85,11 +125,13 @@ class _Reader:
                 content = element.find(f"{W}sdtContent")
                 if content is not None:
                     yield from self._each(content, depth + 1)
+            elif element.tag == f"{W}altChunk":
+                yield from ((block, False) for block in self._inserted(element))
             else:
                 yield from self._each(element, depth + 1)
 
     def _paragraph(self, paragraph: Any, depth: int) -> Iterator[tuple[Block, bool]]:
-        text = tidy(_text(paragraph))
+        text = tidy(self._inline.text(paragraph))
         if text.strip():
             style = _value(paragraph, "pPr/pStyle")
             level = self._heading(paragraph, style)
@@ -100,19 +142,30 @@ class _Reader:
             else:
                 yield Block("  " * indent + text if mark is not None else text), mark is not None
         for box in paragraph.iter(f"{W}txbxContent"):
-            if next(box.iterancestors(FALLBACK), None) is None and next(box.iterancestors(f"{W}p"), None) is not None:
-                nested = next(box.iterancestors(f"{W}txbxContent"), None)
-                if nested is None:
-                    yield from ((block, False) for block in self.blocks(box, depth + 1))
+            if _shown(box, paragraph):
+                yield from ((block, False) for block in self.blocks(box, depth + 1))
+        for drawing in paragraph.iter(*DRAWINGS):
+            if _shown(drawing, paragraph):
+                found = self._document.drawings.blocks(self._part, drawing)
+                yield from ((block, False) for block in found)
+
+    def _inserted(self, chunk: Any) -> Iterator[Block]:
+        """A document of any format that Word inserts when it opens this one."""
+        package = self._document.package
+        target = package.target(self._part, chunk.get(f"{RELATION}id"))
+        data = package.bytes(target) if target else None
+        if target and data:
+            yield from nested(self._source, data, target)
 
     def _heading(self, paragraph: Any, style: str) -> int:
         """Its level, from 1; 0 if it is none."""
         own = _value(paragraph, "pPr/outlineLvl")
         if own.isdigit():
             return int(own) + 1 if int(own) < 9 else 0
-        if style not in self._levels:
-            self._levels[style] = self._level_of(style)
-        return self._levels[style]
+        levels = self._document.levels
+        if style not in levels:
+            levels[style] = self._level_of(style)
+        return levels[style]
 
     def _level_of(self, style: str) -> int:
         for element in self._chain(style):
@@ -129,10 +182,11 @@ class _Reader:
     def _chain(self, style: str) -> Iterator[Any]:
         """A style and those it is based on."""
         seen = set()
-        while style in self._styles and style not in seen:
+        styles = self._document.styles
+        while style in styles and style not in seen:
             seen.add(style)
-            yield self._styles[style]
-            style = _value(self._styles[style], "basedOn")
+            yield styles[style]
+            style = _value(styles[style], "basedOn")
 
     def _mark(self, paragraph: Any, style: str) -> tuple[str | None, int]:
         """The mark of a list item and how deep it stands; None for what is no item."""
@@ -140,7 +194,7 @@ class _Reader:
             number, level = _value(element, "pPr/numPr/numId"), _value(element, "pPr/numPr/ilvl")
             if number:
                 depth = int(level) if level.isdigit() and len(level) < 3 else 0
-                mark = self._numbering.mark(number, depth)
+                mark = self._document.numbering.mark(number, depth)
                 return (None, 0) if number == "0" or mark is None else (mark, depth)
             if found := LIST.search(_value(element, "name")):
                 return ("-" if found[1].lower() == "bullet" else "1."), 0
@@ -161,8 +215,8 @@ class _Reader:
                 above = rows[-1][len(texts)] if goes_on and rows and len(rows[-1]) > len(texts) else ""
                 text = self._cell(cell, depth) or above
                 texts += [text] * _span(cell)
-            self._characters += sum(map(len, texts))
-            self._source.allow(self._characters)
+            self._document.characters += sum(map(len, texts))
+            self._source.allow(self._document.characters)
             rows.append(texts)
         rows = [row for row in rows if any(row)]
         yield Block(tables.markdown(rows), Kind.TABLE)
@@ -170,54 +224,39 @@ class _Reader:
     def _cell(self, cell: Any, depth: int) -> str:
         return "\n".join(block.text for block in self.blocks(cell, depth + 1))
 
-    def notes(self) -> Iterator[Block]:
-        """Footnotes and endnotes."""
-        from lxml import etree
-
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-        for kind in ("footnotes", "endnotes"):
-            if part := self._related.get(kind):
-                for note in etree.fromstring(part.blob, parser).iterchildren():
-                    if note.get(f"{W}type") in {None, "normal"}:
-                        yield from self.blocks(note, 0)
-
 
 def _value(element: Any, path: str) -> str:
     child = element.find("/".join(f"{W}{name}" for name in path.split("/")))
     return "" if child is None else child.get(f"{W}val") or ""
 
 
-def _text(element: Any) -> str:
-    """Text of the runs, without what is deleted, instructions of fields and text boxes."""
-    parts: list[str] = []
-    stack = [element]
-    while stack:
-        each = stack.pop()
-        if each.tag in DROPPED or each.tag == FALLBACK:
-            continue
-        if each.tag in (f"{W}t", MATH):
-            parts.append(each.text or "")
-        elif each.tag in SIGNS:
-            parts.append(SIGNS[each.tag])
-        else:
-            stack.extend(reversed(each))
-    return "".join(parts)
+def _shown(part: Any, paragraph: Any) -> bool:
+    """Whether a text box or drawing stands in this paragraph itself, is shown, and is not deleted."""
+    for above in part.iterancestors():
+        if above is paragraph:
+            return True
+        if above.tag in {FALLBACK, f"{W}p", f"{W}del", f"{W}moveFrom"}:
+            return False
+    return False
 
 
 def _rows(table: Any) -> Iterator[Any]:
-    for element in table.iterchildren(f"{W}tr", f"{W}sdt", f"{W}ins"):
+    """The rows that are not deleted."""
+    for element in table.iterchildren(f"{W}tr", f"{W}sdt", f"{W}ins", f"{W}customXml"):
         if element.tag == f"{W}tr":
-            yield element
+            if element.find(f"{W}trPr/{W}del") is None:
+                yield element
         else:
-            yield from element.iterfind(f"{W}sdtContent/{W}tr")
+            yield from _rows(content if (content := element.find(f"{W}sdtContent")) is not None else element)
 
 
 def _cells(row: Any) -> Iterator[Any]:
-    for element in row.iterchildren(f"{W}tc", f"{W}sdt"):
+    for element in row.iterchildren(f"{W}tc", f"{W}sdt", f"{W}customXml"):
         if element.tag == f"{W}tc":
-            yield element
+            if element.find(f"{W}tcPr/{W}cellDel") is None:
+                yield element
         else:
-            yield from element.iterfind(f"{W}sdtContent/{W}tc")
+            yield from _cells(content if (content := element.find(f"{W}sdtContent")) is not None else element)
 
 
 def _span(cell: Any) -> int:

@@ -1,0 +1,29 @@
+"""Documents inside a document: read by the loader of their own format, a few deep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.knowledge.loaders.base import Source
+from modelyard.knowledge.types import Block
+
+DEEPEST = 3
+MARK = " › "
+"""Stands between the name of a document and that of one inside it."""
+
+
+def nested(source: Source, data: bytes, name: str) -> Sequence[Block]:
+    """The blocks of a document that another holds; none, and a note with the reason, where it cannot be read."""
+    from modelyard.knowledge.loaders import LOADERS, extension_for
+
+    base = name.rpartition("/")[2] or name
+    try:
+        if source.name.count(MARK) >= DEEPEST:
+            raise source.unreadable("documents stand too deep inside one another.")
+        inner = replace(source, data=data, name=f"{source.name}{MARK}{base}", extension=extension_for(data, base))
+        return LOADERS.get(inner.extension)(inner).blocks
+    except DocumentUnreadable as error:
+        source.note(f"The inserted document '{base}' was not read: {error.problem}")
+        return []
