@@ -129,7 +129,7 @@ def test_text_of_any_name_is_text() -> None:
         ("a.docx", b"some text", "not a whole docx"),
         ("a.xlsx", FILES["a.xlsx"][:900], "not a whole xlsx"),
         ("a.zip", made.repacked(FILES["a.docx"], {})[:50], "zip archive"),
-        ("a.rtf", b"{\\rtf1 x}", "RTF"),
+        ("a.rtf", b"rich", "not a whole rtf"),
         ("a.png", b"no picture", "picture is damaged"),
     ],
     ids=lambda given: (
@@ -179,9 +179,9 @@ def stranger(source: Source) -> Loaded:
 
 
 def test_a_stranger_registers_a_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LOADERS._targets, "epub", f"{__name__}:stranger")
-    assert load(FILES["a.docx"], "book.EPUB").text == f"epub of {len(FILES['a.docx'])} bytes"
-    assert extensions()["epub"]
+    monkeypatch.setitem(LOADERS._targets, "book", f"{__name__}:stranger")
+    assert load(FILES["a.docx"], "book.BOOK").text == f"book of {len(FILES['a.docx'])} bytes"
+    assert extensions()["book"]
 
 
 def test_importing_the_room_imports_no_parser() -> None:

@@ -10,7 +10,17 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.registry import Registry
 from modelyard.knowledge.loaders.base import Limits, Loader, Source, cleaned, known, listed
 from modelyard.knowledge.loaders.encoding import NotText, decode
-from modelyard.knowledge.loaders.formats import OLD, SIGNED, extension_of, formats, has_pdf, looks_like_html, sniffed
+from modelyard.knowledge.loaders.foreign import REFUSED
+from modelyard.knowledge.loaders.formats import (
+    OLD,
+    SIGNED,
+    disguised,
+    extension_of,
+    formats,
+    has_pdf,
+    looks_like_html,
+    sniffed,
+)
 from modelyard.knowledge.types import Loaded
 
 __all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
@@ -22,12 +32,6 @@ VERSION = 2
 LOADERS: Registry[Loader] = Registry("loaders", OURS)
 SAMPLE = 65536
 """Bytes that are looked at to know whether a file of an unknown extension is text."""
-REFUSED = {
-    "encrypted": "it is encrypted; save it without a password.",
-    "ole": "it is in an old binary Office format; save it as {better}.",
-    "rtf": "it is RTF; save it as docx or as text.",
-}
-"""What the first bytes may say, and why we do not read it."""
 
 
 def extensions() -> Mapping[str, str]:
@@ -45,7 +49,7 @@ def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False
         raise DocumentUnreadable(name, f"it is larger than {limits.max_bytes:,} bytes, the limit.")
     if not data.strip():
         raise DocumentUnreadable(name, "it is empty.")
-    source = Source(data, name, extension_for(data, name), limits, ocr)
+    source = Source(data, name, _extension(data, name), limits, ocr)
     try:
         loaded = LOADERS.get(source.extension)(source)
     except MemoryError as error:
@@ -57,7 +61,7 @@ def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False
     return replace(loaded, blocks=blocks, metadata=known(**loaded.metadata), notes=notes)
 
 
-def extension_for(data: bytes, name: str) -> str:
+def _extension(data: bytes, name: str) -> str:
     """What the file is, whatever it is called; raises for what cannot be read."""
     told, found = extension_of(name), sniffed(data)
     if told in LOADERS and told not in OURS:
@@ -66,6 +70,8 @@ def extension_for(data: bytes, name: str) -> str:
         raise DocumentUnreadable(name, REFUSED[found].format(better=OLD.get(told, "docx, xlsx or pptx")))
     if told in SIGNED and found in {None, "zip"} and (told != "pdf" or not has_pdf(data)):
         raise DocumentUnreadable(name, f"it is not a whole {told} file: it is damaged, or something else.")
+    if found is None and told not in LOADERS:
+        found = disguised(data, told)
     if found == "zip":
         raise DocumentUnreadable(name, f"it is a zip archive; unpack it. {_supported()}")
     if found is not None:

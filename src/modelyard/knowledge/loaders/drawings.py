@@ -8,6 +8,7 @@ from typing import Any
 from modelyard.knowledge.loaders import charts
 from modelyard.knowledge.loaders.charts import A
 from modelyard.knowledge.loaders.package import RELATION, Package
+from modelyard.knowledge.loaders.pictures import note_pictures
 from modelyard.knowledge.types import Block, Kind
 
 DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
@@ -57,9 +58,7 @@ class Drawings:
 
     def close(self) -> None:
         """Note the pictures that have no text, when everything has been read."""
-        if self._silent:
-            what = ("1 picture has", "it") if self._silent == 1 else (f"{self._silent:,} pictures have", "them")
-            self._package.source.note(f"{what[0]} no alternative text, and what is on {what[1]} was not read.")
+        note_pictures(self._package.source, self._silent)
 
 
 def alternative(drawing: Any) -> list[str]:

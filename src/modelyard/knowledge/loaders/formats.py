@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from zipfile import BadZipFile, ZipFile
+
+from modelyard.knowledge.loaders import foreign
 
 HERE = "modelyard.knowledge.loaders"
 
@@ -22,6 +25,9 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
     ("docx docm dotx", "word:load", "Word document"),
     ("xlsx xlsm xltx", "sheets:load", "Excel workbook"),
     ("pptx pptm ppsx potx", "slides:load", "PowerPoint slides"),
+    ("odt ods odp odg ott ots otp fodt fods fodp", "odf:load", "OpenDocument: text, sheets and slides of LibreOffice"),
+    ("epub", "epub:load", "e-book"),
+    ("rtf", "rtf:load", "Rich Text"),
     ("pdf", "pdf:load", "PDF"),
     ("eml", "mail:load", "e-mail"),
     ("ipynb", "notebook:load", "Jupyter notebook"),
@@ -32,7 +38,7 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
         "code:load",
         "source code",
     ),
-    ("png jpg jpeg bmp webp tiff tif", "ocr:load", "picture, read with OCR: pip install 'modelyard[ocr]'"),
+    ("png jpg jpeg bmp webp tiff tif gif", "ocr:load", "picture, read with OCR: pip install 'modelyard[ocr]'"),
 )
 
 
@@ -51,6 +57,24 @@ MAGIC = (
     (re.compile(rb"\xff\xd8\xff"), "jpg"),
     (re.compile(rb"RIFF[\s\S]{4}WEBP"), "webp"),
     (re.compile(rb"II\*\0|MM\0\*"), "tiff"),
+    (re.compile(rb"GIF8[79]a"), "gif"),
+    *foreign.MAGIC,
+)
+ODF = "application/vnd.oasis.opendocument"
+MIMETYPES = {
+    "application/epub+zip": "epub",
+    **{f"{ODF}.{kind}": found for kind, found in (("text", "odt"), ("spreadsheet", "ods"), ("presentation", "odp"))},
+    **{
+        f"{ODF}.{kind}": found
+        for kind, found in (("graphics", "odg"), ("text-template", "ott"), ("text-master", "odt"))
+    },
+    f"{ODF}.spreadsheet-template": "ots",
+    f"{ODF}.presentation-template": "otp",
+    f"{ODF}.text-web": "odt",
+}
+"""What the file `mimetype` in a zip says."""
+FLAT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}\?>\s*<office:document\s[\s\S]{0,3900}?mimetype=\"application/vnd\.oasis\.opendocument\.(\w+)"
 )
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 HTML = re.compile(
@@ -66,6 +90,7 @@ OLD = {
 }
 """Binary Office formats, and what to save them as."""
 SIGNED = frozenset({"pdf", "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "potx"})
+SIGNED |= {"odt", "ods", "odp", "odg", "ott", "ots", "otp", "epub", "rtf"}
 """Formats that always begin with their magic bytes."""
 
 
@@ -83,18 +108,36 @@ def sniffed(data: bytes) -> str | None:
         return "encrypted" if "EncryptedPackage".encode("utf-16-le") in data else "ole"
     if data.startswith(b"{\\rtf"):
         return "rtf"
+    if (flat := FLAT.match(data[:4000])) is not None:
+        return {b"text": "fodt", b"spreadsheet": "fods", b"presentation": "fodp"}.get(flat[1], "fodt")
     if data.startswith(b"BM") and int.from_bytes(data[2:6], "little") == len(data):
         return "bmp"
     return next((extension for magic, extension in MAGIC if magic.match(data)), None)
 
 
 def _in_zip(data: bytes) -> str:
+    kind = ""
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-    except (BadZipFile, ValueError, EOFError, OSError, NotImplementedError):
+            names = [name.replace("\\", "/").lstrip("/").lower() for name in archive.namelist()]
+            if "mimetype" in archive.namelist() and archive.getinfo("mimetype").file_size < 100:
+                kind = archive.read("mimetype").decode("ascii", "replace").strip()
+    except (BadZipFile, ValueError, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error):
         return "zip"
-    return next((found for part, found in PARTS if any(name.startswith(part) for name in names)), "zip")
+    if kind in MIMETYPES:
+        return MIMETYPES[kind]
+    parts = (*foreign.PARTS, *PARTS)
+    return next((found for part, found in parts if any(name.startswith(part) for name in names)), "zip")
+
+
+def disguised(data: bytes, extension: str) -> str | None:
+    """What a file of text is that is named as an Office file, as exports of many programs are; None for all else."""
+    head = data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
+    if extension in OLD and re.match(rb"MIME-Version:|Content-Type:\s*multipart", head, re.IGNORECASE):
+        return "eml"
+    if extension == "xls" and not looks_like_html(data) and not head.startswith(b"<"):
+        return "tsv" if b"\t" in head else "csv" if re.search(rb"[,;]", head) else None
+    return None
 
 
 def has_pdf(data: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders.base import Source
@@ -16,14 +15,16 @@ MARK = " › "
 
 def nested(source: Source, data: bytes, name: str) -> Sequence[Block]:
     """The blocks of a document that another holds; none, and a note with the reason, where it cannot be read."""
-    from modelyard.knowledge.loaders import LOADERS, extension_for
+    from modelyard.knowledge.loaders import load
 
     base = name.rpartition("/")[2] or name
     try:
         if source.name.count(MARK) >= DEEPEST:
             raise source.unreadable("documents stand too deep inside one another.")
-        inner = replace(source, data=data, name=f"{source.name}{MARK}{base}", extension=extension_for(data, base))
-        return LOADERS.get(inner.extension)(inner).blocks
+        loaded = load(data, f"{source.name}{MARK}{base}", limits=source.limits, ocr=source.ocr)
     except DocumentUnreadable as error:
         source.note(f"The inserted document '{base}' was not read: {error.problem}")
         return []
+    for note in loaded.notes:
+        source.note(note)
+    return loaded.blocks

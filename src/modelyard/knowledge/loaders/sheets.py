@@ -83,7 +83,7 @@ class _Reader:
         for numbers in segments(cells, starts):
             if name := starts.get(numbers[0]):
                 yield Block(f"Table {name}", Kind.TEXT, 0, page)
-            yield from _table(cells.rows, numbers, page)
+            yield from table_blocks(cells.rows, numbers, page)
 
     def _beside(self, cells: Cells, part: str, page: int) -> Iterator[Block]:
         texts = [*cells.beside, *self._comments(part), *self._controls(part)]
@@ -170,7 +170,7 @@ def _begins(cells: Cells, current: Sequence[int], number: int, after: int, rows:
     return after in cells.valued or rows[number].keys() != rows[current[0]].keys()
 
 
-def _table(rows: Rows, numbers: Sequence[int], page: int) -> Iterator[Block]:
+def table_blocks(rows: Rows, numbers: Sequence[int], page: int | None) -> Iterator[Block]:
     """What stands above the table, and the table, without empty columns."""
     columns = sorted({at for number in numbers for at in rows[number]})
     if len(numbers) * len(columns) > MOST_PLACES:
