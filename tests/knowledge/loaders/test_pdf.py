@@ -74,12 +74,13 @@ def test_headings_pages_headers_and_footers() -> None:
             ]
         )
     blocks = load(made.pdf(pages), "a.pdf").blocks
-    assert blocks[:3] == [
+    assert blocks[:4] == [
+        Block("ACME Handbook - chapter 1", Kind.TEXT, 0, 1),
         Block("Title A", Kind.HEADING, 1, 1),
         Block("Body of the page a with enough words to be the body, and more of a.", Kind.TEXT, 0, 1),
         Block("Title B", Kind.HEADING, 1, 2),
     ]
-    assert len(blocks) == 12 and blocks[-1].page == 6
+    assert len(blocks) == 13 and blocks[-1].page == 6
     with pytest.raises(DocumentUnreadable, match="6 pages"):
         load(made.pdf(pages), "a.pdf", limits=Limits(max_pages=5))
 

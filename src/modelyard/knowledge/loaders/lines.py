@@ -40,6 +40,8 @@ ITEM = re.compile(
     r"(?:[•●■◆▪◦○□►➢✓*·–—-]\s?(?=\S)|\(?\d{1,3}(?:[.．]\d{1,3})*[.)、．]\s?(?!\d)|[（(][一二三四五六七八九十\d]{1,3}[)）]"
     r"|[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百零\d]{1,5}[章节節条條款部篇]|[a-zA-Z][.)]\s)"
 )
+BROKEN_WORD = re.compile("[^\\W\\d_][-\u00ad\u2010]$")
+"""A line that ends within a word."""
 SPACED = 1.3
 """Distances to the next line, for one that is usual, that begin a new paragraph."""
 SIZED = 1.12
@@ -97,6 +99,8 @@ def _begins(before: Line, line: Line, first: Line, pitch: float, left: float, ri
         return True
     if ITEM.match(line.text):
         return True
+    if BROKEN_WORD.search(before.text) and line.text[:1].islower():
+        return False
     indented = line.left > left + INDENT * line.height
     if indented and line.left > before.left + INDENT * line.height:
         return not ITEM.match(first.text)
