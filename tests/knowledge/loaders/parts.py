@@ -113,7 +113,8 @@ def deck(
         own = attributes[at - 1] if at <= len(attributes) else ""
         every[f"ppt/slides/slide{at}.xml"] = xml(f"p:sld {own}", f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>")
     every["ppt/presentation.xml"] = xml("p:presentation", f"<p:sldIdLst>{entries}</p:sldIdLst>")
-    return package("ppt/presentation.xml", every, {**(relations or {}), "ppt/presentation.xml": its})
+    none: dict[str, Relations] = {name: {} for name in every if name.startswith("ppt/slides/")}
+    return package("ppt/presentation.xml", every, {**none, **(relations or {}), "ppt/presentation.xml": its})
 
 
 def shape(text: str, head: str = "<p:cNvPr id='2' name='x'/>", place: str = "") -> str:

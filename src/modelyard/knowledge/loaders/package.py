@@ -107,15 +107,20 @@ class Package:
         data = self.bytes(name)
         if data is None:
             raise BadZipFile(f"'{name}' is missing")
+        self.expect_relations(name, "the text")
         return parsed(data)
+
+    def expect_relations(self, name: str, what: str) -> None:
+        """Note that a part, which always has some, has no relations."""
+        if _listed(name).lower() not in self._members:
+            self.source.note(f"The list of parts is missing; what stands beside {what} was not read.")
 
     def relations(self, name: str) -> dict[str, Relation]:
         """What a part refers to, by id; the file itself is the part ``."""
         if name not in self._relations:
-            folder, _, base = name.rpartition("/")
-            listed = posixpath.join(folder, "_rels", f"{base}.rels")
+            listed = _listed(name)
             root = self.xml(listed) if listed.lower() in self._members else None
-            self._relations[name] = {} if root is None else dict(_relations(root, folder))
+            self._relations[name] = {} if root is None else dict(_relations(root, posixpath.dirname(name)))
         return self._relations[name]
 
     def related(self, name: str, *kinds: str) -> list[str]:
@@ -142,6 +147,12 @@ class Package:
         tags = {"title": "title", "author": "creator", "language": "language"}
         found = {key: root.findtext(f"{DUBLIN_CORE}{tag}") or "" for key, tag in tags.items()}
         return {key: text for key, text in found.items() if text not in UNTITLED}
+
+
+def _listed(name: str) -> str:
+    """Where a part's relations stand."""
+    folder, _, base = name.rpartition("/")
+    return posixpath.join(folder, "_rels", f"{base}.rels")
 
 
 def _relations(root: Any, folder: str) -> Iterator[tuple[str, Relation]]:

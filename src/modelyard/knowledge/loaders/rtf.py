@@ -261,13 +261,14 @@ class _Reader:
     def _byte(self, value: int) -> None:
         if self._skipping:
             self._skipping -= 1
-        else:
+        elif not self._group.skip or self._group.captured is not None:
             self._pending.append(value)
 
     def _raw(self, text: bytes) -> None:
         skipped = min(self._skipping, len(text))
         self._skipping -= skipped
-        self._pending += text[skipped:]
+        if not self._group.skip or self._group.captured is not None:
+            self._pending += text[skipped:]
 
     def _flush(self) -> None:
         if self._pending:

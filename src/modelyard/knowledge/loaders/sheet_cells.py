@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.knowledge.loaders.package import RELATION, linked, usual
-from modelyard.knowledge.loaders.workbook import S, Workbook, rich
+from modelyard.knowledge.loaders.package import RELATION, linked
+from modelyard.knowledge.loaders.workbook import S, Workbook, elements, rich
 
 MOST_FILLED = 1_000_000
 """Cells that merged ranges of one sheet may fill."""
@@ -74,10 +73,8 @@ class SheetReader:
         data = self._book.package.bytes(self._part)
         if data is None:
             return self._cells
-        options: dict[str, Any] = {"no_network": True, "load_dtd": False, "huge_tree": False, "resolve_entities": False}
         try:
-            stream = io.BytesIO(usual(data))
-            for _, element in etree.iterparse(stream, events=("end",), tag=[f"{S}{name}" for name in READ], **options):
+            for element in elements(data, *READ):
                 self._take(element)
         except etree.XMLSyntaxError:
             where = f"after row {self._row}" if self._row else "at its beginning"
@@ -89,9 +86,6 @@ class SheetReader:
         name = element.tag.removeprefix(S)
         if name == "row":
             self._take_row(element)
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
         elif name in {"oddHeader", "oddFooter"}:
             self._cells.beside.append(" ".join(HEADER_CODE.sub(" ", element.text or "").replace("&&", "&").split()))
         elif name == "col":

@@ -63,6 +63,7 @@ class _Reader:
         root = self._package.xml(part)
         if root is None:
             return
+        self._package.expect_relations(part, f"slide {page}")
         if root.get("show") in {"0", "false"}:
             self._hidden.append(page)
         shapes = list(_shapes(root.find(f"{P}cSld/{P}spTree"), 0))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.knowledge.loaders.package import RELATION, Package
+from modelyard.knowledge.loaders.package import RELATION, Package, usual
 from modelyard.knowledge.loaders.shown import shown
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -45,15 +47,28 @@ class Workbook:
             return None
         return Sheet(title, part, each.get("state", "visible") != "visible")
 
-    def _root(self, kind: str) -> Any | None:
+    def _part(self, kind: str) -> str | None:
         """A part that the workbook refers to, or that is called as usual: some programs forget to refer to it."""
-        usual = posixpath.join(posixpath.dirname(self.name), f"{kind}.xml")
-        parts = self.package.related(self.name, kind) or self.package.names(usual)
-        return self.package.xml(parts[0]) if parts else None
+        beside = posixpath.join(posixpath.dirname(self.name), f"{kind}.xml")
+        return next(iter(self.package.related(self.name, kind) or self.package.names(beside)), None)
+
+    def _root(self, kind: str) -> Any | None:
+        part = self._part(kind)
+        return self.package.xml(part) if part else None
 
     def _shared(self) -> list[str]:
-        root = self._root("sharedStrings")
-        return [] if root is None else [rich(each) for each in root.iterchildren(f"{S}si")]
+        """The texts that cells name by number; read one by one, because they may be most of a workbook."""
+        from lxml import etree
+
+        part = self._part("sharedStrings")
+        data = self.package.bytes(part) if part else None
+        texts: list[str] = []
+        try:
+            for each in elements(data or b"<none/>", "si"):
+                texts.append(rich(each))
+        except etree.XMLSyntaxError:
+            self.package.source.note("The texts of the workbook are damaged, and some were not read.")
+        return texts
 
     def _styles(self) -> list[str]:
         """The number format of each style of cells."""
@@ -108,6 +123,20 @@ class Workbook:
             except (OverflowError, ValueError):
                 return shown(value, "General")
         return shown(value, code) if abs(value) < 1e300 else raw.strip()
+
+
+def elements(data: bytes, *names: str) -> Iterator[Any]:
+    """Elements of a sheet or of the shared texts as they end, while the file is parsed. Raises `XMLSyntaxError`."""
+    from lxml import etree
+
+    options: dict[str, Any] = {"no_network": True, "load_dtd": False, "huge_tree": False, "resolve_entities": False}
+    tags = [f"{S}{name}" for name in names]
+    for _, element in etree.iterparse(io.BytesIO(usual(data)), events=("end",), tag=tags, **options):
+        yield element
+        if element.tag in {f"{S}row", f"{S}si"}:
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
 
 
 def rich(element: Any) -> str:
