@@ -73,6 +73,24 @@ def test_a_document_that_cannot_be_read_is_told(server: Served, folder: Path) ->
     assert "broken.pdf: " in done.stderr
 
 
+def test_what_was_left_out_of_a_document_is_said(server: Served, folder: Path) -> None:
+    """`kb add`, the list of documents and the API have the notes of a document."""
+    kb(server, folder, "create", "noted")
+    (folder / "mail.eml").write_bytes(
+        b"From: a@b.c\nSubject: s\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nhello\n"
+        b"--B\nContent-Type: application/zip\nContent-Disposition: attachment; filename=x.zip\n\nPK\n--B--\n"
+    )
+    added = kb(server, folder, "add", "noted", str(folder))
+    assert added.returncode == 0 and "mail.eml: The attachment 'x.zip' was not read." in added.stderr
+    assert "mail.eml: The attachment 'x.zip' was not read." in kb(server, folder, "documents", "noted").stderr
+    listed = {each["name"]: each for each in json.loads(kb(server, folder, "documents", "noted", "--json").stdout)}
+    assert listed["mail.eml"]["notes"] == ["The attachment 'x.zip' was not read."]
+    assert listed["pump.txt"]["notes"] == []
+    with Client(server.url) as client:
+        (found,) = client.list_documents("noted", name="mail.eml")["data"]
+        assert client.get_document("noted", found["id"])["notes"] == listed["mail.eml"]["notes"]
+
+
 def test_errors_are_one_sentence(server: Served, folder: Path) -> None:
     done = kb(server, folder, "search", "nothing", "x")
     assert (done.returncode, done.stdout) == (1, "")

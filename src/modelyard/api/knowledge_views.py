@@ -80,6 +80,7 @@ def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:
         hash=row.hash,
         state=row.state,
         error=row.error,
+        notes=row.notes.split("\n") if row.notes else [],
         enabled=row.enabled,
         edited=row.edited,
         chunks=row.chunks,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.kb_jobs import remarks
 from modelyard.cli.output import clean, in_bytes, json_option, note, print_json, print_table, printable
 from modelyard.core.errors import BadRequest
 
@@ -52,6 +53,7 @@ def documents(client: Client, name: str, state: str | None, contains: str, as_js
         for each in found:
             if each["error"]:
                 note(f"{printable(each['name'])}: {printable(each['error'])}", fg="red")
+            remarks(each["name"], each.get("notes") or ())
     else:
         note(f"There is no such document; `modelyard kb add {clean(name)} PATH` adds some.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -123,11 +123,19 @@ def tell(view: dict[str, Any]) -> None:
 
 
 def problems(view: dict[str, Any]) -> None:
-    """Which documents failed, and why."""
+    """Which documents failed, and why; and what was left out of others."""
     for each in view["problems"]:
         note(f"{printable(each['document'])}: {printable(each['error'])}", fg="red")
     if view["failed"] > len(view["problems"]):
         note(f"and {view['failed'] - len(view['problems'])} more failed", fg="red")
+    for each in view.get("remarks") or ():
+        remarks(each["document"], each["notes"])
+
+
+def remarks(document: str, notes: Sequence[str]) -> None:
+    """What is in a document's file and not in its text."""
+    for each in notes:
+        note(f"{printable(document)}: {printable(each)}", fg="yellow")
 
 
 def follow_job(client: Client, base: str, job_id: str) -> dict[str, Any] | None:

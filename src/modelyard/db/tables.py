@@ -189,6 +189,8 @@ class KnowledgeDocument(Base):
     state: Mapped[str] = mapped_column(String(10), default="waiting")
     """`waiting`, `working`, `ready`, `failed`, `cancelled` or `stored`: kept, and not to be indexed."""
     error: Mapped[str] = mapped_column(Text, default="")
+    notes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What is in its bytes and not in its text, a sentence in each line."""
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     characters: Mapped[int] = mapped_column(Integer, default=0)
     version: Mapped[int] = mapped_column(Integer, default=1)

@@ -57,6 +57,8 @@ class Work:
     """Fingerprint that the document will have."""
     text: str | None = None
     """What was read; None where the chunks are as people left them."""
+    notes: Sequence[str] = ()
+    """What was not read."""
     pieces: list[dict[str, Any]] = field(default_factory=list)
     """Columns of its chunks, in order."""
     embedded: int = 0
@@ -185,6 +187,7 @@ def _settle(change: Change) -> None:
     work, task, document = change.work, change.task, change.document
     if work.text is not None:
         document.details, document.characters = work.document.details, len(work.text)
+        document.notes = "\n".join(work.notes)
         if work.job.kind == rows.ADD or work.task.force:
             document.edited = False
     document.state, document.error, document.fingerprint = rows.READY, "", work.mark

@@ -183,7 +183,7 @@ class Indexing:
 def _take(documents: Sequence[tuple[Work, Cut]], works: Sequence[Work]) -> None:
     """What was read and cut, and the hashes of all pieces."""
     for work, cut in documents:
-        work.text = cut.text
+        work.text, work.notes = cut.text, cut.notes
         work.document.details = {**cut.metadata, **work.document.details}
         work.pieces = [_values(each) for each in cut.pieces]
     for work in works:

@@ -34,6 +34,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What a job left out of a document that it indexed."""
+
+    document: str
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """How far a job is."""
 
@@ -54,6 +62,8 @@ class JobView:
     created_at: float
     finished_at: float | None
     problems: Sequence[Problem] = ()
+    remarks: Sequence[Remark] = ()
+    """Once it is finished: documents that it read and did not read whole; `PROBLEMS` at most."""
     working: Mapping[str, str] = field(default_factory=dict)
     """Document → what is done with it now."""
 
@@ -196,6 +206,7 @@ class Jobs:
             )
             failed = named.where(KnowledgeTask.job_id == name, KnowledgeTask.state == rows.FAILED).limit(PROBLEMS)
             problems = [Problem(*each) for each in (await session.execute(failed)).all()]
+            remarks = [] if job.state == rows.RUNNING else await _remarks(session, name)
             now: dict[str, str] = {}
             if working:
                 current = select(KnowledgeDocument.id, KnowledgeDocument.name).join(KnowledgeTask)
@@ -218,8 +229,21 @@ class Jobs:
             created_at=job.created_at,
             finished_at=job.finished_at,
             problems=problems,
+            remarks=remarks,
             working=now,
         )
+
+
+async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
+    """Notes of the documents that a job read."""
+    noted = (
+        select(KnowledgeDocument.name, KnowledgeDocument.notes)
+        .join(KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id)
+        .where(KnowledgeTask.job_id == name, KnowledgeTask.state == rows.DONE, KnowledgeDocument.notes != "")
+        .order_by(KnowledgeTask.id)
+        .limit(PROBLEMS)
+    )
+    return [Remark(title, notes.split("\n")) for title, notes in (await session.execute(noted)).all()]
 
 
 async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str = "") -> None:

@@ -29,6 +29,7 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> Know
         edited=False,
         fingerprint="",
         error="",
+        notes="",
         chunks=0,
         characters=0,
         version=1,

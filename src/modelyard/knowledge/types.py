@@ -39,6 +39,8 @@ class Loaded:
     blocks: Sequence[Block]
     metadata: Mapping[str, str] = field(default_factory=dict)
     """`title`, `author`, `encoding`, `language` … where the file has them."""
+    notes: Sequence[str] = ()
+    """What the file holds that is not in the blocks, a sentence each; `Source.note` collects them."""
 
     @property
     def text(self) -> str:
@@ -72,6 +74,8 @@ class Cut:
     text: str
     pieces: Sequence[Piece]
     metadata: Mapping[str, str]
+    """As in `Loaded`."""
+    notes: Sequence[str] = ()
     """As in `Loaded`."""
 
 

@@ -119,6 +119,8 @@ class DocumentInfo(BaseModel):
     state: str
     """`waiting`, `ready`, `failed`, `cancelled` or `stored`."""
     error: str
+    notes: list[str]
+    """What is in the file and not in its text, a sentence each."""
     enabled: bool
     edited: bool
     """Whether somebody changed its chunks by hand."""

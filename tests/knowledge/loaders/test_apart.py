@@ -57,7 +57,7 @@ def ends(pid: int) -> None:
 
 
 def as_cut(loaded: Loaded) -> Cut:
-    return Cut(loaded.text, split(loaded), loaded.metadata)
+    return Cut(loaded.text, split(loaded), loaded.metadata, loaded.notes)
 
 
 def test_the_same_as_here(folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.registry import Registry
-from modelyard.knowledge.loaders.base import Limits, Loader, Source, cleaned, known
+from modelyard.knowledge.loaders.base import Limits, Loader, Source, cleaned, known, listed
 from modelyard.knowledge.loaders.encoding import NotText, decode
 from modelyard.knowledge.loaders.formats import OLD, SIGNED, extension_of, formats, has_pdf, looks_like_html, sniffed
 from modelyard.knowledge.types import Loaded
@@ -16,7 +16,7 @@ from modelyard.knowledge.types import Loaded
 __all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
-VERSION = 1
+VERSION = 2
 """Counts up when the same bytes are read in another way, so that documents are indexed anew where that is asked for."""
 
 LOADERS: Registry[Loader] = Registry("loaders", OURS)
@@ -50,11 +50,11 @@ def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False
         loaded = LOADERS.get(source.extension)(source)
     except MemoryError as error:
         raise source.unreadable("reading it takes more memory than there is for it.") from error
-    blocks = cleaned(loaded.blocks)
+    blocks, notes = cleaned(loaded.blocks), [*loaded.notes, *listed(source.notes)]
     if not blocks:
-        raise source.unreadable("it has no text.")
+        raise source.unreadable(" ".join(["it has no text.", *notes]))
     source.allow(sum(len(block.text) for block in blocks))
-    return replace(loaded, blocks=blocks, metadata=known(**loaded.metadata))
+    return replace(loaded, blocks=blocks, metadata=known(**loaded.metadata), notes=notes)
 
 
 def _extension(data: bytes, name: str) -> str:

@@ -57,6 +57,7 @@ class Told(msgspec.Struct):
     text: str = ""
     pieces: list[Piece] = []
     metadata: Mapping[str, str] = {}
+    notes: list[str] = []
     problem: str = ""
     spent: bool = False
     """Whether the child ends now, for it may be short of memory."""
@@ -105,7 +106,7 @@ class Apart:
                     self._kill()
         if told.problem:
             raise DocumentUnreadable(name, told.problem)
-        return Cut(told.text, told.pieces, told.metadata)
+        return Cut(told.text, told.pieces, told.metadata, told.notes)
 
     async def _ask_again(self, message: bytes) -> bytes:
         """A child that has read before may have died since, or of what it read: a fresh one is asked once more."""
@@ -225,7 +226,7 @@ def _read(message: bytes) -> Told:
         if size > asked.limits.max_bytes:
             return Told(problem=f"it is larger than {asked.limits.max_bytes:,} bytes, the limit.")
         loaded = load(Path(asked.path).read_bytes(), asked.name, limits=asked.limits, ocr=asked.ocr)
-        return Told(loaded.text, split(loaded, asked.chunking), loaded.metadata)
+        return Told(loaded.text, split(loaded, asked.chunking), loaded.metadata, list(loaded.notes))
     except DocumentUnreadable as error:
         return Told(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
     except OSError as error:

@@ -6,9 +6,9 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zipfile import BadZipFile
 
 from modelyard.core.errors import DocumentUnreadable
@@ -49,6 +49,14 @@ class Source:
     """What the file is: in lower case, without the dot; where its name lies, what its first bytes say."""
     limits: Limits
     ocr: bool = False
+    notes: dict[str, int] = field(default_factory=dict, compare=False)
+    """Sentences about what was left out, each with how often; `note` adds to them."""
+
+    def note(self, sentence: str) -> None:
+        """Tell the document's owner what the text does not have: "The attachment 'x.zip' was not read."."""
+        line = " ".join(clean(sentence).split())
+        line = line if len(line) <= LONGEST_NOTE else f"{line[: LONGEST_NOTE - 1]}…"
+        self.notes[line] = self.notes.get(line, 0) + 1
 
     def unreadable(self, problem: str) -> DocumentUnreadable:
         """The error to raise."""
@@ -72,6 +80,17 @@ class Source:
         """Raise if there are too many."""
         if pages > self.limits.max_pages:
             raise self.unreadable(f"it has {pages:,} {noun}; the limit is {self.limits.max_pages:,}.")
+
+
+MOST_NOTES = 50
+LONGEST_NOTE = 300
+
+
+def listed(notes: Mapping[str, int]) -> list[str]:
+    """Notes of a document in their order, those that came several times with their number; `MOST_NOTES` of them."""
+    lines = [f"{line} ({count} times)" if count > 1 else line for line, count in notes.items()]
+    more = [f"And {len(lines) - MOST_NOTES:,} more notes."] if len(lines) > MOST_NOTES else []
+    return lines[:MOST_NOTES] + more
 
 
 Loader = Callable[[Source], Loaded]

@@ -40,6 +40,8 @@ def load(source: Source) -> Loaded:
         head = {name: text for name in HEAD if (text := " ".join(str(message.get(name, "")).split()))}
         body = list(_body(source, message))
         names = [name for part in message.walk() if (name := part.get_filename())]
+        for name in names:
+            source.note(f"The attachment '{name}' was not read.")
     if not head and not message.is_multipart():
         raise source.unreadable("it has none of the headers of an e-mail.")
     blocks = [Block("\n".join(f"{name}: {text}" for name, text in head.items())), *body]
