@@ -10,6 +10,7 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import load
+from tests.knowledge.loaders import made
 
 CONTAINER = '<container xmlns="urn:c"><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 ENCRYPTED = '<encryption xmlns:e="urn:e"><e:EncryptionMethod Algorithm="{}"/></encryption>'
@@ -92,5 +93,7 @@ def test_damage() -> None:
         load(whole[:300], "a.epub")
     with pytest.raises(DocumentUnreadable, match="damaged"):
         load(book({}, [], {"META-INF/x": ""}).replace(b"rootfile ", b"rootfilx "), "a.epub")
+    with pytest.raises(DocumentUnreadable, match="names no package"):
+        load(made.repacked(whole, {"META-INF/container.xml": b"<container/>"}), "a.epub")
     with pytest.raises(DocumentUnreadable, match="has no text"):
         load(book({"one": page("")}, ["one"]), "a.epub")

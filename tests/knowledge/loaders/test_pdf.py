@@ -105,7 +105,8 @@ def test_encrypted() -> None:
 
 def test_scanned_without_ocr_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     data = made.scanned(["Hello world"])
-    with pytest.raises(DocumentUnreadable, match=r"scanned.*pip install 'modelyard\[ocr\]'"):
+    monkeypatch.setattr(ocr, "installed", lambda: True)
+    with pytest.raises(DocumentUnreadable, match=r"scanned. MODELYARD_OCR=1 reads"):
         load(data, "a.pdf")
     monkeypatch.setattr(ocr, "installed", lambda: False)
     with pytest.raises(DocumentUnreadable, match=r"scanned.*pip install 'modelyard\[ocr\]'"):

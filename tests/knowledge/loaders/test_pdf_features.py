@@ -141,8 +141,18 @@ def test_pages_without_text_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(data, "a.pdf").notes == [f"Pages 1, 3 have no readable text. {ocr.HOW}"]
     monkeypatch.setattr(ocr, "installed", lambda: True)
     assert load(made.pdf([[], paragraph(700, "text")]), "a.pdf").notes == [
-        "Page 1 has no readable text. MODELYARD_OCR=1 reads pictures."
+        "Page 1 has no readable text. MODELYARD_OCR=1 reads pictures of text."
     ]
+
+
+def test_large_pictures_are_noted() -> None:
+    image = "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /Length 1 >>\nstream\nx\nendstream"
+    for size, notes in ((400, ["Page 1 has pictures that were not read."]), (100, [])):
+        data = pdf("text", [image]).replace(b"/Font <<", b"/XObject << /I 6 0 R >> /Font <<")
+        data = data.replace(b"Tj ET", f"Tj ET q {size} 0 0 {size} 9 9 cm /I Do Q".encode()).replace(
+            b"/Length 39", b"/Length 72"
+        )
+        assert load(data, "a.pdf").notes == notes
 
 
 def test_a_damaged_table_of_objects_is_made_anew() -> None:

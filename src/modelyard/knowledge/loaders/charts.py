@@ -11,8 +11,8 @@ from modelyard.knowledge.types import Block, Kind
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 CX = "{http://schemas.microsoft.com/office/drawing/2014/chartex}"
-MOST_POINTS = 5_000
-"""Points of one series that are read; more are measurements, and what they mean is in their table."""
+MOST_PLACES = 1_000_000
+"""Cells of a chart's table; the points of a larger one are listed one by one."""
 Points = dict[int, str]
 """Texts by their place in a series."""
 
@@ -48,6 +48,8 @@ def _table(series: list[Any]) -> str:
         if sizes := _points(each, "bubbleSize"):
             columns.append(("", sizes))
     rows = sorted({at for _, points in columns for at in points})
+    if len(rows) * len(columns) > MOST_PLACES:
+        return "\n".join(f"{name} {text}".strip() for name, points in columns for text in points.values())
     return tables.markdown(
         [[name for name, _ in columns], *([points.get(at, "") for _, points in columns] for at in rows)]
     )
@@ -68,7 +70,7 @@ def _points(series: Any, *names: str) -> Points:
     for level in levels:
         for point in level.iter(f"{C}pt"):
             at, text = point.get("idx", ""), (point.findtext(f"{C}v") or "").strip()
-            if at.isascii() and at.isdigit() and int(at) < MOST_POINTS:
+            if at.isascii() and at.isdigit() and len(at) < 10:
                 points[int(at)] = f"{text} {points[int(at)]}" if int(at) in points else text
     return points
 
@@ -86,8 +88,7 @@ def _extended(root: Any, page: int | None) -> Iterator[Block]:
     for data in root.iter(f"{CX}data"):
         columns: list[Points] = []
         for level in data.iter(f"{CX}lvl"):
-            points = {at: (each.text or "").strip() for at, each in enumerate(level.iterchildren(f"{CX}pt"))}
-            columns.append({at: text for at, text in points.items() if at < MOST_POINTS})
+            columns.append({at: (each.text or "").strip() for at, each in enumerate(level.iterchildren(f"{CX}pt"))})
         rows = sorted({at for points in columns for at in points})
         header = [*[""] * (len(columns) - 1), " ".join(filter(None, names))]
         yield Block(

@@ -53,7 +53,9 @@ class _Book:
         self._names = {name.lower(): name for name in archive.namelist()}
         self._refuse_protected()
         root = document_part(archive.read(CONTAINER))
-        path = next(each.get("full-path") for each in root.iter("{*}rootfile"))
+        path = next((each.get("full-path") for each in root.iter("{*}rootfile")), None)
+        if not path:
+            raise ValueError("it names no package")
         self._folder = posixpath.dirname(path)
         self._package = document_part(archive.read(path))
         self._items = {each.get("id"): each for each in self._package.iter("{*}item")}

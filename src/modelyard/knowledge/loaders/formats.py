@@ -51,6 +51,8 @@ def formats() -> Iterator[tuple[str, str, str]]:
 
 PARTS = (("word/document", "docx"), ("xl/workbook.xml", "xlsx"), ("ppt/presentation", "pptx"))
 """A file in the zip that says which Office format it is."""
+FOLDERS = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"))
+"""Where an Office file keeps its parts, whatever their names are."""
 MAGIC = (
     (re.compile(rb"%PDF-\d"), "pdf"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
@@ -126,7 +128,7 @@ def _in_zip(data: bytes) -> str:
         return "zip"
     if kind in MIMETYPES:
         return MIMETYPES[kind]
-    parts = (*foreign.PARTS, *PARTS)
+    parts = (*foreign.PARTS, *PARTS, *(FOLDERS if "[content_types].xml" in names else ()))
     return next((found for part, found in parts if any(name.startswith(part) for name in names)), "zip")
 
 

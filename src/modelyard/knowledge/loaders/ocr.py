@@ -29,6 +29,11 @@ def installed() -> bool:
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
 
 
+def how() -> str:
+    """What to do so that pages that are pictures are read."""
+    return "MODELYARD_OCR=1 reads pictures of text." if installed() else HOW
+
+
 def load(source: Source) -> Loaded:
     """A picture; each frame of a TIFF is a page."""
     if not installed():

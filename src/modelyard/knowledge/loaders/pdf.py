@@ -92,7 +92,7 @@ def _document(source: Source, document: Any) -> Loaded:
     if empty and (source.ocr or silent):
         _recognise(source, document, pages, empty, silent)
         empty = [number for number in empty if not pages[number] or _garbled(pages[number])]
-    _note_empty(source, empty)
+    _note_pages(source, document, empty)
     read = _blocks([paragraphs(lines) for lines in without_repeated(pages)])
     blocks = [*_with(read, beside), *forms]
     said = document.get_metadata_dict(skip_empty=True)
@@ -116,26 +116,27 @@ def _garbled(lines: Sequence[Line]) -> bool:
     return len(UNREADABLE.findall(text)) > GARBLED * len(text)
 
 
-def _note_empty(source: Source, empty: Sequence[int]) -> None:
-    if not empty:
-        return
-    which = ", ".join(str(number + 1) for number in empty[:MOST_LISTED]) + (" …" if len(empty) > MOST_LISTED else "")
-    subject = f"Page {which} has" if len(empty) == 1 else f"Pages {which} have"
-    how = (
-        ""
-        if source.ocr and ocr.installed()
-        else f" {ocr.HOW}"
-        if not ocr.installed()
-        else " MODELYARD_OCR=1 reads pictures."
-    )
-    source.note(f"{subject} no readable text.{how}")
+def _note_pages(source: Source, document: Any, empty: Sequence[int]) -> None:
+    """Note pages without text, and large pictures on the others."""
+    if empty:
+        verb = "has" if len(empty) == 1 else "have"
+        how = "" if source.ocr and ocr.installed() else f" {ocr.how()}"
+        source.note(f"{_numbered(empty)} {verb} no readable text.{how}")
+    others = sorted({*range(len(document))} - {*empty})
+    if pictured := [number for number in others if pdf_extras.has_large_picture(document, number)]:
+        source.note(f"{_numbered(pictured)} {'has' if len(pictured) == 1 else 'have'} pictures that were not read.")
+
+
+def _numbered(pages: Sequence[int]) -> str:
+    which = ", ".join(str(number + 1) for number in pages[:MOST_LISTED]) + (" …" if len(pages) > MOST_LISTED else "")
+    return f"Page {which}" if len(pages) == 1 else f"Pages {which}"
 
 
 def _recognise(source: Source, document: Any, pages: list[list[Line]], empty: Sequence[int], silent: bool) -> None:
     """Fill empty pages with what OCR reads in them. Raises if there is no OCR, and nothing else to read (`silent`)."""
     if not source.ocr or not ocr.installed():
         if silent:
-            raise source.unreadable(f"it has no text: it seems to be scanned. {ocr.HOW}")
+            raise source.unreadable(f"it has no text: it seems to be scanned. {ocr.how()}")
         return
     for number in empty:
         page = document[number]

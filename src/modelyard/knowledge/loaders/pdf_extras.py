@@ -18,6 +18,10 @@ LONGEST = 1 << 20
 PASSWORD_FIELD = 1 << 13
 """Flag of a text field whose letters are not shown."""
 XFA_BYTES = 64 << 20
+MOST_OBJECTS = 20_000
+"""Of one page, among which pictures are looked for."""
+LARGE, WHOLE = 0.2, 0.85
+"""Shares of a page from which a picture is large, and from which it is a scan or a background behind the text."""
 
 
 def fields_and_comments(source: Source, document: Any, number: int) -> Iterator[Block]:
@@ -46,6 +50,27 @@ def fields_and_comments(source: Source, document: Any, number: int) -> Iterator[
             seen.add(text)
             yield Block(text, Kind.TEXT, 0, number + 1)
     page.close()
+
+
+def has_large_picture(document: Any, number: int) -> bool:
+    """Whether a page has a picture that may say more than its text does."""
+    import pypdfium2
+    from pypdfium2 import raw
+
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        return False
+    area = page.get_width() * page.get_height()
+    bounds = [ctypes.c_float() for _ in range(4)]
+    found = False
+    for at in range(min(raw.FPDFPage_CountObjects(page.raw), MOST_OBJECTS)):
+        each = raw.FPDFPage_GetObject(page.raw, at)
+        if raw.FPDFPageObj_GetType(each) == raw.FPDF_PAGEOBJ_IMAGE and raw.FPDFPageObj_GetBounds(each, *bounds):
+            left, bottom, right, top = (each.value for each in bounds)
+            found = found or LARGE * area < (right - left) * (top - bottom) < WHOLE * area
+    page.close()
+    return found
 
 
 def _string(read: Callable[..., int], *arguments: Any) -> str:

@@ -24,7 +24,7 @@ HEADING = re.compile(r"(?:heading|标题|標題|見出し|제목)\s*([1-9])$", r
 TITLES = frozenset({"title", "标题", "標題", "表題"})
 LIST = re.compile(r"list (bullet|number)", re.IGNORECASE)
 DRAWINGS = (f"{W}drawing", f"{W}pict", f"{W}object")
-CONTENT = tuple(f"{W}{name}" for name in ("p", "tbl", "sdt", "ins", "moveTo", "customXml", "altChunk"))
+CONTENT = tuple(f"{W}{name}" for name in ("p", "tbl", "sdt", "ins", "moveTo", "customXml", "altChunk", "subDoc"))
 WIDEST_SPAN = 63
 """Columns of a Word table at most."""
 DEEPEST = 20
@@ -127,6 +127,8 @@ class _Reader:
                     yield from self._each(content, depth + 1)
             elif element.tag == f"{W}altChunk":
                 yield from ((block, False) for block in self._inserted(element))
+            elif element.tag == f"{W}subDoc":
+                self._source.note("A linked part of the document (subdocument) was not read.")
             else:
                 yield from self._each(element, depth + 1)
 
