@@ -130,6 +130,13 @@ CASES: Mapping[str, tuple[Sequence[tuple[str, str]], dict[str, str | bytes], Rel
         "S\n\n| Name | Sum |\n| --- | --- |\n| x |  |",
         ["The sheet 'S' is damaged after row 2; what follows was not read."],
     ),
+    "a link that a formula makes": (
+        [(NAME, data(line(1, value("A1", "here", 't="str"', '<f>HYPERLINK("https://a.example/","here")</f>'))))],
+        {},
+        {},
+        "S\n\n| here (https://a.example/) |\n| --- |",
+        [],
+    ),
     "links": (
         [(NAME, data(HEAD, after='<hyperlinks><hyperlink ref="A1" r:id="l"/></hyperlinks>'))],
         {},

@@ -90,11 +90,11 @@ CASES: Mapping[str, tuple[str, Files, Mapping[str, parts.Relations], str, Sequen
         [],
     ),
     "pictures": (
-        PICTURE.format('descr="A bridge"') + PICTURE.format(""),
+        PICTURE.format('descr="A bridge"') + PICTURE.format("") + PICTURE.format('descr="IMG_1.JPG"'),
         {},
         {},
         "Picture: A bridge",
-        ["1 picture has no alternative text, and what is on it was not read."],
+        ["2 pictures have no alternative text, and what is on them was not read."],
     ),
     "an embedded file and a video": (
         shape("x")

@@ -158,10 +158,12 @@ OTHER: Mapping[str, tuple[str, dict[str, str | bytes], dict[str, tuple[str, str]
         {
             "word/h1.xml": w("hdr", para("Version 3.2")),
             "word/h2.xml": w("hdr", para("Version 3.2")),
-            "word/f.xml": w("ftr", para("Page 3 of 12")),
+            "word/f.xml": w(
+                "ftr", para("Page 3 of 12") + para("- xiv -") + para("第3页共12页") + para("1" * 50 + " Fifth Avenue")
+            ),
         },
         {"a": ("header", "word/h1.xml"), "b": ("header", "word/h2.xml"), "c": ("footer", "word/f.xml")},
-        "text\n\nVersion 3.2",
+        "text\n\nVersion 3.2\n\n" + "1" * 50 + " Fifth Avenue",
         [],
     ),
     "links": (

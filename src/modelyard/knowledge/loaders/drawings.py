@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ CHART_REFERENCES = (f"{charts.C}chart", f"{charts.CX}chart")
 IMAGES = (f"{A}blip", "{urn:schemas-microsoft-com:vml}imagedata")
 OBJECTS = ("{urn:schemas-microsoft-com:office:office}OLEObject",)
 UNTOLD = frozenset({"", "image", "picture", "graphic", "grafik", "bild", "图片", "圖片"})
+FILE_NAME = re.compile(r"[\w.-]{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|svg|tiff?|webp)", re.IGNORECASE)
 """Alternative texts that say nothing."""
 
 
@@ -70,7 +72,7 @@ def alternative(drawing: Any) -> list[str]:
         elif isinstance(each.tag, str) and each.tag.startswith("{urn:schemas-microsoft-com:vml}"):
             found += [each.get("alt") or "", each.get("string") or ""]
     texts = (" ".join(text.split()) for text in found)
-    return list(dict.fromkeys(text for text in texts if text.lower() not in UNTOLD))
+    return list(dict.fromkeys(text for text in texts if text.lower() not in UNTOLD and not FILE_NAME.fullmatch(text)))
 
 
 def diagram(root: Any) -> str:

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.knowledge.loaders.package import RELATION, linked
+from modelyard.knowledge.loaders.package import RELATION, linked, web_address
 from modelyard.knowledge.loaders.workbook import S, Workbook, elements, rich
 
 MOST_FILLED = 1_000_000
 """Cells that merged ranges of one sheet may fill."""
 REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 READ = ("row", "col", "mergeCell", "hyperlink", "dataValidation", "oddHeader", "oddFooter")
+LINK = re.compile(r'HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
 HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[\dA-F]{6}|\d{1,3}|[LCRPNDTFAZGBIUESXYOH])')
 Rows = dict[int, dict[int, str]]
 """Texts by row and column, from 1; without empty ones."""
@@ -148,7 +149,8 @@ class SheetReader:
             return ""
         if kind in {"n", "b", "d"}:
             self._cells.valued.add(self._row)
-        return text
+        link = LINK.match(formula.text or "") if formula is not None else None
+        return linked(text, web_address(link[1])) if link else text
 
     def _fill(self) -> None:
         """Put the text of a merged range into each of its cells, in rows and columns that have text anyway."""

@@ -29,8 +29,11 @@ WIDEST_SPAN = 63
 """Columns of a Word table at most."""
 DEEPEST = 20
 """Tables and content controls inside one another."""
-PAGE_NUMBER = re.compile(r"\W*(?:(?:page|seite|第)?\W*[\divxlc]*\W*(?:of|von|/|页|頁|共)?\W*)*", re.IGNORECASE)
-"""A footer that says nothing else."""
+_PAGE_WORDS = "page pages seite of von de sur p pg 第 页 頁 页共 頁共 共 쪽 페이지 стр"
+PAGE_WORDS = frozenset(_PAGE_WORDS.split())
+"""What a header or footer says around the number of its page."""
+WORD = re.compile(r"\d+|[^\W\d_]+")
+ROMAN = re.compile(r"[ivxlc]+")
 
 
 def load(source: Source) -> Loaded:
@@ -80,7 +83,7 @@ class _Document:
         for part in self.package.related(self.name, "header", "footer"):
             root = self.package.xml(part)
             for block in () if root is None else _Reader(self, part).blocks(root, 0):
-                if block.text not in seen and not PAGE_NUMBER.fullmatch(block.text):
+                if block.text not in seen and not _is_page_number(block.text):
                     seen.add(block.text)
                     yield block
 
@@ -225,6 +228,12 @@ class _Reader:
 
     def _cell(self, cell: Any, depth: int) -> str:
         return "\n".join(block.text for block in self.blocks(cell, depth + 1))
+
+
+def _is_page_number(text: str) -> bool:
+    """Whether a header or footer says nothing else."""
+    words = WORD.findall(text.lower())
+    return all(word.isdigit() or word in PAGE_WORDS or ROMAN.fullmatch(word) for word in words)
 
 
 def _value(element: Any, path: str) -> str:
