@@ -14,12 +14,12 @@ from modelyard.knowledge.loaders.foreign import REFUSED
 from modelyard.knowledge.loaders.formats import (
     OLD,
     SIGNED,
-    disguised,
     extension_of,
     formats,
     has_pdf,
     looks_like_html,
     sniffed,
+    sniffed_text,
 )
 from modelyard.knowledge.types import Loaded
 
@@ -71,7 +71,7 @@ def _extension(data: bytes, name: str) -> str:
     if told in SIGNED and found in {None, "zip"} and (told != "pdf" or not has_pdf(data)):
         raise DocumentUnreadable(name, f"it is not a whole {told} file: it is damaged, or something else.")
     if found is None and told not in LOADERS:
-        found = disguised(data, told)
+        found = sniffed_text(data, told)
     if found == "zip":
         raise DocumentUnreadable(name, f"it is a zip archive; unpack it. {_supported()}")
     if found is not None:

@@ -16,7 +16,7 @@ DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 CHART_REFERENCES = (f"{charts.C}chart", f"{charts.CX}chart")
 IMAGES = (f"{A}blip", "{urn:schemas-microsoft-com:vml}imagedata")
 OBJECTS = ("{urn:schemas-microsoft-com:office:office}OLEObject",)
-UNTOLD = frozenset({"", "image", "picture", "graphic", "grafik", "bild", "图片", "圖片"})
+MEANINGLESS = frozenset({"", "image", "picture", "graphic", "grafik", "bild", "图片", "圖片"})
 FILE_NAME = re.compile(r"[\w.-]{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|svg|tiff?|webp)", re.IGNORECASE)
 """Alternative texts that say nothing."""
 
@@ -30,11 +30,11 @@ class Drawings:
 
     def blocks(self, part: str, drawing: Any, page: int | None = None) -> Iterator[Block]:
         """The texts of a drawing that stands in a part: alternative text, charts and diagrams; not its text boxes."""
-        said = alternative(drawing)
-        yield from (Block(f"Picture: {text}", Kind.TEXT, 0, page) for text in said)
+        descriptions = alternative(drawing)
+        yield from (Block(f"Picture: {text}", Kind.TEXT, 0, page) for text in descriptions)
         charted = list(self._charts(part, drawing, page))
         yield from charted
-        if not said and not charted and any(True for _ in drawing.iter(*IMAGES)):
+        if not descriptions and not charted and any(True for _ in drawing.iter(*IMAGES)):
             self._silent += 1
         for each in drawing.iter(*OBJECTS):
             self.embedded(part, each.get(f"{RELATION}id"), each.get("ProgID") or "")
@@ -72,7 +72,9 @@ def alternative(drawing: Any) -> list[str]:
         elif isinstance(each.tag, str) and each.tag.startswith("{urn:schemas-microsoft-com:vml}"):
             found += [each.get("alt") or "", each.get("string") or ""]
     texts = (" ".join(text.split()) for text in found)
-    return list(dict.fromkeys(text for text in texts if text.lower() not in UNTOLD and not FILE_NAME.fullmatch(text)))
+    return list(
+        dict.fromkeys(text for text in texts if text.lower() not in MEANINGLESS and not FILE_NAME.fullmatch(text))
+    )
 
 
 def diagram(root: Any) -> str:

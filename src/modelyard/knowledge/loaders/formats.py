@@ -132,7 +132,7 @@ def _in_zip(data: bytes) -> str:
     return next((found for part, found in parts if any(name.startswith(part) for name in names)), "zip")
 
 
-def disguised(data: bytes, extension: str) -> str | None:
+def sniffed_text(data: bytes, extension: str) -> str | None:
     """What a file of text is that is named as an Office file, as exports of many programs are; None for all else."""
     head = data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
     if extension in OLD and re.match(rb"MIME-Version:|Content-Type:\s*multipart", head, re.IGNORECASE):

@@ -13,7 +13,7 @@ MARK = " › "
 """Stands between the name of a document and that of one inside it."""
 
 
-def nested(source: Source, data: bytes, name: str) -> Sequence[Block]:
+def read_nested(source: Source, data: bytes, name: str) -> Sequence[Block]:
     """The blocks of a document that another holds; none, and a note with the reason, where it cannot be read."""
     from modelyard.knowledge.loaders import load
 

@@ -176,8 +176,8 @@ class Body:
         """A text box, a picture, a chart, an equation or an embedded file."""
         if frame.get(f"{PRESENTATION}class") in {"page-number", "date-time"}:
             return
-        said = list(self._alternative(frame))
-        yield from said
+        descriptions = list(self._alternative(frame))
+        yield from descriptions
         if frame.get(f"{PRESENTATION}class") in TITLES:
             words = " ".join(" ".join(block.text for block in self.blocks(frame, depth)).split())
             level = 1 if frame.get(f"{PRESENTATION}class") == "title" else 2
@@ -186,7 +186,7 @@ class Body:
         found = list(self.blocks(frame, depth))
         yield from found
         objects = any(True for _ in frame.iterchildren(f"{DRAW}object", f"{DRAW}object-ole", f"{DRAW}plugin"))
-        if not said and not found and not objects and frame.find(f"{DRAW}image") is not None:
+        if not descriptions and not found and not objects and frame.find(f"{DRAW}image") is not None:
             self._silent += 1
         for each in frame.iterchildren(f"{DRAW}object-ole", f"{DRAW}plugin", f"{DRAW}floating-frame"):
             name = each.get(f"{XLINK}href", "").rpartition("/")[2]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from modelyard.knowledge.loaders.base import Source
 from modelyard.knowledge.loaders.numbering import letter, roman
 from modelyard.knowledge.loaders.odf_names import DRAW, OFFICE, STYLE, TEXT, XLINK
-from modelyard.knowledge.loaders.package import linked, web_address
+from modelyard.knowledge.loaders.package import web_address, with_address
 from modelyard.knowledge.types import Block
 
 SPACE = re.compile(r"[ \t\r\n]+")
@@ -60,7 +60,7 @@ class Inline:
         elif child.tag == f"{TEXT}a":
             start = len(parts)
             self._walk(child, parts, apart)
-            parts[start:] = [linked("".join(parts[start:]), web_address(child.get(f"{XLINK}href", "")))]
+            parts[start:] = [with_address("".join(parts[start:]), web_address(child.get(f"{XLINK}href", "")))]
         elif child.tag not in SILENT:
             self._walk(child, parts, apart)
 

@@ -46,11 +46,11 @@ def parser() -> Any:
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
-def parsed(data: bytes) -> Any:
+def parse_xml(data: bytes) -> Any:
     """The root element. Raises `LxmlError` or `ValueError`, also for a document type of its own, which bombs need."""
     from lxml import etree
 
-    root = etree.fromstring(usual(data), parser())
+    root = etree.fromstring(transitional(data), parser())
     if root.getroottree().docinfo.internalDTD is not None:
         raise ValueError("it declares a document type")
     return root
@@ -96,7 +96,7 @@ class Package:
         if name not in self._roots:
             data = self.bytes(name)
             try:
-                self._roots[name] = None if data is None else parsed(data)
+                self._roots[name] = None if data is None else parse_xml(data)
             except (etree.LxmlError, ValueError) as error:
                 self.source.note(f"The part '{name}' of the file is damaged, and was not read: {error}.")
                 self._roots[name] = None
@@ -108,7 +108,7 @@ class Package:
         if data is None:
             raise BadZipFile(f"'{name}' is missing")
         self.expect_relations(name, "the text")
-        return parsed(data)
+        return parse_xml(data)
 
     def expect_relations(self, name: str, what: str) -> None:
         """Note that a part, which always has some, has no relations."""
@@ -165,7 +165,7 @@ def _relations(root: Any, folder: str) -> Iterator[tuple[str, Relation]]:
         yield each.get("Id", ""), Relation(kind, target, external)
 
 
-def usual(data: bytes) -> bytes:
+def transitional(data: bytes) -> bytes:
     """XML of the strict variant with the namespaces that everybody writes."""
     if b"http://purl.oclc.org/ooxml/" not in data:
         return data
@@ -182,7 +182,7 @@ def web_address(target: str) -> str:
     return target.removeprefix("mailto:") if ADDRESS.match(target) and len(target) <= LONGEST_ADDRESS else ""
 
 
-def linked(text: str, address: str) -> str:
+def with_address(text: str, address: str) -> str:
     """The text of a link with its address, where the text does not have it already."""
     bare = address.partition("://")[2] or address
     return text if not address or bare.rstrip("/").lower() in text.lower() else f"{text.rstrip()} ({address})"

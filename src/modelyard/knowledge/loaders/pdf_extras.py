@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from modelyard.knowledge.loaders.base import Source
-from modelyard.knowledge.loaders.package import parsed
+from modelyard.knowledge.loaders.package import parse_xml
 from modelyard.knowledge.types import Block, Kind
 
 MOST_ANNOTATIONS = 20_000
@@ -152,7 +152,7 @@ def xfa(source: Source, document: Any) -> Iterator[Block]:
         if name not in {"template", "datasets"}:
             continue
         try:
-            root = parsed(content)
+            root = parse_xml(content)
         except (etree.LxmlError, ValueError):
             source.note(f"The part '{name}' of the XFA form is damaged, and was not read.")
             continue

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from modelyard.knowledge.loaders.base import Source, parsing
-from modelyard.knowledge.loaders.package import linked, web_address
+from modelyard.knowledge.loaders.package import web_address, with_address
 from modelyard.knowledge.loaders.pictures import note_pictures
 from modelyard.knowledge.loaders.rtf_blocks import Sink
 from modelyard.knowledge.loaders.rtf_words import (
@@ -148,7 +148,7 @@ class _Reader:
             self._end(name, group.sink)
         elif name == "field" and self._address:
             parts = group.sink.parts
-            parts[group.start :] = [linked("".join(parts[group.start :]), self._address)]
+            parts[group.start :] = [with_address("".join(parts[group.start :]), self._address)]
             self._address = ""
         elif name == "formfield":
             self._state = self._field()

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.knowledge.loaders.package import RELATION, linked, web_address
+from modelyard.knowledge.loaders.package import RELATION, web_address, with_address
 from modelyard.knowledge.loaders.workbook import S, Workbook, elements, rich
 
 MOST_FILLED = 1_000_000
@@ -108,7 +108,7 @@ class SheetReader:
         left, top, _, _ = _range(link.get("ref", "")) or (0, 0, 0, 0)
         row = self._cells.rows.get(top, {})
         if text := row.get(left):
-            row[left] = linked(text, self._book.package.address(self._part, link.get(f"{RELATION}id")))
+            row[left] = with_address(text, self._book.package.address(self._part, link.get(f"{RELATION}id")))
 
     def _take_row(self, row: Any) -> None:
         number = row.get("r", "")
@@ -150,7 +150,7 @@ class SheetReader:
         if kind in {"n", "b", "d"}:
             self._cells.valued.add(self._row)
         link = LINK.match(formula.text or "") if formula is not None else None
-        return linked(text, web_address(link[1])) if link else text
+        return with_address(text, web_address(link[1])) if link else text
 
     def _fill(self) -> None:
         """Put the text of a merged range into each of its cells, in rows and columns that have text anyway."""

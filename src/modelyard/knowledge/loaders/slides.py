@@ -14,7 +14,7 @@ from modelyard.knowledge.loaders.charts import A
 from modelyard.knowledge.loaders.drawings import Drawings, alternative
 from modelyard.knowledge.loaders.office import tidy
 from modelyard.knowledge.loaders.omml import M, linear
-from modelyard.knowledge.loaders.package import RELATION, Package, linked, opened
+from modelyard.knowledge.loaders.package import RELATION, Package, opened, with_address
 from modelyard.knowledge.types import Block, Kind, Loaded
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -118,7 +118,9 @@ class _Reader:
             if each.tag in {f"{A}r", f"{A}fld"}:
                 text = each.findtext(f"{A}t") or ""
                 link = each.find(f"{A}rPr/{A}hlinkClick")
-                yield text if link is None else linked(text, self._package.address(part, link.get(f"{RELATION}id")))
+                yield (
+                    text if link is None else with_address(text, self._package.address(part, link.get(f"{RELATION}id")))
+                )
             elif each.tag == f"{A}br":
                 yield "\n"
             elif each.tag == A14_MATH:

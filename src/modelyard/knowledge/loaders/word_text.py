@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.knowledge.loaders import omml
 from modelyard.knowledge.loaders.numbering import W
-from modelyard.knowledge.loaders.package import RELATION, linked, web_address
+from modelyard.knowledge.loaders.package import RELATION, web_address, with_address
 
 _DROPPED = "del moveFrom delText rPr pPr sdtPr sdtEndPr txbxContent fldData rt"
 DROPPED = frozenset(f"{W}{name}" for name in _DROPPED.split())
@@ -71,10 +71,10 @@ class Inline:
             each = stack.pop()
             if isinstance(each, tuple):
                 start, address = each
-                parts[start:] = [linked("".join(parts[start:]), address)]
+                parts[start:] = [with_address("".join(parts[start:]), address)]
             elif each.tag in DROPPED or each.tag == FALLBACK or not isinstance(each.tag, str):
                 self._watch(each)
-            elif (text := self._said(each)) is not None:
+            elif (text := self._own_text(each)) is not None:
                 parts.append(text)
             else:
                 if each.tag == f"{W}hyperlink" and (address := self._link(each.get(f"{RELATION}id"))):
@@ -90,7 +90,7 @@ class Inline:
                 self._hidden = True
                 self._note("It has hidden text, which was read.")
 
-    def _said(self, each: Any) -> str | None:
+    def _own_text(self, each: Any) -> str | None:
         """The text of an element that says something itself; None for one to look into."""
         if each.tag == f"{W}t":
             return each.text or ""

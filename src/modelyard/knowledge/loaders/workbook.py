@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.knowledge.loaders.package import RELATION, Package, usual
+from modelyard.knowledge.loaders.package import RELATION, Package, transitional
 from modelyard.knowledge.loaders.shown import shown
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -131,7 +131,7 @@ def elements(data: bytes, *names: str) -> Iterator[Any]:
 
     options: dict[str, Any] = {"no_network": True, "load_dtd": False, "huge_tree": False, "resolve_entities": False}
     tags = [f"{S}{name}" for name in names]
-    for _, element in etree.iterparse(io.BytesIO(usual(data)), events=("end",), tag=tags, **options):
+    for _, element in etree.iterparse(io.BytesIO(transitional(data)), events=("end",), tag=tags, **options):
         yield element
         if element.tag in {f"{S}row", f"{S}si"}:
             element.clear()
