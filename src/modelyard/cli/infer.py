@@ -49,7 +49,7 @@ def command(words: tuple[str, ...]) -> int:
     from modelyard.infer.requests import AdapterRequest, RequestConfig
 
     found = wanted(flags, Settings().infer_backend)
-    files = dataset(flags, found.model)
+    files = dataset(flags, flags.model.get("ckpt_dir") or found.model)
     config = RequestConfig(**{name: value for name, value in flags.answer.items() if name != "stream"})
     with Engine(
         found.model,

@@ -99,6 +99,8 @@ def answered(result: Path, asked: Sequence[Question]) -> set[int]:
 
 def _rows(path: Path) -> Iterator[Any]:
     """Every row; one that is no JSON comes as the error it makes."""
+    if not path.exists():
+        raise BadRequest(_missing(path))
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
@@ -112,6 +114,15 @@ def _rows(path: Path) -> Iterator[Any]:
                 yield json.loads(line)
             except ValueError as error:
                 yield error
+
+
+def _missing(path: Path) -> str:
+    if path.suffix in (".json", ".jsonl"):
+        return f"There is no file '{path}'."
+    return (
+        f"'{path}' is no file but the name of a data set, and data sets are not fetched from a hub yet; "
+        "give its rows with --val_dataset, as a .jsonl file of query and response."
+    )
 
 
 def _question(number: int, row: Any) -> Question:
