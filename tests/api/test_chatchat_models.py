@@ -109,7 +109,7 @@ def test_change(server: Live) -> None:
     assert server.chat("b").json()["usage"]["completion_tokens"] == 3
     said = changed(server, "b", "modelyard-demo")
     assert said["code"] == 200 and names(server) == {"m", "modelyard-demo"}
-    assert server.http.get("/v1/models/modelyard-demo").json()["model_engine"] == "llama_cpp"
+    assert server.http.get("/v1/models/modelyard-demo").json()["model_engine"] == "llama.cpp"
     assert post(server, "/llm_model/stop", {"model_name": "modelyard-demo"})["code"] == 200
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from modelyard.catalog.family import Source
 from modelyard.catalog.index import FAMILIES
 from modelyard.catalog.record import by_ability, prompts, record
-from modelyard.catalog.registration import local_path, parse
+from modelyard.catalog.registration import check_abilities, local_path, parse
 from modelyard.core.errors import RegistrationInvalid
 from modelyard.core.types import ModelType
 
@@ -130,6 +131,29 @@ def test_the_short_records_of_other_types(type: ModelType, body: dict[str, Any],
     assert (family.type, family.abilities, len(family.specs)) == (type, abilities, 1)
     shown = record(family, built_in=False)
     assert shown["model_name"] == "mine" and shown["model_specs"][0]["model_id"] == body.get("model_id")
+
+
+@pytest.mark.parametrize(
+    ("ability", "template", "format", "refused"),
+    [
+        ("vision", "{{ messages[0].content }}", "pytorch", True),
+        ("vision", "{{ messages[0].content }}", "ggufv2", False),
+        ("vision", "{% if part.type == 'image' %}<|image_pad|>{% endif %}", "pytorch", False),
+        ("vision", None, "pytorch", False),
+        ("tools", "{{ messages[0].content }}", "ggufv2", True),
+        ("tools", "{% if tools %}{{ tools | tojson }}{% endif %}", "pytorch", False),
+        ("chat", "{{ messages[0].content }}", "pytorch", False),
+    ],
+)
+def test_an_ability_that_the_template_rules_out(ability: str, template: str | None, format: str, refused: bool) -> None:
+    spec = {"model_format": format, "model_uri": "/m"}
+    body = {"model_name": "x", "model_ability": ["chat", ability], "model_specs": [spec], "chat_template": template}
+    family = parse(ModelType.LLM, body, FAMILIES)
+    expected = (
+        pytest.raises(RegistrationInvalid, match=f"model_ability: '{ability}' takes") if refused else nullcontext()
+    )
+    with expected:
+        check_abilities(family)
 
 
 # What is shown

@@ -55,7 +55,7 @@ def test_engines_by_the_names_people_use(given: str, name: str) -> None:
         ({"model_name": "m", "model_engine": "fake", "tokens": "many"}, InvalidParameter, "tokens"),
         ({"model_name": "m", "model_engine": "fake", "model_type": "poem"}, InvalidParameter, "'poem' is none of LLM"),
         ({"model_name": "m", "model_engine": "fake", "n_worker": 2}, InvalidParameter, "single machine"),
-        ({"model_name": "m", "model_engine": "fake", "request_limits": 0}, InvalidParameter, "1 or more"),
+        ({"model_name": "m", "model_engine": "fake", "request_limits": -1}, InvalidParameter, "0 or more"),
         ({"model_name": "m", "model_engine": "fake", "multimodal_projector": "x"}, InvalidParameter, "'m' has none"),
         ({"model_name": "demo", "multimodal_projector": "x.gguf"}, InvalidParameter, "'demo' has none"),
         ({"model_name": "m", "model_engine": "fake", "gpu_idx": "a,b"}, InvalidParameter, "no list of GPU indexes"),

@@ -19,6 +19,7 @@ from modelyard.catalog.family import OWN_ABILITIES, Defaults, Family, Size, Sour
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, LAYOUTS, PromptStyle, template
 from modelyard.catalog.resolve import size_of
+from modelyard.catalog.thinking import chat_abilities
 from modelyard.core.errors import InvalidParameter, ModelyardError, NotFound, RegistrationInvalid
 from modelyard.core.templates import PROCESSES, TemplateProblem
 from modelyard.core.types import ModelType
@@ -132,6 +133,32 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
         sent=sent,
         specs=_specs(type, body),
     )
+
+
+PICTURES = re.compile(r"image|vision|picture|video|media", re.IGNORECASE)
+"""What a chat template that writes pictures into a prompt speaks of."""
+
+
+def check_abilities(family: Family) -> None:
+    """Raises `RegistrationInvalid` for an ability that the family's own chat template rules out.
+
+    llama.cpp writes the marks of pictures into texts itself, so GGUF files need no template for them.
+    """
+    template = family.chat_template
+    if template is None:
+        return
+    gguf = any(spec.format == "ggufv2" for spec in family.specs)
+    for ability, has in (
+        ("tools", "tools" in chat_abilities(template)),
+        ("vision", gguf or PICTURES.search(template) is not None),
+    ):
+        if ability in family.abilities and not has:
+            raise RegistrationInvalid(
+                f"model_ability: '{ability}' takes a chat_template with a place for {PLACES[ability]}, and this one has none."
+            )
+
+
+PLACES = {"tools": "tools", "vision": "pictures"}
 
 
 def _read(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Body]:

@@ -17,7 +17,7 @@ from modelyard.catalog.hubs.cache import cached, scan
 from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import Cached, Record, record
-from modelyard.catalog.registration import parse
+from modelyard.catalog.registration import check_abilities, parse
 from modelyard.catalog.written import written
 from modelyard.control.registration_files import RegistrationFiles, Written, skipped
 from modelyard.core.errors import (
@@ -100,7 +100,9 @@ class Registrations:
 
     async def read(self, type: ModelType, model: str | Mapping[str, Any]) -> Family:
         """The family that a registration describes. Raises `RegistrationInvalid`."""
-        return await asyncio.to_thread(parse, type, model, self._catalog)
+        family = await asyncio.to_thread(parse, type, model, self._catalog)
+        check_abilities(family)
+        return family
 
     async def register(
         self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True
