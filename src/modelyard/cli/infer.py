@@ -49,7 +49,7 @@ def command(words: tuple[str, ...]) -> int:
     from modelyard.infer.requests import AdapterRequest, RequestConfig
 
     found = wanted(flags, Settings().infer_backend)
-    files = dataset(flags, flags.model.get("ckpt_dir") or found.model)
+    files = dataset(flags, found.model)
     config = RequestConfig(**{name: value for name, value in flags.answer.items() if name != "stream"})
     with Engine(
         found.model,
@@ -74,7 +74,7 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
         return list(files)
     from modelyard.infer.launching import training
 
-    notes = training(checkpoint)
+    notes = training(flags.model.get("ckpt_dir") or checkpoint)
     noted = notes.get("val_dataset") or notes.get("dataset") or []
     found = [noted] if isinstance(noted, str) else list(noted)
     if not found:

@@ -100,7 +100,9 @@ def answered(result: Path, asked: Sequence[Question]) -> set[int]:
 def _rows(path: Path) -> Iterator[Any]:
     """Every row; one that is no JSON comes as the error it makes."""
     if not path.exists():
-        raise BadRequest(_missing(path))
+        raise BadRequest(
+            f"There is no file '{path}'. Questions come from .jsonl and .json files; ms-swift's datasets by name are not fetched."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
@@ -114,15 +116,6 @@ def _rows(path: Path) -> Iterator[Any]:
                 yield json.loads(line)
             except ValueError as error:
                 yield error
-
-
-def _missing(path: Path) -> str:
-    if path.suffix in (".json", ".jsonl"):
-        return f"There is no file '{path}'."
-    return (
-        f"'{path}' is no file but the name of a data set, and data sets are not fetched from a hub yet; "
-        "give its rows with --val_dataset, as a .jsonl file of query and response."
-    )
 
 
 def _question(number: int, row: Any) -> Question:
