@@ -191,6 +191,7 @@ RECORDS = [
             {"model_src": {"modelscope": {"quantizations": [""], "model_id": "a/b"}}, "quantizations": ["", "q4"]},
         ],
     }),
+    (ModelType.IMAGE, {"model_name": "i", "model_specs": None, "model_uri": "/i", "model_ability": "text2image"}),
     (ModelType.EMBEDDING, {"dimensions": 8, "model_name": "e", "model_id": "a/b", "language": "en", "context_length": None}),
     (ModelType.RERANK, {"type": "unknown", "model_name": "r", "model_specs": [{"model_format": "PYTORCH", "model_uri": "file:///r"}]}),
 ]  # fmt: skip
@@ -206,7 +207,7 @@ def test_what_was_registered_is_shown_as_it_was_sent(type: ModelType, given: dic
         assert {key: shown[key] for key in sent if key != "model_specs"} == {
             key: given[key] for key in sent if key != "model_specs"
         }
-        for now, then in zip(shown["model_specs"], given.get("model_specs", []), strict=False):
+        for now, then in zip(shown["model_specs"], given.get("model_specs") or [], strict=False):
             assert list(now)[: len(then)] == list(then) and {key: now[key] for key in then} == then
             assert len(now["cache_status"]) == len(now["quantizations"])
 

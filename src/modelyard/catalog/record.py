@@ -69,8 +69,10 @@ def _as_sent(sent: Record, made: Record) -> Record:
     if sent.get("prompt_style") and "chat_template" not in sent:
         del merged["chat_template"]  # it would be another way to say the same
     specs = sent.get("model_specs")
-    if isinstance(specs, list) and len(specs) == len(made["model_specs"]):
+    if specs:
         merged["model_specs"] = [_spec_as_sent(*pair) for pair in zip(specs, made["model_specs"], strict=True)]
+    else:  # the record is its own only spec
+        merged["model_specs"] = made["model_specs"]
     return merged
 
 
