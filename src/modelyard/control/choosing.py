@@ -165,7 +165,7 @@ def _fit(engine: Engine, offer: Offer, wish: Wish, hardware: Hardware, having_op
     fit = engine.fits(model, hardware)
     if fit.score and wish.engine is None:  # of an engine that is insisted on, its own error is better
         launch = Launch(wish.uid, model, engine.name, wish.options, adapters=wish.adapters)
-        if having_options and (option := lacking(engine, launch)):
+        if having_options and wish.options and (option := lacking(engine, launch)):
             return 0, f"it has no option '{option}'"
         for adapter in wish.adapters:
             try:
