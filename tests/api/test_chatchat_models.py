@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from modelyard.catalog.index import FAMILIES
 from tests.live import Live, error_of, live
 
 RUNNING, CONFIGURED = "/llm_model/list_running_models", "/llm_model/list_config_models"
@@ -107,8 +109,22 @@ def test_change(server: Live) -> None:
     assert server.chat("b").json()["usage"]["completion_tokens"] == 3
     said = changed(server, "b", "modelyard-demo")
     assert said["code"] == 200 and names(server) == {"m", "modelyard-demo"}
-    assert server.http.get("/v1/models/modelyard-demo").json()["model_engine"] == "llama_cpp"
+    assert server.http.get("/v1/models/modelyard-demo").json()["model_engine"] == "llama.cpp"
     assert post(server, "/llm_model/stop", {"model_name": "modelyard-demo"})["code"] == 200
+
+
+def test_change_to_a_path(server: Live, tmp_path: Path) -> None:
+    """A file or folder goes by its own name, which the answer says."""
+    shutil.copy(FAMILIES.folder.parent / "demo" / "modelyard-demo.gguf", tmp_path / "通义.Q4.gguf")
+    server.launched("a")
+    said = changed(server, "a", f"{tmp_path}/nowhere.gguf")
+    assert said["code"] == 500 and f"{tmp_path}/nowhere.gguf" in said["msg"] and "model_uid" not in said["msg"]
+    said = changed(server, "a", f"{tmp_path}/通义.Q4.gguf")
+    assert said == {"code": 200, "msg": "sucess change model from a to 通义.Q4"}
+    assert server.status("a") == "GONE" and server.chat("通义.Q4", max_tokens=4).status_code == 200
+    said = changed(server, "m", f"{tmp_path}/通义.Q4.gguf")
+    assert said["code"] == 500 and said["msg"].endswith("已经存在")
+    assert post(server, "/llm_model/stop", {"model_name": "通义.Q4"})["code"] == 200
 
 
 @pytest.mark.parametrize("new", ["no-such-model", "bad"])

@@ -229,7 +229,11 @@ def test_limits_per_key(server: Live, anybody: httpx.Client) -> None:
 
 def test_limits_per_model_and_aborting(server: Live) -> None:
     server.launched("narrow", request_limits=1, tokens=1_000_000, tokens_per_second=100)
-    assert server.launch("none", request_limits=0).status_code == 400
+    assert server.launch("none", request_limits=-1).status_code == 400
+    server.launched("none", request_limits=0)
+    refused = server.chat("none")
+    assert refused.status_code == 429 and "Rate limit reached" in refused.json()["detail"]
+    assert "request_limits 0 refuses every request" in server.http.get("/v1/models/none/events").text
     body = {"model": "narrow", "messages": HELLO, "stream": True, "request_id": "long-one"}
     headers = {"x-request-id": "as-header"}
     with server.http.stream("POST", "/v1/chat/completions", json=body, headers=headers) as answer:

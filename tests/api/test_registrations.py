@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,8 +170,18 @@ def test_what_was_to_stay_survives_a_crash(tmp_path: Path) -> None:
         assert register(first, demo("stays"), persist=True).status_code == 200
         assert register(first, demo("goes")).status_code == 200
         first.kill()
+    (file,) = (tmp_path / "home" / "registrations").glob("*.json")
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert kept == {"model_type": "LLM", "model": demo("stays")} and stat.S_IMODE(file.stat().st_mode) == 0o600
+    kept["model"] |= {"model_name": "copied", "model_description": "By hand."}
+    (file.parent / "my copy.json").write_text(json.dumps(kept), encoding="utf-8")
     with live(tmp_path / "home") as second:
         assert "stays" in names(second) and "goes" not in names(second)
+        copied = second.http.get("/v1/model_registrations/LLM/copied").json()
+        assert list(copied)[: len(kept["model"])] == list(kept["model"]) and copied["model_description"] == "By hand."
+        assert copied["model_specs"][0]["quantizations"] == [""]
+        assert second.http.delete("/v1/model_registrations/LLM/copied").status_code == 200
+        assert [each.name for each in file.parent.iterdir()] == [file.name]
         second.launched("s", model_name="stays", model_engine=None)
         assert second.chat("s", max_tokens=4).status_code == 200
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from modelyard.catalog.family import Source
 from modelyard.catalog.index import FAMILIES
 from modelyard.catalog.record import by_ability, prompts, record
-from modelyard.catalog.registration import local_path, parse
+from modelyard.catalog.registration import check_abilities, local_path, parse
 from modelyard.core.errors import RegistrationInvalid
 from modelyard.core.types import ModelType
 
@@ -131,6 +133,29 @@ def test_the_short_records_of_other_types(type: ModelType, body: dict[str, Any],
     assert shown["model_name"] == "mine" and shown["model_specs"][0]["model_id"] == body.get("model_id")
 
 
+@pytest.mark.parametrize(
+    ("ability", "template", "format", "refused"),
+    [
+        ("vision", "{{ messages[0].content }}", "pytorch", True),
+        ("vision", "{{ messages[0].content }}", "ggufv2", False),
+        ("vision", "{% if part.type == 'image' %}<|image_pad|>{% endif %}", "pytorch", False),
+        ("vision", None, "pytorch", False),
+        ("tools", "{{ messages[0].content }}", "ggufv2", True),
+        ("tools", "{% if tools %}{{ tools | tojson }}{% endif %}", "pytorch", False),
+        ("chat", "{{ messages[0].content }}", "pytorch", False),
+    ],
+)
+def test_an_ability_that_the_template_rules_out(ability: str, template: str | None, format: str, refused: bool) -> None:
+    spec = {"model_format": format, "model_uri": "/m"}
+    body = {"model_name": "x", "model_ability": ["chat", ability], "model_specs": [spec], "chat_template": template}
+    family = parse(ModelType.LLM, body, FAMILIES)
+    expected = (
+        pytest.raises(RegistrationInvalid, match=f"model_ability: '{ability}' takes") if refused else nullcontext()
+    )
+    with expected:
+        check_abilities(family)
+
+
 # What is shown
 
 OLD_FIELDS = {
@@ -152,15 +177,49 @@ def test_an_old_family_is_shown_as_the_seed_shows_it() -> None:
     assert (first["model_format"], first["model_id"]) == ("ggmlv3", "TheBloke/baichuan-llama-7B-GGML")
     assert first["cache_status"] == [False] * 14 and first["model_uri"] is None and first["model_hub"] == "huggingface"
     assert first["quantization"] == first["quantizations"][0] == "q2_K"
+    second = shown["model_specs"][1]
+    assert second["quantizations"] == ["4-bit", "8-bit", "none"] and second["quantization"] == "none"
 
 
-def test_what_was_registered_is_shown_again() -> None:
-    given = json.loads(SEED)
-    shown = record(parse(ModelType.LLM, SEED, FAMILIES), built_in=False)
-    for key in OLD_FIELDS - {"model_specs"}:
-        assert shown[key] == given[key], key
-    for key in ("model_format", "model_size_in_billions", "model_uri", "model_file_name_template"):
-        assert shown["model_specs"][0][key] == given["model_specs"][0][key], key
+RECORDS = [
+    (ModelType.LLM, json.loads(SEED)),
+    (ModelType.LLM, {"zeta": [1, {"b": None, "a": 1e3}], "model_name": "mine", "model_specs": [{"model_uri": "/m", "x": ""}]}),
+    (ModelType.LLM, {
+        "model_name": "hubs", "version": 2, "model_description": "",
+        "model_specs": [
+            {"model_hub": "modelscope", "model_id": "a/b", "model_revision": "", "quantization": "none"},
+            {"model_src": {"modelscope": {"quantizations": [""], "model_id": "a/b"}}, "quantizations": ["", "q4"]},
+        ],
+    }),
+    (ModelType.IMAGE, {"model_name": "i", "model_specs": None, "model_uri": "/i", "model_ability": "text2image"}),
+    (ModelType.EMBEDDING, {"dimensions": 8, "model_name": "e", "model_id": "a/b", "language": "en", "context_length": None}),
+    (ModelType.RERANK, {"type": "unknown", "model_name": "r", "model_specs": [{"model_format": "PYTORCH", "model_uri": "file:///r"}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("type", "given"), RECORDS)
+def test_what_was_registered_is_shown_as_it_was_sent(type: ModelType, given: dict[str, Any]) -> None:
+    """Every field, unknown ones too, in the order in which they were sent; ours stand behind them."""
+    family = parse(type, json.dumps(given), FAMILIES)
+    for shown in (record(family, built_in=False, full=full) for full in (False, True)):
+        sent, ours = list(given), list(shown)
+        assert ours[: len(sent)] == sent and shown["is_builtin"] is False and "cache_status" in shown["model_specs"][0]
+        assert {key: shown[key] for key in sent if key != "model_specs"} == {
+            key: given[key] for key in sent if key != "model_specs"
+        }
+        for now, then in zip(shown["model_specs"], given.get("model_specs") or [], strict=False):
+            assert list(now)[: len(then)] == list(then) and {key: now[key] for key in then} == then
+            assert len(now["cache_status"]) == len(now["quantizations"])
+
+
+def test_a_record_that_is_shown_can_be_registered_again() -> None:
+    """What is inside does not change when a record goes round."""
+    for type, sent in RECORDS:
+        family = parse(type, sent, FAMILIES)
+        again = parse(type, record(family, built_in=False), FAMILIES)
+        assert (again.stops, again.stop_ids, again.template) == (family.stops, family.stop_ids, family.template)
+        told: dict[str, Any] = {"sent": None, "stop": [], "stop_token_ids": []}
+        assert msgspec.structs.replace(again, **told) == msgspec.structs.replace(family, **told)
 
 
 @pytest.mark.parametrize("type", ModelType)
@@ -193,16 +252,24 @@ def test_what_is_on_this_machine_is_told_per_quantisation() -> None:
     assert first["cache_status"] == [name == "q4_0" for name in first["quantizations"]]
 
 
-def test_prompts_have_the_seven_fields_where_there_is_a_style() -> None:
+SEVEN = ["style_name", "system_prompt", "roles", "intra_message_sep", "inter_message_sep", "stop", "stop_token_ids"]
+
+
+def test_prompts_have_the_seven_fields() -> None:
     found = prompts(FAMILIES.families(ModelType.LLM))
-    assert set(found["baichuan-chat"]) == {
-        "style_name", "system_prompt", "roles", "intra_message_sep", "inter_message_sep", "stop", "stop_token_ids",
-        "chat_template",
-    }  # fmt: skip
+    assert len(found) > 170 and all(list(one)[:7] == SEVEN for one in found.values())
     assert found["baichuan-chat"]["inter_message_sep"] == "</s>" and found["baichuan-chat"]["stop"] is None
-    assert sum("style_name" in one for one in found.values()) == 42
     assert found["qwen3"]["stop_token_ids"] and found["qwen3"]["reasoning_start_tag"] == "<think>"
-    assert found["qwen3"]["chat_template"] is None and "style_name" not in found["qwen3"]
+    assert found["qwen3"]["chat_template"] is None
+    assert found["qwen3"]["style_name"] == "chat_template" and found["qwen3"]["roles"] == ["user", "assistant"]
+
+
+def test_a_prompt_that_is_listed_can_be_sent_as_a_style() -> None:
+    for one in prompts(FAMILIES.families(ModelType.LLM)).values():
+        style = {key: one[key] for key in SEVEN}
+        family = parse(ModelType.LLM, changed(prompt_style=style, stop=None, stop_token_ids=None), FAMILIES)
+        assert family.stops == (one["stop"] or []) and family.stop_ids == (one["stop_token_ids"] or [])
+        assert (family.prompt_style is None) is (one["style_name"] == "chat_template")
 
 
 def test_abilities_list_their_models() -> None:

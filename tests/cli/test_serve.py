@@ -16,11 +16,15 @@ import psutil
 import pytest
 
 from modelyard.api.server import Started
+from modelyard.catalog.index import FAMILIES
 from modelyard.cli.connection import DEFAULT_URL
 from modelyard.cli.serve import welcome
 from modelyard.client import Client
+from tests import make_gguf
 from tests.cli.served import Served
 from tests.cli.terminal import PATIENCE, Terminal, run, start
+
+DEMO = FAMILIES.folder.parent / "demo" / "modelyard-demo.gguf"
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +133,12 @@ def test_stopping_stops_the_replicas(tmp_path: Path, number: int) -> None:
 
 
 def test_a_launch_that_fails_does_not_keep_the_server_from_being_ready(tmp_path: Path) -> None:
-    served = Served(tmp_path / "home", "--launch", "nothing-of-that-name")
+    """One whose engine dies, too; which one it is stands before the reason, once."""
+    damaged = make_gguf.truncated(tmp_path / "damaged.gguf", DEMO, 2_000_000)
+    served = Served(tmp_path / "home", "--launch", "nothing-of-that-name", "--launch", str(damaged))
     assert "✗ nothing-of-that-name: " in served.said
+    (line,) = [each for each in served.said.splitlines() if "✗" in each and "nothing" not in each]
+    assert "Launching" not in line and len(line) > 20, line
     assert served.stop() == 0
 
 

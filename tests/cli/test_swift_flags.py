@@ -31,6 +31,8 @@ GIB = 1024**3
         ("--max_new_tokens 5 --temperature -0.5", "answer", {"max_tokens": 5, "temperature": -0.5}),
         ("--stop_words a b --stream false", "answer", {"stop": ["a", "b"], "stream": False}),
         ("--port 1", "own", {"port": "1"}),
+        ("--verbose --merge_lora", "model", {"verbose": "true", "merge_lora": "true"}),
+        ("--vllm_enable_lora --enforce_eager", "engine", {"enable_lora": "true", "enforce_eager": "true"}),
     ],
 )
 def test_both_spellings(line: str, part: str, found: dict[str, object]) -> None:
@@ -44,6 +46,9 @@ def test_both_spellings(line: str, part: str, found: dict[str, object]) -> None:
         ("stray", "no flag"),
         ("--model_type a b", "one value"),
         ("--temperature hot", "number"),
+        ("--model_id_or_path --infer_backend pt", "--model_id_or_path takes a value"),
+        ("--tensor_parallel_size", "--tensor_parallel_size takes a value"),
+        ("--adapters --stream", "--adapters takes a value"),
         ("--stream maybe", "neither"),
     ],
 )

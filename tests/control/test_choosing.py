@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +11,12 @@ import pytest
 from modelyard.catalog.family import Dimensions, Family, Source, Spec
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import matching, variants
-from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide, gpu_counts
+from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide, gpu_counts, weigh
 from modelyard.control.placement import Claims, Machine
 from modelyard.core.errors import InvalidParameter, NoEngineFits, NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Model, ModelType
 from modelyard.engines import ENGINES
+from tests.engine_environments import give_environments
 
 GIB = 2**30
 LADDER = ["q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_k_m", "q6_k", "q8_0", "f16"]
@@ -192,3 +195,19 @@ def test_a_wish_that_no_variant_satisfies() -> None:
     with pytest.raises(InvalidParameter, match=r"it has 0\.5, 1\.5, 3, 7, 14, 32, 72"):
         matching(MANY, size=13)
     assert len(variants(MANY)) == 7 * len(LADDER)
+
+
+def test_an_engine_that_has_the_options_is_chosen(tmp_path: Path) -> None:
+    """Where none of those that are here has them, all are kept: the launch hears which engine has them."""
+    give_environments(tmp_path, "transformers", "vllm")
+    of = replace(sketch(variants(family(spec(1, "pytorch", ["none"])))[0]), path="/m", architecture="LlamaForCausalLM")
+    where = replace(machine(64), engines=tmp_path / "engines")
+
+    def engines(**options: Any) -> set[str]:
+        found, _ = weigh([(of, None)], Wish("some", options=options), where, nowhere)
+        return {one.engine for one in found}
+
+    assert engines() == engines(trust_remote_code=False) == engines(none_such=1) == {"transformers", "vllm"}
+    assert engines(max_model_len=512) == {"transformers", "vllm"}
+    assert engines(tensor_parallel_size=2) == {"vllm"}
+    assert engines(n_ctx=512) == {"transformers", "vllm"}

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modelyard.control.launching import checked_uid, engine_spelled, plan_launch
+from modelyard.control.launching import CHECKING, checked_uid, engine_spelled, plan_launch
+from modelyard.control.other_engines import naming_others
 from modelyard.control.peer_keys import is_this_machine
 from modelyard.control.permitting import Permit
 from modelyard.control.placement import Machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
 from modelyard.core.trust import OWNER
-from modelyard.core.types import Device, Hardware, ModelType
+from modelyard.core.types import Device, Hardware, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.protocol.models import LaunchRequest
 
@@ -54,7 +55,7 @@ def test_engines_by_the_names_people_use(given: str, name: str) -> None:
         ({"model_name": "m", "model_engine": "fake", "tokens": "many"}, InvalidParameter, "tokens"),
         ({"model_name": "m", "model_engine": "fake", "model_type": "poem"}, InvalidParameter, "'poem' is none of LLM"),
         ({"model_name": "m", "model_engine": "fake", "n_worker": 2}, InvalidParameter, "single machine"),
-        ({"model_name": "m", "model_engine": "fake", "request_limits": 0}, InvalidParameter, "1 or more"),
+        ({"model_name": "m", "model_engine": "fake", "request_limits": -1}, InvalidParameter, "0 or more"),
         ({"model_name": "m", "model_engine": "fake", "multimodal_projector": "x"}, InvalidParameter, "'m' has none"),
         ({"model_name": "demo", "multimodal_projector": "x.gguf"}, InvalidParameter, "'demo' has none"),
         ({"model_name": "m", "model_engine": "fake", "gpu_idx": "a,b"}, InvalidParameter, "no list of GPU indexes"),
@@ -66,6 +67,30 @@ def test_what_is_refused(body: dict[str, object], kind: type[ModelyardError], wo
     with pytest.raises(kind) as caught:
         plan(**body)
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("engine", "option", "others"),
+    [
+        ("transformers", "tensor_parallel_size", "sglang and vllm have it"),
+        ("llama_cpp", "gpu_memory_utilization", "vllm has it"),
+        ("fake", "n_ctx", "llama_cpp has it"),
+    ],
+)
+def test_an_option_of_other_engines_names_them(engine: str, option: str, others: str) -> None:
+    model = Model("m", path="/m", format="ggufv2" if engine == "llama_cpp" else "pytorch")
+    launch = Launch("m", model, engine, {option: "2"})
+    with pytest.raises(UnknownOption) as caught, naming_others():
+        ENGINES.get(engine).command(launch, CHECKING, "")
+    assert caught.value.message.startswith(f"Engine '{engine}' has no option '{option}'; {others}. It has: ")
+    assert caught.value.param == option
+
+
+def test_a_launch_names_the_engines_that_have_an_option() -> None:
+    with pytest.raises(
+        UnknownOption, match=r"'llama_cpp' has no option 'tensor_parallel_size'; sglang and vllm have it\."
+    ):
+        plan(model_name="modelyard-demo", tensor_parallel_size=2)
 
 
 def test_an_unknown_engine_lists_the_known_ones() -> None:

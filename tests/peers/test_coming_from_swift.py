@@ -42,7 +42,9 @@ pytestmark = pytest.mark.timeout(600)
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "coming-from-swift.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `.+?` \| `(?P<here>.+?)` \| `(?P<answer>.+?)` \|$", re.MULTILINE)
 ROWS = [(found["here"], found["answer"]) for found in ROW.finditer(PAGE)]
-TERMINAL = [row for row in ROWS if "modelyard deploy" not in row[0]]
+REFUSED = [row for row in ROWS if row[1].startswith("'")]
+"""Rows whose answer quotes what cannot be had."""
+TERMINAL = [row for row in ROWS if "modelyard deploy" not in row[0] and row not in REFUSED]
 DEPLOYED = [row for row in ROWS if "modelyard deploy" in row[0]]
 BLOCKS = re.findall(r"```(python|sh) ([\w.-]+)\n(.*?)```", PAGE, re.DOTALL)
 OFFLINE = [text for _, where, text in BLOCKS if where == "offline"]
@@ -86,6 +88,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint(folder / "mnt/ckpt-1000", "kakarot", "llama3-8b-instruct")
     checkpoint(folder / "mnt/my-tuner", "xiaohuang", "llama3-8b-instruct")
     shutil.copytree(DEMO, folder / "vx-xxx/checkpoint-100-merged")
+    checkpoint(folder / "trained-on-a-hub", "kakarot", "qwen-7b-chat")
+    notes = {"model_type": "qwen-7b-chat", "dataset": ["self-cognition#500"]}
+    (folder / "trained-on-a-hub" / "args.json").write_text(json.dumps(notes), encoding="utf-8")
     return folder
 
 
@@ -151,7 +156,7 @@ def deployed(place: Path, command: str) -> Iterator[str]:
 
 
 def test_the_page_has_everything() -> None:
-    assert (len(TERMINAL), len(DEPLOYED), len(OFFLINE), len(TALK)) == (7, 5, 3, 12)
+    assert (len(TERMINAL), len(REFUSED), len(DEPLOYED), len(OFFLINE), len(TALK)) == (7, 2, 5, 3, 12)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +164,13 @@ def test_the_page_has_everything() -> None:
 )
 def test_a_row_at_the_terminal(place: Path, command: str, answer: str) -> None:
     assert answer in typed(place, ["bash", "-c"], lighter(command), False, QUESTION)
+
+
+@pytest.mark.parametrize(("command", "answer"), REFUSED, ids=[row[1][1:21] for row in REFUSED])
+def test_a_row_that_is_refused(place: Path, command: str, answer: str) -> None:
+    argv = ["bash", "-c", command]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment(place, True), cwd=place, timeout=200)
+    assert done.returncode == 1 and answer in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("number", range(len(OFFLINE)))

@@ -16,12 +16,12 @@ from tests.live import live
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "home"
-    for each in (folder, folder / "logs", folder / "logs" / "old"):
+    for each in (folder, folder / "logs", folder / "logs" / "old", folder / "registrations"):
         each.mkdir()
         each.chmod(0o755)
-    old = folder / "logs" / "old" / "old-rep0-1.log"
-    old.write_text("x")
-    old.chmod(0o644)
+    for old in (folder / "logs" / "old" / "old-rep0-1.log", folder / "registrations" / "copied.json"):
+        old.write_text("x")
+        old.chmod(0o644)
     yield folder
 
 

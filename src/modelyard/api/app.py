@@ -33,6 +33,7 @@ from modelyard.control.deployments import Deployments
 from modelyard.control.journal import Journal
 from modelyard.control.keys import Keys
 from modelyard.control.reconcile import Reconciler
+from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, DatabaseUnavailable
@@ -113,7 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    registrations = await loaded_registrations(database, catalog, deployments)
+    registrations = await loaded_registrations(settings, database, catalog, deployments)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
@@ -186,9 +187,14 @@ def _keys_ended(task: asyncio.Task[None]) -> None:
         os._exit(70)
 
 
-async def loaded_registrations(database: Database, catalog: Catalog, deployments: Deployments) -> Registrations:
+async def loaded_registrations(
+    settings: Settings, database: Database, catalog: Catalog, deployments: Deployments
+) -> Registrations:
     """What users registered, in the catalog."""
-    registrations = Registrations(database, catalog, lambda: [view.desired.launch for view in deployments.views()])
+    files = RegistrationFiles(settings.folder / "registrations")
+    registrations = Registrations(
+        database, catalog, lambda: [view.desired.launch for view in deployments.views()], files
+    )
     await registrations.load()
     return registrations
 

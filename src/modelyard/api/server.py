@@ -171,7 +171,7 @@ async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
             await deployments.create(request.model_copy(update={"model_uid": uid}), OWNER)
         await deployments.wait_ready(uid)
     except ModelyardError as error:
-        return uid, error.message
+        return uid, error.message.removeprefix(f"Launching '{uid}' failed: ")  # whoever shows it says which one failed
     return uid, None
 
 

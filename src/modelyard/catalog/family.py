@@ -79,6 +79,10 @@ class Spec(Data, kw_only=True, frozen=True):
         return source.quantizations or self.quantizations
 
 
+OWN_ABILITIES = {ModelType.EMBEDDING: "embed", ModelType.RERANK: "rerank"}
+"""What every model of a type does."""
+
+
 class Family(Data, kw_only=True, frozen=True):
     """All sizes, formats and quantisations that go by one name."""
 
@@ -89,7 +93,10 @@ class Family(Data, kw_only=True, frozen=True):
     chat template of their own."""
     aliases: list[str] = []
     description: str = ""
+    """One line in words of our own; without it, `describing.py` makes one of the facts below."""
     description_zh: str = ""
+    purpose: str = ""
+    """What it is made for, where its abilities do not say so: `programming`."""
     languages: list[str] = []
     abilities: list[str] = []
     context_length: int = 0
@@ -109,7 +116,15 @@ class Family(Data, kw_only=True, frozen=True):
     rerank_kind: str | None = None
     multilingual: bool | None = None
     controlnet: list[Defaults] = []
+    sent: Defaults | None = None
+    """The record of a registered family as its user wrote it, which is what others see of it."""
     specs: Annotated[list[Spec], Meta(min_length=1)]
+
+    @property
+    def all_abilities(self) -> list[str]:
+        """What it does, in the peer's words: `embed` and `rerank` go without saying in the data files."""
+        own = [OWN_ABILITIES[self.type]] if self.type in OWN_ABILITIES else []
+        return list(dict.fromkeys([*own, *self.abilities]))
 
     @property
     def template(self) -> str | None:

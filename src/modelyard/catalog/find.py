@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from modelyard.catalog.describing import one_line
 from modelyard.catalog.family import Size
 from modelyard.catalog.files import describe, described_as
 from modelyard.catalog.hubs import HUBS, REMOTE
@@ -234,7 +235,7 @@ def _at_path(name: str, path: str, catalog: Catalog) -> Model:
         name=family.name,
         family=family.name,
         languages=tuple(family.languages),
-        description=family.description or model.description,
+        description=one_line(family) or model.description,
     )
 
 
@@ -250,9 +251,9 @@ def _from_family(model: Model, variant: Variant, hub: str) -> Model:
         family=family.family or family.name,
         size_in_billions=variant.size if variant.size is not None else model.size_in_billions,
         quantization=variant.quantization if variant.quantization != "none" else model.quantization,
-        abilities=tuple(dict.fromkeys((*family.abilities, *model.abilities))),
+        abilities=tuple(dict.fromkeys((*family.all_abilities, *model.abilities))),
         languages=tuple(family.languages),
-        description=family.description,
+        description=one_line(family),
         context_length=model.context_length or family.context_length,
         dimensions=model.dimensions or family.dimensions,
         hub=hub,

@@ -80,11 +80,14 @@ class Catalog:
 
     def register(self, family: Family) -> None:
         """Add a user's family. Raises `RegistrationExists`."""
-        key = (family.type, family.name.lower())
+        self.check_new(family)
+        self._own = {**self._own, (family.type, family.name.lower()): family}
+
+    def check_new(self, family: Family) -> None:
+        """Raises `RegistrationExists` when its name is taken."""
         built_in = self.built_in(family.name, family.type)
-        if built_in or key in self._own:
+        if built_in or (family.type, family.name.lower()) in self._own:
             raise RegistrationExists(family.name, family.type, built_in)
-        self._own = {**self._own, key: family}
 
     def unregister(self, name: str, type: ModelType) -> None:
         """Forget a user's family, if it is there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from modelyard.catalog.describing import one_line
 from modelyard.catalog.family import Dimensions, Family
 from modelyard.catalog.resolve import Variant, size_of
 from modelyard.core.memory import RUNTIMES, footprint
@@ -86,7 +87,7 @@ def sketch(variant: Variant) -> Model:
         context_length=family.context_length,
         abilities=tuple(family.abilities),
         languages=tuple(family.languages),
-        description=family.description,
+        description=one_line(family),
         family=family.family or family.name,
         dimensions=family.dimensions,
         weights_bytes=weights(spec.format, variant.quantization, count, shape),

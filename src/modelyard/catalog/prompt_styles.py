@@ -132,6 +132,9 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 """Every style by its name."""
 
+CHAT_TEMPLATE = "chat_template"
+"""What listings call the style of a model whose conversation is written by the chat template of its files."""
+
 UNHEARD = ("MIXTRAL_V01", "INTERNLM", "GORILLA_OPENFUNCTIONS", "orion", "gemma", "CodeShell", "MINICPM-2B")
 """Styles without a place for a system prompt."""
 

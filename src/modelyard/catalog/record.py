@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from modelyard.catalog.describing import one_line
 from modelyard.catalog.family import Family, Source, Spec
-from modelyard.catalog.prompt_styles import PromptStyle
+from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, PromptStyle
 from modelyard.core.types import ModelType
 
 Record = dict[str, Any]
@@ -31,14 +32,22 @@ def nothing_cached(hub: str, source: Source, quantization: str) -> bool:
 def record(family: Family, *, built_in: bool, cached: Cached = nothing_cached, full: bool = False) -> Record:
     """One family in full: the first generation's fields for older families, the second's beside them for all.
 
-    A spec is shown as one hub has it; with `full`, `model_src` has all hubs.
+    A spec is shown as one hub has it; with `full`, `model_src` has all hubs. A registered family is shown as it was sent,
+    with the fields that its sender left out behind those that were sent.
     """
+    if family.sent is not None:
+        return _as_sent(family.sent, _record(family, built_in, cached, full=False))
+    return _record(family, built_in, cached, full)
+
+
+def _record(family: Family, built_in: bool, cached: Cached, full: bool) -> Record:
     common: Record = {
         "version": family.version,
+        "context_length": family.context_length or None,
         "model_name": family.name,
         "model_lang": family.languages,
-        "model_ability": family.abilities,
-        "model_description": family.description or None,
+        "model_ability": family.all_abilities,
+        "model_description": one_line(family) or None,
         "model_family": family.family,
         "is_builtin": built_in,
     }
@@ -54,9 +63,32 @@ def record(family: Family, *, built_in: bool, cached: Cached = nothing_cached, f
     return common | _first_source(specs) | {"controlnet": family.controlnet or None}
 
 
+def _as_sent(sent: Record, made: Record) -> Record:
+    """A record as it was sent, with our fields that it lacks at its end."""
+    merged = {**sent, **{key: value for key, value in made.items() if key not in sent}}
+    if sent.get("prompt_style") and "chat_template" not in sent:
+        del merged["chat_template"]  # it would be another way to say the same
+    specs = sent.get("model_specs")
+    if specs:
+        merged["model_specs"] = [_spec_as_sent(*pair) for pair in zip(specs, made["model_specs"], strict=True)]
+    else:  # the record is its own only spec
+        merged["model_specs"] = made["model_specs"]
+    return merged
+
+
+def _spec_as_sent(sent: Record, made: Record) -> Record:
+    """The same of one entry of `model_specs`; `cache_status` goes by the quantisations that were sent."""
+    ours = {**made, "cache_status": _statuses(sent.get("quantizations"), made)}
+    return {**sent, **{key: value for key, value in ours.items() if key not in sent}}
+
+
+def _statuses(sent: list[str] | None, made: Record) -> list[bool]:
+    found = dict(zip(made["quantizations"], made["cache_status"], strict=True))
+    return [found.get(name or "none", False) for name in sent or made["quantizations"]]
+
+
 def _llm(family: Family) -> Record:
     return {
-        "context_length": family.context_length or None,
         "architectures": family.architectures,
         "prompt_style": seven_fields(family.prompt_style) if family.prompt_style else None,
         "chat_template": family.template,
@@ -79,7 +111,7 @@ def _first_source(specs: list[Record]) -> Record:
 def _spec(spec: Spec, cached: Cached, full: bool, language: bool) -> Record:
     hub = next((name for name in PREFERRED if name in spec.src), next(iter(spec.src)))
     shown = _source(spec, hub, cached)
-    made: Record = {"model_format": spec.format, **shown, "quantization": shown["quantizations"][0]}
+    made: Record = {"model_format": spec.format, **shown, "quantization": spec.quantizations_of(spec.src[hub])[0]}
     if language:
         made["model_size_in_billions"] = spec.size_in_billions
         made["activated_size_in_billions"] = spec.activated_size_in_billions
@@ -97,7 +129,7 @@ def _spec(spec: Spec, cached: Cached, full: bool, language: bool) -> Record:
 
 def _source(spec: Spec, hub: str, cached: Cached) -> Record:
     source = spec.src[hub]
-    quantizations = spec.quantizations_of(source)
+    quantizations = in_order(spec.quantizations_of(source))
     made: Record = {
         "quantizations": quantizations,
         "model_id": source.model_id,
@@ -114,22 +146,33 @@ def _source(spec: Spec, hub: str, cached: Cached) -> Record:
     return made
 
 
+def in_order(quantizations: list[str]) -> list[str]:
+    """Quantisations as the peer lists them: files as they are published come last. Ours lists the default first."""
+    return [name for name in quantizations if name != "none"] + ["none"] * ("none" in quantizations)
+
+
+BY_TEMPLATE = PromptStyle(style_name=CHAT_TEMPLATE, roles=["user", "assistant"])
+
+
 def seven_fields(style: PromptStyle) -> Record:
     """A prompt style with every field, as the peer of 2024 lists it."""
     return {field: getattr(style, field) for field in PromptStyle.__struct_fields__}
 
 
 def prompts(families: Iterable[Family]) -> dict[str, Record]:
-    """Model → how it is spoken to, for every language model that chats. `chat_template` is null where the files have it."""
+    """Model → how it is spoken to, for every language model that chats: a style's seven fields and the chat template.
+
+    The style is `chat_template` where the template writes the conversation; the template is null where the files have it.
+    """
     found: dict[str, Record] = {}
     for family in families:
         if "chat" not in family.abilities:
             continue
-        made: Record = seven_fields(family.prompt_style) if family.prompt_style else {}
+        made: Record = seven_fields(family.prompt_style or BY_TEMPLATE)
         made |= {
-            "chat_template": family.template,
             "stop": family.stops or None,
             "stop_token_ids": family.stop_ids or None,
+            "chat_template": family.template,
         }
         for key in ("reasoning_start_tag", "reasoning_end_tag", "tool_parser"):
             if (value := getattr(family, key)) is not None:

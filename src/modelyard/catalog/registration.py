@@ -15,10 +15,11 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from msgspec import Meta
 
-from modelyard.catalog.family import Defaults, Family, Size, Source, Spec
+from modelyard.catalog.family import OWN_ABILITIES, Defaults, Family, Size, Source, Spec
 from modelyard.catalog.index import Catalog
-from modelyard.catalog.prompt_styles import LAYOUTS, PromptStyle, template
+from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, LAYOUTS, PromptStyle, template
 from modelyard.catalog.resolve import size_of
+from modelyard.catalog.thinking import chat_abilities
 from modelyard.core.errors import InvalidParameter, ModelyardError, NotFound, RegistrationInvalid
 from modelyard.core.templates import PROCESSES, TemplateProblem
 from modelyard.core.types import ModelType
@@ -103,7 +104,8 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
 
     The catalog is asked for prompt styles that are given as the name of a model.
     """
-    body = _body(text)
+    sent, body = _read(text)
+    body = _without_template_style(body)
     borrowed = _borrowed(body, catalog)
     style = _style(body, catalog) or (borrowed.prompt_style if borrowed else None)
     own = borrowed.chat_template if borrowed else _template(body)
@@ -128,16 +130,46 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
         rerank_kind=body.type if type is ModelType.RERANK else None,
         multilingual=body.multilingual,
         controlnet=body.controlnet or [],
+        sent=sent,
         specs=_specs(type, body),
     )
 
 
-def _body(given: str | Mapping[str, Any]) -> Body:
+PICTURES = re.compile(r"image|vision|picture|video|media", re.IGNORECASE)
+"""What a chat template that writes pictures into a prompt speaks of."""
+
+
+def check_abilities(family: Family) -> None:
+    """Raises `RegistrationInvalid` for an ability that the family's own chat template rules out.
+
+    llama.cpp writes the marks of pictures into texts itself, so GGUF files need no template for them.
+    """
+    template = family.chat_template
+    if template is None:
+        return
+    gguf = any(spec.format == "ggufv2" for spec in family.specs)
+    for ability, has in (
+        ("tools", "tools" in chat_abilities(template)),
+        ("vision", gguf or PICTURES.search(template) is not None),
+    ):
+        if ability in family.abilities and not has:
+            raise RegistrationInvalid(
+                f"model_ability: '{ability}' takes a chat_template with a place for {PLACES[ability]}, and this one has none."
+            )
+
+
+PLACES = {"tools": "tools", "vision": "pictures"}
+
+
+def _read(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Body]:
+    """The record as it was sent, and its fields that we know."""
     try:
         text = given if isinstance(given, str) else msgspec.json.encode(given)
-        if not isinstance(msgspec.json.decode(text), dict):
+        sent = msgspec.json.decode(text)
+        if not isinstance(sent, dict):
             raise RegistrationInvalid("'model' must be a JSON object.")
-        return msgspec.json.decode(text, type=Body)
+        msgspec.json.encode(sent)  # what cannot be shown again is refused here
+        return sent, msgspec.json.decode(text, type=Body)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         where = place.rstrip("`").lstrip(".")
@@ -162,16 +194,13 @@ def _words(given: Words | None) -> list[str]:
     return [word for word in ([given] if isinstance(given, str) else given or []) if word]
 
 
-DEFAULT_ABILITIES = {ModelType.EMBEDDING: "embed", ModelType.RERANK: "rerank"}
-
-
 def _abilities(type: ModelType, body: Body) -> list[str]:
     """As given; for language models that say nothing, the files decide, unless the record brings a template."""
     if given := _words(body.model_ability):
         return given
     if type is ModelType.LLM:
         return ["chat"] if body.prompt_style or body.chat_template else []
-    return [DEFAULT_ABILITIES[type]] if type in DEFAULT_ABILITIES else []
+    return [OWN_ABILITIES[type]] if type in OWN_ABILITIES else []
 
 
 # Prompts
@@ -201,6 +230,15 @@ def _style(body: Body, catalog: Catalog) -> PromptStyle | None:
     except ModelyardError as error:
         raise RegistrationInvalid(f"prompt_style.style_name: {error.message}") from None
     return style
+
+
+def _without_template_style(body: Body) -> Body:
+    """The record without a style that only says that there is a chat template; its stops become the record's own."""
+    style = body.prompt_style
+    if not isinstance(style, StyleBody) or style.style_name != CHAT_TEMPLATE:
+        return body
+    stop, tokens = body.stop or style.stop, body.stop_token_ids or style.stop_token_ids
+    return msgspec.structs.replace(body, prompt_style=None, stop=stop, stop_token_ids=tokens)
 
 
 def _named_style(name: str, catalog: Catalog) -> PromptStyle:

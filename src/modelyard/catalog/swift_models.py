@@ -58,6 +58,20 @@ def place(model: SwiftModel, hub: str | None = None) -> tuple[str, str]:
     return first, model.ids[first]
 
 
+def name_of(weights: str) -> str | None:
+    """The `model_type` of weights that go by an id, or lie in a folder that is called like one; None when none is known."""
+    place = weights.rstrip("/").replace("___", ".").lower()  # ModelScope's cache writes dots so
+    parts = place.split("/")
+    cached = next(
+        (part.removeprefix("models--").replace("--", "/") for part in parts if part.startswith("models--")), ""
+    )
+    ids = [(model_id.lower(), model.name) for model in swift_models().values() for model_id in model.ids.values()]
+    for known, name in ids:
+        if known in (place, cached, "/".join(parts[-2:])):
+            return name
+    return next((name for known, name in ids if known.rpartition("/")[2] == parts[-1]), None)
+
+
 def is_known(name: str) -> bool:
     """Whether our own catalog has a family or an alias of that name."""
     try:

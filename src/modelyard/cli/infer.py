@@ -74,7 +74,7 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
         return list(files)
     from modelyard.infer.launching import training
 
-    notes = training(checkpoint)
+    notes = training(flags.model.get("ckpt_dir") or checkpoint)
     noted = notes.get("val_dataset") or notes.get("dataset") or []
     found = [noted] if isinstance(noted, str) else list(noted)
     if not found:

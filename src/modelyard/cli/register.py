@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     required=True,
     help="The family as JSON, as the documentation of registrations describes it; - for stdin.",
 )
-@click.option("-p", "--persist", is_flag=True, help="Keep it when the server stops.")
+@click.option(
+    "-p", "--persist", is_flag=True, help="Keep it when the server stops, as a file in its folder registrations."
+)
 @click.option("-w", "--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
 @json_option
 @with_client

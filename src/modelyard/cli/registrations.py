@@ -48,8 +48,8 @@ def row(family: dict[str, Any], model_type: str) -> list[str]:
         family["model_name"],
         family.get("model_type") or model_type,
         some([size for size in sizes if size]),
-        some(family.get("model_lang") or family.get("language") or []),
-        ", ".join(family.get("model_ability") or []) or "-",
+        some(words(family.get("model_lang") or family.get("language"))),
+        ", ".join(words(family.get("model_ability"))) or "-",
         "built-in" if family.get("is_builtin") else "registered",
     ]
 
@@ -60,7 +60,12 @@ def size_of(spec: dict[str, Any]) -> str:
     return f"{str(size).replace('_', '.')}B" if size else ""
 
 
-def some(words: list[str]) -> str:
+def words(given: str | list[str] | None) -> list[str]:
+    """One word or several; a registered record comes as it was written."""
+    return [given] if isinstance(given, str) else given or []
+
+
+def some(found: list[str]) -> str:
     """The words, or the first ones and how many more there are."""
-    more = f" +{len(words) - SHOWN}" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more or "-"
+    more = f" +{len(found) - SHOWN}" if len(found) > SHOWN else ""
+    return ", ".join(found[:SHOWN]) + more or "-"

@@ -57,6 +57,8 @@ NUMBERS = {
     "repetition_penalty": float,
     "seed": int,
 }
+SWITCHES = ("merge_lora", "verbose", "stream", "enforce_eager", "enable_prefix_caching", "enable_lora")
+"""Of our names in these tables, those that may stand without a value: true."""
 ADAPTER_SIZES = ("enable_lora", "max_loras", "max_lora_rank")
 
 
@@ -74,11 +76,13 @@ class Flags:
 def parse(words: Sequence[str], own: Sequence[str] = ()) -> Flags:
     """Sort a command line; `own` are flags of the command itself, beside those of the tables above.
 
-    `--a-b`, `--a_b` and `--a=b` are alike, a flag without a value is true. Raises `click.UsageError`, with the nearest flag.
+    `--a-b`, `--a_b` and `--a=b` are alike, a switch without a value is true. Raises `click.UsageError`, with the nearest flag.
     """
     found: dict[str, dict[str, Any]] = {"model": {}, "engine": {}, "answer": {}, "own": {}}
     for name, values in _pairs(words):
         place, key = _meaning(name, own)
+        if not values and place != "own" and key not in SWITCHES:
+            raise click.UsageError(f"--{name} takes a value.")
         value: Any = values if name in LISTS else _single(name, values)
         if place == "answer":
             value = _answer(name, key, value)

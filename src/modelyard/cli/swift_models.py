@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 def wanted(flags: Flags, default_backend: str = "") -> Wanted:
     """What shall run. Raises `click.UsageError` for `--merge_lora true`, which `modelyard export` does."""
-    from modelyard.infer.engine import named_adapters
     from modelyard.infer.launching import Wanted, engine_of
 
     model = flags.model
@@ -23,14 +23,30 @@ def wanted(flags: Flags, default_backend: str = "") -> Wanted:
             "Merge first: modelyard export --ckpt_dir … --merge_lora true, then name the merged folder."
         )
     backend = str(model.get("backend") or default_backend or "auto")
+    model_type, weights, adapters = _weights(model)
     return Wanted(
-        model_type=model.get("model_type"),
-        model=model.get("ckpt_dir") or model.get("model"),
-        adapters=tuple(named_adapters(model.get("adapters", []))),
+        model_type=model_type,
+        model=weights,
+        adapters=tuple(adapters),
         backend=backend,
         served_name=model.get("served_name"),
         options=options(flags, engine_of(backend) or ""),
     )
+
+
+def _weights(model: Mapping[str, Any]) -> tuple[str | None, str | None, list[tuple[str, str]]]:
+    """The name, the weights, and the adapters. An adapter as `--ckpt_dir` beside a model goes onto that model."""
+    from modelyard.catalog.adapters import is_adapter
+    from modelyard.catalog.swift_models import name_of
+    from modelyard.infer.engine import named_adapters
+    from modelyard.infer.launching import training
+
+    name, weights, checkpoint = model.get("model_type"), model.get("model"), model.get("ckpt_dir")
+    given = model.get("adapters", [])
+    if weights and checkpoint and is_adapter(checkpoint):
+        noted = training(checkpoint).get("model_type")
+        return name or noted or name_of(weights), weights, named_adapters([checkpoint, *given])
+    return name, checkpoint or weights, named_adapters(given)
 
 
 def help_text(summary: str, flags: dict[str, str]) -> str:
@@ -42,7 +58,8 @@ def help_text(summary: str, flags: dict[str, str]) -> str:
 
 COMMON = {
     "model_type NAME": "a name of ms-swift or of the catalog: qwen-7b-chat",
-    "model ID|PATH": "also --model_id_or_path, --ckpt_dir: weights, or an adapter",
+    "model ID|PATH": "also --model_id_or_path: weights, or an adapter",
+    "ckpt_dir PATH": "a checkpoint: weights, or an adapter, whose base is --model or what args.json names",
     "adapters [NAME=]PATH…": "also --lora_modules; without a name: default-lora",
     "infer_backend NAME": "vllm, pt, transformers, llama_cpp, auto",
     "served_model_name NAME": "else the model_type",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from modelyard.catalog.memory import bits, estimate
 from modelyard.catalog.resolve import Variant
 from modelyard.control.installed import absent
+from modelyard.control.other_engines import PRETENDERS, lacking
 from modelyard.control.placement import Machine, capacity, place, show
 from modelyard.core.errors import BadRequest, ModelyardError, NoEngineFits, NotEnoughMemory
 from modelyard.core.types import Adapter, Footprint, Hardware, Json, Launch, Model
@@ -31,8 +32,6 @@ MODEST_BITS = 5.0
 USUAL = ("q4_k_m", "q5_k_m", "q6_k", "q8_0")
 """Of the many quantisations of a GGUF model, those that most people run; more bits than these cost memory and gain nothing."""
 SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
-PRETENDERS = ("fake", "external")
-"""Engines without weights: nobody wants to hear why these do not run a file, unless they ask for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +127,23 @@ def decide(
 def weigh(
     offers: Sequence[Offer], wish: Wish, machine: Machine, is_here: Callable[[Offer], bool]
 ) -> tuple[list[Candidate], dict[str, str]]:
-    """Every pair of model and engine that could run, and the reason of each engine that can run none of them."""
+    """Every pair of model and engine that could run, and the reason of each engine that can run none of them.
+
+    Engines that have the options go first: others are left out, unless none is left.
+    """
+    here = [is_here(offer) for offer in offers] if len(offers) > 1 else [True]
+    candidates, reasons = _weigh(offers, wish, machine, here, having_options=True)
+    return (candidates, reasons) if candidates else _weigh(offers, wish, machine, here, having_options=False)
+
+
+def _weigh(
+    offers: Sequence[Offer], wish: Wish, machine: Machine, here: Sequence[bool], having_options: bool
+) -> tuple[list[Candidate], dict[str, str]]:
     candidates: list[Candidate] = []
     reasons: dict[str, str] = {}
-    here = [is_here(offer) for offer in offers] if len(offers) > 1 else [True]
     for name in [wish.engine] if wish.engine else ENGINES:
         engine = ENGINES.get(name)
-        fits = [_fit(engine, offer, wish, machine.hardware) for offer in offers]
+        fits = [_fit(engine, offer, wish, machine.hardware, having_options) for offer in offers]
         if not any(score for score, _ in fits):
             reasons[name] = "; ".join(list(dict.fromkeys(reason for _, reason in fits))[:3])
         elif lacking := absent(engine, machine.engines):
@@ -148,18 +157,19 @@ def weigh(
     return candidates, reasons
 
 
-def _fit(engine: Engine, offer: Offer, wish: Wish, hardware: Hardware) -> tuple[int, str]:
+def _fit(engine: Engine, offer: Offer, wish: Wish, hardware: Hardware, having_options: bool) -> tuple[int, str]:
     model, variant = offer
     only = variant.spec.engine if variant else None
     if only and engine.name != engine_spelled(only):
         return 0, f"these weights are made for {only}"
     fit = engine.fits(model, hardware)
     if fit.score and wish.engine is None:  # of an engine that is insisted on, its own error is better
+        launch = Launch(wish.uid, model, engine.name, wish.options, adapters=wish.adapters)
+        if having_options and wish.options and (option := lacking(engine, launch)):
+            return 0, f"it has no option '{option}'"
         for adapter in wish.adapters:
             try:
-                engine.check_adapter(
-                    Launch(wish.uid, model, engine.name, wish.options, adapters=wish.adapters), adapter
-                )
+                engine.check_adapter(launch, adapter)
             except BadRequest as error:
                 return 0, error.message
     return fit.score, fit.reason

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from modelyard.catalog.find import find, locate
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.memory import estimate
-from modelyard.control.choosing import PRETENDERS, Offer, Wish, choose, weigh
+from modelyard.control.choosing import Offer, Wish, choose, weigh
 from modelyard.control.launching import checked_hub, family_offers, is_here, model_type
+from modelyard.control.other_engines import PRETENDERS
 from modelyard.control.placement import Machine, fits_on
 from modelyard.core.errors import BadRequest, InvalidParameter
 from modelyard.core.memory import CACHE_TYPES, RUNTIMES

@@ -15,6 +15,7 @@ from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapted
 from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
+from modelyard.control.other_engines import naming_others
 from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
@@ -70,11 +71,13 @@ def plan_launch(
         adapters=adapters,
         trusted=permit.trust.full,
     )
-    permit.check(launch)
+    with naming_others():
+        permit.check(launch)
     for adapter in adapters:
         checked_uid(adapter.name, ADAPTERS)
     adapted.check(launch, adapters)
-    engine.command(launch, CHECKING, "")
+    with naming_others():
+        engine.command(launch, CHECKING, "")
     return launch
 
 
@@ -126,8 +129,9 @@ def _check_options(chosen: Candidate, wish: Wish, permit: Permit) -> None:
     model = replace(chosen.model, path="/nowhere")
     options = without_harmless(wish.options, engine)
     launch = Launch("unnamed", model, engine.name, options, gpus=chosen.gpus, adapters=wish.adapters)
-    permit.check(launch)
-    engine.command(launch, CHECKING, "")
+    with naming_others():
+        permit.check(launch)
+        engine.command(launch, CHECKING, "")
 
 
 def _offers(

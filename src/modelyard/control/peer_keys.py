@@ -34,17 +34,20 @@ def refuse_unsupported(request: LaunchRequest) -> None:
     for key in ("virtual_env_packages", "virtual_env_find_links"):
         if getattr(request, key):
             raise InvalidParameter(key, ENVIRONMENTS)
-    if request.request_limits is not None and request.request_limits < 1:
-        raise InvalidParameter("request_limits", "must be 1 or more; leave it out for no limit.")
+    if request.request_limits is not None and request.request_limits < 0:
+        raise InvalidParameter("request_limits", "must be 0 or more; leave it out for no limit.")
     if request.replica_config:
         _refuse_differences(request, request.replica_config)
 
 
 def warnings(request: LaunchRequest) -> list[str]:
     """Sentences about what was asked for, does no harm, and does not happen. They become events of the model."""
+    found = []
     if request.enable_virtual_env:
-        return [f"enable_virtual_env has no effect: {ENVIRONMENTS}"]
-    return []
+        found.append(f"enable_virtual_env has no effect: {ENVIRONMENTS}")
+    if request.request_limits == 0:
+        found.append("request_limits 0 refuses every request; leave it out for no limit.")
+    return found
 
 
 def without_harmless(options: Mapping[str, Json], engine: Engine) -> dict[str, Json]:

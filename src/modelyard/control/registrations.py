@@ -1,17 +1,15 @@
-"""Families that users bring: kept in the database, and in the catalog as long as the server runs."""
+"""Families that users bring: in the catalog as long as the server runs, and those that shall stay in files beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from modelyard.catalog.family import Family, Source
 from modelyard.catalog.hubs import HUBS, REMOTE
@@ -19,9 +17,12 @@ from modelyard.catalog.hubs.cache import cached, scan
 from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import Cached, Record, record
-from modelyard.catalog.registration import parse
+from modelyard.catalog.registration import check_abilities, parse
+from modelyard.catalog.written import written
+from modelyard.control.registration_files import RegistrationFiles, Written, skipped
 from modelyard.core.errors import (
     BadRequest,
+    ModelyardError,
     NotFound,
     PermissionDenied,
     RegistrationExists,
@@ -39,35 +40,77 @@ NO_FILES = ("remote", "fake")
 
 
 class Registrations:
-    """What the registration routes do. One at a time changes the database and the catalog, in this order."""
+    """What the registration routes do. One at a time changes the files and the catalog, in this order."""
 
-    def __init__(self, database: Database, catalog: Catalog, launches: Callable[[], Sequence[Launch]]) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, launches: Callable[[], Sequence[Launch]], files: RegistrationFiles
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._launches = launches
+        self._files = files
+        self._paths: dict[tuple[ModelType, str], Path] = {}
+        """Type and name in lower case → the file of a family that stays."""
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
-        """Bring what was registered to stay into the catalog, and forget the rest."""
+        """Bring the families of the files into the catalog, and into files what earlier versions kept in the database."""
+        await asyncio.to_thread(self._take, await asyncio.to_thread(self._files.read))
+        await self._migrate()
+
+    def _take(self, found: Sequence[Written]) -> None:
+        """Register what files have. A record may borrow the prompt of another one that stands in a later file."""
+        left, problems = list(found), dict[Path, ModelyardError]()
+        while left:
+            before, left = left, []
+            for each in before:
+                try:
+                    self._keep(parse(each.type, each.record, self._catalog), each.path)
+                except RegistrationExists as error:
+                    skipped(each.path, error.message)
+                except RegistrationInvalid as error:
+                    left.append(each)
+                    problems[each.path] = error
+            if len(left) == len(before):
+                break
+        for each in left:
+            skipped(each.path, problems[each.path].message)
+
+    def _keep(self, family: Family, path: Path) -> None:
+        self._catalog.register(family)
+        self._paths[family.type, family.name.lower()] = path
+
+    async def _migrate(self) -> None:
+        """Make files of the rows of earlier versions. A row goes when its file is there; one that cannot be read stays."""
         async with self._database.session() as session:
-            await session.execute(delete(Registration).where(Registration.persist.is_(False)))
             rows = list(await session.scalars(select(Registration).order_by(Registration.created_at)))
         for row in rows:
-            try:
-                self._catalog.register(msgspec.convert(row.record, Family))
-            except (msgspec.ValidationError, RegistrationExists) as error:
-                log.error("the registered model %s (%s) is left out: %s", row.name, row.type, error)
+            if row.persist and row.name not in (name for kind, name in self._paths if kind == row.type):
+                try:
+                    family = msgspec.convert(row.record, Family)
+                    family = msgspec.structs.replace(family, sent=written(family))
+                    self._catalog.check_new(family)
+                    path = await asyncio.to_thread(self._files.write, family.type, family.name, family.sent or {})
+                    self._keep(family, path)
+                except (msgspec.ValidationError, ModelyardError) as error:
+                    log.error("the registered model %s (%s) is left out: %s", row.name, row.type, error)
+                    continue
+            async with self._database.session() as session:
+                await session.delete(await session.merge(row))
 
     async def read(self, type: ModelType, model: str | Mapping[str, Any]) -> Family:
         """The family that a registration describes. Raises `RegistrationInvalid`."""
-        return await asyncio.to_thread(parse, type, model, self._catalog)
+        family = await asyncio.to_thread(parse, type, model, self._catalog)
+        check_abilities(family)
+        return family
 
     async def register(
         self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True
     ) -> Family:
         """Add a family. With `persist` its local files must be there, and it outlives the server.
 
-        Raises `RegistrationInvalid` or `RegistrationExists`, and, without `local`, `PermissionDenied` for files of this machine.
+        Raises `RegistrationInvalid`, `RegistrationExists` or, where its file cannot be written, `Unavailable`; and, without
+        `local`, `PermissionDenied` for files of this machine.
         """
         family = await self.read(type, model)
         if not local and any(source.path for spec in family.specs for source in spec.src.values()):
@@ -77,21 +120,12 @@ class Registrations:
         if persist:
             await asyncio.to_thread(check_paths, family)
         async with self._turn:
-            if self._catalog.built_in(family.name, type):
-                raise RegistrationExists(family.name, type, built_in=True)
-            row = Registration(
-                type=type.value,
-                name=family.name.lower(),
-                record=msgspec.to_builtins(family),
-                persist=persist,
-                created_at=time.time(),
-            )
-            try:
-                async with self._database.session() as session:
-                    session.add(row)
-            except IntegrityError:
-                raise RegistrationExists(family.name, type, built_in=False) from None
-            self._catalog.register(family)
+            self._catalog.check_new(family)
+            if not persist:
+                self._catalog.register(family)
+                return family
+            path = await asyncio.to_thread(self._files.write, type, family.name, family.sent or {})
+            self._keep(family, path)
         return family
 
     async def unregister(self, type: ModelType, name: str) -> None:
@@ -104,12 +138,9 @@ class Registrations:
                 raise BadRequest(f"'{family.name}' comes with Modelyard and cannot be unregistered.")
             if users := [launch.uid for launch in self._launches() if is_of(launch, family)]:
                 raise RegistrationInUse(family.name, users)
-            async with self._database.session() as session:
-                await session.execute(
-                    delete(Registration).where(
-                        Registration.type == type.value, Registration.name == family.name.lower()
-                    )
-                )
+            if path := self._paths.get((type, family.name.lower())):
+                await asyncio.to_thread(self._files.remove, path)
+                del self._paths[type, family.name.lower()]
             self._catalog.unregister(family.name, type)
 
     def _found(self, type: ModelType, name: str) -> Family:

@@ -169,10 +169,16 @@ class UnknownOption(BadRequest):
 
     code = "unknown_option"
 
-    def __init__(self, engine: str, option: str, known: Sequence[str], nearest: str | None = None) -> None:
-        hint = f" Did you mean '{nearest}'?" if nearest else ""
-        super().__init__(f"Engine '{engine}' has no option '{option}'.{hint} It has: {', '.join(known)}.")
+    def __init__(
+        self, engine: str, option: str, known: Sequence[str], nearest: str | None = None, others: Sequence[str] = ()
+    ) -> None:
+        """`others` are engines that have it."""
+        hint = f" Did you mean '{nearest}'?" if nearest and not others else ""
+        names = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
+        there = f"; {names} {'have' if len(others) > 1 else 'has'} it" if others else ""
+        super().__init__(f"Engine '{engine}' has no option '{option}'{there}.{hint} It has: {', '.join(known)}.")
         self.param = option
+        self.engine, self.known, self.nearest = engine, known, nearest
 
 
 class ModelFilesInvalid(BadRequest):

@@ -11,7 +11,18 @@ from pathlib import Path
 NOBODY_ELSE = 0o077
 """Mode bits of the group and of others: a umask that makes files 0600 and folders 0700."""
 
-KEPT = ("auth", "downloads", "engines", "knowledge", "logs", "run", "modelyard.db*", "server.lock", "server.log")
+KEPT = (
+    "auth",
+    "downloads",
+    "engines",
+    "knowledge",
+    "logs",
+    "registrations",
+    "run",
+    "modelyard.db*",
+    "server.lock",
+    "server.log",
+)
 """What this package keeps in a home folder, as patterns. A home folder may be one that holds other things, too."""
 
 _before: int | None = None

@@ -45,7 +45,7 @@ class Autostart(Base):
 
 
 class Registration(Base):
-    """A family that users brought, beside those of the catalog."""
+    """A family that a user of an earlier version registered: a file since, which the first start of a server makes."""
 
     __tablename__ = "registrations"
 

@@ -99,6 +99,10 @@ def answered(result: Path, asked: Sequence[Question]) -> set[int]:
 
 def _rows(path: Path) -> Iterator[Any]:
     """Every row; one that is no JSON comes as the error it makes."""
+    if not path.exists():
+        raise BadRequest(
+            f"There is no file '{path}'. Questions come from .jsonl and .json files; ms-swift's datasets by name are not fetched."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.catalog.adapters import CONFIG, is_adapter
-from modelyard.catalog.swift_models import is_known, place, swift_models, unknown
+from modelyard.catalog.swift_models import is_known, name_of, place, swift_models, unknown
 from modelyard.core.errors import BadRequest, InvalidParameter, nearest
 
 DEFAULT_ADAPTER = "default-lora"
@@ -131,9 +131,11 @@ def _text(notes: Mapping[str, Any], key: str) -> str | None:
 
 
 def _title(adapter: str | None, path: str | None) -> str:
-    """A public name for what has none."""
+    """A public name for what has none: of an adapter, what ms-swift calls its base."""
     if adapter:
         config = json.loads((Path(adapter).expanduser() / CONFIG).read_text(encoding="utf-8"))
         path = str(config.get("base_model_name_or_path") or adapter)
+        if name := name_of(path):
+            return name
     place = Path(str(path))
     return place.resolve().name if place.exists() else str(path).rstrip("/").rpartition("/")[2]

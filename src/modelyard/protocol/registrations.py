@@ -17,7 +17,7 @@ class RegistrationRequest(BaseModel):
     model: str | Fields[Any]
     """The record of the family, as JSON text or as an object; of the first or the second generation."""
     persist: bool = False
-    """Whether it outlives the server; then its local files must be there already."""
+    """Whether it outlives the server, as a file in its folder `registrations`; then its local files must be there already."""
     worker_ip: str | None = None
     """Taken and not needed: every worker knows every family."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from modelyard.api.chatchat.base import launched
 from modelyard.api.deps import Parts
+from modelyard.catalog.find import looks_like_path
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import BadRequest, ModelNotFound, ModelyardError, NotEnoughMemory, NotFound, Unavailable
@@ -46,8 +47,11 @@ def ready(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
 async def release(
     parts: Parts, grant: Grant | None, trust: Trust, name: str, new_name: str | None = None, keep_origin: bool = False
 ) -> Answer:
-    """Stop a model; or start another, and stop the first unless `keep_origin`. Answers when it is done."""
-    if new_name and new_name in ready(parts, grant):
+    """Stop a model; or start another, and stop the first unless `keep_origin`. Answers when it is done.
+
+    The new one may be a path; it then goes by the name of its file or folder, which the answer says.
+    """
+    if new_name and uid_of(new_name) in ready(parts, grant):
         return {"code": FAILED, "msg": f"要切换的LLM模型 {new_name} 已经存在"}
     there = ready(parts, grant) if new_name else language_models(parts, grant)
     if name not in there:
@@ -59,7 +63,14 @@ async def release(
     except ModelyardError as error:
         said = f"failed change model from {name} to {new_name}。错误信息是： {error.message}"
         return {"code": FAILED, "msg": said}
-    return {"code": 200, "msg": f"sucess change model from {name} to {new_name}"}
+    return {"code": 200, "msg": f"sucess change model from {name} to {uid_of(new_name)}"}
+
+
+def uid_of(name: str) -> str:
+    """The uid of a model that is launched by a name: of a path, what stands last in it."""
+    if not looks_like_path(name):
+        return name
+    return Path(name).name.removesuffix(".gguf") or name
 
 
 async def _stopped(parts: Parts, name: str, keep_origin: bool) -> Answer:
@@ -81,7 +92,7 @@ async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool
     on_gpu = any(running.placement.gpu_indexes for running in old.replicas)
     if keep_origin or not on_gpu or await _remote(parts, new):
         try:
-            await _start(parts, new_name, new)
+            await _start(parts, uid_of(new_name), new)
         except NotEnoughMemory:
             if keep_origin:
                 raise
@@ -123,7 +134,7 @@ async def _replace(parts: Parts, old: ModelView, new_name: str, new: Proposal) -
     before = await _as_before(parts, old)
     await parts.deployments.remove(uid)
     try:
-        await _start(parts, new_name, new)
+        await _start(parts, uid_of(new_name), new)
     except ModelyardError as error:
         try:
             await _start(parts, uid, before)
@@ -161,7 +172,7 @@ async def wanted(parts: Parts, name: str, trust: Trust) -> Proposal:
         raise BadRequest(f"The autostart entry of '{name}' cannot be read: {error}") from error
     if (view := language_models(parts).get(name)) is not None:
         return await _as_before(parts, view)
-    return Proposal(LaunchRequest(model_name=name, model_uid=name, model_type=ModelType.LLM.value), trust)
+    return Proposal(LaunchRequest(model_name=name, model_uid=uid_of(name), model_type=ModelType.LLM.value), trust)
 
 
 async def _as_before(parts: Parts, view: ModelView) -> Proposal:

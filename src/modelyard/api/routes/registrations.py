@@ -30,7 +30,7 @@ PageSize = Annotated[int | None, Query(ge=1, le=10_000)]
 
 @router.get("/v1/models/prompts")
 async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> dict[str, dict[str, Any]]:
-    """Model → how it is spoken to: the prompt style's seven fields where it has one, chat template and stops."""
+    """Model → how it is spoken to: the seven fields of its prompt style, and its chat template where the files have none."""
     return prompts(await asyncio.to_thread(_seen, catalog, grant))
 
 

@@ -1,0 +1,126 @@
+"""Registered families as files of a folder: reading all, writing one, removing one. What they mean is `registrations.py`'s.
+
+A file is `{"model_type": "LLM", "model": {…}}` with the record as it was sent; a record that stands alone is read as well if
+it has a `model_type`. People may write, edit and copy files: their names mean nothing, and one that cannot be read is skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelyard.core.errors import Unavailable
+from modelyard.core.private import private_folder
+from modelyard.core.types import ModelType
+
+log = logging.getLogger(__name__)
+
+LONGEST = 200
+"""Bytes of a file's name without its ending; file systems take 255."""
+LARGEST = 16 * 2**20
+"""Bytes of a file: more than a body of the route may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One file."""
+
+    path: Path
+    type: ModelType
+    record: Mapping[str, Any]
+
+
+class RegistrationFiles:
+    """The folder `registrations` of a home. One caller at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self) -> list[Written]:
+        """All files that can be read, by name; of the others, a warning says why."""
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                found.append(_read(path))
+            except (OSError, ValueError, RecursionError) as error:
+                skipped(path, error)
+        return found
+
+    def write(self, type: ModelType, name: str, record: Mapping[str, Any]) -> Path:
+        """Write a new file that only its owner can read; it is there whole or not at all. Raises `Unavailable`."""
+        text = json.dumps({"model_type": type.value, "model": record}, ensure_ascii=False, indent=2) + "\n"
+        try:
+            path = self._free(f"{type.value}-{name}")
+            place = private_folder(self.folder) / f".{os.getpid()}.part"
+            try:
+                with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                    file.write(text.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                place.replace(path)
+            finally:
+                place.unlink(missing_ok=True)
+            self._settle()
+        except OSError as error:
+            raise Unavailable(
+                f"The registration of '{name}' cannot be written to {self.folder}: {error.strerror or error}."
+            ) from error
+        return path
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is still there. Raises `Unavailable`."""
+        try:
+            path.unlink(missing_ok=True)
+            self._settle()
+        except FileNotFoundError:
+            return  # the folder is gone, too
+        except OSError as error:
+            raise Unavailable(f"The file {path} cannot be removed: {error.strerror or error}.") from error
+
+    def _free(self, name: str) -> Path:
+        """A path that no file has: a broken one of that name stays for its owner to mend."""
+        if len(name.encode()) > LONGEST:
+            digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+            name = f"{name.encode()[: LONGEST - 20].decode(errors='ignore')}-{digest}"
+        path, number = self.folder / f"{name}.json", 1
+        while os.path.lexists(path):
+            number += 1
+            path = self.folder / f"{name}-{number}.json"
+        return path
+
+    def _settle(self) -> None:
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def skipped(path: Path, problem: object) -> None:
+    """Warn of a file that is not taken."""
+    log.warning("the registration file %s is skipped: %s", path, problem)
+
+
+def _read(path: Path) -> Written:
+    """The content of a file. Raises `OSError` and `ValueError`."""
+    if not path.is_file():
+        raise ValueError("it is no file")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    kinds = {kind.lower(): kind for kind in ModelType}
+    kind = kinds.get(str(content.get("model_type")).lower())
+    if kind is None:
+        raise ValueError(f"its 'model_type' must be one of {', '.join(ModelType)}")
+    record = content["model"] if "model" in content else {k: v for k, v in content.items() if k != "model_type"}
+    if not isinstance(record, dict):
+        raise ValueError("its 'model' is no JSON object")
+    return Written(path, kind, record)
