@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from modelyard.core.errors import InternalError, InvalidParameter
+from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
 from modelyard.engines.media import AT_ONCE
@@ -25,6 +25,8 @@ from modelyard.serving.text import Characters, Stops
 
 READING = 512
 """Prompt tokens between two tokens of the answers under way, where the engine's options do not say."""
+
+LONGER = "shorten it, or launch the model with a larger max_model_len"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +130,15 @@ class Writer:
         arrived.put_nowait((number, pieces))
 
     def limits(self, request: Asked, prompt: list[int], wanted: int | None, where: str, chat: bool) -> Limits:
-        """When an answer to this prompt ends. Raises `InvalidParameter` for a prompt that leaves no room for a wanted one."""
+        """When an answer to this prompt ends: within the context, however long a one the request allows.
+
+        Raises `ContextLengthExceeded` for a prompt that leaves no room for an answer, and `InvalidParameter`.
+        """
         room = self.language.context - len(prompt)
         if not prompt:
             raise InvalidParameter(where, "it has no tokens.")
         if room < (wanted != 0):
-            raise InvalidParameter(
-                where,
-                f"it has {len(prompt)} tokens, and this model as launched takes {self.language.context} for prompt and "
-                "answer; max_model_len bounds them.",
-            )
+            raise ContextLengthExceeded(where, self.language.context, len(prompt), LONGER)
         for token in prompt:
             if not 0 <= token < self.language.vocabulary:
                 raise InvalidParameter(
