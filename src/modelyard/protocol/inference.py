@@ -25,6 +25,8 @@ class Message(msgspec.Struct):
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None
+    """The same by its newer name."""
 
 
 class StreamOptions(msgspec.Struct):

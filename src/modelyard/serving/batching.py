@@ -32,6 +32,8 @@ class Piece(NamedTuple):
     """In the last piece of an answer that failed."""
     read: Sequence[Drawn] = ()
     """What the model thought of the next tokens of the prompt."""
+    reused: int = 0
+    """In the last piece: tokens of the prompt that were known from another answer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +54,7 @@ class Generation:
     cancelled: bool = False
     """Set by whoever waits for it no longer."""
     written: int = 0
+    reused: int = 0
     tokens: list[int] = field(default_factory=list)
     """Prompt and answer."""
 
@@ -68,14 +71,16 @@ class Generation:
         self.tokens.append(drawn.token)
         piece = Piece(self.stops.add(self.characters.add(drawn.token)), drawn)
         if self.stops.met:
-            return [piece, Piece(finish="stop")]
+            return [piece, Piece(finish="stop", reused=self.reused)]
         if drawn.complete:
             return [piece, self._end("stop")]
         return [piece, self._end("length")] if self.written >= self.most else [piece]
 
     def _end(self, how: str) -> Piece:
         text = self.stops.add(self.characters.end())
-        return Piece(text, finish="stop") if self.stops.met else Piece(text + self.stops.end(), finish=how)
+        if self.stops.met:
+            return Piece(text, finish="stop", reused=self.reused)
+        return Piece(text + self.stops.end(), finish=how, reused=self.reused)
 
 
 @dataclass(eq=False, slots=True)
@@ -227,6 +232,7 @@ class Scheduler:
         self._known[row] = usable[: shared[row]]
         self._sources[row] = sequence.source
         self.tokens_reused += shared[row]
+        sequence.reused = shared[row]
         self._running.append(sequence)
         self._backend.begin(row, sequence.wish, sequence.prompt, sequence.source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from modelyard import __version__
 from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
@@ -45,6 +47,7 @@ class Writer:
     def __init__(self, language: Language, config: Config) -> None:
         self.language = language
         self.uid = config.uid
+        self.fingerprint = fingerprint(config)
         self.stop = config.stop
         self.tool_call_parser = str(config.options.get("tool_call_parser", "auto"))
         self.hosts = hosts_of_replica(only=str(config.options.get("allowed_media_hosts", "")))
@@ -203,6 +206,12 @@ class Writer:
         return self.language.decode([token], skip_special=False)
 
 
+def fingerprint(config: Config) -> str:
+    """`system_fingerprint`: alike for replicas that would answer alike, as far as their configuration goes."""
+    settings = msgspec.structs.replace(config, uid="", uds=None, host="", port=0)
+    return f"fp_{hashlib.sha256(__version__.encode() + msgspec.json.encode(settings)).hexdigest()[:10]}"
+
+
 def said(value: Any, default: Any) -> Any:
     """A field's value, or the default where the request leaves it out or says null."""
     return default if value is UNSET or value is None else value
@@ -232,7 +241,33 @@ def event(body: Mapping[str, Any]) -> bytes:
 DONE = b"data: [DONE]\n\n"
 
 
-def usage(prompts: Sequence[list[int]], written: int) -> dict[str, int]:
-    """Each prompt counts once, however many choices it has."""
-    read = sum(map(len, prompts))
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+class Count:
+    """The `usage` of a request. Each prompt counts once, however many choices it has."""
+
+    def __init__(self, prompts: Sequence[list[int]], each: int) -> None:
+        """`each` is how many choices a prompt has."""
+        self._read = sum(map(len, prompts))
+        self._each = each
+        self._reused: dict[int, int] = {}
+        """By prompt, the fewest tokens that one of its choices found known: others may have found the first one's."""
+        self.written = 0
+        self.thought: int | None = None
+        """Tokens of thoughts; None where nobody divides them from the answer."""
+
+    def add(self, choice: int, piece: Piece) -> None:
+        """One more piece of a choice."""
+        self.written += piece.drawn is not None
+        if piece.finish is not None:
+            prompt = choice // self._each
+            self._reused[prompt] = min(self._reused.get(prompt, piece.reused), piece.reused)
+
+    def told(self) -> dict[str, Any]:
+        """As a JSON object, in OpenAI's names."""
+        details = {} if self.thought is None else {"completion_tokens_details": {"reasoning_tokens": self.thought}}
+        return {
+            "prompt_tokens": self._read,
+            "completion_tokens": self.written,
+            "total_tokens": self._read + self.written,
+            "prompt_tokens_details": {"cached_tokens": sum(self._reused.values())},
+            **details,
+        }

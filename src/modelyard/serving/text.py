@@ -92,6 +92,11 @@ class Thoughts:
         self._leading = True
         """Nothing but blank space has come since the state began."""
 
+    @property
+    def under_way(self) -> bool:
+        """Whether what comes next is a thought."""
+        return self._state == "thinking"
+
     def add(self, text: str) -> Said:
         """What is certain now."""
         self._held += text

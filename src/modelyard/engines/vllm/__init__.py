@@ -183,6 +183,7 @@ class Vllm:
                 *server,
                 *(*flag("--served-model-name", launch.uid), *where),
                 *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
+                *(("--enable-prompt-tokens-details",) if model.type is ModelType.LLM else ()),
                 *pooling,
                 *arguments(launch, options),
             ),

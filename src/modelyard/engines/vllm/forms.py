@@ -1,4 +1,4 @@
-"""What vLLM says and is told, in other words: the older names of answers held to a form, and refusals. Pure."""
+"""What vLLM is sent in place of a request: the newer names of answers held to a form, tools, texts. And its refusals. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ HELD = ("response_format", "structured_outputs", *GUIDED)
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
 """Environment variable that is set where vLLM was given a reasoning parser."""
 UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
+
+GREEDY = 1e-5
+"""Temperatures below this are 0 to vLLM."""
 
 NO_DIMENSIONS = (
     "vLLM shortens only vectors of models whose config.json says that they were trained for it, by matryoshka_dimensions or "
@@ -34,6 +37,41 @@ def translated(body: bytes) -> bytes:
     if found:
         request["structured_outputs"] = {**found, **(request.get("structured_outputs") or {})}
     return json.dumps(request, ensure_ascii=False).encode()
+
+
+def with_held_calls(body: bytes) -> bytes:
+    """A body whose calls, where there must be one, have arguments by their schema, which is that of an object.
+
+    vLLM holds arguments to a schema for tools that are `strict` only; without, a forced call may be of `[true]`.
+    """
+    if b'"tool_choice"' not in body or b'"tools"' not in body:
+        return body
+    try:
+        request: Any = json.loads(body)
+        if request["tool_choice"] != "required" and not isinstance(request["tool_choice"], dict):
+            return body
+        tools = [{**tool, "function": _held(tool["function"])} for tool in request["tools"]]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return body
+    return json.dumps({**request, "tools": tools}, ensure_ascii=False).encode()
+
+
+def _held(function: dict[str, Any]) -> dict[str, Any]:
+    parameters = {"type": "object", **(function.get("parameters") or {"properties": {}})}
+    return {**function, "parameters": parameters, "strict": True}
+
+
+def with_drawn_choices(body: bytes) -> bytes:
+    """A body of several choices at temperature 0, which vLLM refuses, as the likeliest of each of several draws."""
+    if b'"n"' not in body:
+        return body
+    try:
+        request: Any = json.loads(body)
+        if not (request["n"] > 1 and request["temperature"] < GREEDY):
+            return body
+    except (ValueError, TypeError, KeyError):
+        return body
+    return json.dumps({**request, "temperature": 1.0, "top_k": 1}, ensure_ascii=False).encode()
 
 
 def refused(body: bytes) -> str:
@@ -65,6 +103,15 @@ def blamed(body: bytes) -> bytes:
     return json.dumps(
         {**answer, "error": {**error, "message": said, "param": "dimensions"}}, ensure_ascii=False
     ).encode()
+
+
+def sentence(body: bytes) -> str:
+    """What a refusal says; empty where it is in no known form."""
+    try:
+        answer: Any = json.loads(body)
+        return str(answer["error"]["message"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def as_texts(body: bytes) -> bytes:

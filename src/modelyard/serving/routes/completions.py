@@ -16,7 +16,7 @@ from modelyard.engines.generation import Grammar
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import MOST_CHOICES, Completion
 from modelyard.serving.constraints import constraint
-from modelyard.serving.generating import DONE, Writer, event, new_id, said, usage
+from modelyard.serving.generating import DONE, Count, Writer, event, new_id, said
 from modelyard.serving.told import Told
 
 MOST_LOGPROBS = 20
@@ -42,8 +42,13 @@ class Continuation:
         self.writer = writer
         self.request = request
         source = writer.adapters.source(request.model)
-        self.head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time())}
-        self.head["model"] = request.model
+        self.head = {
+            "id": new_id("cmpl"),
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": request.model,
+            "system_fingerprint": writer.fingerprint,
+        }
         given = prompts(request)
         suffix = said(request.suffix, "")
         self._shown = self.prompts = [tokens(writer, prompt) for prompt in given]
@@ -74,7 +79,7 @@ class Continuation:
             for choice, prompt in zip(self.choices, repeated, strict=True):
                 choice.told.first(prompt[0])
         self.skip_special = limits[0].skip_special
-        self.written = 0
+        self.counted = Count(self.prompts, self.each)
         self._pieces = writer.answers(repeated, wishes, limits, source)
 
     async def pieces(self) -> AsyncGenerator[tuple[int, Choice, str]]:
@@ -86,12 +91,11 @@ class Continuation:
                     choice.told.add(drawn)
                 if piece.read:
                     continue
+                self.counted.add(index, piece)
                 choice.finish = piece.finish
                 text = piece.text if choice.begun else self._begin(index, choice) + piece.text
-                if piece.drawn is not None:
-                    self.written += 1
-                    if self.logprobs is not None:
-                        choice.told.add(piece.drawn)
+                if piece.drawn is not None and self.logprobs is not None:
+                    choice.told.add(piece.drawn)
                 yield index, choice, text
 
     async def whole(self) -> bytes:
@@ -102,7 +106,7 @@ class Continuation:
         choices = [
             self._choice(index, "".join(choice.text), choice.finish) for index, choice in enumerate(self.choices)
         ]
-        return msgspec.json.encode({**self.head, "choices": choices, "usage": usage(self.prompts, self.written)})
+        return msgspec.json.encode({**self.head, "choices": choices, "usage": self.counted.told()})
 
     async def events(self) -> AsyncGenerator[bytes]:
         """The continuations as they come."""
@@ -112,7 +116,7 @@ class Continuation:
                     yield self._event(index, text, choice.finish)
         options = self.request.stream_options
         if isinstance(options, msgspec.Struct) and options.include_usage:
-            yield event({**self.head, "choices": [], "usage": usage(self.prompts, self.written)})
+            yield event({**self.head, "choices": [], "usage": self.counted.told()})
         yield DONE
 
     def _event(self, index: int, text: str, finish: str | None) -> bytes:

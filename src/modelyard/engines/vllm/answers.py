@@ -1,0 +1,84 @@
+"""What clients get in place of vLLM's own answers: thoughts by both names, `content` in each delta, a fingerprint in each chunk.
+
+Pure, and on bytes where it can be: most chunks of a stream are never parsed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+CHUNK = re.compile(rb'"object":"(?:chat\.completion\.chunk|text_completion)",')
+"""Inside a JSON string the quotes would have backslashes, and so for the other marks."""
+FINGERPRINT = b'"system_fingerprint"'
+PLAIN = b'"delta":{"content":"'
+DELTA = b'"delta":{'
+REASONING = re.compile(rb'"reasoning":(null|"(?:[^"\\]|\\.)*")')
+BOTH = rb'"reasoning_content":\1,"reasoning":\1'
+
+
+CALLS = b'"tool_calls":['
+ENDED = b'"finish_reason":"stop"'
+CALLED = b'"finish_reason":"tool_calls"'
+
+
+def whole(body: bytes) -> bytes:
+    """A whole answer."""
+    body = REASONING.sub(BOTH, body)
+    if CALLS not in body or ENDED not in body:
+        return body
+    try:
+        answer: Any = json.loads(body)
+        for choice in answer["choices"]:
+            if choice["message"].get("tool_calls") and choice["finish_reason"] == "stop":
+                choice["finish_reason"] = "tool_calls"
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return body
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Events:
+    """The events of one stream. `fingerprint` is for chunks that have none."""
+
+    def __init__(self, fingerprint: str | None) -> None:
+        self._fingerprint = FINGERPRINT + b":" + json.dumps(fingerprint).encode() + b","
+        self._calling: set[int] = set()
+        """Indices of the choices that have calls."""
+
+    def mended(self, data: bytes) -> bytes:
+        """One event."""
+        if FINGERPRINT not in data:
+            data = CHUNK.sub(lambda mark: mark[0] + self._fingerprint, data, count=1)
+        plain = PLAIN in data and b'"reasoning":' not in data and not self._calling
+        if DELTA not in data or plain:
+            return data
+        return b"".join(map(self._line, data.splitlines(keepends=True)))
+
+    def _line(self, line: bytes) -> bytes:
+        start = line.find(b"{")
+        if not line.startswith(b"data:") or start < 0:
+            return line
+        try:
+            chunk: Any = json.loads(line[start:])
+            for choice in chunk["choices"]:
+                self._mend(choice)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return line
+        end = line[len(line.rstrip()) :]
+        return line[:start] + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + end
+
+    def _mend(self, choice: dict[str, Any]) -> None:
+        """Give a delta its `content`, empty in the last one and null beside thoughts and calls, and thoughts both names.
+
+        With a named tool vLLM says that the answer just stopped.
+        """
+        delta = choice["delta"]
+        thought = delta.pop("reasoning", None)
+        delta.setdefault("content", None if thought or delta.get("tool_calls") else "")
+        if thought:
+            delta |= {"reasoning_content": thought, "reasoning": thought}
+        if delta.get("tool_calls"):
+            self._calling.add(choice["index"])
+        if choice["index"] in self._calling and choice.get("finish_reason") == "stop":
+            choice["finish_reason"] = "tool_calls"
