@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.conformance import chatting, completing, constrained, shapes, vectors
+from tests.conformance import chatting, completing, constrained, drawing, shapes, vectors
 from tests.conformance.feature import FEATURES as REGISTERED
 
-_MORE = (shapes,)
+_MORE = (shapes, drawing)
 """They register their probes when they are imported."""
 
 _ROOMS = (

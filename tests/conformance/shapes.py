@@ -10,7 +10,7 @@ from tests.conformance.completing import COMPLETIONS, PROMPT, TOKENS
 from tests.conformance.feature import QUESTION, Subject, feature
 
 CHATS, TEXTS = "/v1/chat/completions", "/v1/completions"
-SHORT: dict[str, Any] = {"max_tokens": 4, "temperature": 0}
+SHORT: dict[str, Any] = {"max_tokens": 4, "temperature": 0, "ignore_eos": True}
 USAGE: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
 
@@ -160,7 +160,7 @@ def reasoning(subject: Subject) -> None:
 @feature(CHAT, "`usage` tells of tokens that were read before, and of thoughts", "usage")
 def details(subject: Subject) -> None:
     """The second time the beginning of a prompt is known."""
-    messages = [{"role": "user", "content": "one two three four five " * 20}]
+    messages = [{"role": "user", "content": "one two three four five " * 60}]
     for _ in range(2):
         told = subject.post(CHATS, messages=messages, **SHORT)["usage"]
     assert 16 <= told["prompt_tokens_details"]["cached_tokens"] < told["prompt_tokens"]

@@ -140,6 +140,21 @@ def test_a_prompt_that_is_too_long_has_openais_code_and_both_numbers(
     assert f"length is {LIMIT} tokens" in error["message"] and f"has {count} in '{param}'" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("says", "param", "expected"),
+    [
+        ("repetition_penalty must be greater than zero, got 0.0.", None, "repetition_penalty"),
+        ("top_k must be 0 (disable), or at least 1, got -5. (parameter=top_k, value=-5)", "top_k", "top_k"),
+        ("The decoder prompt cannot be empty", None, None),
+    ],
+)
+def test_a_refusal_about_a_parameter_names_it(says: str, param: str | None, expected: str | None) -> None:
+    theirs = {"error": {"message": says, "type": "BadRequestError", "param": param, "code": 400}}
+    error = json.loads(Server(json.dumps(theirs).encode(), status=400).ask(CHAT, {})[1])["error"]
+    assert error["param"] == expected and error["message"].endswith(says)
+    assert error["message"].startswith("vLLM: ") is (expected is not None)
+
+
 @pytest.mark.parametrize("whole", [b'{"error":{"message":"odd","param":"input"}}', b"[]", b"nonsense"])
 @pytest.mark.parametrize("path", [CHAT, COMPLETION, EMBEDDING, RERANK])
 def test_other_refusals_pass(path: str, whole: bytes) -> None:
@@ -170,6 +185,44 @@ def test_no_tokens_at_all_are_refused_by_name() -> None:
     error = json.loads(body)["error"]
     assert (status, error["code"], error["param"]) == (400, "unsupported_parameter", "max_tokens")
     assert "vLLM" in error["message"]
+
+
+def test_a_prompt_that_is_only_repeated_counts_no_answer() -> None:
+    theirs = {
+        "choices": [{"text": "a b", "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3},
+    }
+    body = Server(json.dumps(theirs).encode()).ask(COMPLETION, {"prompt": "a b", "echo": True, "max_tokens": 0})[1]
+    answer = json.loads(body)
+    assert answer["usage"] == {"prompt_tokens": 2, "completion_tokens": 0, "total_tokens": 2}
+    assert answer["choices"] == [{"text": "a b", "finish_reason": "length"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        (COMPLETION, {"echo": True, "logprobs": 1, "prompt": ["a", "b"]}, "echo"),
+        (COMPLETION, {"echo": True, "logprobs": 0}, "echo"),
+        (COMPLETION, {"prompt_logprobs": 1}, "prompt_logprobs"),
+        (CHAT, {"prompt_logprobs": 0}, "prompt_logprobs"),
+        (CHAT, {"echo": True}, "echo"),
+        (COMPLETION, {"echo": True}, None),
+        (COMPLETION, {"echo": False, "logprobs": 1}, None),
+        (COMPLETION, {"prompt_logprobs": None}, None),
+    ],
+)
+def test_log_probabilities_of_prompts_do_not_reach_a_processor_with_adapters(
+    path: str, body: dict[str, Any], param: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two such requests in one batch end vLLM 0.32."""
+    server = Server(b"{}")
+    assert server.ask(path, body)[0] == 200, "without adapters they do"
+    monkeypatch.setenv(forms.ADAPTED, "1")
+    status, answer = server.ask(path, body)
+    assert status == (400 if param else 200) and len(server.bodies) == (1 if param else 2)
+    if param:
+        error = json.loads(answer)["error"]
+        assert (error["param"], error["code"]) == (param, "unsupported_parameter") and "vLLM" in error["message"]
 
 
 EMPTY = {"type": "object", "properties": {}}
@@ -205,3 +258,52 @@ def test_arguments_of_forced_calls_are_objects(function: dict[str, Any], held: d
 def test_other_tools_stay(body: Any) -> None:
     given = json.dumps(body).encode()
     assert forms.with_held_calls(given) is given
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        (EMBEDDING, {"input": []}, "input"),
+        (EMBEDDING, {"input": ""}, "input[0]"),
+        (EMBEDDING, {"input": ["a", ""]}, "input[1]"),
+        (EMBEDDING, {"input": [[]]}, "input[0]"),
+        (RERANK, {"query": "", "documents": ["a"]}, "query"),
+        (RERANK, {"query": "a", "documents": []}, "documents"),
+    ],
+)
+def test_nothing_to_read_is_refused_by_name(path: str, body: object, param: str) -> None:
+    server = Server(b"{}")
+    status, answer = server.ask(path, body)
+    assert (status, json.loads(answer)["error"]["param"], server.bodies) == (400, param, [])
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_ranking_has_the_shape_of_other_engines(wanted: bool) -> None:
+    theirs = {
+        "id": "score-1",
+        "usage": {"prompt_tokens": 7, "total_tokens": 7},
+        "results": [{"index": 0, "document": {"text": "a", "multi_modal": None}, "relevance_score": 0.5}],
+    }
+    asked = {"query": "q", "documents": ["a"], "return_documents": wanted}
+    answer = json.loads(Server(json.dumps(theirs).encode()).ask(RERANK, asked)[1])
+    document = {"text": "a"} if wanted else None
+    assert answer["results"] == [{"index": 0, "document": document, "relevance_score": 0.5}]
+    assert answer["meta"]["tokens"] == {"input_tokens": 7, "output_tokens": 0}
+    assert Server(b"[1]").ask(RERANK, asked) == (200, b"[1]")
+
+
+@pytest.mark.parametrize(
+    ("given", "drawn"),
+    [
+        ({"n": 2, "temperature": 0}, {"n": 2, "temperature": 1.0, "top_k": 1, "top_p": 1.0}),
+        ({"top_p": 0, "temperature": 2}, {"top_p": 1.0, "temperature": 2, "top_k": 1}),
+        ({"top_p": 0.1}, None),
+        ({"n": 1, "temperature": 0}, None),
+        ({"n": 2, "temperature": 0.7}, None),
+        ({"n": 2}, None),
+        ({"n": None, "temperature": 0}, None),
+    ],
+)
+def test_the_likeliest_tokens_in_vllms_own_way(given: dict[str, Any], drawn: object) -> None:
+    body = json.dumps(given).encode()
+    assert json.loads(forms.likeliest(body)) == (drawn or given)

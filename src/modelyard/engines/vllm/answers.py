@@ -38,6 +38,19 @@ def whole(body: bytes) -> bytes:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def unwritten(body: bytes) -> bytes:
+    """A whole answer that only repeats its prompt: vLLM counts the token that it writes and leaves out."""
+    try:
+        answer: Any = json.loads(body)
+        usage = answer["usage"]
+        usage |= {"completion_tokens": 0, "total_tokens": usage["prompt_tokens"]}
+        for choice in answer["choices"]:
+            choice["finish_reason"] = "length"
+    except (ValueError, TypeError, KeyError):
+        return body
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 class Events:
     """The events of one stream. `fingerprint` is for chunks that have none."""
 

@@ -12,12 +12,12 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 
-from modelyard.core.errors import UnsupportedParameter
+from modelyard.core.errors import BadRequest, UnsupportedParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.bodies import forward, refuse, respond, whole_body, with_data
 from modelyard.engines.media import Media
 from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
-from modelyard.engines.vllm import answers, forms, lengths
+from modelyard.engines.vllm import answers, forms, lengths, vectors
 from modelyard.protocol.errors import encode
 
 CHAT = "/v1/chat/completions"
@@ -59,15 +59,23 @@ class Door(Narrow):
         if path == COMPLETION and forms.THINKS in os.environ and (unheld := forms.refused(given)):
             await refuse(send, unheld, f"{forms.UNHELD}.")
             return
+        try:
+            if path in CHECKS:
+                CHECKS[path](body)
+            if path in WRITING and forms.ADAPTED in os.environ and (scored := forms.scoring(body, path == CHAT)):
+                raise UnsupportedParameter(scored, model_of(body), f"{forms.UNREAD}.")
+        except BadRequest as error:
+            await respond(send, error.status, encode(error))
+            return
         if path in WRITING:
-            try:
-                lengths.check(body, path)
-            except UnsupportedParameter as error:
-                await respond(send, error.status, encode(error))
-                return
             body = lengths.within(body, lengths.limit_of(scope))
         answer = Answer(self._app, scope, body, send).send if path in READ else send
         await forward(self._app, body, scope, receive, answer)
+
+
+def model_of(body: bytes) -> str:
+    """The model that a request names."""
+    return str(json.loads(body).get("model"))
 
 
 def elsewhere(body: bytes) -> bytes:
@@ -88,10 +96,17 @@ def elsewhere(body: bytes) -> bytes:
 CHANGED: Mapping[str, Callable[[bytes], bytes]] = {
     LOAD: elsewhere,
     RERANK: forms.as_texts,
-    CHAT: lambda body: forms.with_drawn_choices(forms.with_held_calls(forms.translated(body))),
-    COMPLETION: lambda body: forms.with_drawn_choices(forms.translated(body)),
+    CHAT: lambda body: forms.likeliest(forms.with_held_calls(forms.translated(body))),
+    COMPLETION: lambda body: forms.likeliest(forms.translated(body)),
 }
 """Paths whose requests have another body for vLLM."""
+CHECKS: Mapping[str, Callable[[bytes], object]] = {
+    CHAT: lengths.only_echoes,
+    COMPLETION: lengths.only_echoes,
+    EMBEDDING: vectors.check_texts,
+    RERANK: vectors.check_ranking,
+}
+"""What raises for requests that vLLM would answer in another way than other engines."""
 READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
 """Paths whose requests may have addresses of files, which are fetched here: vLLM gets data."""
 
@@ -99,7 +114,7 @@ READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
 class Answer:
     """The `send` of one request, which gives its client what `answers.py` and `lengths.py` make of vLLM's answer.
 
-    Refusals, and whole answers of models that write, are held until they are complete; streams pass event by event.
+    Refusals, rankings, and whole answers of models that write are held until they are complete; streams pass by events.
     """
 
     def __init__(self, app: App, scope: Scope, body: bytes, send: Send) -> None:
@@ -111,12 +126,13 @@ class Answer:
         """Of an answer that is held."""
         self._whole = bytearray()
         self._writes = scope["path"] in WRITING
+        self._ranks = scope["path"] == RERANK
         self._events = answers.Events(fingerprint_of(scope))
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             announced = any(name.lower() == b"content-length" for name, _ in message["headers"])
-            if message["status"] >= 400 or (self._writes and announced):
+            if message["status"] >= 400 or ((self._writes or self._ranks) and announced):
                 self._head = message
             else:
                 await self._send(message)
@@ -131,7 +147,12 @@ class Answer:
 
     async def _finish(self, head: Message) -> None:
         body = bytes(self._whole)
-        body = await self._refusal(body) if head["status"] >= 400 else answers.whole(body)
+        if head["status"] >= 400:
+            body = await self._refusal(body)
+        elif self._ranks:
+            body = vectors.ranked(body, self._body)
+        else:
+            body = answers.unwritten(body) if lengths.only_echoes(self._body) else answers.whole(body)
         headers = [pair for pair in head["headers"] if pair[0].lower() != b"content-length"]
         await self._send({**head, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
         await self._send({"type": "http.response.body", "body": body})
@@ -140,7 +161,7 @@ class Answer:
         error = await lengths.too_long(self._app, self._scope, self._body, forms.sentence(body))
         if error is not None:
             return encode(error)
-        return forms.blamed(body) if self._scope["path"] == EMBEDDING else body
+        return forms.blamed(body)
 
 
 def fingerprint_of(scope: Scope) -> str | None:

@@ -70,19 +70,22 @@ def within(body: bytes, limit: int | None) -> bytes:
     return json.dumps(request, ensure_ascii=False).encode()
 
 
-def check(body: bytes, path: str) -> None:
-    """Raises `UnsupportedParameter` where no tokens are to be written: vLLM writes one at least."""
-    if path not in GENERATING or not any(int(found) == 0 for found in NUMBER.findall(body)):
-        return
+def only_echoes(body: bytes) -> bool:
+    """Whether a request wants its prompt alone. Raises `UnsupportedParameter` for one that wants nothing: vLLM writes a token."""
+    if not any(int(found) == 0 for found in NUMBER.findall(body)):
+        return False
     try:
         request: Any = json.loads(body)
     except ValueError:
-        return
-    if not isinstance(request, dict) or request.get("echo") is True:
-        return
+        return False
+    if not isinstance(request, dict):
+        return False
     name = next((name for name in NAMES if request.get(name) is not None), "")
-    if name and type(request[name]) is int and request[name] == 0:
+    if not name or type(request[name]) is not int or request[name] != 0:
+        return False
+    if request.get("echo") is not True:
         raise UnsupportedParameter(name, str(request.get("model")), "vLLM writes at least one token.")
+    return True
 
 
 async def too_long(app: App, scope: Scope, body: bytes, message: str) -> BadRequest | None:
