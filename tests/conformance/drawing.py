@@ -233,3 +233,64 @@ def nulls(subject: Subject) -> None:
     body = {"messages": QUESTION, "max_tokens": 8, "temperature": 0, "response_format": {"type": "text"}}
     answer = subject.post("/v1/chat/completions", **body, **dict.fromkeys(names))
     assert answer["choices"][0]["message"]["content"] == subject.text(max_tokens=8), json.dumps(answer)
+
+
+@feature(CHAT, "the token that ends an answer is counted, and has no log-probability")
+def last_token(subject: Subject) -> None:
+    if subject.engine == "fake":
+        return
+    body = {"max_tokens": 60, "logprobs": True, "top_logprobs": 1}
+    answer = subject.chat(**body)
+    (choice,) = answer.choices
+    assert choice.finish_reason == "stop" and answer.usage is not None and choice.logprobs is not None
+    written = answer.usage.completion_tokens
+    tokens = [token.token for token in choice.logprobs.content or ()]
+    assert "".join(tokens) == choice.message.content and len(tokens) == written - 1
+    chunks = subject.stream(**body)
+    pieces = [part.logprobs for chunk in chunks for part in chunk.choices if part.logprobs]
+    assert [token.token for piece in pieces for token in piece.content or ()] == tokens
+    ends = [subject.chat(max_tokens=most).choices[0].finish_reason for most in (written - 1, written)]
+    assert ends == ["length", "stop"]
+
+
+@feature(CHAT, "`min_tokens`", "min_tokens")
+def least(subject: Subject) -> None:
+    full = subject.chat(max_tokens=60)
+    assert full.usage is not None
+    more = full.usage.completion_tokens + 8
+    answer = subject.chat(max_tokens=80, min_tokens=more)
+    assert answer.usage is not None and answer.usage.completion_tokens >= more
+    word = (full.choices[0].message.content or "").split()[1]
+    assert word in subject.text(max_tokens=60, min_tokens=8, stop=word)
+    refused(subject, "min_tokens", min_tokens=-1)
+
+
+@feature(CHAT, "`include_stop_str_in_output`", "include_stop_str_in_output")
+def stop_shown(subject: Subject) -> None:
+    full = subject.text(max_tokens=60)
+    word = full.split()[1]
+    body = {"stop": word, "include_stop_str_in_output": True, "max_tokens": 60}
+    assert subject.text(**body) == joined(subject.stream(**body)) == full[: full.index(word) + len(word)]
+
+
+@feature(CHAT, "`return_token_ids`", "return_token_ids")
+def ids(subject: Subject) -> None:
+    body = {"messages": QUESTION, "temperature": 0, "max_tokens": 8, "return_token_ids": True}
+    whole = subject.post("/v1/chat/completions", **body)
+    (choice,) = whole["choices"]
+    assert len(choice["token_ids"]) == whole["usage"]["completion_tokens"]
+    assert len(whole["prompt_token_ids"]) == whole["usage"]["prompt_tokens"]
+    chunks = subject.events("/v1/chat/completions", **body)
+    assert chunks[0]["prompt_token_ids"] == whole["prompt_token_ids"]
+    told = [token for chunk in chunks for part in chunk["choices"] for token in part.get("token_ids") or ()]
+    assert told == choice["token_ids"]
+    text = subject.post("/v1/completions", **{**body, "messages": None, "prompt": whole["prompt_token_ids"]})["choices"]
+    assert text[0]["token_ids"] == choice["token_ids"] and text[0]["prompt_token_ids"] == whole["prompt_token_ids"]
+
+
+@feature(CHAT, "`stream_options.continuous_usage_stats`", "stream_options")
+def continuous(subject: Subject) -> None:
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    body = {"messages": QUESTION, "temperature": 0, "max_tokens": 6, "stream_options": options}
+    counts = [chunk["usage"]["completion_tokens"] for chunk in subject.events("/v1/chat/completions", **body)]
+    assert counts[0] == 0 and counts == sorted(counts) and counts[-2] == counts[-1] == 6

@@ -107,6 +107,35 @@ def test_calls_end_as_calls_with_a_named_tool_too() -> None:
     assert choice["message"]["reasoning_content"] == choice["message"]["reasoning"] == 'so "reasoning": 1'
 
 
+CHAT_LOGPROBS = {"content": [{"token": "a"}, {"token": "<|im_end|>"}]}
+LISTS = {"tokens": ["a", "</s>"], "token_logprobs": [-1, -2], "top_logprobs": [{}, {}], "text_offset": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("path", "logprobs", "dropped"),
+    [
+        (CHAT, CHAT_LOGPROBS, {"content": [{"token": "a"}]}),
+        (COMPLETION, LISTS, {"tokens": ["a"], "token_logprobs": [-1], "top_logprobs": [{}], "text_offset": [0]}),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_token_that_ends_an_answer_has_no_log_probability(
+    path: str, logprobs: dict[str, Any], dropped: dict[str, Any], stream: bool
+) -> None:
+    text = {"text": "a"} if path == COMPLETION else {"delta" if stream else "message": {"content": "a"}}
+    for finish, reason, expected in (
+        ("stop", None, dropped),
+        ("stop", "word", logprobs),
+        ("length", None, logprobs),
+        (None, None, logprobs),
+    ):
+        choice = {"index": 0, **text, "logprobs": logprobs, "finish_reason": finish, "stop_reason": reason}
+        body = json.dumps({"choices": [choice]}, separators=(",", ":")).encode()
+        sent = Server(b"data: " + body + b"\n\n", announced=False) if stream else Server(body)
+        answer = json.loads(sent.ask(path, {})[1].removeprefix(b"data: "))
+        assert answer["choices"] == [{**choice, "logprobs": expected}]
+
+
 CHARACTERS = (
     f"This model's maximum context length is {LIMIT} tokens. However, your prompt contains 99 characters (more than 9)"
 )

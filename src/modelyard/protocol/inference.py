@@ -33,6 +33,8 @@ class StreamOptions(msgspec.Struct):
     """Options of a streamed answer."""
 
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+    """Usage so far in each chunk, which vLLM has."""
 
 
 class Sampling(msgspec.Struct, kw_only=True):

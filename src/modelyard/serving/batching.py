@@ -34,6 +34,8 @@ class Piece(NamedTuple):
     """What the model thought of the next tokens of the prompt."""
     reused: int = 0
     """In the last piece: tokens of the prompt that were known from another answer."""
+    end: int | None = None
+    """The token that ended the answer: it is counted, and has no text."""
 
 
 @dataclass(eq=False, slots=True)
@@ -67,9 +69,10 @@ class Generation:
             return [Piece(error=drawn.problem)]
         self.written += 1
         if drawn.token in self.ends:
-            return [self._end("stop")]
+            return [self._end("stop")._replace(end=drawn.token)]
         self.tokens.append(drawn.token)
-        piece = Piece(self.stops.add(self.characters.add(drawn.token)), drawn)
+        text = self.characters.add(drawn.token)
+        piece = Piece(text if self.written <= self.wish.least else self.stops.add(text), drawn)
         if self.stops.met:
             return [piece, Piece(finish="stop", reused=self.reused)]
         if drawn.complete:

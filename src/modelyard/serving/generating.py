@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ class Limits:
     ends: frozenset[int]
     stops: tuple[str, ...]
     skip_special: bool
+    stop_shown: bool = False
 
 
 class Writer:
@@ -114,7 +115,9 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._hand_out)
 
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
-        stops = Stops(limits.stops)
+        stops = Stops(limits.stops, limits.stop_shown)
+        if wish.least:
+            wish = replace(wish, ends=limits.ends)
         generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
         if limits.most > 0 or (wish.prompt_logprobs is not None and len(prompt) > 1):
             self._scheduler.submit(generation)
@@ -157,6 +160,7 @@ class Writer:
             ends=ends | frozenset(request.stop_token_ids or ()),
             stops=stops + (self.stop if chat else ()),
             skip_special=request.skip_special_tokens is not False,
+            stop_shown=request.include_stop_str_in_output is True,
         )
 
     async def check_grammar(self, grammar: Grammar | None, param: str) -> None:
@@ -191,6 +195,7 @@ class Writer:
             logprobs=logprobs,
             prompt_logprobs=prompt_logprobs,
             grammar=grammar,
+            least=said(request.min_tokens, 0),
         )
 
     def _bias(self, request: Asked) -> dict[int, float]:
@@ -239,35 +244,3 @@ def event(body: Mapping[str, Any]) -> bytes:
 
 
 DONE = b"data: [DONE]\n\n"
-
-
-class Count:
-    """The `usage` of a request. Each prompt counts once, however many choices it has."""
-
-    def __init__(self, prompts: Sequence[list[int]], each: int) -> None:
-        """`each` is how many choices a prompt has."""
-        self._read = sum(map(len, prompts))
-        self._each = each
-        self._reused: dict[int, int] = {}
-        """By prompt, the fewest tokens that one of its choices found known: others may have found the first one's."""
-        self.written = 0
-        self.thought: int | None = None
-        """Tokens of thoughts; None where nobody divides them from the answer."""
-
-    def add(self, choice: int, piece: Piece) -> None:
-        """One more piece of a choice."""
-        self.written += piece.drawn is not None
-        if piece.finish is not None:
-            prompt = choice // self._each
-            self._reused[prompt] = min(self._reused.get(prompt, piece.reused), piece.reused)
-
-    def told(self) -> dict[str, Any]:
-        """As a JSON object, in OpenAI's names."""
-        details = {} if self.thought is None else {"completion_tokens_details": {"reasoning_tokens": self.thought}}
-        return {
-            "prompt_tokens": self._read,
-            "completion_tokens": self.written,
-            "total_tokens": self._read + self.written,
-            "prompt_tokens_details": {"cached_tokens": sum(self._reused.values())},
-            **details,
-        }

@@ -20,22 +20,33 @@ BOTH = rb'"reasoning_content":\1,"reasoning":\1'
 
 CALLS = b'"tool_calls":['
 ENDED = b'"finish_reason":"stop"'
-CALLED = b'"finish_reason":"tool_calls"'
+LOGPROBS = b'"logprobs":{'
 
 
 def whole(body: bytes) -> bytes:
     """A whole answer."""
     body = REASONING.sub(BOTH, body)
-    if CALLS not in body or ENDED not in body:
+    if (CALLS not in body or ENDED not in body) and LOGPROBS not in body:
         return body
     try:
         answer: Any = json.loads(body)
         for choice in answer["choices"]:
-            if choice["message"].get("tool_calls") and choice["finish_reason"] == "stop":
+            _drop_end(choice)
+            if choice.get("message", {}).get("tool_calls") and choice["finish_reason"] == "stop":
                 choice["finish_reason"] = "tool_calls"
     except (ValueError, TypeError, KeyError, AttributeError):
         return body
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _drop_end(choice: dict[str, Any]) -> None:
+    """Take the token that ended an answer out of its log-probabilities: it is no part of the text."""
+    logprobs = choice.get("logprobs")
+    if not logprobs or choice["finish_reason"] not in ("stop", "tool_calls") or choice.get("stop_reason") is not None:
+        return
+    for name in ("content", "tokens", "token_logprobs", "top_logprobs", "text_offset"):
+        logprobs[name] = logprobs[name][:-1] if logprobs.get(name) else logprobs.get(name)
+    choice["logprobs"] = {name: value for name, value in logprobs.items() if value is not None}
 
 
 def unwritten(body: bytes) -> bytes:
@@ -63,8 +74,9 @@ class Events:
         """One event."""
         if FINGERPRINT not in data:
             data = CHUNK.sub(lambda mark: mark[0] + self._fingerprint, data, count=1)
+        ended = LOGPROBS in data and (ENDED in data or b'"finish_reason":"tool_calls"' in data)
         plain = PLAIN in data and b'"reasoning":' not in data and not self._calling
-        if DELTA not in data or plain:
+        if not ended and (DELTA not in data or plain):
             return data
         return b"".join(map(self._line, data.splitlines(keepends=True)))
 
@@ -86,7 +98,10 @@ class Events:
 
         With a named tool vLLM says that the answer just stopped.
         """
-        delta = choice["delta"]
+        _drop_end(choice)
+        delta = choice.get("delta")
+        if delta is None:
+            return
         thought = delta.pop("reasoning", None)
         delta.setdefault("content", None if thought or delta.get("tool_calls") else "")
         if thought:

@@ -19,10 +19,11 @@ from modelyard.serving.asked import Chat
 from modelyard.serving.batching import Piece
 from modelyard.serving.calls import MARKS, Calls, Part, whole_calls
 from modelyard.serving.constraints import constraint, thoughts_before
-from modelyard.serving.generating import DONE, Count, Writer, event, new_id, said, tokens_told
+from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told
 from modelyard.serving.pictures import Prompt, pictures_of, plain_content, prompt_of
 from modelyard.serving.text import OPENING, Said, Thoughts
 from modelyard.serving.tools import Offer, grammar_of_calls, is_special, offered, with_objects
+from modelyard.serving.usage import Count, StreamedUsage, token_ids
 
 
 @dataclass(slots=True)
@@ -38,6 +39,8 @@ class Choice:
     thought: list[str] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
     """Not yet told, when streaming."""
+    ids: list[int] = field(default_factory=list)
+    """The same of its tokens."""
     finish: str | None = None
 
     def add(self, piece: Piece) -> tuple[Said, tuple[Part, ...]]:
@@ -92,6 +95,7 @@ class Conversation:
             limits = replace(limits, skip_special=False)
         self.counted = Count([self.prompt], self.count)
         self.counted.thought = 0
+        self.usage = StreamedUsage(request)
         self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count, source)
 
     async def said(self) -> AsyncGenerator[tuple[int, Choice, Said, tuple[Part, ...]]]:
@@ -100,6 +104,7 @@ class Conversation:
             async for index, piece in pieces:
                 choice = self.choices[index]
                 self.counted.add(index, piece)
+                choice.ids += token_ids(piece)
                 if piece.drawn is not None and self.request.logprobs is True:
                     choice.logprobs.append(tokens_told(self.writer, piece.drawn))
                 found = choice.add(piece)
@@ -114,13 +119,17 @@ class Conversation:
                 choice.text.append(found.text)
                 choice.parts += parts
                 choice.thought.append(found.thought)
+        with_ids = self.request.return_token_ids is True
         body = {
             **self.head,
             "object": "chat.completion",
-            "choices": [_choice(index, choice) for index, choice in enumerate(self.choices)],
+            "choices": [
+                {**_choice(index, choice), **({"token_ids": choice.ids} if with_ids else {})}
+                for index, choice in enumerate(self.choices)
+            ],
             "usage": self.counted.told(),
         }
-        return msgspec.json.encode(body)
+        return msgspec.json.encode({**body, "prompt_token_ids": self.prompt} if with_ids else body)
 
     async def events(self) -> AsyncGenerator[bytes]:
         """The answers as they come."""
@@ -137,8 +146,7 @@ class Conversation:
                     yield self._event(index, {"content": None, "tool_calls": calls}, _taken(choice))
                 if choice.finish:
                     yield self._event(index, {"content": ""}, None, choice.finish)
-        options = self.request.stream_options
-        if isinstance(options, msgspec.Struct) and options.include_usage:
+        if self.usage.wanted:
             counted = self.counted.told()
             yield event({**self.head, "object": "chat.completion.chunk", "choices": [], "usage": counted})
         yield DONE
@@ -146,7 +154,12 @@ class Conversation:
     def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
         """One chunk. Each delta has `content`, which Xinference's clients read without looking whether it is there."""
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        return event({**self.head, "object": "chat.completion.chunk", "choices": [choice]})
+        chunk = {**self.head, "object": "chat.completion.chunk", "choices": [choice], **self.usage.so_far(self.counted)}
+        if self.request.return_token_ids is True:
+            first = "role" in delta
+            choice["token_ids"], self.choices[index].ids = None if first else self.choices[index].ids, []
+            chunk |= {"prompt_token_ids": self.prompt} if first else {}
+        return event(chunk)
 
 
 def _taken(choice: Choice) -> dict[str, Any] | None:
