@@ -102,6 +102,8 @@ def test_the_official_client(server: Live) -> None:
         )
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
         assert text == whole.choices[0].message.content and chunks[-1].usage is not None
+        deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+        assert deltas[0].role == "assistant" and deltas[0].content == deltas[-1].content == ""
         assert [c.model_extra["citations"] for c in chunks if c.model_extra and "citations" in c.model_extra]
         with pytest.raises(NotFoundError, match="nowhere"):
             client.chat.completions.create(model="kb:nowhere", messages=messages)

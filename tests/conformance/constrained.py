@@ -47,6 +47,50 @@ def json_schema(subject: Subject) -> None:
     assert joined(subject.stream(response_format=given, **ROOM)) == text
 
 
+BLANKS = {
+    str(token): -100
+    for word, token in json.loads((DEMO / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"].items()
+    if not word.strip("ĠĊĉč")
+}
+"""Where the grammar of a call lets it, a tiny model writes blanks without end."""
+
+KINDS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "kind": {"const": "city"},
+        "name": {"enum": ["Lyon", "杭州", 'a "b"']},
+        "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 1, "maxItems": 2},
+        "open": {"type": "boolean"},
+        "near": {
+            "type": "object",
+            "properties": {"x": {"enum": [1, -2.5]}},
+            "required": ["x"],
+            "additionalProperties": False,
+        },
+    },
+    "required": ["kind", "name", "tags", "open", "near"],
+    "additionalProperties": False,
+}
+
+
+@feature(HELD, "`response_format` json_schema: const, enum, lists, objects in objects; streamed", "response_format")
+def keywords(subject: Subject) -> None:
+    given = {"type": "json_schema", "json_schema": {"name": "place", "schema": KINDS}}
+    body = {"response_format": given, **ROOM}
+    text = subject.text(**body)
+    found = json.loads(text)
+    assert set(found) == set(KINDS["required"])
+    assert found["kind"] == "city" and found["name"] in ("Lyon", "杭州", 'a "b"') and isinstance(found["open"], bool)
+    assert 1 <= len(found["tags"]) <= 2 and set(found["tags"]) <= {"a", "b"} and found["near"]["x"] in (1, -2.5)
+    assert joined(subject.stream(**body)) == text
+
+
+@feature(HELD, "a form with `logit_bias` beside it", "response_format")
+def pushed(subject: Subject) -> None:
+    given = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
+    held(subject.text(response_format=given, logit_bias=BLANKS, **ROOM))
+
+
 @feature(HELD, "`guided_json`", "guided_json")
 def guided_json(subject: Subject) -> None:
     held(subject.text(guided_json=SCHEMA, **ROOM))
@@ -97,14 +141,6 @@ def offered(subject: Subject) -> None:
     assert free.content or free.tool_calls
 
 
-BLANKS = {
-    str(token): -100
-    for word, token in json.loads((DEMO / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"].items()
-    if not word.strip("ĠĊĉč")
-}
-"""Where the grammar of a call lets it, a tiny model writes blanks without end."""
-
-
 def called(subject: Subject, names: set[str], **body: Any) -> None:
     """A call of one of these functions, whole and streamed."""
     body = {**body, **ROOM, "tools": OFFERED, "logit_bias": BLANKS}
@@ -130,6 +166,29 @@ def required(subject: Subject) -> None:
 def named(subject: Subject) -> None:
     for name in ("look_up", "fly_to"):
         called(subject, {name}, tool_choice={"type": "function", "function": {"name": name}})
+
+
+@feature(
+    TOOLS, "arguments of a call are an object, `strict` or not, and it ends with `tool_calls`", "tool_choice", "tools"
+)
+def objects(subject: Subject) -> None:
+    loose = tool("look_up")["function"]
+    for strict in (None, False):
+        function = {**loose, "strict": strict}
+        for choice in ("required", {"type": "function", "function": {"name": "look_up"}}):
+            body = {
+                "tools": [{"type": "function", "function": function}],
+                "tool_choice": choice,
+                "parallel_tool_calls": False,
+                "logit_bias": BLANKS,
+                **ROOM,
+            }
+            (answer,) = subject.chat(**body).choices
+            assert answer.message.tool_calls and answer.finish_reason == "tool_calls", answer
+            held(answer.message.tool_calls[0].function.arguments)  # type: ignore[union-attr]
+            assert not (answer.message.content or "").strip()
+            last = [choice for chunk in subject.stream(**body) for choice in chunk.choices][-1]
+            assert last.finish_reason == "tool_calls"
 
 
 @feature(TOOLS, "results of tools in the conversation", "messages", "tools")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +67,20 @@ class Subject:
             raise openai.BadRequestError(answer.text, response=response, body=answer.json()["error"])
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def events(self, path: str, **body: Any) -> list[dict[str, Any]]:
+        """The chunks of a stream as JSON; refused as the client does."""
+        given = {"model": self.model, "stream": True, **body}
+        with self.http.stream("POST", path, json=given) as answer:
+            text = answer.read().decode()
+        if answer.status_code == 400:
+            response: Any = answer
+            raise openai.BadRequestError(text, response=response, body=answer.json()["error"])
+        assert answer.status_code == 200, text
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+        assert lines[-1] == "[DONE]"
+        return [json.loads(line) for line in lines[:-1]]
 
 
 def joined(chunks: list[Any], part: str = "content", index: int = 0) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tests.conformance import chatting, completing, constrained, vectors
+from tests.conformance import chatting, completing, constrained, drawing, shapes, vectors
 from tests.conformance.feature import FEATURES as REGISTERED
+
+_MORE = (shapes, drawing)
+"""They register their probes when they are imported."""
 
 _ROOMS = (
     chatting.CHAT,

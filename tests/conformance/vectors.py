@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 
 import pytest
@@ -54,12 +55,61 @@ def ids(subject: Subject) -> None:
     assert len(two) == 2 and two[0] == pytest.approx(one[0], abs=CLOSE) and two[1] != two[0]
 
 
-@feature(EMBEDDINGS, "a text that is too long is a 400", "input")
+@feature(EMBEDDINGS, "a text that is too long is a 400 `context_length_exceeded`")
 def too_long(subject: Subject) -> None:
+    for given in ("tea " * 5000, ["tea", "tea " * 5000], [[7] * 5000]):
+        is_too_long(subject, "/v1/embeddings", "input", {"input": given})
+
+
+def is_too_long(subject: Subject, path: str, param: str, body: dict[str, object]) -> None:
+    """OpenAI's code, and a sentence with how much the model reads."""
     if subject.engine == "fake":
         return
-    answer = subject.http.post("/v1/embeddings", json={"model": subject.model, "input": "tea " * 5000})
-    assert answer.status_code == 400, answer.text
+    answer = subject.http.post(path, json={"model": subject.model, **body})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["type"]) == (
+        400,
+        "context_length_exceeded",
+        "invalid_request_error",
+    ), error
+    assert str(error["param"]).partition("[")[0] == param
+    assert re.search(r"maximum context length is \d+ tokens, and the request has (at least )?\d+", error["message"])
+
+
+@feature(EMBEDDINGS, "the shape of the answer; many texts, doubled ones, blanks")
+def shape(subject: Subject) -> None:
+    many = [f"text {number}" for number in range(20)] + ["text 0", " ", "🙂\n"]
+    answer = subject.post("/v1/embeddings", input=many)
+    assert answer["object"] == "list" and answer["model"] == subject.model
+    assert [(each["object"], each["index"]) for each in answer["data"]] == [("embedding", i) for i in range(len(many))]
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 0
+    vectors = [each["embedding"] for each in answer["data"]]
+    assert vectors[20] == pytest.approx(vectors[0], abs=CLOSE) and vectors[1] != vectors[0]
+    assert {len(vector) for vector in vectors} == {len(vectors[0])}
+    for vector in vectors:
+        assert sum(number * number for number in vector) == pytest.approx(1, abs=1e-2)
+
+
+@feature(EMBEDDINGS, "no text at all, and an empty one, are a 400 that names them")
+def empty(subject: Subject) -> None:
+    if subject.engine == "fake":
+        return
+    nothing: list[object] = [[], "", ["tea", ""], [[]]]
+    for given in nothing:
+        answer = subject.http.post("/v1/embeddings", json={"model": subject.model, "input": given})
+        assert answer.status_code == 400, (given, answer.text[:200])
+        assert str(answer.json()["error"]["param"]).partition("[")[0] == "input", (given, answer.text)
+
+
+@feature(EMBEDDINGS, "`dimensions` 1, and all of them", "dimensions")
+def extremes(subject: Subject) -> None:
+    (whole,) = embed(subject, "tea")
+    assert embed(subject, "tea", dimensions=len(whole))[0] == pytest.approx(whole, abs=CLOSE)
+    ((one,),) = embed(subject, "tea", dimensions=1)
+    assert abs(one) == pytest.approx(1, abs=1e-3)
+    for wrong in (0, len(whole) + 1):
+        answer = subject.http.post("/v1/embeddings", json={"model": subject.model, "input": "a", "dimensions": wrong})
+        assert answer.status_code == 400 and answer.json()["error"]["param"] == "dimensions", answer.text
 
 
 def rank(subject: Subject, **body: object) -> list[dict[str, object]]:
@@ -92,3 +142,45 @@ def documents(subject: Subject) -> None:
 def chunks(subject: Subject) -> None:
     rank(subject, max_chunks_per_doc=2)
     raise AssertionError("nobody is known to do this, so it must be refused")
+
+
+@feature(RERANK, "the shape of the answer; one document, doubled ones")
+def rerank_shape(subject: Subject) -> None:
+    answer = subject.post("/v1/rerank", query="the lake", documents=["tea", "a lake", "tea"])
+    assert isinstance(answer["id"], str) and answer["id"] and answer["model"] == subject.model
+    assert all({"index", "relevance_score"} <= set(each) for each in answer["results"])
+    scores = {each["index"]: each["relevance_score"] for each in answer["results"]}
+    assert scores[0] == pytest.approx(scores[2], abs=CLOSE)
+    (alone,) = subject.post("/v1/rerank", query="the lake", documents=["tea"])["results"]
+    assert alone["index"] == 0 and alone["relevance_score"] == pytest.approx(scores[0], abs=CLOSE)
+    if subject.engine != "fake":
+        assert answer["usage"]["total_tokens"] > 0
+        assert answer["meta"]["tokens"]["input_tokens"] == answer["usage"]["prompt_tokens"] > 0
+
+
+@feature(RERANK, "`top_n` 1, more than there are, and 0, which is a 400", "top_n")
+def top_n_extremes(subject: Subject) -> None:
+    best = [each["index"] for each in rank(subject)]
+    assert [each["index"] for each in rank(subject, top_n=1)] == best[:1]
+    assert [each["index"] for each in rank(subject, top_n=99)] == best
+    answer = subject.http.post(
+        "/v1/rerank", json={"model": subject.model, "query": "q", "documents": ["a"], "top_n": 0}
+    )
+    assert answer.status_code == 400 and answer.json()["error"]["param"] == "top_n"
+
+
+@feature(RERANK, "no documents, and no query, are a 400 that names them")
+def rerank_empty(subject: Subject) -> None:
+    if subject.engine == "fake":
+        return
+    wrong: dict[str, dict[str, object]] = {"documents": {"documents": []}, "query": {"query": ""}}
+    for param, change in wrong.items():
+        given = {"query": "q", "documents": ["a"], **change}
+        answer = subject.http.post("/v1/rerank", json={"model": subject.model, **given})
+        assert answer.status_code == 400, (given, answer.text)
+        assert answer.json()["error"]["param"] == param, answer.text
+
+
+@feature(RERANK, "a document that is too long is a 400 `context_length_exceeded`")
+def rerank_too_long(subject: Subject) -> None:
+    is_too_long(subject, "/v1/rerank", "documents", {"query": "q", "documents": ["a", "tea " * 5000]})

@@ -111,7 +111,7 @@ def test_chat(fake: Callable[..., Replica]) -> None:
     assert first["object"] == "chat.completion.chunk"
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert [event["choices"][0]["delta"]["content"] for event in middle] == ["the ", "quick ", "brown "]
-    assert (last["choices"][0]["delta"], last["choices"][0]["finish_reason"]) == ({}, "stop")
+    assert (last["choices"][0]["delta"], last["choices"][0]["finish_reason"]) == ({"content": ""}, "stop")
     assert (usage["choices"], usage["usage"]["completion_tokens"], last["usage"]) == ([], 3, None)
     assert len({event["id"] for event in (first, *middle, last, usage)}) == 1
 

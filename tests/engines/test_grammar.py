@@ -180,7 +180,7 @@ def calls_of(replica: Replica, **body: Any) -> tuple[list[dict[str, Any]], Any]:
             call["arguments"] += part["function"]["arguments"]
     assert [call["function"] for call in calls] == list(joined.values())
     assert events[-1]["choices"][0]["finish_reason"] == choice["finish_reason"]
-    text = "".join(event["choices"][0]["delta"].get("content", "") for event in events)
+    text = "".join(event["choices"][0]["delta"]["content"] or "" for event in events)
     assert text == (choice["message"]["content"] or "")
     return [{"id": call["id"], **call["function"]} for call in calls], choice
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 from typing import Any
 
@@ -13,7 +14,7 @@ from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.sglang import engine
-from modelyard.engines.sglang.start import TOKEN_VARIABLE, listen_at
+from modelyard.engines.sglang.start import TOKEN_VARIABLE, Door, listen_at
 
 GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
@@ -116,3 +117,51 @@ def test_its_server_listens_where_we_say_and_has_our_paths_only(monkeypatch: pyt
     for path in ("/v1/chat/completions", "/generate", "/flush_cache", "/update_weights_from_disk"):
         asyncio.run(ask(path))
     assert list(statuses.values()) == [200, 404, 404, 404]
+
+
+@pytest.mark.parametrize(
+    ("says", "given"),
+    [
+        ("The input (30 tokens) is longer than the model's context length (20 tokens).", "30"),
+        (
+            "Requested token count exceeds the model's maximum context length of 20 tokens. You requested a total of 45 "
+            "tokens: 15 tokens from the input messages and 30 tokens for the completion. Please reduce the number",
+            "45",
+        ),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_prompt_that_is_too_long_has_openais_code_and_both_numbers(says: str, given: str, nested: bool) -> None:
+    theirs: dict[str, Any] = {"object": "error", "message": says, "type": "BadRequestError", "param": None, "code": 400}
+    body = json.dumps({"error": theirs} if nested else theirs).encode()
+    for path, param in (("/v1/chat/completions", "messages"), ("/v1/completions", "prompt")):
+        head, sent = _through_the_door(path, 400, body)
+        error = json.loads(sent["body"])["error"]
+        assert (head["status"], error["code"], error["param"]) == (400, "context_length_exceeded", param)
+        assert "length is 20 tokens" in error["message"] and f"has {given} in" in error["message"]
+        assert dict(head["headers"])[b"content-length"] == str(len(sent["body"])).encode()
+
+
+def test_other_answers_pass() -> None:
+    for status, body in ((400, b'{"message": "temperature must be non-negative"}'), (400, b"odd"), (200, b"{}")):
+        head, sent = _through_the_door("/v1/completions", status, body)
+        assert (head["status"], sent["body"]) == (status, body)
+
+
+def _through_the_door(path: str, status: int, body: bytes) -> list[dict[str, Any]]:
+    """What a client gets of such an answer."""
+    got: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        length = (b"content-length", str(len(body)).encode())
+        await send({"type": "http.response.start", "status": status, "headers": [length]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Any) -> None:
+        got.append(message)
+
+    asyncio.run(Door(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
+    return got

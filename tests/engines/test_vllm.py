@@ -24,7 +24,7 @@ GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
 MODEL = Model("qwen", path="/models/qwen", context_length=32768, weights_bytes=15 * GIB, shape=SHAPE)
 LISTEN = Address(uds="/run/1.sock")
-DOOR = "--middleware modelyard.engines.vllm.door.Door --disable-uvicorn-access-log"
+DOOR = "--middleware modelyard.engines.vllm.door.Door --disable-uvicorn-access-log --enable-prompt-tokens-details"
 
 
 def launch(gpus: int = 0, model: Model = MODEL, adapters: tuple[Adapter, ...] = (), **options: Json) -> Launch:
@@ -263,28 +263,6 @@ def started(headers: Mapping[bytes, bytes]) -> MutableMapping[str, Any]:
 def test_paths_that_do_not_exist_behind_the_door(path: str) -> None:
     head, body = ask(path, [started({}), {"type": "http.response.body", "body": b"secrets"}])
     assert head["status"] == 404 and b"secrets" not in body["body"]
-
-
-def test_thoughts_have_their_usual_name() -> None:
-    chat = "/v1/chat/completions"
-    whole = b'{"message":{"reasoning":"so \\"reasoning\\": 1","content":"x"}}'
-    wanted = b'{"message":{"reasoning_content":"so \\"reasoning\\": 1","content":"x"}}'
-    length = {b"content-type": b"application/json", b"content-length": str(len(whole)).encode()}
-    parts: list[MutableMapping[str, Any]] = [
-        {"type": "http.response.body", "body": whole[:9], "more_body": True},
-        {"type": "http.response.body", "body": whole[9:]},
-    ]
-    head, body = ask(chat, [started(length), *parts])
-    assert body["body"] == wanted
-    assert dict(head["headers"])[b"content-length"] == str(len(wanted)).encode()
-    event: MutableMapping[str, Any] = {
-        "type": "http.response.body",
-        "body": b'data: {"delta":{"reasoning":"a"}}\n\n',
-        "more_body": True,
-    }
-    head, first = ask(chat, [started({}), event])
-    assert first["body"] == b'data: {"delta":{"reasoning_content":"a"}}\n\n'
-    assert ask("/v1/completions", [started(length), *parts])[1]["body"] == whole[:9], "others pass as they are"
 
 
 ADAPTERS = (Adapter("a", "/adapters/a", rank=8), Adapter("b", "/adapters/b", rank=40))

@@ -126,6 +126,17 @@ VICTIMS = {"llama_cpp": "shim", "transformers": "shim", "vllm": "engine"}
 """What is killed of each replica."""
 
 
+def test_log_probabilities_of_several_prompts_leave_the_replica_alive(adapted: Adapted) -> None:
+    """They end vLLM's build for processors, 0.32, where it has adapters, so they do not reach it there."""
+    name = adapted.names[0]
+    body = {"model": name, "prompt": ["A robot may not injure another", "To be"], "max_tokens": 2, "echo": True}
+    answer = adapted.server.http.post("/v1/completions", json={**body, "logprobs": 1})
+    if adapted.engine == "vllm":
+        assert answer.status_code == 400 and error_of(answer)["param"] == "echo"
+    assert answer.status_code in (200, 400)
+    assert adapted.server.chat(name, max_tokens=2).status_code == 200
+
+
 @pytest.fixture(scope="module")
 def killed(adapted: Adapted) -> Adapted:
     """The same after SIGKILL, when the replica and all of its adapters are ready again."""

@@ -103,11 +103,12 @@ class Collected:
         ends: tuple[int, ...] = (),
         source: Source = NOTHING,
         told: int | None = None,
+        least: int = 0,
     ) -> None:
         self.pieces: list[Piece] = []
         self.done = threading.Event()
         characters = Characters(lambda tokens: "".join(f"{token} " for token in tokens))
-        wish = Wish(prompt_logprobs=told)
+        wish = Wish(prompt_logprobs=told, least=least)
         self.generation = Generation(prompt, wish, most, frozenset(ends), characters, Stops(stops), self.take, source)
 
     def take(self, pieces: list[Piece]) -> None:
@@ -214,7 +215,17 @@ def test_an_ending_token_is_neither_told_nor_part_of_the_text() -> None:
     take_in(scheduler, answer)
     rounds(scheduler, answer)
     assert answer.tokens == alone([5, 6], 2)
-    assert answer.pieces[-1].finish == "stop"
+    assert (answer.pieces[-1].finish, answer.pieces[-1].end) == ("stop", third)
+
+
+def test_no_stop_string_ends_an_answer_before_its_least_tokens() -> None:
+    _, scheduler = made(rows=1)
+    tokens = alone([5, 6], 6)
+    for least, count in ((0, 2), (2, 6), (1, 2)):
+        answer = Collected([5, 6], 6, stops=(f"{tokens[1]} ",), least=least)
+        take_in(scheduler, answer)
+        rounds(scheduler, answer)
+        assert len(answer.tokens) == count
 
 
 def test_a_stop_across_tokens_ends_the_answer_and_is_not_in_it() -> None:
@@ -237,6 +248,7 @@ def test_the_same_prompt_again_is_read_once() -> None:
     rounds(scheduler, *answers)
     assert sum(backend.reads) == 49
     assert scheduler.tokens_reused == 3 * 49
+    assert [answer.pieces[-1].reused for answer in answers] == [0, 49, 49, 49]
 
 
 def test_a_failed_pass_fails_its_answers_and_not_later_ones() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.core.errors import InternalError, InvalidParameter, Unavailable
+from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter, Unavailable
 from modelyard.core.types import ModelType
 from modelyard.engines.served import Config
 from modelyard.serving.encoding import FIRST, LEAST, TURN, WASTE, WINDOW, Batcher, Encoding, Job, Turn, cut, draw
@@ -307,7 +307,7 @@ def test_too_many_waiting_texts_are_refused_but_one_request_alone_never_is() -> 
 
 def test_a_text_that_is_too_long_is_named() -> None:
     async def test(encoding: Encoding) -> None:
-        with pytest.raises(InvalidParameter, match=r"input\[70\].*9 tokens.* 8 at most") as caught:
+        with pytest.raises(ContextLengthExceeded, match=r"length is 8 tokens.* has 9 in 'input\[70\]'") as caught:
             await read(encoding, [*["short"] * 70, "ninewords", "short"])
         assert caught.value.param == "input[70]"
 

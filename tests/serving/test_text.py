@@ -72,6 +72,15 @@ def test_a_stop_is_found_however_the_text_is_cut(stops: list[str], text: str, ke
         assert stopped(stops, pieces) == (kept, met)
 
 
+@pytest.mark.parametrize(
+    ("stops", "pieces", "kept"),
+    [(["END"], ["one E", "ND two"], "one END"), (["wo", "tw"], ["a two"], "a tw"), (["no"], ["yes n"], "yes ")],
+)
+def test_a_stop_may_be_the_end_of_the_text(stops: list[str], pieces: list[str], kept: str) -> None:
+    found = Stops(stops, shown=True)
+    assert "".join(map(found.add, pieces)) == kept
+
+
 def test_what_cannot_become_a_stop_is_told_at_once() -> None:
     stops = Stops(["stop"])
     assert stops.add("a s") == "a "

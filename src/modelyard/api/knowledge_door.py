@@ -122,7 +122,8 @@ async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_us
     head = _head(model, "chat.completion.chunk")
 
     def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
-        return event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **more})
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return event({**head, "choices": [choice], **more})
 
     sources: list[dict[str, Any]] = []
     yield chunk({"role": "assistant", "content": ""})
@@ -133,14 +134,20 @@ async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_us
             elif isinstance(each, Token):
                 yield chunk({"content": each.text})
             else:
-                yield chunk({}, each.finish_reason, **_extra(each, sources))
+                yield chunk({"content": ""}, each.finish_reason, **_extra(each, sources))
                 if wants_usage:
                     yield event({**head, "choices": [], "usage": _usage(each)})
     yield b"data: [DONE]\n\n"
 
 
 def _head(model: str, kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{secrets.token_hex(12)}", "object": kind, "created": int(time.time()), "model": model}
+    return {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": model,
+        "system_fingerprint": None,
+    }
 
 
 def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@
     │   ├── MalformedBody               400     malformed_body
     │   ├── InvalidParameter            400     invalid_parameter
     │   ├── UnsupportedParameter        400     unsupported_parameter
+    │   ├── ContextLengthExceeded       400     context_length_exceeded
     │   ├── UnsupportedTask             400     unsupported_task
     │   ├── UnknownName                 400     unknown_name
     │   ├── UnknownOption               400     unknown_option
@@ -141,6 +142,25 @@ class UnsupportedParameter(BadRequest):
     def __init__(self, param: str, model: str, why: str) -> None:
         super().__init__(f"Parameter '{param}' is not supported by model '{model}': {why}")
         self.param = param
+
+
+class ContextLengthExceeded(BadRequest):
+    """A prompt or a text has more tokens than the model takes. OpenAI's code and words, which clients look for.
+
+    `where` is the field, with an index where it holds several (`input[3]`); `given` and `limit` count tokens. `cure` is the
+    end of the sentence.
+    """
+
+    code = "context_length_exceeded"
+
+    def __init__(self, where: str, limit: int, given: int, cure: str = "shorten it", at_least: bool = False) -> None:
+        count = f"at least {given}" if at_least else f"{given}"
+        full = ", which leaves none for the answer" if given == limit and not at_least else ""
+        super().__init__(
+            f"This model's maximum context length is {limit} tokens, and the request has {count} in '{where}'{full}; "
+            f"{cure.rstrip('.')}."
+        )
+        self.param = where
 
 
 class UnsupportedTask(BadRequest):

@@ -41,6 +41,9 @@ class Wish:
     prompt_logprobs: int | None = None
     """The same for each token of the prompt but the first."""
     grammar: Grammar | None = None
+    least: int = 0
+    """Tokens before which neither a token of `ends` nor a stop string ends the answer."""
+    ends: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,16 @@ class Message(msgspec.Struct):
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None
+    """The same by its newer name."""
 
 
 class StreamOptions(msgspec.Struct):
     """Options of a streamed answer."""
 
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+    """Usage so far in each chunk, which vLLM has."""
 
 
 class Sampling(msgspec.Struct, kw_only=True):

@@ -19,6 +19,9 @@ class Chat(ChatRequest, kw_only=True):
     n: Choices | None | UnsetType = UNSET
     stop_token_ids: list[int] | None | UnsetType = UNSET
     ignore_eos: bool | None | UnsetType = UNSET
+    min_tokens: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
+    include_stop_str_in_output: bool | None | UnsetType = UNSET
+    return_token_ids: bool | None | UnsetType = UNSET
     skip_special_tokens: bool | None | UnsetType = UNSET
     guided_json: dict[str, Any] | str | bool | None | UnsetType = UNSET
     guided_json_object: bool | None | UnsetType = UNSET
@@ -35,6 +38,9 @@ class Completion(CompletionRequest, kw_only=True):
     n: Choices | None | UnsetType = UNSET
     stop_token_ids: list[int] | None | UnsetType = UNSET
     ignore_eos: bool | None | UnsetType = UNSET
+    min_tokens: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
+    include_stop_str_in_output: bool | None | UnsetType = UNSET
+    return_token_ids: bool | None | UnsetType = UNSET
     skip_special_tokens: bool | None | UnsetType = UNSET
     guided_json: dict[str, Any] | str | bool | None | UnsetType = UNSET
     guided_json_object: bool | None | UnsetType = UNSET

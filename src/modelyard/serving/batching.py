@@ -32,6 +32,10 @@ class Piece(NamedTuple):
     """In the last piece of an answer that failed."""
     read: Sequence[Drawn] = ()
     """What the model thought of the next tokens of the prompt."""
+    reused: int = 0
+    """In the last piece: tokens of the prompt that were known from another answer."""
+    end: int | None = None
+    """The token that ended the answer: it is counted, and has no text."""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +56,7 @@ class Generation:
     cancelled: bool = False
     """Set by whoever waits for it no longer."""
     written: int = 0
+    reused: int = 0
     tokens: list[int] = field(default_factory=list)
     """Prompt and answer."""
 
@@ -64,18 +69,21 @@ class Generation:
             return [Piece(error=drawn.problem)]
         self.written += 1
         if drawn.token in self.ends:
-            return [self._end("stop")]
+            return [self._end("stop")._replace(end=drawn.token)]
         self.tokens.append(drawn.token)
-        piece = Piece(self.stops.add(self.characters.add(drawn.token)), drawn)
+        text = self.characters.add(drawn.token)
+        piece = Piece(text if self.written <= self.wish.least else self.stops.add(text), drawn)
         if self.stops.met:
-            return [piece, Piece(finish="stop")]
+            return [piece, Piece(finish="stop", reused=self.reused)]
         if drawn.complete:
             return [piece, self._end("stop")]
         return [piece, self._end("length")] if self.written >= self.most else [piece]
 
     def _end(self, how: str) -> Piece:
         text = self.stops.add(self.characters.end())
-        return Piece(text, finish="stop") if self.stops.met else Piece(text + self.stops.end(), finish=how)
+        if self.stops.met:
+            return Piece(text, finish="stop", reused=self.reused)
+        return Piece(text + self.stops.end(), finish=how, reused=self.reused)
 
 
 @dataclass(eq=False, slots=True)
@@ -227,6 +235,7 @@ class Scheduler:
         self._known[row] = usable[: shared[row]]
         self._sources[row] = sequence.source
         self.tokens_reused += shared[row]
+        sequence.reused = shared[row]
         self._running.append(sequence)
         self._backend.begin(row, sequence.wish, sequence.prompt, sequence.source)
 

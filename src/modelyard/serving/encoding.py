@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from modelyard.core.errors import InternalError, InvalidParameter, ModelyardError, Unavailable
+from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter, ModelyardError, Unavailable
 from modelyard.engines.served import Config
 
 WINDOW = 2
@@ -33,6 +33,8 @@ WASTE = 8
 
 READ_AT_ONCE = 64
 """Texts that are made tokens of in one go, before those of other requests get their turn."""
+
+SHORTER = "shorten it, or let truncate_prompt_tokens cut it"
 
 T = TypeVar("T")
 
@@ -268,7 +270,7 @@ class Encoding:
         return await asyncio.get_running_loop().run_in_executor(self._reader, work)
 
     async def read(self, count: int, some: Callable[[int, int], list[Any]], param: str) -> list[Any]:
-        """Tokens of `count` texts, of which `some(start, end)` reads a part. Raises `InvalidParameter` if one is too long."""
+        """Tokens of `count` texts, of which `some(start, end)` reads a part. Raises `ContextLengthExceeded`."""
         made: list[Any] = []
         for start in range(0, count, READ_AT_ONCE):
             end = min(start + READ_AT_ONCE, count)
@@ -280,11 +282,7 @@ class Encoding:
         limit = self.encoder.limit
         for index, text in enumerate(texts[start:], start):
             if text.size > limit:
-                raise InvalidParameter(
-                    f"{param}[{index}]",
-                    f"has {text.size} tokens, and model '{self.uid}' reads {limit} at most; shorten it, or ask for it "
-                    "to be cut with truncate_prompt_tokens.",
-                )
+                raise ContextLengthExceeded(f"{param}[{index}]", limit, text.size, SHORTER)
             if not text.size:
                 raise InvalidParameter(f"{param}[{index}]", "is empty: the model has nothing to read.")
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from modelyard.core.errors import InternalError, InvalidParameter
+from modelyard import __version__
+from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
 from modelyard.engines.media import AT_ONCE
@@ -26,6 +28,8 @@ from modelyard.serving.text import Characters, Stops
 READING = 512
 """Prompt tokens between two tokens of the answers under way, where the engine's options do not say."""
 
+LONGER = "shorten it, or launch the model with a larger max_model_len"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -35,6 +39,7 @@ class Limits:
     ends: frozenset[int]
     stops: tuple[str, ...]
     skip_special: bool
+    stop_shown: bool = False
 
 
 class Writer:
@@ -43,6 +48,7 @@ class Writer:
     def __init__(self, language: Language, config: Config) -> None:
         self.language = language
         self.uid = config.uid
+        self.fingerprint = fingerprint(config)
         self.stop = config.stop
         self.tool_call_parser = str(config.options.get("tool_call_parser", "auto"))
         self.hosts = hosts_of_replica(only=str(config.options.get("allowed_media_hosts", "")))
@@ -109,7 +115,9 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._hand_out)
 
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
-        stops = Stops(limits.stops)
+        stops = Stops(limits.stops, limits.stop_shown)
+        if wish.least:
+            wish = replace(wish, ends=limits.ends)
         generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
         if limits.most > 0 or (wish.prompt_logprobs is not None and len(prompt) > 1):
             self._scheduler.submit(generation)
@@ -128,16 +136,15 @@ class Writer:
         arrived.put_nowait((number, pieces))
 
     def limits(self, request: Asked, prompt: list[int], wanted: int | None, where: str, chat: bool) -> Limits:
-        """When an answer to this prompt ends. Raises `InvalidParameter` for a prompt that leaves no room for a wanted one."""
+        """When an answer to this prompt ends: within the context, however long a one the request allows.
+
+        Raises `ContextLengthExceeded` for a prompt that leaves no room for an answer, and `InvalidParameter`.
+        """
         room = self.language.context - len(prompt)
         if not prompt:
             raise InvalidParameter(where, "it has no tokens.")
         if room < (wanted != 0):
-            raise InvalidParameter(
-                where,
-                f"it has {len(prompt)} tokens, and this model as launched takes {self.language.context} for prompt and "
-                "answer; max_model_len bounds them.",
-            )
+            raise ContextLengthExceeded(where, self.language.context, len(prompt), LONGER)
         for token in prompt:
             if not 0 <= token < self.language.vocabulary:
                 raise InvalidParameter(
@@ -153,6 +160,7 @@ class Writer:
             ends=ends | frozenset(request.stop_token_ids or ()),
             stops=stops + (self.stop if chat else ()),
             skip_special=request.skip_special_tokens is not False,
+            stop_shown=request.include_stop_str_in_output is True,
         )
 
     async def check_grammar(self, grammar: Grammar | None, param: str) -> None:
@@ -187,6 +195,7 @@ class Writer:
             logprobs=logprobs,
             prompt_logprobs=prompt_logprobs,
             grammar=grammar,
+            least=said(request.min_tokens, 0),
         )
 
     def _bias(self, request: Asked) -> dict[int, float]:
@@ -200,6 +209,12 @@ class Writer:
 
     def token_text(self, token: int) -> str:
         return self.language.decode([token], skip_special=False)
+
+
+def fingerprint(config: Config) -> str:
+    """`system_fingerprint`: alike for replicas that would answer alike, as far as their configuration goes."""
+    settings = msgspec.structs.replace(config, uid="", uds=None, host="", port=0)
+    return f"fp_{hashlib.sha256(__version__.encode() + msgspec.json.encode(settings)).hexdigest()[:10]}"
 
 
 def said(value: Any, default: Any) -> Any:
@@ -229,9 +244,3 @@ def event(body: Mapping[str, Any]) -> bytes:
 
 
 DONE = b"data: [DONE]\n\n"
-
-
-def usage(prompts: Sequence[list[int]], written: int) -> dict[str, int]:
-    """Each prompt counts once, however many choices it has."""
-    read = sum(map(len, prompts))
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

@@ -47,8 +47,10 @@ def overlap(text: str, mark: str) -> int:
 class Stops:
     """Text in, text out up to the first stop string: what may yet become one is held back."""
 
-    def __init__(self, stops: Sequence[str]) -> None:
+    def __init__(self, stops: Sequence[str], shown: bool = False) -> None:
+        """With `shown`, the stop string is the end of the text."""
         self._stops = stops
+        self._shown = shown
         self._held = ""
         self.met = False
 
@@ -57,10 +59,11 @@ class Stops:
         if not self._stops:
             return text
         self._held += text
-        found = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
+        found = [(place, stop) for stop in self._stops if (place := self._held.find(stop)) >= 0]
         if found:
             self.met = True
-            kept, self._held = self._held[: min(found)], ""
+            place, stop = min(found, key=lambda each: each[0])
+            kept, self._held = self._held[: place + len(stop) * self._shown], ""
             return kept
         length = max(overlap(self._held, stop) for stop in self._stops)
         cut = len(self._held) - length
@@ -91,6 +94,11 @@ class Thoughts:
         self._held = ""
         self._leading = True
         """Nothing but blank space has come since the state began."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether what comes next is a thought."""
+        return self._state == "thinking"
 
     def add(self, text: str) -> Said:
         """What is certain now."""

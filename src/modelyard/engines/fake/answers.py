@@ -44,7 +44,7 @@ class Plan:
         elif not delta:
             entry["message"] = {"role": "assistant", "content": text}
         else:
-            entry["delta"] = {"content": text} if finish_reason is None else {}
+            entry["delta"] = {"content": text}
         return entry | {"logprobs": None, "finish_reason": finish_reason}
 
     def event(self, choices: Sequence[object], usage: object = None) -> bytes:
@@ -103,6 +103,7 @@ def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) ->
             "object": noun + ".chunk" if chat and stream else noun,
             "created": int(time.time()),
             "model": uid,
+            "system_fingerprint": "fp_fake",
         },
         pieces=tuple(pieces),
         finish_reason=finish_reason,

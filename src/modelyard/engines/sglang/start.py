@@ -17,6 +17,7 @@ from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.bodies import forward, whole_body, with_data
 from modelyard.engines.media import Media
 from modelyard.engines.narrow import App, Narrow, Receive, Scope, Send
+from modelyard.engines.sglang.refusals import restating
 
 SERVER = "sglang.launch_server"
 TOKEN_VARIABLE = "SGLANG_REPLICA_TOKEN"
@@ -37,7 +38,7 @@ class Door(Narrow):
         given = await whole_body(receive)
         body = None if given is None else await with_data(self._media, given, receive, send)
         if body is not None:
-            await forward(self._app, body, scope, receive, send)
+            await forward(self._app, body, scope, receive, restating(scope["path"], send))
 
 
 def main(argv: Sequence[str]) -> None:

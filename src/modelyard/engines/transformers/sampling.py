@@ -79,7 +79,7 @@ def _drawn(raw: Tensor, row: Row | None, token: int) -> Drawn | None:
 
 
 def _is_shaped(wish: Wish) -> bool:
-    return bool(wish.repetition != 1 or wish.presence or wish.frequency or wish.bias)
+    return bool(wish.repetition != 1 or wish.presence or wish.frequency or wish.bias or wish.least)
 
 
 def _shape(logits: Tensor, row: Row | None) -> None:
@@ -97,6 +97,8 @@ def _shape(logits: Tensor, row: Row | None) -> None:
     if wish.bias:
         ids = torch.tensor(list(wish.bias), device=logits.device)
         logits[ids] += torch.tensor(list(wish.bias.values()), device=logits.device)
+    if len(row.written) < wish.least and row.matcher is None:
+        logits[torch.tensor(sorted(wish.ends), device=logits.device, dtype=torch.long)] = -torch.inf
 
 
 def draw(logits: Tensor, rows: Sequence[Row]) -> list[int]:

@@ -28,7 +28,7 @@ from modelyard.engines.base import (
     not_installed,
 )
 from modelyard.engines.names import KNOWN
-from modelyard.engines.vllm.forms import THINKS
+from modelyard.engines.vllm.forms import ADAPTED, THINKS
 from modelyard.engines.vllm.options import (
     GIB,
     NAME,
@@ -183,6 +183,7 @@ class Vllm:
                 *server,
                 *(*flag("--served-model-name", launch.uid), *where),
                 *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
+                *(("--enable-prompt-tokens-details",) if model.type is ModelType.LLM else ()),
                 *pooling,
                 *arguments(launch, options),
             ),
@@ -195,6 +196,7 @@ class Vllm:
                 **({} if launch.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
                 **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if takes_adapters(launch, options) else {}),
                 **({THINKS: options.reasoning_parser} if options.reasoning_parser else {}),
+                **({ADAPTED: "1"} if takes_adapters(launch, options) and not launch.gpus else {}),
                 **({"VLLM_API_KEY": token} if token else {}),
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),

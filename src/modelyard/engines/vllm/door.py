@@ -1,4 +1,4 @@
-"""Stands before vLLM's own server, inside its process: only the paths that we forward, and thoughts under the usual name.
+"""Stands before vLLM's own server, inside its process: only the paths that we forward, and answers as other engines give them.
 
 vLLM guards `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The gateway forwards none of
 these, and here they do not exist for whoever might reach the replica past the gateway.
@@ -12,11 +12,13 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 
+from modelyard.core.errors import BadRequest, UnsupportedParameter
 from modelyard.core.fetching import hosts_of_replica
-from modelyard.engines.bodies import forward, refuse, whole_body, with_data
+from modelyard.engines.bodies import forward, refuse, respond, whole_body, with_data
 from modelyard.engines.media import Media
 from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
-from modelyard.engines.vllm import forms
+from modelyard.engines.vllm import answers, forms, lengths, vectors
+from modelyard.protocol.errors import encode
 
 CHAT = "/v1/chat/completions"
 COMPLETION = "/v1/completions"
@@ -30,8 +32,7 @@ PATHS = frozenset(
     }
 )
 
-THEIRS, OURS = b'"reasoning":', b'"reasoning_content":'
-"""A key, for inside a JSON string the quotes would have backslashes."""
+WRITING = frozenset({CHAT, COMPLETION})
 
 
 class Door(Narrow):
@@ -57,8 +58,24 @@ class Door(Narrow):
             body = found
         if path == COMPLETION and forms.THINKS in os.environ and (unheld := forms.refused(given)):
             await refuse(send, unheld, f"{forms.UNHELD}.")
-        else:
-            await forward(self._app, body, scope, receive, RETOLD[path](send) if path in RETOLD else send)
+            return
+        try:
+            if path in CHECKS:
+                CHECKS[path](body)
+            if path in WRITING and forms.ADAPTED in os.environ and (scored := forms.scoring(body, path == CHAT)):
+                raise UnsupportedParameter(scored, model_of(body), f"{forms.UNREAD}.")
+        except BadRequest as error:
+            await respond(send, error.status, encode(error))
+            return
+        if path in WRITING:
+            body = lengths.within(body, lengths.limit_of(scope))
+        answer = Answer(self._app, scope, body, send).send if path in READ else send
+        await forward(self._app, body, scope, receive, answer)
+
+
+def model_of(body: bytes) -> str:
+    """The model that a request names."""
+    return str(json.loads(body).get("model"))
 
 
 def elsewhere(body: bytes) -> bytes:
@@ -79,58 +96,76 @@ def elsewhere(body: bytes) -> bytes:
 CHANGED: Mapping[str, Callable[[bytes], bytes]] = {
     LOAD: elsewhere,
     RERANK: forms.as_texts,
-    CHAT: forms.translated,
-    COMPLETION: forms.translated,
+    CHAT: lambda body: forms.likeliest(forms.with_held_calls(forms.translated(body))),
+    COMPLETION: lambda body: forms.likeliest(forms.translated(body)),
 }
 """Paths whose requests have another body for vLLM."""
+CHECKS: Mapping[str, Callable[[bytes], object]] = {
+    CHAT: lengths.only_echoes,
+    COMPLETION: lengths.only_echoes,
+    EMBEDDING: vectors.check_texts,
+    RERANK: vectors.check_ranking,
+}
+"""What raises for requests that vLLM would answer in another way than other engines."""
 READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
 """Paths whose requests may have addresses of files, which are fetched here: vLLM gets data."""
 
 
-def blaming(send: Send) -> Send:
-    """A `send` of whose refusals those that are about a parameter name it."""
-    held: list[Message] = []
+class Answer:
+    """The `send` of one request, which gives its client what `answers.py` and `lengths.py` make of vLLM's answer.
 
-    async def blamed(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 400:
-            held.append(message)
-        elif not held:
-            await send(message)
-        else:
-            held.append(message)
-            if not message.get("more_body"):
-                body = forms.blamed(b"".join(each.get("body", b"") for each in held[1:]))
-                headers = [pair for pair in held[0]["headers"] if pair[0].lower() != b"content-length"]
-                await send({**held[0], "headers": [*headers, (b"content-length", str(len(body)).encode())]})
-                await send({"type": "http.response.body", "body": body})
+    Refusals, rankings, and whole answers of models that write are held until they are complete; streams pass by events.
+    """
 
-    return blamed
+    def __init__(self, app: App, scope: Scope, body: bytes, send: Send) -> None:
+        self._app = app
+        self._scope = scope
+        self._body = body
+        self._send = send
+        self._head: Message | None = None
+        """Of an answer that is held."""
+        self._whole = bytearray()
+        self._writes = scope["path"] in WRITING
+        self._ranks = scope["path"] == RERANK
+        self._events = answers.Events(fingerprint_of(scope))
 
-
-def renaming(send: Send) -> Send:
-    """A `send` that gives thoughts their usual name; an answer whose length is announced is sent in one piece."""
-    head: Message | None = None
-    whole = bytearray()
-
-    async def renamed(message: Message) -> None:
-        nonlocal head
+    async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if not any(name.lower() == b"content-length" for name, _ in message["headers"]):
-                await send(message)
-                return
-            head = message
-        elif head is None:
-            await send({**message, "body": message.get("body", b"").replace(THEIRS, OURS)})
-        else:
-            whole.extend(message.get("body", b""))
+            announced = any(name.lower() == b"content-length" for name, _ in message["headers"])
+            if message["status"] >= 400 or ((self._writes or self._ranks) and announced):
+                self._head = message
+            else:
+                await self._send(message)
+        elif self._head is not None:
+            self._whole.extend(message.get("body", b""))
             if not message.get("more_body"):
-                body = bytes(whole).replace(THEIRS, OURS)
-                headers = [pair for pair in head["headers"] if pair[0].lower() != b"content-length"]
-                await send({**head, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
-                await send({**message, "body": body})
+                await self._finish(self._head)
+        elif self._writes:
+            await self._send({**message, "body": self._events.mended(message.get("body", b""))})
+        else:
+            await self._send(message)
 
-    return renamed
+    async def _finish(self, head: Message) -> None:
+        body = bytes(self._whole)
+        if head["status"] >= 400:
+            body = await self._refusal(body)
+        elif self._ranks:
+            body = vectors.ranked(body, self._body)
+        else:
+            body = answers.unwritten(body) if lengths.only_echoes(self._body) else answers.whole(body)
+        headers = [pair for pair in head["headers"] if pair[0].lower() != b"content-length"]
+        await self._send({**head, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _refusal(self, body: bytes) -> bytes:
+        error = await lengths.too_long(self._app, self._scope, self._body, forms.sentence(body))
+        if error is not None:
+            return encode(error)
+        return forms.blamed(body)
 
 
-RETOLD: Mapping[str, Callable[[Send], Send]] = {CHAT: renaming, EMBEDDING: blaming}
-"""Paths whose answers are changed."""
+def fingerprint_of(scope: Scope) -> str | None:
+    """What vLLM calls itself in whole answers and last chunks; None where this version keeps it elsewhere."""
+    state = getattr(scope.get("app"), "state", None)
+    found = getattr(getattr(state, "openai_serving_chat", None), "system_fingerprint", None)
+    return found if isinstance(found, str) else None

@@ -1,8 +1,9 @@
-"""What vLLM says and is told, in other words: the older names of answers held to a form, and refusals. Pure."""
+"""What vLLM is sent in place of a request: the newer names of answers held to a form, tools, texts. And its refusals. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 GUIDED = {"guided_json": "json", "guided_regex": "regex", "guided_choice": "choice", "guided_grammar": "grammar"}
@@ -11,7 +12,16 @@ HELD = ("response_format", "structured_outputs", *GUIDED)
 
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
 """Environment variable that is set where vLLM was given a reasoning parser."""
+ADAPTED = "VLLM_REPLICA_CPU_ADAPTERS"
+"""Environment variable that is set where vLLM's build for processors has adapters."""
+UNREAD = "vLLM on a processor, launched with adapters, tells no log-probabilities of prompts"
 UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
+
+GREEDY = 1e-5
+"""Temperatures below this are 0 to vLLM."""
+
+SUBJECT = re.compile(r"`?([a-z]+_[a-z_]+|n|seed|stop)`? (?:must|cannot|should) ")
+"""How sentences of vLLM's checks of sampling parameters begin; some of them name no parameter beside it."""
 
 NO_DIMENSIONS = (
     "vLLM shortens only vectors of models whose config.json says that they were trained for it, by matryoshka_dimensions or "
@@ -36,6 +46,74 @@ def translated(body: bytes) -> bytes:
     return json.dumps(request, ensure_ascii=False).encode()
 
 
+def with_held_calls(body: bytes) -> bytes:
+    """A body whose calls, where there must be one, have arguments by their schema, which is that of an object.
+
+    vLLM holds arguments to a schema for tools that are `strict` only; without, a forced call may be of `[true]`.
+    """
+    if b'"tool_choice"' not in body or b'"tools"' not in body:
+        return body
+    try:
+        request: Any = json.loads(body)
+        if request["tool_choice"] != "required" and not isinstance(request["tool_choice"], dict):
+            return body
+        tools = [{**tool, "function": _held(tool["function"])} for tool in request["tools"]]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return body
+    return json.dumps({**request, "tools": tools}, ensure_ascii=False).encode()
+
+
+def _held(function: dict[str, Any]) -> dict[str, Any]:
+    parameters = {"type": "object", **(function.get("parameters") or {"properties": {}})}
+    return {**function, "parameters": parameters, "strict": True}
+
+
+def likeliest(body: bytes) -> bytes:
+    """A body that takes the likeliest tokens in a way that vLLM knows: it refuses `top_p` 0, and several choices at
+    temperature 0, which are several draws from one token.
+    """
+    if b'"n"' not in body and b'"top_p"' not in body:
+        return body
+    try:
+        request: Any = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(request, dict):
+        return body
+    several = _number(request, "n") > 1 and _number(request, "temperature", 1) < GREEDY
+    narrow = _number(request, "top_p", 1) == 0
+    if not several and not narrow:
+        return body
+    changed = {"top_k": 1, "temperature": 1.0, "top_p": 1.0} if several else {"top_k": 1, "top_p": 1.0}
+    return json.dumps({**request, **changed}, ensure_ascii=False).encode()
+
+
+def _number(request: dict[str, Any], name: str, default: float = 0) -> float:
+    value = request.get(name)
+    return value if isinstance(value, int | float) else default
+
+
+def scoring(body: bytes, chat: bool) -> str:
+    """The parameter that asks for log-probabilities of the prompt; empty if there is none.
+
+    vLLM's build for processors, 0.32, computes those of one request only when it has adapters: `einsum(): subscript b has
+    size 2 for operand 1 which does not broadcast with previously seen size 7` ends the process for two in one batch.
+    """
+    if b'"echo"' not in body and b'"prompt_logprobs"' not in body:
+        return ""
+    try:
+        request: Any = json.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(request, dict):
+        return ""
+    if request.get("prompt_logprobs") is not None:
+        return "prompt_logprobs"
+    logprobs = request.get("logprobs")
+    told = chat or not (logprobs is None or logprobs is False)
+    return "echo" if request.get("echo") and told else ""
+
+
 def refused(body: bytes) -> str:
     """The parameter of a completion that a vLLM with a reasoning parser would ignore; empty if there is none."""
     if not any(name.encode() in body for name in HELD):
@@ -49,22 +127,29 @@ def refused(body: bytes) -> str:
 
 
 def blamed(body: bytes) -> bytes:
-    """The body of a refusal by `/v1/embeddings`; one that is about `dimensions` names it, and vLLM."""
+    """The body of a refusal; one that is about a parameter and does not name it names it, and vLLM."""
+    said = sentence(body)
+    if "does not support Matryoshka" in said:
+        return _restated(body, f"{NO_DIMENSIONS}.", "dimensions")
+    if "only supports Matryoshka" in said or "only supports dimensions" in said:
+        return _restated(body, f"vLLM: {said}", "dimensions")
+    subject = SUBJECT.match(said)
+    return _restated(body, f"vLLM: {said}", subject[1]) if subject else body
+
+
+def _restated(body: bytes, sentence: str, param: str) -> bytes:
+    answer: Any = json.loads(body)
+    error = {**answer["error"], "message": sentence, "param": answer["error"].get("param") or param}
+    return json.dumps({**answer, "error": error}, ensure_ascii=False).encode()
+
+
+def sentence(body: bytes) -> str:
+    """What a refusal says; empty where it is in no known form."""
     try:
         answer: Any = json.loads(body)
-        error = answer["error"]
-        said = str(error["message"])
+        return str(answer["error"]["message"])
     except (ValueError, TypeError, KeyError):
-        return body
-    if "does not support Matryoshka" in said:
-        said = f"{NO_DIMENSIONS}."
-    elif "only supports Matryoshka" in said or "only supports dimensions" in said:
-        said = f"vLLM: {said}"
-    else:
-        return body
-    return json.dumps(
-        {**answer, "error": {**error, "message": said, "param": "dimensions"}}, ensure_ascii=False
-    ).encode()
+        return ""
 
 
 def as_texts(body: bytes) -> bytes:

@@ -19,10 +19,11 @@ from modelyard.serving.asked import Chat
 from modelyard.serving.batching import Piece
 from modelyard.serving.calls import MARKS, Calls, Part, whole_calls
 from modelyard.serving.constraints import constraint, thoughts_before
-from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told, usage
+from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told
 from modelyard.serving.pictures import Prompt, pictures_of, plain_content, prompt_of
 from modelyard.serving.text import OPENING, Said, Thoughts
 from modelyard.serving.tools import Offer, grammar_of_calls, is_special, offered, with_objects
+from modelyard.serving.usage import Count, StreamedUsage, token_ids
 
 
 @dataclass(slots=True)
@@ -38,6 +39,8 @@ class Choice:
     thought: list[str] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
     """Not yet told, when streaming."""
+    ids: list[int] = field(default_factory=list)
+    """The same of its tokens."""
     finish: str | None = None
 
     def add(self, piece: Piece) -> tuple[Said, tuple[Part, ...]]:
@@ -70,7 +73,12 @@ class Conversation:
     def __init__(self, writer: Writer, request: Chat, prompt: Prompt, offer: Offer | None, source: Source) -> None:
         self.writer = writer
         self.request = request
-        self.head = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": request.model}
+        self.head = {
+            "id": new_id("chatcmpl"),
+            "created": int(time.time()),
+            "model": request.model,
+            "system_fingerprint": writer.fingerprint,
+        }
         self.prompt = prompt.tokens
         wanted = said(request.max_completion_tokens, said(request.max_tokens, None))
         limits = writer.limits(request, self.prompt, wanted, "messages", chat=True)
@@ -85,7 +93,9 @@ class Conversation:
         ]
         if offer and is_special(writer.language, MARKS[offer.format]):
             limits = replace(limits, skip_special=False)
-        self.written = 0
+        self.counted = Count([self.prompt], self.count)
+        self.counted.thought = 0
+        self.usage = StreamedUsage(request)
         self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count, source)
 
     async def said(self) -> AsyncGenerator[tuple[int, Choice, Said, tuple[Part, ...]]]:
@@ -93,11 +103,14 @@ class Conversation:
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
-                if piece.drawn is not None:
-                    self.written += 1
-                    if self.request.logprobs is True:
-                        choice.logprobs.append(tokens_told(self.writer, piece.drawn))
-                yield index, choice, *choice.add(piece)
+                self.counted.add(index, piece)
+                choice.ids += token_ids(piece)
+                if piece.drawn is not None and self.request.logprobs is True:
+                    choice.logprobs.append(tokens_told(self.writer, piece.drawn))
+                found = choice.add(piece)
+                if piece.drawn is not None and choice.thoughts is not None and choice.thoughts.under_way:
+                    self.counted.thought = (self.counted.thought or 0) + 1
+                yield index, choice, *found
 
     async def whole(self) -> bytes:
         """The answers in one document."""
@@ -106,13 +119,17 @@ class Conversation:
                 choice.text.append(found.text)
                 choice.parts += parts
                 choice.thought.append(found.thought)
+        with_ids = self.request.return_token_ids is True
         body = {
             **self.head,
             "object": "chat.completion",
-            "choices": [_choice(index, choice) for index, choice in enumerate(self.choices)],
-            "usage": usage([self.prompt], self.written),
+            "choices": [
+                {**_choice(index, choice), **({"token_ids": choice.ids} if with_ids else {})}
+                for index, choice in enumerate(self.choices)
+            ],
+            "usage": self.counted.told(),
         }
-        return msgspec.json.encode(body)
+        return msgspec.json.encode({**body, "prompt_token_ids": self.prompt} if with_ids else body)
 
     async def events(self) -> AsyncGenerator[bytes]:
         """The answers as they come."""
@@ -121,22 +138,28 @@ class Conversation:
         async with contextlib.aclosing(self.said()) as all:
             async for index, choice, found, parts in all:
                 if found.thought:
-                    yield self._event(index, {"reasoning_content": found.thought})
+                    yield self._event(index, {"content": None, **thoughts(found.thought)})
                 if found.text or (choice.logprobs and not found.thought and not parts):
                     yield self._event(index, {"content": found.text}, _taken(choice))
                 if parts:
-                    yield self._event(index, {"tool_calls": [part.delta() for part in parts]}, _taken(choice))
+                    calls = [part.delta() for part in parts]
+                    yield self._event(index, {"content": None, "tool_calls": calls}, _taken(choice))
                 if choice.finish:
-                    yield self._event(index, {}, None, choice.finish)
-        options = self.request.stream_options
-        if isinstance(options, msgspec.Struct) and options.include_usage:
-            counted = usage([self.prompt], self.written)
+                    yield self._event(index, {"content": ""}, None, choice.finish)
+        if self.usage.wanted:
+            counted = self.counted.told()
             yield event({**self.head, "object": "chat.completion.chunk", "choices": [], "usage": counted})
         yield DONE
 
     def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
+        """One chunk. Each delta has `content`, which Xinference's clients read without looking whether it is there."""
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        return event({**self.head, "object": "chat.completion.chunk", "choices": [choice]})
+        chunk = {**self.head, "object": "chat.completion.chunk", "choices": [choice], **self.usage.so_far(self.counted)}
+        if self.request.return_token_ids is True:
+            first = "role" in delta
+            choice["token_ids"], self.choices[index].ids = None if first else self.choices[index].ids, []
+            chunk |= {"prompt_token_ids": self.prompt} if first else {}
+        return event(chunk)
 
 
 def _taken(choice: Choice) -> dict[str, Any] | None:
@@ -147,16 +170,26 @@ def _taken(choice: Choice) -> dict[str, Any] | None:
 def _choice(index: int, choice: Choice) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.text)}
     if thought := "".join(choice.thought):
-        message["reasoning_content"] = thought
+        message |= thoughts(thought)
     if choice.parts:
         message["content"] = message["content"] or None
         message["tool_calls"] = whole_calls(choice.parts)
     return {"index": index, "message": message, "logprobs": _taken(choice), "finish_reason": choice.finish}
 
 
+def thoughts(text: str) -> dict[str, str]:
+    """Thoughts by the name that DeepSeek gave them and most clients read, and by the newer one of vLLM and OpenRouter."""
+    return {"reasoning_content": text, "reasoning": text}
+
+
 def plain(message: Message) -> dict[str, Any]:
-    """A message as templates know it: texts for content, `system` for `developer`. Raises `InvalidParameter`."""
+    """A message as templates know it: texts for content, `system` for `developer`, thoughts by one name.
+
+    Raises `InvalidParameter`.
+    """
     found = {name: value for name, value in msgspec.to_builtins(message).items() if value is not None}
+    if thought := found.pop("reasoning", None):
+        found.setdefault("reasoning_content", thought)
     found["role"] = "system" if message.role == "developer" else message.role
     if isinstance(message.content, list):
         found["content"] = plain_content(message.content)

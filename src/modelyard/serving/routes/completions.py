@@ -16,8 +16,9 @@ from modelyard.engines.generation import Grammar
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import MOST_CHOICES, Completion
 from modelyard.serving.constraints import constraint
-from modelyard.serving.generating import DONE, Writer, event, new_id, said, usage
+from modelyard.serving.generating import DONE, Writer, event, new_id, said
 from modelyard.serving.told import Told
+from modelyard.serving.usage import Count, StreamedUsage, token_ids
 
 MOST_LOGPROBS = 20
 DEFAULT_TOKENS = 16
@@ -29,7 +30,11 @@ class Choice:
     """One continuation as it grows."""
 
     told: Told
+    prompt: list[int] | None
+    """None when it is told."""
     text: list[str] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    """Its tokens that are not told yet."""
     begun: bool = False
     """The prompt is behind it."""
     finish: str | None = None
@@ -42,8 +47,13 @@ class Continuation:
         self.writer = writer
         self.request = request
         source = writer.adapters.source(request.model)
-        self.head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time())}
-        self.head["model"] = request.model
+        self.head = {
+            "id": new_id("cmpl"),
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": request.model,
+            "system_fingerprint": writer.fingerprint,
+        }
         given = prompts(request)
         suffix = said(request.suffix, "")
         self._shown = self.prompts = [tokens(writer, prompt) for prompt in given]
@@ -69,12 +79,13 @@ class Continuation:
             writer.wish(request, index % self.each, self.logprobs, self.grammar, reading)
             for index in range(len(repeated))
         ]
-        self.choices = [Choice(Told(writer.language.decode)) for _ in repeated]
+        self.choices = [Choice(Told(writer.language.decode), prompt) for prompt in repeated]
         if reading is not None:
             for choice, prompt in zip(self.choices, repeated, strict=True):
                 choice.told.first(prompt[0])
         self.skip_special = limits[0].skip_special
-        self.written = 0
+        self.counted = Count(self.prompts, self.each)
+        self.usage = StreamedUsage(request)
         self._pieces = writer.answers(repeated, wishes, limits, source)
 
     async def pieces(self) -> AsyncGenerator[tuple[int, Choice, str]]:
@@ -86,12 +97,12 @@ class Continuation:
                     choice.told.add(drawn)
                 if piece.read:
                     continue
+                self.counted.add(index, piece)
+                choice.ids += token_ids(piece)
                 choice.finish = piece.finish
                 text = piece.text if choice.begun else self._begin(index, choice) + piece.text
-                if piece.drawn is not None:
-                    self.written += 1
-                    if self.logprobs is not None:
-                        choice.told.add(piece.drawn)
+                if piece.drawn is not None and self.logprobs is not None:
+                    choice.told.add(piece.drawn)
                 yield index, choice, text
 
     async def whole(self) -> bytes:
@@ -102,7 +113,7 @@ class Continuation:
         choices = [
             self._choice(index, "".join(choice.text), choice.finish) for index, choice in enumerate(self.choices)
         ]
-        return msgspec.json.encode({**self.head, "choices": choices, "usage": usage(self.prompts, self.written)})
+        return msgspec.json.encode({**self.head, "choices": choices, "usage": self.counted.told()})
 
     async def events(self) -> AsyncGenerator[bytes]:
         """The continuations as they come."""
@@ -110,17 +121,20 @@ class Continuation:
             async for index, choice, text in all:
                 if text or choice.finish or len(choice.told):
                     yield self._event(index, text, choice.finish)
-        options = self.request.stream_options
-        if isinstance(options, msgspec.Struct) and options.include_usage:
-            yield event({**self.head, "choices": [], "usage": usage(self.prompts, self.written)})
+        if self.usage.wanted:
+            yield event({**self.head, "choices": [], "usage": self.counted.told()})
         yield DONE
 
     def _event(self, index: int, text: str, finish: str | None) -> bytes:
-        return event({**self.head, "choices": [self._choice(index, text, finish)]})
+        return event({**self.head, "choices": [self._choice(index, text, finish)], **self.usage.so_far(self.counted)})
 
     def _choice(self, index: int, text: str, finish: str | None) -> dict[str, Any]:
-        told = self.choices[index].told.take()
-        return {"index": index, "text": text, "logprobs": told, "finish_reason": finish}
+        choice = self.choices[index]
+        made = {"index": index, "text": text, "logprobs": choice.told.take(), "finish_reason": finish}
+        if self.request.return_token_ids is True:
+            made["token_ids"], choice.ids = choice.ids, []
+            made["prompt_token_ids"], choice.prompt = choice.prompt, None
+        return made
 
     def _begin(self, index: int, choice: Choice) -> str:
         """What stands before the first token of a continuation."""

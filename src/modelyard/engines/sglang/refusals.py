@@ -1,0 +1,54 @@
+"""SGLang's refusals of what is too long, as the error of the other engines. From reading SGLang 0.5; none was run."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from modelyard.core.errors import ContextLengthExceeded
+from modelyard.engines.narrow import Message, Send
+from modelyard.protocol.errors import encode, read
+
+FIELDS = {"/v1/chat/completions": "messages", "/v1/completions": "prompt"}
+
+PROMPT = re.compile(
+    r"input \((?P<given>\d+) tokens\) is longer than the model's context length \((?P<limit>\d+) tokens\)"
+)
+TOTAL = re.compile(r"maximum context length of (?P<limit>\d+) tokens\. You requested a total of (?P<given>\d+) tokens")
+"""SGLang counts the tokens that the answer may have, and does not cut it."""
+
+LONGER = "shorten it, or launch the model with a larger context_length"
+FEWER = "shorten it, or ask for a smaller max_tokens"
+
+
+def restated(path: str, body: bytes) -> bytes:
+    """The body of a refusal; one that is about the length has OpenAI's code."""
+    try:
+        said = read(400, json.loads(body)).message
+    except ValueError:
+        return body
+    for pattern, cure in ((PROMPT, LONGER), (TOTAL, FEWER)):
+        if found := pattern.search(said):
+            where = FIELDS.get(path, "prompt")
+            return encode(ContextLengthExceeded(where, int(found["limit"]), int(found["given"]), cure))
+    return body
+
+
+def restating(path: str, send: Send) -> Send:
+    """A `send` that holds refusals and restates them; everything else passes."""
+    held: list[Message] = []
+
+    async def restate(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 400:
+            held.append(message)
+        elif not held:
+            await send(message)
+        else:
+            held.append(message)
+            if not message.get("more_body"):
+                body = restated(path, b"".join(each.get("body", b"") for each in held[1:]))
+                headers = [pair for pair in held[0]["headers"] if pair[0].lower() != b"content-length"]
+                await send({**held[0], "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+                await send({"type": "http.response.body", "body": body})
+
+    return restate

@@ -1,0 +1,112 @@
+"""What clients get in place of vLLM's own answers: thoughts by both names, `content` in each delta, a fingerprint in each chunk.
+
+Pure, and on bytes where it can be: most chunks of a stream are never parsed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+CHUNK = re.compile(rb'"object":"(?:chat\.completion\.chunk|text_completion)",')
+"""Inside a JSON string the quotes would have backslashes, and so for the other marks."""
+FINGERPRINT = b'"system_fingerprint"'
+PLAIN = b'"delta":{"content":"'
+DELTA = b'"delta":{'
+REASONING = re.compile(rb'"reasoning":(null|"(?:[^"\\]|\\.)*")')
+BOTH = rb'"reasoning_content":\1,"reasoning":\1'
+
+
+CALLS = b'"tool_calls":['
+ENDED = b'"finish_reason":"stop"'
+LOGPROBS = b'"logprobs":{'
+
+
+def whole(body: bytes) -> bytes:
+    """A whole answer."""
+    body = REASONING.sub(BOTH, body)
+    if (CALLS not in body or ENDED not in body) and LOGPROBS not in body:
+        return body
+    try:
+        answer: Any = json.loads(body)
+        for choice in answer["choices"]:
+            _drop_end(choice)
+            if choice.get("message", {}).get("tool_calls") and choice["finish_reason"] == "stop":
+                choice["finish_reason"] = "tool_calls"
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return body
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _drop_end(choice: dict[str, Any]) -> None:
+    """Take the token that ended an answer out of its log-probabilities: it is no part of the text."""
+    logprobs = choice.get("logprobs")
+    if not logprobs or choice["finish_reason"] not in ("stop", "tool_calls") or choice.get("stop_reason") is not None:
+        return
+    for name in ("content", "tokens", "token_logprobs", "top_logprobs", "text_offset"):
+        logprobs[name] = logprobs[name][:-1] if logprobs.get(name) else logprobs.get(name)
+    choice["logprobs"] = {name: value for name, value in logprobs.items() if value is not None}
+
+
+def unwritten(body: bytes) -> bytes:
+    """A whole answer that only repeats its prompt: vLLM counts the token that it writes and leaves out."""
+    try:
+        answer: Any = json.loads(body)
+        usage = answer["usage"]
+        usage |= {"completion_tokens": 0, "total_tokens": usage["prompt_tokens"]}
+        for choice in answer["choices"]:
+            choice["finish_reason"] = "length"
+    except (ValueError, TypeError, KeyError):
+        return body
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Events:
+    """The events of one stream. `fingerprint` is for chunks that have none."""
+
+    def __init__(self, fingerprint: str | None) -> None:
+        self._fingerprint = FINGERPRINT + b":" + json.dumps(fingerprint).encode() + b","
+        self._calling: set[int] = set()
+        """Indices of the choices that have calls."""
+
+    def mended(self, data: bytes) -> bytes:
+        """One event."""
+        if FINGERPRINT not in data:
+            data = CHUNK.sub(lambda mark: mark[0] + self._fingerprint, data, count=1)
+        ended = LOGPROBS in data and (ENDED in data or b'"finish_reason":"tool_calls"' in data)
+        plain = PLAIN in data and b'"reasoning":' not in data and not self._calling
+        if not ended and (DELTA not in data or plain):
+            return data
+        return b"".join(map(self._line, data.splitlines(keepends=True)))
+
+    def _line(self, line: bytes) -> bytes:
+        start = line.find(b"{")
+        if not line.startswith(b"data:") or start < 0:
+            return line
+        try:
+            chunk: Any = json.loads(line[start:])
+            for choice in chunk["choices"]:
+                self._mend(choice)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return line
+        end = line[len(line.rstrip()) :]
+        return line[:start] + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + end
+
+    def _mend(self, choice: dict[str, Any]) -> None:
+        """Give a delta its `content`, empty in the last one and null beside thoughts and calls, and thoughts both names.
+
+        With a named tool vLLM says that the answer just stopped.
+        """
+        _drop_end(choice)
+        delta = choice.get("delta")
+        if delta is None:
+            return
+        thought = delta.pop("reasoning", None)
+        delta.setdefault("content", None if thought or delta.get("tool_calls") else "")
+        if thought:
+            delta |= {"reasoning_content": thought, "reasoning": thought}
+        if delta.get("tool_calls"):
+            self._calling.add(choice["index"])
+        if choice["index"] in self._calling and choice.get("finish_reason") == "stop":
+            choice["finish_reason"] = "tool_calls"

@@ -1,0 +1,55 @@
+"""Embeddings and rankings of vLLM as of other engines: nothing to read is refused by name, rankings have one shape. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from modelyard.core.errors import InvalidParameter
+
+NOTHING = "is empty: the model has nothing to read."
+
+
+def check_texts(body: bytes) -> None:
+    """Raises `InvalidParameter` where a request for vectors has no text, or an empty one."""
+    given = _read(body).get("input") if b'""' in body or b"[]" in body else None
+    texts = given if isinstance(given, list) else [given]
+    if given == []:
+        raise InvalidParameter("input", "is empty: give at least one text.")
+    for index, text in enumerate(texts):
+        if text in ("", []):
+            raise InvalidParameter(f"input[{index}]", NOTHING)
+
+
+def check_ranking(body: bytes) -> None:
+    """Raises `InvalidParameter` where a rerank has no query or no documents."""
+    request = _read(body) if b'""' in body or b"[]" in body else {}
+    if request.get("query") == "":
+        raise InvalidParameter("query", "is empty.")
+    if request.get("documents") == []:
+        raise InvalidParameter("documents", "is empty: give at least one.")
+
+
+def ranked(body: bytes, request: bytes) -> bytes:
+    """A ranking in the shape of Cohere and Xinference: documents for those who want them, and `meta`."""
+    answer = _read(body)
+    wanted = b'"return_documents"' in request and _read(request).get("return_documents") is True
+    try:
+        results = [{**each, "document": _document(each) if wanted else None} for each in answer["results"]]
+        counted = {"input_tokens": answer["usage"]["prompt_tokens"], "output_tokens": 0}
+    except (TypeError, KeyError):
+        return body
+    meta = {"api_version": None, "billed_units": None, "tokens": counted, "warnings": None}
+    return json.dumps({**answer, "results": results, "meta": meta}, ensure_ascii=False).encode()
+
+
+def _document(result: dict[str, Any]) -> dict[str, Any]:
+    return {"text": result["document"]["text"]}
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
