@@ -11,7 +11,7 @@ from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway.peek import Peeked
-from modelyard.protocol.inference import ChatRequest, Knowledge
+from modelyard.protocol.inference import Knowledge
 
 LISTED = 20
 """Names that an error lists at most."""
@@ -43,7 +43,7 @@ def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
 
 def find_for(table: RouteTable, peeked: Peeked, grant: Grant | None) -> Route:
     """The route of a request: of its model, or of the knowledge bases that it is to be answered from. Raises as `find`."""
-    knowledge = peeked.request.knowledge if isinstance(peeked.request, ChatRequest) else UNSET
+    knowledge = getattr(peeked.request, "knowledge", UNSET)
     if not isinstance(knowledge, Knowledge):
         return find(table, peeked.model, grant)
     routes = [find(table, BASE + base, grant) for base in knowledge.bases]
