@@ -26,6 +26,7 @@ from modelyard.gateway.adapt import adapt_body, adapt_target
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Send, header
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
+from modelyard.gateway.paths import PATHS
 from modelyard.gateway.peek import Peeked
 from modelyard.gateway.pick import affinity, pick
 from modelyard.gateway.running import Running
@@ -168,7 +169,7 @@ class Relay:
         A kept-alive connection may have been closed by the replica at the moment we used it: that is tried once more on
         a fresh one.
         """
-        body = adapt_body(request.peeked, request.route)
+        body = adapt_body(request.peeked, request.route, PATHS[request.exchange.path].task)
         target = adapt_target(request.exchange.path, request.query, endpoint.address)
         plain = request.exchange.tap is not None
         head = request_head(target, request.headers, endpoint, request.exchange.request_id, len(body), plain)

@@ -71,3 +71,6 @@ class PlainEmbedding(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     input: str | Annotated[list[str], Meta(min_length=1)]
     encoding_format: Literal["float", "base64"] | UnsetType = UNSET
     user: str | UnsetType = UNSET
+
+
+PLAIN: frozenset[type[msgspec.Struct]] = frozenset({PlainChat, PlainCompletion, PlainEmbedding})
