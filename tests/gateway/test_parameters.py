@@ -18,7 +18,7 @@ from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
 from modelyard.engines.vllm.rules import RULES as VLLM
 from modelyard.engines.vllm.rules import WITH_ADAPTERS
 from modelyard.gateway.adapt import adapt_body
-from modelyard.gateway.parameters import refusals
+from modelyard.gateway.parameters import by_first_names, refusals
 from modelyard.gateway.paths import PATHS
 from modelyard.gateway.peek import Peeked
 from modelyard.protocol.plain import PLAIN
@@ -84,6 +84,7 @@ def test_plain_bodies_hold_what_every_engine_honours(engine: str, task: Task) ->
         assert not isinstance(rule, Refuse) or (engine, name) == ("bases", "n"), "a plain body has one choice"
 
 
+TAG = {"type": "structural_tag", "structures": [{"begin": "a", "schema": {}, "end": "b"}], "triggers": ["a"]}
 DROPPED = (
     "use_beam_search",
     "return_token_ids",
@@ -137,6 +138,9 @@ def test_what_asks_for_nothing_passes(engine: str) -> None:
         (LLAMA_CPP, Task.CHAT, {"skip_special_tokens": False}, ["skip_special_tokens"]),
         (LLAMA_CPP, Task.CHAT, {"stop_token_ids": [1]}, ["stop_token_ids"]),
         (LLAMA_CPP, Task.COMPLETION, {"echo": True}, ["echo"]),
+        (LLAMA_CPP, Task.CHAT, {"lora": [{"id": 0, "scale": 1}]}, ["lora"]),
+        (LLAMA_CPP, Task.CHAT, {"response_format": TAG}, ["response_format.structures"]),
+        (VLLM, Task.CHAT, {"response_format": TAG}, []),
         (LLAMA_CPP, Task.CHAT, {"mirostat": 2, "n_probs": 3, "grammar": 'root ::= "a"'}, []),
         (LLAMA_CPP, Task.EMBEDDING, {"truncate_prompt_tokens": 3}, ["truncate_prompt_tokens"]),
         (TRANSFORMERS, Task.CHAT, {"mirostat": 2}, ["mirostat"]),
@@ -191,6 +195,21 @@ def test_refusals(rules: Rules, task: Task, given: dict[str, Any], expected: lis
 )
 def test_rewrites(rules: Rules, given: dict[str, Any], expected: dict[str, Any]) -> None:
     assert gets(rules, Task.CHAT, **given) == expected
+
+
+def test_errors_speak_of_what_the_client_gave() -> None:
+    """Though the engine was given it by another name."""
+    error = {
+        "error": {"message": "Parameter 'grammar': wrong", "param": "grammar"},
+        "detail": "Parameter 'grammar': wrong",
+    }
+    request = peeked(Task.CHAT, {"guided_grammar": "x"})
+    body = by_first_names(json.dumps(error).encode(), route(LLAMA_CPP), Task.CHAT, request)
+    assert json.loads(body) == json.loads(
+        json.dumps(error).replace("'grammar'", "'guided_grammar'").replace('"grammar"', '"guided_grammar"')
+    )
+    request = peeked(Task.CHAT, {"grammar": "x"})
+    assert json.loads(by_first_names(json.dumps(error).encode(), route(LLAMA_CPP), Task.CHAT, request)) == error
 
 
 def test_ignored_parameters_are_ignored_everywhere() -> None:

@@ -65,6 +65,8 @@ EVERY: Mapping[Task, frozenset[str]] = {
 }
 """What every engine honours."""
 
+INNER = ("stream_options.continuous_usage_stats", "response_format.structures", "response_format.format")
+"""Fields inside objects that not every engine has: statistics in each event, and vLLM's `structural_tag`."""
 TOOLS_INSTEAD = "OpenAI replaced it; use 'tools' and 'tool_choice'"
 OLD: Mapping[str, Rule] = {"functions": Refuse(TOOLS_INSTEAD), "function_call": Refuse(TOOLS_INSTEAD)}
 
@@ -87,7 +89,7 @@ def table(
     """
     fields = REQUESTS[task].__struct_fields__
     refused: Rule = Refuse(lacks)
-    found = dict.fromkeys((*fields, "stream_options.continuous_usage_stats"), refused)
+    found = dict.fromkeys((*fields, *INNER), refused)
     if task is Task.CHAT:
         found |= OLD
     found |= dict.fromkeys(IGNORED, Ignore())

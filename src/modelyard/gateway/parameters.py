@@ -100,6 +100,25 @@ def rewrites(route: Route, task: str, peeked: Peeked) -> dict[str, Any]:
     return found
 
 
+def by_first_names(body: bytes, route: Route, task: str, peeked: Peeked) -> bytes:
+    """An error's body with the names of parameters that the client gave, where the engine was given others."""
+    if type(peeked.request) in PLAIN:
+        return body
+    names = {_to(rule): name for name, rule in acting(route.rules, task) if _to(rule) and asks(peeked, name)}
+    if not names:
+        return body
+    answer = msgspec.json.decode(body, type=dict[str, Any])
+    error = answer["error"]
+    if (first := names.get(error["param"])) is not None and not asks(peeked, error["param"]):
+        told = str(error["message"]).replace(f"'{error['param']}'", f"'{first}'")
+        answer["error"], answer["detail"] = {**error, "param": first, "message": told}, told
+    return msgspec.json.encode(answer)
+
+
+def _to(rule: Rule) -> str:
+    return rule.to if isinstance(rule, Rename) else rule.name if isinstance(rule, Replace | Inside) else ""
+
+
 @functools.lru_cache(maxsize=256)
 def acting(rules: Rules, task: str) -> Acting:
     """The rules of a task that do something."""
@@ -134,4 +153,6 @@ def value(peeked: Peeked, name: str) -> Any:
         given = msgspec.json.decode(peeked.body).get(first, UNSET)
     else:
         return UNSET
-    return getattr(given, rest, UNSET) if rest else given
+    if not rest:
+        return given
+    return given.get(rest, UNSET) if isinstance(given, dict) else getattr(given, rest, UNSET)

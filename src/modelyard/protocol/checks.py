@@ -6,13 +6,14 @@ Each function gets a body as its struct and returns the fields to change. `UNSET
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol import messages
+from modelyard.protocol.extensions import MOST_FORMS
 from modelyard.protocol.inference import (
     ChatRequest,
     CompletionRequest,
@@ -27,6 +28,19 @@ Changes = dict[str, Any]
 
 MOST_CONTINUATIONS = 1024
 """Choices of all prompts of one completion together."""
+RESERVED = frozenset({"messages", "tools", "tokenize", "conversation", "chat_template"})
+"""What a template is always told."""
+OUTPUTS: Mapping[str, Any] = {
+    "json": dict[str, Any] | str | None,
+    "regex": str | None,
+    "choice": Annotated[list[str], Meta(min_length=1, max_length=MOST_FORMS)] | None,
+    "grammar": str | None,
+    "json_object": bool | None,
+    "structural_tag": str | None,
+    "whitespace_pattern": str | None,
+    **dict.fromkeys(("disable_any_whitespace", "disable_additional_properties", "disable_fallback"), bool | None),
+}
+"""The fields of `structured_outputs`, and their types."""
 FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 
 
@@ -39,6 +53,10 @@ def changes(request: msgspec.Struct) -> Changes:
 
 def _chat(request: ChatRequest) -> Changes:
     found = _sampling(request) | _tools(request)
+    for name in RESERVED & set(request.chat_template_kwargs or ()):
+        raise InvalidParameter(f"chat_template_kwargs.{name}", "the server gives it to the template itself.")
+    if request.continue_final_message is True and request.add_generation_prompt is not False:
+        raise InvalidParameter("continue_final_message", "it needs 'add_generation_prompt' to be false.")
     if request.max_completion_tokens == -1:
         found["max_completion_tokens"] = UNSET
     if request.max_tokens == -1:
@@ -72,6 +90,8 @@ def _sampling(request: Sampling) -> Changes:
         form = response_format(request.response_format)
         if form != request.response_format:
             found["response_format"] = form
+    if isinstance(request.structured_outputs, dict):
+        _check_outputs(request.structured_outputs)
     if request.seed == -1:  # a new one each time, as llama.cpp and vLLM have it
         found["seed"] = UNSET
     options = request.stream_options
@@ -85,12 +105,26 @@ def _sampling(request: Sampling) -> Changes:
     return found
 
 
+def _check_outputs(given: Mapping[str, Any]) -> None:
+    """vLLM's `structured_outputs`. Raises `InvalidParameter`."""
+    for name, value in given.items():
+        if name not in OUTPUTS:
+            known = ", ".join(OUTPUTS)
+            raise InvalidParameter("structured_outputs", f"it has no field '{name[:50]}'; it may have {known}.")
+        try:
+            msgspec.convert(value, OUTPUTS[name])
+        except msgspec.ValidationError as error:
+            raise InvalidParameter(f"structured_outputs.{name}", str(error)) from None
+
+
 def response_format(given: messages.Body) -> messages.Body:
     """What an answer is held to, without nulls. Raises `InvalidParameter`."""
     form = messages.without_nulls(given)
     kind = form.get("type")
     if kind not in FORMATS:
         raise InvalidParameter("response_format.type", f"it must be one of {', '.join(FORMATS)}, not {kind!r}.")
+    if not isinstance(form.get("schema", {}), dict):
+        raise InvalidParameter("response_format.schema", "it must be a JSON schema, an object.")
     if kind != "json_schema":
         return form
     named = form.get("json_schema")

@@ -14,6 +14,8 @@ MOST = 2**31 - 1
 """The largest integer that every engine takes."""
 MOST_CHOICES = 128
 """Choices that one request may ask for, as OpenAI has it."""
+MOST_FORMS = 1000
+"""Texts that an answer may be one of."""
 
 Integer = Annotated[int, Meta(ge=-MOST - 1, le=MOST)]
 Count = Annotated[int, Meta(ge=0, le=MOST)]
@@ -41,7 +43,7 @@ class OpenAiFields(msgspec.Struct, kw_only=True):
 class FormFields(OpenAiFields, kw_only=True):
     """What an answer is held to, in vLLM's words and in Xinference's."""
 
-    guided_choice: list[str] | None | UnsetType = UNSET
+    guided_choice: Annotated[list[str], Meta(min_length=1, max_length=MOST_FORMS)] | None | UnsetType = UNSET
     guided_grammar: str | None | UnsetType = UNSET
     guided_json: dict[str, Any] | str | bool | None | UnsetType = UNSET
     guided_json_object: bool | None | UnsetType = UNSET
@@ -90,7 +92,7 @@ class LlamaCppFields(VllmFields, kw_only=True):
     dry_base: float | None | UnsetType = UNSET
     dry_multiplier: float | None | UnsetType = UNSET
     dry_penalty_last_n: OrAll | None | UnsetType = UNSET
-    dry_sequence_breakers: list[str] | None | UnsetType = UNSET
+    dry_sequence_breakers: Annotated[list[str], Meta(min_length=1)] | None | UnsetType = UNSET
     dynatemp_exponent: float | None | UnsetType = UNSET
     dynatemp_range: float | None | UnsetType = UNSET
     grammar: str | None | UnsetType = UNSET
@@ -107,9 +109,9 @@ class LlamaCppFields(VllmFields, kw_only=True):
     n_predict: OrAll | None | UnsetType = UNSET
     n_probs: Count | None | UnsetType = UNSET
     post_sampling_probs: bool | None | UnsetType = UNSET
-    reasoning_format: str | None | UnsetType = UNSET
+    reasoning_format: Literal["none", "auto", "deepseek", "deepseek-legacy"] | None | UnsetType = UNSET
     repeat_last_n: OrAll | None | UnsetType = UNSET
-    repeat_penalty: Annotated[float, Meta(gt=0, le=1000)] | None | UnsetType = UNSET
+    repeat_penalty: Annotated[float, Meta(ge=1e-6, le=1000)] | None | UnsetType = UNSET
     response_fields: list[str] | None | UnsetType = UNSET
     return_progress: bool | None | UnsetType = UNSET
     return_tokens: bool | None | UnsetType = UNSET

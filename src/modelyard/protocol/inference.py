@@ -14,7 +14,7 @@ from modelyard.protocol.extensions import Choices, Count, OrAll, Positive, Seed,
 
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
-Repetition = Annotated[float, Meta(gt=0, le=1000)]
+Repetition = Annotated[float, Meta(ge=1e-6, le=1000)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 TokenKey = Annotated[str, Meta(pattern="^[0-9]{1,10}$")]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -137,8 +137,8 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
     dimensions: Positive | None | UnsetType = UNSET
     user: str | None | UnsetType = UNSET
     truncate_prompt_tokens: OrAll | None | UnsetType = UNSET
-    prompt_name: str | None | UnsetType = UNSET
-    input_type: str | None | UnsetType = UNSET
+    prompt_name: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
+    input_type: Literal["query", "document"] | None | UnsetType = UNSET
 
 
 class RerankRequest(msgspec.Struct, kw_only=True):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelyard.core.rules import Inside, Refuse, Rule, Wrap
+from modelyard.core.rules import Inside, Refuse, Rename, Rule, Wrap
 from modelyard.core.types import Task
 from modelyard.engines.llama_cpp.options import NAME
 from modelyard.engines.rules import JSON_OBJECT, LLAMA_CPP, rules_of
 
-FORMS = frozenset({"guided_choice", "guided_grammar", "guided_json", "structured_outputs"})
+FORMS = frozenset({"guided_choice", "guided_json", "structured_outputs"})
 CONTINUING = frozenset({"add_generation_prompt", "continue_final_message"})
 
 SEEDS = 2**32 - 1
@@ -18,6 +18,8 @@ SEEDS = 2**32 - 1
 SPECIAL: Mapping[str, Rule] = {
     "seed": Wrap(SEEDS),
     "guided_json_object": JSON_OBJECT,
+    "lora": Refuse("an adapter is a model of its own here; name it as 'model'"),
+    "guided_grammar": Rename("grammar"),
     "guided_regex": Refuse("llama.cpp holds answers to JSON schemas, choices and grammars, not to regular expressions"),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from modelyard.core.rules import Refuse, Rename, Rule
 from modelyard.core.types import Task
-from modelyard.engines.rules import JSON_OBJECT, SGLANG, rules_of
+from modelyard.engines.rules import INNER, JSON_OBJECT, SGLANG, rules_of
 from modelyard.engines.sglang.options import NAME
 
 OWN = SGLANG | {
@@ -19,7 +19,7 @@ OWN = SGLANG | {
         "priority",
         "session_id",
     ),
-    "stream_options.continuous_usage_stats",
+    *INNER,
 }
 GUIDED = Refuse("SGLang takes response_format instead")
 SPECIAL: Mapping[str, Rule] = {

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from modelyard.core.rules import Refuse, Rename, Rule, Rules
 from modelyard.core.types import Task
-from modelyard.engines.rules import JSON_OBJECT, RENAMED, VLLM, VLLM_CHAT, rules_of, with_special
+from modelyard.engines.rules import INNER, JSON_OBJECT, RENAMED, VLLM, VLLM_CHAT, rules_of, with_special
 from modelyard.engines.vllm.options import NAME
 
 FORMS = frozenset({"guided_choice", "guided_grammar", "guided_json", "guided_regex", "structured_outputs"})
-STREAMED = frozenset({"stream_options.continuous_usage_stats"})
+STREAMED = frozenset(INNER)
 SPECIAL: Mapping[str, Rule] = {**RENAMED, "guided_json_object": JSON_OBJECT, "regex": Rename("guided_regex")}
 
 RULES = rules_of(
