@@ -38,8 +38,13 @@ HUGE: tuple[Any, ...] = (
     *(10**30, 2**31, -(2**63), 1e308, "x" * 100_000, ["x"] * 2000, [1] * 2000, [2**31 - 1]),
     *({str(number): 1 for number in range(2000)}, {"a" * 100_000: "b"}, [{"a": "b" * 1000}] * 50),
 )
-ALSO = {"suffix": "prompt", "grammar": "None", "guided_grammar": "None"}
-"""What a refusal may name instead: prompt and suffix are too long together, and llama.cpp's parser of grammars names nothing."""
+ALSO = {
+    "suffix": "prompt",  # the two are too long together
+    "max_completion_tokens": "max_tokens",  # vLLM's name of both
+    "grammar": "None",  # llama.cpp's parser names nothing
+    "guided_grammar": "None",
+}
+"""What a refusal may name instead."""
 AT_ONCE = 8
 SECONDS = 120.0
 

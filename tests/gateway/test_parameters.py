@@ -16,7 +16,7 @@ from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRAN
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
 from modelyard.engines.vllm.rules import RULES as VLLM
-from modelyard.engines.vllm.rules import WITH_ADAPTERS
+from modelyard.engines.vllm.rules import WITH_ADAPTERS, rules_for
 from modelyard.gateway.adapt import adapt_body
 from modelyard.gateway.parameters import by_first_names, refusals
 from modelyard.gateway.paths import PATHS
@@ -195,6 +195,11 @@ def test_refusals(rules: Rules, task: Task, given: dict[str, Any], expected: lis
 )
 def test_rewrites(rules: Rules, given: dict[str, Any], expected: dict[str, Any]) -> None:
     assert gets(rules, Task.CHAT, **given) == expected
+
+
+def test_templates_of_requests_are_taken_where_the_launch_says_so() -> None:
+    assert refused(rules_for(False, ()), Task.CHAT, chat_template="x") == ["chat_template"]
+    assert refused(rules_for(True, ["--trust-request-chat-template"]), Task.CHAT, chat_template="x") == []
 
 
 def test_errors_speak_of_what_the_client_gave() -> None:

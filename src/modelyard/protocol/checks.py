@@ -41,12 +41,24 @@ OUTPUTS: Mapping[str, Any] = {
     **dict.fromkeys(("disable_any_whitespace", "disable_additional_properties", "disable_fallback"), bool | None),
 }
 """The fields of `structured_outputs`, and their types."""
+FORMS = (
+    *("response_format", "structured_outputs", "guided_json", "guided_json_object", "guided_regex", "guided_choice"),
+    *("guided_grammar", "json_schema", "grammar", "regex", "ebnf"),
+)
+"""Parameters that hold an answer to a form. Engines differ in which of several wins."""
+EMPTY: Mapping[str, tuple[Any, ...]] = {
+    "structured_outputs": ({},),
+    **dict.fromkeys(("guided_json", "guided_regex", "guided_grammar", "grammar", "regex", "ebnf"), ("",)),
+}
+"""Values that stand for no form at all."""
 FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 
 
 def changes(request: msgspec.Struct) -> Changes:
     """What has to be changed in a body of any path. Raises `InvalidParameter`."""
     nulls = {name: UNSET for name in request.__struct_fields__ if getattr(request, name) is None}
+    if getattr(request, "truncate_prompt_tokens", UNSET) == 0:
+        raise InvalidParameter("truncate_prompt_tokens", "it must be at least 1, or -1 for as many as the model takes.")
     check = CHECKS.get(type(request))
     return nulls | check(request) if check is not None else nulls
 
@@ -92,6 +104,12 @@ def _sampling(request: Sampling) -> Changes:
             found["response_format"] = form
     if isinstance(request.structured_outputs, dict):
         _check_outputs(request.structured_outputs)
+    found |= {name: UNSET for name in EMPTY if getattr(request, name) in EMPTY[name]}
+    if isinstance(request.guided_json, str) and request.guided_json and not _is_object(request.guided_json):
+        raise InvalidParameter("guided_json", "it must be a JSON schema: an object, or the text of one.")
+    forms = [name for name in FORMS if _is_given(getattr(request, name))]
+    if len(forms) > 1:
+        raise InvalidParameter(forms[1], f"'{forms[0]}' says already what the answer must look like.")
     if request.seed == -1:  # a new one each time, as llama.cpp and vLLM have it
         found["seed"] = UNSET
     options = request.stream_options
@@ -115,6 +133,18 @@ def _check_outputs(given: Mapping[str, Any]) -> None:
             msgspec.convert(value, OUTPUTS[name])
         except msgspec.ValidationError as error:
             raise InvalidParameter(f"structured_outputs.{name}", str(error)) from None
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(text), dict)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+
+
+def _is_given(form: Any) -> bool:
+    """Whether a parameter holds an answer to a form."""
+    return bool(form) and form != {"type": "text"}
 
 
 def response_format(given: messages.Body) -> messages.Body:

@@ -17,6 +17,7 @@ Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Repetition = Annotated[float, Meta(ge=1e-6, le=1000)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 TokenKey = Annotated[str, Meta(pattern="^[0-9]{1,10}$")]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Stop = Annotated[str, Meta(min_length=1, max_length=4096)]
 
@@ -97,7 +98,7 @@ class VllmChatFields(OpenAiChatFields, kw_only=True):
     documents: list[dict[str, Any]] | None | UnsetType = UNSET
     echo: bool | None | UnsetType = UNSET
     include_reasoning: bool | None | UnsetType = UNSET
-    media_io_kwargs: dict[str, Any] | None | UnsetType = UNSET
+    media_io_kwargs: dict[str, dict[str, Any]] | None | UnsetType = UNSET
     mm_processor_kwargs: dict[str, Any] | None | UnsetType = UNSET
     return_prompt_text: bool | None | UnsetType = UNSET
 
@@ -112,7 +113,7 @@ class ChatRequest(VllmChatFields, kw_only=True):
     tools: list[dict[str, Any]] | None | UnsetType = UNSET
     tool_choice: str | dict[str, Any] | None | UnsetType = UNSET
     parallel_tool_calls: bool | None | UnsetType = UNSET
-    reasoning_effort: str | None | UnsetType = UNSET
+    reasoning_effort: Effort | None | UnsetType = UNSET
     enable_thinking: bool | None | UnsetType = UNSET
     chat_template_kwargs: dict[str, Any] | None | UnsetType = UNSET
     knowledge: Knowledge | None | UnsetType = UNSET

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from modelyard.core.rules import Refuse, Rename, Rule, Rules
+from modelyard.core.rules import Honour, Refuse, Rename, Rule, Rules
 from modelyard.core.types import Task
 from modelyard.engines.rules import INNER, JSON_OBJECT, RENAMED, VLLM, VLLM_CHAT, rules_of, with_special
 from modelyard.engines.vllm.options import NAME
@@ -22,7 +22,10 @@ RULES = rules_of(
         Task.RERANK: {"truncate_prompt_tokens"},
     },
     {
-        Task.CHAT: SPECIAL,
+        Task.CHAT: {
+            **SPECIAL,
+            "chat_template": Refuse("vLLM takes one at launch only; a template in a request is code"),
+        },
         Task.COMPLETION: {
             **SPECIAL,
             "best_of": Refuse("vLLM draws each choice once"),
@@ -52,3 +55,11 @@ WITH_ADAPTERS: Rules = with_special(
 )
 """The rules of a launch that takes adapters: vLLM 0.32 multiplies hidden states with the weights of one adapter for each request,
 and a prompt has more states than one."""
+
+TRUSTING = "--trust-request-chat-template"
+
+
+def rules_for(adapters: bool, arguments: Collection[str]) -> Rules:
+    """The rules of a launch, by whether it takes adapters and by its own arguments for vLLM."""
+    rules = WITH_ADAPTERS if adapters else RULES
+    return with_special(rules, {"chat_template": Honour()}, {}) if TRUSTING in arguments else rules
