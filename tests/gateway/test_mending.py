@@ -108,7 +108,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": ADDRESS}}
         ({"max_tokens": 47.0, "n": 2.0, "temperature": 1.0, "x": 1.0}, {"max_tokens": 47, "n": 2, "temperature": 1.0, "x": 1.0}),
         ({"seed": -1, "max_tokens": -1, "max_completion_tokens": -1}, {}),
         ({"top_logprobs": 0}, {}),
-        ({"guided_json": "", "guided_regex": "", "grammar": "", "structured_outputs": {}}, {}),
+        ({"guided_json": "", "guided_regex": "", "grammar": "", "structured_outputs": {}, "chat_template": ""}, {}),
         # tools
         ({"tools": [], "tool_choice": "auto"}, {}),
         ({"tool_choice": "none"}, {}),
@@ -250,6 +250,7 @@ def test_what_is_not_mended_keeps_its_bytes() -> None:
         ({"guided_choice": []}, "guided_choice"),
         ({"guided_json": "[1]"}, "guided_json"),
         ({"guided_json": "{"}, "guided_json"),
+        ({"guided_regex": "x" * 10_001}, "guided_regex"),
         ({"truncate_prompt_tokens": 0}, "truncate_prompt_tokens"),
         ({"reasoning_effort": "utmost"}, "reasoning_effort"),
         ({"media_io_kwargs": {"video": 5}}, "media_io_kwargs"),

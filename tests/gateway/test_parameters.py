@@ -9,12 +9,13 @@ import pytest
 
 from modelyard.api.knowledge_door import RULES as BASES
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rules
-from modelyard.core.types import ReplicaState, Route, Task
+from modelyard.core.types import Address, Launch, Model, ReplicaState, Route, Task
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
 from modelyard.engines.rules import REQUESTS
 from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
+from modelyard.engines.vllm import engine as vllm
 from modelyard.engines.vllm.rules import RULES as VLLM
 from modelyard.engines.vllm.rules import WITH_ADAPTERS, rules_for
 from modelyard.gateway.adapt import adapt_body
@@ -200,6 +201,14 @@ def test_rewrites(rules: Rules, given: dict[str, Any], expected: dict[str, Any])
 def test_templates_of_requests_are_taken_where_the_launch_says_so() -> None:
     assert refused(rules_for(False, ()), Task.CHAT, chat_template="x") == ["chat_template"]
     assert refused(rules_for(True, ["--trust-request-chat-template"]), Task.CHAT, chat_template="x") == []
+
+
+def test_a_launch_with_adapters_has_their_rules() -> None:
+    model = Model("m", path="/models/m", abilities=("chat",))
+    rules = [
+        vllm.command(Launch("m", model, "vllm", given), Address(), "").rules for given in ({}, {"enable_lora": True})
+    ]
+    assert rules == [VLLM, WITH_ADAPTERS]
 
 
 def test_errors_speak_of_what_the_client_gave() -> None:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol import messages
-from modelyard.protocol.extensions import MOST_FORMS
+from modelyard.protocol.extensions import MOST_FORMS, Regex
 from modelyard.protocol.inference import (
     ChatRequest,
     CompletionRequest,
@@ -32,7 +32,7 @@ RESERVED = frozenset({"messages", "tools", "tokenize", "conversation", "chat_tem
 """What a template is always told."""
 OUTPUTS: Mapping[str, Any] = {
     "json": dict[str, Any] | str | None,
-    "regex": str | None,
+    "regex": Regex | None,
     "choice": Annotated[list[str], Meta(min_length=1, max_length=MOST_FORMS)] | None,
     "grammar": str | None,
     "json_object": bool | None,
@@ -48,9 +48,11 @@ FORMS = (
 """Parameters that hold an answer to a form. Engines differ in which of several wins."""
 EMPTY: Mapping[str, tuple[Any, ...]] = {
     "structured_outputs": ({},),
-    **dict.fromkeys(("guided_json", "guided_regex", "guided_grammar", "grammar", "regex", "ebnf"), ("",)),
+    **dict.fromkeys(
+        ("guided_json", "guided_regex", "guided_grammar", "grammar", "regex", "ebnf", "chat_template"), ("",)
+    ),
 }
-"""Values that stand for no form at all."""
+"""Values that stand for nothing at all."""
 FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 
 
@@ -104,7 +106,7 @@ def _sampling(request: Sampling) -> Changes:
             found["response_format"] = form
     if isinstance(request.structured_outputs, dict):
         _check_outputs(request.structured_outputs)
-    found |= {name: UNSET for name in EMPTY if getattr(request, name) in EMPTY[name]}
+    found |= {name: UNSET for name in EMPTY if getattr(request, name, UNSET) in EMPTY[name]}
     if isinstance(request.guided_json, str) and request.guided_json and not _is_object(request.guided_json):
         raise InvalidParameter("guided_json", "it must be a JSON schema: an object, or the text of one.")
     forms = [name for name in FORMS if _is_given(getattr(request, name))]

@@ -24,6 +24,8 @@ Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 TokenId = Annotated[int, Meta(ge=0, le=MOST)]
 OrAll = Annotated[int, Meta(ge=-1, le=MOST)]
 """A count, of which -1 stands for as many as there are."""
+Regex = Annotated[str, Meta(max_length=10_000)]
+"""Compiling one takes time and memory by its length."""
 Choices = Annotated[int, Meta(ge=1, le=MOST_CHOICES)]
 
 
@@ -47,7 +49,7 @@ class FormFields(OpenAiFields, kw_only=True):
     guided_grammar: str | None | UnsetType = UNSET
     guided_json: dict[str, Any] | str | bool | None | UnsetType = UNSET
     guided_json_object: bool | None | UnsetType = UNSET
-    guided_regex: str | None | UnsetType = UNSET
+    guided_regex: Regex | None | UnsetType = UNSET
     structured_outputs: dict[str, Any] | None | UnsetType = UNSET
 
 
@@ -129,7 +131,7 @@ class SglangFields(LlamaCppFields, kw_only=True):
 
     ebnf: str | None | UnsetType = UNSET
     no_stop_trim: bool | None | UnsetType = UNSET
-    regex: str | None | UnsetType = UNSET
+    regex: Regex | None | UnsetType = UNSET
     return_hidden_states: bool | str | None | UnsetType = UNSET
     separate_reasoning: bool | None | UnsetType = UNSET
     stop_regex: str | list[str] | None | UnsetType = UNSET
