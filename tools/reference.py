@@ -13,11 +13,20 @@ from typing import Any, cast, get_args, get_origin
 import msgspec
 
 from modelyard.api.deps import Parts
+from modelyard.api.knowledge_door import RULES as BASES
 from modelyard.api.management import management_app
 from modelyard.cli.reference import render as commands
 from modelyard.core.config import Settings
 from modelyard.core.errors import error_classes
+from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace, Rule, Wrap
+from modelyard.core.types import Task
 from modelyard.engines import ENGINES
+from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
+from modelyard.engines.names import displayed
+from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
+from modelyard.engines.sglang.rules import RULES as SGLANG
+from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
+from modelyard.engines.vllm.rules import RULES as VLLM
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code; a test holds it against the code. -->\n"
@@ -102,11 +111,57 @@ def routes() -> str:
     return "\n".join([*lines, ""])
 
 
+TABLES = {
+    "llama_cpp": LLAMA_CPP,
+    "transformers": TRANSFORMERS,
+    "vllm": VLLM,
+    "sglang": SGLANG,
+    "sentence_transformers": SENTENCE_TRANSFORMERS,
+}
+TITLES = {Task.CHAT: "Chat", Task.COMPLETION: "Completions", Task.EMBEDDING: "Embeddings", Task.RERANK: "Rerank"}
+
+PARAMETERS = """\
+What each parameter of a request means to each engine. **yes**: honoured. **ignored**: it asks nothing of a model here. A
+name: the engine gets the parameter by that name, or inside it. **400**: refused by name when it asks for something; false,
+null, what is empty and a default ask for nothing. A launch can have more reasons to refuse, such as a chat template without
+a place for tools. A parameter that is not listed passes to the engine. Bases are models called `kb:NAME`, and chats with the
+field `knowledge`.
+"""
+
+
+def parameters() -> str:
+    """Every parameter of the requests that have rules, by engine."""
+    tables = {displayed(name): rules for name, rules in TABLES.items()} | {"bases": BASES}
+    lines = ["# Parameters", NOTICE, PARAMETERS]
+    for task, title in TITLES.items():
+        found = {name: rules.by_task[task] for name, rules in tables.items() if task in rules.by_task}
+        lines += [f"## {title}", "", "| | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+        for name in sorted({name for rules in found.values() for name in rules}):
+            lines.append(f"| `{name}` | " + " | ".join(_cell(rules.get(name)) for rules in found.values()) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(rule: Rule | None) -> str:
+    match rule:
+        case None | Honour():
+            return "yes"
+        case Wrap():
+            return "yes, in 32 bits"
+        case Ignore():
+            return "ignored"
+        case Rename(to=name) | Replace(name=name) | Inside(name=name):
+            return f"`{name}`"
+        case Refuse():
+            return "400"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "engines.md": engines,
     "routes.md": routes,
     "cli.md": commands,
+    "parameters.md": parameters,
 }
 
 

@@ -1,4 +1,7 @@
-"""`python -m tests.fuzz --requests 20000 --seed N`: two passes, without keys and with them; exit code 1 on findings."""
+"""`python -m tests.fuzz --requests 20000 --seed N`: two passes, without keys and with them; exit code 1 on findings.
+
+With `--inference llama_cpp,transformers` it sends so many bodies to each inference path of these engines instead.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tests.fuzz.inference import fuzz_engines
 from tests.fuzz.run import Result, fuzz, table
 
 LONGEST_WAIT = 0.25
@@ -21,7 +25,14 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=4, help="how many requests are in flight")
     parser.add_argument("--routes", action="store_true", help="print the statuses of every route")
     parser.add_argument("--keys", choices=("both", "with", "without"), default="both", help="which passes")
+    parser.add_argument("--inference", default="", help="engines whose inference paths get the requests")
     options = parser.parse_args()
+    if options.inference:
+        with tempfile.TemporaryDirectory() as folder:
+            engines = options.inference.split(",")
+            faults = fuzz_engines(Path(folder), engines, options.requests, options.seed, options.workers)
+        print("nothing found" if not faults else f"{faults} faults")
+        return int(bool(faults))
     passes = {"both": (False, True), "with": (True,), "without": (False,)}[options.keys]
     findings = 0
     for keys in passes:

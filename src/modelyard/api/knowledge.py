@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from starlette.datastructures import Headers
 
-from modelyard.api.knowledge_door import PREFIX, door
+from modelyard.api.knowledge_door import PREFIX, RULES, door
 from modelyard.client import AsyncClient
 from modelyard.core.access import BASE, INFERENCE, Access, Grant, fingerprint
 from modelyard.core.config import Settings
@@ -151,6 +151,7 @@ def routes(path: str, names: Sequence[str]) -> dict[str, Route]:
             state=ReplicaState.READY,
             endpoints=(endpoint,),
             tasks=frozenset({Task.CHAT}),
+            rules=RULES,
         )
         for name in names
     }

@@ -23,6 +23,9 @@ from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.core.rules import Honour, Ignore, Refuse, Rules
+from modelyard.core.types import Task
+from modelyard.engines.rules import IGNORED, INNER
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
 from modelyard.knowledge.search import Mode
 from modelyard.knowledge.service import Knowledge
@@ -32,8 +35,34 @@ from modelyard.protocol.inference import Knowledge as Options
 from modelyard.protocol.requests import decode
 
 PREFIX = "/knowledge"
-PASSED = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "presence_penalty")
+PASSED = (
+    *("temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "seed", "stop", "logit_bias"),
+    *("presence_penalty", "frequency_penalty", "repetition_penalty"),
+    *("reasoning_effort", "enable_thinking", "chat_template_kwargs"),
+)
 """Fields of a request that its model gets as they are."""
+
+HONOURED = frozenset(
+    {
+        *PASSED,
+        "model",
+        "messages",
+        "knowledge",
+        "stream",
+        "stream_options",
+        "stream_options.include_usage",
+        "request_id",
+    }
+)
+REFUSED = Refuse("an answer from knowledge bases has no such parameter")
+RULES = Rules(
+    {
+        Task.CHAT: {name: Honour() if name in HONOURED else REFUSED for name in ChatRequest.__struct_fields__}
+        | dict.fromkeys(INNER, REFUSED)
+        | dict.fromkeys(IGNORED, Ignore())
+    }
+)
+"""What each parameter means to a base, in the words of the engines' rules."""
 
 
 class Callers(Protocol):
@@ -66,7 +95,9 @@ def door(knowledge: Knowledge, passage: Callers) -> Starlette:
 async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None) -> Question:
     """What is asked: the last message of the user, with what went before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
-    spoken = [each for each in body.messages if each.role != "system"]
+    for index, each in enumerate(body.messages):
+        _check_content(each.content, f"messages[{index}].content")
+    spoken = [each for each in body.messages if each.role not in ("system", "developer")]
     if not spoken or spoken[-1].role != "user":
         raise InvalidParameter("messages", "the last message must be the user's question.")
     text = text_of(spoken[-1].content)
@@ -89,6 +120,14 @@ async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None
         options=given,
         grant=grant,
     )
+
+
+def _check_content(content: Any, place: str) -> None:
+    """Raises `InvalidParameter` for parts that are no text, such as pictures."""
+    for number, part in enumerate(content if isinstance(content, list) else ()):
+        if part.get("type") != "text":
+            problem = f"an answer from knowledge bases reads texts only, not a part of type '{part.get('type')}'."
+            raise InvalidParameter(f"{place}[{number}].type", problem)
 
 
 def text_of(content: Any) -> str:

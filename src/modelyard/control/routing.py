@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from modelyard.control.adapting import Adapting
 from modelyard.control.views import AdapterView, ModelView, Running
+from modelyard.core.rules import NO_RULES
 from modelyard.core.types import Adapter, Endpoint, ReplicaState, Route
 from modelyard.engines.base import Remote
 
@@ -44,6 +45,7 @@ def _of_model(view: ModelView) -> Route:
         endpoints=_endpoints(ready),
         tasks=plan.tasks if plan else frozenset(),
         unsupported=plan.unsupported if plan else {},
+        rules=plan.rules if plan else NO_RULES,
         upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
         thinking_key=launch.model.thinking_key,
         request_limit=launch.request_limit,

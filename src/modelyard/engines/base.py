@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
+from modelyard.core.rules import NO_RULES, Rules
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, Task
 from modelyard.core.types import Recipe as Recipe
@@ -46,7 +47,9 @@ class Command:
     start_timeout: float | None = None
     """Seconds; None leaves it to the settings."""
     unsupported: Mapping[str, str] = field(default_factory=dict)
-    """Request parameter → why this engine cannot do it."""
+    """Request parameter → why this launch cannot do it, whatever `rules` say."""
+    rules: Rules = NO_RULES
+    """What each request parameter means to this engine."""
     context_length: int | None = None
     """Tokens that one request may have, where the options make that less than the model's own."""
     hot_adapters: bool = False
@@ -63,6 +66,7 @@ class Remote:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     upstream_name: str | None = None
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    rules: Rules = NO_RULES
     context_length: int | None = None
     key_variable: str = ""
     """Variable of the server's environment whose value the gateway sends as the key, once the owner's bindings allow that."""

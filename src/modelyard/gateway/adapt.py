@@ -4,36 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from modelyard.core.types import Address, Route
+from modelyard.gateway.parameters import rewrites
 from modelyard.gateway.peek import Peeked
+from modelyard.protocol.requests import with_changes
 
 THINKING_KEYS = ("enable_thinking", "thinking")
 """What chat templates call the switch; both are set when the route does not say which."""
 
 
-def adapt_body(peeked: Peeked, route: Route) -> bytes:
+def adapt_body(peeked: Peeked, route: Route, task: str = "") -> bytes:
     """The body for the replica: the same object, unless a rewrite applies.
 
     `enable_thinking` moves into `chat_template_kwargs`, under the name that the template has for it; `model` becomes
-    `route.upstream_name`. All other values keep their bytes.
+    `route.upstream_name`; and the engine's rules for the task rename and convert. All other values keep their bytes.
     """
     switches = thinking_kwargs(peeked, route)
     rename = route.upstream_name is not None and route.upstream_name != peeked.model
-    if switches is None and not rename:
+    found = rewrites(route, task, peeked)
+    if switches is None and not rename and not found:
         return peeked.body
     if peeked.place is not None:
         name = str(route.upstream_name).encode()
         return peeked.body[: peeked.place.start] + name + peeked.body[peeked.place.end :]
-    fields = msgspec.json.decode(peeked.body, type=dict[str, msgspec.Raw])
     if switches is not None:
-        fields.pop("enable_thinking", None)
-        fields["chat_template_kwargs"] = msgspec.Raw(msgspec.json.encode(switches))
+        found["enable_thinking"] = UNSET
+        found["chat_template_kwargs"] = switches | found.get("chat_template_kwargs", {})
     if rename:
-        fields["model"] = msgspec.Raw(msgspec.json.encode(route.upstream_name))
-    return msgspec.json.encode(fields)
+        found["model"] = route.upstream_name
+    return with_changes(peeked.body, found)
 
 
 def thinking_kwargs(peeked: Peeked, route: Route) -> dict[str, Any] | None:

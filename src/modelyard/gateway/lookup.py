@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
 from msgspec import UNSET
 
 from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
+from modelyard.gateway.parameters import refusals
 from modelyard.gateway.peek import Peeked
-from modelyard.protocol.inference import ChatRequest, Knowledge
+from modelyard.protocol.inference import Knowledge
 
 LISTED = 20
 """Names that an error lists at most."""
-
-NEUTRAL: Mapping[str, object] = {
-    "n": 1,
-    "best_of": 1,
-    "top_p": 1,
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "repetition_penalty": 1,
-    "tool_choice": "none",
-    "response_format": {"type": "text"},
-}
-"""Values that ask for nothing: SDKs send them without being told to."""
 
 
 def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
@@ -43,7 +29,7 @@ def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
 
 def find_for(table: RouteTable, peeked: Peeked, grant: Grant | None) -> Route:
     """The route of a request: of its model, or of the knowledge bases that it is to be answered from. Raises as `find`."""
-    knowledge = peeked.request.knowledge if isinstance(peeked.request, ChatRequest) else UNSET
+    knowledge = getattr(peeked.request, "knowledge", UNSET)
     if not isinstance(knowledge, Knowledge):
         return find(table, peeked.model, grant)
     routes = [find(table, BASE + base, grant) for base in knowledge.bases]
@@ -55,21 +41,7 @@ def check(route: Route, task: Task, peeked: Peeked) -> None:
     """Raises `UnsupportedTask`, `UnsupportedParameter`, or `ModelNotReady` when no endpoint takes requests."""
     if task not in route.tasks and (route.tasks or route.endpoints):
         raise UnsupportedTask(route.name, task, sorted(route.tasks))
-    for parameter, why in route.unsupported.items():
-        if _asks(peeked, parameter):
-            raise UnsupportedParameter(parameter, route.name, why)
+    for parameter, why in refusals(route, task, peeked):
+        raise UnsupportedParameter(parameter, route.name, why)
     if not route.endpoints:
         raise ModelNotReady(route.name, route.state, route.reason)
-
-
-def _asks(peeked: Peeked, parameter: str) -> bool:
-    """Whether the request uses a parameter, rather than leaving it out or spelling its default."""
-    if parameter in peeked.request.__struct_fields__:
-        value = getattr(peeked.request, parameter)
-    elif peeked.place is None and parameter.encode() in peeked.body:
-        value = msgspec.json.decode(peeked.body).get(parameter)
-    else:
-        return False
-    if value is UNSET or value is None or value is False or value in ("", [], {}):
-        return False
-    return parameter not in NEUTRAL or value != NEUTRAL[parameter]

@@ -20,6 +20,7 @@ from modelyard.protocol.inference import (
     TokenIdsRequest,
     VideoRequest,
 )
+from modelyard.protocol.plain import PlainChat, PlainCompletion, PlainEmbedding
 
 
 class Where(StrEnum):
@@ -38,12 +39,14 @@ class Path:
     """The fields that are checked; has `model`."""
     method: str = "POST"
     where: Where = Where.JSON
+    plain: type[msgspec.Struct] | None = None
+    """The fields of bodies that need no second look."""
 
 
 PATHS: Mapping[str, Path] = {
-    "/v1/chat/completions": Path(Task.CHAT, ChatRequest),
-    "/v1/completions": Path(Task.COMPLETION, CompletionRequest),
-    "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest),
+    "/v1/chat/completions": Path(Task.CHAT, ChatRequest, plain=PlainChat),
+    "/v1/completions": Path(Task.COMPLETION, CompletionRequest, plain=PlainCompletion),
+    "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding),
     "/v1/rerank": Path(Task.RERANK, RerankRequest),
     "/v1/convert_ids_to_tokens": Path(Task.DETOKENIZATION, TokenIdsRequest),
     "/v1/images/generations": Path(Task.IMAGE, ImageRequest),

@@ -1,6 +1,6 @@
 """Reads a request far enough to know where it goes: the body up to the limit, its type, the fields we check.
 
-It changes nothing: what goes to the replica are the bytes that came.
+What goes to the replica are the bytes that came, unless something in them has to be mended (`protocol/requests.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.form import Place, boundary, find_model
 from modelyard.gateway.paths import Path, Where
 from modelyard.protocol.inference import FormRequest
-from modelyard.protocol.requests import decode
+from modelyard.protocol.requests import read
 
 JSON = "application/json"
 
@@ -48,7 +48,7 @@ async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receiv
     if path.where is Where.FORM:
         model, place = find_model(body, kind)
         return Peeked(body, FormRequest(model=model), model, place)
-    request = decode(body, path.request)
+    request, body = read(body, path.request, path.plain)
     return Peeked(body, request, cast(str, request.model))  # type: ignore[attr-defined]
 
 

@@ -26,6 +26,8 @@ from modelyard.gateway.adapt import adapt_body, adapt_target
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Send, header
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
+from modelyard.gateway.parameters import by_first_names
+from modelyard.gateway.paths import PATHS
 from modelyard.gateway.peek import Peeked
 from modelyard.gateway.pick import affinity, pick
 from modelyard.gateway.running import Running
@@ -168,7 +170,7 @@ class Relay:
         A kept-alive connection may have been closed by the replica at the moment we used it: that is tried once more on
         a fresh one.
         """
-        body = adapt_body(request.peeked, request.route)
+        body = adapt_body(request.peeked, request.route, PATHS[request.exchange.path].task)
         target = adapt_target(request.exchange.path, request.query, endpoint.address)
         plain = request.exchange.tap is not None
         head = request_head(target, request.headers, endpoint, request.exchange.request_id, len(body), plain)
@@ -242,6 +244,7 @@ class Relay:
         client.release()
         self.pool.give_back(connection)
         body = translated(connection.status, bytes(parts[:ERROR_BYTES]))
+        body = by_first_names(body, request.route, PATHS[exchange.path].task, request.peeked)
         headers = error_headers(connection.headers, exchange.request_id, len(body))
         exchange.started_answer = True
         exchange.first_byte, exchange.bytes_out = time.monotonic(), len(body)

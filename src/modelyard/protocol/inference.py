@@ -10,14 +10,20 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from modelyard.protocol.extensions import Choices, Count, OrAll, Positive, Seed, SglangFields, TokenId
+
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
-Positive = Annotated[int, Meta(ge=1)]
+Repetition = Annotated[float, Meta(ge=1e-6, le=1000)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+TokenKey = Annotated[str, Meta(pattern="^[0-9]{1,10}$")]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
+Stop = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class Message(msgspec.Struct):
-    """One message of a conversation."""
+    """One message of a conversation; `protocol/messages.py` checks what stands in it."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None
@@ -26,36 +32,38 @@ class Message(msgspec.Struct):
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    """The same by its newer name."""
+    """The same as `reasoning_content`, by its newer name."""
+    function_call: dict[str, Any] | None = None
 
 
 class StreamOptions(msgspec.Struct):
     """Options of a streamed answer."""
 
-    include_usage: bool | None = None
-    continuous_usage_stats: bool | None = None
-    """Usage so far in each chunk, which vLLM has."""
+    include_usage: bool | None | UnsetType = UNSET
+    continuous_usage_stats: bool | None | UnsetType = UNSET
+    """Usage so far in each chunk, which vLLM and transformers have."""
+    include_obfuscation: bool | None | UnsetType = UNSET
 
 
-class Sampling(msgspec.Struct, kw_only=True):
+class Sampling(SglangFields, kw_only=True):
     """Fields that chat and completion requests share."""
 
     model: Name
-    stream: bool | None = None
+    stream: bool | None | UnsetType = UNSET
     stream_options: StreamOptions | None | UnsetType = UNSET
-    max_tokens: Annotated[int, Meta(ge=-1)] | None | UnsetType = UNSET
+    max_tokens: OrAll | None | UnsetType = UNSET
     temperature: Annotated[float, Meta(ge=0, le=100)] | None | UnsetType = UNSET
     top_p: Unit | None | UnsetType = UNSET
-    top_k: int | None | UnsetType = UNSET
+    top_k: OrAll | None | UnsetType = UNSET
     min_p: Unit | None | UnsetType = UNSET
-    n: Positive | None | UnsetType = UNSET
-    stop: str | list[str] | None | UnsetType = UNSET
-    seed: int | None | UnsetType = UNSET
+    n: Choices | None | UnsetType = UNSET
+    stop: Stop | Annotated[list[Stop], Meta(max_length=128)] | None | UnsetType = UNSET
+    seed: Seed | None | UnsetType = UNSET
     presence_penalty: Penalty | None | UnsetType = UNSET
     frequency_penalty: Penalty | None | UnsetType = UNSET
-    repetition_penalty: float | None | UnsetType = UNSET
-    logit_bias: dict[str, float] | None | UnsetType = UNSET
-    user: str | None | UnsetType = UNSET
+    repetition_penalty: Repetition | None | UnsetType = UNSET
+    logit_bias: dict[TokenKey, Bias] | None | UnsetType = UNSET
+    response_format: dict[str, Any] | None | UnsetType = UNSET
     request_id: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
     """A name by which another request may abort this one."""
 
@@ -71,18 +79,44 @@ class Knowledge(msgspec.Struct, kw_only=True):
     min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
-class ChatRequest(Sampling, kw_only=True):
+class OpenAiChatFields(Sampling, kw_only=True):
+    """Fields of OpenAI's chat requests that no engine here honours, and its deprecated ones."""
+
+    audio: dict[str, Any] | None | UnsetType = UNSET
+    function_call: str | dict[str, Any] | None | UnsetType = UNSET
+    functions: list[dict[str, Any]] | None | UnsetType = UNSET
+    modalities: list[str] | None | UnsetType = UNSET
+    moderation: dict[str, Any] | None | UnsetType = UNSET
+    prediction: dict[str, Any] | None | UnsetType = UNSET
+    verbosity: str | None | UnsetType = UNSET
+    web_search_options: dict[str, Any] | None | UnsetType = UNSET
+
+
+class VllmChatFields(OpenAiChatFields, kw_only=True):
+    """Fields that vLLM adds to chats alone."""
+
+    add_generation_prompt: bool | None | UnsetType = UNSET
+    chat_template: str | None | UnsetType = UNSET
+    continue_final_message: bool | None | UnsetType = UNSET
+    documents: list[dict[str, Any]] | None | UnsetType = UNSET
+    echo: bool | None | UnsetType = UNSET
+    include_reasoning: bool | None | UnsetType = UNSET
+    media_io_kwargs: dict[str, dict[str, Any]] | None | UnsetType = UNSET
+    mm_processor_kwargs: dict[str, Any] | None | UnsetType = UNSET
+    return_prompt_text: bool | None | UnsetType = UNSET
+
+
+class ChatRequest(VllmChatFields, kw_only=True):
     """Body of `POST /v1/chat/completions`."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]
-    max_completion_tokens: Annotated[int, Meta(ge=-1)] | None | UnsetType = UNSET
+    max_completion_tokens: OrAll | None | UnsetType = UNSET
     logprobs: bool | None | UnsetType = UNSET
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None | UnsetType = UNSET
     tools: list[dict[str, Any]] | None | UnsetType = UNSET
     tool_choice: str | dict[str, Any] | None | UnsetType = UNSET
     parallel_tool_calls: bool | None | UnsetType = UNSET
-    response_format: dict[str, Any] | None | UnsetType = UNSET
-    reasoning_effort: str | None | UnsetType = UNSET
+    reasoning_effort: Effort | None | UnsetType = UNSET
     enable_thinking: bool | None | UnsetType = UNSET
     chat_template_kwargs: dict[str, Any] | None | UnsetType = UNSET
     knowledge: Knowledge | None | UnsetType = UNSET
@@ -91,21 +125,24 @@ class ChatRequest(Sampling, kw_only=True):
 class CompletionRequest(Sampling, kw_only=True):
     """Body of `POST /v1/completions`. `prompt` is a text, a list of texts, or token ids."""
 
-    prompt: str | list[str | int | list[int]]
+    prompt: str | list[str | TokenId | list[TokenId]]
     suffix: str | None | UnsetType = UNSET
     echo: bool | None | UnsetType = UNSET
-    best_of: Positive | None | UnsetType = UNSET
-    logprobs: Annotated[int, Meta(ge=0)] | bool | None | UnsetType = UNSET
+    best_of: Choices | None | UnsetType = UNSET
+    logprobs: Count | bool | None | UnsetType = UNSET
 
 
 class EmbeddingRequest(msgspec.Struct, kw_only=True):
     """Body of `POST /v1/embeddings`. `input` is a text, a list of texts, or token ids."""
 
     model: Name
-    input: str | list[str | int | list[int]]
+    input: str | list[str | TokenId | list[TokenId]]
     encoding_format: Literal["float", "base64"] | None | UnsetType = UNSET
     dimensions: Positive | None | UnsetType = UNSET
     user: str | None | UnsetType = UNSET
+    truncate_prompt_tokens: OrAll | None | UnsetType = UNSET
+    prompt_name: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
+    input_type: Literal["query", "document"] | None | UnsetType = UNSET
 
 
 class RerankRequest(msgspec.Struct, kw_only=True):
@@ -118,6 +155,7 @@ class RerankRequest(msgspec.Struct, kw_only=True):
     max_chunks_per_doc: Positive | None | UnsetType = UNSET
     return_documents: bool | None | UnsetType = UNSET
     return_len: bool | None | UnsetType = UNSET
+    truncate_prompt_tokens: OrAll | None | UnsetType = UNSET
 
 
 class TokenIdsRequest(msgspec.Struct, kw_only=True):

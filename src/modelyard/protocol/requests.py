@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, inspect
 
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError
+from modelyard.protocol import checks, messages
+from modelyard.protocol.inference import ChatRequest
 from modelyard.protocol.json_values import MOST_INFERENCE_VALUES, bound_values
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
+PLACE = re.compile(r" - at `(?:(?P<key>key)` in `)?\$\.?(?P<place>[^`]*)`$")
+SURROGATE = re.compile("[\ud800-\udfff]")
+NAMED = 1024 * 1024
+"""Bytes up to which a body that is no JSON is looked at again for the place of half a surrogate pair."""
 
 
 def decode(body: bytes, kind: type[S]) -> S:
@@ -25,16 +35,147 @@ def decode(body: bytes, kind: type[S]) -> S:
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MalformedBody(f"The request body is not valid JSON: {error}") from None
+        raise _malformed(body, error) from None
 
 
-def _invalid(said: str) -> ModelyardError:
+def read(body: bytes, kind: type[msgspec.Struct], plain: type[msgspec.Struct] | None) -> tuple[msgspec.Struct, bytes]:
+    """The body as its struct, and as every engine takes it: the same bytes, unless something had to be mended.
+
+    `plain` is the struct of bodies that need no second look. Raises what `decode` raises, with the place of what is wrong.
+    """
+    if plain is not None and (found := _plain(body, plain)) is not None:
+        return found, body
+    try:
+        request = decode(body, kind)
+    except InvalidParameter as error:
+        if "`float`" not in error.message:
+            raise
+        body = _with_integers(body, kind)
+        request = decode(body, kind)
+    found_changes = checks.changes(request)
+    if isinstance(request, ChatRequest):
+        found_changes |= _messages(body, request)
+    if not found_changes:
+        return request, body
+    for name, value in found_changes.items():
+        if value is UNSET:
+            setattr(request, name, UNSET)
+    return request, with_changes(body, found_changes)
+
+
+def with_changes(body: bytes, found: checks.Changes) -> bytes:
+    """The body with some fields changed, or without those that are `UNSET`; all others keep their bytes."""
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    for name, value in found.items():
+        fields.pop(name, None)
+        if value is not UNSET:
+            fields[name] = msgspec.Raw(msgspec.json.encode(value))
+    return msgspec.json.encode(fields)
+
+
+def _plain(body: bytes, plain: type[msgspec.Struct]) -> msgspec.Struct | None:
+    if len(body) >= 2 * MOST_INFERENCE_VALUES:  # its values are to be counted before they are decoded
+        return None
+    try:
+        return msgspec.json.decode(body, type=plain)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _messages(body: bytes, request: ChatRequest) -> checks.Changes:
+    """The messages, if they have to be mended. They are decoded a second time only then: fields that are unknown stay."""
+    if b"null" not in body:
+        if all(map(checks.is_plain, request.messages)):
+            return {}
+        known = [messages.without_nulls(msgspec.structs.asdict(each)) for each in request.messages]
+        if messages.mended(known) is known:
+            return {}
+    given = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["messages"]
+    whole = msgspec.json.decode(given, type=list[dict[str, Any]])
+    mended = messages.mended(whole)
+    return {} if mended is whole else {"messages": mended}
+
+
+def _invalid(sentence: str) -> ModelyardError:
     """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
-    problem, _, where = said.partition(" - at `")
-    field = where.removesuffix("`").removeprefix("$").removeprefix(".")
+    found = PLACE.search(sentence)
+    problem = sentence[: found.start()] if found else sentence
+    field = found["place"].removesuffix("[...]") if found else ""
     if missing := MISSING.search(problem):
         name = missing["field"]
         return InvalidParameter(f"{field}.{name}" if field else name, "it is required")
     if not field:
         return MalformedBody(f"The request body must be a JSON object: {problem}.")
+    if found and found["key"]:
+        problem = f"a key is not as it must be: {problem}"
     return InvalidParameter(field, problem)
+
+
+def _malformed(body: bytes, error: Exception) -> ModelyardError:
+    """Why a body is no JSON. Half of a surrogate pair, which some JSON libraries write and others refuse, is named."""
+    if len(body) <= NAMED and (b"\\ud" in body or b"\\uD" in body):
+        try:
+            place = next(_surrogates(json.loads(body)), None)
+        except (ValueError, RecursionError):
+            place = None
+        if place is not None:
+            return InvalidParameter(
+                place, "it holds half of a surrogate pair (such as \\ud800), which is no character."
+            )
+    return MalformedBody(f"The request body is not valid JSON: {error}")
+
+
+def _surrogates(value: Any, place: str = "") -> Iterator[str]:
+    """The places of texts that hold half of a surrogate pair."""
+    if isinstance(value, str):
+        if SURROGATE.search(value):
+            yield place
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _surrogates(each, f"{place}[{index}]")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if SURROGATE.search(name):
+                yield place or "body"
+            yield from _surrogates(each, f"{place}.{name}" if place else name)
+
+
+def _with_integers(body: bytes, kind: type[msgspec.Struct]) -> bytes:
+    """The body with `47` for `47.0` where an integer is meant: JSON has one kind of number, and some clients write it so."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # wrong further on; `decode` says it
+        return body
+    found: checks.Changes = {}
+    for name, type_of in _types(kind).items():
+        if name in fields:
+            given = msgspec.json.decode(fields[name])
+            mended = _integers(given, type_of)
+            if mended is not given:
+                found[name] = mended
+    return with_changes(body, found) if found else body
+
+
+@functools.cache
+def _types(kind: type[msgspec.Struct]) -> dict[str, inspect.Type]:
+    described = inspect.type_info(kind)
+    assert isinstance(described, inspect.StructType)
+    return {field.encode_name: field.type for field in described.fields}
+
+
+def _integers(value: Any, meant: inspect.Type) -> Any:
+    """The value with integers where they are meant; the same object where there is nothing to change."""
+    kinds = meant.types if isinstance(meant, inspect.UnionType) else (meant,)
+    if isinstance(value, float):
+        whole = value.is_integer() and any(isinstance(each, inspect.IntType) for each in kinds)
+        return int(value) if whole and not any(isinstance(each, inspect.FloatType) for each in kinds) else value
+    if isinstance(value, list):
+        lists = [each for each in kinds if isinstance(each, inspect.ListType)]
+        new = [_integers(each, lists[0].item_type) for each in value] if lists else value
+        return value if all(a is b for a, b in zip(new, value, strict=True)) else new
+    if isinstance(value, dict):
+        structs = [each for each in kinds if isinstance(each, inspect.StructType)]
+        types = {field.encode_name: field.type for field in structs[0].fields} if structs else {}
+        changed = {name: _integers(each, types[name]) for name, each in value.items() if name in types}
+        return value if all(changed[name] is value[name] for name in changed) else {**value, **changed}
+    return value

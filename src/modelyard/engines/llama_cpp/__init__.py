@@ -32,6 +32,7 @@ from modelyard.engines.llama_cpp.options import (
     read,
     ubatch,
 )
+from modelyard.engines.llama_cpp.rules import RULES
 
 CONFIG_VARIABLE = "LLAMA_REPLICA_CONFIG"
 TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
@@ -151,6 +152,7 @@ class LlamaCpp:
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
             unsupported=unsupported,
+            rules=RULES,
             context_length=context(launch, options),
         )
 

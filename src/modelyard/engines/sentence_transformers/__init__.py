@@ -22,6 +22,7 @@ from modelyard.engines.sentence_transformers.options import (
     privileges,
     read,
 )
+from modelyard.engines.sentence_transformers.rules import RULES
 from modelyard.engines.served import Config, configure, served
 
 TASKS = {
@@ -101,6 +102,7 @@ class SentenceTransformers:
             # Threads that wait by spinning bring a machine with other replicas to a standstill.
             env={"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "true"},
             unsupported=UNSUPPORTED if model.type is ModelType.RERANK else {},
+            rules=RULES,
             context_length=options.max_length or None,
         )
 

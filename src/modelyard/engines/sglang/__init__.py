@@ -28,6 +28,7 @@ from modelyard.engines.base import (
 )
 from modelyard.engines.names import KNOWN
 from modelyard.engines.sglang.options import NAME, SglangOptions, arguments, privileges, read, tensor_parallel
+from modelyard.engines.sglang.rules import RULES
 from modelyard.engines.sglang.start import TOKEN_VARIABLE
 
 RUNTIME = RUNTIMES[NAME]
@@ -111,6 +112,7 @@ class Sglang:
             env={"HF_HUB_OFFLINE": "1", **({TOKEN_VARIABLE: token} if token else {})},
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
             unsupported=unsupported,
+            rules=RULES,
             context_length=options.context_length or None,
         )
 

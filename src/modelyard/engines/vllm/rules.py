@@ -1,0 +1,65 @@
+"""What vLLM makes of each parameter of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from modelyard.core.rules import Honour, Refuse, Rename, Rule, Rules
+from modelyard.core.types import Task
+from modelyard.engines.rules import INNER, JSON_OBJECT, RENAMED, VLLM, VLLM_CHAT, rules_of, with_special
+from modelyard.engines.vllm.options import NAME
+
+FORMS = frozenset({"guided_choice", "guided_grammar", "guided_json", "guided_regex", "structured_outputs"})
+STREAMED = frozenset(INNER)
+SPECIAL: Mapping[str, Rule] = {**RENAMED, "guided_json_object": JSON_OBJECT, "regex": Rename("guided_regex")}
+
+RULES = rules_of(
+    NAME,
+    {
+        Task.CHAT: VLLM | VLLM_CHAT | FORMS | STREAMED | {"reasoning_effort"},
+        Task.COMPLETION: VLLM | FORMS | STREAMED | {"echo"},
+        Task.EMBEDDING: {"truncate_prompt_tokens"},
+        Task.RERANK: {"truncate_prompt_tokens"},
+    },
+    {
+        Task.CHAT: {
+            **SPECIAL,
+            "chat_template": Refuse("vLLM takes one at launch only; a template in a request is code"),
+        },
+        Task.COMPLETION: {
+            **SPECIAL,
+            "best_of": Refuse("vLLM draws each choice once"),
+            "suffix": Refuse("vLLM completes at the end only"),
+        },
+        Task.RERANK: {
+            "max_chunks_per_doc": Refuse("vLLM reads each document in one piece"),
+            "return_len": Refuse("vLLM does not count the tokens of each document"),
+        },
+    },
+)
+
+NO_PROMPT_LOGPROBS = (
+    "vLLM launched with adapters tells no logprobs of prompts: it crashes where several prompts are read"
+)
+
+WITH_ADAPTERS: Rules = with_special(
+    RULES,
+    {
+        "prompt_logprobs": Refuse(NO_PROMPT_LOGPROBS),
+        "echo": Refuse(NO_PROMPT_LOGPROBS),
+    },
+    {
+        "prompt_logprobs": Refuse(NO_PROMPT_LOGPROBS),
+        "echo": Refuse(NO_PROMPT_LOGPROBS, beside="logprobs"),  # a chat's `echo` asks for them by itself
+    },
+)
+"""The rules of a launch that takes adapters: vLLM 0.32 multiplies hidden states with the weights of one adapter for each request,
+and a prompt has more states than one."""
+
+TRUSTING = "--trust-request-chat-template"
+
+
+def rules_for(adapters: bool, arguments: Collection[str]) -> Rules:
+    """The rules of a launch, by whether it takes adapters and by its own arguments for vLLM."""
+    rules = WITH_ADAPTERS if adapters else RULES
+    return with_special(rules, {"chat_template": Honour()}, {}) if TRUSTING in arguments else rules

@@ -1,0 +1,158 @@
+"""An engine's rules applied to one request: which parameters are refused, and what is changed in the body. Pure.
+
+Plain bodies hold only what every engine honours, so most requests are not looked at at all.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace, Rule, Rules, Wrap
+from modelyard.core.types import Route
+from modelyard.gateway.peek import Peeked
+from modelyard.protocol.plain import PLAIN
+
+DEFAULTS: Mapping[str, object] = {
+    "n": 1,
+    "best_of": 1,
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "repetition_penalty": 1,
+    "tool_choice": "none",
+    "response_format": {"type": "text"},
+    "modalities": ["text"],
+    "function_call": "none",
+    "min_tokens": 0,
+    "length_penalty": 1,
+    "priority": 0,
+    "routed_experts_prompt_start": 0,
+    "stream_interval": 1,
+    "n_probs": 0,
+    "n_predict": -1,
+    "n_keep": 0,
+    "n_discard": 0,
+    "n_indent": 0,
+    "min_keep": 0,
+    "id_slot": -1,
+    "repeat_penalty": 1,
+    "typical_p": 1,
+    "top_n_sigma": -1,
+    "xtc_probability": 0,
+    "mirostat": 0,
+    "dynatemp_range": 0,
+    "dry_multiplier": 0,
+    "t_max_predict_ms": -1,
+    "truncation_side": "right",
+}
+"""Values that ask for nothing: SDKs send them of their own accord. So are false and what is empty."""
+
+TRUE_BY_DEFAULT = frozenset(
+    {
+        *("skip_special_tokens", "spaces_between_special_tokens", "add_generation_prompt", "include_reasoning"),
+        *("separate_reasoning", "stream_reasoning"),
+    }
+)
+"""Parameters that ask for something when they are false."""
+
+Acting = tuple[tuple[str, Rule], ...]
+
+
+def refusals(route: Route, task: str, peeked: Peeked) -> Iterator[tuple[str, str]]:
+    """The parameters of a request that are refused, each with the reason."""
+    plain = type(peeked.request) in PLAIN
+    for name, why in route.unsupported.items():
+        if asks(peeked, name):
+            yield name, why
+    if plain and not refuses_plain(route.rules, task):
+        return
+    for name, rule in acting(route.rules, task):
+        if isinstance(rule, Refuse) and asks(peeked, name) and (not rule.beside or asks(peeked, rule.beside)):
+            yield name, rule.why
+
+
+def rewrites(route: Route, task: str, peeked: Peeked) -> dict[str, Any]:
+    """The fields to change for the engine; `UNSET` takes one out."""
+    found: dict[str, Any] = {}
+    if type(peeked.request) in PLAIN:
+        return found
+    for name, rule in acting(route.rules, task):
+        if isinstance(rule, Refuse) or not asks(peeked, name):
+            continue
+        given = value(peeked, name)
+        if isinstance(rule, Wrap):
+            if not 0 <= given < rule.below:
+                found[name] = given % rule.below
+            continue
+        found[name] = UNSET
+        if isinstance(rule, Inside):
+            inner = value(peeked, rule.name) or {}
+            found[rule.name] = {name: given} | inner
+        elif isinstance(rule, Rename | Replace):
+            to, what = (rule.to, given) if isinstance(rule, Rename) else (rule.name, rule.value)
+            if not asks(peeked, to):
+                found[to] = what
+    return found
+
+
+def by_first_names(body: bytes, route: Route, task: str, peeked: Peeked) -> bytes:
+    """An error's body with the names of parameters that the client gave, where the engine was given others."""
+    if type(peeked.request) in PLAIN:
+        return body
+    names = {_to(rule): name for name, rule in acting(route.rules, task) if _to(rule) and asks(peeked, name)}
+    if not names:
+        return body
+    answer = msgspec.json.decode(body, type=dict[str, Any])
+    error = answer["error"]
+    if (first := names.get(error["param"])) is not None and not asks(peeked, error["param"]):
+        told = str(error["message"]).replace(f"'{error['param']}'", f"'{first}'")
+        answer["error"], answer["detail"] = {**error, "param": first, "message": told}, told
+    return msgspec.json.encode(answer)
+
+
+def _to(rule: Rule) -> str:
+    return rule.to if isinstance(rule, Rename) else rule.name if isinstance(rule, Replace | Inside) else ""
+
+
+@functools.lru_cache(maxsize=256)
+def acting(rules: Rules, task: str) -> Acting:
+    """The rules of a task that do something."""
+    given = rules.by_task.get(task, {})
+    return tuple((name, rule) for name, rule in given.items() if not isinstance(rule, Honour | Ignore))
+
+
+@functools.lru_cache(maxsize=256)
+def refuses_plain(rules: Rules, task: str) -> bool:
+    """Whether some rule refuses a parameter that plain bodies may hold."""
+    fields = {name for kind in PLAIN for name in kind.__struct_fields__}
+    return any(isinstance(rule, Refuse) and name in fields for name, rule in acting(rules, task))
+
+
+def asks(peeked: Peeked, name: str) -> bool:
+    """Whether the request uses a parameter, rather than leaving it out or spelling its default."""
+    given = value(peeked, name)
+    if name in TRUE_BY_DEFAULT:
+        return given is False
+    if given is UNSET or given is None or given is False or given in ("", [], {}):
+        return False
+    return name not in DEFAULTS or given != DEFAULTS[name]
+
+
+def value(peeked: Peeked, name: str) -> Any:
+    """A parameter's value, `UNSET` where it is not there; of a field that no struct has, read from the body."""
+    first, _, rest = name.partition(".")
+    request = peeked.request
+    if first in request.__struct_fields__:
+        given = getattr(request, first)
+    elif type(request) not in PLAIN and peeked.place is None and first.encode() in peeked.body:
+        given = msgspec.json.decode(peeked.body).get(first, UNSET)
+    else:
+        return UNSET
+    if not rest:
+        return given
+    return given.get(rest, UNSET) if isinstance(given, dict) else getattr(given, rest, UNSET)

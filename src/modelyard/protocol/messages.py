@@ -1,0 +1,235 @@
+"""The messages of a chat: what is wrong with them, and the one spelling in which every engine gets them. Pure.
+
+Servers differ in what they forgive. Here each message is brought into OpenAI's own form, so that no engine meets another one:
+
+- A field that is null is not there. `content` may stay null beside calls, as OpenAI's answers have it.
+- A part without `type` is what its other fields say; `refusal`, `input_text` and `output_text` are texts; pictures are
+  `image_url` with a `url`.
+- A call without `id` or `type` gets one; a result without `tool_call_id` is that of the next call that waits for one.
+- Arguments that are empty, missing or null are `{}`, and an object is written as its text. A text that is no JSON object, as a
+  model leaves it that was cut off, becomes `{"INVALID_JSON": "…"}`, as Anthropic's documents have it: refusing it would end
+  the conversation for good, and a template needs an object.
+- `function_call` and the role `function`, OpenAI's older names, are `tool_calls` and `tool`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+
+Body = dict[str, Any]
+
+NEEDS_CONTENT = frozenset({"system", "developer", "user"})
+INVALID = "INVALID_JSON"
+"""The key under which arguments stand that are no JSON object."""
+
+
+def mended(messages: Sequence[Body]) -> Sequence[Body]:
+    """The messages in the one form; the same object where they have it already. Raises `InvalidParameter` with the place."""
+    waiting: list[str] = []
+    found = [_message(message, index, waiting) for index, message in enumerate(messages)]
+    same = all(new is old for new, old in zip(found, messages, strict=True))
+    return messages if same else found
+
+
+def without_nulls(given: Body) -> Body:
+    """An object without the fields that are null."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _message(message: Body, index: int, waiting: list[str]) -> Body:
+    """`waiting` holds the ids of calls that have no result yet."""
+    place = f"messages[{index}]"
+    new = {name: value for name, value in message.items() if value is not None or name == "content"}
+    _rename_functions(new, index, waiting)
+    if new["role"] == "tool":
+        if "tool_call_id" not in new and waiting:
+            new["tool_call_id"] = waiting[0]
+        if new.get("tool_call_id") in waiting:
+            waiting.remove(new["tool_call_id"])
+    if calls := new.pop("tool_calls", None):
+        new["tool_calls"] = [_call(call, f"{place}.tool_calls[{each}]", index) for each, call in enumerate(calls)]
+        waiting[:] = [call["id"] for call in new["tool_calls"]]
+    content = new.get("content")
+    if isinstance(content, list):
+        new["content"] = [part(each, f"{place}.content[{number}]") for number, each in enumerate(content)] or ""
+    elif content is None and not calls:
+        if new["role"] in NEEDS_CONTENT:
+            raise InvalidParameter(f"{place}.content", "it is required: a text, or a list of parts.")
+        new["content"] = ""
+    return message if new == message else new
+
+
+def _rename_functions(new: Body, index: int, waiting: Sequence[str]) -> None:
+    """OpenAI's older names, in place."""
+    call = new.pop("function_call", None)
+    if call is not None and not new.get("tool_calls"):
+        new["tool_calls"] = [{"id": f"call_{index}_0", "type": "function", "function": call}]
+    if new["role"] == "function" and waiting:
+        new["role"] = "tool"
+
+
+def _call(given: Body, place: str, index: int) -> Body:
+    call = without_nulls(given)
+    number = place.rpartition("[")[2].rstrip("]")
+    call.setdefault("id", f"call_{index}_{number}")
+    if call.setdefault("type", "function") != "function":
+        raise InvalidParameter(f"{place}.type", "it must be 'function'; calls of other kinds are not known here.")
+    if not isinstance(call["id"], str):
+        raise InvalidParameter(f"{place}.id", "it must be a text.")
+    if not isinstance(call.get("function"), dict):
+        raise InvalidParameter(f"{place}.function", "it is required: an object with 'name' and 'arguments'.")
+    function = without_nulls(call["function"])
+    _named(function, f"{place}.function")
+    function["arguments"] = arguments(function.get("arguments", ""), f"{place}.function.arguments")
+    return {**call, "function": function}
+
+
+def arguments(given: Any, place: str) -> str:
+    """The arguments of a call as the text of a JSON object. Raises `InvalidParameter` for what is neither text nor object."""
+    if isinstance(given, dict):
+        return msgspec.json.encode(given).decode()
+    if not isinstance(given, str):
+        raise InvalidParameter(place, "it must be a text: the JSON of an object.")
+    if given.strip() in ("", "null"):
+        return "{}"
+    try:
+        object_of = isinstance(msgspec.json.decode(given), dict)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        object_of = False
+    return given if object_of else msgspec.json.encode({INVALID: given}).decode()
+
+
+def _named(function: Body, place: str) -> None:
+    name = function.get("name")
+    if not isinstance(name, str) or not name:
+        raise InvalidParameter(f"{place}.name", "it is required: a text that is not empty.")
+
+
+def part(given: Body, place: str) -> Body:
+    """One part of a message's content. Raises `InvalidParameter`."""
+    new = without_nulls(given)
+    kind = new.setdefault("type", next((name for name in PARTS if name in new), None))
+    if kind is None:
+        raise InvalidParameter(f"{place}.type", f"it is required, such as {', '.join(SHOWN)}.")
+    if not isinstance(kind, str) or kind not in PARTS:
+        raise InvalidParameter(f"{place}.type", f"'{kind}' is not known here; parts are {', '.join(SHOWN)}.")
+    new = PARTS[kind](new, place)
+    return given if new == given else new
+
+
+def _text_in(name: str) -> Callable[[Body, str], Body]:
+    def read(given: Body, place: str) -> Body:
+        if not isinstance(given.get(name), str):
+            raise InvalidParameter(f"{place}.{name}", "it is required: a text.")
+        return given if name == "text" and given["type"] == "text" else {"type": "text", "text": given[name]}
+
+    return read
+
+
+def _address_in(name: str, kind: str) -> Callable[[Body, str], Body]:
+    """A part that holds an address, plainly or as an object with `url`."""
+
+    def read(given: Body, place: str) -> Body:
+        found = given.get(name, given.get("url"))
+        where = f"{place}.{name}"
+        if isinstance(found, dict):
+            found, where = without_nulls(found), f"{where}.url"
+            url = found.get("url")
+        else:
+            url, found = found, {"url": found}
+        if not isinstance(url, str) or not url:
+            raise InvalidParameter(where, "it is required: an address, or an object with a 'url'.")
+        rest = {key: value for key, value in given.items() if key not in (name, "url", "type")}
+        return {"type": kind, kind: found, **rest}
+
+    return read
+
+
+def _audio(given: Body, place: str) -> Body:
+    audio = given.get("input_audio")
+    if not isinstance(audio, dict):
+        raise InvalidParameter(f"{place}.input_audio", "it is required: an object with 'data' and 'format'.")
+    for name in ("data", "format"):
+        if not isinstance(audio.get(name), str):
+            raise InvalidParameter(f"{place}.input_audio.{name}", "it is required: a text.")
+    return given
+
+
+def _as_it_is(given: Body, place: str) -> Body:
+    return given
+
+
+PARTS: Mapping[str, Callable[[Body, str], Body]] = {
+    "text": _text_in("text"),
+    "image_url": _address_in("image_url", "image_url"),
+    "input_audio": _audio,
+    "audio_url": _address_in("audio_url", "audio_url"),
+    "video_url": _address_in("video_url", "video_url"),
+    "input_text": _text_in("text"),
+    "output_text": _text_in("text"),
+    "refusal": _text_in("refusal"),
+    "image": _address_in("image", "image_url"),
+    "input_image": _address_in("image_url", "image_url"),
+    **dict.fromkeys(("audio_embeds", "image_embeds", "thinking", "tool_reference"), _as_it_is),
+}
+"""Type of a part → how it is read. The last ones are vLLM's own."""
+SHOWN = ("text", "image_url", "input_audio", "audio_url", "video_url")
+
+
+def tools(given: Sequence[Body]) -> Sequence[Body]:
+    """The tools that a request offers; the same object where nothing is to be changed. Raises `InvalidParameter`."""
+    found = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(given)]
+    return given if all(new is old for new, old in zip(found, given, strict=True)) else found
+
+
+def _tool(given: Body, place: str) -> Body:
+    tool = without_nulls(given)
+    if tool.setdefault("type", "function") != "function":
+        raise InvalidParameter(f"{place}.type", "it must be 'function'; tools of other kinds are not known here.")
+    if not isinstance(tool.get("function"), dict):
+        raise InvalidParameter(f"{place}.function", "it is required: an object with a 'name'.")
+    function = without_nulls(tool["function"])
+    _named(function, f"{place}.function")
+    if not isinstance(function.get("description", ""), str):
+        raise InvalidParameter(f"{place}.function.description", "it must be a text.")
+    if not isinstance(function.get("strict", False), bool):
+        raise InvalidParameter(f"{place}.function.strict", "it must be true or false.")
+    if function.get("parameters") is True:
+        function["parameters"] = {"type": "object", "properties": {}}
+    if not isinstance(function.get("parameters", {}), dict):
+        raise InvalidParameter(f"{place}.function.parameters", "it must be a JSON schema, an object.")
+    new = {**tool, "function": function}
+    return given if new == given else new
+
+
+CHOICES = ("none", "auto", "required")
+CHOICE_FORM = 'it must be \'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}.'
+
+
+def tool_choice(given: str | Body, offered: Sequence[Body]) -> str | Body | None:
+    """Which tool an answer calls; None where the choice says nothing because there are none. Raises `InvalidParameter`."""
+    if isinstance(given, str):
+        if given not in CHOICES:
+            raise InvalidParameter("tool_choice", CHOICE_FORM)
+        if given == "required":
+            _need(offered)
+        return given if offered else None
+    choice = without_nulls(given)
+    function = choice.get("function")
+    name = function.get("name") if isinstance(function, dict) else None
+    if choice.setdefault("type", "function") != "function" or not isinstance(name, str) or not name:
+        raise InvalidParameter("tool_choice", CHOICE_FORM)
+    _need(offered)
+    if name not in [tool["function"]["name"] for tool in offered]:
+        raise InvalidParameter("tool_choice", f"there is no tool '{name}'.")
+    return given if choice == given else choice
+
+
+def _need(offered: Sequence[Body]) -> None:
+    if not offered:
+        raise InvalidParameter("tool_choice", "there are no 'tools' to choose from.")
