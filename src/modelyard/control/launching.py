@@ -18,6 +18,7 @@ from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_e
 from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
+from modelyard.control.templating import templated
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
@@ -71,6 +72,7 @@ def plan_launch(
         trusted=permit.trust.full,
     )
     permit.check(launch)
+    launch = templated(launch)
     for adapter in adapters:
         checked_uid(adapter.name, ADAPTERS)
     adapted.check(launch, adapters)
