@@ -157,3 +157,26 @@ def test_odd_requests_are_planned_or_refused(path: str) -> None:
                     assert refused.param and str(refused)
                 else:
                     assert made is not None and isinstance(msgspec.json.decode(made.body), dict)
+
+
+SCHEMA = {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("thinking", "more", "silent"),
+    [
+        (None, {}, False),
+        (False, {}, True),
+        (True, {}, False),
+        (False, {"chat_template_kwargs": {"enable_thinking": True}}, False),
+        (None, {"chat_template_kwargs": {"thinking": False}}, True),
+        (None, {"reasoning_effort": "none"}, True),
+        (False, {"response_format": {"type": "text"}}, False),
+        (None, {"chat_template_kwargs": {"enable_thinking": False}, "tools": [TOOL], "tool_choice": "required"}, True),
+    ],
+)
+def test_no_thoughts_come_before_what_is_held_when_there_shall_be_none(thinking: Any, more: Body, silent: bool) -> None:
+    body = msgspec.json.encode({"messages": HELLO, "response_format": SCHEMA, **more})
+    made = plan(CHAT_PATH, body, logits=True, thinking=thinking)
+    assert made is not None
+    assert (msgspec.json.decode(made.body).get("reasoning_format") == "none") is silent

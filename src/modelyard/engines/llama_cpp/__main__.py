@@ -201,6 +201,7 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
             config.stops,
             config.loras(),
             config.alias(),
+            config.options.enable_thinking,
             Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
         ),
     )

@@ -29,6 +29,8 @@ from modelyard.engines.llama_cpp.streams import ChatEvents, CompletionEvents
 
 CHAT_PATH = "/v1/chat/completions"
 
+SWITCHES = ("enable_thinking", "thinking")
+"""Variables of templates that turn thoughts on and off."""
 RENAMED = {
     "repetition_penalty": "repeat_penalty",
 }
@@ -42,6 +44,8 @@ class Setting:
     """The model's rerank scores are logits, not probabilities."""
     names: tuple[str, str] | None = None
     """The name of the model that llama.cpp says, and the one that the request says, where they differ."""
+    thinking: bool | None = None
+    """What the launch says of thoughts."""
 
 
 def plan(
@@ -52,12 +56,13 @@ def plan(
     stops: tuple[str, ...] = (),
     loras: Mapping[str, list[dict[str, float]]] = {},
     alias: str = "",
+    thinking: bool | None = None,
     decoded: Body | None = None,
 ) -> Plan | None:
     """How to serve a request; None relays it as it stands. Raises `Refused`.
 
     `stops` end every chat answer; `loras` says which adapters answer for which model name, where llama.cpp says `alias` of
-    all of them. `decoded` is what `body` holds, where it has been read before.
+    all of them; `thinking` is what the launch says of thoughts. `decoded` is what `body` holds, where it has been read before.
 
     A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
     """
@@ -74,7 +79,7 @@ def plan(
         request["lora"] = adapters
     if path == CHAT_PATH:
         _add_stops(request, stops)
-    made = planner(request, Setting(logits, (alias, name) if adapters else None))
+    made = planner(request, Setting(logits, (alias, name) if adapters else None, thinking))
     return replace(made, model=name if adapters else None, param=PARAMS[path])
 
 
@@ -105,6 +110,8 @@ def _plan_chat(request: Body, setting: Setting) -> Plan:
         forms.hold(request)
     else:
         forms.hold_to_calls(request, demanded.schema())
+    if "json_schema" in request and _is_silent(request, setting):
+        request["reasoning_format"] = "none"  # else thoughts may come before what is held, as long as the model likes
     top = logprobs.ask_of_chat(request)
     reading = demanded.reading if demanded else None
     streamed = _is_streamed(request)
@@ -114,6 +121,15 @@ def _plan_chat(request: Body, setting: Setting) -> Plan:
         events = ChatEvents(choices(request), forms.counted(request), setting.names, top, reading)
         return Plan(msgspec.json.encode(request), stream=events)
     return _whole(request, Chat(top, reading), top is not None and choices(request) == 1)
+
+
+def _is_silent(request: Body, setting: Setting) -> bool:
+    """Whether request or launch tell the model not to think."""
+    given = request.get("chat_template_kwargs")
+    switches = [given[name] for name in SWITCHES if name in given] if isinstance(given, dict) else []
+    if switches:
+        return switches[0] is False
+    return setting.thinking is False or request.get("reasoning_effort") == "none"
 
 
 def _check_tools_with_logprobs(request: Body, top: int | None) -> None:

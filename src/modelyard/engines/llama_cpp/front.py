@@ -82,6 +82,8 @@ class Front:
     """Model name → the adapters that answer for it; empty without named adapters."""
     alias: str = ""
     """What llama.cpp calls the model."""
+    thinking: bool | None = None
+    """Whether the launch has the model think; None leaves it to the template."""
     media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
     """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
 
@@ -205,6 +207,7 @@ class Door(asyncio.Protocol):
             stops=front.stops,
             loras=front.loras,
             alias=front.alias,
+            thinking=front.thinking,
             decoded=decoded if changed or request.path in PLANNERS else None,
         )
 
