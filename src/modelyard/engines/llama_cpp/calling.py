@@ -7,6 +7,7 @@ ours, with the tools left in the prompt, and its text becomes the calls: for a n
 
 from __future__ import annotations
 
+import copy
 import re
 import secrets
 import string
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
 
 MOST_CALLS = 16
@@ -58,15 +60,15 @@ class Reading(Protocol):
 class Demand:
     """A call that an answer must make."""
 
-    def __init__(self, tools: Sequence[Body], name: str | None, parallel: bool) -> None:
-        """`tools` are those that may be called; `name` is that of a demanded function."""
+    def __init__(self, tools: Sequence[tuple[int, Body]], name: str | None, parallel: bool) -> None:
+        """`tools` are those that may be called, with their places in the request; `name` is that of a demanded function."""
         self._tools = tools
         self._name = name
         self._parallel = parallel
 
     def schema(self) -> Body:
         """What the answer is held to."""
-        named = [(str(tool["function"]["name"]), parameters(tool)) for tool in self._tools]
+        named = [(str(tool["function"]["name"]), parameters(tool, number)) for number, tool in self._tools]
         if self._name is not None:
             return named[0][1]
         defs = {f"f{number}": _moved(schema, f"#/$defs/f{number}") for number, (_, schema) in enumerate(named)}
@@ -88,10 +90,30 @@ class Demand:
         return Listed() if self._name is None else Named(self._name)
 
 
-def parameters(tool: Body) -> Body:
-    """The schema of a function's arguments, which are an object whatever it says."""
-    given = tool["function"].get("parameters") or {"properties": {}}
-    return given if "$ref" in given else {**given, "type": "object"}
+def parameters(tool: Body, number: int) -> Body:
+    """The schema of a function's arguments, which are an object whatever it says.
+
+    A function that is `strict` is refused where llama.cpp cannot hold its schema; another, as with OpenAI, is held as far as
+    that goes.
+    """
+    given: Body = tool["function"].get("parameters") or {"properties": {}}
+    given = given if "$ref" in given else {**given, "type": "object"}
+    try:
+        return schemas.held(copy.deepcopy(given), "tools", f"tools.{number}.function.parameters")
+    except Refused:
+        if tool["function"].get("strict") is True:
+            raise
+        return {key: _without_patterns(value) for key, value in given.items()}
+
+
+def _without_patterns(schema: Any) -> Any:
+    """A schema without the patterns that llama.cpp may turn into grammars of texts that are no JSON."""
+    if isinstance(schema, list):
+        return [_without_patterns(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if key != "pattern" or not isinstance(value, str)}
+    return {key: _without_patterns(value) for key, value in kept.items()}
 
 
 def demand(request: Body) -> Demand | None:
@@ -110,10 +132,10 @@ def demand(request: Body) -> Demand | None:
         name = function.get("name") if isinstance(function, dict) else None
         if not isinstance(name, str):
             raise Refused("tool_choice", f"is one of {CHOICES}.")
-        tools = [tool for tool in tools if tool["function"]["name"] == name][:1]
-        if not tools:
-            raise Refused("tool_choice", f"there is no tool '{name}'.")
-    return Demand(tools, name, request.get("parallel_tool_calls") is not False)
+    called = [each for each in enumerate(tools) if name in (None, each[1]["function"]["name"])]
+    if not called:
+        raise Refused("tool_choice", f"there is no tool '{name}'.")
+    return Demand(called if name is None else called[:1], name, request.get("parallel_tool_calls") is not False)
 
 
 def _checked(tools: Any) -> list[Body]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
 
 GUIDED = {
@@ -98,7 +99,7 @@ def _json(name: str, place: str, value: Any) -> Form:
             raise Refused(name, f"is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise Refused(name, "a JSON schema is an object.")
-    return "json_schema", value
+    return "json_schema", schemas.held(value, name, place)
 
 
 def _choice(name: str, place: str, value: Any) -> Form:
