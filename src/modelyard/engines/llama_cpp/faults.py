@@ -117,7 +117,9 @@ def sentence(param: str | None, problem: str) -> str:
 def envelope(status: int, message: str, param: Any = None, kind: Any = None, code: str | int | None = None) -> bytes:
     """The body of an error, in OpenAI's shape."""
     kind = kind or ("invalid_request_error" if status < 500 else "server_error")
-    error = {"code": status if code is None else code, "message": message, "type": kind, "param": param}
+    if code is None:
+        code = "invalid_parameter" if status == 400 and param else status
+    error = {"code": code, "message": message, "type": kind, "param": param}
     return msgspec.json.encode({"error": error})
 
 

@@ -125,13 +125,21 @@ class Stream(Call):
         self._rewriter = rewriter
         self._streams = False
         self._type = b""
+        self._ready: list[bytes] = []
+        """What the client gets of the bytes that are being read."""
 
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._parser.feed_data(data)
-        if self._streams and self._body:
-            self._send(self._rewriter.feed(bytes(self._body)))
-            self._body.clear()
+        if self._ready:
+            self._door.transport.write(b"".join(self._ready))
+            self._ready.clear()
+
+    def on_body(self, body: bytes) -> None:
+        if self._streams:
+            self._add(self._rewriter.feed(body))
+        else:
+            super().on_body(body)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"content-type":
@@ -147,11 +155,11 @@ class Stream(Call):
         if not self._streams:
             super().on_message_complete()
             return
-        self._send(self._rewriter.feed(bytes(self._body)) + self._rewriter.end())
-        self._body.clear()
-        self._door.transport.write(LAST_CHUNK)
+        self._add(self._rewriter.end())
+        self._ready.append(LAST_CHUNK)
         self.finish(200)
 
-    def _send(self, data: bytes) -> None:
+    def _add(self, data: bytes) -> None:
+        """A chunk for the client."""
         if data:
-            self._door.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._ready.append(b"%x\r\n%b\r\n" % (len(data), data))

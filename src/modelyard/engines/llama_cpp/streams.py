@@ -30,6 +30,9 @@ TWICE = rb'"reasoning_content":\1,"reasoning":\1'
 class Events:
     """What both kinds of streams share: whole events, errors, the model's name, one event with the counts at the end."""
 
+    PLAIN = b""
+    """What only an event has in which nothing changes; empty where there is none."""
+
     def __init__(self, choices_per_prompt: int, counted: bool, decoded: bool, names: tuple[str, str] | None) -> None:
         """`counted`: the client wants the counts; `decoded`: each event changes; `names`: llama.cpp's, and the client's."""
         self._held = b""
@@ -38,10 +41,13 @@ class Events:
         self._usage = Usage(choices_per_prompt)
         self._last: Body = {}
         """The event that had counts last."""
+        self._plain_mark = b"" if decoded or names else self.PLAIN
         self._alias, self._name = (b'"model":' + msgspec.json.encode(name) for name in names or ("", ""))
 
     def feed(self, data: bytes) -> bytes:
         """What is certain now."""
+        if self._plain_mark and self._plain_mark in data and not self._held and data.find(END) == len(data) - len(END):
+            return data  # one event, as nearly all are
         data = self._held + data if self._held else data
         end = data.rfind(END) + len(END)
         if end < len(END):
@@ -105,6 +111,8 @@ def encoded(event: Body) -> bytes:
 
 class ChatEvents(Events):
     """The events of a chat."""
+
+    PLAIN = b'"delta":{"content":"'
 
     def __init__(
         self,
