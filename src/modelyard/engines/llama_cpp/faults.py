@@ -15,6 +15,8 @@ import msgspec
 from modelyard.engines.llama_cpp.plans import Body
 
 NO_PROJECTOR = "llama.cpp was given no projector for this model, so it takes text only, no image or audio."
+UNREADABLE = "does not match the expected"
+BROKEN = "The model broke off its answer: it wrote bytes that are no text, or a call that is none. Ask again."
 CURE = "shorten it, or launch the model with a larger n_ctx"
 
 TOO_LARGE = re.compile(r"\((\d+) tokens\).*(?:batch size|context size)[^\d]*(\d+)", re.DOTALL)
@@ -88,6 +90,8 @@ def mended(status: int, body: bytes, param: str | None = None) -> tuple[int, byt
         if found := pattern.match(message):
             field, problem = fault(found)
             return 400, envelope(400, sentence(field, problem), field or param)
+    if UNREADABLE in message:
+        return status, envelope(status, BROKEN)
     if status >= 500:
         return status, body
     field = error.get("param") or _named(message) or (param if status == 400 else None)
