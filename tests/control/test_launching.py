@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from modelyard.control.permitting import Permit
 from modelyard.control.placement import Machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
 from modelyard.core.trust import OWNER
-from modelyard.core.types import Device, Hardware, Launch, Model, ModelType
+from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.protocol.models import LaunchRequest
 
@@ -205,3 +206,36 @@ def test_a_replica_config_that_asks_for_the_same_everywhere() -> None:
 def test_code_that_comes_with_weights_means_nothing_to_gguf() -> None:
     launch = plan_launch(LaunchRequest.model_validate({"model_name": "demo", "trust_remote_code": True}), MACHINE)
     assert launch.options == {}
+
+
+TOOLS = "{% if tools %}{{ tools | tojson }}{% endif %}{{ messages[0].content }}"
+THOUGHTS = "{{ messages[0].content }}{% if enable_thinking %}<think>{% endif %}"
+
+
+@pytest.mark.parametrize("engine", ["llama_cpp", None])
+def test_the_template_of_a_launch_decides_abilities(tmp_path: Path, engine: str | None) -> None:
+    file = tmp_path / "tools.jinja"
+    file.write_text(TOOLS)
+    body = {"model_name": "modelyard-demo", "model_engine": engine}
+    for template, abilities in (
+        (str(file), {"generate", "chat", "tools"}),
+        (TOOLS, {"generate", "chat", "tools"}),
+        (THOUGHTS, {"generate", "chat", "reasoning", "hybrid"}),
+        ("{{ messages[0].content }}", {"generate", "chat"}),
+    ):
+        launch = plan_launch(
+            LaunchRequest.model_validate({**body, "chat_template": template}), MACHINE, permit=Permit(OWNER)
+        )
+        assert set(launch.model.abilities) == abilities
+        assert launch.model.thinking_key == ("enable_thinking" if template == THOUGHTS else None)
+        unsupported = ENGINES.get(launch.engine).command(launch, Address(), "").unsupported
+        assert ("tools" in unsupported) == ("tools" not in abilities)
+
+
+def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "binary.jinja"
+    file.write_bytes(b"\xff\xfe{{ x }}")
+    body = {"model_name": "modelyard-demo", "chat_template": str(file)}
+    with pytest.raises(InvalidParameter, match="UTF-8") as refused:
+        plan_launch(LaunchRequest.model_validate(body), MACHINE, permit=Permit(OWNER))
+    assert refused.value.param == "chat_template"

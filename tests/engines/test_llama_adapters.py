@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Address, Launch, Model
 from modelyard.engines.llama_cpp import engine
-from modelyard.engines.llama_cpp.dialect import Renaming, plan
+from modelyard.engines.llama_cpp.dialect import plan
 from modelyard.engines.llama_cpp.options import Config, configure, read
+from modelyard.engines.llama_cpp.streams import ChatEvents
 
 MODEL = Model("m", format="ggufv2", path="/m.gguf")
 NAMED = (Adapter("one", "/one.gguf", "gguf"), Adapter("大", "/two.gguf", "gguf", scale=0.5))
@@ -46,13 +47,12 @@ def test_what_a_request_says_of_adapters_itself_does_not_count() -> None:
 def test_the_name_is_written_over_wherever_the_stream_is_cut(cuts: list[int], name: str) -> None:
     alias = config().alias()
     event = b'data: {"choices":[],"model":' + msgspec.json.encode(alias) + b',"text":"\\"model\\": \xe5\xa4\xa7"}\n\n'
-    stream = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for _ in range(3)) + b"0\r\n\r\n"
-    renaming = Renaming(alias, name)
+    stream = event * 3
+    events = ChatEvents(1, False, (alias, name))
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    said = b"".join(renaming.feed(stream[start:end]) for start, end in pairwise(edges))
-    assert len(said) == len(stream) and alias.encode() not in said
-    first = said.partition(b"\r\n")[2].partition(b"\r\n")[0]
-    assert msgspec.json.decode(first.removeprefix(b"data: "))["model"] == name
+    said = b"".join(events.feed(stream[start:end]) for start, end in pairwise(edges)) + events.end()
+    assert said == stream.replace(alias.encode(), name.encode())
+    assert msgspec.json.decode(said.split(b"\n\n")[0].removeprefix(b"data: "))["model"] == name
 
 
 def test_folders_of_peft_are_refused_with_the_way_out() -> None:

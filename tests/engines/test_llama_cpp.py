@@ -308,7 +308,9 @@ def test_completions_give_logprobs_in_their_own_shape(chat: Replica) -> None:
         "logprobs"
     ]
     assert len(answer["tokens"]) == len(answer["token_logprobs"]) == len(answer["text_offset"]) == 3
-    assert all(len(top) <= 2 for top in answer["top_logprobs"])
+    assert all(
+        len(top) <= 3 and token in top for token, top in zip(answer["tokens"], answer["top_logprobs"], strict=True)
+    )
     chatted = chat.json(CHAT, messages=HELLO, max_tokens=2, logprobs=True, top_logprobs=2, logit_bias={"262": 100})
     assert len(chatted["choices"][0]["logprobs"]["content"]) == 2
 
@@ -343,7 +345,9 @@ def test_without_a_limit_an_answer_ends_with_the_context(tmp_path: Path, chat_fi
     for stream in (False, True):
         refused = replica.post(CHAT, messages=[{"role": "user", "content": "x" * 2000}], stream=stream)
         assert refused.status_code == 400
-        assert "context size (256 tokens)" in refused.json()["error"]["message"]
+        error = refused.json()["error"]
+        assert (error["code"], error["param"]) == ("context_length_exceeded", "messages")
+        assert error["message"].startswith("This model's maximum context length is 256 tokens, and the request has 20")
     replica.stop()
 
 
@@ -533,8 +537,18 @@ def test_embeddings_can_be_shortened(embedder: Replica) -> None:
 
 
 def test_too_long_a_text_is_the_clients_fault(embedder: Replica) -> None:
-    answer = embedder.post("/v1/embeddings", input="cat " * 2000)
+    for more in ({}, {"dimensions": 8}):
+        answer = embedder.post("/v1/embeddings", input="cat " * 2000, **more)
+        assert answer.status_code == 400, answer.text
+        error = answer.json()["error"]
+        assert (error["code"], error["param"]) == ("context_length_exceeded", "input")
+        assert error["message"].startswith("This model's maximum context length is 512 tokens, and the request has ")
+
+
+def test_too_long_a_document_is_the_clients_fault(reranker: Replica) -> None:
+    answer = reranker.post("/v1/rerank", query="cats", documents=["a", "cat " * 2000])
     assert answer.status_code == 400, answer.text
+    assert (answer.json()["error"]["code"], answer.json()["error"]["param"]) == ("context_length_exceeded", "documents")
 
 
 def test_ranking_has_the_shape_that_clients_read(reranker: Replica) -> None:

@@ -24,10 +24,14 @@ def shaped(model: Model, family: Family) -> Model:
     template = family.template
     if template is None or ("chat" in model.abilities and not family.rules_template):
         return model
+    return replace(with_template(model, template), chat_template=template)
+
+
+def with_template(model: Model, template: str) -> Model:
+    """A model with the abilities that another chat template than its own gives it."""
     kept = [ability for ability in model.abilities if ability not in TOLD_BY_TEMPLATES]
     return replace(
         model,
-        chat_template=template,
         abilities=tuple(dict.fromkeys([*kept, *chat_abilities(template)])),
         thinking_key=thinking_key(template),
     )

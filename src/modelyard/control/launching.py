@@ -19,6 +19,7 @@ from modelyard.control.other_engines import naming_others
 from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
+from modelyard.control.templating import templated
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
@@ -73,6 +74,7 @@ def plan_launch(
     )
     with naming_others():
         permit.check(launch)
+    launch = templated(launch)
     for adapter in adapters:
         checked_uid(adapter.name, ADAPTERS)
     adapted.check(launch, adapters)

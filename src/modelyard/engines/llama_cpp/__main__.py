@@ -15,7 +15,7 @@ import xllamacpp
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address, ModelType
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE
-from modelyard.engines.llama_cpp.dialect import NO_PROJECTOR
+from modelyard.engines.llama_cpp.faults import NO_PROJECTOR
 from modelyard.engines.llama_cpp.front import Front, serve
 from modelyard.engines.llama_cpp.options import Config, adapters, tensor_shares
 from modelyard.engines.loop import run_loop
@@ -49,6 +49,7 @@ def params_of(config: Config, token: str) -> Any:
     params.verbosity = options.verbosity
     params.sampling.seed = options.seed & 0xFFFFFFFF
     params.ui = False
+    params.prefill_assistant = False  # an assistant's message at the end is answered, not continued, as elsewhere
     params.fit_params = False
     params.endpoint_slots = False
     if token:
@@ -200,6 +201,7 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
             config.stops,
             config.loras(),
             config.alias(),
+            config.options.enable_thinking,
             Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
         ),
     )

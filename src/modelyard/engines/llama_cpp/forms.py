@@ -2,83 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-Body = dict[str, Any]
+from modelyard.engines.llama_cpp import schemas
+from modelyard.engines.llama_cpp.plans import Body, Refused
 
-GUIDED = {"guided_json": "json", "guided_choice": "choice", "guided_grammar": "grammar", "guided_regex": "regex"}
+GUIDED = {
+    "guided_json": "json",
+    "guided_json_object": "json_object",
+    "guided_choice": "choice",
+    "guided_grammar": "grammar",
+    "guided_regex": "regex",
+}
 """vLLM's older parameters, and what `structured_outputs` calls each."""
+OWN = {"json_schema": "json", "grammar": "grammar"}
+"""llama.cpp's parameters."""
+
+Form = tuple[str, Any]
+"""Which of llama.cpp's parameters holds the answer, and its value."""
 
 
-class Refused(Exception):
-    """A request that we answer ourselves with a 400."""
-
-    def __init__(self, param: str, message: str) -> None:
-        super().__init__(message)
-        self.param = param
-
-
-def hold(request: Body) -> bool:
-    """Translate vLLM's parameters, in place; whether there were any. Raises `Refused`."""
-    asked = {(name, kind): request.pop(name) for name, kind in GUIDED.items() if name in request}
+def hold(request: Body) -> None:
+    """Put the form that a request asks for into llama.cpp's words, in place. Raises `Refused`."""
     given = request.pop("structured_outputs", None)
     if given is not None and not isinstance(given, dict):
         raise Refused("structured_outputs", "must be an object.")
-    asked |= {("structured_outputs", kind): value for kind, value in (given or {}).items()}
-    for (name, kind), value in asked.items():
-        if value is not None and value is not False:
-            _constrain(request, name, kind, value)
-    return bool(asked) or given is not None
+    wanted = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
+    wanted += [
+        ("structured_outputs", f"structured_outputs.{kind}", kind, value) for kind, value in (given or {}).items()
+    ]
+    found = {
+        name: _form(name, place, kind, value) for name, place, kind, value in wanted if value not in (None, False, "")
+    }
+    if (form := response_format(request.pop("response_format", None))) is not None:
+        found["response_format"] = form
+    if len(found) > 1:
+        first, second, *_ = found
+        raise Refused(second, f"'{first}' says already what the answer must look like.")
+    for name, value in found.values():
+        request[name] = value
 
 
-def _constrain(request: Body, name: str, kind: str, value: Any) -> None:
-    if kind == "json":
-        request.setdefault("json_schema", _schema(name, value))
-    elif kind == "json_object":
-        request.setdefault("json_schema", {"type": "object"})
-    elif kind == "choice":
-        request.setdefault("grammar", _choices(name, value))
-    elif kind == "grammar":
-        request.setdefault("grammar", value)
-    else:
-        raise Refused(name, f"llama.cpp does not know '{kind}': it holds answers to json, choice and grammar.")
+def hold_to_calls(request: Body, schema: Body) -> None:
+    """Hold an answer to the schema of its calls, in place. The tools stay in the prompt, and nothing else is held."""
+    for name in (*GUIDED, *OWN, "structured_outputs", "response_format", "parallel_tool_calls"):
+        request.pop(name, None)
+    request["tool_choice"] = "none"
+    request["json_schema"] = schema
 
 
-def _schema(name: str, value: Any) -> Any:
-    """A schema, which may come as text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError as error:
-        raise Refused(name, f"is no JSON: {error}") from None
+def counted(request: Body) -> bool:
+    """Whether the client wants a stream's tokens counted."""
+    options = request.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise Refused("stream_options", "must be an object.")
+    return bool((options or {}).get("include_usage"))
 
 
-def _choices(name: str, value: Any) -> str:
-    """A grammar of some texts; JSON escapes what llama.cpp's grammars escape, and leaves all other letters."""
-    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
-        raise Refused(name, "must be a list of texts.")
-    return "root ::= " + " | ".join(msgspec.json.encode(each).decode() for each in value)
-
-
-def format_of_completion(request: Body) -> bool:
-    """`response_format` of a completion, which llama.cpp reads in chats only; in place, whether it was there."""
-    given = request.pop("response_format", None)
+def response_format(given: Any) -> Form | None:
+    """OpenAI's parameter; None for plain text."""
+    if given is None:
+        return None
     if not isinstance(given, dict):
-        return given is not None
-    if given.get("type") == "json_object":
-        request.setdefault("json_schema", given.get("schema") or {"type": "object"})
-    elif given.get("type") == "json_schema":
-        request.setdefault("json_schema", (given.get("json_schema") or {}).get("schema") or {})
-    elif given.get("type") not in (None, "text"):
-        raise Refused("response_format", f"llama.cpp does not know the type '{given.get('type')}'.")
-    return True
+        raise Refused("response_format", "must be an object.")
+    kind = given.get("type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return _json("response_format", "response_format.schema", given.get("schema") or {"type": "object"})
+    if kind != "json_schema":
+        raise Refused("response_format", f"type is one of text, json_object, json_schema, not {kind!r}.")
+    named = given.get("json_schema")
+    schema = named.get("schema") if isinstance(named, dict) else None
+    if not isinstance(schema, dict):
+        raise Refused("response_format", "json_schema must be an object that has a 'schema', an object too.")
+    return _json("response_format", "response_format.json_schema.schema", schema)
 
 
-def check_tool_choice(request: Body) -> None:
-    """Raises `Refused` for a call that is demanded: llama.cpp's server takes the demand, and answers with text all the same."""
-    choice = request.get("tool_choice")
-    if choice == "required" or isinstance(choice, dict):
-        raise Refused("tool_choice", "llama.cpp leaves it to the model whether it calls a tool: 'auto' or 'none'.")
+def _form(name: str, place: str, kind: str, value: Any) -> Form:
+    if kind not in MAKERS:
+        raise Refused(name, f"llama.cpp does not know '{kind}': it holds answers to json, choice and grammar.")
+    return MAKERS[kind](name, place, value)
+
+
+def _json(name: str, place: str, value: Any) -> Form:
+    """A schema as an object or as its text; `true` is any object."""
+    if value is True:
+        return "json_schema", {"type": "object"}
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Refused(name, f"is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Refused(name, "a JSON schema is an object.")
+    return "json_schema", schemas.held(value, name, place)
+
+
+def _choice(name: str, place: str, value: Any) -> Form:
+    """A grammar of some texts; JSON escapes what llama.cpp's grammars escape, and leaves all other letters."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
+        raise Refused(name, "must be a list of texts, none of them empty.")
+    return "grammar", "root ::= " + " | ".join(msgspec.json.encode(each).decode() for each in value)
+
+
+def _grammar(name: str, place: str, value: Any) -> Form:
+    if not isinstance(value, str) or not value.strip():
+        raise Refused(name, "the grammar must be a text, and not an empty one.")
+    return "grammar", value
+
+
+MAKERS: Mapping[str, Callable[[str, str, Any], Form]] = {
+    "json": _json,
+    "json_object": _json,
+    "choice": _choice,
+    "grammar": _grammar,
+}

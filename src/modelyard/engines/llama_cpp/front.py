@@ -7,6 +7,7 @@ client closes its connection, ours to llama.cpp is closed at once, and that is w
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,19 +19,13 @@ import msgspec
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address
 from modelyard.engines.llama_cpp import tokens
-from modelyard.engines.llama_cpp.dialect import (
-    EMPTY_ROLE,
-    NULL_EVENT,
-    NULL_ROLE,
-    Body,
-    Plan,
-    Reader,
-    Refused,
-    Renaming,
-    mended,
-    plan,
-)
+from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
+from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
+from modelyard.engines.llama_cpp.links import Call, Link, Pipe, Stream
+from modelyard.engines.llama_cpp.plans import Body, Plan, Reader, Refused, Rewriter
 from modelyard.engines.media import Media, MediaRefused, is_plain
+
+log = logging.getLogger(__name__)
 
 HEALTH_PATHS = ("/health", "/v1/health")
 GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
@@ -39,7 +34,14 @@ GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/reran
 TEXTS_ONLY = ("/v1/rerank",)
 """Paths of which `dialect.py` lets texts through only."""
 
-REASONS = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 502: b"Bad Gateway", 503: b"Service Unavailable"}
+REASONS = {
+    200: b"OK",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+}
 HOP_HEADERS = (b"content-length", b"transfer-encoding", b"expect")
 """Headers of a request that we set ourselves; llama.cpp is always sent a whole body."""
 
@@ -80,6 +82,8 @@ class Front:
     """Model name → the adapters that answer for it; empty without named adapters."""
     alias: str = ""
     """What llama.cpp calls the model."""
+    thinking: bool | None = None
+    """Whether the launch has the model think; None leaves it to the template."""
     media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
     """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
 
@@ -93,7 +97,7 @@ class Door(asyncio.Protocol):
         self._request = Request()
         self._waiting: deque[Request] = deque()
         self._work: asyncio.Task[None] | None = None
-        self._pipe: Pipe | None = None
+        self._pipe: Link | None = None
         self.transport: asyncio.Transport
 
     # asyncio calls these
@@ -141,22 +145,32 @@ class Door(asyncio.Protocol):
 
     # ours
 
-    def follow(self, pipe: Pipe) -> None:
+    def follow(self, link: Link) -> None:
         """From now on the client is being sent this answer."""
-        self._pipe = pipe
+        self._pipe = link
 
     async def _serve(self) -> None:
         while self._waiting:
             request = self._waiting.popleft()
+            self._pipe = None
             try:
                 await self._answer(request)
-            except (Refused, MediaRefused) as refused:
-                self._respond(400, error_body(400, str(refused), refused.param))
+            except Refused as refused:
+                self._respond(400, envelope(400, sentence(refused.param, str(refused)), refused.param))
+            except MediaRefused as refused:
+                self._respond(400, envelope(400, str(refused), refused.param))
             except OSError as error:
-                if self._pipe:
-                    self.transport.close()
-                else:
-                    self._respond(502, error_body(502, f"llama.cpp does not answer: {error}"))
+                self._fail(502, f"llama.cpp does not answer: {error}")
+            except Exception:  # the top of a connection's loop: a client that is never answered waits for ever
+                log.exception("no answer to %s %s", request.method.decode("latin-1"), request.path)
+                self._fail(500, "The llama.cpp replica failed at this request; its log has the reason.")
+
+    def _fail(self, status: int, message: str) -> None:
+        """Answer with an error, or break the answer off where it has begun: the client must not take it for a whole one."""
+        if self._pipe:
+            self.transport.close()
+        else:
+            self._respond(status, envelope(status, message))
 
     async def _answer(self, request: Request) -> None:
         if request.path in HEALTH_PATHS:
@@ -168,9 +182,9 @@ class Door(asyncio.Protocol):
             return
         made = await self._plan(request) if request.method == b"POST" else None
         if made is None:
-            await self._relay(request, Plan(bytes(request.body)))
-        elif made.gather is None and made.rewrite is None and not made.whole:
-            await self._relay(request, made)
+            await self._relay(request)
+        elif made.stream is not None:
+            await self._stream(request, made, made.stream)
         else:
             await self._call(request, made)
 
@@ -192,37 +206,46 @@ class Door(asyncio.Protocol):
             logits=front.logits,
             stops=front.stops,
             loras=front.loras,
-            decoded=decoded,
-            changed=changed,
+            alias=front.alias,
+            thinking=front.thinking,
+            decoded=decoded if changed or request.path in PLANNERS else None,
         )
 
-    async def _relay(self, request: Request, made: Plan) -> None:
-        self._pipe = None
-        pipe = Pipe(self, made.drop_null, Renaming(self._front.alias, made.model) if made.model else None)
+    async def _relay(self, request: Request) -> None:
+        pipe = Pipe(self)
         try:
-            await self._start(pipe, request, made.body)
+            await self._start(pipe, request, bytes(request.body))
             await pipe.done
         finally:
             pipe.abort()
 
+    async def _stream(self, request: Request, made: Plan, rewriter: Rewriter) -> None:
+        stream = Stream(self, rewriter)
+        try:
+            await self._start(stream, request, made.body)
+            status, body = await stream.done
+        finally:
+            stream.abort()
+        if self._pipe is None:  # it was no stream after all
+            self._respond(*mended(status, body, made.param))
+
     async def _call(self, request: Request, made: Plan) -> None:
-        self._pipe = None
         call = Call()
         try:
             await self._start(call, request, made.body)
             status, body = await call.done
         finally:
             call.abort()
-        if status != 200 or made.whole:
-            self._respond(*mended(status, body))
+        if status != 200 or (made.gather is None and made.rewrite is None):
+            self._respond(*mended(status, body, made.param))
         elif made.gather is not None:
-            self._respond(*gathered(made.gather, body, made.model))
+            self._respond(*gathered(made.gather, body, made.model, made.param))
         elif made.rewrite is not None:
-            self._respond(200, msgspec.json.encode(made.rewrite(msgspec.json.decode(body, type=Body))))
+            answer = made.rewrite(msgspec.json.decode(body, type=Body))
+            self._respond(200, msgspec.json.encode({**answer, "model": made.model} if made.model else answer))
 
     async def _convert(self, request: Request) -> None:
         """The text of each token id, asked for one after the other."""
-        self._pipe = None
         ids = tokens.read(bytes(request.body))
         asked = replace(request, target=tokens.UPSTREAM)
         texts: dict[int, str] = {}
@@ -255,115 +278,18 @@ class Door(asyncio.Protocol):
         self.transport.write(head % (status, REASONS.get(status, b"Error"), len(body)) + body)
 
 
-class Link(asyncio.Protocol):
-    """A connection to llama.cpp, for one request."""
-
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        loop = asyncio.get_running_loop()
-        self.begun: asyncio.Future[None] = loop.create_future()
-        """Set when the first byte of the answer is here, or the connection is lost."""
-        self.done: asyncio.Future[tuple[int, bytes]] = loop.create_future()
-        """Status and body; the body is empty when it went elsewhere."""
-
-    async def open(self, address: Address, wire: bytes) -> None:
-        """Connect, and send a request."""
-        loop = asyncio.get_running_loop()
-        if address.uds:
-            transport, _ = await loop.create_unix_connection(lambda: self, address.uds)
-        else:
-            transport, _ = await loop.create_connection(lambda: self, address.host, address.port)
-        transport.write(wire)
-
-    def abort(self) -> None:
-        """Close at once; llama.cpp stops working on the request at its next token."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.begin()
-        if not self.done.done():
-            self.done.set_exception(ConnectionError("it broke off the answer"))
-            self.done.exception()  # nobody waits for it when the client has left first
-
-    def begin(self) -> None:
-        if not self.begun.done():
-            self.begun.set_result(None)
-
-    def pause(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-
-class Pipe(Link):
-    """Its answer goes to the client byte by byte as it comes."""
-
-    def __init__(self, door: Door, drop_null: bool, renaming: Renaming | None = None) -> None:
-        super().__init__()
-        self._door = door
-        self._drop_null = drop_null
-        self._renaming = renaming
-        self._parser = httptools.HttpResponseParser(self)
-
-    def data_received(self, data: bytes) -> None:
-        self.begin()
-        self._door.follow(self)
-        if self._renaming is not None:
-            data = self._renaming.feed(data)
-        data = data.replace(NULL_ROLE, EMPTY_ROLE)
-        self._door.transport.write(data.replace(NULL_EVENT, b"") if self._drop_null else data)
-        self._parser.feed_data(data)
-
-    def on_message_complete(self) -> None:
-        if not self.done.done():
-            self.done.set_result((self._parser.get_status_code(), b""))
-
-
-class Call(Link):
-    """Its answer is read here."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parser = httptools.HttpResponseParser(self)
-        self._body = bytearray()
-
-    def data_received(self, data: bytes) -> None:
-        self.begin()
-        self._parser.feed_data(data)
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body  # read at the end: nothing is done for every token that can be done once
-
-    def on_message_complete(self) -> None:
-        if not self.done.done():
-            self.done.set_result((self._parser.get_status_code(), bytes(self._body)))
-
-
-def gathered(reader: Reader, stream: bytes, model: str | None = None) -> tuple[int, bytes]:
+def gathered(reader: Reader, stream: bytes, model: str | None = None, param: str | None = None) -> tuple[int, bytes]:
     """Status and body of the whole answer that a stream adds up to: an error in mid-stream becomes the answer's own."""
     for line in stream.split(b"\n"):
         if not line.startswith(b"data: {"):
             continue
         event = msgspec.json.decode(line[6:], type=Body)
         if "error" in event:
-            code = event["error"].get("code")
-            return code if isinstance(code, int) and 400 <= code < 600 else 500, msgspec.json.encode(event)
+            code = event["error"].get("code") if isinstance(event["error"], dict) else None
+            return mended(code if isinstance(code, int) and 400 <= code < 600 else 500, line[6:], param)
         reader.event(event)
     answer = reader.answer()
     return 200, msgspec.json.encode({**answer, "model": model} if model else answer)
-
-
-def error_body(status: int, message: str, param: str | None = None) -> bytes:
-    """llama.cpp's own envelope, which is OpenAI's."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    return msgspec.json.encode({"error": {"code": status, "message": message, "type": kind, "param": param}})
 
 
 async def serve(listen: Address, front: Front) -> asyncio.Server:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.engines.llama_cpp.dialect import Refused
+from modelyard.engines.llama_cpp.plans import Refused
 
 PATH = "/v1/convert_ids_to_tokens"
 UPSTREAM = b"/detokenize"

@@ -8,10 +8,11 @@ from modelyard.engines.rules import RENAMED, table
 from modelyard.engines.transformers.options import NAME
 
 LACKS = f"the {NAME} engine has no such parameter"
-FORMS = frozenset(
+HONOURED = frozenset(
     {
         *("guided_choice", "guided_grammar", "guided_json", "guided_json_object", "guided_regex", "structured_outputs"),
-        *("stop_token_ids", "skip_special_tokens"),
+        *("stop_token_ids", "skip_special_tokens", "min_tokens", "include_stop_str_in_output", "return_token_ids"),
+        "stream_options.continuous_usage_stats",
     }
 )
 ONCE = {**RENAMED, "best_of": Refuse("the transformers engine draws each choice once")}
@@ -19,7 +20,7 @@ EFFORT = Refuse("the transformers engine has no such setting; use chat_template_
 
 RULES = Rules(
     {
-        Task.CHAT: table(Task.CHAT, LACKS, FORMS, {**RENAMED, "reasoning_effort": EFFORT}),
-        Task.COMPLETION: table(Task.COMPLETION, LACKS, FORMS | {"echo", "suffix"}, ONCE),
+        Task.CHAT: table(Task.CHAT, LACKS, HONOURED, {**RENAMED, "reasoning_effort": EFFORT}),
+        Task.COMPLETION: table(Task.COMPLETION, LACKS, HONOURED | {"echo", "suffix"}, ONCE),
     }
 )

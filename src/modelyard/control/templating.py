@@ -1,0 +1,38 @@
+"""The chat template that a launch names: what it says about the model, on every engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from modelyard.catalog.shaping import with_template
+from modelyard.core.errors import InvalidParameter
+from modelyard.core.types import Launch, ModelType
+
+OPTION = "chat_template"
+MOST_BYTES = 1024 * 1024
+
+
+def templated(launch: Launch) -> Launch:
+    """A launch whose model has the abilities of the template among its options. Raises `InvalidParameter`.
+
+    The template is Jinja text or the path of a file with it; the name of an engine's own template says nothing here. The
+    caller's right to name a file is checked before.
+    """
+    given = launch.options.get(OPTION)
+    if launch.model.type is not ModelType.LLM or not isinstance(given, str) or not given:
+        return launch
+    text = given if "{" in given else _read(Path(given).expanduser())
+    return launch if text is None else replace(launch, model=with_template(launch.model, text))
+
+
+def _read(path: Path) -> str | None:
+    """The text of a file; None where there is none."""
+    try:
+        if not path.is_file():
+            return None
+        if path.stat().st_size > MOST_BYTES:
+            raise InvalidParameter(OPTION, f"'{path}' has more than {MOST_BYTES} bytes.")
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidParameter(OPTION, f"'{path}' is no text in UTF-8 that can be read.") from error

@@ -1,0 +1,165 @@
+"""Connections to llama.cpp, one for each request: relayed as they are, changed event by event, or read to their end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+import httptools
+
+from modelyard.core.types import Address
+from modelyard.engines.llama_cpp.plans import Rewriter
+
+STREAM = b"text/event-stream"
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Sink(Protocol):
+    """The connection to a client."""
+
+    transport: asyncio.Transport
+
+    def follow(self, link: Link) -> None:
+        """From now on the client is being sent this answer."""
+        ...
+
+
+class Link(asyncio.Protocol):
+    """A connection to llama.cpp, for one request."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = loop.create_future()
+        """Set when the first byte of the answer is here, or the connection is lost."""
+        self.done: asyncio.Future[tuple[int, bytes]] = loop.create_future()
+        """Status and body; the body is empty when it went elsewhere."""
+
+    async def open(self, address: Address, wire: bytes) -> None:
+        """Connect, and send a request."""
+        loop = asyncio.get_running_loop()
+        if address.uds:
+            transport, _ = await loop.create_unix_connection(lambda: self, address.uds)
+        else:
+            transport, _ = await loop.create_connection(lambda: self, address.host, address.port)
+        transport.write(wire)
+
+    def abort(self) -> None:
+        """Close at once; llama.cpp stops working on the request at its next token."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.begin()
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("it broke off the answer"))
+            self.done.exception()  # nobody waits for it when the client has left first
+
+    def begin(self) -> None:
+        if not self.begun.done():
+            self.begun.set_result(None)
+
+    def finish(self, status: int, body: bytes = b"") -> None:
+        if not self.done.done():
+            self.done.set_result((status, body))
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+class Pipe(Link):
+    """Its answer goes to the client byte by byte as it comes."""
+
+    def __init__(self, door: Sink) -> None:
+        super().__init__()
+        self._door = door
+        self._parser = httptools.HttpResponseParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.begin()
+        self._door.follow(self)
+        self._door.transport.write(data)
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        self.finish(self._parser.get_status_code())
+
+
+class Call(Link):
+    """Its answer is read here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parser = httptools.HttpResponseParser(self)
+        self._body = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self.begin()
+        self._parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body  # read at the end: nothing is done for every token that can be done once
+
+    def on_message_complete(self) -> None:
+        self.finish(self._parser.get_status_code(), bytes(self._body))
+
+
+class Stream(Call):
+    """Its events go to the client as they come, through a rewriter; an answer that is no stream is read here."""
+
+    def __init__(self, door: Sink, rewriter: Rewriter) -> None:
+        super().__init__()
+        self._door = door
+        self._rewriter = rewriter
+        self._streams = False
+        self._type = b""
+        self._ready: list[bytes] = []
+        """What the client gets of the bytes that are being read."""
+
+    def data_received(self, data: bytes) -> None:
+        self.begin()
+        self._parser.feed_data(data)
+        if self._ready:
+            self._door.transport.write(b"".join(self._ready))
+            self._ready.clear()
+
+    def on_body(self, body: bytes) -> None:
+        if self._streams:
+            self._add(self._rewriter.feed(body))
+        else:
+            super().on_body(body)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"content-type":
+            self._type = value
+
+    def on_headers_complete(self) -> None:
+        if self._parser.get_status_code() == 200 and self._type.startswith(STREAM):
+            self._streams = True
+            self._door.follow(self)
+            self._door.transport.write(STREAM_HEAD)
+
+    def on_message_complete(self) -> None:
+        if not self._streams:
+            super().on_message_complete()
+            return
+        self._add(self._rewriter.end())
+        self._ready.append(LAST_CHUNK)
+        self.finish(200)
+
+    def _add(self, data: bytes) -> None:
+        """A chunk for the client."""
+        if data:
+            self._ready.append(b"%x\r\n%b\r\n" % (len(data), data))

@@ -1,0 +1,93 @@
+"""Log-probabilities as OpenAI has them, of what llama.cpp says about each token. Pure.
+
+llama.cpp gives alternatives that nobody asked for, numbers below any that JSON readers expect, and with
+`post_sampling_probs` probabilities (`prob`, `top_probs`) in place of their logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from modelyard.engines.llama_cpp.plans import Body, Refused, whole_number
+
+LEAST = -9999.0
+"""JSON knows no infinity, and OpenAI's clients know this number for it."""
+MOST = 20
+"""Alternatives of each token in a chat, as OpenAI has it."""
+
+
+def ask_of_chat(request: Body) -> int | None:
+    """Ask llama.cpp for the log-probabilities that a chat request wants; how many alternatives, None for none at all.
+
+    llama.cpp gives none for `top_logprobs: 0`, and twenty where the number is left out: OpenAI's meaning of both is the
+    token's own.
+    """
+    wanted = request.get("logprobs")
+    top = request.get("top_logprobs")
+    if top is not None and not (whole_number(top) and top <= MOST):
+        raise Refused("top_logprobs", f"must be a whole number from 0 to {MOST}.")
+    if wanted is not None and not isinstance(wanted, bool):
+        raise Refused("logprobs", "must be true or false.")
+    if not wanted:
+        if top:
+            raise Refused("top_logprobs", "needs 'logprobs' to be true.")
+        request.pop("top_logprobs", None)
+        return None
+    request["top_logprobs"] = max(1, top or 0)
+    return top or 0
+
+
+def ask_of_completion(request: Body) -> int | None:
+    """Ask llama.cpp for the log-probabilities that a completion wants; how many alternatives, None for none at all."""
+    wanted = request.get("logprobs")
+    if wanted is None or wanted is False:
+        request.pop("logprobs", None)
+        return request.get("n_probs") or None if whole_number(request.get("n_probs")) else None
+    if wanted is not True and not whole_number(wanted):
+        raise Refused("logprobs", "must be a whole number of alternatives.")
+    request["logprobs"] = max(1, int(wanted))
+    return int(wanted)
+
+
+def tokens(content: Any, top: int | None = None) -> list[Body]:
+    """The tokens of a chat's `logprobs.content`, each with at most `top` alternatives."""
+    return [_token(each, top) for each in content if isinstance(each, dict)] if isinstance(content, list) else []
+
+
+def _token(given: Body, top: int | None) -> Body:
+    alternatives = given.get("top_logprobs", given.get("top_probs")) or []
+    kept = [each for each in alternatives if isinstance(each, dict)]
+    return {**_entry(given), "top_logprobs": [_entry(each) for each in kept[: len(kept) if top is None else top]]}
+
+
+def _entry(given: Body) -> Body:
+    known: Body = {key: given[key] for key in ("id", "bytes") if key in given}
+    return {"token": str(given.get("token", "")), "logprob": _logarithm(given), **known}
+
+
+def _logarithm(given: Body) -> float:
+    value = given.get("logprob")
+    if isinstance(value, int | float):
+        return max(float(value), LEAST)
+    chance = given.get("prob")
+    return max(math.log(chance), LEAST) if isinstance(chance, int | float) and chance > 0 else LEAST
+
+
+def legacy(content: list[Body], start: int = 0) -> Body:
+    """The shape that completions have: parallel lists instead of a list of tokens. The text begins at character `start`.
+
+    A token stands among the likeliest even if it is none of them, as it does on the other engines.
+    """
+    offsets, position = [], start
+    for token in content:
+        offsets.append(position)
+        position += len(token["token"])
+    return {
+        "tokens": [token["token"] for token in content],
+        "token_logprobs": [token["logprob"] for token in content],
+        "top_logprobs": [
+            {top["token"]: top["logprob"] for top in (*token["top_logprobs"], token)} for token in content
+        ],
+        "text_offset": offsets,
+    }

@@ -1,0 +1,190 @@
+"""The events of llama.cpp's streams as OpenAI's clients expect them. Pure.
+
+Bytes are replaced where that suffices, which costs a token less than a microsecond; an event is decoded only where its
+meaning changes: log-probabilities, calls that were demanded, and the counts of several choices. What looks like a field in
+a text does not match, for JSON escapes its quotation marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from modelyard.engines.llama_cpp import logprobs
+from modelyard.engines.llama_cpp.calling import Reading
+from modelyard.engines.llama_cpp.faults import event_of
+from modelyard.engines.llama_cpp.gathering import Usage
+from modelyard.engines.llama_cpp.plans import Body
+
+END = b"\n\n"
+DONE = b"data: [DONE]\n\n"
+NULL_EVENT = b"data: null\n\n"
+"""The first event of a completion of several prompts."""
+ERROR = b'data: {"error":'
+THOUGHT = re.compile(rb'"reasoning_content":("(?:[^"\\]|\\.)*")')
+TWICE = rb'"reasoning_content":\1,"reasoning":\1'
+
+
+class Events:
+    """What both kinds of streams share: whole events, errors, the model's name, one event with the counts at the end."""
+
+    PLAIN = b""
+    """What only an event has in which nothing changes; empty where there is none."""
+
+    def __init__(self, choices_per_prompt: int, counted: bool, decoded: bool, names: tuple[str, str] | None) -> None:
+        """`counted`: the client wants the counts; `decoded`: each event changes; `names`: llama.cpp's, and the client's."""
+        self._held = b""
+        self._counted = counted
+        self._decoded = decoded
+        self._usage = Usage(choices_per_prompt)
+        self._last: Body = {}
+        """The event that had counts last."""
+        self._plain_mark = b"" if decoded or names else self.PLAIN
+        self._alias, self._name = (b'"model":' + msgspec.json.encode(name) for name in names or ("", ""))
+
+    def feed(self, data: bytes) -> bytes:
+        """What is certain now."""
+        if self._plain_mark and self._plain_mark in data and not self._held and data.find(END) == len(data) - len(END):
+            return data  # one event, as nearly all are
+        data = self._held + data if self._held else data
+        end = data.rfind(END) + len(END)
+        if end < len(END):
+            self._held = data
+            return b""
+        whole, self._held = data[:end], data[end:]
+        if self._decoded or self._is_special(whole):
+            whole = b"".join(self._event(each + END) for each in whole.split(END)[:-1])
+        return self._renamed(self._plain(whole))
+
+    def end(self) -> bytes:
+        """What was held back; no event when the stream is as it should be."""
+        held, self._held = self._held, b""
+        return held
+
+    def _is_special(self, data: bytes) -> bool:
+        """Whether one of these events is more than a delta."""
+        return ERROR in data or b'"usage":{' in data or DONE in data or NULL_EVENT in data
+
+    def _renamed(self, data: bytes) -> bytes:
+        return data if self._alias == self._name else data.replace(self._alias, self._name)
+
+    def _plain(self, data: bytes) -> bytes:
+        """The events with what can be changed as bytes."""
+        raise NotImplementedError
+
+    def _event(self, data: bytes) -> bytes:
+        """One event as the client gets it; empty when it gets none."""
+        if data.startswith(ERROR):
+            return event_of(data)
+        if data == NULL_EVENT:
+            return b""
+        if data == DONE:
+            return self._counts() + data
+        if not data.startswith(b"data: {"):
+            return data
+        if not self._decoded and b'"usage":{' not in data:
+            return data
+        event = msgspec.json.decode(data[6:], type=Body)
+        if usage := event.pop("usage", None):
+            self._usage.add(usage, next((choice.get("index") or 0 for choice in event.get("choices") or ()), 0))
+            self._last = event
+            if not event.get("choices"):
+                return b""
+        return b"".join(encoded(each) for each in self._changed(event))
+
+    def _changed(self, event: Body) -> list[Body]:
+        """A decoded event as those that the client gets."""
+        return [event]
+
+    def _counts(self) -> bytes:
+        if not self._counted or not self._usage.total:
+            return b""
+        return encoded({**self._last, "choices": [], "usage": self._usage.total})
+
+
+def encoded(event: Body) -> bytes:
+    """One server-sent event."""
+    return b"data: " + msgspec.json.encode(event) + END
+
+
+class ChatEvents(Events):
+    """The events of a chat."""
+
+    PLAIN = b'"delta":{"content":"'
+
+    def __init__(
+        self,
+        choices: int,
+        counted: bool,
+        names: tuple[str, str] | None = None,
+        top: int | None = None,
+        reading: Callable[[], Reading] | None = None,
+    ) -> None:
+        """`top` alternatives of each token are kept; `reading` finds the calls of an answer that is nothing else."""
+        super().__init__(1_000_000, counted, top is not None or reading is not None, names)
+        self._one = choices == 1
+        self._top = top
+        self._reading = reading
+        self._readings: dict[int, Reading] = {}
+        self._called: set[int] = set()
+
+    def _is_special(self, data: bytes) -> bool:
+        return ERROR in data or (not self._one and (b'"usage":{' in data or DONE in data))
+
+    def _plain(self, data: bytes) -> bytes:
+        data = data.replace(b'"content":null', b'"content":""').replace(b'"delta":{}', b'"delta":{"content":""}')
+        return THOUGHT.sub(TWICE, data) if b'"reasoning_content":' in data else data
+
+    def _changed(self, event: Body) -> list[Body]:
+        events: list[Body] = []
+        for choice in event.get("choices") or ():
+            if told := choice.get("logprobs"):
+                choice["logprobs"] = {"content": logprobs.tokens(told.get("content"), self._top)}
+            deltas = [choice.get("delta") or {}]
+            if self._reading is not None:
+                deltas = self._called_in(choice, deltas[0])
+            for delta in deltas:
+                events.append({**event, "choices": [{**choice, "delta": delta}]})
+                choice = {**choice, "logprobs": None}  # told once
+        return events
+
+    def _called_in(self, choice: Body, delta: Body) -> list[Body]:
+        """The deltas of a choice whose text is calls."""
+        index = choice.get("index") or 0
+        if self._reading is not None and index not in self._readings:
+            self._readings[index] = self._reading()
+        if choice.get("finish_reason") == "stop" and index in self._called:
+            choice["finish_reason"] = "tool_calls"
+        text = delta.get("content")
+        if not text:
+            return [delta]
+        parts = self._readings[index].add(text)
+        if parts:
+            self._called.add(index)
+        deltas: list[Body] = [{"tool_calls": [part.delta()]} for part in parts]
+        return deltas or ([{"content": ""}] if choice.get("logprobs") else [])
+
+
+class CompletionEvents(Events):
+    """The events of a completion, which llama.cpp counts in the last one of each choice whether the client wants it or not."""
+
+    def __init__(
+        self, choices_per_prompt: int, counted: bool, names: tuple[str, str] | None = None, top: int | None = None
+    ) -> None:
+        super().__init__(choices_per_prompt, counted, top is not None, names)
+        self._top = top
+        self._offsets: dict[int, int] = {}
+
+    def _plain(self, data: bytes) -> bytes:
+        return data.replace(b'"id":"chatcmpl-', b'"id":"cmpl-')
+
+    def _changed(self, event: Body) -> list[Body]:
+        for choice in event.get("choices") or ():
+            told = logprobs.tokens((choice.get("logprobs") or {}).get("content"), self._top)
+            index = choice.get("index") or 0
+            start = self._offsets.get(index, 0)
+            choice["logprobs"] = logprobs.legacy(told, start) if told else None
+            self._offsets[index] = start + sum(len(token["token"]) for token in told)
+        return [event]

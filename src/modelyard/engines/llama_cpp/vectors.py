@@ -1,0 +1,90 @@
+"""Embeddings and ranking as clients expect them of llama.cpp: shortened vectors, documents as objects, scores up to 1. Pure."""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import uuid
+from typing import Any
+
+import msgspec
+
+from modelyard.engines.llama_cpp.plans import Body, Plan, Refused, whole_number
+
+
+def plan_embedding(request: Body) -> Plan:
+    """Vectors of texts, shortened where the request wants that."""
+    width = request.pop("dimensions", None)
+    if width is None:
+        return Plan(msgspec.json.encode(request), whole=True)
+    if not whole_number(width, 1):
+        raise Refused("dimensions", "must be a positive whole number.")
+    packed = request.pop("encoding_format", None) == "base64"
+
+    def rewrite(answer: Body) -> Body:
+        for item in answer["data"]:
+            vector = shortened(item["embedding"], width)
+            item["embedding"] = base64.b64encode(struct.pack(f"<{width}f", *vector)).decode() if packed else vector
+        return answer
+
+    return Plan(msgspec.json.encode(request), rewrite=rewrite)
+
+
+def shortened(vector: list[float], width: int) -> list[float]:
+    """The first `width` numbers, of length one again: what models trained for it (Matryoshka) are shortened by."""
+    if width > len(vector):
+        raise Refused("dimensions", f"is {width}, and this model's vectors have {len(vector)}.")
+    part = vector[:width]
+    norm = math.sqrt(sum(number * number for number in part)) or 1.0
+    return [number / norm for number in part]
+
+
+def plan_rerank(request: Body, logits: bool) -> Plan:
+    """Documents in the order of their fitness; `logits` says that the model's scores are to become probabilities."""
+    documents = request.get("documents")
+    if not isinstance(documents, list) or not documents:
+        raise Refused("documents", "must be a list of texts, and not an empty one.")
+    if not isinstance(request.get("query"), str):
+        raise Refused("query", "must be a text.")
+    top = request.get("top_n")
+    if top is not None and not whole_number(top, 1):
+        raise Refused("top_n", "must be a positive whole number.")
+    if top is None:
+        request.pop("top_n", None)
+    texts = [_text(document) for document in documents]
+    request["documents"] = texts
+    shown = bool(request.pop("return_documents", False))
+
+    def rewrite(answer: Body) -> Body:
+        return ranking(answer, texts if shown else None, logits)
+
+    return Plan(msgspec.json.encode(request), rewrite=rewrite)
+
+
+def _text(document: Any) -> Any:
+    """A document's text: Cohere's clients send `{"text": …}`, and name other fields as they like."""
+    text = document.get("text") if isinstance(document, dict) else document
+    if isinstance(text, str):
+        return text
+    raise Refused("documents", "a document must be a text, or an object with a field 'text'.")
+
+
+def ranking(answer: Body, texts: list[str] | None, logits: bool) -> Body:
+    """The answer in the shape of Xinference, Cohere and Jina, with scores between 0 and 1."""
+    used = answer.get("usage") or {}
+    results = [
+        {
+            "index": result["index"],
+            "relevance_score": sigmoid(result["relevance_score"]) if logits else result["relevance_score"],
+            "document": None if texts is None else {"text": texts[result["index"]]},
+        }
+        for result in answer["results"]
+    ]
+    tokens = {"input_tokens": used.get("prompt_tokens", 0), "output_tokens": 0}
+    meta = {"api_version": None, "billed_units": None, "tokens": tokens, "warnings": None}
+    return {"id": str(uuid.uuid4()), "model": answer.get("model"), "results": results, "meta": meta, "usage": used}
+
+
+def sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
