@@ -49,6 +49,8 @@ class Source:
     """What the file is: in lower case, without the dot; where its name lies, what its first bytes say."""
     limits: Limits
     ocr: bool = False
+    depth: int = 0
+    """Files that it stands in: 1 for an attachment of a mail."""
     notes: dict[str, int] = field(default_factory=dict, compare=False)
     """Sentences about what was left out, each with how often; `note` adds to them."""
 
@@ -69,6 +71,11 @@ class Source:
         except NotText as error:
             raise self.unreadable(f"it is not text: {error}.") from error
         self.allow(len(text))
+        if " and " in encoding:
+            self.note(f"Its lines are in several encodings and were read as {encoding}.")
+        if (lost := text.count("\ufffd")) and b"\xef\xbf\xbd" not in self.data:
+            are = "character is" if lost == 1 else "characters are"
+            self.note(f"{lost:,} {are} damaged, or in another encoding than {encoding}.")
         return text, encoding
 
     def allow(self, characters: int) -> None:
