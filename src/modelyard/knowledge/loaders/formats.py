@@ -23,7 +23,8 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
     ("xlsx xlsm xltx", "sheets:load", "Excel workbook"),
     ("pptx pptm ppsx potx", "slides:load", "PowerPoint slides"),
     ("pdf", "pdf:load", "PDF"),
-    ("eml", "mail:load", "e-mail"),
+    ("eml mht mhtml", "mail:load", "e-mail, or a web page saved as one"),
+    ("mbox", "mail:load_folder", "folder of e-mail"),
     ("ipynb", "notebook:load", "Jupyter notebook"),
     ("toml yaml yml xml ini cfg conf properties", "code:load", "configuration or data, as code"),
     (
@@ -63,6 +64,7 @@ OLD = {
     "wps": "docx",
     "et": "xlsx",
     "dps": "pptx",
+    "msg": "eml",
 }
 """Binary Office formats, and what to save them as."""
 SIGNED = frozenset({"pdf", "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "potx"})
