@@ -209,7 +209,7 @@ NOTE no
 00:00:03.000 --> 00:00:04.000
 今天讲<c.x>检索</c>
 {\\an8}and more"""
-    assert shape(text, "a.vtt") == [("text", "大家好，今天讲检索 and more")]
+    assert shape(text, "a.vtt") == [("text", "Ann: 大家好，"), ("text", "今天讲检索 and more")]
 
 
 def test_mail() -> None:

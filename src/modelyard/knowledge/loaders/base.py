@@ -120,17 +120,19 @@ def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[Non
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")
+UNSEEN = re.compile("[\u00ad\u2060\ufeff]")
+"""Soft hyphens and marks without width: words with them would not be found."""
 BLANK_LINES = re.compile(r"\s*\n")
 
 
 def clean(text: str) -> str:
-    """Without NULs, lone surrogates, `\\r` and blank lines at the ends."""
+    """Without NULs, lone surrogates, soft hyphens, `\\r` and blank lines at the ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         text = text.replace("\0", "")
     if not text.isascii():
-        text = SURROGATE.sub("\ufffd", text)
+        text = UNSEEN.sub("", SURROGATE.sub("\ufffd", text))
     text = text.rstrip()
     leading = BLANK_LINES.match(text)
     return text[leading.end() :] if leading else text

@@ -22,6 +22,28 @@ MARKS = (
 )
 SAMPLE = 32 << 10
 """Bytes that are weighed."""
+WIDER = {
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk", "gb-2312-80", "chinese"), "gb18030"),
+    **dict.fromkeys(("iso-8859-1", "latin1", "latin-1", "l1", "ascii", "us-ascii"), "cp1252"),
+    **dict.fromkeys(("shift-jis", "sjis", "x-sjis", "ms-kanji", "windows-31j"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks-c-5601-1987", "ks-c-5601", "korean"), "cp949"),
+    "x-euc-jp": "euc_jp",
+    "big5": "big5hkscs",
+    "x-x-big5": "big5hkscs",
+    "hz-gb-2312": "hz",
+    "iso-8859-9": "cp1254",
+    "tis-620": "cp874",
+    "iso-8859-11": "cp874",
+    "iso-8859-8-i": "iso8859-8",
+    "x-mac-roman": "mac-roman",
+    "macintosh": "mac-roman",
+    "x-mac-cyrillic": "mac-cyrillic",
+    "x-cp1251": "cp1251",
+    "unicode-1-1-utf-7": "utf-7",
+}
+"""Labels that are used for more than their standard has, and labels that Python does not know, each with what it means."""
+SEVEN_BITS = frozenset({"utf-7", "unicode-1-1-utf-7", "hz", "hz-gb-2312", "iso-2022-jp", "iso-2022-kr", "iso-2022-cn"})
+"""Labels of encodings that are ASCII to look at."""
 LEAST_UNICODE = 0.3
 """Lines in UTF-8, for one that is not, from which a text is taken for a mixed one."""
 LEAST = 0.2
@@ -30,7 +52,7 @@ MOST_SINGLE, GOOD_FIT, STEEP = 0.95, -3.6, 0.5
 """Weight of an encoding of one byte whose fit is good, and how much less it is for each unit that the fit is worse."""
 MOST_HIGH = 0.1
 """Share of bytes beyond ASCII up to which bytes are text whatever these few are."""
-CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c\x1d\x1f\x7f]")
+CONTROLS = re.compile("[\x01-\x06\x0e-\x1a\x1c\x1d\x1f\x7f]")
 MOST_CONTROLS = 0.02
 """Share of control characters above which bytes are no text."""
 
@@ -45,10 +67,10 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     `declared` is what the file says of itself, and is believed if it fits. Raises `NotText`.
     """
     text, encoding = _decoded(data, declared)
+    text = text.removeprefix("\ufeff").replace("\0", "")
     controls = len(CONTROLS.findall(text[:SAMPLE]))
     if controls > 1 and controls > MOST_CONTROLS * min(len(text), SAMPLE):
         raise NotText("it holds control characters, as pictures and programs do")
-    text = text.removeprefix("\ufeff").replace("\0", "")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
@@ -68,6 +90,8 @@ def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
     for mark, encoding in MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace"), encoding
+    if declared and declared.strip().lower() in SEVEN_BITS and (text := _strictly(data, declared)) is not None:
+        return text, declared.strip().lower()
     if wide := _wide(data):
         return data[: len(data) // 2 * 2].decode(wide, "replace"), wide
     if (text := _utf8(data)) is not None:
@@ -126,11 +150,10 @@ def _line(line: bytes) -> str | None:
 
 
 def _strictly(data: bytes, declared: str) -> str | None:
-    """As what it declares to be; the label gb2312 is used for its supersets as well."""
-    label = declared.strip().lower()
-    name = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "shift_jis": "cp932", "euc-kr": "cp949"}
+    """As what it declares to be."""
+    label = declared.strip().lower().replace("_", "-")
     try:
-        return data.decode(name.get(label, label))
+        return data.decode(WIDER.get(label, label))
     except (UnicodeDecodeError, LookupError):
         return None
 

@@ -11,7 +11,7 @@ HERE = "modelyard.knowledge.loaders"
 
 GROUPS: tuple[tuple[str, str, str], ...] = (
     ("txt text log", "text:load", "plain text"),
-    ("srt vtt", "subtitles:load", "subtitles, without their times"),
+    ("srt vtt ass ssa", "subtitles:load", "subtitles, without their times"),
     ("rst", "rst:load", "reStructuredText"),
     ("md markdown mdown mkd", "markdown:load", "Markdown, with front matter"),
     ("html htm xhtml", "html:load", "web page"),
