@@ -11,24 +11,8 @@ import pytest
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import load
 from modelyard.knowledge.loaders.base import MOST_NOTES
+from tests.knowledge.loaders import mails
 
-HEAD = "From: a@b.c\nSubject: s\n"
-BINARY = "Content-Transfer-Encoding: base64\n\neJ8+IgEAAQABAAEAAAAAAAAA\n"
-
-
-def mixed(*parts: str) -> str:
-    """A mail of a text and other parts, each with its headers."""
-    return "\n--B\n".join((f"{HEAD}Content-Type: multipart/mixed; boundary=B\n", "\nbody", *parts)) + "\n--B--\n"
-
-
-def either(*parts: str) -> str:
-    """A mail of one text in several forms."""
-    return "\n--B\n".join((f"{HEAD}Content-Type: multipart/alternative; boundary=B\n", *parts)) + "\n--B--\n"
-
-
-RICH = f"Content-Type: text/html\n\n<p>{'rich words ' * 9}</p>"
-MESSAGE = f"From x@y Mon Jan  1 00:00:00 2024\n{HEAD}\n"
-"""How a message begins in a folder."""
 NOTEBOOK = '{"cells": [{"cell_type": "code", "source": "x = 1", "outputs": [%s]}], "metadata": {}}'
 
 READ: list[tuple[str, str | bytes, list[str]]] = [
@@ -73,69 +57,13 @@ READ: list[tuple[str, str | bytes, list[str]]] = [
     ("a.properties", "greeting=Gr\\u00fc\\u00dfe\n", ["Grüße"]),
     ("a.yaml", "# a comment\nkey: |\n  many\n  lines\n", ["# a comment", "  lines"]),
     ("a.toml", '[t]\nx = "ü"\n', ['x = "ü"']),
-    # mail
-    ("a.eml", f"{HEAD}\n" + "hello\n", ["From: a@b.c", "Subject: s", "hello"]),
-    ("a.eml", mixed("Content-Type: text/plain\n\nthe second"), ["body", "the second"]),
-    (
-        "a.eml",
-        mixed("Content-Type: message/rfc822\n\nFrom: x@y.z\nSubject: inner\n\nthe inner"),
-        ["inner", "x@y.z", "the inner"],
-    ),
-    ("a.eml", mixed('Content-Type: text/csv; name="t.csv"\n\na;b\n1;2'), ["Attachment: t.csv", "| 1 | 2 |"]),
-    (
-        "a.eml",
-        mixed('Content-Type: application/octet-stream; name="m.eml"\n\nFrom: q@r.s\nSubject: deep\n\nthe deep'),
-        ["the deep"],
-    ),
-    (
-        "a.eml",
-        mixed("Content-Type: text/calendar\n\nBEGIN:VEVENT\nSUMMARY:Budget\\, talk\nLOCATION:Room\n  7\nEND:VEVENT"),
-        ["SUMMARY:Budget, talk", "Room 7"],
-    ),
-    (
-        "a.eml",
-        mixed("Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; c@d"),
-        ["Final-Recipient: rfc822; c@d"],
-    ),
-    ("a.eml", either("\n ", "Content-Type: text/html\n\n<p>rich</p>"), ["rich"]),
-    (
-        "a.eml",
-        either("\nno HTML?", f"Content-Type: multipart/related; boundary=C\n\n--C\n{RICH}\n--C--"),
-        ["rich words"],
-    ),
-    (
-        "a.eml",
-        f"{HEAD}Content-Type: text/plain; format=flowed\n\nThis goes \non.\n\n> quoted \n> too\n-- \nsig\n",
-        ["This goes on.", "> quoted too", "sig"],
-    ),
-    (
-        "a.eml",
-        f"{HEAD}Content-Type: text/plain; charset=iso-8859-2\nContent-Transfer-Encoding: quoted-printable\n\nZa=BF=F3=B3=E6\n",
-        ["Zażółć"],
-    ),
-    (
-        "a.eml",
-        (f"{HEAD}Content-Type: text/plain; charset=utf-8\n\n" + "Grüße aus München\n").encode("cp1252"),
-        ["Grüße aus München"],
-    ),
-    ("a.eml", f"{HEAD}Content-Type: text/plain; charset=utf-7\n\nGr+APwA3w-e\n", ["Grüße"]),
-    (
-        "a.eml",
-        "From: =?gb2312?B?1cXI/Q==?= <a@b.c>\nSubject: =?utf-8?Q?caf=C3?=\n =?utf-8?Q?=A9_x?=\n\nx\n",
-        ["From: 张三 <a@b.c>", "Subject: café x"],
-    ),
-    (
-        "a.eml",
-        b"From: M\xfcller <a@b.c>\nSubject: Gr\xfc\xdfe aus M\xfcnchen\n\nx\n",
-        ["From: Müller <a@b.c>", "Grüße aus München"],
-    ),
-    ("a.mbox", f"{MESSAGE}>From here\n\n{MESSAGE}second\n", ["From here", "second"]),
-    (
-        "a.mht",
-        f"From: <Saved>\nContent-Type: multipart/related; boundary=B\n\n--B\n{RICH}\n--B--\n",
-        ["rich words"],
-    ),
+    *mails.READ,
     # pages
+    (
+        "a.html",
+        "<a href='mailto:ann@x.org?subject=s'>Ann</a> of the <abbr title='World Health'>WH</abbr>",
+        ["Ann (ann@x.org)", "WH (World Health)"],
+    ),
     ("a.html", "<p>See <img src=a.png alt='the red pump'></p>", ["See the red pump"]),
     (
         "a.html",
@@ -229,6 +157,7 @@ READ: list[tuple[str, str | bytes, list[str]]] = [
 ]
 
 NOTED: list[tuple[str, str | bytes, str, str]] = [
+    *mails.NOTED,
     (
         "a.csv",
         'a;b;c\n1;"5 inch;x\n2;"ok";y\n3;z;z\n',
@@ -239,36 +168,6 @@ NOTED: list[tuple[str, str | bytes, str, str]] = [
     ("a.json", '{\n// why\n"a": "words",}\n', "// why", "not valid JSON (line 2"),
     ("a.json", '{"a": "cut', "cut", "not valid JSON"),
     ("a.jsonl", '{"a": 1}\n{"a": broken words\n{"a": 3}\n', "broken words", "Line 2 is not valid JSON"),
-    (
-        "a.eml",
-        mixed("Content-Type: application/zip; name=x.zip\n" + BINARY),
-        "Attachments: x.zip",
-        "'x.zip' was not read",
-    ),
-    (
-        "a.eml",
-        mixed("Content-Type: application/ms-tnef; name=winmail.dat\n" + BINARY),
-        "body",
-        "'winmail.dat' was not read",
-    ),
-    (
-        "a.eml",
-        mixed("Content-Type: application/pdf; name=a.pdf\n\nno pdf"),
-        "body",
-        "'a.pdf' was not read: it is not a whole pdf",
-    ),
-    (
-        "a.eml",
-        mixed("Content-Type: application/pkcs7-mime; name=smime.p7m\n\nx"),
-        "body",
-        "enveloped part (application/pkcs7-mime) was not",
-    ),
-    (
-        "a.eml",
-        f"{HEAD}Content-Type: multipart/encrypted; boundary=B\n\n--B\nContent-Type: application/pgp-encrypted\n\nx\n--B--\n",
-        "Subject: s",
-        "encrypted",
-    ),
     ("a.html", "<nav>menu</nav><p>x</p>", "x", "The navigation was not read."),
     ("a.html", "<p hidden>secret</p><p>x</p>", "x", "A hidden part of the page was not read."),
     ("a.html", "<template>t</template><p>x</p>", "x", "A template of the page was not read."),

@@ -99,6 +99,10 @@ def test_a_sentence_of_it(encoding: str, language: str) -> None:
         ("utf-16-be", codecs.BOM_UTF16_BE),
         ("utf-32-le", codecs.BOM_UTF32_LE),
         ("utf-32-be", codecs.BOM_UTF32_BE),
+        ("utf-16-le", b""),
+        ("utf-16-be", b""),
+        ("utf-32-le", b""),
+        ("utf-32-be", b""),
     ],
 )
 def test_unicode(language: str, encoding: str, mark: bytes) -> None:

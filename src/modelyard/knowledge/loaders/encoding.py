@@ -159,8 +159,10 @@ def _strictly(data: bytes, declared: str) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """Whether it is UTF-16 without a mark: zeros at every other place, or characters that all belong together."""
-    sample = data[: SAMPLE // 2 * 2]
+    """Whether it is UTF-32 or UTF-16 without a mark: zeros or blocks of letters at regular places, or all East Asian."""
+    sample = data[: SAMPLE // 4 * 4]
+    if len(sample) >= 8 and len(data) % 4 == 0 and (found := _of_four(sample)):
+        return found
     if len(sample) < 4 or (len(data) % 2 and len(data) < SAMPLE):
         return None
     sample = sample[: len(sample) // 2 * 2]
@@ -170,11 +172,27 @@ def _wide(data: bytes) -> str | None:
         return "utf-16-le"
     if even > 4 * odd and even > 0.25 * half:
         return "utf-16-be"
+    low, high = (sum(byte < BLOCKS for byte in each) for each in (sample[::2], sample[1::2]))
+    least, most = sorted((low / half, high / half))
+    if (most > MOSTLY and least < 1 - MOSTLY) or (most > ALMOST_ALL and least < MOSTLY):
+        return "utf-16-le" if high > low else "utf-16-be"
     if not even + odd and _utf8(sample) is not None:
         return None
     return next((name for name in ("utf-16-le", "utf-16-be") if _all_fit(sample, name)), None)
 
 
+def _of_four(sample: bytes) -> str | None:
+    """UTF-32 has a zero at every fourth place, and next to it the number of a plane."""
+    for name, plane, zero in (("utf-32-le", 2, 3), ("utf-32-be", 1, 0)):
+        if not any(sample[zero::4]) and max(sample[plane::4]) <= 0x10 and any(sample[3 - zero :: 4]):
+            return name
+    return None
+
+
+BLOCKS = 0x20
+"""Up to here go the upper halves of letters of alphabets in UTF-16; in other encodings these are control characters."""
+MOSTLY, ALMOST_ALL = 0.7, 0.97
+"""Shares of the places of one half that have such bytes; the other half has fewer."""
 BELONGS = re.compile("[\\s!-~\u3000-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff01-\uff5e\u2010-\u2026]*")
 COMMON = frequent.SIMPLIFIED | frequent.TRADITIONAL | frequent.JAPANESE | frequent.HANGUL | frequent.EASTERN_SIGNS
 

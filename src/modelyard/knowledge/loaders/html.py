@@ -36,9 +36,7 @@ TALLEST_SPAN = 1000
 
 def load(source: Source) -> Loaded:
     """The page."""
-    found = CHARSET.search(source.data[:4096])
-    label = (found[1] or found[2]).decode() if found else None
-    text, encoding = source.text(label)
+    text, encoding = source.text(declared(source.data))
     loaded = parse(source, text)
     title, description = loaded.metadata.get("title"), loaded.metadata.get("description")
     blocks = list(loaded.blocks)
@@ -50,6 +48,12 @@ def load(source: Source) -> Loaded:
     elif not loaded.blocks:
         blocks = []
     return Loaded(blocks, {**loaded.metadata, "encoding": encoding})
+
+
+def declared(data: bytes) -> str | None:
+    """The encoding that a page says it has."""
+    found = CHARSET.search(data[:4096])
+    return (found[1] or found[2]).decode() if found else None
 
 
 def parse(source: Source, text: str) -> Loaded:

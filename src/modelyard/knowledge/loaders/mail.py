@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
 import email
 import email.policy
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from email.errors import MessageError
 from email.message import Message
@@ -29,10 +31,16 @@ HEAD = ("From", "To", "Cc", "Bcc", "Date", "Subject", "Keywords", "Comments")
 FEWER = 0.5
 """Letters of a plain part, for one of the same message in HTML, below which the HTML is read."""
 SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+FILES = frozenset({"text/rtf", "text/richtext", "text/csv", "text/markdown"})
+"""Kinds of text that have a loader of their own."""
 ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"})
 BEGINS = re.compile(rb"^From [^\n]*\d{4}[^\n]*$", re.MULTILINE)
 """The line before each message of an mbox."""
 ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
+UUENCODED = re.compile(
+    r"^begin [0-7]{3} ([^\n]{1,200})\n((?:[!-`][ -`]{0,90}\n)+)(?:[`\s]{0,3}\n)?end\s*$", re.MULTILINE
+)
+ENCRYPTED_TEXT = re.compile(r"^-----BEGIN PGP MESSAGE-----$[^-]*^-----END PGP MESSAGE-----$", re.MULTILINE)
 FOLDED = re.compile(
     r"^(?:BEGIN|END|UID|DTSTAMP|SEQUENCE|VERSION|PRODID|CALSCALE|METHOD|CLASS|TRANSP|PRIORITY|X-[\w-]+)[:;]"
 )
@@ -132,7 +140,7 @@ class _Reader:
             yield from self._alternative(part, depth)
         elif part.is_multipart():
             yield from self._inside(part, kind, depth)
-        elif _name(part) or part.get_content_disposition() == "attachment" or part.get_content_maintype() != "text":
+        elif _is_file(part, kind):
             yield from self._attachment(part, kind)
         else:
             yield from self._text(part)
@@ -161,36 +169,51 @@ class _Reader:
             )
         plain, rich = found.pop("text/plain", []), found.pop("text/html", [])
         yield from plain if _letters(plain) and _letters(plain) >= FEWER * _letters(rich) else rich
-        for blocks in found.values():
-            yield from blocks
+        for kind, blocks in found.items():
+            if kind in {"text/calendar", "rest"} or not _letters([*plain, *rich]):
+                yield from blocks
 
     def _text(self, part: Message) -> Iterator[Block]:
         payload = _payload(part)
         if not payload.strip():
             return
+        page = part.get_content_subtype() == "html"
         try:
-            text, _ = decode(payload, part.get_content_charset())
+            text, _ = decode(payload, part.get_content_charset() or (html.declared(payload) if page else None))
         except NotText as error:
             self._source.note(f"A part of the text ({part.get_content_type()}) was not read: {error}.")
             return
         if "\ufffd" in text and b"\xef\xbf\xbd" not in payload:
             self._source.note(f"{text.count(chr(0xFFFD)):,} characters of the text are damaged.")
-        subtype = part.get_content_subtype()
-        if subtype == "html":
+        if page:
             yield from html.parse(self._source, text).blocks
-        elif subtype == "calendar":
+        elif part.get_content_subtype() == "calendar":
             yield Block(_calendar(text))
         else:
             flowed = str(part.get_param("format", "")).lower() == "flowed"
             deletes = str(part.get_param("delsp", "")).lower() == "yes"
-            yield from map(Block, paragraphs(unflowed(text, deletes) if flowed else text))
+            yield from self._plain(unflowed(text, deletes) if flowed else text)
+
+    def _plain(self, text: str) -> Iterator[Block]:
+        """Paragraphs, and files that are written into the text between `begin` and `end`, as was done before MIME."""
+        text, count = ENCRYPTED_TEXT.subn("", text)
+        if count:
+            self._source.note("The encrypted text (PGP) was not read.")
+        at = 0
+        for match in UUENCODED.finditer(text):
+            yield from map(Block, paragraphs(text[at : match.start()]))
+            at, name = match.end(), match[1].strip()
+            yield from self._file(name, "application/octet-stream", uudecoded(match[2]))
+        yield from map(Block, paragraphs(text[at:]))
 
     def _attachment(self, part: Message, kind: str) -> Iterator[Block]:
         """The text of a file that a loader can read, below its name; else a note with the reason."""
         if kind in SIGNATURES:
             return
-        name = _name(part)
-        blocks = attachments.blocks(self._source, name, kind, _payload(part))
+        yield from self._file(_name(part), kind, _payload(part))
+
+    def _file(self, name: str, kind: str, data: bytes) -> Iterator[Block]:
+        blocks = attachments.blocks(self._source, name, kind, data)
         if not blocks and name:
             self._unread.append(name)
         if blocks:
@@ -198,6 +221,11 @@ class _Reader:
             yield from (
                 replace(block, page=None, level=min(block.level + 2, 6) if block.level else 0) for block in blocks
             )
+
+
+def _is_file(part: Message, kind: str) -> bool:
+    named = _name(part) or part.get_content_disposition() == "attachment"
+    return bool(named) or kind in FILES or part.get_content_maintype() != "text"
 
 
 def _children(part: Message) -> list[Message]:
@@ -234,6 +262,15 @@ def unflowed(text: str, deletes: bool) -> str:
         if goes_on and deletes:
             lines[-1] = lines[-1][:-1]
     return "\n".join(lines)
+
+
+def uudecoded(lines: str) -> bytes:
+    """The bytes of uuencoded lines; those that are damaged are left out."""
+    found = []
+    for line in lines.split("\n"):
+        with suppress(binascii.Error):
+            found.append(binascii.a2b_uu(line))
+    return b"".join(found)
 
 
 def _calendar(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from modelyard.knowledge.loaders.base import Source
 
@@ -98,6 +99,22 @@ def _button(element: Any, source: Source) -> None:
     element.text, element.tail = f" {element.text or ''}", f" {element.tail or ''}"
 
 
+def _explained(element: Any, source: Source) -> None:
+    """An abbreviation, and what it stands for."""
+    _behind(element, element.get("title") or "")
+
+
+def _link(element: Any, source: Source) -> None:
+    """A link to a person, whose address seldom stands in the text."""
+    kind, _, address = (element.get("href") or "").partition(":")
+    _behind(element, unquote(address.partition("?")[0]) if kind.strip().lower() in {"mailto", "tel"} else "")
+
+
+def _behind(element: Any, more: str) -> None:
+    if more.strip() and more.strip() not in element.text_content():
+        element.tail = f" ({' '.join(more.split())}){element.tail or ''}"
+
+
 def _choices(element: Any, source: Source) -> None:
     labels = (
         option.get("label") or option.text_content() or option.get("value") or "" for option in element.iter("option")
@@ -167,6 +184,9 @@ ACTIONS: dict[str, Callable[[Any, Source], None]] = {
     "input": _input,
     "textarea": _textarea,
     "button": _button,
+    "abbr": _explained,
+    "acronym": _explained,
+    "a": _link,
     "select": _choices,
     "datalist": _choices,
     "svg": _drawing,
@@ -178,5 +198,5 @@ ACTIONS: dict[str, Callable[[Any, Source], None]] = {
     "audio": _embedded,
     "template": _template,
 }
-OPEN = frozenset({"object", "video", "audio", "template", "button"})
+OPEN = frozenset({"object", "video", "audio", "template", "button", "abbr", "acronym", "a"})
 """Elements that are looked into, for others stand in them."""
