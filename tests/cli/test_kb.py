@@ -78,13 +78,14 @@ def test_what_was_left_out_of_a_document_is_said(server: Served, folder: Path) -
     kb(server, folder, "create", "noted")
     (folder / "mail.eml").write_bytes(
         b"From: a@b.c\nSubject: s\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nhello\n"
-        b"--B\nContent-Type: application/zip\nContent-Disposition: attachment; filename=x.zip\n\nPK\n--B--\n"
+        b"--B\nContent-Type: application/zip\nContent-Disposition: attachment; filename=x.zip\n\nPK\x03\x04\n--B--\n"
     )
     added = kb(server, folder, "add", "noted", str(folder))
-    assert added.returncode == 0 and "mail.eml: The attachment 'x.zip' was not read." in added.stderr
-    assert "mail.eml: The attachment 'x.zip' was not read." in kb(server, folder, "documents", "noted").stderr
+    note = "The attachment 'x.zip' was not read: it is a zip archive; unpack it."
+    assert added.returncode == 0 and f"mail.eml: {note}" in added.stderr
+    assert f"mail.eml: {note}" in kb(server, folder, "documents", "noted").stderr
     listed = {each["name"]: each for each in json.loads(kb(server, folder, "documents", "noted", "--json").stdout)}
-    assert listed["mail.eml"]["notes"] == ["The attachment 'x.zip' was not read."]
+    assert listed["mail.eml"]["notes"] == [note]
     assert listed["pump.txt"]["notes"] == []
     with Client(server.url) as client:
         (found,) = client.list_documents("noted", name="mail.eml")["data"]

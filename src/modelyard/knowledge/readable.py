@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from charset_normalizer import from_bytes
 from lxml import etree, html
 
 from modelyard.core.fetching import Fetched
+from modelyard.knowledge.loaders.encoding import NotText, decode
 
 DROPPED = frozenset(
     ("script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video", "form",
@@ -47,24 +46,12 @@ def readable(fetched: Fetched) -> Page:
 
 
 def decoded(data: bytes, charset: str = "") -> str:
-    """Text from bytes: by their mark, what the host says, what the page says, UTF-8, or what fits best."""
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if data.startswith(mark):
-            return data.decode(name, "replace")
+    """Text from bytes: by their mark, UTF-8, what the host or the page says, or what fits best."""
     within = META.search(data[:4096])
-    for name in (charset, within[1].decode("ascii") if within else "", "utf-8"):
-        wide = {"gb2312": "gb18030", "gbk": "gb18030"}.get(name.lower(), name)  # pages say the one and use the other
-        try:
-            return data.decode(wide) if wide else data.decode("utf-8")
-        except (LookupError, UnicodeDecodeError):
-            continue
-    nearly = data.decode("utf-8", "replace")
-    best = from_bytes(data[: 1 << 20]).best() if nearly.count("\ufffd") * 100 > len(nearly) else None
-    return data.decode(best.encoding, "replace") if best else nearly
+    try:
+        return decode(data, charset or (within[1].decode("ascii", "replace") if within else None))[0]
+    except NotText:
+        return data.decode("utf-8", "replace")
 
 
 def from_html(source: str) -> Page:

@@ -40,16 +40,24 @@ def extensions() -> Mapping[str, str]:
     return {extension: described.get(extension, "by an installed package") for extension in LOADERS}
 
 
-def load(data: bytes, name: str, *, limits: Limits = Limits(), ocr: bool = False) -> Loaded:  # noqa: B008 - frozen
+def load(
+    data: bytes,
+    name: str,
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    ocr: bool = False,
+    depth: int = 0,
+) -> Loaded:
     """Read a file, by the extension of its name, or by its first bytes where the extension lies.
 
-    With `ocr`, pages of a PDF that have no text are read from their picture. Raises `DocumentUnreadable`.
+    With `ocr`, pages of a PDF that have no text are read from their picture; `depth` is as in `Source`.
+    Raises `DocumentUnreadable`.
     """
     if len(data) > limits.max_bytes:
         raise DocumentUnreadable(name, f"it is larger than {limits.max_bytes:,} bytes, the limit.")
     if not data.strip():
         raise DocumentUnreadable(name, "it is empty.")
-    source = Source(data, name, _extension(data, name), limits, ocr)
+    source = Source(data, name, _extension(data, name), limits, ocr, depth)
     try:
         loaded = LOADERS.get(source.extension)(source)
     except MemoryError as error:

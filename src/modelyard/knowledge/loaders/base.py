@@ -49,6 +49,8 @@ class Source:
     """What the file is: in lower case, without the dot; where its name lies, what its first bytes say."""
     limits: Limits
     ocr: bool = False
+    depth: int = 0
+    """Files that it stands in: 1 for an attachment of a mail."""
     notes: dict[str, int] = field(default_factory=dict, compare=False)
     """Sentences about what was left out, each with how often; `note` adds to them."""
 
@@ -69,6 +71,11 @@ class Source:
         except NotText as error:
             raise self.unreadable(f"it is not text: {error}.") from error
         self.allow(len(text))
+        if " and " in encoding:
+            self.note(f"Its lines are in several encodings and were read as {encoding}.")
+        if (lost := text.count("\ufffd")) and b"\xef\xbf\xbd" not in self.data:
+            are = "character is" if lost == 1 else "characters are"
+            self.note(f"{lost:,} {are} damaged, or in another encoding than {encoding}.")
         return text, encoding
 
     def allow(self, characters: int) -> None:
@@ -113,17 +120,19 @@ def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[Non
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")
+UNSEEN = re.compile("[\u00ad\u2060\ufeff]")
+"""Soft hyphens and marks without width: words with them would not be found."""
 BLANK_LINES = re.compile(r"\s*\n")
 
 
 def clean(text: str) -> str:
-    """Without NULs, lone surrogates, `\\r` and blank lines at the ends."""
+    """Without NULs, lone surrogates, soft hyphens, `\\r` and blank lines at the ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         text = text.replace("\0", "")
     if not text.isascii():
-        text = SURROGATE.sub("\ufffd", text)
+        text = UNSEEN.sub("", SURROGATE.sub("\ufffd", text))
     text = text.rstrip()
     leading = BLANK_LINES.match(text)
     return text[leading.end() :] if leading else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from modelyard.knowledge.loaders.base import Source
 from modelyard.knowledge.types import Block, Kind, Loaded
@@ -15,6 +16,10 @@ ENCODING = re.compile(
     rb"""\A(?:<\?xml[^>]*?encoding=["']([\w.-]+)["']|@charset\s+"([\w.-]+)"|(?:[^\n]*\n)?[^\n]*?#.*?coding[:=]\s*([-\w.]+))"""
 )
 CLOSING = re.compile(r"[ \t)\]}>;,]|end\b|else|elif|except|finally|catch")
+REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
+MARKUP = frozenset("<>&\"'")
+ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+"""How Java writes characters beyond Latin-1 into properties."""
 BETWEEN = re.compile(r">\s*<")
 
 
@@ -25,7 +30,17 @@ def load(source: Source) -> Loaded:
     text, encoding = source.text(label)
     if source.extension in {"xml", "vue"} and any(len(line) > LONG_LINE for line in text.split("\n")):
         text = BETWEEN.sub(">\n<", text)
+    if source.extension == "xml" and "&" in text:
+        text = REFERENCE.sub(_character, text)
+    elif source.extension == "properties":
+        text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     return Loaded([Block(each, Kind.CODE) for each in definitions(text)], {"encoding": encoding})
+
+
+def _character(reference: re.Match[str]) -> str:
+    """What a reference stands for, unless it would be markup: a search for a word finds it however it is written."""
+    character = unescape(reference[0])
+    return reference[0] if character in MARKUP else character
 
 
 def definitions(text: str) -> list[str]:

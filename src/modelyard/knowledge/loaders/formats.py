@@ -14,7 +14,7 @@ HERE = "modelyard.knowledge.loaders"
 
 GROUPS: tuple[tuple[str, str, str], ...] = (
     ("txt text log", "text:load", "plain text"),
-    ("srt vtt", "subtitles:load", "subtitles, without their times"),
+    ("srt vtt ass ssa", "subtitles:load", "subtitles, without their times"),
     ("rst", "rst:load", "reStructuredText"),
     ("md markdown mdown mkd", "markdown:load", "Markdown, with front matter"),
     ("html htm xhtml", "html:load", "web page"),
@@ -29,7 +29,8 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
     ("epub", "epub:load", "e-book"),
     ("rtf", "rtf:load", "Rich Text"),
     ("pdf", "pdf:load", "PDF"),
-    ("eml", "mail:load", "e-mail"),
+    ("eml mht mhtml", "mail:load", "e-mail, or a web page saved as one"),
+    ("mbox", "mail:load_folder", "folder of e-mail"),
     ("ipynb", "notebook:load", "Jupyter notebook"),
     ("toml yaml yml xml ini cfg conf properties", "code:load", "configuration or data, as code"),
     (
@@ -89,6 +90,7 @@ OLD = {
     "wps": "docx",
     "et": "xlsx",
     "dps": "pptx",
+    "msg": "eml",
 }
 """Binary Office formats, and what to save them as."""
 SIGNED = frozenset({"pdf", "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "potx"})

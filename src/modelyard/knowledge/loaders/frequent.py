@@ -43,9 +43,5 @@ HANGUL = frozenset(
     "입행급작료더려야와르람불된될됩십감건강각같능확환되네녕합했했었였안녕세요한국어문서제품반품정책사용자설명서계약서회의록"
 )
 
-ACCENTED = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒ")
-"""Letters of Western European languages."""
-WESTERN_SIGNS = frozenset("“”‘’–—…«»€£©®°§·¿¡²³½¼•™ \xa0")
-"""What stands between them."""
 EASTERN_SIGNS = frozenset("，。、；：？！“”‘’（）《》「」『』【】〈〉〔〕—…·・　～￥％＋－／＝")
 """Punctuation of East Asian texts."""

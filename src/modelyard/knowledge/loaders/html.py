@@ -1,4 +1,4 @@
-"""Web pages: title, headings, paragraphs, lists, tables and code; scripts, styles and navigation are dropped."""
+"""Web pages: title, headings, paragraphs, lists, tables and code. `page_parts.py` says what becomes of everything else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from modelyard.knowledge.loaders import tables
 from modelyard.knowledge.loaders.base import Source, parsing
+from modelyard.knowledge.loaders.page_parts import simplify
 from modelyard.knowledge.loaders.prose import BETWEEN
 from modelyard.knowledge.types import Block, Kind, Loaded
 
@@ -15,15 +16,10 @@ CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}?encoding=["']([\w.-]+)""", re.I
 )
 DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
-_DROPPED = (
-    "script style nav noscript template svg iframe object embed canvas audio video button select input textarea head "
-    "datalist dialog map"
-)
 _BLOCKS = (
     "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form "
     "header hgroup hr legend li main menu optgroup p section summary table tbody td tfoot th thead tr ul ol"
 )
-DROPPED = frozenset(_DROPPED.split())
 BLOCKS = frozenset(_BLOCKS.split())
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 SPACE = re.compile(r"[ \t\f\u00a0]+")
@@ -40,32 +36,71 @@ TALLEST_SPAN = 1000
 
 def load(source: Source) -> Loaded:
     """The page."""
-    found = CHARSET.search(source.data[:4096])
-    label = (found[1] or found[2]).decode() if found else None
-    text, encoding = source.text(label)
+    text, encoding = source.text(declared(source.data))
     loaded = parse(source, text)
-    return Loaded(loaded.blocks, {**loaded.metadata, "encoding": encoding})
+    title, description = loaded.metadata.get("title"), loaded.metadata.get("description")
+    blocks = list(loaded.blocks)
+    if title and title.strip() and not any(block.kind is Kind.HEADING and block.level == 1 for block in blocks):
+        blocks.insert(0, Block(" ".join(title.split()), Kind.HEADING, 1))
+    if not loaded.blocks and description:
+        source.note("Scripts write the page, and were not run: only its title and description were read.")
+        blocks.append(Block(description))
+    elif not loaded.blocks:
+        blocks = []
+    return Loaded(blocks, {**loaded.metadata, "encoding": encoding})
+
+
+def declared(data: bytes) -> str | None:
+    """The encoding that a page says it has."""
+    found = CHARSET.search(data[:4096])
+    return (found[1] or found[2]).decode() if found else None
 
 
 def parse(source: Source, text: str) -> Loaded:
     """A page that is text already."""
-    from lxml import etree, html
+    from lxml import etree
 
-    parser = html.HTMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8")
     with parsing(source, "page", etree.LxmlError):
-        bare = DECLARATION.sub("", text)
-        if not bare.strip():
+        root = _tree(source, text)
+        if root is None:
             return Loaded([])
-        root = html.document_fromstring(bare.encode("utf-8", "replace"), parser=parser)
-        if any(said.type_name == "ERR_RESOURCE_LIMIT" for said in parser.error_log):  # the rest would be missing
-            raise source.unreadable("its elements stand too deep inside one another, or one text in it is too long.")
+        title = root.findtext(".//head/title") or root.findtext(".//title") or ""
+        metas = {
+            str(each.get("name") or each.get("property")).lower(): each.get("content") or ""
+            for each in root.iter("meta")
+        }
+        _simplify(root, source, 0)
         walk = _Walk(source)
         walk.children(root, 0)
         walk.flush()
-        title = root.findtext(".//title") or ""
-        metas = {str(each.get("name")).lower(): each.get("content") for each in root.iter("meta") if each.get("name")}
-    metadata = {"title": title, "author": metas.get("author"), "description": metas.get("description")}
-    return Loaded(walk.blocks, {**metadata, "language": root.get("lang") or ""})  # type: ignore[dict-item]
+    description = metas.get("description") or metas.get("og:description") or ""
+    metadata = {"title": title, "author": metas.get("author", ""), "description": description}
+    return Loaded(walk.blocks, {**metadata, "language": root.get("lang") or ""})
+
+
+def _tree(source: Source, text: str) -> Any:
+    """The elements of a page; None if there are none."""
+    from lxml import etree, html
+
+    parser = html.HTMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8")
+    bare = DECLARATION.sub("", text)
+    try:
+        root = html.document_fromstring(bare.encode("utf-8", "replace"), parser=parser) if bare.strip() else None
+    except etree.ParserError:  # nothing but comments
+        return None
+    if any(said.type_name == "ERR_RESOURCE_LIMIT" for said in parser.error_log):  # the rest would be missing
+        raise source.unreadable("its elements stand too deep inside one another, or one text in it is too long.")
+    return root
+
+
+def _simplify(root: Any, source: Source, depth: int) -> None:
+    def inside(page: str, at: int) -> Any:
+        tree = _tree(source, page)
+        if tree is not None:
+            _simplify(tree, source, at)
+        return tree
+
+    simplify(root, source, inside, depth)
 
 
 def _inline(text: str | None) -> str:
@@ -76,10 +111,6 @@ def _inline(text: str | None) -> str:
 def _tidy(text: str) -> str:
     lines = (SPACE.sub(" ", line).strip() for line in text.split(BREAK))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
-
-
-def _hidden(element: Any) -> bool:
-    return element.tag in DROPPED or element.get("hidden") is not None
 
 
 def _text(element: Any, skip: frozenset[str] = frozenset()) -> str:
@@ -93,7 +124,7 @@ def _parts(element: Any, skip: frozenset[str], depth: int) -> Iterator[str]:
         return
     yield _inline(element.text)
     for child in element:
-        if isinstance(child.tag, str) and child.tag not in skip and not _hidden(child):
+        if isinstance(child.tag, str) and child.tag not in skip:
             around = BREAK if child.tag == "br" or child.tag in BLOCKS or child.tag in HEADINGS else ""
             yield around if child.tag not in {"td", "th"} else " "
             yield from _parts(child, skip, depth + 1)
@@ -109,7 +140,7 @@ class _Walk:
         self.blocks: list[Block] = []
         self._waiting: list[str] = []
         self._special: dict[str, Callable[[Any, int], None]] = {
-            "pre": self._pre,
+            **dict.fromkeys(("pre", "xmp", "listing", "plaintext"), self._pre),
             "ul": self._list,
             "ol": self._list,
             "table": self._table,
@@ -135,7 +166,7 @@ class _Walk:
             return
         self._waiting.append(_inline(element.text))
         for child in element:
-            if isinstance(child.tag, str) and not _hidden(child):
+            if isinstance(child.tag, str):
                 self._element(child, depth + 1)
             self._waiting.append(_inline(child.tail))
 
@@ -181,13 +212,13 @@ class _Walk:
 
 def _list_lines(element: Any, level: int) -> Iterator[str]:
     """A line for each item, those of a list inside it indented below it; far inside, they are one line."""
-    number = 0
+    number = _number(element.get("start"), 1) - 1
     nested = LISTS if level < DEEPEST_LIST else frozenset()
     for child in element:
         if child.tag in nested:
             yield from _list_lines(child, level + 1)
-        elif isinstance(child.tag, str) and not _hidden(child):
-            number += 1
+        elif isinstance(child.tag, str):
+            number = _number(child.get("value"), number + 1)
             mark = f"{number}." if element.tag == "ol" else "-"
             text = re.sub(r"\s*\n\s*", "\n" + "  " * (level + 1), _text(child, nested).strip())
             if text:
@@ -195,6 +226,10 @@ def _list_lines(element: Any, level: int) -> Iterator[str]:
             for below in child.iter(*nested) if nested else ():
                 if next(below.iterancestors("li", *LISTS), None) is child:
                     yield from _list_lines(below, level + 1)
+
+
+def _number(value: str | None, usual: int) -> int:
+    return int(value) if value and re.fullmatch(r"-?\d{1,9}", value.strip(), re.ASCII) else usual
 
 
 def _rows(table: Any, source: Source) -> Iterator[list[str]]:

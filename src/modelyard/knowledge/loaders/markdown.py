@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from html import unescape
 
 from modelyard.knowledge.loaders import tables
 from modelyard.knowledge.loaders.base import Source
@@ -18,7 +19,11 @@ CELL = re.compile(r"(?<!\\)\|")
 BREAK = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 KEY = re.compile(r"([A-Za-z][\w -]{0,40}):[ \t]*(.*)$")
 ITEM = re.compile(r"[ \t]+-[ \t]+(.*)|-[ \t]+(.*)$")
+REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
+PICTURE = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]{40,}")
 FRONT_LINES = 200
+LONGEST_VALUE = 500
+"""Characters of a value that fit into metadata."""
 LONGEST_RULE = 5000
 """Characters up to which a line may be the rule of a table."""
 
@@ -26,52 +31,62 @@ LONGEST_RULE = 5000
 def load(source: Source) -> Loaded:
     """Its blocks. The first heading of level 1 is the title, unless the front matter has one."""
     text, encoding = source.text()
-    front, body = front_matter(text)
-    blocks = list(parse(body))
+    front, body, rest = front_matter(text)
+    blocks = [Block(rest, Kind.CODE)] if rest else []
+    blocks += parse(body, source)
     title = next((block.text for block in blocks if block.kind is Kind.HEADING and block.level == 1), "")
     return Loaded(blocks, {"title": title, **front, "encoding": encoding})
 
 
-def front_matter(text: str) -> tuple[Mapping[str, str], str]:
-    """The flat values of YAML or TOML at the beginning, and the text behind it."""
+def front_matter(text: str) -> tuple[Mapping[str, str], str, str]:
+    """The flat values of YAML or TOML at the beginning, the text behind it, and its lines where they hold more than that."""
     lines = text.split("\n", FRONT_LINES)
     mark = lines[0].rstrip()
     if mark not in {"---", "+++"}:
-        return {}, text
+        return {}, text, ""
     end = next((at for at, line in enumerate(lines[1:], 1) if line.rstrip() in {mark, "..."[: len(mark)]}), None)
     if end is None or (mark == "---" and not any(KEY.match(line) for line in lines[1:end])):
-        return {}, text
-    rest = "\n".join(lines[end + 1 :])
+        return {}, text, ""
+    rest, front = "\n".join(lines[end + 1 :]), "\n".join(lines[1:end])
     if mark == "---":
-        return _yaml(lines[1:end]), rest
+        values, whole = _yaml(lines[1:end])
+        return values, rest, "" if whole else front
     try:
-        return {key: _flat(value) for key, value in tomllib.loads("\n".join(lines[1:end])).items()}, rest
+        found = tomllib.loads(front)
     except tomllib.TOMLDecodeError:
-        return {}, rest
+        return {}, rest, front
+    whole = all(len(_flat(value)) <= LONGEST_VALUE and not isinstance(value, dict) for value in found.values())
+    return {key: _flat(value) for key, value in found.items()}, rest, "" if whole else front
 
 
-def _yaml(lines: list[str]) -> dict[str, str]:
-    """`key: value` lines and lists below a key. A YAML library would be one more for four lines of gain."""
+def _yaml(lines: list[str]) -> tuple[dict[str, str], bool]:
+    """`key: value` lines and lists below a key, and whether that is all: what is more is read as text."""
     found: dict[str, str] = {}
-    key = ""
+    key, whole = "", True
     for line in lines:
         if pair := KEY.match(line):
             key, value = pair[1].strip(), pair[2].split(" #")[0].strip()
             if value[:1] == "[" and value[-1:] == "]":
                 value = ", ".join(each.strip().strip("\"'") for each in value[1:-1].split(","))
-            found[key] = value.strip("\"'")
-        elif key and (item := ITEM.match(line)):
+            found[key] = "" if (more := value[:1] in {"|", ">", "{", "&", "*"}) else value.strip("\"'")
+            whole = whole and not more
+        elif key and (item := ITEM.match(line)) and not KEY.match(item[1] or item[2] or ""):
             found[key] = ", ".join(filter(None, [found[key], (item[1] or item[2] or "").strip().strip("\"'")]))
-    return found
+        elif line.strip() and not line.lstrip().startswith("#"):
+            whole = False
+    return found, whole and all(len(value) <= LONGEST_VALUE for value in found.values())
 
 
 def _flat(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def parse(text: str) -> Iterator[Block]:
+def parse(text: str, source: Source) -> Iterator[Block]:
     """The blocks of Markdown without front matter."""
-    lines = without_comments(text).split("\n")
+    bare = without_comments(text)
+    if len(bare) < len(text):
+        source.note("Its comments were not read.")
+    lines = bare.split("\n")
     at = 0
     pending: list[str] = []
     while at < len(lines):
@@ -82,19 +97,31 @@ def parse(text: str) -> Iterator[Block]:
             at += 1
             continue
         if pending:
-            yield Block("\n".join(pending))
+            yield _paragraph(pending, source)
             pending = []
         if block is not None and block.text:
             yield block
         at = after
     if pending:
-        yield Block("\n".join(pending))
+        yield _paragraph(pending, source)
+
+
+def _paragraph(lines: list[str], source: Source) -> Block:
+    """Text with its character references as characters, and without pictures that are written into it."""
+    text = "\n".join(lines)
+    if ";" in text and "&" in text:
+        text = REFERENCE.sub(lambda match: unescape(match[0]), text)
+    if "base64," in text:
+        text, count = PICTURE.subn("", text)
+        for _ in range(count):
+            source.note("An embedded picture was not read.")
+    return Block(text)
 
 
 def _special(lines: list[str], at: int, pending: list[str]) -> tuple[Block | None, int]:
     """What begins at a line and is no paragraph, and where it ends; an underlined heading takes its text from `pending`."""
     line = lines[at]
-    if fence := FENCE.match(line):
+    if (fence := FENCE.match(line)) and _opens(fence):
         return _code(lines, at, fence[1])
     if heading := HEADING.match(line):
         return Block(_heading(line[heading.end() :].strip()), Kind.HEADING, len(heading[1])), at + 1
@@ -110,12 +137,45 @@ def _special(lines: list[str], at: int, pending: list[str]) -> tuple[Block | Non
 
 
 def without_comments(text: str) -> str:
-    """Without what stands between `<!--` and `-->`."""
-    kept, at = [], 0
-    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
-        kept.append(text[at:begin])
-        at = end + 3
-    return "".join([*kept, text[at:]])
+    """Without what stands between `<!--` and `-->`, where it is no code."""
+    if "<!--" not in text:
+        return text
+    kept: list[str] = []
+    fence, inside = "", False
+    for line in text.split("\n"):
+        mark = FENCE.match(line)
+        if not inside and mark and _opens(mark) and (not fence or (mark[1].startswith(fence) and not mark[2].strip())):
+            fence = "" if fence else mark[1]
+            kept.append(line)
+            continue
+        if fence:
+            kept.append(line)
+            continue
+        line, inside = _uncommented(line, inside)
+        kept.append(line)
+    return "\n".join(kept) if not inside else text
+
+
+def _opens(fence: re.Match[str]) -> bool:
+    """Whether a line of three backticks begins code; with more of them behind, it is code by itself."""
+    return fence[1][0] != "`" or "`" not in fence[2]
+
+
+def _uncommented(line: str, inside: bool) -> tuple[str, bool]:
+    """A line without its comments, and whether one goes on behind it; `inside` says whether one goes on before it."""
+    kept: list[str] = []
+    at = 0
+    while True:
+        if inside:
+            end = line.find("-->", at)
+            if end < 0:
+                return "".join(kept), True
+            at, inside = end + 3, False
+        begin = line.find("<!--", at)
+        if begin < 0 or line.count("`", 0, begin) % 2:
+            return "".join([*kept, line[at:]]), False
+        kept.append(line[at:begin])
+        at, inside = begin + 4, True
 
 
 def _heading(text: str) -> str:

@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders.base import Source, parsing
+from modelyard.knowledge.loaders.code import definitions
 from modelyard.knowledge.types import Block, Kind, Loaded
 
 DEEPEST_HEADING = 3
 """Levels of objects whose lists of records get a heading each; what is deeper stays JSON."""
+SEPARATOR = "\x1e"
+"""Before each record of a JSON text sequence (RFC 7464)."""
+
+
+class Number(str):
+    """A number as the file writes it: `1.10`, or one with more digits than a float has."""
+
+    __slots__ = ()
 
 
 def load(source: Source) -> Loaded:
-    """An array gives a block for each element, an object one for its values and one for each record in its lists."""
+    """An array gives a block for each element, an object one for its values and one for each record in its lists.
+
+    Several values one after another are read like lines. What is not JSON is read as text, and a note says so.
+    """
     text, encoding = source.text()
     try:
         with parsing(source, "JSON"):
-            value = json.loads(text)
+            values = list(_values(text))
     except DocumentUnreadable as error:
-        if isinstance(error.__cause__, json.JSONDecodeError) and error.__cause__.msg == "Extra data":
-            return load_lines(source)
-        raise
+        if not isinstance(error.__cause__, json.JSONDecodeError):
+            raise
+        return _as_lines(source, text, encoding, error.__cause__)
     with parsing(source, "JSON"):
-        return Loaded(list(_blocks(value, 1)), {"encoding": encoding, **_named(value)})
+        if len(values) == 1:
+            return Loaded(list(_blocks(values[0], 1)), {"encoding": encoding, **_named(values[0])})
+        return Loaded([Block(record(value)) for value in values], {"encoding": encoding})
 
 
 def load_lines(source: Source) -> Loaded:
-    """A block for each line that is not blank."""
+    """A block for each line that is not blank. A line that is not JSON is kept as it stands, and a note says so."""
     text, encoding = source.text()
-    blocks = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            with parsing(source, f"JSON in line {number}"):
-                blocks.append(Block(record(json.loads(line))))
+    blocks, broken = _lines(source, text)
+    if broken:
+        _note_lines(source, broken)
     return Loaded(blocks, {"encoding": encoding})
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text, with every value of a key that stands in an object twice, and numbers as they are written."""
+    return DECODER.decode(text)
 
 
 def record(value: Any) -> str:
@@ -46,11 +63,82 @@ def record(value: Any) -> str:
     return _plain(value)
 
 
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found, counts = {}, dict[str, int]()
+    for key, value in pairs:
+        counts[key] = counts.get(key, 0) + 1
+        found[key if counts[key] == 1 else f"{key} ({counts[key]})"] = value
+    return found
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=Number, strict=False
+)
+
+
+def _values(text: str) -> Iterator[Any]:
+    """One value, or several with nothing but blanks between them."""
+    bare = text.replace(SEPARATOR, " ") if SEPARATOR in text else text
+    at = len(bare) - len(bare.lstrip())
+    while at < len(bare):
+        value, at = DECODER.raw_decode(bare, at)
+        yield value
+        rest = bare[at : at + 1]
+        if rest and not rest.isspace():
+            raise json.JSONDecodeError("Extra data", bare, at)
+        while at < len(bare) and bare[at].isspace():
+            at += 1
+
+
+def _as_lines(source: Source, text: str, encoding: str, error: json.JSONDecodeError) -> Loaded:
+    """JSON lines if most of them are; else the text itself."""
+    blocks, broken = _lines(source, text)
+    if 2 * len(broken) < len(blocks):
+        _note_lines(source, broken)
+        return Loaded(blocks, {"encoding": encoding})
+    source.note(f"It is not valid JSON (line {error.lineno}: {error.msg}); it was read as text.")
+    return Loaded([Block(each, Kind.CODE) for each in definitions(text)], {"encoding": encoding})
+
+
+def _lines(source: Source, text: str) -> tuple[list[Block], list[int]]:
+    """The blocks of JSON lines, and the numbers of lines that are none."""
+    blocks, broken = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not (bare := line.strip().strip(SEPARATOR)):
+            continue
+        try:
+            blocks.append(Block(record(parsed(bare))))
+        except (json.JSONDecodeError, RecursionError):
+            broken.append(number)
+            blocks.append(Block(bare))
+    return blocks, broken
+
+
+def _note_lines(source: Source, broken: Sequence[int]) -> None:
+    if len(broken) == 1:
+        source.note(f"Line {broken[0]} is not valid JSON; it was read as text.")
+    elif broken:
+        source.note(f"{len(broken):,} lines are not valid JSON, line {broken[0]} first; they were read as text.")
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if value is None:
-        return ""
+    return "" if value is None else _compact(value)
+
+
+def _compact(value: Any) -> str:
+    """A value as JSON, its numbers as they were written."""
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, list):
+        return f"[{', '.join(map(_compact, value))}]"
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(key, ensure_ascii=False)}: {_compact(each)}" for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,22 +1,30 @@
-"""reStructuredText: headings by their underlines, code blocks, paragraphs."""
+"""reStructuredText: headings by their underlines, tables, code blocks, paragraphs; what other files hold is noted."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from modelyard.knowledge.loaders import rst_tables
 from modelyard.knowledge.loaders.base import Source
 from modelyard.knowledge.types import Block, Kind, Loaded
 
 LINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*$")
-CODE = re.compile(r"\.\. (?:code|code-block|sourcecode|highlight|literalinclude|parsed-literal)::")
+CODE = re.compile(r"\s*\.\. (?:code|code-block|sourcecode|highlight|literalinclude|parsed-literal)::")
 OPTION = re.compile(r":[\w -]{1,40}:(?:\s|$)")
+CAPTION = re.compile(r"\s*:caption:\s+(\S.*)$")
+INCLUDED = re.compile(r"\s*(?:\.\. (?:include|literalinclude)::|:(?:file|url):)\s+(\S.*)$")
+"""What stands in another file."""
 
 
 def load(source: Source) -> Loaded:
     """Its blocks; levels of headings are in the order in which their underlines appear."""
     text, encoding = source.text()
-    blocks = list(_blocks(text.expandtabs(8).split("\n")))
+    lines = text.expandtabs(8).split("\n")
+    for line in lines:
+        if included := INCLUDED.match(line):
+            source.note(f"The included file '{included[1].strip()}' was not read.")
+    blocks = list(_blocks(lines))
     title = next((block.text for block in blocks if block.kind is Kind.HEADING), "")
     return Loaded(blocks, {"title": title, "encoding": encoding})
 
@@ -26,19 +34,21 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
     paragraph: list[str] = []
     at = 0
     while at < len(lines):
-        heading = None if paragraph else _heading(lines, at, styles)
+        special = None if paragraph else _heading(lines, at, styles) or rst_tables.table(lines, at)
         ends = not lines[at].strip() and "".join(paragraph[-1:]).endswith("::")
         literal = ends or CODE.match(lines[at]) is not None
-        if heading or literal or not lines[at].strip():
+        if special or literal or not lines[at].strip():
             if paragraph:
                 yield Block("\n".join(paragraph).removesuffix("::") if literal else "\n".join(paragraph))
                 paragraph = []
         else:
             paragraph.append(lines[at].rstrip())
-        if heading:
-            block, at = heading
+        if special:
+            block, at = special
             yield block
         elif literal:
+            if not ends and (caption := _caption(lines, at + 1)):
+                yield Block(caption)
             code, at = _indented(lines, at + 1)
             yield Block(code, Kind.CODE)
         else:
@@ -60,6 +70,15 @@ def _heading(lines: list[str], at: int, styles: list[str]) -> tuple[Block, int] 
     if style not in styles:
         styles.append(style)
     return Block(text, Kind.HEADING, styles.index(style) + 1), title + 2
+
+
+def _caption(lines: list[str], at: int) -> str:
+    """What the options of a code block call it."""
+    while at < len(lines) and OPTION.match(lines[at].strip()):
+        if caption := CAPTION.match(lines[at]):
+            return caption[1].strip()
+        at += 1
+    return ""
 
 
 def _indented(lines: list[str], at: int) -> tuple[str, int]:
