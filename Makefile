@@ -33,6 +33,7 @@ lock: $(VENV)/dev ## pin every dependency, of engines too, with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 		--no-emit-index-url --upgrade pyproject.toml --group dev --extra mcp --extra ocr --extra postgres -o requirements/dev.txt
 	$(BIN)/python -m tools.locks --upgrade
+	$(BIN)/python -m tests.client_environments --lock
 
 clean: ## remove what the verbs made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -28,6 +28,7 @@ def stages(arguments: list[str]) -> dict[str, list[str]]:
         "packages": ["make", "--no-print-directory", f"{venv}/dev"],
         "check": ["make", "--no-print-directory", "check"],
         "engines": [python, "-m", "tests.engine_environments"],
+        "clients": [python, "-m", "tests.client_environments"],
         "browser": [python, "-m", "tests.browser_environment"],
         "tests": [*pytest, "--durations", "10", *arguments],
     }

@@ -1,0 +1,101 @@
+"""Environments for other projects' clients and test suites, whose requirements disagree with those of the tests.
+
+`python -m tests.client_environments` makes them before the tests begin, which `make test` does; `--lock` renews their lock files
+in `requirements/`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.runtime.installer import uv
+from tests.engine_environments import engine_python
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".venv" / "clients"
+RECEIPT = "receipt.txt"
+"""A copy of the lock file by which an environment was made; written last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an environment holds."""
+
+    requirements: tuple[str, ...]
+    bare: tuple[str, ...] = ()
+    """Packages that are installed without what they require, because only a part of them is used."""
+    engine: str = ""
+    """An engine whose environment the packages may import from."""
+
+
+RECIPES = {
+    "langchain": Recipe(("langchain-openai>=1.7", "langchain-tests>=1.1")),
+    "swift": Recipe(
+        ("aiohttp", "dacite", "datasets", "json-repair", "modelscope", "requests"),
+        bare=("ms-swift==4.6.0",),
+        engine="transformers",
+    ),
+}
+
+
+def client_python(name: str) -> Path:
+    """The interpreter of an environment, which is made now if it is not there or was made by another lock file."""
+    place = FOLDER / name
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = lock_file(name).read_text(encoding="utf-8")
+    with (FOLDER / f"{name}.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        receipt = place / RECEIPT
+        if not receipt.is_file() or receipt.read_text(encoding="utf-8") != lock:
+            make(name, place)
+            receipt.write_text(lock, encoding="utf-8")
+    return place / "bin" / "python"
+
+
+def make(name: str, place: Path) -> None:
+    """Install exactly what the lock file lists."""
+    print(f"installing {name} for the tests ...", file=sys.stderr, flush=True)
+    shutil.rmtree(place, ignore_errors=True)
+    subprocess.run([*uv(), "venv", "--quiet", "--python", sys.executable, str(place)], check=True)
+    python = place / "bin" / "python"
+    packages = ["--no-deps", "--require-hashes", "-r", str(lock_file(name))]
+    subprocess.run([*uv(), "pip", "install", "--quiet", "--python", str(python), *packages], check=True)
+    if engine := RECIPES[name].engine:
+        (site_packages(python) / "engine.pth").write_text(f"{site_packages(Path(engine_python(engine)))}\n")
+
+
+def site_packages(python: Path) -> Path:
+    """Where an interpreter's environment keeps its packages."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip())
+
+
+def lock_file(name: str) -> Path:
+    """The lock file of an environment."""
+    return ROOT / "requirements" / f"{name}.txt"
+
+
+def compile_lock(name: str) -> None:
+    """Write the lock file: the requirements with all that they need, then the packages without."""
+    recipe = RECIPES[name]
+    options = ("--universal", "--python-version", "3.11", "--generate-hashes", "--upgrade")
+    silent = ("--quiet", "--no-header", "--no-annotate", "--no-emit-index-url")
+    parts = []
+    for requirements, more in ((recipe.requirements, ()), (recipe.bare, ("--no-deps",))):
+        if requirements:
+            argv = [*uv(), "pip", "compile", *options, *silent, *more, "-"]
+            text = "\n".join(requirements)
+            parts.append(subprocess.run(argv, input=text, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    lock_file(name).write_text("".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for each in RECIPES:
+        if "--lock" in sys.argv[1:]:
+            compile_lock(each)
+        print(f"{each}: {client_python(each)}", file=sys.stderr)
