@@ -23,6 +23,7 @@ from modelyard.api.guard import Guard
 from modelyard.api.knowledge import Passage, knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
+from modelyard.api.paths import Paths
 from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -59,7 +60,7 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = CheckedBodies(management_app(parts), parts.settings)
-        self._management = Guard(Bodies(ContentTypes(checked), parts.settings), parts.keys)
+        self._management = Paths(Guard(Bodies(ContentTypes(checked), parts.settings), parts.keys))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.api.invalid import CHATCHAT
 from modelyard.gateway.paths import PATHS, Where
 
 REFERENCE = "#/components/schemas/{name}"
@@ -14,7 +15,7 @@ REFERENCE = "#/components/schemas/{name}"
 ERROR = {
     "title": "Error",
     "type": "object",
-    "required": ["error", "detail"],
+    "required": ["error", "detail", "object", "message"],
     "properties": {
         "error": {
             "type": "object",
@@ -27,8 +28,26 @@ ERROR = {
             },
         },
         "detail": {"type": "string", "description": "The message once more, where Xinference's clients look for it."},
+        "object": {"const": "error"},
+        "message": {"type": "string", "description": "The same, where ms-swift's client looks for it."},
     },
 }
+
+FIELD = {
+    "type": "object",
+    "required": ["type", "loc", "msg"],
+    "properties": {
+        "type": {"type": "string"},
+        "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+        "msg": {"type": "string"},
+    },
+}
+FIELD_ERRORS = {
+    **ERROR,
+    "title": "FieldErrors",
+    "properties": {**ERROR["properties"], "detail": {"type": "array", "items": FIELD}},  # type: ignore[dict-item]
+}
+"""Answer of Chatchat's routes to wrong fields: `detail` is FastAPI's list."""
 
 CONTENT = {Where.JSON: "application/json", Where.FORM: "multipart/form-data"}
 
@@ -50,7 +69,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     requests = {row.request.__name__: row.request for row in PATHS.values()}
     _, components = msgspec.json.schema_components(requests.values(), ref_template=REFERENCE)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(components, Error=ERROR)
+    schemas.update(components, Error=ERROR, FieldErrors=FIELD_ERRORS)
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own answer to bad input, which ours replaces
         schemas.pop(name, None)
     for path, row in PATHS.items():
@@ -73,8 +92,14 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
 
 def _document_errors(operation: dict[str, Any], statuses: tuple[int, ...]) -> None:
     answers = operation["responses"]
-    answers.pop("422", None)
-    content = {"application/json": {"schema": {"$ref": REFERENCE.format(name="Error")}}}
+    checks_fields = answers.pop("422", None) is not None
+    if checks_fields and CHATCHAT in operation.get("tags", ()):
+        answers["422"] = _described(422, "FieldErrors")
     for status in statuses:
-        title = "Client left" if status == 499 else HTTPStatus(status).phrase
-        answers.setdefault(str(status), {"description": title, "content": content})
+        answers.setdefault(str(status), _described(status, "Error"))
+
+
+def _described(status: int, schema: str) -> dict[str, Any]:
+    title = "Client left" if status == 499 else HTTPStatus(status).phrase
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(name=schema)}}}
+    return {"description": title, "content": content}
