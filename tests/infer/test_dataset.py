@@ -79,7 +79,7 @@ def test_a_run_goes_on_where_it_was(engine: Engine, file: str, tmp_path: Path) -
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(BadRequest, match="cannot be read"):
+    with pytest.raises(BadRequest, match="There is no file"):
         questions([str(tmp_path / "nowhere.jsonl")])
     (tmp_path / "a.json").write_text('[1, {"query": "x"}]', encoding="utf-8")
     first, second = questions([str(tmp_path / "a.json")])

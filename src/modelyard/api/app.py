@@ -40,6 +40,7 @@ from modelyard.core.errors import CannotStart, DatabaseUnavailable
 from modelyard.core.private import private_home
 from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
+from modelyard.core.wording import reason
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
@@ -207,7 +208,7 @@ def take_home(folder: Path) -> IO[str]:
         private_home(folder)
         lock = open(folder / "server.lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
     except OSError as error:
-        raise CannotStart(f"The home folder {folder} cannot be used: {error.strerror}. Set MODELYARD_HOME.") from error
+        raise CannotStart(f"The home folder {folder} cannot be used: {reason(error)}. Set MODELYARD_HOME.") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         lock.truncate(0)
@@ -222,5 +223,5 @@ def take_home(folder: Path) -> IO[str]:
         ) from None
     except OSError as error:
         lock.close()
-        raise CannotStart(f"The home folder {folder} cannot be written: {error.strerror}.") from error
+        raise CannotStart(f"The home folder {folder} cannot be written: {reason(error)}.") from error
     return lock

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.core.errors import BadRequest, ModelyardError, ServerUnreachable
+from modelyard.core.wording import reason
 from modelyard.infer.remote import CONCURRENCY, InferClient
 from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
 from modelyard.infer.stats import InferStats
@@ -99,13 +100,17 @@ def answered(result: Path, asked: Sequence[Question]) -> set[int]:
 
 def _rows(path: Path) -> Iterator[Any]:
     """Every row; one that is no JSON comes as the error it makes."""
+    if not path.exists():
+        raise BadRequest(
+            f"There is no file '{path}'. Questions come from .jsonl and .json files; ms-swift's datasets by name are not fetched."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
             yield from json.loads(text)
             return
     except (OSError, ValueError) as error:
-        raise BadRequest(f"{path} cannot be read: {error}.") from None
+        raise BadRequest(f"'{path}' cannot be read: {reason(error)}.") from None
     for line in text.splitlines():
         if line.strip():
             try:
