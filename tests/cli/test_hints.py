@@ -35,7 +35,7 @@ def texts(path: Path) -> Iterator[str]:
 
 def wrong(words: list[str]) -> str:
     """What is wrong with the words behind `modelyard`; empty for a command that can be typed."""
-    context = click.Context(cli, info_name="modelyard")
+    context = click.Context(cli, info_name="modelyard", help_option_names=["-h", "--help"])  # commands keep these
     command: click.Command = cli
     while isinstance(command, click.Group) and words:
         if words[0].startswith("-"):
