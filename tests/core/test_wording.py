@@ -34,6 +34,7 @@ CASES = [
     (lambda: json.loads('{"a":'), "expecting value at line 1, column 6"),
     (lambda: dict[str, int]()["model"], "it has no 'model'"),
     (lambda: len(json.loads("7")), "a value in it is of the wrong type"),
+    (lambda: msgspec.json.decode(b"x"), "invalid character (byte 0)"),
     (lambda: msgspec.json.decode(b"{"), "Input data was truncated"),
     (lambda: (_ for _ in ()).throw(ValueError()), "no reason is given"),
     (lambda: (_ for _ in ()).throw(OSError("[Errno 5] broken.")), "broken"),

@@ -51,10 +51,10 @@ FIELD_ERRORS = {
 
 CONTENT = {Where.JSON: "application/json", Where.FORM: "multipart/form-data"}
 
-ANYWHERE = (400, 401, 403, 404, 409, 415, 421, 429, 503)
+ANYWHERE = (400, 401, 403, 404, 409, 413, 415, 421, 429, 503)
 """Statuses that any operation may answer with."""
-ENGINES = (413, 499, 502, 504)
-"""Statuses of operations that read large bodies or wait for an engine."""
+ENGINES = (499, 502, 504)
+"""Statuses of operations that wait for an engine."""
 WAITING = {
     ("/v1/load_lora_adapter", "post"),
     ("/v1/models", "post"),
@@ -87,7 +87,18 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             waits = path in PATHS or (path, method) in WAITING
             _document_errors(operation, (*ANYWHERE, *ENGINES) if waits else ANYWHERE)
+            _document_stream(operation, schemas)
     return document
+
+
+def _document_stream(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """An operation whose body has `stream` answers with JSON or with events."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    name = body.get("$ref", "").rpartition("/")[2]
+    if "stream" in schemas.get(name, {}).get("properties", {}):
+        content = operation["responses"]["200"].setdefault("content", {})
+        content.setdefault("application/json", {"schema": {}})
+        content["text/event-stream"] = {"schema": {}}
 
 
 def _document_errors(operation: dict[str, Any], statuses: tuple[int, ...]) -> None:

@@ -55,7 +55,7 @@ def reason(error: BaseException) -> str:
         return f"it has no '{error.args[0]}'" if error.args else WRONG_SHAPE
     if isinstance(error, (TypeError, AttributeError, IndexError)):
         return WRONG_SHAPE
-    said = PYTHONS.sub("", " ".join(str(error).split())).rstrip(".")
+    said = PYTHONS.sub("", " ".join(str(error).split())).rstrip(".").removeprefix("JSON is malformed: ")
     return said or "no reason is given"
 
 
