@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.routing import Match, Route
+from starlette.routing import Route
 
 from modelyard.api.routes import ROUTERS
 from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
@@ -92,14 +92,14 @@ def candidates_for(path: str) -> list[Route]:
     """
     matching: list[Route] = []
     fitting: list[Route] = []
-    scope = {"type": "http", "method": "GET", "path": path, "headers": []}
-    for route, numbers in _routes():
-        match, child = route.matches(scope)
-        given = child.get("path_params", {})
-        if match is Match.NONE or not all(value or not isinstance(value, str) for value in given.values()):
+    for prefix, route, numbers in _routes():
+        if not path.startswith(prefix) or (found := route.path_regex.match(path)) is None:
+            continue
+        given = found.groupdict()
+        if not all(given.values()):
             continue
         matching.append(route)
-        if all(INTEGER.fullmatch(str(given[name])) for name in numbers):
+        if all(INTEGER.fullmatch(given[name]) for name in numbers):
             fitting.append(route)
     return fitting or matching
 
@@ -137,10 +137,11 @@ def headless(send: Send) -> Send:
 
 
 @cache
-def _routes() -> tuple[tuple[Route, frozenset[str]], ...]:
-    """Every management route, in the order in which they are tried, each with the parameters of its path that are integers."""
+def _routes() -> tuple[tuple[str, Route, frozenset[str]], ...]:
+    """Every management route, in the order in which they are tried: what its paths begin with, and which of their parts are
+    integers."""
     found = [route for router in ROUTERS for route in router.routes if isinstance(route, Route)]
-    return tuple((route, _numbers(route)) for route in found)
+    return tuple((route.path.partition("{")[0], route, _numbers(route)) for route in found)
 
 
 def _numbers(route: Route) -> frozenset[str]:
