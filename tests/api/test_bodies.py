@@ -89,7 +89,6 @@ FORM = "Content-Type: multipart/form-data; boundary=b"
     [
         ("/token", JSON, SMALL, "the most that this path takes"),
         ("/v1/auth/refresh", JSON, SMALL, "the most that this path takes"),
-        ("/nothing", JSON, SMALL, "the most that this path takes"),
         ("/v1/models", JSON, ORDINARY, "the most that this path takes"),
         ("/v1/models", FORM, ORDINARY, "the most that this path takes"),
         ("/v1/knowledge_bases", JSON, ORDINARY, "the most that this path takes"),

@@ -135,7 +135,7 @@ def test_wrong_bodies(server: Live) -> None:
         ("agent_chat", {"query": "x", "temperature": 1.1}),
     ]
     for name, body in wrong:
-        assert server.http.post(f"/chat/{name}", json=body).status_code == 400
+        assert server.http.post(f"/chat/{name}", json=body).status_code == 422
 
 
 def test_a_base_answers_with_sources(server: Live, model: Scripted) -> None:

@@ -83,7 +83,7 @@ def test_a_model_that_nobody_knows(server: Live) -> None:
     assert changed(server, "nobody", "new") == {"code": 500, "msg": "the model nobody is not available"}
     assert post(server, "/llm_model/stop", {"model_name": "vectors"})["code"] == 500
     assert server.status("vectors") == "READY"
-    assert server.http.post("/llm_model/stop", json={}).status_code == 400
+    assert server.http.post("/llm_model/stop", json={}).status_code == 422
 
 
 def test_stop(server: Live) -> None:
@@ -192,7 +192,7 @@ def test_templates(server: Live) -> None:
     empty = post(server, path, {"type": "knowledge_base_chat", "name": "empty"})
     assert empty == "请你回答我的问题:\n{{ question }}\n\n"
     assert post(server, path, {"type": "llm_chat", "name": "none"})["code"] == 400
-    assert server.http.post(path, json={"type": "none"}).status_code == 400
+    assert server.http.post(path, json={"type": "none"}).status_code == 422
 
 
 def test_completion(server: Live) -> None:
@@ -206,7 +206,7 @@ def test_completion(server: Live) -> None:
     assert ask(echo=True, model_name="m") == "data: Oncethe quick brown \r\n\r\n"
     assert ask(echo=True, stream=True).startswith("data: Once\r\n\r\ndata: the ")
     assert '"model_not_found"' in ask(model_name="nobody")
-    assert server.http.post("/other/completion", json={"query": "x", "temperature": 2}).status_code == 400
+    assert server.http.post("/other/completion", json={"query": "x", "temperature": 2}).status_code == 422
 
 
 def test_vectors(server: Live) -> None:

@@ -130,7 +130,7 @@ def test_what_goes_wrong(server: Live, base: str) -> None:
     found = told(server, ALL, model_name="nobody")
     assert [each["code"] for each in found] == [500, 500] and "'nobody' not found" in found[0]["error"]
     hot = {"knowledge_base_name": base, "file_name": "hours.txt", "temperature": 2}
-    assert server.http.post(f"{API}/{ONE}", json=hot).status_code == 400
+    assert server.http.post(f"{API}/{ONE}", json=hot).status_code == 422
     post(server, "/knowledge_base/delete_knowledge_base", "docs.summary")
     post(server, "/knowledge_base/create_knowledge_base", {"knowledge_base_name": "docs.summary"})
     [taken] = told(server, ONE, file_name="hours.txt")

@@ -11,7 +11,7 @@ import pytest
 
 from modelyard.api.content_types import mismatch, takes_uploads
 from modelyard.api.foreign_pages import Policy, counts_as_owner, decisive, is_owner, refusal
-from modelyard.api.guard import route_of
+from modelyard.api.paths import route_of
 from modelyard.core.config import Settings
 from tests.live import Live, error_of, live
 

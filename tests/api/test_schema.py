@@ -18,7 +18,10 @@ import pytest
 from tests import make_gguf
 from tests.live import Live, live
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "response_headers_conformance"
+)
 LEFT_OUT = "/v1/clusters"
 """Its only operation ends the server; tests/api has a test of its own for it."""
 HOOKS = Path(__file__).with_name("schema_hooks.py")

@@ -248,6 +248,15 @@ def test_explain_tells_the_cause() -> None:
         "llama.cpp could not start: Failed to init server, please check the input params.",
     ]
     assert engine.explain(log, 1) == "error loading model: unknown model architecture: 'nope' (exit code 1)"
+    said = "error loading model: error loading model vocabulary: cannot find tokenizer vocab in model file"
+    assert engine.explain([f"0.1 E llama_model_load: {said}"], 1) == f"{said[21:]} (exit code 1)"
+    template = [
+        "0.1 E common_chat_templates_init: error: Unexpected token: %} of type 9",
+        "0.1 E srv          init: exiting due to model loading error",
+    ]
+    assert (
+        engine.explain(template, 1) == "the chat template cannot be used: Unexpected token: %} of type 9 (exit code 1)"
+    )
     assert "out of memory" in engine.explain([], -9)
 
 

@@ -29,7 +29,7 @@ def code(reply: Reply) -> str:
 @pytest.mark.parametrize("path", ROUTES)
 def test_wrong_method(yard: Yard, path: str) -> None:
     reply = yard.send("GET", path, None, {})
-    assert (reply.status, code(reply), reply.headers["allow"]) == (405, "method_not_allowed", "POST")
+    assert (reply.status, code(reply), reply.headers["allow"]) == (405, "method_not_allowed", "OPTIONS, POST")
 
 
 def test_only_listed_paths(yard: Yard) -> None:

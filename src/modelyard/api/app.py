@@ -23,6 +23,7 @@ from modelyard.api.guard import Guard
 from modelyard.api.knowledge import Passage, knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
+from modelyard.api.paths import Paths
 from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -40,6 +41,7 @@ from modelyard.core.errors import CannotStart, DatabaseUnavailable
 from modelyard.core.private import private_home
 from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
+from modelyard.core.wording import reason
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
@@ -60,7 +62,7 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = CheckedBodies(management_app(parts), parts.settings)
-        self._management = Guard(Bodies(ContentTypes(checked), parts.settings), parts.keys)
+        self._management = Paths(Guard(Bodies(ContentTypes(checked), parts.settings), parts.keys))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -212,7 +214,7 @@ def take_home(folder: Path) -> IO[str]:
         private_home(folder)
         lock = open(folder / "server.lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
     except OSError as error:
-        raise CannotStart(f"The home folder {folder} cannot be used: {error.strerror}. Set MODELYARD_HOME.") from error
+        raise CannotStart(f"The home folder {folder} cannot be used: {reason(error)}. Set MODELYARD_HOME.") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         lock.truncate(0)
@@ -227,5 +229,5 @@ def take_home(folder: Path) -> IO[str]:
         ) from None
     except OSError as error:
         lock.close()
-        raise CannotStart(f"The home folder {folder} cannot be written: {error.strerror}.") from error
+        raise CannotStart(f"The home folder {folder} cannot be written: {reason(error)}.") from error
     return lock

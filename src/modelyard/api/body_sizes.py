@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from modelyard.api.guard import route_of
+from modelyard.api.paths import route_of
 from modelyard.api.permissions import ANYBODY, PERMISSIONS
 from modelyard.core.config import Settings
 

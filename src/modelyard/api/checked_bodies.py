@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from modelyard.api.foreign_pages import READING
 from modelyard.core.asgi import replayed
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, ModelyardError
@@ -36,7 +37,7 @@ class CheckedBodies:
         if scope["type"] == "http":
             try:
                 check_address(scope)
-                if has_json(scope["headers"]):
+                if scope["method"] not in READING and has_json(scope["headers"]):
                     receive = await self._checked(scope["headers"], receive)
             except ModelyardError as error:
                 await send_error(send, error, [])

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from modelyard.api.foreign_pages import READING
-from modelyard.api.guard import route_of
+from modelyard.api.paths import route_of
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
 from modelyard.gateway.peek import JSON, has_body, is_json

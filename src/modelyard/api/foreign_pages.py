@@ -104,7 +104,8 @@ class ForeignPages:
             await self._app(scope, receive, send)
             return
         head, required = decisive(scope["headers"]), self._keys.access.required
-        error = refusal(self._policy, required, scope["method"], scope.get("scheme", "http"), head)
+        old = scope.get("http_version") == "1.0"
+        error = refusal(self._policy, required, scope["method"], scope.get("scheme", "http"), head, old)
         if error is not None:
             await send_error(send, error, [(b"x-request-id", request_id(scope["headers"]))])
             return
@@ -133,9 +134,15 @@ def decisive(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     return found
 
 
-def refusal(policy: Policy, keys_required: bool, method: str, scheme: str, head: Head) -> ModelyardError | None:
-    """Why a request is refused; None for one that may pass."""
-    if policy.checks_hosts(keys_required):
+def refusal(
+    policy: Policy, keys_required: bool, method: str, scheme: str, head: Head, old: bool = False
+) -> ModelyardError | None:
+    """Why a request is refused; None for one that may pass.
+
+    `old` is HTTP/1.0, which has no `Host`. Every browser speaks a later version and sends it, so a request of 1.0 without one
+    comes from a program, such as the health check of a load balancer.
+    """
+    if policy.checks_hosts(keys_required) and not (old and HOST not in head):
         name = host_name(head.get(HOST, b""))
         if name is None or not (policy.is_own(name) or name in policy.hosts):
             return HostNotAllowed(name or readable(head.get(HOST, b"")))

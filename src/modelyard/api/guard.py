@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import cache
 from typing import Any
 
-from starlette.routing import BaseRoute, Match, Route
-
+from modelyard.api.paths import is_documentation, route_of
 from modelyard.api.permissions import ANY_KEY, ANYBODY, METRICS, scope_of
-from modelyard.api.routes import ROUTERS
 from modelyard.control.keys import REFRESH, Keys
 from modelyard.core.access import ADMIN, KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
@@ -20,9 +17,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
-"""Paths, and what is below them, that everybody may read: they tell what the routes are, and nothing of this server."""
 
 LISTING = frozenset({"models:list", "models:read", ANY_KEY})
 """What a key that is limited to some models may do where a path names none; handlers show it only its own."""
@@ -95,27 +89,11 @@ def _needed(scope: Scope) -> tuple[str, str | None, str | None]:
 
     A path that is no route at all takes any key.
     """
-    path = scope["path"]
-    if any(path == each or path.startswith(each + "/") for each in DOCUMENTATION):
+    if is_documentation(scope["path"]):
         return ANYBODY, None, None
-    as_route = scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
-    route = route_of(as_route)
+    route = route_of(scope)
     if route is None:
         return ANY_KEY, None, None
-    named = route.matches(as_route)[1].get("path_params", {})
-    scope_needed = scope_of(as_route["method"], route.path)
+    named = route.matches(scope)[1].get("path_params", {})
+    scope_needed = scope_of(scope["method"], route.path)
     return ADMIN if scope_needed is None else scope_needed, named.get("uid"), named.get("base")
-
-
-def route_of(scope: Scope) -> Route | None:
-    """The management route of a request; None if there is none, or not with this method."""
-    for route in _routes():
-        if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL:
-            return route
-    return None
-
-
-@cache
-def _routes() -> tuple[BaseRoute, ...]:
-    """Every management route, in the order in which they are tried."""
-    return tuple(route for router in ROUTERS for route in router.routes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,9 +14,11 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from modelyard import __version__
 from modelyard.api.deps import Parts
+from modelyard.api.invalid import answer_invalid
 from modelyard.api.openapi import completed
 from modelyard.api.routes import ROUTERS
 from modelyard.core.errors import (
@@ -22,16 +26,12 @@ from modelyard.core.errors import (
     InternalError,
     InvalidParameter,
     MalformedBody,
-    MethodNotAllowed,
     ModelyardError,
     PathNotFound,
 )
 from modelyard.protocol import errors
 
 log = logging.getLogger(__name__)
-
-LONGEST_PLACE = 200
-"""Characters of a field's name in an error: the names of wrong fields are the caller's."""
 
 
 def management_app(parts: Parts) -> FastAPI:
@@ -41,7 +41,7 @@ def management_app(parts: Parts) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(ModelyardError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(DataError, _unstorable)
@@ -55,7 +55,21 @@ def management_app(parts: Parts) -> FastAPI:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+    number = next(at for at, route in enumerate(app.routes) if getattr(route, "path", None) == app.openapi_url)
+    app.router.routes[number] = Route("/openapi.json", document_of(app))
     return app
+
+
+def document_of(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+    """The handler of `/openapi.json`: some 400 KB, which are written once."""
+    written: list[bytes] = []
+
+    async def document(request: Request) -> Response:
+        if not written:
+            written.append(json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode())
+        return Response(written[0], media_type="application/json")
+
+    return document
 
 
 def render(error: ModelyardError) -> JSONResponse:
@@ -68,15 +82,6 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     return render(error)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:LONGEST_PLACE]
-    if first["type"] == "json_invalid":
-        return render(MalformedBody(f"The body is not JSON: {first.get('ctx', {}).get('error', first['msg'])}."))
-    return render(InvalidParameter(where or "body", first["msg"]))
-
-
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     method, path = request.method, request.scope["path"]
@@ -84,11 +89,6 @@ async def _http(request: Request, error: Exception) -> Response:
         return await _left(request, error.__cause__)
     if error.status_code == 400:
         return render(MalformedBody(f"The body cannot be read: {error.detail}"))
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow") or "another method"
-        answer = render(MethodNotAllowed(method, path, allowed.split(", ")))
-        answer.headers["allow"] = allowed
-        return answer
     return render(PathNotFound(method, path))
 
 

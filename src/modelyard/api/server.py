@@ -24,6 +24,7 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
 from modelyard.core.private import be_private
 from modelyard.core.trust import OWNER
+from modelyard.core.wording import reason
 from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
@@ -211,9 +212,7 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
-        raise CannotStart(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another with {option}."
-        ) from error
+        raise CannotStart(f"Cannot listen on {host}:{port}: {reason(error)}. Choose another with {option}.") from error
     return listener
 
 

@@ -12,6 +12,7 @@ from modelyard.catalog.reading import read_json
 from modelyard.catalog.safetensors import tensor_shapes
 from modelyard.core.errors import AdapterInvalid, AdapterNotFound, ModelFilesInvalid
 from modelyard.core.types import Adapter
+from modelyard.core.wording import reason
 
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -58,7 +59,9 @@ def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
     try:
         return _read_gguf(name, place, scale) if place.is_file() else _read_peft(name, place, scale)
     except (OSError, ModelFilesInvalid) as error:
-        raise AdapterInvalid(str(path), getattr(error, "problem", str(error))) from error
+        raise AdapterInvalid(
+            str(path), getattr(error, "problem", "") or f"it cannot be read: {reason(error)}."
+        ) from error
 
 
 def base_of(path: str | Path) -> str:
@@ -180,4 +183,4 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)
     except (ValueError, OSError) as error:
-        raise AdapterInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
+        raise AdapterInvalid(str(path.parent), f"its {path.name} cannot be read: {reason(error)}.") from None

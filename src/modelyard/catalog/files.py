@@ -12,8 +12,9 @@ from modelyard.catalog.gguf import FILE_TYPES, Header, read_header
 from modelyard.catalog.hf_folder import read_folder
 from modelyard.catalog.reading import files_below
 from modelyard.catalog.thinking import chat_abilities, thinking_key
-from modelyard.core.errors import ModelFilesInvalid
+from modelyard.core.errors import ModelFilesInvalid, ModelyardError
 from modelyard.core.types import Model, ModelType, Shape
+from modelyard.core.wording import reason
 
 SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
@@ -37,10 +38,10 @@ def describe(path: str | Path) -> Model:
     """
     try:
         return _describe(Path(path).expanduser().absolute(), str(path))
-    except ModelFilesInvalid:
+    except ModelyardError:  # these are RuntimeErrors, too, and name the path already
         raise
     except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: no such user behind `~`
-        raise ModelFilesInvalid(str(path), f"it cannot be read: {error}.") from error
+        raise ModelFilesInvalid(str(path), f"it cannot be read: {reason(error)}.") from error
 
 
 def _describe(place: Path, path: str) -> Model:

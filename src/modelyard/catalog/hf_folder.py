@@ -10,6 +10,7 @@ from modelyard.catalog.reading import files_below, read_json, read_text
 from modelyard.catalog.thinking import chat_abilities, thinking_key
 from modelyard.core.errors import ModelFilesInvalid
 from modelyard.core.types import OFFSET_POSITIONS, Model, ModelType, Shape
+from modelyard.core.wording import reason
 
 Config = dict[str, Any]
 
@@ -43,7 +44,9 @@ def read_folder(folder: Path, sizes: Mapping[str, int] | None = None) -> Model:
     try:
         return _read(folder, weights)
     except (AttributeError, TypeError, LookupError, UnicodeError) as error:
-        raise ModelFilesInvalid(str(folder), f"its configuration is not of the kind expected: {error}.") from error
+        raise ModelFilesInvalid(
+            str(folder), f"its configuration is not of the kind expected: {reason(error)}."
+        ) from error
 
 
 def _read(folder: Path, weights: int) -> Model:
@@ -81,14 +84,14 @@ def _json(path: Path) -> Config:
     try:
         return read_json(path)
     except (ValueError, OSError) as error:
-        raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
+        raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {reason(error)}.") from None
 
 
 def _text(path: Path) -> str:
     try:
         return read_text(path)
     except ValueError as error:
-        raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {error}.") from None
+        raise ModelFilesInvalid(str(path.parent), f"its {path.name} cannot be read: {reason(error)}.") from None
 
 
 def _first(config: Config, *keys: str) -> int:

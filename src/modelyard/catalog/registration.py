@@ -23,6 +23,7 @@ from modelyard.catalog.thinking import chat_abilities
 from modelyard.core.errors import InvalidParameter, ModelyardError, NotFound, RegistrationInvalid
 from modelyard.core.templates import PROCESSES, TemplateProblem
 from modelyard.core.types import ModelType
+from modelyard.core.wording import reason
 
 FORMATS = ("pytorch", "ggufv2", "ggmlv3", "gptq", "awq", "fp8", "fp4", "bnb", "mlx", "diffusers", "compressed-tensors")
 HUBS = ("huggingface", "modelscope", "openmind_hub", "csghub")
@@ -175,7 +176,7 @@ def _read(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Body]:
         where = place.rstrip("`").lstrip(".")
         raise RegistrationInvalid(f"{where}: {problem}." if where else f"{problem}.") from None
     except (msgspec.DecodeError, UnicodeEncodeError, OverflowError, RecursionError) as error:
-        raise RegistrationInvalid(f"'model' is not JSON: {error}.") from None
+        raise RegistrationInvalid(f"'model' is not JSON: {reason(error)}.") from None
 
 
 def _name(given: str) -> str:

@@ -16,6 +16,7 @@ import click
 from modelyard.cli.connection import DEFAULT_URL
 from modelyard.cli.output import json_option
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.cli.benchmark.serving import Options
@@ -181,7 +182,7 @@ def json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise InvalidParameter("--extra-body", f"it is no JSON: {error}") from None
+        raise InvalidParameter("--extra-body", f"it is no JSON: {reason(error)}.") from None
     if not isinstance(value, dict):
         raise InvalidParameter("--extra-body", "it must be a JSON object, such as '{\"top_k\": 5}'")
     return value

@@ -20,6 +20,7 @@ import click
 from modelyard.cli.connection import connect, server_options
 from modelyard.cli.output import in_bytes, json_option, print_json
 from modelyard.core.errors import ModelyardError
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.core.config import Settings
@@ -141,7 +142,7 @@ def _database(chosen: Settings) -> Iterator[Finding]:
     try:
         socket.create_connection((parts.hostname or "localhost", parts.port or 5432), timeout=3).close()
     except OSError as error:
-        yield Finding("blocked", "database", f"{where} does not answer: {error.strerror or error}")
+        yield Finding("blocked", "database", f"{where} does not answer: {reason(error)}")
     else:
         yield Finding("ok", "database", f"{where} answers")
 
@@ -182,6 +183,6 @@ def _port(host: str, port: int) -> Finding:
             probe.bind(address)
     except OSError as error:
         return Finding(
-            "blocked", "port", f"{host}:{port} cannot be listened on: {error.strerror}; choose another --port"
+            "blocked", "port", f"{host}:{port} cannot be listened on: {reason(error)}; choose another --port"
         )
     return Finding("ok", "port", f"{host}:{port} is free")

@@ -15,6 +15,7 @@ from modelyard.cli.swift_flags import Flags, parse, truth
 from modelyard.cli.swift_models import passing, wanted
 
 if TYPE_CHECKING:
+    from modelyard.infer.dataset import Question
     from modelyard.infer.engine import Engine
     from modelyard.infer.requests import AdapterRequest, RequestConfig
 
@@ -50,6 +51,7 @@ def command(words: tuple[str, ...]) -> int:
 
     found = wanted(flags, Settings().infer_backend)
     files = dataset(flags, found.model)
+    asked = questions_of(files, flags) if files else []
     config = RequestConfig(**{name: value for name, value in flags.answer.items() if name != "stream"})
     with Engine(
         found.model,
@@ -62,7 +64,7 @@ def command(words: tuple[str, ...]) -> int:
         names = [name for name in engine.models if name != engine.model]
         adapter = AdapterRequest(names[0]) if names else None
         if files:
-            return over(engine, files, flags, config, adapter)
+            return over(engine, asked, flags, config, adapter)
         talk(engine, config, adapter, flags.model.get("system"), bool(flags.answer.get("stream", True)))
     return 0
 
@@ -82,15 +84,23 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
     return found
 
 
-def over(engine: Engine, files: list[str], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None) -> int:
+def questions_of(files: list[str], flags: Flags) -> list[Question]:
+    """The rows to answer, read before a model is launched for them. Raises `BadRequest`."""
+    from modelyard.infer.dataset import questions
+
+    sample = flags.own.get("val_dataset_sample") or flags.own.get("show_dataset_sample")
+    return questions(files, _number("val_dataset_sample", sample))
+
+
+def over(
+    engine: Engine, asked: list[Question], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None
+) -> int:
     """Answer every row; the exit code is 1 when some could not be."""
-    from modelyard.infer.dataset import questions, run
+    from modelyard.infer.dataset import run
     from modelyard.infer.progress import bar
     from modelyard.infer.remote import CONCURRENCY
     from modelyard.infer.stats import InferStats
 
-    sample = flags.own.get("val_dataset_sample") or flags.own.get("show_dataset_sample")
-    asked = questions(files, _number("val_dataset_sample", sample))
     result = Path(flags.own.get("result_path") or default_result(flags))
     concurrency = _number("max_concurrency", flags.own.get("max_concurrency")) or CONCURRENCY
     stats = InferStats()

@@ -16,6 +16,7 @@ from typing import Any
 from modelyard.cli.kb_chatchat_talks import Talk, talks
 from modelyard.cli.output import clean
 from modelyard.core.errors import BadRequest
+from modelyard.core.wording import reason
 
 FOLDERS = ("", "knowledge_base", "data/knowledge_base")
 """Where the bases lie below the path that was given: 0.2 keeps them beside its code, 0.3 below `CHATCHAT_ROOT/data`."""
@@ -89,7 +90,7 @@ def bases_folder(path: Path) -> Path:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise BadRequest(f"'{folder}' cannot be read: {error.strerror}.") from None
+            raise BadRequest(f"'{folder}' cannot be read: {reason(error)}.") from None
     if (path / CONTENT).is_dir():
         raise BadRequest(f"'{path}' is a single base; name the folder around it, and --base '{path.name}'.")
     raise BadRequest(
@@ -153,7 +154,9 @@ def tables(file: Path) -> tuple[dict[str, list[Row]], list[str]]:
                     found[table] = []
                     _table(database, table, found[table], problems)
     except (sqlite3.Error, OSError) as error:
-        problems.append(f"'{file}' cannot be read ({error}); files come, conversations and descriptions do not.")
+        problems.append(
+            f"'{file}' cannot be read ({reason(error)}); files come, conversations and descriptions do not."
+        )
     else:
         if "knowledge_base" not in found:
             problems.append(f"'{file}' has no table knowledge_base; is it Langchain-Chatchat's?")
@@ -166,7 +169,7 @@ def _table(database: sqlite3.Connection, table: str, rows: list[Row], problems: 
         for row in database.execute(f'SELECT * FROM "{table}"'):
             rows.append(dict(row))
     except sqlite3.Error as error:
-        problems.append(f"The table {table} is damaged ({error}); {len(rows)} rows of it were read.")
+        problems.append(f"The table {table} is damaged ({reason(error)}); {len(rows)} rows of it were read.")
 
 
 @contextmanager

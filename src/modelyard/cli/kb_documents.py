@@ -13,6 +13,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.kb_jobs import remarks
 from modelyard.cli.output import clean, in_bytes, json_option, note, print_json, print_table, printable
 from modelyard.core.errors import BadRequest
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -104,7 +105,7 @@ def download(client: Client, name: str, document: str, output: str | None) -> No
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise BadRequest(f"'{path}' cannot be written: {error.strerror}.") from None
+        raise BadRequest(f"'{path}' cannot be written: {reason(error)}.") from None
     click.echo(str(path))
 
 

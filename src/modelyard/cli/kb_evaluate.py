@@ -21,6 +21,7 @@ from modelyard.cli.kb_jobs import INTERRUPTED
 from modelyard.cli.kb_search import MODES
 from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
 from modelyard.core.errors import BadRequest, ModelyardError, NotFound, ServerUnreachable
+from modelyard.core.wording import reason
 from modelyard.knowledge.evaluate import answer_measured, measured
 from modelyard.knowledge.judgments import Judged, grade_of, read
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 KEYS = ("base", "mode", "top_k", "rerank", "min_score", "model")
 MOST_HITS = 200
 MOST_SETTINGS = 10
+LINE = "Parameter 'line': "
+"""What an error about a whole line begins with; the number of the line stands before it."""
 TOLD = 20
 """Wrong lines, and documents that are not there, that are named."""
 _KEY = re.compile(rf"(?:^|,)({'|'.join(KEYS)})=")
@@ -134,11 +137,11 @@ def asked(path: str) -> list[Judged]:
         with Path(path).expanduser().open(encoding="utf-8-sig") as file:
             questions, wrong = read(file)
     except OSError as error:
-        raise BadRequest(f"'{path}' cannot be read: {error.strerror}.") from None
+        raise BadRequest(f"'{path}' cannot be read: {reason(error)}.") from None
     except UnicodeDecodeError:
         raise BadRequest(f"'{path}' is no UTF-8 text.") from None
     for number, why in list(wrong.items())[:TOLD]:
-        note(f"line {number}: {printable(why)}", fg="red")
+        note(f"line {number}: {printable(why.removeprefix(LINE))}", fg="red")
     if wrong:
         raise BadRequest(f"'{path}' has {len(wrong)} wrong lines, so nothing was asked.")
     if not questions:
@@ -163,7 +166,7 @@ def opened(path: str) -> IO[str]:
     try:
         return Path(path).expanduser().open("w", encoding="utf-8")
     except OSError as error:
-        raise BadRequest(f"'{path}' cannot be written: {error.strerror}.") from None
+        raise BadRequest(f"'{path}' cannot be written: {reason(error)}.") from None
 
 
 def go(run: Run) -> bool:

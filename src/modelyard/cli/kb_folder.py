@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard.core.errors import BadRequest
+from modelyard.core.wording import reason
 
 LEFT_OUT = ("node_modules", "__pycache__")
 YOUNG = 2.0
@@ -102,7 +103,7 @@ class Hashes:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise BadRequest(f"'{path}' cannot be read: {error.strerror}.") from None
+            raise BadRequest(f"'{path}' cannot be read: {reason(error)}.") from None
         if time.time() - about.st_mtime > YOUNG:
             self._known[key] = [about.st_size, about.st_mtime_ns, found]
             self._changed = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import clean, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import about, clean, json_option, note, print_json, print_table, printable
 from modelyard.core.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def tell(view: dict[str, Any]) -> None:
 def problems(view: dict[str, Any]) -> None:
     """Which documents failed, and why; and what was left out of others."""
     for each in view["problems"]:
-        note(f"{printable(each['document'])}: {printable(each['error'])}", fg="red")
+        note(about(each["document"], each["error"]), fg="red")
     if view["failed"] > len(view["problems"]):
         note(f"and {view['failed'] - len(view['problems'])} more failed", fg="red")
     for each in view.get("remarks") or ():

@@ -10,6 +10,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.conversation import Printer
 from modelyard.cli.output import clean, json_option, note, print_json, printable
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -29,7 +30,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         try:
             found = json.loads(value)
         except ValueError as error:
-            self.fail(f"it is no JSON: {error}.", param, ctx)
+            self.fail(f"it is no JSON: {reason(error)}.", param, ctx)
         if not isinstance(found, dict):
             self.fail('it must be a JSON object, such as {"year": 2024}.', param, ctx)
         return found

@@ -16,6 +16,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.launch_progress import watch
 from modelyard.cli.output import agrees, clean, note
 from modelyard.core.errors import ModelyardError
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -171,7 +172,7 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise click.BadParameter(f"is not JSON: {error}.", param_hint="--replica-config") from None
+        raise click.BadParameter(f"is not JSON: {reason(error)}.", param_hint="--replica-config") from None
 
 
 def _gpus(text: str) -> int | str | None:

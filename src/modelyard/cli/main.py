@@ -17,6 +17,7 @@ import click
 
 from modelyard import __version__
 from modelyard.core.errors import ModelyardError
+from modelyard.core.wording import reason
 
 COMMANDS = (
     "serve",
@@ -100,9 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = FAILED
-        # The reader is gone; without this, Python complains once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+    except OSError as error:
+        click.echo(f"Error: What was to be printed cannot be written: {reason(error)}.", err=True)
+        code = FAILED
+        _drop_output()
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Nobody reads it; without this, Python complains once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -119,5 +128,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except ModelyardError as error:
         click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=colour)
+        return FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = f"'{error.filename}': " if error.filename else ""
+        click.echo(f"{click.style('Error:', fg='red')} {place}{reason(error)}.", err=True, color=colour)
         return FAILED
     return code if isinstance(code, int) else 0

@@ -15,6 +15,7 @@ import click
 from modelyard.cli.connection import connect, server_options
 from modelyard.cli.output import note
 from modelyard.core.errors import CannotStart, ConnectionLost, ServerUnreachable
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -174,7 +175,7 @@ class Direct:
         try:
             private_home(self.folder)
         except OSError as error:
-            raise CannotStart(f"The home folder {self.folder} cannot be used: {error.strerror}.") from error
+            raise CannotStart(f"The home folder {self.folder} cannot be used: {reason(error)}.") from error
         with private_files():
             return asyncio.run(run())
 

@@ -77,6 +77,12 @@ def _line(cells: Sequence[str], widths: Sequence[int], bold: bool = False) -> st
     return "  ".join(styled)
 
 
+def about(name: str, problem: str) -> str:
+    """What is wrong with a document, with its name in front, once."""
+    begun = f"Cannot read '{name}': "
+    return printable(f"{name}: {problem.removeprefix(begun)}")
+
+
 def width(text: str) -> int:
     """Columns that a text takes in a terminal: two for each Chinese character."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

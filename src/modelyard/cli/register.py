@@ -10,6 +10,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.output import json_option, print_json
 from modelyard.cli.registrations import type_option
+from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -36,7 +37,7 @@ def command(client: Client, model_type: str, file: TextIO, persist: bool, worker
         text = file.read()
         record = json.loads(text)
     except ValueError as error:
-        raise click.ClickException(f"{file.name} is not JSON: {error}.") from None
+        raise click.ClickException(f"'{file.name}' is not JSON: {reason(error)}.") from None
     client.register_model(model_type, text, persist, worker_ip)
     name = record.get("model_name") if isinstance(record, dict) else None
     if as_json:

@@ -9,6 +9,7 @@ from pathlib import Path
 from modelyard.cli.conversation import Conversation
 from modelyard.cli.output import clean, note
 from modelyard.core.errors import ModelyardError
+from modelyard.core.wording import reason
 
 HELP = """\
 /system TEXT   tell the model who it is; without TEXT, nothing
@@ -66,7 +67,7 @@ def obey(talk: Conversation, line: str) -> None:
             talk.save(Path(rest).expanduser())
             note(f"Saved {len(talk.turns)} messages to {rest}.", dim=True)
         except OSError as error:
-            note(f"Cannot write {rest}: {error.strerror}.", fg="red")
+            note(f"Cannot write {rest}: {reason(error)}.", fg="red")
     elif name == "/save":
         note("To which file? /save FILE", fg="red")
     else:

@@ -16,6 +16,7 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.core.errors import ConnectionLost, InvalidParameter, ModelyardError, ServerUnreachable
+from modelyard.core.wording import reason
 from modelyard.protocol import errors
 
 T = TypeVar("T")
@@ -129,12 +130,12 @@ class Target:
             return ServerUnreachable(self.url, f"not connected within {CONNECT_TIMEOUT:g} s")
         if isinstance(error, httpx.ConnectError):
             refused = "refused" in str(error) or "All connection attempts failed" in str(error)
-            return ServerUnreachable(self.url, "" if refused else str(error))
+            return ServerUnreachable(self.url, "" if refused else reason(error))
         if isinstance(error, httpx.UnsupportedProtocol):
             return ServerUnreachable(self.url, "an address begins with http:// or https://")
         if isinstance(error, httpx.TimeoutException):
             return ConnectionLost(self.url, f"silence for {self.timeout:g} s")
-        return ConnectionLost(self.url, str(error).rstrip(".") or type(error).__name__)
+        return ConnectionLost(self.url, reason(error))
 
 
 def at(*parts: str | int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from modelyard.core.types import Adapter, Address
+from modelyard.core.wording import reason
 from modelyard.runtime.asking import ask
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ class Adapting:
         try:
             status, text = await ask(carrier.address, path, body, carrier.headers, self._timeout)
         except OSError as error:
-            return f"the replica did not answer: {error}"
+            return f"the replica did not answer: {reason(error)}"
         return "" if status == 200 else said(text) or f"status {status}"
 
 

@@ -452,8 +452,9 @@ class PathNotFound(NotFound):
 
     code = "path_not_found"
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"There is no {method} {path} here; /docs lists the routes.")
+    def __init__(self, method: str, path: str, meant: str | None = None) -> None:
+        hint = f" Did you mean {meant}?" if meant else ""
+        super().__init__(f"There is no {method} {path} here.{hint} /docs lists the routes.")
 
 
 class MethodNotAllowed(ModelyardError):

@@ -15,7 +15,7 @@ from modelyard.core.errors import InternalError, MethodNotAllowed, ModelyardErro
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Route, RouteTable, Task
 from modelyard.gateway import lookup
-from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error
+from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error, send_options
 from modelyard.gateway.exchange import LEFT, Exchange
 from modelyard.gateway.headers import request_id, with_caller
 from modelyard.gateway.middleware import access_log
@@ -87,6 +87,9 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
+        if scope["method"] == "OPTIONS" and scope["path"] in PATHS:
+            await send_options(send, allowed(PATHS[scope["path"]]), [(b"x-request-id", request_id(headers))])
+            return
         exchange = Exchange(request_id(headers), scope["method"], scope["path"], time.monotonic())
         self.meter.begin()
         try:
@@ -135,7 +138,7 @@ class Gateway:
         exchange.status = error.status
         own = [(b"x-request-id", exchange.request_id)]
         if isinstance(error, MethodNotAllowed):
-            own.append((b"allow", PATHS[exchange.path].method.encode()))
+            own.append((b"allow", ", ".join(allowed(PATHS[exchange.path])).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
         waits = header(headers, b"expect") is not None
         unread = bool(sends) and not exchange.body_read
@@ -145,6 +148,11 @@ class Gateway:
         exchange.first_byte = time.monotonic()
         if unread and not waits:
             await linger(receive, send)
+
+
+def allowed(path: Path) -> list[str]:
+    """The methods of a path, for `Allow`."""
+    return ["OPTIONS", path.method]
 
 
 def _path(exchange: Exchange) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from modelyard.core.errors import ModelyardError
@@ -39,6 +39,13 @@ async def send_error(send: Send, error: ModelyardError, headers: Headers, more: 
     await send({"type": "http.response.start", "status": error.status, "headers": [*fixed, *own, *headers]})
     await send({"type": "http.response.body", "body": body, "more_body": more})
     return len(body)
+
+
+async def send_options(send: Send, allowed: Sequence[str], headers: Headers) -> None:
+    """Answer `OPTIONS` with the methods of a path."""
+    fixed = [(b"allow", ", ".join(allowed).encode()), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def linger(receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from modelyard.core.config import Settings
 from modelyard.core.errors import BadRequest, HeadTooLarge, ModelyardError, RequestTimeout
@@ -135,7 +135,12 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._upgrade = self.parser.should_upgrade()
         self._check_head()
+        old = self.parser.get_http_version() == "1.0"
+        self.expect_100_continue &= not old
+        self._note_host_of_target()
         super().on_headers_complete()
+        if old:
+            self.cycle.send = Unframed(self.cycle).send  # type: ignore[method-assign]
         self._stage = Stage.BODY
         self.headers = []  # what follows are trailers, which are no headers of a request that is being answered
         if not self.pipeline:
@@ -165,6 +170,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         return False
+
+    def _note_host_of_target(self) -> None:
+        """A target such as `http://name:port/path` names a host, too; one that differs from the header's is a second host."""
+        if self.url[:1] in (b"/", b"*"):
+            return
+        target = httptools.parse_url(self.url)
+        if target.host is not None:
+            name = b"[%s]" % target.host if b":" in target.host else target.host
+            named = (b"host", name if target.port is None else b"%s:%d" % (name, target.port))
+            if named not in [(key, value.lower()) for key, value in self.headers]:
+                self.headers.append(named)
 
     # limits
 
@@ -325,6 +341,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._upgrade, self._replaying = False, True
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *(b"%s: %s\r\n" % pair for pair in framing), b"\r\n"]))
+
+
+class Unframed:
+    """Answers to a client of HTTP/1.0, which does not know chunks: a body without a length ends with the connection."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._endless = False
+
+    async def send(self, message: Any) -> None:
+        """Send a message of the application; the cycle takes each part of an endless body for all that is left of it."""
+        if message["type"] == "http.response.start":
+            self._endless = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+            if self._endless:
+                self._cycle.chunked_encoding = False
+        elif self._endless:
+            self._cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)
 
 
 class _Flow(FlowControl):

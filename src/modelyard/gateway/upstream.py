@@ -14,6 +14,7 @@ from typing import Any, cast
 import httptools
 
 from modelyard.core.types import Address
+from modelyard.core.wording import reason
 from modelyard.gateway.asgi import Headers
 
 HIGH_WATER = 256 * 1024
@@ -303,7 +304,7 @@ class Pool:
         except TimeoutError:
             raise ConnectFailed(f"{address} did not take a connection within {self._connect_timeout:g} s") from None
         except OSError as error:
-            raise ConnectFailed(f"{address} cannot be reached ({error.strerror or error})") from None
+            raise ConnectFailed(f"{address} cannot be reached ({reason(error)})") from None
         return connection
 
     def give_back(self, connection: Connection) -> None:

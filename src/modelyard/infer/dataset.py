@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.core.errors import BadRequest, ModelyardError, ServerUnreachable
+from modelyard.core.wording import reason
 from modelyard.infer.remote import CONCURRENCY, InferClient
 from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
 from modelyard.infer.stats import InferStats
@@ -109,7 +110,7 @@ def _rows(path: Path) -> Iterator[Any]:
             yield from json.loads(text)
             return
     except (OSError, ValueError) as error:
-        raise BadRequest(f"{path} cannot be read: {error}.") from None
+        raise BadRequest(f"'{path}' cannot be read: {reason(error)}.") from None
     for line in text.splitlines():
         if line.strip():
             try:

@@ -48,6 +48,7 @@ class Engine(InferClient):
         try:
             uid = self.server.client.launch_model(**launch)
         except BaseException:
+            self.server.client.close()
             self.server.close()
             raise
         self.info = self.server.client.describe_model(uid)

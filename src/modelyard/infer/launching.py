@@ -11,6 +11,7 @@ from typing import Any
 from modelyard.catalog.adapters import CONFIG, is_adapter
 from modelyard.catalog.swift_models import is_known, name_of, place, swift_models, unknown
 from modelyard.core.errors import BadRequest, InvalidParameter, nearest
+from modelyard.core.wording import reason
 
 DEFAULT_ADAPTER = "default-lora"
 """The name of an adapter for which nobody gave one."""
@@ -91,7 +92,7 @@ def training(path: str | None) -> dict[str, Any]:
             try:
                 found = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
-                raise BadRequest(f"{file} cannot be read: {error}.") from None
+                raise BadRequest(f"'{file}' cannot be read: {reason(error)}.") from None
             return found if isinstance(found, dict) else {}
     return {}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.wording import reason
 
 Messages = list[dict[str, Any]]
 IMAGE = "<image>"
@@ -149,7 +150,7 @@ def picture(where: str) -> dict[str, Any]:
     try:
         data = base64.b64encode(Path(where).expanduser().read_bytes()).decode()
     except OSError as error:
-        raise InvalidParameter("images", f"'{where}' cannot be read: {error.strerror}.") from None
+        raise InvalidParameter("images", f"'{where}' cannot be read: {reason(error)}.") from None
     kind = mimetypes.guess_type(where)[0] or "image/png"
     return {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
 

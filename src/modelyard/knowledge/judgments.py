@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.wording import reason
 
 Hit = Mapping[str, Any]
 """A hit of a search or a citation of an answer, as the server sends it."""
@@ -79,7 +80,7 @@ def judged(line: str, usual_id: str) -> Judged:
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidParameter("line", f"it is no JSON: {error}.") from None
+        raise InvalidParameter("line", f"it is no JSON: {reason(error)}.") from None
     if not isinstance(given, dict):
         raise InvalidParameter("line", "it must be a JSON object with 'question' and 'relevant'.")
     text = given.get("question")

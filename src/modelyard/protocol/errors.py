@@ -1,4 +1,5 @@
-"""The error envelope: OpenAI's, carrying `detail` beside it, which Xinference's clients read. Built here and only here."""
+"""The error envelope, built here and only here: OpenAI's `error`; beside it `detail`, which Xinference's clients read, and
+`object` and `message`, which those of ms-swift and of older vLLM read."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ def envelope(error: ModelyardError) -> dict[str, object]:
     body: dict[str, object] = {
         "error": {"message": error.message, "type": error.type, "code": error.code, "param": error.param},
         "detail": error.message,
+        "object": "error",
+        "message": error.message,
     }
     return {**body, "memory": dict(error.memory)} if error.memory is not None else body
 

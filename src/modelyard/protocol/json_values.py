@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from modelyard.core.errors import BodyTooComplex, MalformedBody, TooManyValues
+from modelyard.core.wording import reason
 
 MOST_VALUES = 50_000
 """Values (numbers, strings, objects, lists) that JSON in the field of a form may hold."""
@@ -63,7 +64,7 @@ def check_body(body: bytes, most: int = MOST_VALUES) -> Any:
     try:
         found = msgspec.json.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise MalformedBody(f"The body is not JSON: {error}.") from None
+        raise MalformedBody(f"The body is not JSON: {reason(error)}.") from None
     if isinstance(found, dict) and len(found) > MOST_FIELDS:
         raise BodyTooComplex(f"has more than {MOST_FIELDS:,} fields")
     return found

@@ -25,6 +25,7 @@ import modelyard
 from modelyard.core.errors import InstallFailed
 from modelyard.core.private import private_files, private_folder
 from modelyard.core.types import Recipe, Step
+from modelyard.core.wording import reason
 from modelyard.runtime.installer import Installer
 
 RECEIPT = "environment.json"
@@ -138,7 +139,7 @@ class Environments:
                     self._discard(place)
                 making.rename(place)
             except OSError as error:
-                raise InstallFailed(engine, f"{error.strerror or error}: {error.filename or self.folder}") from error
+                raise InstallFailed(engine, f"'{error.filename or self.folder}': {reason(error)}") from error
             finally:
                 shutil.rmtree(making, ignore_errors=True)
         made = self.find(engine)
@@ -197,7 +198,7 @@ class Environments:
             with private_files():
                 holding = (self.folder / f".{engine}.lock").open("w", encoding="utf-8")
         except OSError as error:
-            raise InstallFailed(engine, f"{self.folder} cannot be written: {error.strerror}") from error
+            raise InstallFailed(engine, f"{self.folder} cannot be written: {reason(error)}") from error
         with holding:
             try:
                 fcntl.flock(holding, fcntl.LOCK_EX | fcntl.LOCK_NB)

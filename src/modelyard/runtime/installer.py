@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from modelyard.core.errors import InstallFailed
+from modelyard.core.wording import reason
 
 SOURCES = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
@@ -68,7 +69,7 @@ class Installer:
                 argv, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), env=environment(bool(self._uv))
             )
         except OSError as error:
-            raise InstallFailed(self._engine, f"{argv[0]} cannot be run: {error.strerror}") from error
+            raise InstallFailed(self._engine, f"{argv[0]} cannot be run: {reason(error)}") from error
         if done.returncode:
             raise InstallFailed(self._engine, f"`{_told(argv)}` ended with exit code {done.returncode}; see above")
 

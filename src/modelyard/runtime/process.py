@@ -16,6 +16,7 @@ import psutil
 
 from modelyard.core.environment import FOR_DOWNLOADS, cleaned
 from modelyard.core.types import Address
+from modelyard.core.wording import reason
 from modelyard.runtime import shim
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
 from modelyard.runtime.health import Health, check
@@ -80,7 +81,9 @@ class ReplicaProcess:
             if ours >= 0:
                 os.close(ours)
             self._gone.set()
-            self._set(state=ProcessState.EXITED, error=f"cannot start the process: {error}", exited_at=time.time())
+            self._set(
+                state=ProcessState.EXITED, error=f"cannot start the process: {reason(error)}", exited_at=time.time()
+            )
             return
         finally:
             if theirs >= 0:

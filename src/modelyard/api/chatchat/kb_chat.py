@@ -63,7 +63,7 @@ class KbChat(SourcedChat):
     return_direct: bool = Field(False, description="What was found, and no answer.")
 
 
-class Message(BaseModel):
+class ChatMessage(BaseModel):
     """A message, as OpenAI has it."""
 
     role: str
@@ -78,7 +78,7 @@ class Message(BaseModel):
 class Completion(BaseModel):
     """A chat completion with Chatchat's fields beside OpenAI's; other fields are not looked at."""
 
-    messages: Many[Message] = Field(min_length=1)
+    messages: Many[ChatMessage] = Field(min_length=1)
     model: str | None = None
     stream: bool | None = None
     temperature: float | None = Field(None, ge=0, le=2)

@@ -14,6 +14,7 @@ import msgspec
 
 from modelyard.cli.benchmark.texts import QUESTIONS, WORDS
 from modelyard.core.errors import BadRequest
+from modelyard.core.wording import reason
 
 
 class Kind(StrEnum):
@@ -81,7 +82,7 @@ def _rows(path: Path, output_len: int) -> Iterator[Prompt]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise BadRequest(f"{path} cannot be read: {error.strerror}.") from None
+        raise BadRequest(f"{path} cannot be read: {reason(error)}.") from None
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:

@@ -12,6 +12,7 @@ from typing import Any
 from modelyard.client._request import Request, an_object, at, given
 from modelyard.client.resources.knowledge import BASES, Answer
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.wording import reason
 
 Document = str | os.PathLike[str] | tuple[str, bytes | str | os.PathLike[str]]
 """A path, whose last part is the document's name, or a name with bytes or a path."""
@@ -161,7 +162,7 @@ def _size(file: Document) -> int:
     try:
         return len(inner) if isinstance(inner, bytes) else Path(inner).stat().st_size
     except OSError as error:
-        raise InvalidParameter("files", f"'{inner!s}' cannot be read: {error.strerror}.") from None
+        raise InvalidParameter("files", f"'{inner!s}' cannot be read: {reason(error)}.") from None
 
 
 def _content(file: Document) -> bytes:
@@ -169,4 +170,4 @@ def _content(file: Document) -> bytes:
     try:
         return inner if isinstance(inner, bytes) else Path(inner).read_bytes()
     except OSError as error:
-        raise InvalidParameter("files", f"'{inner!s}' cannot be read: {error.strerror}.") from None
+        raise InvalidParameter("files", f"'{inner!s}' cannot be read: {reason(error)}.") from None

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from modelyard.client._request import FilePart, Request, an_object, at
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.wording import reason
 
 Answer = dict[str, Any]
 File = bytes | str | os.PathLike[str] | BinaryIO
@@ -230,5 +231,5 @@ def _part(name: str, file: File) -> FilePart:
         try:
             return name, (path.name, path.read_bytes(), "application/octet-stream")
         except OSError as error:
-            raise InvalidParameter(name, f"'{path}' cannot be read: {error.strerror}.") from None
+            raise InvalidParameter(name, f"'{path}' cannot be read: {reason(error)}.") from None
     return name, (os.path.basename(str(getattr(file, "name", name))), file.read(), "application/octet-stream")

@@ -68,6 +68,8 @@ GPU_BACKENDS = (b"ggml_backend_cuda", b"ggml_backend_vk", b"ggml_backend_sycl", 
 """Names of functions that only a build for GPUs has."""
 
 PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:\w+ +)?\w+: ")
+TEMPLATE = "common_chat_templates_init: error: "
+TWICE = re.compile(r"^error loading model: (?=error loading model)")
 TELLING = (
     "gguf_init_from_",
     "error loading model",
@@ -170,8 +172,10 @@ class LlamaCpp:
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [line.strip() for line in log if line.strip()]
         for line in lines:
+            if TEMPLATE in line:
+                return f"the chat template cannot be used: {line.partition(TEMPLATE)[2]} ({describe_exit(exit_code)})"
             if any(word in line for word in TELLING):
-                return f"{PREFIX.sub('', line)} ({describe_exit(exit_code)})"
+                return f"{TWICE.sub('', PREFIX.sub('', line))} ({describe_exit(exit_code)})"
         if exit_code == -9:
             return "killed by signal 9, most likely because the machine ran out of memory"
         return last_words([PREFIX.sub("", line) for line in lines], exit_code)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from zipfile import BadZipFile
 
 from modelyard.core.errors import DocumentUnreadable
+from modelyard.core.wording import reason
 from modelyard.knowledge.loaders.encoding import NotText, decode
 from modelyard.knowledge.types import Block, Loaded
 
@@ -114,9 +115,7 @@ def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[Non
     except DocumentUnreadable:
         raise
     except (*DAMAGE, *errors) as error:
-        said = " ".join(str(error).split())[:120]
-        why = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        raise source.unreadable(f"the {what} is damaged ({why}).") from error
+        raise source.unreadable(f"the {what} is damaged ({reason(error)[:120]}).") from error
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy
 
 from modelyard.core.errors import IndexUnavailable
+from modelyard.core.wording import reason
 from modelyard.knowledge.stores import checks
 from modelyard.knowledge.stores.lexicon import Lexicon
 from modelyard.knowledge.stores.vectors import Rows
@@ -47,7 +48,7 @@ class EmbeddedStore(Store):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise IndexUnavailable(str(folder), str(error)) from error
+            raise IndexUnavailable(str(folder), f"{reason(error)}.") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -57,7 +58,7 @@ class EmbeddedStore(Store):
             self._open()
         except (OSError, ValueError) as error:
             os.close(self._lock)
-            raise IndexUnavailable(str(folder), str(error)) from error
+            raise IndexUnavailable(str(folder), f"{reason(error)}.") from error
 
     def ids(self) -> set[int]:
         with self._writing:
@@ -80,7 +81,7 @@ class EmbeddedStore(Store):
             try:
                 self._write(fresh, gone, vectors)
             except (OSError, ValueError) as error:
-                raise IndexUnavailable(str(self.folder), str(error)) from error
+                raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
 
     def lexical(self, query: str, k: int, documents: frozenset[int] | None = None) -> list[tuple[int, float]]:
         self._check()
@@ -89,7 +90,7 @@ class EmbeddedStore(Store):
         try:
             return self._words.search(query, k, documents)
         except (OSError, ValueError) as error:
-            raise IndexUnavailable(str(self.folder), str(error)) from error
+            raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
 
     def nearest(
         self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.wording import reason
 
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 KINDS = {"": "", "stdio": "stdio", "http": "http", "streamable-http": "http", "streamableHttp": "http", "sse": "sse"}
@@ -55,7 +56,7 @@ def read(path: Path) -> list[McpServer]:
     try:
         return parse(msgspec.json.decode(path.read_bytes()))
     except OSError as error:
-        raise _wrong(f"{path} cannot be read: {error.strerror}.") from error
+        raise _wrong(f"{path} cannot be read: {reason(error)}.") from error
     except msgspec.DecodeError as error:
         raise _wrong(f"{path} is not JSON: {error}.") from error
 

@@ -1,0 +1,73 @@
+"""Answers to requests whose parameters or fields are missing or wrong: which one, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from modelyard.api.paths import route_of
+from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError
+from modelyard.protocol import errors
+
+LONGEST_PLACE = 200
+"""Characters of a field's name in an error: the names of wrong fields are the caller's."""
+MOST_LISTED = 20
+UNPROCESSABLE = 422
+CHATCHAT = "chatchat"
+"""Tag of the routes that answer as Langchain-Chatchat's do."""
+
+SUBJECT = re.compile(r"^(Input|Value|String|List|Dictionary|Number|Bytes|Tuple|Set|Data|JSON) should ")
+NO_FIELD = re.compile(r"^(bool|int|float|str|bytes|dict|none|literal|constrained-\w+|\w+(-\w+)*\[.*\])$")
+"""Parts of a place that pydantic adds for the members of a union; they are no names of fields."""
+
+
+async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    """400 that names the first wrong field. Chatchat's routes answer 422 with FastAPI's list in `detail`, as Chatchat does."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    problem = problem_of(found[0])
+    body = errors.envelope(problem)
+    route = route_of(request.scope)
+    if isinstance(route, APIRoute) and CHATCHAT in route.tags:
+        body["detail"] = [_listed(each) for each in found[:MOST_LISTED]]
+        return JSONResponse(body, UNPROCESSABLE)
+    return JSONResponse(body, problem.status)
+
+
+def problem_of(found: Mapping[str, Any]) -> ModelyardError:
+    """One error of pydantic as ours."""
+    where, kind, said = place(found["loc"]), found["type"], str(found["msg"])
+    if kind == "json_invalid":
+        return MalformedBody(f"The body is not JSON: {found.get('ctx', {}).get('error', said)}.")
+    if not where and found["loc"][:1] == ("body",):
+        missing = "The request needs a body: a JSON object."
+        return MalformedBody(missing if kind == "missing" else "The body must be a JSON object.")
+    return InvalidParameter(where or "request", f"{sentence(kind, said)}.")
+
+
+def place(found: Sequence[int | str]) -> str:
+    """The name of a field from its place, which begins with the part of the request that it stands in."""
+    first, *rest = found[1:] or [""]
+    names = [str(first), *(str(part) for part in rest if not NO_FIELD.match(str(part)))]
+    return ".".join(names)[:LONGEST_PLACE]
+
+
+def sentence(kind: str, said: str) -> str:
+    """Pydantic's sentence about a field, with the field as its subject."""
+    if kind == "missing":
+        return "it is required"
+    if kind == "extra_forbidden":
+        return "there is no such field here"
+    said = said.removeprefix("Value error, ").removeprefix("Assertion failed, ").replace(" after validation", "")
+    return SUBJECT.sub("it should ", said).rstrip(".")
+
+
+def _listed(found: Mapping[str, Any]) -> dict[str, Any]:
+    places = [part if isinstance(part, int) else str(part)[:LONGEST_PLACE] for part in found["loc"]]
+    return {"type": found["type"], "loc": places, "msg": found["msg"]}

@@ -1,0 +1,64 @@
+"""What exceptions of Python and of the system say, in words that a person can do something with."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+from collections.abc import Mapping
+
+SYSTEM: Mapping[int, str] = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.EISDIR: "it is a folder",
+    errno.ENOTDIR: "a part of its path is a file and no folder",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "its links lead in a circle",
+    errno.EIO: "the disk cannot be read",
+    errno.ENOMEM: "there is not enough memory",
+    errno.E2BIG: "the arguments and the environment are too long",
+    errno.ENOEXEC: "it is no program",
+    errno.EADDRINUSE: "the address is in use",
+    errno.EADDRNOTAVAIL: "this machine does not have the address",
+    errno.ECONNREFUSED: "the connection was refused",
+    errno.ECONNRESET: "the connection was reset",
+    errno.ETIMEDOUT: "the connection timed out",
+    errno.EHOSTUNREACH: "the host cannot be reached",
+    errno.ENETUNREACH: "the network cannot be reached",
+}
+"""Number of an `OSError` → its words, for the middle of a sentence."""
+
+PYTHONS = re.compile(r"\[Errno -?[0-9]+\] | ?<[\w.]+ object at 0x[0-9a-f]+>")
+WRONG_SHAPE = "a value in it is of the wrong type"
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, for the middle of a sentence: without Python's numbers, quoted bytes, classes, and full stop.
+
+    The path of a file is left out, because the sentence around it names it.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return SYSTEM.get(error.errno) or _begun_small(error.strerror or type(error).__name__)
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    if isinstance(error, UnicodeEncodeError):
+        return "it holds half of a character"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{_begun_small(error.msg)} at line {error.lineno}, column {error.colno}"
+    if isinstance(error, KeyError):
+        return f"it has no '{error.args[0]}'" if error.args else WRONG_SHAPE
+    if isinstance(error, (TypeError, AttributeError, IndexError)):
+        return WRONG_SHAPE
+    said = PYTHONS.sub("", " ".join(str(error).split())).rstrip(".").removeprefix("JSON is malformed: ")
+    return said or "no reason is given"
+
+
+def _begun_small(text: str) -> str:
+    """A sentence for the middle of another; names in capitals stay as they are."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
