@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
@@ -22,6 +21,7 @@ from modelyard.control.key_owners import check_owner, limited_makers, new_owner,
 from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
 from modelyard.core.errors import (
     BadRequest,
+    ChangedMeanwhile,
     Conflict,
     DatabaseUnavailable,
     InvalidKey,
@@ -29,7 +29,7 @@ from modelyard.core.errors import (
     NotFound,
     PermissionDenied,
 )
-from modelyard.db.session import Database
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import Key, User
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Keys:
         """
         for field, text in (("name", wanted.name), *(("models", model) for model in wanted.models or ())):
             _check_name(field, text)
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             scopes = checked_scopes(wanted.scopes or await _default_scopes(session, by))
             _check_narrower(wanted, scopes, by)
             await check_owner(session, wanted.owner, by)
@@ -160,21 +160,23 @@ class Keys:
         async with self._database.session() as session:
             return [*await session.scalars(select(Key).where(_is_key()).order_by(Key.created_at, Key.id))]
 
+    @retried
     async def revoke(self, name: str) -> Key:
         """Revoke the key of that id, or prefix, or name if only one has it. Once revoked, it stays so."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await _named(session, name)
             if row.revoked_at is None:
                 row.revoked_at = time.time()
         await self.load()
         return row
 
+    @retried
     async def rotate(self, name: str, by: Grant | None = None) -> tuple[Key, str]:
         """Give a key a new secret; all else stays, its owner too, and the old secret is refused from now on.
 
         Raises `PermissionDenied` for a key of another owner, unless an administrator asks, and `Conflict` for a revoked one.
         """
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await _named(session, name)
             if by is not None and not Owner.of(by).sees(row.owner):
                 raise PermissionDenied(f"The key '{by.name}' may only rotate keys of its own owner.")
@@ -198,12 +200,12 @@ class Keys:
         _check_name("username", name)
         stored = await passwords.hashed(password)
         try:
-            async with self._database.session() as session:
+            async with self._database.writing() as session:
                 granted = checked_scopes(scopes or await _default_scopes(session, by))
                 _check_narrower(NewKey(name), granted, by)
                 user = User(name=name, password=stored, scopes=granted, owner=new_owner(), created_at=time.time())
                 session.add(user)
-        except IntegrityError:
+        except ChangedMeanwhile:
             raise Conflict(f"There is a user '{name}' already.") from None
         await self.load()
         return user
@@ -213,9 +215,10 @@ class Keys:
         async with self._database.session() as session:
             return [*await session.scalars(select(User).order_by(User.id))]
 
+    @retried
     async def remove_user(self, name: str) -> User:
         """Remove the user of that name or id, and whatever they logged in with."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             user = await session.scalar(select(User).where(User.name == name.replace("\0", "")))
             if user is None and name.isascii() and name.isdigit() and len(name) < 10:
                 user = await session.get(User, int(name))
@@ -242,7 +245,7 @@ class Keys:
         grant = self.access.grant(token.encode("utf-8", "replace"), time.time())
         if REFRESH not in grant.scopes:
             raise InvalidKey("This is no refresh token.")
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await session.get(Key, grant.id, with_for_update=True)
             if row is None or row.revoked_at is not None or row.user_id is None:
                 raise InvalidKey("The refresh token was used or revoked.")

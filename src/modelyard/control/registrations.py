@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
 
 from modelyard.catalog.family import Family, Source
 from modelyard.catalog.hubs import HUBS, REMOTE
@@ -22,6 +21,7 @@ from modelyard.catalog.record import Cached, Record, record
 from modelyard.catalog.registration import parse
 from modelyard.core.errors import (
     BadRequest,
+    ChangedMeanwhile,
     NotFound,
     PermissionDenied,
     RegistrationExists,
@@ -89,7 +89,7 @@ class Registrations:
             try:
                 async with self._database.session() as session:
                     session.add(row)
-            except IntegrityError:
+            except ChangedMeanwhile:
                 raise RegistrationExists(family.name, type, built_in=False) from None
             self._catalog.register(family)
         return family

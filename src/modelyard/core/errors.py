@@ -37,6 +37,7 @@
     │   ├── KnowledgeBaseBusy           409     knowledge_base_busy
     │   ├── RegistrationExists          409     registration_exists
     │   ├── RegistrationInUse           409     registration_in_use
+    │   ├── ChangedMeanwhile            409     changed_meanwhile
     │   └── RequestAborted              409     request_aborted
     ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
@@ -458,6 +459,18 @@ class ModelExists(Conflict):
         other = "launch under another model_uid" if param == "model_uid" else "choose another name"
         super().__init__(f"Model '{uid}' is already here ({state}). Terminate it first, or {other}.")
         self.param = param
+
+
+class ChangedMeanwhile(Conflict):
+    """Another request changed or deleted the same rows while this one wrote them, and did so at every try."""
+
+    code = "changed_meanwhile"
+    retry_after: int | None = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another request changed or deleted the same thing at this moment; nothing was written. Send it again."
+        )
 
 
 class KnowledgeBaseExists(Conflict):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import random
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import DatabaseUnavailable, MissingLibrary
+from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary
 from modelyard.db.tables import Base
 
 HEAD = "0004"
@@ -20,7 +23,17 @@ HEAD = "0004"
 
 VERSIONS = "alembic_version"
 
-BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
+BUSY_TIMEOUT = 20.0
+"""Seconds that SQLite waits for another writer."""
+TRIES = 8
+"""Of a transaction whose rows others change meanwhile."""
+PAUSE = 0.02
+"""Seconds before the second try, at most; doubled before each further one."""
+OUTRUN = frozenset({"40001", "40P01"})
+"""SQLSTATE of PostgreSQL where two transactions stand in each other's way: serialization failure and deadlock."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database:
@@ -28,7 +41,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
-        sqlite = self.url.get_backend_name() == "sqlite"
+        self._sqlite = sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
         options["hide_parameters"] = True  # hashes of passwords and environments of launches do not belong into logs
         try:
@@ -55,24 +68,63 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed at the end, rolled back on any error."""
+        """A transaction: committed at the end, rolled back on any error. For reading, and for writes that need no look before.
+
+        Raises `ChangedMeanwhile` where it breaks a constraint, or writes a row that is gone, and `DatabaseUnavailable`.
+        """
         with _translated(self.url):
             async with self._sessions() as session, session.begin():
                 yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that writes what depends on what it reads. Raises as `session` does.
+
+        On SQLite nobody else writes between its beginning and its end. On PostgreSQL rows that were not read for update may
+        change in between, so the function that writes is `retried`.
+        """
+        async with self.session() as session:
+            if self._sqlite:
+                await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
 
     async def close(self) -> None:
         await self.engine.dispose()
 
 
+def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A function that writes in one transaction, called again where that raised `ChangedMeanwhile`: it then reads what is there.
+
+    Nothing outside the database may have been changed before the transaction.
+    """
+
+    @functools.wraps(write)
+    async def until_alone(*args: P.args, **kwargs: P.kwargs) -> T:
+        pause = PAUSE
+        for _ in range(TRIES - 1):
+            try:
+                return await write(*args, **kwargs)
+            except ChangedMeanwhile:
+                await asyncio.sleep(random.uniform(0, pause))  # two that met would meet again
+                pause *= 2
+        return await write(*args, **kwargs)
+
+    return until_alone
+
+
 @contextmanager
 def _translated(url: URL) -> Iterator[None]:
-    """Turns what a driver raises into `DatabaseUnavailable`."""
+    """Turns what a driver raises into `ChangedMeanwhile` or `DatabaseUnavailable`."""
     where = url.render_as_string(hide_password=True)
     try:
         yield
-    except IntegrityError:
+    except (IntegrityError, StaleDataError, NoResultFound) as error:
+        raise ChangedMeanwhile from error
+    except DataError:
         raise  # not the database's trouble but the caller's
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in OUTRUN:
+            raise ChangedMeanwhile from error
         raise DatabaseUnavailable(f"{error.orig} ({where})") from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise DatabaseUnavailable(f"{error} ({where})") from error

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import InvalidParameter, KnowledgeBaseExists, KnowledgeBaseNotFound
-from modelyard.db.session import Database
-from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
+from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeBaseExists, KnowledgeBaseNotFound
+from modelyard.db.session import Database, retried
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.splitter import Chunking
 
@@ -69,6 +68,16 @@ class Counts:
     """State of a document → how many are in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a deleted base leaves on the disk."""
+
+    hashes: Sequence[str]
+    """Of its documents' bytes, which other documents may have, too."""
+    generations: Collection[int]
+    """Of its indexes."""
+
+
 def chunking_of(given: Mapping[str, Any]) -> Chunking:
     """How documents are cut, as given in JSON. Raises `InvalidParameter`."""
     unknown = set(given) - set(Chunking.__struct_fields__)
@@ -117,7 +126,7 @@ class Bases:
         try:
             async with self._database.session() as session:
                 session.add(row)
-        except IntegrityError:
+        except ChangedMeanwhile:
             raise KnowledgeBaseExists(name) from None
         self.forget()
         return row
@@ -151,23 +160,30 @@ class Bases:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
         await check_prompts(settings.prompts or {})
         try:
-            async with self._database.session() as session:
+            async with self._database.writing() as session:
                 row = await found(session, name)
                 for column, value in settings.fields().items():
                     setattr(row, column, value)
                 if new_name is not None:
                     row.name = checked_name(new_name)
-        except IntegrityError:
+        except ChangedMeanwhile:
             raise KnowledgeBaseExists(new_name or name) from None
         self.forget()
         return row
 
-    async def delete(self, base: KnowledgeBase) -> None:
-        """Forget the rows of a base, and all that hang from it."""
-        async with self._database.session() as session:
+    @retried
+    async def delete(self, base: KnowledgeBase) -> Left:
+        """Forget the rows of a base, and all that hang from it; what is left of it on the disk."""
+        async with self._database.writing() as session:
+            row = await session.get(KnowledgeBase, base.id, with_for_update=True)  # or an upload could come in between
+            asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
+            hashes = (await session.scalars(asked)).all()
+            past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
+            generations = {base.generation, *([row.generation] if row else []), *(await session.scalars(past))}
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id))
             await session.execute(delete(KnowledgeBase).where(KnowledgeBase.id == base.id))
         self.forget()
+        return Left(hashes, generations)
 
     async def used(self, ids: Sequence[int]) -> None:
         """Note that bases were used now."""

@@ -13,11 +13,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, exists, select
-from sqlalchemy.exc import IntegrityError, NoResultFound
-from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import BadRequest, DatabaseUnavailable, InternalError, ModelyardError
-from modelyard.db.session import Database
+from modelyard.core.errors import BadRequest, ChangedMeanwhile, DatabaseUnavailable, InternalError, ModelyardError
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import jobs as job_rows
 from modelyard.knowledge import rows
@@ -43,8 +41,6 @@ SECONDS = 0.5
 ATTEMPTS = 6
 """Tries of a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
-GONE = (NoResultFound, IntegrityError, StaleDataError)
-"""Raised where a base or a document was deleted while something was written about it."""
 
 
 @dataclass(slots=True)
@@ -198,7 +194,7 @@ class Ingest:
         try:
             await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
             return
-        except (ModelyardError, *GONE) as error:
+        except ModelyardError as error:
             log.info("%d documents are indexed one by one: %s", len(taken), type(error).__name__)
         except Exception as error:  # the top of a task: a defect of ours must not be met for ever
             log.exception("%d documents were not indexed", len(taken))
@@ -228,6 +224,8 @@ class Ingest:
             try:
                 await self._timed([due])
                 return
+            except ChangedMeanwhile:
+                continue  # something was deleted under it; the next try finds what is left to do
             except DatabaseUnavailable as error:
                 log.warning("task %d waits for the database: %s", number, error.message)
             except BadRequest as error:  # no second try would end otherwise
@@ -237,8 +235,6 @@ class Ingest:
                 if attempt == ATTEMPTS:
                     await self._failed(number, error, whole_job=True)
                     return
-            except GONE:
-                continue  # something was deleted under it; the next try finds what is left to do
             await asyncio.sleep(pause)
             pause *= 2
 
@@ -249,11 +245,12 @@ class Ingest:
         pending.remove += made.remove
         self._forget(made.moved)
 
+    @retried
     async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
         """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
         given_up = False
-        async with self._database.session() as session:
-            task = await session.get(KnowledgeTask, number)
+        async with self._database.writing() as session:
+            task = await session.get(KnowledgeTask, number, with_for_update=True)
             if task is None or task.state != rows.WAITING:
                 return
             task.state, task.error = rows.FAILED, error.message
@@ -315,7 +312,7 @@ class Ingest:
         if done:
             await self._write_all()
         for job in done:
-            with contextlib.suppress(*GONE):
+            with contextlib.suppress(ChangedMeanwhile):  # its base was deleted
                 await self._finish(job)
         if done:
             self._note()
@@ -323,8 +320,8 @@ class Ingest:
 
     async def _finish(self, job: KnowledgeJob) -> None:
         old = None
-        async with self._database.session() as session:
-            row = await session.get(KnowledgeJob, job.id)
+        async with self._database.writing() as session:
+            row = await session.get(KnowledgeJob, job.id, with_for_update=True)
             if row is None or row.state != rows.RUNNING:
                 return
             if row.kind == rows.REINDEX:

@@ -14,7 +14,8 @@ import msgspec
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.db.session import Database
+from modelyard.core.errors import JobNotFound
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import rows, splitter
 from modelyard.knowledge.bases import BaseSettings, chunking_of
@@ -89,14 +90,17 @@ class Jobs:
         self._database = database
         self.ocr = ocr
 
-    async def add(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
+    @retried
+    async def add(
+        self, base: KnowledgeBase, names: Sequence[str], force: bool = False, present_only: bool = False
+    ) -> str:
         """A job that indexes these documents; what has not changed is done at once.
 
-        Raises `KnowledgeBaseNotFound` or `DocumentNotFound`.
+        Raises `KnowledgeBaseNotFound`, and `DocumentNotFound` unless those that are there are enough.
         """
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             base = await rows.present(session, base)
-            documents = await rows.documents_named(session, base, list(dict.fromkeys(names)))
+            documents = await rows.documents_named(session, base, list(dict.fromkeys(names)), present_only)
             job = _job(base, rows.ADD, base.generation)
             session.add(job)
             await session.flush()
@@ -116,13 +120,14 @@ class Jobs:
         mark = fingerprint(document, base.generation, chunking, base.embedding_model, self.ocr)
         return document.fingerprint == mark
 
+    @retried
     async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
         """A job that makes the next generation of a base, of all documents that are indexed.
 
         Raises `KnowledgeBaseNotFound` or `KnowledgeBaseBusy`.
         """
         changed = {k: v for k, v in settings.fields().items() if k in ("embedding_model", "chunking")}
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             base = await rows.held(session, base)
             await _clear_beyond(session, base)
             past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
@@ -138,13 +143,14 @@ class Jobs:
                 session.add(KnowledgeTask(job_id=job.id, document_id=each.id, force=force, error=""))
         return job.id
 
+    @retried
     async def cancel(self, name: str) -> tuple[int, int] | None:
         """Let a job do no more; what it has done into the present generation stays. Raises `JobNotFound`.
 
         The base and the generation that will never be, where the job was to make one.
         """
-        async with self._database.session() as session:
-            job = await rows.job_named(session, name)
+        async with self._database.writing() as session:
+            job = await rows.job_named(session, name, for_update=True)
             if job.state != rows.RUNNING:
                 return None
             await end(session, job, rows.CANCELLED)
@@ -179,7 +185,9 @@ class Jobs:
         working = dict(working or {})  # it changes meanwhile
         async with self._database.session() as session:
             job = await rows.job_named(session, name)
-            base = await session.get_one(KnowledgeBase, job.base_id)
+            base = await session.get(KnowledgeBase, job.base_id)
+            if base is None:  # it was deleted just now, and the job with it
+                raise JobNotFound(name)
             counted = (
                 select(
                     KnowledgeTask.state,

@@ -225,7 +225,7 @@ async def fill(
 ) -> dict[str, str]:
     """Index documents and wait for it; what could not be indexed, and why."""
     failed: dict[str, str] = {}
-    read: list[str] = []
+    read: dict[bool, list[str]] = {False: [], True: []}
     for name in names:
         try:
             if name in by_hand:
@@ -235,17 +235,15 @@ async def fill(
             if document.edited and not override:
                 continue
             await knowledge.documents.configure(base, name, chunking=chunking)
-            read.append(name)
+            read[document.edited].append(name)
         except DocumentNotFound:
             failed[name] = f"加载文档 {name} 时出错：未找到文件 {name}"
         except ModelyardError as error:
             failed[name] = error.message
-    if read:
-        edited = [name for name in read if (await knowledge.documents.get(base, name)).edited]
-        for force, some in ((False, [name for name in read if name not in edited]), (True, edited)):
-            if some:
-                view = await knowledge.ingest.wait(await knowledge.index(base, some, force))
-                failed.update({each.document: each.error for each in view.problems})
+    for edited, some in read.items():
+        if some:
+            view = await knowledge.ingest.wait(await knowledge.index(base, some, edited, uploaded=True))
+            failed.update({each.document: each.error for each in view.problems})
     return failed
 
 
