@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, delete, select
 
-from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable
+from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, NotEnoughDisk
 from modelyard.db import session as sessions
 from modelyard.db.migrations import config, upgrade
 from modelyard.db.session import HEAD, Database, retried
@@ -196,7 +196,7 @@ def test_a_locked_database_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_full_database_says_so(tmp_path: Path) -> None:
     async def work(database: Database) -> None:
-        with pytest.raises(DatabaseUnavailable, match="database or disk is full"):
+        with pytest.raises(NotEnoughDisk, match="is full, and nothing was written"):
             async with database.session() as session:
                 await (await session.connection()).exec_driver_sql("PRAGMA max_page_count = 20")
                 session.add_all(event("x" * 4000) for _ in range(100))

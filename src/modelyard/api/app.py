@@ -35,11 +35,11 @@ from modelyard.control.keys import Keys
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
-from modelyard.core.errors import CannotStart, DatabaseUnavailable
+from modelyard.core.errors import CannotStart
 from modelyard.core.private import private_home
 from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
-from modelyard.db.session import Database
+from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
 from modelyard.runtime.local import LocalHost
@@ -153,12 +153,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
     """The home folder, the database and the keys of a server. Raises `CannotStart`."""
-    lock = take_home(settings.folder)
     database = Database(settings.database)
+    if database.reserve is not None:
+        database.reserve.lend()
+    lock = take_home(settings.folder)
     try:
         await database.open()
         return lock, database, await loaded_keys(settings, database)
-    except (DatabaseUnavailable, CannotStart) as error:
+    except (*TROUBLE, CannotStart) as error:
         await database.close()
         lock.close()
         raise CannotStart(error.message) from error

@@ -111,7 +111,7 @@ class Autostarts:
     @retried
     async def remove(self, uid: str) -> None:
         """Forget an entry; the model itself goes on. Raises `NotFound`."""
-        async with self._database.writing() as session:
+        async with self._database.freeing() as session:
             row = await session.get(Autostart, uid)
             if row is None:
                 raise NotFound(f"There is no autostart entry for '{uid}'.")

@@ -201,7 +201,7 @@ class Deployments:
         """Return when the last replica of the model is gone and its memory is free."""
         wanted = self.view(uid).desired
         this = (Deployment.uid == uid, Deployment.generation == wanted.generation)
-        async with self._database.session() as session:
+        async with self._database.freeing() as session:
             await session.execute(update(Deployment).where(*this).values(terminating=True))
         await self._reconciler.look()
 

@@ -23,13 +23,12 @@ from modelyard.core.errors import (
     BadRequest,
     ChangedMeanwhile,
     Conflict,
-    DatabaseUnavailable,
     InvalidKey,
     InvalidParameter,
     NotFound,
     PermissionDenied,
 )
-from modelyard.db.session import Database, retried
+from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import Key, User
 
 log = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ class Keys:
                 if counts != self._seen:
                     await self.load()
                 trouble = False
-            except DatabaseUnavailable as error:
+            except TROUBLE as error:
                 if not trouble:
                     log.warning("keys cannot be read: %s", error.message)
                 trouble = True
@@ -163,7 +162,7 @@ class Keys:
     @retried
     async def revoke(self, name: str) -> Key:
         """Revoke the key of that id, or prefix, or name if only one has it. Once revoked, it stays so."""
-        async with self._database.writing() as session:
+        async with self._database.freeing() as session:
             row = await _named(session, name)
             if row.revoked_at is None:
                 row.revoked_at = time.time()
@@ -218,7 +217,7 @@ class Keys:
     @retried
     async def remove_user(self, name: str) -> User:
         """Remove the user of that name or id, and whatever they logged in with."""
-        async with self._database.writing() as session:
+        async with self._database.freeing() as session:
             user = await session.scalar(select(User).where(User.name == name.replace("\0", "")))
             if user is None and name.isascii() and name.isdigit() and len(name) < 10:
                 user = await session.get(User, int(name))
@@ -257,7 +256,7 @@ class Keys:
         """Revoke what a login gave."""
         if grant.user is None:
             raise BadRequest("This is an API key, not a login; revoke it with `modelyard key revoke`.")
-        async with self._database.session() as session:
+        async with self._database.freeing() as session:
             await _end(session, grant.id)
         await self.load()
 

@@ -29,10 +29,11 @@ from modelyard.control.permitting import keyed
 from modelyard.control.placement import Claims, Placement, place
 from modelyard.control.views import ModelView, Running
 from modelyard.core.config import Settings
-from modelyard.core.errors import DatabaseUnavailable, ModelyardError
+from modelyard.core.errors import ModelyardError
 from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Adapter, ReplicaState, RouteTable
+from modelyard.db.session import TROUBLE
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command, Remote
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
@@ -148,7 +149,7 @@ class Reconciler:
         while True:
             try:
                 await self.step()
-            except DatabaseUnavailable as error:
+            except TROUBLE as error:
                 log.warning("%s; the control loop goes on with what it knows", error)
                 self._reload_at = time.monotonic() + self._policy.restart_backoff
             with suppress(TimeoutError):

@@ -104,7 +104,7 @@ class Registrations:
                 raise BadRequest(f"'{family.name}' comes with Modelyard and cannot be unregistered.")
             if users := [launch.uid for launch in self._launches() if is_of(launch, family)]:
                 raise RegistrationInUse(family.name, users)
-            async with self._database.session() as session:
+            async with self._database.freeing() as session:
                 await session.execute(
                     delete(Registration).where(
                         Registration.type == type.value, Registration.name == family.name.lower()

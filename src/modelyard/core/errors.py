@@ -741,6 +741,15 @@ class NotEnoughDisk(Unavailable):
             f"Not enough room in {folder}: {need / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free."
         )
 
+    @classmethod
+    def full(cls, folder: object) -> Self:
+        """For a disk on which a write found no room."""
+        return cls.from_wire(
+            f"The disk of {folder} is full, and nothing was written. Delete documents, models or other files, and send it again.",
+            None,
+            None,
+        )
+
 
 class HubUnavailable(Unavailable):
     """No hub answers."""

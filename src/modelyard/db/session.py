@@ -8,6 +8,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url, text
@@ -15,7 +16,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NoResultFound,
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary
+from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
+from modelyard.db.reserve import FULL, Reserve
 from modelyard.db.tables import Base
 
 HEAD = "0004"
@@ -23,7 +25,7 @@ HEAD = "0004"
 
 VERSIONS = "alembic_version"
 
-BUSY_TIMEOUT = 20.0
+BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for another writer."""
 TRIES = 8
 """Of a transaction whose rows others change meanwhile."""
@@ -31,6 +33,11 @@ PAUSE = 0.02
 """Seconds before the second try, at most; doubled before each further one."""
 OUTRUN = frozenset({"40001", "40P01"})
 """SQLSTATE of PostgreSQL where two transactions stand in each other's way: serialization failure and deadlock."""
+
+NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"})
+"""What SQLite calls a write that a full disk refuses, and SQLSTATE of PostgreSQL for it."""
+TROUBLE = (DatabaseUnavailable, NotEnoughDisk)
+"""Raised where the database cannot be used now, and perhaps can later."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,10 +59,15 @@ class Database:
             ) from error
         if sqlite:
             event.listen(self.engine.sync_engine, "connect", _set_pragmas)
+        path = _file(self.url)
+        self.reserve = None if path is None else Reserve(Path(f"{path}-reserve"))
+        """Room for deleting on the disk of an SQLite file."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     async def open(self) -> None:
-        """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` with a sentence for people."""
+        """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` or `NotEnoughDisk`, with a sentence for people."""
+        if self.reserve is not None:
+            self.reserve.lend()  # opening, too, writes a little
         with _translated(self.url):
             if (path := _file(self.url)) is not None:
                 await asyncio.to_thread(_probe, path)
@@ -65,12 +77,15 @@ class Database:
                     await connection.run_sync(_create)
                 elif await _version(connection, tables) != HEAD:
                     await connection.run_sync(_migrate)
+        if self.reserve is not None:
+            self.reserve.keep()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A transaction: committed at the end, rolled back on any error. For reading, and for writes that need no look before.
 
-        Raises `ChangedMeanwhile` where it breaks a constraint, or writes a row that is gone, and `DatabaseUnavailable`.
+        Raises `ChangedMeanwhile` where it breaks a constraint, or writes a row that is gone, and `DatabaseUnavailable` or
+        `NotEnoughDisk`.
         """
         with _translated(self.url):
             async with self._sessions() as session, session.begin():
@@ -87,6 +102,25 @@ class Database:
             if self._sqlite:
                 await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
             yield session
+
+    @asynccontextmanager
+    async def freeing(self) -> AsyncIterator[AsyncSession]:
+        """A `writing` transaction that deletes. On a full disk it takes the room that is reserved for it."""
+        if self.reserve is not None:
+            self.reserve.lend()
+        try:
+            async with self.writing() as session:
+                if self._sqlite:  # pages that end up free are then never written
+                    await (await session.connection()).exec_driver_sql("PRAGMA cache_spill=OFF")
+                yield session
+        finally:
+            if self.reserve is not None:
+                self.reserve.keep()
+
+    def check_room(self) -> None:
+        """Raise `NotEnoughDisk` for a request that brings much, while there is no room that deleting would take."""
+        if self.reserve is not None:
+            self.reserve.check()
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -114,7 +148,7 @@ def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any,
 
 @contextmanager
 def _translated(url: URL) -> Iterator[None]:
-    """Turns what a driver raises into `ChangedMeanwhile` or `DatabaseUnavailable`."""
+    """Turns what a driver raises into `ChangedMeanwhile`, `NotEnoughDisk` or `DatabaseUnavailable`."""
     where = url.render_as_string(hide_password=True)
     try:
         yield
@@ -123,10 +157,14 @@ def _translated(url: URL) -> Iterator[None]:
     except DataError:
         raise  # not the database's trouble but the caller's
     except DBAPIError as error:
+        if {getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate")} & NO_ROOM:
+            raise NotEnoughDisk.full(_folder(url)) from error
         if getattr(error.orig, "sqlstate", None) in OUTRUN:
             raise ChangedMeanwhile from error
         raise DatabaseUnavailable(f"{error.orig} ({where})") from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if getattr(error, "errno", None) in FULL or getattr(error, "sqlite_errorname", None) in NO_ROOM:
+            raise NotEnoughDisk.full(_folder(url)) from error
         raise DatabaseUnavailable(f"{error} ({where})") from error
 
 
@@ -134,6 +172,12 @@ def _file(url: URL) -> str | None:
     """Path of an SQLite file; None for a database in memory and for other databases."""
     path = url.database if url.get_backend_name() == "sqlite" else None
     return None if not path or path == ":memory:" or path.startswith("file:") else path
+
+
+def _folder(url: URL) -> str:
+    """Where a database is, for people."""
+    path = _file(url)
+    return f"the database at {url.host or url.query.get('host')}" if path is None else str(Path(path).parent)
 
 
 def _probe(path: str) -> None:

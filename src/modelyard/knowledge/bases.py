@@ -174,7 +174,7 @@ class Bases:
     @retried
     async def delete(self, base: KnowledgeBase) -> Left:
         """Forget the rows of a base, and all that hang from it; what is left of it on the disk."""
-        async with self._database.writing() as session:
+        async with self._database.freeing() as session:
             row = await session.get(KnowledgeBase, base.id, with_for_update=True)  # or an upload could come in between
             asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
             hashes = (await session.scalars(asked)).all()

@@ -75,7 +75,7 @@ class Conversations:
     async def delete(self, owner: Owner, name: str) -> None:
         """Raises `ConversationNotFound`."""
         await self.get(owner, name)
-        async with self.database.session() as session:
+        async with self.database.freeing() as session:
             await session.execute(delete(Message).where(Message.conversation_id == name))
             await session.execute(delete(Conversation).where(Conversation.id == name))
 

@@ -74,9 +74,10 @@ class Documents:
     ) -> Kept:
         """Keep a document's bytes and make or update its row; `details` are added to those it has.
 
-        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, and `KnowledgeBaseNotFound`.
+        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
         """
         checked_document_name(name)
+        self._database.check_room()
         more = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
         given = {column: value for column, value in more.items() if value is not None}
         blob: Blob | None = None
@@ -192,8 +193,8 @@ class Documents:
     async def delete(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
         """Delete documents with everything made from them; those that are not there are given back."""
         hashes, gone = await self._delete(base, names)
+        await self.forget_blobs(list(hashes.values()))  # before the index, which needs room to forget
         await self._indexes.follow(base, [], gone)
-        await self.forget_blobs(list(hashes.values()))
         return [name for name in names if name not in hashes]
 
     @retried
@@ -201,7 +202,7 @@ class Documents:
         """Hashes of the documents that were deleted, by name, and ids of their chunks that searches saw."""
         hashes: dict[str, str] = {}
         gone: list[int] = []
-        async with self._database.writing() as session:
+        async with self._database.freeing() as session:
             for first in range(0, len(names), rows.PORTION):
                 some = KnowledgeDocument.name.in_(names[first : first + rows.PORTION])
                 asked = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, some)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import delete, exists, select
 
-from modelyard.core.errors import BadRequest, ChangedMeanwhile, DatabaseUnavailable, InternalError, ModelyardError
-from modelyard.db.session import Database, retried
+from modelyard.core.errors import BadRequest, ChangedMeanwhile, InternalError, ModelyardError
+from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import jobs as job_rows
 from modelyard.knowledge import rows
@@ -226,8 +226,9 @@ class Ingest:
                 return
             except ChangedMeanwhile:
                 continue  # something was deleted under it; the next try finds what is left to do
-            except DatabaseUnavailable as error:
-                log.warning("task %d waits for the database: %s", number, error.message)
+            except TROUBLE as error:
+                self._indexing.stages[due.document] = f"waiting: {error.message}"
+                log.warning("task %d waits: %s", number, error.message)
             except BadRequest as error:  # no second try would end otherwise
                 await self._failed(number, error, whole_job=True)
                 return

@@ -149,7 +149,7 @@ class Jobs:
 
         The base and the generation that will never be, where the job was to make one.
         """
-        async with self._database.writing() as session:
+        async with self._database.freeing() as session:
             job = await rows.job_named(session, name, for_update=True)
             if job.state != rows.RUNNING:
                 return None

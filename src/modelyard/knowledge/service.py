@@ -113,8 +113,8 @@ class Knowledge:
         self.ingest.stop(running)
         await self.ingest.idle(running)
         left = await self.bases.delete(base)
-        await self.indexes.drop_all(base.id, left.generations)
         await self.documents.forget_blobs(left.hashes)
+        await self.indexes.drop_all(base.id, left.generations)
         await self._tell()
 
     async def summaries_of(self, base: KnowledgeBase) -> KnowledgeBase | None:
