@@ -109,7 +109,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     passage.admit(keys.access)
     keys.on_change = passage.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    reconciler = Reconciler(settings, Journal(database), host, traffic, gateway.publish)
+    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
@@ -130,7 +130,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     deployments,
                     gateway,
                     catalog,
-                    adapters=Adapters(database, deployments, reconciler),
+                    adapters=Adapters(database, deployments, reconciler, settings.folder),
                     autostarts=autostarts,
                     keys=keys,
                     registrations=registrations,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.adapters import read_adapter
 from modelyard.control import adapted
 from modelyard.control.deployments import Deployments
 from modelyard.control.launching import checked_uid
+from modelyard.control.places import packed, unpacked
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import AdapterView, ModelView
 from modelyard.core.errors import (
@@ -37,8 +38,9 @@ NAME = "lora_name"
 class Adapters:
     """What the routes about adapters do. Nothing here speaks to a replica; the loop does."""
 
-    def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler) -> None:
+    def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler, home: Path) -> None:
         self._database = database
+        self._home = home
         self._deployments = deployments
         self._reconciler = reconciler
 
@@ -122,7 +124,7 @@ class Adapters:
     async def _write(self, uid: str, change: Callable[[Launch], Launch]) -> None:
         async with self._database.writing() as session:
             row = await self._row(session, uid)
-            row.launch = asdict(change(msgspec.convert(row.launch, Launch)))
+            row.launch = packed(change(unpacked(row.launch, self._home)), self._home)
         await self._reconciler.look()
 
     @staticmethod

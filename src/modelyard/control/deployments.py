@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from modelyard.control.launching import CHECKING, plan_launch
 from modelyard.control.peer_keys import warnings
 from modelyard.control.permitting import Permit, keyed
 from modelyard.control.placement import Claims, Machine, place
+from modelyard.control.places import packed
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
@@ -149,7 +150,7 @@ class Deployments:
         session.add(
             Deployment(
                 uid=launch.uid,
-                launch=asdict(launch),
+                launch=packed(launch, self._settings.folder),
                 request=request.model_dump(mode="json"),
                 ordinals=list(range(request.replica)),
                 generation=generation,

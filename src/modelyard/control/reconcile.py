@@ -27,6 +27,7 @@ from modelyard.control.installed import resolved
 from modelyard.control.journal import Journal
 from modelyard.control.permitting import keyed
 from modelyard.control.placement import Claims, Placement, place
+from modelyard.control.places import check_there
 from modelyard.control.views import ModelView, Running
 from modelyard.core.config import Settings
 from modelyard.core.errors import ModelyardError
@@ -264,6 +265,7 @@ class Reconciler:
         name = f"{wanted.uid}-rep{ordinal}-{next(self._serial)}"
         try:
             engine = ENGINES.get(launch.engine)
+            check_there(launch.model)
             need = engine.footprint(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))

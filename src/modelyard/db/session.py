@@ -20,7 +20,7 @@ from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, Missing
 from modelyard.db.reserve import FULL, Reserve
 from modelyard.db.tables import Base
 
-HEAD = "0004"
+HEAD = "0005"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
 
 VERSIONS = "alembic_version"
