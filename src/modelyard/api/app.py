@@ -121,7 +121,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     looking = _begin(keys.run(), "keys", _keys_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, passage) as knowledge:
+        async with knowledge_running(settings, database, gateway, passage, catalog) as knowledge:
             yield Application(
                 Parts(
                     settings,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import JobNotFound
@@ -57,6 +57,8 @@ class JobView:
     problems: Sequence[Problem] = ()
     working: Mapping[str, str] = field(default_factory=dict)
     """Document → what is done with it now."""
+    waiting: str = ""
+    """Why nothing is done now: a model that does not answer, and how it is launched. It goes on by itself."""
 
     @property
     def finished(self) -> bool:
@@ -180,7 +182,7 @@ class Jobs:
         async with self._database.session() as session:
             return [(title, state, error) for title, state, error in (await session.execute(asked)).all()]
 
-    async def view(self, name: str, working: Mapping[int, str] | None = None) -> JobView:
+    async def view(self, name: str, working: Mapping[int, str] | None = None, waiting: str = "") -> JobView:
         """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""
         working = dict(working or {})  # it changes meanwhile
         async with self._database.session() as session:
@@ -227,7 +229,29 @@ class Jobs:
             finished_at=job.finished_at,
             problems=problems,
             working=now,
+            waiting=waiting if job.state == rows.RUNNING else "",
         )
+
+
+def next_jobs(held: Collection[str]) -> Select[str]:
+    """Ids of the jobs that have something to do, in the order in which they get their turns."""
+    other = KnowledgeJob.__table__.alias()
+    rebuilt = exists().where(
+        other.c.base_id == KnowledgeJob.base_id, other.c.kind == rows.REINDEX, other.c.state == rows.RUNNING
+    )
+    waiting = exists().where(KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING)
+    turn = func.row_number().over(partition_by=KnowledgeJob.base_id, order_by=KnowledgeJob.created_at)
+    return (
+        select(KnowledgeJob.id)
+        .join(KnowledgeBase, KnowledgeBase.id == KnowledgeJob.base_id)
+        .where(
+            KnowledgeJob.state == rows.RUNNING,
+            (KnowledgeJob.kind == rows.REINDEX) | ~rebuilt,
+            KnowledgeJob.id.not_in(held),
+            waiting,
+        )
+        .order_by(KnowledgeBase.temporary.desc(), turn, KnowledgeJob.created_at)
+    )
 
 
 async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str = "") -> None:

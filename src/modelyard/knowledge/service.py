@@ -159,7 +159,7 @@ class Knowledge:
         """A job that indexes these documents, in the background. Raises `DocumentNotFound`, except for documents that were
         `uploaded` a moment ago: one that somebody has deleted since is left out."""
         job = await self.jobs.add(base, names, force, present_only=uploaded)
-        self.ingest.look()
+        self.ingest.look(first=base.temporary)
         return job
 
     async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:

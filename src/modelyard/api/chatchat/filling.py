@@ -242,9 +242,18 @@ async def fill(
             failed[name] = error.message
     for edited, some in read.items():
         if some:
-            view = await knowledge.ingest.wait(await knowledge.index(base, some, edited, uploaded=True))
-            failed.update({each.document: each.error for each in view.problems})
+            failed.update(await _indexed(knowledge, await knowledge.index(base, some, edited, uploaded=True), some))
     return failed
+
+
+async def _indexed(knowledge: Knowledge, job: str, names: Sequence[str]) -> dict[str, str]:
+    """Wait until a job is finished, or waits itself for a model; what is not indexed by then, and why."""
+    async for view in knowledge.ingest.follow(job):
+        if view.waiting:
+            return dict.fromkeys(names, view.waiting)
+        if view.finished:
+            return {each.document: each.error for each in view.problems}
+    return {}
 
 
 async def write(knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]) -> None:
@@ -289,7 +298,10 @@ async def _recreated(
     )
     job = await knowledge.reindex(base, settings, force=True)
     told: set[str] = set()
-    async for _ in knowledge.ingest.follow(job):
+    async for now in knowledge.ingest.follow(job):
+        if now.waiting:
+            yield {"code": 500, "msg": now.waiting}
+            return
         outcomes = await knowledge.jobs.outcomes(job)
         for name, state, error in outcomes:
             if name in told or state == rows.WAITING:
