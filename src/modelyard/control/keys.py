@@ -28,6 +28,7 @@ from modelyard.core.errors import (
     NotFound,
     PermissionDenied,
 )
+from modelyard.core.names import addressable, check_line, composed, spellings
 from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import Key, User
 
@@ -129,7 +130,7 @@ class Keys:
         `secret` is taken as it is from who has one already.
         """
         for field, text in (("name", wanted.name), *(("models", model) for model in wanted.models or ())):
-            _check_name(field, text)
+            check_line(field, text)
         async with self._database.writing() as session:
             scopes = checked_scopes(wanted.scopes or await _default_scopes(session, by))
             _check_narrower(wanted, scopes, by)
@@ -196,7 +197,8 @@ class Keys:
         self, name: str, password: str, scopes: tuple[str, ...] | None, by: Grant | None = None
     ) -> User:
         """Somebody who may log in."""
-        _check_name("username", name)
+        check_line("username", name)
+        name = addressable("username", composed(name))
         stored = await passwords.hashed(password)
         try:
             async with self._database.writing() as session:
@@ -218,7 +220,7 @@ class Keys:
     async def remove_user(self, name: str) -> User:
         """Remove the user of that name or id, and whatever they logged in with."""
         async with self._database.freeing() as session:
-            user = await session.scalar(select(User).where(User.name == name.replace("\0", "")))
+            user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
             if user is None and name.isascii() and name.isdigit() and len(name) < 10:
                 user = await session.get(User, int(name))
             if user is None:
@@ -233,7 +235,7 @@ class Keys:
         async with self._guessing:  # so that many at once are counted like one after the other
             self._guesses.check(address, name)
             async with self._database.session() as session:
-                user = await session.scalar(select(User).where(User.name == name.replace("\0", "")))
+                user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
             if not await passwords.matches(password, user.password if user else None) or user is None:
                 self._guesses.wrong(address, name)
                 raise InvalidKey("Incorrect username or password")
@@ -302,12 +304,6 @@ async def _default_scopes(session: AsyncSession, by: Grant | None) -> tuple[str,
     administered = any(ADMIN in row.scopes and not _expired(row, now) for row in rows)
     users = await session.scalars(select(User))
     return DEFAULT_SCOPES if by or administered or any(ADMIN in user.scopes for user in users) else (ADMIN,)
-
-
-def _check_name(field: str, text: str) -> None:
-    """Raises `InvalidParameter` for a text that could not stand in a database, a log or a terminal."""
-    if not text or text != text.strip() or not text.isprintable():
-        raise InvalidParameter(field, "may not be empty, hold control characters or begin or end with a space.")
 
 
 def _required(mode: str, exposed: bool, wanted: bool) -> bool:

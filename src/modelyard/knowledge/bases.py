@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeBaseExists, KnowledgeBaseNotFound
+from modelyard.core.names import addressable, composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 from modelyard.knowledge.answering.prompts import check_prompts
@@ -91,15 +92,15 @@ def chunking_of(given: Mapping[str, Any]) -> Chunking:
 
 
 def checked_name(name: str) -> str:
-    """A base's name. Any text will do that people can read in one line. Raises `InvalidParameter`."""
+    """A base's name, composed. Any text will do that people can read in one line. Raises `InvalidParameter`."""
+    name = composed(name)
     if not name.strip():
         raise InvalidParameter("name", "a knowledge base needs a name.")
     if len(name) > LONGEST_NAME:
         raise InvalidParameter("name", f"a name has {LONGEST_NAME} characters at most.")
     if not name.isprintable() or name != name.strip():
         raise InvalidParameter("name", "a name has no line breaks, control characters or blanks at its ends.")
-    if "/" in name or name in (".", ".."):
-        raise InvalidParameter("name", "a name has no '/', and is not '.' or '..': it stands in addresses.")
+    addressable("name", name)
     if name in RESERVED:
         raise InvalidParameter("name", f"'{name}' is a route's name; choose another.")
     return name
@@ -219,7 +220,7 @@ class Bases:
 
 async def found(session: AsyncSession, name: str) -> KnowledgeBase:
     """The base of exactly this name. Raises `KnowledgeBaseNotFound`, which names one that is spelled nearly so."""
-    row = await session.scalar(select(KnowledgeBase).where(KnowledgeBase.name == name))
+    row = await session.scalar(select(KnowledgeBase).where(KnowledgeBase.name.in_(spellings([name]))))
     if row is None:
         there = (await session.scalars(select(KnowledgeBase.name).where(KnowledgeBase.temporary.is_(False)))).all()
         raise KnowledgeBaseNotFound(name, there)

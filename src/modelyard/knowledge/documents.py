@@ -11,6 +11,7 @@ from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter, ModelyardError
+from modelyard.core.names import composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge import rows
@@ -36,7 +37,8 @@ class Kept:
 
 
 def checked_document_name(name: str) -> str:
-    """A document's name, which is only ever shown and compared. Raises `InvalidParameter`."""
+    """A document's name, composed, which is only ever shown and compared. Raises `InvalidParameter`."""
+    name = composed(name)
     if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
         raise InvalidParameter("file", f"a document needs a name of at most {LONGEST_NAME} characters.")
     return name
@@ -76,7 +78,7 @@ class Documents:
 
         Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
         """
-        checked_document_name(name)
+        name = checked_document_name(name)
         self._database.check_room()
         more = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
         given = {column: value for column, value in more.items() if value is not None}
@@ -103,9 +105,8 @@ class Documents:
         before = None
         async with self._database.writing() as session:
             await rows.present(session, base)
-            row = await session.scalar(
-                select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
-            )
+            named = KnowledgeDocument.name.in_(spellings([name]))
+            row = await session.scalar(select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named))
             changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
             if row is None:
                 row = new_document(base, name, blob, state)
@@ -130,8 +131,8 @@ class Documents:
         """Documents as they are now; one that somebody has deleted since, as it was."""
         async with self._database.session() as session:
             there = await rows.documents_named(session, base, [each.name for each in documents], present_only=True)
-        now = {each.name: each for each in there}
-        return [now.get(each.name, each) for each in documents]
+        now = {each.id: each for each in there}
+        return [now.get(each.id, each) for each in documents]
 
     async def numbered(self, base: KnowledgeBase, number: int) -> KnowledgeDocument:
         """A document by its id. Raises `DocumentNotFound`."""
@@ -149,7 +150,7 @@ class Documents:
         if state is not None:
             asked = asked.where(KnowledgeDocument.state == state)
         if contains:
-            asked = asked.where(KnowledgeDocument.name.contains(contains, autoescape=True))
+            asked = asked.where(KnowledgeDocument.name.contains(composed(contains), autoescape=True))
         async with self._database.session() as session:
             total = await session.scalar(select(func.count()).select_from(asked.subquery())) or 0
             page = asked.order_by(KnowledgeDocument.name).limit(limit).offset(offset)
@@ -195,7 +196,8 @@ class Documents:
         hashes, gone = await self._delete(base, names)
         await self.forget_blobs(list(hashes.values()))  # before the index, which needs room to forget
         await self._indexes.follow(base, [], gone)
-        return [name for name in names if name not in hashes]
+        gone_names = {composed(name) for name in hashes}
+        return [name for name in names if composed(name) not in gone_names]
 
     @retried
     async def _delete(self, base: KnowledgeBase, names: Sequence[str]) -> tuple[dict[str, str], list[int]]:
@@ -204,7 +206,7 @@ class Documents:
         gone: list[int] = []
         async with self._database.freeing() as session:
             for first in range(0, len(names), rows.PORTION):
-                some = KnowledgeDocument.name.in_(names[first : first + rows.PORTION])
+                some = KnowledgeDocument.name.in_(spellings(names[first : first + rows.PORTION]))
                 asked = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, some)
                 found = (await session.scalars(asked.with_for_update())).all()
                 ids = [each.id for each in found]

@@ -8,6 +8,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
+from modelyard.core.names import composed, spellings
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
@@ -84,7 +85,9 @@ async def embedding_of(session: AsyncSession, base_id: int, generation: int) -> 
 async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) -> KnowledgeDocument:
     """A document by its name. Raises `DocumentNotFound`."""
     row = await session.scalar(
-        select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
+        select(KnowledgeDocument).where(
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings([name]))
+        )
     )
     if row is None:
         raise DocumentNotFound(name, base.name)
@@ -98,13 +101,13 @@ async def documents_named(
     found: dict[str, KnowledgeDocument] = {}
     for first in range(0, len(names), PORTION):
         asked = select(KnowledgeDocument).where(
-            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(names[first : first + PORTION])
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings(names[first : first + PORTION]))
         )
-        found |= {row.name: row for row in await session.scalars(asked)}
-    missing = next((name for name in names if name not in found), None)
+        found |= {composed(row.name): row for row in await session.scalars(asked)}
+    missing = next((name for name in names if composed(name) not in found), None)
     if missing is not None and not present_only:
         raise DocumentNotFound(missing, base.name)
-    return [found[name] for name in names if name in found]
+    return [found[composed(name)] for name in names if composed(name) in found]
 
 
 async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation: int) -> list[int]:
