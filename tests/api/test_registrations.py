@@ -102,6 +102,8 @@ def test_the_request_of_the_seed(server: Live) -> None:
     gone = server.http.delete("/v1/model_registrations/LLM/Yi-34B-Chat")
     assert (gone.status_code, gone.json()) == (200, None)
     assert "Yi-34B-Chat" not in names(server)
+    again = server.http.get("/v1/model_registrations/LLM/Yi-34B-Chat")
+    assert again.status_code == 404, "an alias of another family is no name here"
 
 
 def test_a_record_may_be_an_object_too(server: Live) -> None:

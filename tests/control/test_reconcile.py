@@ -36,7 +36,9 @@ class Plane:
         self.traffic = Traffic()
         self.database = database
         self.host = LocalHost(settings)
-        self.reconciler = Reconciler(settings, Journal(database), self.host, self.traffic, self._publish)
+        self.reconciler = Reconciler(
+            settings, Journal(database, settings.folder), self.host, self.traffic, self._publish
+        )
         self.deployments = Deployments(settings, database, self.host, self.reconciler)
 
     def _publish(self, table: RouteTable) -> None:

@@ -13,13 +13,12 @@ import uvloop
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, select
 
-from modelyard.core.errors import DatabaseUnavailable
+from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, NotEnoughDisk
 from modelyard.db import session as sessions
 from modelyard.db.migrations import config, upgrade
-from modelyard.db.session import HEAD, Database
+from modelyard.db.session import HEAD, Database, retried
 from modelyard.db.tables import Base, Event
 
 
@@ -124,9 +123,56 @@ def test_a_duplicate_is_the_callers_trouble(database_url: str) -> None:
             try:
                 async with database.session() as session:
                     session.add(row)
-            except IntegrityError:
+            except ChangedMeanwhile:
                 return
         pytest.fail("the second row went in")
+
+    on(database_url, work)
+
+
+def test_rows_that_are_read_and_then_written_are_counted_right(database_url: str) -> None:
+    """Each of many at once reads a row, gives way to the others, and writes what follows from it."""
+
+    async def work(database: Database) -> None:
+        @retried
+        async def add() -> None:
+            async with database.writing() as session:
+                row = await session.get(Event, 1, with_for_update=True)
+                await asyncio.sleep(0)
+                if row is None:
+                    first = event("1")
+                    first.id = 1
+                    session.add(first)
+                else:
+                    row.content = str(int(row.content) + 1)
+
+        await asyncio.gather(*(add() for _ in range(12)))
+        async with database.session() as session:
+            assert (await session.get_one(Event, 1)).content == "12"
+
+    on(database_url, work)
+
+
+def test_a_row_that_is_gone_when_it_is_written(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        async with database.session() as session:
+            session.add(event("short-lived"))
+        tries = 0
+
+        @retried
+        async def rename() -> str:
+            nonlocal tries
+            tries += 1
+            async with database.session() as session:
+                row = await session.scalar(select(Event))
+                if row is None:
+                    return "gone"
+                async with database.session() as other:
+                    await other.execute(delete(Event))
+                row.content = "renamed"
+            return "renamed"
+
+        assert (await rename(), tries) == ("gone", 2)
 
     on(database_url, work)
 
@@ -150,7 +196,7 @@ def test_a_locked_database_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_full_database_says_so(tmp_path: Path) -> None:
     async def work(database: Database) -> None:
-        with pytest.raises(DatabaseUnavailable, match="database or disk is full"):
+        with pytest.raises(NotEnoughDisk, match="is full, and nothing was written"):
             async with database.session() as session:
                 await (await session.connection()).exec_driver_sql("PRAGMA max_page_count = 20")
                 session.add_all(event("x" * 4000) for _ in range(100))

@@ -197,6 +197,9 @@ def test_what_is_not_whole_does_not_count(environments: Environments) -> None:
     (link,) = Path(found.folder).glob("lib/python3.*/site-packages/modelyard")
     link.unlink()
     link.symlink_to("/nowhere")
+    assert environments.find("heavy") is not None, "the package has moved: nobody else can need the link"
+    link.unlink()
+    link.symlink_to(Path(found.folder))
     assert environments.find("heavy") is None, "it was made for another Modelyard"
     assert "is installed already" in install(environments)[-1], "a link is all that was wrong"
     assert environments.find("heavy") is not None

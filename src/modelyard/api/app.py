@@ -37,12 +37,12 @@ from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
 from modelyard.core.config import Settings
-from modelyard.core.errors import CannotStart, DatabaseUnavailable
+from modelyard.core.errors import CannotStart
 from modelyard.core.private import private_home
 from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
 from modelyard.core.wording import reason
-from modelyard.db.session import Database
+from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
 from modelyard.runtime.local import LocalHost
@@ -112,7 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     passage.admit(keys.access)
     keys.on_change = passage.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    reconciler = Reconciler(settings, Journal(database), host, traffic, gateway.publish)
+    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
@@ -124,7 +124,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     looking = _begin(keys.run(), "keys", _keys_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, passage) as knowledge:
+        async with knowledge_running(settings, database, gateway, passage, catalog) as knowledge:
             yield Application(
                 Parts(
                     settings,
@@ -133,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     deployments,
                     gateway,
                     catalog,
-                    adapters=Adapters(database, deployments, reconciler),
+                    adapters=Adapters(database, deployments, reconciler, settings.folder),
                     autostarts=autostarts,
                     keys=keys,
                     registrations=registrations,
@@ -156,12 +156,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
     """The home folder, the database and the keys of a server. Raises `CannotStart`."""
-    lock = take_home(settings.folder)
     database = Database(settings.database)
+    if database.reserve is not None:
+        database.reserve.lend()
+    lock = take_home(settings.folder)
     try:
         await database.open()
         return lock, database, await loaded_keys(settings, database)
-    except (DatabaseUnavailable, CannotStart) as error:
+    except (*TROUBLE, CannotStart) as error:
         await database.close()
         lock.close()
         raise CannotStart(error.message) from error

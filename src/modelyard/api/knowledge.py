@@ -18,12 +18,14 @@ from typing import Any
 import uvicorn
 from starlette.datastructures import Headers
 
+from modelyard.api.absent_models import why_absent
 from modelyard.api.knowledge_door import PREFIX, RULES, door
+from modelyard.catalog.index import Catalog
 from modelyard.client import AsyncClient
 from modelyard.core.access import BASE, INFERENCE, Access, Grant, fingerprint
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, InvalidKey, ModelyardError
-from modelyard.core.types import Address, Endpoint, ReplicaState, Route, Task
+from modelyard.core.types import Address, Endpoint, ModelType, ReplicaState, Route, Task
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import CALLER
@@ -96,7 +98,7 @@ class Passage:
 
 @contextlib.asynccontextmanager
 async def knowledge_running(
-    settings: Settings, database: Database, gateway: Gateway, passage: Passage
+    settings: Settings, database: Database, gateway: Gateway, passage: Passage, catalog: Catalog
 ) -> AsyncIterator[Knowledge]:
     """Knowledge bases, with the worker that indexes; all is ended when the block is left.
 
@@ -106,6 +108,8 @@ async def knowledge_running(
     path = str(folder / "inner.sock")
     async with AsyncClient("http://modelyard", api_key=passage.secret, uds=path) as client:
         knowledge = Knowledge(settings, database, ServedModels(client), gateway.chats)
+        knowledge.ingest.holding.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
+        gateway.on_publish = knowledge.ingest.models_changed
         knowledge.on_change = lambda names: gateway.serve_also(routes(path, names))
         try:
             await knowledge.open()

@@ -32,7 +32,7 @@ def chunking_info(given: Mapping[str, Any]) -> bodies.Chunking:
     return bodies.Chunking.model_validate(msgspec.to_builtins(chunking_of(given)))
 
 
-def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str]) -> bodies.BaseInfo:
+def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str], warnings: Sequence[str] = ()) -> bodies.BaseInfo:
     """A base and how much is in it."""
     return bodies.BaseInfo(
         id=row.id,
@@ -52,6 +52,7 @@ def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str]) -> bodies
         bytes=counts.bytes,
         states=dict(counts.states),
         jobs=list(jobs),
+        warnings=list(warnings),
         created_at=row.created_at,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -27,8 +28,10 @@ from modelyard.core.errors import (
     InvalidParameter,
     MalformedBody,
     ModelyardError,
+    NotEnoughDisk,
     PathNotFound,
 )
+from modelyard.db.reserve import FULL
 from modelyard.protocol import errors
 
 log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ def management_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(UnicodeError, _unstorable)
+    app.add_exception_handler(OSError, _system)
     app.add_exception_handler(Exception, _defect)
     plain = app.openapi
 
@@ -87,6 +91,8 @@ async def _http(request: Request, error: Exception) -> Response:
     method, path = request.method, request.scope["path"]
     if isinstance(error.__cause__, ClientDisconnect):
         return await _left(request, error.__cause__)
+    if isinstance(error.__cause__, OSError):  # an upload waits in a file of the temporary folder
+        return await _system(request, error.__cause__)
     if error.status_code == 400:
         return render(MalformedBody(f"The body cannot be read: {error.detail}"))
     return render(PathNotFound(method, path))
@@ -101,6 +107,15 @@ async def _unstorable(request: Request, error: Exception) -> JSONResponse:
     """Text of a form or an address that the database or the file system refuses: bodies are checked before (`bodies.py`)."""
     log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
     return render(InvalidParameter("request", "it holds a character or a number that cannot be stored."))
+
+
+async def _system(request: Request, error: Exception) -> JSONResponse:
+    """A full disk, met anywhere; all else that the system refuses is a defect."""
+    assert isinstance(error, OSError)
+    if error.errno not in FULL:
+        return await _defect(request, error)
+    log.warning("%s %s: %s", request.method, request.scope["path"], error)
+    return render(NotEnoughDisk.full(Path(error.filename).parent if error.filename else "this server"))
 
 
 async def _defect(request: Request, error: Exception) -> JSONResponse:

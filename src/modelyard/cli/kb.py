@@ -56,6 +56,8 @@ def create(
         print_json(made)
     else:
         click.echo(f"{made['name']} created")
+        for each in made["warnings"]:
+            note(each, fg="yellow")
 
 
 @command.command("list", short_help="List the bases.")

@@ -141,7 +141,7 @@ def remarks(document: str, notes: Sequence[str]) -> None:
 def follow_job(client: Client, base: str, job_id: str) -> dict[str, Any] | None:
     """The view of a job once it is finished; None after Ctrl-C, which leaves it running and says so."""
     try:
-        *_, last = _shown(_views(client, base, job_id))
+        *_, last = _shown(_remarked(_views(client, base, job_id)))
     except KeyboardInterrupt:
         note(
             f"The job goes on. `modelyard kb job {base} {job_id} --follow` follows it, "
@@ -167,6 +167,16 @@ def _views(client: Client, base: str, job_id: str) -> Iterator[dict[str, Any]]:
             if lost > 3:
                 raise
         time.sleep(0.5)
+
+
+def _remarked(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same; tells once why a job waits."""
+    before = ""
+    for view in views:
+        if view["waiting"] and view["waiting"] != before:
+            note(printable(view["waiting"]), fg="yellow")
+        before = view["waiting"]
+        yield view
 
 
 def _shown(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.adapters import read_adapter
 from modelyard.control import adapted
 from modelyard.control.deployments import Deployments
 from modelyard.control.launching import checked_uid
+from modelyard.control.places import packed, unpacked
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import AdapterView, ModelView
 from modelyard.core.errors import (
     AdapterInvalid,
     AdapterNotFound,
     BadRequest,
+    Conflict,
     InvalidParameter,
     ModelExists,
     ModelNotFound,
     ModelNotReady,
     ModelyardError,
-    Unavailable,
 )
 from modelyard.core.types import Adapter, Launch, ModelType, ReplicaState
 from modelyard.db.session import Database
@@ -37,8 +38,9 @@ NAME = "lora_name"
 class Adapters:
     """What the routes about adapters do. Nothing here speaks to a replica; the loop does."""
 
-    def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler) -> None:
+    def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler, home: Path) -> None:
         self._database = database
+        self._home = home
         self._deployments = deployments
         self._reconciler = reconciler
 
@@ -59,16 +61,18 @@ class Adapters:
         adapter = await asyncio.to_thread(read_adapter, checked_uid(name, NAME), path, scale)
         view = await self._suiting(adapter, model)
         uid = view.desired.uid
-        self._deployments.check_free(name, uid)
-        before = next((each.adapter for each in view.adapters if each.adapter.name == name), None)
-        if before is not None and not replace_it:
-            raise InvalidParameter(
-                NAME, f"an adapter '{name}' is loaded already; load_inplace puts this one in its place."
-            )
-        if before == adapter:  # its files may have changed, and the loop sees names and paths only
-            await self._write(uid, lambda launch: _without(launch, name))
-            await self._gone(uid, adapter)
-        await self._write(uid, lambda launch: _with(launch, adapter))
+        async with self._deployments.naming:
+            self._deployments.check_free(name, uid)
+            adapters = self._deployments.view(uid).adapters
+            before = next((each.adapter for each in adapters if each.adapter.name == name), None)
+            if before is not None and not replace_it:
+                raise InvalidParameter(
+                    NAME, f"an adapter '{name}' is loaded already; load_inplace puts this one in its place."
+                )
+            if before == adapter:  # its files may have changed, and the loop sees names and paths only
+                await self._write(uid, lambda launch: _without(launch, name))
+                await self._gone(uid, adapter)
+            await self._write(uid, lambda launch: _with(launch, adapter))
         problem = await self._loaded(uid, adapter)
         if problem:
             await self._write(uid, lambda launch: _with(launch, before) if before else _without(launch, name))
@@ -118,9 +122,9 @@ class Adapters:
         return fits[0]
 
     async def _write(self, uid: str, change: Callable[[Launch], Launch]) -> None:
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await self._row(session, uid)
-            row.launch = asdict(change(msgspec.convert(row.launch, Launch)))
+            row.launch = packed(change(unpacked(row.launch, self._home)), self._home)
         await self._reconciler.look()
 
     @staticmethod
@@ -145,7 +149,7 @@ class Adapters:
 
         found: AdapterView | str = await self._reconciler.until(settled)
         if isinstance(found, str):
-            raise Unavailable(f"Adapter '{adapter.name}' was not loaded: {found}.")
+            raise Conflict(f"Adapter '{adapter.name}' was not loaded: {found}.")
         return found.reason if found.state is ReplicaState.FAILED else ""
 
     async def _gone(self, uid: str, adapter: Adapter) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -24,7 +24,7 @@ from modelyard.control.reconcile import Reconciler
 from modelyard.core.errors import LaunchCancelled, ModelExists, ModelNotFound, ModelyardError, NotFound
 from modelyard.core.trust import OWNER, Trust
 from modelyard.core.types import ReplicaState
-from modelyard.db.session import Database
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import Autostart, Deployment, Event
 from modelyard.protocol.models import LaunchRequest
 
@@ -99,17 +99,19 @@ class Autostarts:
                 return entry
         raise NotFound(f"There is no autostart entry for '{uid}'.")
 
-    async def put(self, entries: Iterable[Entry]) -> None:
+    @retried
+    async def put(self, entries: Sequence[Entry]) -> None:
         """Add entries, or replace those of the same uids, all of them or none."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             for entry in entries:
                 fields = msgspec.to_builtins(entry)
                 del fields["uid"]
                 await session.merge(Autostart(uid=entry.uid, entry=fields))
 
+    @retried
     async def remove(self, uid: str) -> None:
         """Forget an entry; the model itself goes on. Raises `NotFound`."""
-        async with self._database.session() as session:
+        async with self._database.freeing() as session:
             row = await session.get(Autostart, uid)
             if row is None:
                 raise NotFound(f"There is no autostart entry for '{uid}'.")

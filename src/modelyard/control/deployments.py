@@ -7,10 +7,9 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -19,13 +18,22 @@ from modelyard.control.launching import CHECKING, plan_launch
 from modelyard.control.peer_keys import warnings
 from modelyard.control.permitting import Permit, keyed
 from modelyard.control.placement import Claims, Machine, place
+from modelyard.control.places import packed
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
-from modelyard.core.errors import BadRequest, LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotFound
+from modelyard.core.errors import (
+    BadRequest,
+    ChangedMeanwhile,
+    LaunchCancelled,
+    LaunchFailed,
+    ModelExists,
+    ModelNotFound,
+    NotFound,
+)
 from modelyard.core.trust import Trust
 from modelyard.core.types import Hardware, Launch, ReplicaState
-from modelyard.db.session import Database
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import Deployment, Event
 from modelyard.engines import ENGINES
 from modelyard.protocol.models import LaunchRequest
@@ -50,6 +58,8 @@ class Deployments:
         self._host = host
         self._reconciler = reconciler
         self._catalog = catalog
+        self.naming = asyncio.Lock()
+        """Held from the look whether a name is free until the control loop knows who has it."""
 
     async def create(self, request: LaunchRequest, trust: Trust) -> str:
         """Accept a launch and return its uid; the loop starts it. Refuses at once whatever cannot work, and what a caller
@@ -57,18 +67,19 @@ class Deployments:
         """
         machine = await self.machine()
         launch = await self._planned(request, trust, machine)
-        launch = self._with_free_uid(launch, request)
-        for adapter in launch.adapters:
-            self.check_free(adapter.name, launch.uid)
-        self._check_memory(launch, request.replica, machine.hardware, self._reconciler.claims())
         if launch.model.download is not None:
             await asyncio.to_thread(check_disk, launch.model.download)
-        try:
-            async with self._database.session() as session:
-                await self._insert(session, launch, request)
-        except IntegrityError:  # somebody else launched it between our look and our write
-            raise ModelExists(launch.uid, "just launched") from None
-        await self._reconciler.look()
+        async with self.naming:
+            launch = self._with_free_uid(launch, request)
+            for adapter in launch.adapters:
+                self.check_free(adapter.name, launch.uid)
+            self._check_memory(launch, request.replica, machine.hardware, self._reconciler.claims())
+            try:
+                async with self._database.writing() as session:
+                    await self._insert(session, launch, request)
+            except ChangedMeanwhile:  # another server on the same database launched it between our look and our write
+                raise ModelExists(launch.uid, "just launched") from None
+            await self._reconciler.look()
         return launch.uid
 
     async def default_uid(self, request: LaunchRequest, trust: Trust) -> str:
@@ -139,7 +150,7 @@ class Deployments:
         session.add(
             Deployment(
                 uid=launch.uid,
-                launch=asdict(launch),
+                launch=packed(launch, self._settings.folder),
                 request=request.model_dump(mode="json"),
                 ordinals=list(range(request.replica)),
                 generation=generation,
@@ -189,13 +200,17 @@ class Deployments:
 
     async def remove(self, uid: str) -> None:
         """Return when the last replica of the model is gone and its memory is free."""
-        self.view(uid)
-        async with self._database.session() as session:
-            row = await session.get(Deployment, uid)
-            if row is not None:
-                row.terminating = True
+        wanted = self.view(uid).desired
+        this = (Deployment.uid == uid, Deployment.generation == wanted.generation)
+        async with self._database.freeing() as session:
+            await session.execute(update(Deployment).where(*this).values(terminating=True))
         await self._reconciler.look()
-        await self._reconciler.until(lambda: True if self._reconciler.view(uid) is None else None)
+
+        def gone() -> bool | None:
+            view = self._reconciler.view(uid)  # the same uid may have been launched again
+            return True if view is None or view.desired.created_at != wanted.created_at else None
+
+        await self._reconciler.until(gone)
 
     async def cancel(self, uid: str) -> None:
         """Give up a launch that is not ready yet; one that is ready is terminated by `remove` only."""
@@ -204,12 +219,13 @@ class Deployments:
             raise BadRequest(f"Model '{uid}' is ready; terminate it instead of cancelling its launch.")
         await self.remove(uid)
 
+    @retried
     async def scale_up(self, uid: str, more: int) -> list[int]:
         """Add replicas at the lowest free numbers; returns these numbers."""
         view = self.view(uid)
         hardware = await asyncio.to_thread(self._host.hardware)
         self._check_memory(view.desired.launch, more, hardware, self._reconciler.claims())
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await self._live(session, uid)
             taken = set(row.ordinals)
             added = [ordinal for ordinal in range(len(taken) + more) if ordinal not in taken][:more]
@@ -217,9 +233,10 @@ class Deployments:
         await self._reconciler.look()
         return added
 
+    @retried
     async def remove_replica(self, uid: str, ordinal: int) -> int:
         """Let one replica go; returns how many stay wanted. The last one goes with its model only."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await self._live(session, uid)
             if ordinal not in row.ordinals:
                 raise NotFound(f"Model '{uid}' has no replica {ordinal}; it has {', '.join(map(str, row.ordinals))}.")

@@ -147,9 +147,12 @@ class Downloads:
         if job.state in (DownloadState.DONE, DownloadState.FAILED):
             path.unlink(missing_ok=True)
         else:
-            self._folder.mkdir(parents=True, exist_ok=True)
             paused = job.state is DownloadState.PAUSED
-            path.write_bytes(msgspec.json.encode(Record(job.download, tuple(job.names), job.asked, paused)))
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(msgspec.json.encode(Record(job.download, tuple(job.names), job.asked, paused)))
+            except OSError as error:  # a server that starts again would not know of it, and this one does
+                log.warning("%s: the download is not noted: %s", job.download.model_id, error)
         return job
 
     def ask(self, download: Download, name: str | None = None) -> str:
@@ -316,7 +319,14 @@ class Downloads:
     async def _begin(self, job: Job) -> None:
         self._put(replace(job, state=DownloadState.RUNNING))
         path = self._folder / f"{job.uid}.fetch"
-        path.write_bytes(msgspec.json.encode(job.download))
+        try:
+            path.write_bytes(msgspec.json.encode(job.download))
+        except OSError:
+            self._put(
+                replace(job, state=DownloadState.FAILED, error=NotEnoughDisk.full(path.parent), failed_at=time.time())
+            )
+            self._changed()
+            return
         name = f"download-{job.uid}-{next(self._serial)}"
         self._processes[name] = job.uid
         outside = umask_outside()

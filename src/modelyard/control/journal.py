@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
+from pathlib import Path
 
 import msgspec
 from sqlalchemy import delete, func, select, update
 
 from modelyard.control.diff import Desired
+from modelyard.control.places import packed, unpacked
 from modelyard.core.types import Launch
 from modelyard.db.session import Database
 from modelyard.db.tables import Deployment, Event
@@ -22,8 +23,10 @@ KEEP_EVENTS = 10_000  # over all models; older ones are dropped
 class Journal:
     """Rows in, events out. Events wait in memory until `flush`, so nothing that decides ever waits for a disk."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, home: Path) -> None:
+        """`home` is the home folder, in which launches have some of their files."""
         self._database = database
+        self._home = home
         self._events: list[Event] = []
         self._ready: set[str] = set()
         self._launches: dict[tuple[str, int], Launch] = {}
@@ -32,7 +35,7 @@ class Journal:
         """Every wanted model, oldest first."""
         async with self._database.session() as session:
             rows = (await session.scalars(select(Deployment).order_by(Deployment.created_at))).all()
-        return [desired(row) for row in rows]
+        return [found for row in rows if (found := self._desired(row)) is not None]
 
     def event(self, uid: str, kind: str, content: str) -> None:
         """Note that something happened."""
@@ -59,7 +62,7 @@ class Journal:
                     await session.execute(update(Deployment).where(Deployment.uid.in_(ready)).values(was_ready=True))
                 for (uid, generation), launch in launches.items():
                     row = (Deployment.uid == uid) & (Deployment.generation == generation)
-                    await session.execute(update(Deployment).where(row).values(launch=asdict(launch)))
+                    await session.execute(update(Deployment).where(row).values(launch=packed(launch, self._home)))
                 if events:
                     await session.flush()
                     newest = select(func.max(Event.id)).scalar_subquery()
@@ -76,15 +79,19 @@ class Journal:
         async with self._database.session() as session:
             await session.execute(delete(Deployment).where(Deployment.uid == uid, Deployment.terminating))
 
-
-def desired(row: Deployment) -> Desired:
-    """A row as the loop decides about it."""
-    return Desired(
-        uid=row.uid,
-        launch=msgspec.convert(row.launch, Launch),
-        ordinals=tuple(row.ordinals),
-        generation=row.generation,
-        terminating=row.terminating,
-        was_ready=row.was_ready,
-        created_at=row.created_at,
-    )
+    def _desired(self, row: Deployment) -> Desired | None:
+        """A row as the loop decides about it; None for one that another version wrote and this one cannot read."""
+        try:
+            launch = unpacked(row.launch, self._home)
+        except (msgspec.ValidationError, KeyError, TypeError) as error:
+            log.error("%s: its launch cannot be read, and is left out: %s", row.uid, error)
+            return None
+        return Desired(
+            uid=row.uid,
+            launch=launch,
+            ordinals=tuple(row.ordinals),
+            generation=row.generation,
+            terminating=row.terminating,
+            was_ready=row.was_ready,
+            created_at=row.created_at,
+        )

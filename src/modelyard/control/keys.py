@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
@@ -22,14 +21,15 @@ from modelyard.control.key_owners import check_owner, limited_makers, new_owner,
 from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
 from modelyard.core.errors import (
     BadRequest,
+    ChangedMeanwhile,
     Conflict,
-    DatabaseUnavailable,
     InvalidKey,
     InvalidParameter,
     NotFound,
     PermissionDenied,
 )
-from modelyard.db.session import Database
+from modelyard.core.names import addressable, check_line, composed, spellings
+from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import Key, User
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Keys:
                 if counts != self._seen:
                     await self.load()
                 trouble = False
-            except DatabaseUnavailable as error:
+            except TROUBLE as error:
                 if not trouble:
                     log.warning("keys cannot be read: %s", error.message)
                 trouble = True
@@ -130,8 +130,8 @@ class Keys:
         `secret` is taken as it is from who has one already.
         """
         for field, text in (("name", wanted.name), *(("models", model) for model in wanted.models or ())):
-            _check_name(field, text)
-        async with self._database.session() as session:
+            check_line(field, text)
+        async with self._database.writing() as session:
             scopes = checked_scopes(wanted.scopes or await _default_scopes(session, by))
             _check_narrower(wanted, scopes, by)
             await check_owner(session, wanted.owner, by)
@@ -160,21 +160,23 @@ class Keys:
         async with self._database.session() as session:
             return [*await session.scalars(select(Key).where(_is_key()).order_by(Key.created_at, Key.id))]
 
+    @retried
     async def revoke(self, name: str) -> Key:
         """Revoke the key of that id, or prefix, or name if only one has it. Once revoked, it stays so."""
-        async with self._database.session() as session:
+        async with self._database.freeing() as session:
             row = await _named(session, name)
             if row.revoked_at is None:
                 row.revoked_at = time.time()
         await self.load()
         return row
 
+    @retried
     async def rotate(self, name: str, by: Grant | None = None) -> tuple[Key, str]:
         """Give a key a new secret; all else stays, its owner too, and the old secret is refused from now on.
 
         Raises `PermissionDenied` for a key of another owner, unless an administrator asks, and `Conflict` for a revoked one.
         """
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await _named(session, name)
             if by is not None and not Owner.of(by).sees(row.owner):
                 raise PermissionDenied(f"The key '{by.name}' may only rotate keys of its own owner.")
@@ -195,15 +197,16 @@ class Keys:
         self, name: str, password: str, scopes: tuple[str, ...] | None, by: Grant | None = None
     ) -> User:
         """Somebody who may log in."""
-        _check_name("username", name)
+        check_line("username", name)
+        name = addressable("username", composed(name))
         stored = await passwords.hashed(password)
         try:
-            async with self._database.session() as session:
+            async with self._database.writing() as session:
                 granted = checked_scopes(scopes or await _default_scopes(session, by))
                 _check_narrower(NewKey(name), granted, by)
                 user = User(name=name, password=stored, scopes=granted, owner=new_owner(), created_at=time.time())
                 session.add(user)
-        except IntegrityError:
+        except ChangedMeanwhile:
             raise Conflict(f"There is a user '{name}' already.") from None
         await self.load()
         return user
@@ -213,10 +216,11 @@ class Keys:
         async with self._database.session() as session:
             return [*await session.scalars(select(User).order_by(User.id))]
 
+    @retried
     async def remove_user(self, name: str) -> User:
         """Remove the user of that name or id, and whatever they logged in with."""
-        async with self._database.session() as session:
-            user = await session.scalar(select(User).where(User.name == name.replace("\0", "")))
+        async with self._database.freeing() as session:
+            user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
             if user is None and name.isascii() and name.isdigit() and len(name) < 10:
                 user = await session.get(User, int(name))
             if user is None:
@@ -231,7 +235,7 @@ class Keys:
         async with self._guessing:  # so that many at once are counted like one after the other
             self._guesses.check(address, name)
             async with self._database.session() as session:
-                user = await session.scalar(select(User).where(User.name == name.replace("\0", "")))
+                user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
             if not await passwords.matches(password, user.password if user else None) or user is None:
                 self._guesses.wrong(address, name)
                 raise InvalidKey("Incorrect username or password")
@@ -242,7 +246,7 @@ class Keys:
         grant = self.access.grant(token.encode("utf-8", "replace"), time.time())
         if REFRESH not in grant.scopes:
             raise InvalidKey("This is no refresh token.")
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await session.get(Key, grant.id, with_for_update=True)
             if row is None or row.revoked_at is not None or row.user_id is None:
                 raise InvalidKey("The refresh token was used or revoked.")
@@ -254,7 +258,7 @@ class Keys:
         """Revoke what a login gave."""
         if grant.user is None:
             raise BadRequest("This is an API key, not a login; revoke it with `modelyard key revoke`.")
-        async with self._database.session() as session:
+        async with self._database.freeing() as session:
             await _end(session, grant.id)
         await self.load()
 
@@ -300,12 +304,6 @@ async def _default_scopes(session: AsyncSession, by: Grant | None) -> tuple[str,
     administered = any(ADMIN in row.scopes and not _expired(row, now) for row in rows)
     users = await session.scalars(select(User))
     return DEFAULT_SCOPES if by or administered or any(ADMIN in user.scopes for user in users) else (ADMIN,)
-
-
-def _check_name(field: str, text: str) -> None:
-    """Raises `InvalidParameter` for a text that could not stand in a database, a log or a terminal."""
-    if not text or text != text.strip() or not text.isprintable():
-        raise InvalidParameter(field, "may not be empty, hold control characters or begin or end with a space.")
 
 
 def _required(mode: str, exposed: bool, wanted: bool) -> bool:

@@ -21,6 +21,7 @@ from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
 from modelyard.control.templating import templated
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
+from modelyard.core.names import checked_model_name
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.engines.base import ADAPTERS, Engine
@@ -214,7 +215,7 @@ def checked_uid(uid: str, param: str = "model_uid") -> str:
         raise InvalidParameter(param, "a name must have 1 to 100 characters.")
     if not uid.isprintable() or uid != uid.strip() or uid.startswith("/") or uid.endswith("/"):
         raise InvalidParameter(param, f"{uid!r} may not hold control characters or begin or end with space or '/'.")
-    return uid
+    return checked_model_name(param, uid)
 
 
 def checked_environment(envs: Mapping[str, str]) -> Mapping[str, str]:

@@ -27,12 +27,14 @@ from modelyard.control.installed import resolved
 from modelyard.control.journal import Journal
 from modelyard.control.permitting import keyed
 from modelyard.control.placement import Claims, Placement, place
+from modelyard.control.places import check_there
 from modelyard.control.views import ModelView, Running
 from modelyard.core.config import Settings
-from modelyard.core.errors import DatabaseUnavailable, ModelyardError
+from modelyard.core.errors import ModelyardError
 from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Adapter, ReplicaState, RouteTable
+from modelyard.db.session import TROUBLE
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command, Remote
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
@@ -148,7 +150,7 @@ class Reconciler:
         while True:
             try:
                 await self.step()
-            except DatabaseUnavailable as error:
+            except TROUBLE as error:
                 log.warning("%s; the control loop goes on with what it knows", error)
                 self._reload_at = time.monotonic() + self._policy.restart_backoff
             with suppress(TimeoutError):
@@ -263,6 +265,7 @@ class Reconciler:
         name = f"{wanted.uid}-rep{ordinal}-{next(self._serial)}"
         try:
             engine = ENGINES.get(launch.engine)
+            check_there(launch.model)
             need = engine.footprint(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))

@@ -132,8 +132,6 @@ class Registrations:
         """Forget a family. Raises `NotFound`, `RegistrationInUse`, or `BadRequest` for one of the catalog's own."""
         async with self._turn:
             family = self._found(type, name)
-            if family.name.lower() != name.lower():  # an alias is not enough
-                raise self._catalog.missing(name, type)
             if self._catalog.built_in(family.name, type):
                 raise BadRequest(f"'{family.name}' comes with Modelyard and cannot be unregistered.")
             if users := [launch.uid for launch in self._launches() if is_of(launch, family)]:
@@ -144,10 +142,14 @@ class Registrations:
             self._catalog.unregister(family.name, type)
 
     def _found(self, type: ModelType, name: str) -> Family:
+        """The family of exactly this name, in any letter case: an alias, by which others are launched, is not enough."""
         try:
-            return self._catalog.get(name, type)
+            family = self._catalog.get(name, type)
         except NotFound:
             raise self._catalog.missing(name, type) from None
+        if family.name.lower() != name.lower():
+            raise self._catalog.missing(name, type)
+        return family
 
     def summaries(self, type: ModelType) -> list[Record]:
         """Every family of a type by name: those of the catalog, and users'."""

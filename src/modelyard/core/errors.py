@@ -38,6 +38,7 @@
     │   ├── KnowledgeBaseBusy           409     knowledge_base_busy
     │   ├── RegistrationExists          409     registration_exists
     │   ├── RegistrationInUse           409     registration_in_use
+    │   ├── ChangedMeanwhile            409     changed_meanwhile
     │   └── RequestAborted              409     request_aborted
     ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
@@ -487,6 +488,18 @@ class ModelExists(Conflict):
         self.param = param
 
 
+class ChangedMeanwhile(Conflict):
+    """Another request changed or deleted the same rows while this one wrote them, and did so at every try."""
+
+    code = "changed_meanwhile"
+    retry_after: int | None = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another request changed or deleted the same thing at this moment; nothing was written. Send it again."
+        )
+
+
 class KnowledgeBaseExists(Conflict):
     """A knowledge base of that name is there already."""
 
@@ -753,6 +766,15 @@ class NotEnoughDisk(Unavailable):
     def __init__(self, folder: str, need: int, free: int) -> None:
         super().__init__(
             f"Not enough room in {folder}: {need / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free."
+        )
+
+    @classmethod
+    def full(cls, folder: object) -> Self:
+        """For a disk on which a write found no room."""
+        return cls.from_wire(
+            f"The disk of {folder} is full, and nothing was written. Delete documents, models or other files, and send it again.",
+            None,
+            None,
         )
 
 

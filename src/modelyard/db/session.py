@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import random
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import DatabaseUnavailable, MissingLibrary
+from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
+from modelyard.db.reserve import FULL, Reserve
 from modelyard.db.tables import Base
 
-HEAD = "0005"
+HEAD = "0006"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
 
 VERSIONS = "alembic_version"
 
-BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another writer
+BUSY_TIMEOUT = 10.0
+"""Seconds that SQLite waits for another writer."""
+TRIES = 8
+"""Of a transaction whose rows others change meanwhile."""
+PAUSE = 0.02
+"""Seconds before the second try, at most; doubled before each further one."""
+OUTRUN = frozenset({"40001", "40P01"})
+"""SQLSTATE of PostgreSQL where two transactions stand in each other's way: serialization failure and deadlock."""
+
+NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"})
+"""What SQLite calls a write that a full disk refuses, and SQLSTATE of PostgreSQL for it."""
+TROUBLE = (DatabaseUnavailable, NotEnoughDisk)
+"""Raised where the database cannot be used now, and perhaps can later."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database:
@@ -28,7 +48,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
-        sqlite = self.url.get_backend_name() == "sqlite"
+        self._sqlite = sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
         options["hide_parameters"] = True  # hashes of passwords and environments of launches do not belong into logs
         try:
@@ -39,10 +59,15 @@ class Database:
             ) from error
         if sqlite:
             event.listen(self.engine.sync_engine, "connect", _set_pragmas)
+        path = _file(self.url)
+        self.reserve = None if path is None else Reserve(Path(f"{path}-reserve"))
+        """Room for deleting on the disk of an SQLite file."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     async def open(self) -> None:
-        """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` with a sentence for people."""
+        """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` or `NotEnoughDisk`, with a sentence for people."""
+        if self.reserve is not None:
+            self.reserve.lend()  # opening, too, writes a little
         with _translated(self.url):
             if (path := _file(self.url)) is not None:
                 await asyncio.to_thread(_probe, path)
@@ -52,29 +77,94 @@ class Database:
                     await connection.run_sync(_create)
                 elif await _version(connection, tables) != HEAD:
                     await connection.run_sync(_migrate)
+        if self.reserve is not None:
+            self.reserve.keep()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed at the end, rolled back on any error."""
+        """A transaction: committed at the end, rolled back on any error. For reading, and for writes that need no look before.
+
+        Raises `ChangedMeanwhile` where it breaks a constraint, or writes a row that is gone, and `DatabaseUnavailable` or
+        `NotEnoughDisk`.
+        """
         with _translated(self.url):
             async with self._sessions() as session, session.begin():
                 yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that writes what depends on what it reads. Raises as `session` does.
+
+        On SQLite nobody else writes between its beginning and its end. On PostgreSQL rows that were not read for update may
+        change in between, so the function that writes is `retried`.
+        """
+        async with self.session() as session:
+            if self._sqlite:
+                await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    @asynccontextmanager
+    async def freeing(self) -> AsyncIterator[AsyncSession]:
+        """A `writing` transaction that deletes. On a full disk it takes the room that is reserved for it."""
+        if self.reserve is not None:
+            self.reserve.lend()
+        try:
+            async with self.writing() as session:
+                if self._sqlite:  # pages that end up free are then never written
+                    await (await session.connection()).exec_driver_sql("PRAGMA cache_spill=OFF")
+                yield session
+        finally:
+            if self.reserve is not None:
+                self.reserve.keep()
+
+    def check_room(self) -> None:
+        """Raise `NotEnoughDisk` for a request that brings much, while there is no room that deleting would take."""
+        if self.reserve is not None:
+            self.reserve.check()
 
     async def close(self) -> None:
         await self.engine.dispose()
 
 
+def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A function that writes in one transaction, called again where that raised `ChangedMeanwhile`: it then reads what is there.
+
+    Nothing outside the database may have been changed before the transaction.
+    """
+
+    @functools.wraps(write)
+    async def until_alone(*args: P.args, **kwargs: P.kwargs) -> T:
+        pause = PAUSE
+        for _ in range(TRIES - 1):
+            try:
+                return await write(*args, **kwargs)
+            except ChangedMeanwhile:
+                await asyncio.sleep(random.uniform(0, pause))  # two that met would meet again
+                pause *= 2
+        return await write(*args, **kwargs)
+
+    return until_alone
+
+
 @contextmanager
 def _translated(url: URL) -> Iterator[None]:
-    """Turns what a driver raises into `DatabaseUnavailable`."""
+    """Turns what a driver raises into `ChangedMeanwhile`, `NotEnoughDisk` or `DatabaseUnavailable`."""
     where = url.render_as_string(hide_password=True)
     try:
         yield
-    except IntegrityError:
+    except (IntegrityError, StaleDataError, NoResultFound) as error:
+        raise ChangedMeanwhile from error
+    except DataError:
         raise  # not the database's trouble but the caller's
     except DBAPIError as error:
+        if {getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate")} & NO_ROOM:
+            raise NotEnoughDisk.full(_folder(url)) from error
+        if getattr(error.orig, "sqlstate", None) in OUTRUN:
+            raise ChangedMeanwhile from error
         raise DatabaseUnavailable(f"{error.orig} ({where})") from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if getattr(error, "errno", None) in FULL or getattr(error, "sqlite_errorname", None) in NO_ROOM:
+            raise NotEnoughDisk.full(_folder(url)) from error
         raise DatabaseUnavailable(f"{error} ({where})") from error
 
 
@@ -82,6 +172,12 @@ def _file(url: URL) -> str | None:
     """Path of an SQLite file; None for a database in memory and for other databases."""
     path = url.database if url.get_backend_name() == "sqlite" else None
     return None if not path or path == ":memory:" or path.startswith("file:") else path
+
+
+def _folder(url: URL) -> str:
+    """Where a database is, for people."""
+    path = _file(url)
+    return f"the database at {url.host or url.query.get('host')}" if path is None else str(Path(path).parent)
 
 
 def _probe(path: str) -> None:

@@ -13,7 +13,7 @@ from modelyard.core.access import INFERENCE, Access, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import InternalError, MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import Route, RouteTable, Task
+from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway import lookup
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error, send_options
 from modelyard.gateway.exchange import LEFT, Exchange
@@ -37,6 +37,8 @@ class Gateway:
     """Called with a model's name when a request found it without a replica; the request itself gets its 503 at once."""
 
     def __init__(self, settings: Settings, traffic: Traffic) -> None:
+        self.on_publish: Callable[[], None] = lambda: None
+        """Called when other models answer than before."""
         self.meter = Meter()
         self._settings = settings
         self._table = self._models = RouteTable()
@@ -50,6 +52,7 @@ class Gateway:
         """Route by this table from now on. Requests under way keep the replica they have."""
         self._models = table
         self._table = RouteTable({**self._others, **table.routes}, table.version) if self._others else table
+        self.on_publish()
 
     def chats(self, grant: Grant | None = None) -> str | None:
         """A model that answers to messages now, of those that a key may use, if there is one."""
@@ -57,6 +60,13 @@ class Gateway:
             if route.endpoints and Task.CHAT in route.tasks and (grant is None or grant.sees(name)):
                 return name
         return None
+
+    def state(self, name: str) -> ReplicaState | None:
+        """The state of a model; READY where it answers, None where there is none of that name."""
+        route = self._models.routes.get(name)
+        if route is None:
+            return None
+        return ReplicaState.READY if route.endpoints else route.state
 
     def count(self, grant: Grant | None) -> None:
         """Count a request of a management route that asks models, as if it were one to this gateway. Raises `RateLimited`."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import InvalidParameter, KnowledgeBaseExists, KnowledgeBaseNotFound
-from modelyard.db.session import Database
-from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
+from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeBaseExists, KnowledgeBaseNotFound
+from modelyard.core.names import addressable, composed, spellings
+from modelyard.db.session import Database, retried
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.splitter import Chunking
 
@@ -69,6 +69,16 @@ class Counts:
     """State of a document → how many are in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a deleted base leaves on the disk."""
+
+    hashes: Sequence[str]
+    """Of its documents' bytes, which other documents may have, too."""
+    generations: Collection[int]
+    """Of its indexes."""
+
+
 def chunking_of(given: Mapping[str, Any]) -> Chunking:
     """How documents are cut, as given in JSON. Raises `InvalidParameter`."""
     unknown = set(given) - set(Chunking.__struct_fields__)
@@ -82,15 +92,15 @@ def chunking_of(given: Mapping[str, Any]) -> Chunking:
 
 
 def checked_name(name: str) -> str:
-    """A base's name. Any text will do that people can read in one line. Raises `InvalidParameter`."""
+    """A base's name, composed. Any text will do that people can read in one line. Raises `InvalidParameter`."""
+    name = composed(name)
     if not name.strip():
         raise InvalidParameter("name", "a knowledge base needs a name.")
     if len(name) > LONGEST_NAME:
         raise InvalidParameter("name", f"a name has {LONGEST_NAME} characters at most.")
     if not name.isprintable() or name != name.strip():
         raise InvalidParameter("name", "a name has no line breaks, control characters or blanks at its ends.")
-    if "/" in name or name in (".", ".."):
-        raise InvalidParameter("name", "a name has no '/', and is not '.' or '..': it stands in addresses.")
+    addressable("name", name)
     if name in RESERVED:
         raise InvalidParameter("name", f"'{name}' is a route's name; choose another.")
     return name
@@ -117,7 +127,7 @@ class Bases:
         try:
             async with self._database.session() as session:
                 session.add(row)
-        except IntegrityError:
+        except ChangedMeanwhile:
             raise KnowledgeBaseExists(name) from None
         self.forget()
         return row
@@ -151,23 +161,30 @@ class Bases:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
         await check_prompts(settings.prompts or {})
         try:
-            async with self._database.session() as session:
+            async with self._database.writing() as session:
                 row = await found(session, name)
                 for column, value in settings.fields().items():
                     setattr(row, column, value)
                 if new_name is not None:
                     row.name = checked_name(new_name)
-        except IntegrityError:
+        except ChangedMeanwhile:
             raise KnowledgeBaseExists(new_name or name) from None
         self.forget()
         return row
 
-    async def delete(self, base: KnowledgeBase) -> None:
-        """Forget the rows of a base, and all that hang from it."""
-        async with self._database.session() as session:
+    @retried
+    async def delete(self, base: KnowledgeBase) -> Left:
+        """Forget the rows of a base, and all that hang from it; what is left of it on the disk."""
+        async with self._database.freeing() as session:
+            row = await session.get(KnowledgeBase, base.id, with_for_update=True)  # or an upload could come in between
+            asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
+            hashes = (await session.scalars(asked)).all()
+            past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
+            generations = {base.generation, *([row.generation] if row else []), *(await session.scalars(past))}
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id))
             await session.execute(delete(KnowledgeBase).where(KnowledgeBase.id == base.id))
         self.forget()
+        return Left(hashes, generations)
 
     async def used(self, ids: Sequence[int]) -> None:
         """Note that bases were used now."""
@@ -203,7 +220,7 @@ class Bases:
 
 async def found(session: AsyncSession, name: str) -> KnowledgeBase:
     """The base of exactly this name. Raises `KnowledgeBaseNotFound`, which names one that is spelled nearly so."""
-    row = await session.scalar(select(KnowledgeBase).where(KnowledgeBase.name == name))
+    row = await session.scalar(select(KnowledgeBase).where(KnowledgeBase.name.in_(spellings([name]))))
     if row is None:
         there = (await session.scalars(select(KnowledgeBase.name).where(KnowledgeBase.temporary.is_(False)))).all()
         raise KnowledgeBaseNotFound(name, there)

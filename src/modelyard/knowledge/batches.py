@@ -56,6 +56,14 @@ class Batches:
             self._queue.remove(due)
         return taken
 
+    def clear(self) -> None:
+        """Forget all that waits here, so that it is looked up again."""
+        self._queue.clear()
+
+    def drop(self, job: str) -> None:
+        """Forget what waits here of one job."""
+        self._queue = deque(due for due in self._queue if due.job != job)
+
     def took(self, job: str, seconds: float) -> None:
         """How long a batch of a job took."""
         self._portions.took(job, seconds)

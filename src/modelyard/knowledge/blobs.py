@@ -7,13 +7,14 @@ import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from modelyard.core.errors import BodyTooLarge
+from modelyard.core.errors import BodyTooLarge, NotEnoughDisk
+from modelyard.db.reserve import FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ class Blobs:
     async def holding(self, portions: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
         """Keep bytes as they come; until the block is left nobody can make them be forgotten.
 
-        Raises `BodyTooLarge` at the first byte beyond `most`, and keeps nothing. Who leaves the block with an error, or without
-        a row that has the hash, calls `forget` afterwards.
+        Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and keeps nothing.
+        Who leaves the block with an error, or without a row that has the hash, calls `forget` afterwards.
         """
         path = self._arriving / secrets.token_hex(16)
         digest, size = hashlib.sha256(), 0
         try:
-            with path.open("xb") as file:
+            with self._room(), path.open("xb") as file:
                 async for portion in portions:
                     size += len(portion)
                     if size > most:
@@ -68,7 +69,8 @@ class Blobs:
                 if not known:
                     await asyncio.to_thread(_settle, file)
             async with self._settling:
-                await asyncio.to_thread(self._place, path, blob.hash, settled=not known)
+                with self._room():
+                    await asyncio.to_thread(self._place, path, blob.hash, settled=not known)
                 self._held[blob.hash] += 1
         finally:
             path.unlink(missing_ok=True)
@@ -78,6 +80,16 @@ class Blobs:
             self._held[blob.hash] -= 1
             if not self._held[blob.hash]:
                 del self._held[blob.hash]
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Turns what a full disk says into `NotEnoughDisk`."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise NotEnoughDisk.full(self._folder) from error
 
     def _place(self, path: Path, name: str, settled: bool) -> None:
         target = self.path(name)

@@ -82,10 +82,10 @@ class Change:
 async def commit(database: Database, works: Sequence[Work], vectors: Mapping[str, bytes]) -> list[Made]:
     """Write documents of one job together, without those that were deleted, changed or cancelled meanwhile."""
     generation, by_task = works[0].job.generation, {work.task.id: work for work in works}
-    async with database.session() as session:
+    async with database.writing() as session:
         changes = [
             Change(by_task[task.id], task, document)
-            for task, document in await waiting(session, list(by_task))
+            for task, document in await waiting(session, list(by_task), for_update=True)
             if document.hash == by_task[task.id].document.hash  # else another upload came: the task does that one later
         ]
         await _compare(session, changes, generation)
@@ -93,7 +93,9 @@ async def commit(database: Database, works: Sequence[Work], vectors: Mapping[str
     return [_made(change, generation, vectors) for change in changes]
 
 
-async def waiting(session: AsyncSession, numbers: Sequence[int]) -> list[tuple[KnowledgeTask, KnowledgeDocument]]:
+async def waiting(
+    session: AsyncSession, numbers: Sequence[int], for_update: bool = False
+) -> list[tuple[KnowledgeTask, KnowledgeDocument]]:
     """Those of these tasks that are not done, with their documents, by number."""
     asked = (
         select(KnowledgeTask, KnowledgeDocument)
@@ -101,7 +103,8 @@ async def waiting(session: AsyncSession, numbers: Sequence[int]) -> list[tuple[K
         .where(KnowledgeTask.id.in_(numbers), KnowledgeTask.state == rows.WAITING)
         .order_by(KnowledgeTask.id)
     )
-    return [(task, document) for task, document in (await session.execute(asked)).all()]
+    found = await session.execute(asked.with_for_update() if for_update else asked)
+    return [(task, document) for task, document in found.all()]
 
 
 async def _compare(session: AsyncSession, changes: Sequence[Change], generation: int) -> None:

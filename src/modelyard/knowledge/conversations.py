@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
 
 from modelyard.core.access import Owner
-from modelyard.core.errors import ConversationNotFound, InvalidParameter
+from modelyard.core.errors import ChangedMeanwhile, ConversationNotFound, InvalidParameter
 from modelyard.db.owners import mine
-from modelyard.db.session import Database
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import Conversation, Message
 
 TITLE = 80
@@ -46,7 +45,7 @@ class Conversations:
             pass
         try:
             return await self.begin(owner, title, kind, name)
-        except IntegrityError:
+        except ChangedMeanwhile:
             return await self.get(owner, name)
 
     async def get(self, owner: Owner, name: str) -> Conversation:
@@ -63,18 +62,20 @@ class Conversations:
         async with self.database.session() as session:
             return (await session.scalars(asked.limit(limit).offset(offset))).all()
 
+    @retried
     async def rename(self, owner: Owner, name: str, title: str) -> Conversation:
         """Raises `ConversationNotFound`."""
-        await self.get(owner, name)
-        async with self.database.session() as session:
-            row = await session.get_one(Conversation, name)
+        async with self.database.writing() as session:
+            row = await session.get(Conversation, name)
+            if row is None or not owner.sees(row.owner):
+                raise ConversationNotFound(name)
             row.title = title[:200]
         return row
 
     async def delete(self, owner: Owner, name: str) -> None:
         """Raises `ConversationNotFound`."""
         await self.get(owner, name)
-        async with self.database.session() as session:
+        async with self.database.freeing() as session:
             await session.execute(delete(Message).where(Message.conversation_id == name))
             await session.execute(delete(Conversation).where(Conversation.id == name))
 
@@ -92,6 +93,7 @@ class Conversations:
             told += [{"role": "user", "content": each.question}, {"role": "assistant", "content": each.answer}]
         return told
 
+    @retried
     async def ask(
         self,
         owner: Owner,
@@ -100,7 +102,7 @@ class Conversations:
         conversation: str | None,
         details: Mapping[str, Any] | None = None,
     ) -> str:
-        """Note a question; the id of its message."""
+        """Note a question; the id of its message. Raises `ConversationNotFound`."""
         now = time.time()
         row = Message(
             id=secrets.token_hex(16),
@@ -111,13 +113,17 @@ class Conversations:
             details=dict(details or {}),
             created_at=now,
         )
-        async with self.database.session() as session:
-            session.add(row)
-            if conversation is not None and (talk := await session.get(Conversation, conversation)) is not None:
+        async with self.database.writing() as session:
+            if conversation is not None:
+                talk = await session.get(Conversation, conversation, with_for_update=True)
+                if talk is None:  # deleted since it was found
+                    raise ConversationNotFound(conversation)
                 talk.updated_at = now
                 row.owner = talk.owner  # an administrator may have asked in somebody's conversation
+            session.add(row)
         return row.id
 
+    @retried
     async def answered(
         self,
         message: str,
@@ -126,17 +132,18 @@ class Conversations:
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """Note the answer to a question."""
-        async with self.database.session() as session:
+        async with self.database.writing() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
             if row is not None:
                 row.answer, row.citations = answer, [dict(each) for each in citations]
                 row.details = {**row.details, **(details or {})}
 
+    @retried
     async def judge(self, owner: Owner, message: str, score: int, reason: str = "") -> Message:
         """Keep what somebody thinks of an answer. Raises `ConversationNotFound` or `InvalidParameter`."""
         if not 0 <= score <= 100:
             raise InvalidParameter("score", "between 0 and 100.")
-        async with self.database.session() as session:
+        async with self.database.writing() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
             if row is None or not owner.sees(row.owner):
                 raise ConversationNotFound(message)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, null, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter, KnowledgeBaseNotFound
-from modelyard.db.session import Database
+from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter, ModelyardError
+from modelyard.core.names import composed, spellings
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blob, Blobs
@@ -37,7 +37,8 @@ class Kept:
 
 
 def checked_document_name(name: str) -> str:
-    """A document's name, which is only ever shown and compared. Raises `InvalidParameter`."""
+    """A document's name, composed, which is only ever shown and compared. Raises `InvalidParameter`."""
+    name = composed(name)
     if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
         raise InvalidParameter("file", f"a document needs a name of at most {LONGEST_NAME} characters.")
     return name
@@ -75,23 +76,22 @@ class Documents:
     ) -> Kept:
         """Keep a document's bytes and make or update its row; `details` are added to those it has.
 
-        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, and `KnowledgeBaseNotFound`.
+        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
         """
-        checked_document_name(name)
+        name = checked_document_name(name)
+        self._database.check_room()
         more = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
         given = {column: value for column, value in more.items() if value is not None}
         blob: Blob | None = None
         try:
             async with self.blobs.holding(data, most) as blob:
-                try:
-                    return await self._note(base, name, blob, details, given, state)
-                except IntegrityError:  # another upload of that name was quicker, or the base was deleted
-                    return await self._note(base, name, blob, details, given, state)
-        except KnowledgeBaseNotFound:
+                return await self._note(base, name, blob, details, given, state)
+        except ModelyardError:  # the base was deleted meanwhile, or the database takes nothing
             if blob is not None:
                 await self.forget_blobs([blob.hash])
             raise
 
+    @retried
     async def _note(
         self,
         base: KnowledgeBase,
@@ -103,11 +103,10 @@ class Documents:
     ) -> Kept:
         """Make or update a document's row."""
         before = None
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             await rows.present(session, base)
-            row = await session.scalar(
-                select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
-            )
+            named = KnowledgeDocument.name.in_(spellings([name]))
+            row = await session.scalar(select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named))
             changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
             if row is None:
                 row = new_document(base, name, blob, state)
@@ -128,10 +127,12 @@ class Documents:
         async with self._database.session() as session:
             return await rows.document_named(session, base, name)
 
-    async def named(self, base: KnowledgeBase, names: Sequence[str]) -> list[KnowledgeDocument]:
-        """Documents by their names, in that order. Raises `DocumentNotFound`."""
+    async def as_now(self, base: KnowledgeBase, documents: Sequence[KnowledgeDocument]) -> list[KnowledgeDocument]:
+        """Documents as they are now; one that somebody has deleted since, as it was."""
         async with self._database.session() as session:
-            return await rows.documents_named(session, base, names)
+            there = await rows.documents_named(session, base, [each.name for each in documents], present_only=True)
+        now = {each.id: each for each in there}
+        return [now.get(each.id, each) for each in documents]
 
     async def numbered(self, base: KnowledgeBase, number: int) -> KnowledgeDocument:
         """A document by its id. Raises `DocumentNotFound`."""
@@ -149,7 +150,7 @@ class Documents:
         if state is not None:
             asked = asked.where(KnowledgeDocument.state == state)
         if contains:
-            asked = asked.where(KnowledgeDocument.name.contains(contains, autoescape=True))
+            asked = asked.where(KnowledgeDocument.name.contains(composed(contains), autoescape=True))
         async with self._database.session() as session:
             total = await session.scalar(select(func.count()).select_from(asked.subquery())) or 0
             page = asked.order_by(KnowledgeDocument.name).limit(limit).offset(offset)
@@ -161,6 +162,7 @@ class Documents:
             row = await session.get(KnowledgeText, document.id)
         return "" if row is None else row.text
 
+    @retried
     async def configure(
         self,
         base: KnowledgeBase,
@@ -171,7 +173,7 @@ class Documents:
         chunking: Mapping[str, Any] | None = None,
     ) -> KnowledgeDocument:
         """Set whether searches see it, its details, how it is cut next. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await rows.document_named(session, base, name)
             if chunking is not None:
                 row.chunking = dict(chunking)
@@ -186,37 +188,44 @@ class Documents:
         if switched and enabled:
             await self._show(base, chunks)
         elif switched:
-            await self._indexes.apply(base, base.generation, [], chunks)
+            await self._indexes.follow(base, [], chunks)
         return row
 
     async def delete(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
         """Delete documents with everything made from them; those that are not there are given back."""
-        there: list[KnowledgeDocument] = []
-        async with self._database.session() as session:
-            for name in names:
-                asked = select(KnowledgeDocument).where(
-                    KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name
-                )
-                there += (await session.scalars(asked)).all()
-            ids = [each.id for each in there]
-            gone = await rows.chunk_ids(session, ids, base.generation) if ids else []
-            await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id.in_(ids)))
-            await session.execute(delete(KnowledgeDocument).where(KnowledgeDocument.id.in_(ids)))
-        if gone:
-            await self._indexes.apply(base, base.generation, [], gone)
-        await self.forget_blobs([each.hash for each in there])
-        have = {each.name for each in there}
-        return [name for name in names if name not in have]
+        hashes, gone = await self._delete(base, names)
+        await self.forget_blobs(list(hashes.values()))  # before the index, which needs room to forget
+        await self._indexes.follow(base, [], gone)
+        gone_names = {composed(name) for name in hashes}
+        return [name for name in names if composed(name) not in gone_names]
 
+    @retried
+    async def _delete(self, base: KnowledgeBase, names: Sequence[str]) -> tuple[dict[str, str], list[int]]:
+        """Hashes of the documents that were deleted, by name, and ids of their chunks that searches saw."""
+        hashes: dict[str, str] = {}
+        gone: list[int] = []
+        async with self._database.freeing() as session:
+            for first in range(0, len(names), rows.PORTION):
+                some = KnowledgeDocument.name.in_(spellings(names[first : first + rows.PORTION]))
+                asked = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, some)
+                found = (await session.scalars(asked.with_for_update())).all()
+                ids = [each.id for each in found]
+                gone += await rows.chunk_ids(session, ids, base.generation)
+                await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id.in_(ids)))
+                await session.execute(delete(KnowledgeDocument).where(KnowledgeDocument.id.in_(ids)))
+                hashes |= {each.name: each.hash for each in found}
+        return hashes, gone
+
+    @retried
     async def unindex(self, base: KnowledgeBase, name: str) -> None:
         """Delete what was made from a document, and keep its bytes. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             row = await rows.document_named(session, base, name)
             base = await rows.held(session, base)
             gone = await rows.chunk_ids(session, [row.id], base.generation)
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
             row.state, row.chunks, row.fingerprint, row.edited = rows.STORED, 0, "", False
-        await self._indexes.apply(base, base.generation, [], gone)
+        await self._indexes.follow(base, [], gone)
 
     async def include_all(self, base: KnowledgeBase) -> None:
         """Cut every document as its base says from now on, and index with the others those that were only kept."""
@@ -240,6 +249,7 @@ class Documents:
         async with self._database.session() as session:
             return await _chunk(session, base, number)
 
+    @retried
     async def edit(
         self,
         base: KnowledgeBase,
@@ -260,7 +270,7 @@ class Documents:
         new_text = old.text if text is None else _checked_text(text)
         shown = old.enabled if enabled is None else enabled
         vector = await self._vector(base, new_text) if new_text != old.text else None
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             base = await rows.held(session, base)
             row = await _chunk(session, base, number)
             if new_text != row.text:
@@ -280,9 +290,10 @@ class Documents:
         else:
             entries = [Entry(row.id, document.id, new_text, vector)] if visible else []
         gone = [number] if row.id != number or not visible else []
-        await self._indexes.apply(base, base.generation, entries, gone)
+        await self._indexes.follow(base, entries, gone)
         return row
 
+    @retried
     async def add(
         self,
         base: KnowledgeBase,
@@ -299,7 +310,7 @@ class Documents:
                 await rows.not_rebuilding(session, base)
                 await rows.document_named(session, base, name)
             vector = await self._vector(base, text)
-            async with self._database.session() as session:
+            async with self._database.writing() as session:
                 fresh = await rows.held(session, base)
                 # Else it was indexed anew meanwhile, perhaps with another model.
                 if fresh.generation == base.generation:
@@ -308,12 +319,13 @@ class Documents:
                     break
         self._forget(moved)
         if document.enabled:
-            await self._indexes.apply(base, base.generation, [Entry(row.id, document.id, text, vector)])
+            await self._indexes.follow(base, [Entry(row.id, document.id, text, vector)])
         return row
 
+    @retried
     async def remove(self, base: KnowledgeBase, number: int) -> None:
         """Delete one chunk. Raises `ChunkNotFound` or `KnowledgeBaseBusy`."""
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             base = await rows.held(session, base)
             row = await _chunk(session, base, number)
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == number))
@@ -322,7 +334,7 @@ class Documents:
                 .where(KnowledgeDocument.id == row.document_id)
                 .values(edited=True, chunks=KnowledgeDocument.chunks - 1)
             )
-        await self._indexes.apply(base, base.generation, [], [number])
+        await self._indexes.follow(base, [], [number])
 
     async def _vector(self, base: KnowledgeBase, text: str) -> Sequence[float] | None:
         """The vector of one text; None in a base without an embedding model."""
@@ -338,12 +350,13 @@ class Documents:
 
     async def _learn_dimension(self, base: KnowledgeBase, dimension: int) -> None:
         async with self._database.session() as session:
-            (await session.get_one(KnowledgeBase, base.id)).dimension = dimension
+            known = update(KnowledgeBase).where(KnowledgeBase.id == base.id)
+            await session.execute(known.values(dimension=dimension))
         base.dimension = dimension
         await self._indexes.reopen(base.id, base.generation)
 
     async def _show(self, base: KnowledgeBase, ids: Sequence[int]) -> None:
-        await self._indexes.apply(base, base.generation, await self._indexes.entries(ids, base.embedding_model))
+        await self._indexes.follow(base, await self._indexes.entries(ids, base.embedding_model))
 
     async def forget_blobs(self, hashes: Sequence[str]) -> None:
         """Remove those of these bytes that no document has any more."""

@@ -91,6 +91,19 @@ class Indexes:
         finally:
             index.users -= 1
 
+    async def follow(self, base: KnowledgeBase, add: Sequence[Entry], remove: Sequence[int] = ()) -> None:
+        """As `apply`, of the present generation, for a change by hand, whose rows count whether the index can be written or not.
+
+        One that cannot be written now is compared with its rows when it is opened next; one that was dropped is not needed.
+        """
+        if not add and not remove:
+            return
+        try:
+            await self.apply(base, base.generation, add, remove)
+        except IndexUnavailable as error:
+            log.warning("the index of '%s' is read again from its rows: %s", base.name, error.message)
+            await self.reopen(base.id, base.generation)
+
     async def _visible(self, base_id: int, generation: int, entries: Sequence[Entry]) -> list[Entry]:
         """Without chunks that were deleted or disabled between their commit and now."""
         wanted: set[int] = set()

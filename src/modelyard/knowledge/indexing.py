@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.db.session import Database
-from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blobs
 from modelyard.knowledge.committing import Made, Work, commit, waiting
@@ -88,6 +88,18 @@ class Indexing:
             for work in works:
                 self.stages.pop(work.document.id, None)
                 self.writing.discard(work.task.id)
+
+    async def model_of(self, number: int) -> str | None:
+        """The embedding model that a task needs; None where it needs none, or is gone."""
+        async with self._database.session() as session:
+            task = await session.get(KnowledgeTask, number)
+            job = None if task is None else await session.get(KnowledgeJob, task.job_id)
+            base = None if job is None else await session.get(KnowledgeBase, job.base_id)
+            if job is None or base is None:
+                return None
+            return (
+                await rows.embedding_of(session, base.id, base.generation if job.kind == rows.ADD else job.generation)
+            )[0]
 
     def _all_are(self, works: Sequence[Work], stage: str) -> None:
         for work in works:

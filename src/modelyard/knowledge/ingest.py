@@ -13,16 +13,22 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, exists, select
-from sqlalchemy.exc import IntegrityError, NoResultFound
-from sqlalchemy.orm.exc import StaleDataError
 
-from modelyard.core.errors import BadRequest, DatabaseUnavailable, InternalError, ModelyardError
-from modelyard.db.session import Database
+from modelyard.core.errors import (
+    BadRequest,
+    ChangedMeanwhile,
+    InternalError,
+    ModelNotFound,
+    ModelNotReady,
+    ModelyardError,
+)
+from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import jobs as job_rows
 from modelyard.knowledge import rows
 from modelyard.knowledge.batches import Batches, Due
 from modelyard.knowledge.committing import Made
+from modelyard.knowledge.holding import Holding
 from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.indexing import Indexing
 from modelyard.knowledge.jobs import Jobs, JobView
@@ -43,8 +49,6 @@ SECONDS = 0.5
 ATTEMPTS = 6
 """Tries of a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
-GONE = (NoResultFound, IntegrityError, StaleDataError)
-"""Raised where a base or a document was deleted while something was written about it."""
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class Ingest:
         self._indexes = indexes
         self._jobs = jobs
         self._indexing = indexing
+        self.holding = Holding(database)
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._queue = Batches()
@@ -81,14 +86,16 @@ class Ingest:
         self._written = time.monotonic()
         self._writing: asyncio.Task[None] | None = None
 
-    def look(self) -> None:
-        """There is something new to do."""
+    def look(self, first: bool = False) -> None:
+        """There is something new to do, `first` before what was looked up already."""
+        if first:
+            self._queue.clear()
         self._wake.set()
         self._note()
 
     async def view(self, name: str) -> JobView:
         """How far a job is, with what is done now. Raises `JobNotFound`."""
-        return await self._jobs.view(name, dict(self._indexing.stages))
+        return await self._jobs.view(name, dict(self._indexing.stages), self.holding.reason(name))
 
     async def follow(self, name: str) -> AsyncIterator[JobView]:
         """A job's view now and whenever it has changed, until it is finished. Raises `JobNotFound`."""
@@ -120,6 +127,7 @@ class Ingest:
             while True:
                 self._wake.clear()
                 try:
+                    await self.holding.release()
                     await self._start_some()
                     await self._write_some()
                     if not self._queue:
@@ -166,18 +174,15 @@ class Ingest:
         self._note()
 
     async def _waiting(self) -> list[Due]:
-        """The next tasks, taking turns between jobs. What adds to a base waits while that base is indexed anew."""
-        other = KnowledgeJob.__table__.alias()
-        rebuilt = exists().where(
-            other.c.base_id == KnowledgeJob.base_id, other.c.kind == rows.REINDEX, other.c.state == rows.RUNNING
-        )
-        running = select(KnowledgeJob.id).where(
-            KnowledgeJob.state == rows.RUNNING, (KnowledgeJob.kind == rows.REINDEX) | ~rebuilt
-        )
+        """The next tasks, of as many jobs as are looked up at once. What adds to a base waits while that base is indexed anew.
+
+        Somebody waits for a base that was made for one talk, so those come first; then bases take turns, each with its oldest
+        job, so that hundreds of uploads to one do not hold up another.
+        """
         active = [due.task for each in self._active.values() for due in each]
         found: list[Due] = []
         async with self._database.session() as session:
-            names = (await session.scalars(running.order_by(KnowledgeJob.created_at))).all()
+            names = (await session.scalars(job_rows.next_jobs(self.holding.jobs).limit(AHEAD))).all()
             for name in names:
                 asked = (
                     select(KnowledgeTask.id, KnowledgeTask.document_id, KnowledgeDocument.size)
@@ -198,7 +203,7 @@ class Ingest:
         try:
             await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
             return
-        except (ModelyardError, *GONE) as error:
+        except ModelyardError as error:
             log.info("%d documents are indexed one by one: %s", len(taken), type(error).__name__)
         except Exception as error:  # the top of a task: a defect of ours must not be met for ever
             log.exception("%d documents were not indexed", len(taken))
@@ -207,7 +212,8 @@ class Ingest:
                 await self._failed(taken[0].task, wrong, whole_job=True)
         if len(taken) > 1:
             for due in taken:
-                await self._work([due])
+                if due.job not in self.holding.jobs:
+                    await self._work([due])
 
     async def _timed(self, taken: Sequence[Due]) -> None:
         began = time.monotonic()
@@ -228,8 +234,17 @@ class Ingest:
             try:
                 await self._timed([due])
                 return
-            except DatabaseUnavailable as error:
-                log.warning("task %d waits for the database: %s", number, error.message)
+            except ChangedMeanwhile:
+                continue  # something was deleted under it; the next try finds what is left to do
+            except TROUBLE as error:
+                self._indexing.stages[due.document] = f"waiting: {error.message}"
+                log.warning("task %d waits: %s", number, error.message)
+            except (ModelNotFound, ModelNotReady) as error:
+                if await self._waits(due, error):
+                    return
+                if attempt == ATTEMPTS:
+                    await self._failed(number, error, whole_job=True)
+                    return
             except BadRequest as error:  # no second try would end otherwise
                 await self._failed(number, error, whole_job=True)
                 return
@@ -237,10 +252,22 @@ class Ingest:
                 if attempt == ATTEMPTS:
                     await self._failed(number, error, whole_job=True)
                     return
-            except GONE:
-                continue  # something was deleted under it; the next try finds what is left to do
             await asyncio.sleep(pause)
             pause *= 2
+
+    async def _waits(self, due: Due, error: ModelyardError) -> bool:
+        """Whether a task's job waits from now on for the model that does not answer; `models_changed` lets it go on."""
+        model = await self._indexing.model_of(due.task)
+        if model is None or not await self.holding.hold(due.job, model):
+            return False
+        self._queue.drop(due.job)
+        log.info("a job of knowledge bases waits: %s", error.message)
+        return True
+
+    def models_changed(self) -> None:
+        """Another model answers now, or one does not any more."""
+        if self.holding.jobs:
+            self.look()
 
     def _take(self, made: Made) -> None:
         pending = self._pending.setdefault((made.base.id, made.generation), Pending(made.base))
@@ -249,11 +276,12 @@ class Ingest:
         pending.remove += made.remove
         self._forget(made.moved)
 
+    @retried
     async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
         """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
         given_up = False
-        async with self._database.session() as session:
-            task = await session.get(KnowledgeTask, number)
+        async with self._database.writing() as session:
+            task = await session.get(KnowledgeTask, number, with_for_update=True)
             if task is None or task.state != rows.WAITING:
                 return
             task.state, task.error = rows.FAILED, error.message
@@ -315,7 +343,7 @@ class Ingest:
         if done:
             await self._write_all()
         for job in done:
-            with contextlib.suppress(*GONE):
+            with contextlib.suppress(ChangedMeanwhile):  # its base was deleted
                 await self._finish(job)
         if done:
             self._note()
@@ -323,8 +351,8 @@ class Ingest:
 
     async def _finish(self, job: KnowledgeJob) -> None:
         old = None
-        async with self._database.session() as session:
-            row = await session.get(KnowledgeJob, job.id)
+        async with self._database.writing() as session:
+            row = await session.get(KnowledgeJob, job.id, with_for_update=True)
             if row is None or row.state != rows.RUNNING:
                 return
             if row.kind == rows.REINDEX:

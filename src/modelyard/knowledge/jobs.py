@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.db.session import Database
+from modelyard.core.errors import JobNotFound
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import rows, splitter
 from modelyard.knowledge.bases import BaseSettings, chunking_of
@@ -66,6 +67,8 @@ class JobView:
     """Once it is finished: documents that it read and did not read whole; `PROBLEMS` at most."""
     working: Mapping[str, str] = field(default_factory=dict)
     """Document → what is done with it now."""
+    waiting: str = ""
+    """Why nothing is done now: a model that does not answer, and how it is launched. It goes on by itself."""
 
     @property
     def finished(self) -> bool:
@@ -99,14 +102,17 @@ class Jobs:
         self._database = database
         self.ocr = ocr
 
-    async def add(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
+    @retried
+    async def add(
+        self, base: KnowledgeBase, names: Sequence[str], force: bool = False, present_only: bool = False
+    ) -> str:
         """A job that indexes these documents; what has not changed is done at once.
 
-        Raises `KnowledgeBaseNotFound` or `DocumentNotFound`.
+        Raises `KnowledgeBaseNotFound`, and `DocumentNotFound` unless those that are there are enough.
         """
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             base = await rows.present(session, base)
-            documents = await rows.documents_named(session, base, list(dict.fromkeys(names)))
+            documents = await rows.documents_named(session, base, list(dict.fromkeys(names)), present_only)
             job = _job(base, rows.ADD, base.generation)
             session.add(job)
             await session.flush()
@@ -126,13 +132,14 @@ class Jobs:
         mark = fingerprint(document, base.generation, chunking, base.embedding_model, self.ocr)
         return document.fingerprint == mark
 
+    @retried
     async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
         """A job that makes the next generation of a base, of all documents that are indexed.
 
         Raises `KnowledgeBaseNotFound` or `KnowledgeBaseBusy`.
         """
         changed = {k: v for k, v in settings.fields().items() if k in ("embedding_model", "chunking")}
-        async with self._database.session() as session:
+        async with self._database.writing() as session:
             base = await rows.held(session, base)
             await _clear_beyond(session, base)
             past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
@@ -148,13 +155,14 @@ class Jobs:
                 session.add(KnowledgeTask(job_id=job.id, document_id=each.id, force=force, error=""))
         return job.id
 
+    @retried
     async def cancel(self, name: str) -> tuple[int, int] | None:
         """Let a job do no more; what it has done into the present generation stays. Raises `JobNotFound`.
 
         The base and the generation that will never be, where the job was to make one.
         """
-        async with self._database.session() as session:
-            job = await rows.job_named(session, name)
+        async with self._database.freeing() as session:
+            job = await rows.job_named(session, name, for_update=True)
             if job.state != rows.RUNNING:
                 return None
             await end(session, job, rows.CANCELLED)
@@ -184,12 +192,14 @@ class Jobs:
         async with self._database.session() as session:
             return [(title, state, error) for title, state, error in (await session.execute(asked)).all()]
 
-    async def view(self, name: str, working: Mapping[int, str] | None = None) -> JobView:
+    async def view(self, name: str, working: Mapping[int, str] | None = None, waiting: str = "") -> JobView:
         """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""
         working = dict(working or {})  # it changes meanwhile
         async with self._database.session() as session:
             job = await rows.job_named(session, name)
-            base = await session.get_one(KnowledgeBase, job.base_id)
+            base = await session.get(KnowledgeBase, job.base_id)
+            if base is None:  # it was deleted just now, and the job with it
+                raise JobNotFound(name)
             counted = (
                 select(
                     KnowledgeTask.state,
@@ -231,6 +241,7 @@ class Jobs:
             problems=problems,
             remarks=remarks,
             working=now,
+            waiting=waiting if job.state == rows.RUNNING else "",
         )
 
 
@@ -244,6 +255,27 @@ async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
         .limit(PROBLEMS)
     )
     return [Remark(title, notes.split("\n")) for title, notes in (await session.execute(noted)).all()]
+
+
+def next_jobs(held: Collection[str]) -> Select[str]:
+    """Ids of the jobs that have something to do, in the order in which they get their turns."""
+    other = KnowledgeJob.__table__.alias()
+    rebuilt = exists().where(
+        other.c.base_id == KnowledgeJob.base_id, other.c.kind == rows.REINDEX, other.c.state == rows.RUNNING
+    )
+    waiting = exists().where(KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING)
+    turn = func.row_number().over(partition_by=KnowledgeJob.base_id, order_by=KnowledgeJob.created_at)
+    return (
+        select(KnowledgeJob.id)
+        .join(KnowledgeBase, KnowledgeBase.id == KnowledgeJob.base_id)
+        .where(
+            KnowledgeJob.state == rows.RUNNING,
+            (KnowledgeJob.kind == rows.REINDEX) | ~rebuilt,
+            KnowledgeJob.id.not_in(held),
+            waiting,
+        )
+        .order_by(KnowledgeBase.temporary.desc(), turn, KnowledgeJob.created_at)
+    )
 
 
 async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str = "") -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
+from modelyard.core.names import composed, spellings
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
@@ -84,24 +85,29 @@ async def embedding_of(session: AsyncSession, base_id: int, generation: int) -> 
 async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) -> KnowledgeDocument:
     """A document by its name. Raises `DocumentNotFound`."""
     row = await session.scalar(
-        select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, KnowledgeDocument.name == name)
+        select(KnowledgeDocument).where(
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings([name]))
+        )
     )
     if row is None:
         raise DocumentNotFound(name, base.name)
     return row
 
 
-async def documents_named(session: AsyncSession, base: KnowledgeBase, names: Sequence[str]) -> list[KnowledgeDocument]:
-    """Documents by their names, in that order. Raises `DocumentNotFound`."""
+async def documents_named(
+    session: AsyncSession, base: KnowledgeBase, names: Sequence[str], present_only: bool = False
+) -> list[KnowledgeDocument]:
+    """Documents by their names, in that order. Raises `DocumentNotFound`, unless those that are there are enough."""
     found: dict[str, KnowledgeDocument] = {}
     for first in range(0, len(names), PORTION):
         asked = select(KnowledgeDocument).where(
-            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(names[first : first + PORTION])
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings(names[first : first + PORTION]))
         )
-        found |= {row.name: row for row in await session.scalars(asked)}
-    if (missing := next((name for name in names if name not in found), None)) is not None:
+        found |= {composed(row.name): row for row in await session.scalars(asked)}
+    missing = next((name for name in names if composed(name) not in found), None)
+    if missing is not None and not present_only:
         raise DocumentNotFound(missing, base.name)
-    return [found[name] for name in names]
+    return [found[composed(name)] for name in names if composed(name) in found]
 
 
 async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation: int) -> list[int]:
@@ -112,9 +118,9 @@ async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation:
     return list(await session.scalars(asked))
 
 
-async def job_named(session: AsyncSession, name: str) -> KnowledgeJob:
+async def job_named(session: AsyncSession, name: str, for_update: bool = False) -> KnowledgeJob:
     """A job by its id. Raises `JobNotFound`."""
-    row = await session.get(KnowledgeJob, name)
+    row = await session.get(KnowledgeJob, name, with_for_update=True if for_update else None)
     if row is None:
         raise JobNotFound(name)
     return row

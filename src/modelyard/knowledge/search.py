@@ -214,7 +214,9 @@ class Search:
                 if query.mode is Mode.VECTOR:
                     raise InvalidParameter("mode", f"the knowledge base '{base.name}' has no embedding model.")
                 notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
-            elif base.dimension is not None:
+            elif base.dimension is None:
+                notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
+            else:
                 vector = await self._vector(base, query, notes)
         documents = await self._documents(base, query.where)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
-
 from modelyard.core.access import Grant
 from modelyard.core.config import Settings
-from modelyard.core.errors import KnowledgeBaseNotFound
+from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
-from modelyard.db.tables import KnowledgeBase, KnowledgeDocument, KnowledgeJob
+from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
 from modelyard.knowledge.bases import Bases, BaseSettings
 from modelyard.knowledge.blobs import Blob, Blobs
@@ -62,7 +61,7 @@ class Knowledge:
         self.toolbox = Toolbox(settings, self.search)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Told of all names of bases whenever one comes or goes."""
-        self._database = database
+        self._telling = asyncio.Lock()
 
     async def open(self) -> None:
         """Make folders, and tell who there is. Raises what a store raises that cannot be used."""
@@ -105,20 +104,17 @@ class Knowledge:
         """Delete a base with everything in it, and its summaries. Raises `KnowledgeBaseNotFound`."""
         base = await self.bases.get(name)
         if (summaries := await self.summaries_of(base)) is not None:
-            await self.delete(summaries.name)
+            with contextlib.suppress(KnowledgeBaseNotFound):  # somebody else deletes it just now
+                await self.delete(summaries.name)
         running = await self.jobs.running(base)
         for each in running:
-            await self.jobs.cancel(each)
+            with contextlib.suppress(JobNotFound):
+                await self.jobs.cancel(each)
         self.ingest.stop(running)
         await self.ingest.idle(running)
-        async with self._database.session() as session:
-            asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
-            hashes = (await session.scalars(asked)).all()
-            past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
-            generations = {base.generation, *(await session.scalars(past))}
-        await self.bases.delete(base)
-        await self.indexes.drop_all(base.id, generations)
-        await self.documents.forget_blobs(hashes)
+        left = await self.bases.delete(base)
+        await self.documents.forget_blobs(left.hashes)
+        await self.indexes.drop_all(base.id, left.generations)
         await self._tell()
 
     async def summaries_of(self, base: KnowledgeBase) -> KnowledgeBase | None:
@@ -157,10 +153,13 @@ class Knowledge:
             if blob is not None:
                 await self.documents.forget_blobs([blob.hash])
 
-    async def index(self, base: KnowledgeBase, names: Sequence[str], force: bool = False) -> str:
-        """A job that indexes these documents, in the background. Raises `DocumentNotFound`."""
-        job = await self.jobs.add(base, names, force)
-        self.ingest.look()
+    async def index(
+        self, base: KnowledgeBase, names: Sequence[str], force: bool = False, *, uploaded: bool = False
+    ) -> str:
+        """A job that indexes these documents, in the background. Raises `DocumentNotFound`, except for documents that were
+        `uploaded` a moment ago: one that somebody has deleted since is left out."""
+        job = await self.jobs.add(base, names, force, present_only=uploaded)
+        self.ingest.look(first=base.temporary)
         return job
 
     async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
@@ -183,4 +182,5 @@ class Knowledge:
                 await self.delete(base.name)
 
     async def _tell(self) -> None:
-        self.on_change([base.name for base in await self.bases.all()])
+        async with self._telling:  # or an older list could be told after a newer one
+            self.on_change([base.name for base in await self.bases.all()])

@@ -95,6 +95,8 @@ class BaseInfo(BaseModel):
     """State of a document → how many are in it."""
     jobs: list[str]
     """Those that run."""
+    warnings: list[str] = []
+    """Models that it names and nothing answers to, each with the command that launches it."""
     created_at: float
     """Unix time."""
 

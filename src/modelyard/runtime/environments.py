@@ -67,6 +67,8 @@ class Environments:
         python = place / "bin" / "python"
         try:
             receipt = json.loads((place / RECEIPT).read_text(encoding="utf-8"))
+            if not (link := _packages(place) / PACKAGE.name).exists() and link.is_symlink():
+                _link(place)  # the package has moved since
             linked = os.path.samefile(_packages(place) / PACKAGE.name, PACKAGE)
         except (OSError, ValueError):
             return None
@@ -266,9 +268,10 @@ def _packages(place: Path) -> Path:
 def _link(place: Path) -> None:
     """Let an environment see this package, and nothing else that lies beside it."""
     link = _packages(place) / PACKAGE.name
-    if link.is_symlink():
-        link.unlink()
-    link.symlink_to(PACKAGE, target_is_directory=True)
+    new = link.with_name(f".{PACKAGE.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    new.symlink_to(PACKAGE, target_is_directory=True)
+    new.replace(link)  # at once: other processes may look for it, or make it, too
 
 
 def _retarget(place: Path, home: Path) -> None:

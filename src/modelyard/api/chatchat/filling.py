@@ -225,7 +225,7 @@ async def fill(
 ) -> dict[str, str]:
     """Index documents and wait for it; what could not be indexed, and why."""
     failed: dict[str, str] = {}
-    read: list[str] = []
+    read: dict[bool, list[str]] = {False: [], True: []}
     for name in names:
         try:
             if name in by_hand:
@@ -235,18 +235,25 @@ async def fill(
             if document.edited and not override:
                 continue
             await knowledge.documents.configure(base, name, chunking=chunking)
-            read.append(name)
+            read[document.edited].append(name)
         except DocumentNotFound:
             failed[name] = f"加载文档 {name} 时出错：未找到文件 {name}"
         except ModelyardError as error:
             failed[name] = error.message
-    if read:
-        edited = [name for name in read if (await knowledge.documents.get(base, name)).edited]
-        for force, some in ((False, [name for name in read if name not in edited]), (True, edited)):
-            if some:
-                view = await knowledge.ingest.wait(await knowledge.index(base, some, force))
-                failed.update({each.document: each.error for each in view.problems})
+    for edited, some in read.items():
+        if some:
+            failed.update(await _indexed(knowledge, await knowledge.index(base, some, edited, uploaded=True), some))
     return failed
+
+
+async def _indexed(knowledge: Knowledge, job: str, names: Sequence[str]) -> dict[str, str]:
+    """Wait until a job is finished, or waits itself for a model; what is not indexed by then, and why."""
+    async for view in knowledge.ingest.follow(job):
+        if view.waiting:
+            return dict.fromkeys(names, view.waiting)
+        if view.finished:
+            return {each.document: each.error for each in view.problems}
+    return {}
 
 
 async def write(knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]) -> None:
@@ -291,7 +298,10 @@ async def _recreated(
     )
     job = await knowledge.reindex(base, settings, force=True)
     told: set[str] = set()
-    async for _ in knowledge.ingest.follow(job):
+    async for now in knowledge.ingest.follow(job):
+        if now.waiting:
+            yield {"code": 500, "msg": now.waiting}
+            return
         outcomes = await knowledge.jobs.outcomes(job)
         for name, state, error in outcomes:
             if name in told or state == rows.WAITING:

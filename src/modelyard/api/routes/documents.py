@@ -78,9 +78,9 @@ async def upload(
             failed[title] = error.message
     if failed and not kept and len(files) == 1:
         raise InvalidParameter("files", next(iter(failed.values())))
-    job = await knowledge.index(row, [each.name for each in kept]) if index and kept else None
-    fresh = await knowledge.documents.named(row, [each.name for each in kept])
-    return bodies.Uploaded(data=[document_info(each) for each in fresh], job=job, failed=failed)
+    job = await knowledge.index(row, [each.name for each in kept], uploaded=True) if index and kept else None
+    now = await knowledge.documents.as_now(row, kept)
+    return bodies.Uploaded(data=[document_info(each) for each in now], job=job, failed=failed)
 
 
 @router.get("/documents")

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from modelyard.api.absent_models import warnings
 from modelyard.api.asking import Asked, ask
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
@@ -28,9 +29,10 @@ from modelyard.protocol import knowledge as bodies
 router = APIRouter(prefix="/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
 
-async def _info(knowledge: Knowledge, base: KnowledgeBase) -> bodies.BaseInfo:
-    counts = await knowledge.bases.counts([base.id])
-    return base_info(base, counts[base.id], await knowledge.jobs.running(base))
+async def _info(parts: Parts, base: KnowledgeBase) -> bodies.BaseInfo:
+    counts = await parts.knowledge.bases.counts([base.id])
+    jobs = await parts.knowledge.jobs.running(base)
+    return base_info(base, counts[base.id], jobs, warnings(parts.gateway, parts.catalog, base))
 
 
 def _settings(body: bodies.BaseSettings, **more: Any) -> BaseSettings:
@@ -51,12 +53,13 @@ async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseLis
 
 
 @router.post("")
-async def create(body: bodies.CreateBase, knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseInfo:
-    """Make an empty base."""
+async def create(body: bodies.CreateBase, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
+    """Make an empty base. `warnings` names models that do not answer yet."""
+    knowledge = parts.knowledge
     await check_bases(knowledge, grant, [body.name], WRITE)
     check_models(grant, body.embedding_model, body.rerank_model, body.chat_model)
     settings = _settings(body, embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
-    return await _info(knowledge, await knowledge.create(body.name, settings))
+    return await _info(parts, await knowledge.create(body.name, settings))
 
 
 @router.get("/formats")
@@ -83,18 +86,19 @@ async def answer_several(
 
 
 @router.get("/{base}")
-async def describe(base: str, knowledge: TheKnowledge) -> bodies.BaseInfo:
+async def describe(base: str, parts: TheParts) -> bodies.BaseInfo:
     """A base, with how much is in it."""
-    return await _info(knowledge, await knowledge.bases.get(base))
+    return await _info(parts, await parts.knowledge.bases.get(base))
 
 
 @router.patch("/{base}")
-async def configure(base: str, body: bodies.ChangeBase, knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseInfo:
+async def configure(base: str, body: bodies.ChangeBase, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
     """Change what needs no new index."""
+    knowledge = parts.knowledge
     check_models(grant, body.rerank_model, body.chat_model)
     if body.name is not None:
         await check_bases(knowledge, grant, [body.name], WRITE)
-    return await _info(knowledge, await knowledge.rename(base, _settings(body), body.name))
+    return await _info(parts, await knowledge.rename(base, _settings(body), body.name))
 
 
 @router.delete("/{base}")

@@ -1,0 +1,66 @@
+"""Launches as they are kept in rows: files of this package and of the home folder by their place in it, because both can move.
+
+Such a file is `{"package": "catalog/demo/…"}` or `{"home": "…"}` where another is its absolute path. A caller's own text stays a
+text and never becomes one of these.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import modelyard
+from modelyard.core.errors import ModelFilesInvalid
+from modelyard.core.types import Launch, Model
+
+PACKAGE = Path(modelyard.__file__).parent
+
+Kept = dict[str, Any]
+
+
+def packed(launch: Launch, home: Path) -> Kept:
+    """A launch as it is kept."""
+    return _changed(asdict(launch), lambda path: _relative(path, home))
+
+
+def unpacked(kept: Kept, home: Path) -> Launch:
+    """A launch as it was kept, with the places of today. Raises `msgspec.ValidationError`."""
+    return msgspec.convert(_changed(kept, lambda path: _absolute(path, home)), Launch)
+
+
+def check_there(model: Model) -> None:
+    """Raise `ModelFilesInvalid` where files that nobody can fetch again are gone since the launch was accepted."""
+    for path in (model.path, model.projector):
+        if path is not None and model.download is None and not os.path.exists(path):
+            raise ModelFilesInvalid(
+                path,
+                "its files are gone since it was launched. Put them back, or launch it from where they are now.",
+            )
+
+
+def _changed(kept: Kept, change: Callable[[Any], Any]) -> Kept:
+    model = {**kept["model"]}
+    for name in ("path", "projector"):
+        model[name] = change(model.get(name))
+    if model.get("download"):
+        model["download"] = {**model["download"], "folder": change(model["download"]["folder"])}
+    adapters = [{**each, "path": change(each["path"])} for each in kept.get("adapters") or ()]
+    return {**kept, "model": model, "adapters": adapters}
+
+
+def _relative(path: Any, home: Path) -> Any:
+    for name, folder in (("package", PACKAGE), ("package", PACKAGE.resolve()), ("home", home)):
+        if isinstance(path, str) and Path(path).is_relative_to(folder):
+            return {name: str(Path(path).relative_to(folder))}
+    return path
+
+
+def _absolute(path: Any, home: Path) -> Any:
+    if not isinstance(path, dict):
+        return path
+    return str(PACKAGE / path["package"]) if "package" in path else str(home / path["home"])

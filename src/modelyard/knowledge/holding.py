@@ -1,0 +1,70 @@
+"""Jobs that stand still because a model they need does not answer, and what is said of them meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from modelyard.db.session import Database, retried
+from modelyard.db.tables import KnowledgeDocument, KnowledgeTask
+from modelyard.knowledge import rows
+
+Absent = Callable[[str], str]
+"""Why no model of a name answers, in a sentence; empty where one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that waits."""
+
+    model: str
+    reason: str
+
+
+class Holding:
+    """Which jobs wait for which model. They are begun again when it answers, and whenever the server starts."""
+
+    def __init__(self, database: Database) -> None:
+        self.absent: Absent = lambda model: ""
+        self._database = database
+        self._jobs: dict[str, Held] = {}
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """Ids of the jobs that wait."""
+        return frozenset(self._jobs)
+
+    def reason(self, job: str) -> str:
+        """Why a job waits; empty if it does not."""
+        found = self._jobs.get(job)
+        return found.reason if found else ""
+
+    async def hold(self, job: str, model: str) -> bool:
+        """Let a job wait if its model does not answer, and say so in its documents; whether it waits."""
+        if not (reason := self.absent(model)):
+            return False
+        if job not in self._jobs:
+            self._jobs[job] = Held(model, reason)
+            await self._say(job, reason)
+        return True
+
+    async def release(self) -> bool:
+        """Let those go on whose model answers by now; whether there are any."""
+        ready = [job for job, held in self._jobs.items() if not self.absent(held.model)]
+        for job in ready:
+            del self._jobs[job]
+            await self._say(job, "")
+        return bool(ready)
+
+    @retried
+    async def _say(self, job: str, reason: str) -> None:
+        waiting = select(KnowledgeTask.document_id).where(
+            KnowledgeTask.job_id == job, KnowledgeTask.state == rows.WAITING
+        )
+        said = update(KnowledgeDocument).where(
+            KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING
+        )
+        async with self._database.writing() as session:
+            await session.execute(said.values(error=reason), execution_options={"synchronize_session": False})
