@@ -288,7 +288,7 @@ def ids(subject: Subject) -> None:
     assert text[0]["token_ids"] == choice["token_ids"] and text[0]["prompt_token_ids"] == whole["prompt_token_ids"]
 
 
-@feature(CHAT, "`stream_options.continuous_usage_stats`", "stream_options")
+@feature(CHAT, "`stream_options.continuous_usage_stats`", "stream_options", "stream_options.continuous_usage_stats")
 def continuous(subject: Subject) -> None:
     options = {"include_usage": True, "continuous_usage_stats": True}
     body = {"messages": QUESTION, "temperature": 0, "max_tokens": 6, "stream_options": options}

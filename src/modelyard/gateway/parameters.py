@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, object] = {
     "function_call": "none",
     "min_tokens": 0,
     "length_penalty": 1,
+    "num_beams": 1,
     "priority": 0,
     "routed_experts_prompt_start": 0,
     "stream_interval": 1,

@@ -136,3 +136,9 @@ class SglangFields(LlamaCppFields, kw_only=True):
     separate_reasoning: bool | None | UnsetType = UNSET
     stop_regex: str | list[str] | None | UnsetType = UNSET
     stream_reasoning: bool | None | UnsetType = UNSET
+
+
+class SwiftFields(SglangFields, kw_only=True):
+    """Fields that ms-swift's clients add to chats."""
+
+    num_beams: Positive | None | UnsetType = UNSET

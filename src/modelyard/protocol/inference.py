@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from modelyard.protocol.extensions import Choices, Count, OrAll, Positive, Seed, SglangFields, TokenId
+from modelyard.protocol.extensions import Choices, Count, OrAll, Positive, Seed, SwiftFields, TokenId
 
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -45,7 +45,7 @@ class StreamOptions(msgspec.Struct):
     include_obfuscation: bool | None | UnsetType = UNSET
 
 
-class Sampling(SglangFields, kw_only=True):
+class Sampling(SwiftFields, kw_only=True):
     """Fields that chat and completion requests share."""
 
     model: Name
