@@ -41,7 +41,7 @@ class TestChat(ChatModelIntegrationTests):  # type: ignore[misc]
     def chat_model_params(self) -> dict[str, Any]:
         """`logit_bias` makes a tiny model close its strings and objects, where a larger one would know when to."""
         bias = json.loads(os.environ["LOGIT_BIAS"])
-        model = {"model": os.environ["CHAT_MODEL"], "temperature": 0, "max_tokens": 60, "logit_bias": bias}
+        model = {"model": os.environ["CHAT_MODEL"], "temperature": 0, "max_tokens": 100, "logit_bias": bias}
         return {**SERVER, **model, "stream_usage": True}
 
 
