@@ -12,9 +12,6 @@ HELD = ("response_format", "structured_outputs", *GUIDED)
 
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
 """Environment variable that is set where vLLM was given a reasoning parser."""
-ADAPTED = "VLLM_REPLICA_CPU_ADAPTERS"
-"""Environment variable that is set where vLLM's build for processors has adapters."""
-UNREAD = "vLLM on a processor, launched with adapters, tells no log-probabilities of prompts"
 UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
 
 GREEDY = 1e-5
@@ -91,27 +88,6 @@ def likeliest(body: bytes) -> bytes:
 def _number(request: dict[str, Any], name: str, default: float = 0) -> float:
     value = request.get(name)
     return value if isinstance(value, int | float) else default
-
-
-def scoring(body: bytes, chat: bool) -> str:
-    """The parameter that asks for log-probabilities of the prompt; empty if there is none.
-
-    vLLM's build for processors, 0.32, computes those of one request only when it has adapters: `einsum(): subscript b has
-    size 2 for operand 1 which does not broadcast with previously seen size 7` ends the process for two in one batch.
-    """
-    if b'"echo"' not in body and b'"prompt_logprobs"' not in body:
-        return ""
-    try:
-        request: Any = json.loads(body)
-    except ValueError:
-        return ""
-    if not isinstance(request, dict):
-        return ""
-    if request.get("prompt_logprobs") is not None:
-        return "prompt_logprobs"
-    logprobs = request.get("logprobs")
-    told = chat or not (logprobs is None or logprobs is False)
-    return "echo" if request.get("echo") and told else ""
 
 
 def refused(body: bytes) -> str:
