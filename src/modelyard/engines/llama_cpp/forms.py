@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
 
@@ -96,7 +97,7 @@ def _json(name: str, place: str, value: Any) -> Form:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise Refused(name, f"is no JSON: {error}") from None
+            raise Refused(name, f"it is no JSON: {reason(error)}.") from None
     if not isinstance(value, dict):
         raise Refused(name, "a JSON schema is an object.")
     return "json_schema", schemas.held(value, name, place)
