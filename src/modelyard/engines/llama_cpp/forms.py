@@ -31,12 +31,14 @@ def hold(request: Body) -> None:
     given = request.pop("structured_outputs", None)
     if given is not None and not isinstance(given, dict):
         raise Refused("structured_outputs", "must be an object.")
-    wanted = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
-    wanted += [
+    candidates = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
+    candidates += [
         ("structured_outputs", f"structured_outputs.{kind}", kind, value) for kind, value in (given or {}).items()
     ]
     found = {
-        name: _form(name, place, kind, value) for name, place, kind, value in wanted if value not in (None, False, "")
+        name: _form(name, place, kind, value)
+        for name, place, kind, value in candidates
+        if value not in (None, False, "")
     }
     if (form := response_format(request.pop("response_format", None))) is not None:
         found["response_format"] = form
