@@ -128,7 +128,7 @@ def test_the_command_of_a_chat_model() -> None:
     assert command.headers == ((b"authorization", b"Bearer " + TOKEN.encode()),)
     assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}
     assert command.health_path == "/health"
-    assert set(command.unsupported) == {"best_of", "echo", "suffix", "guided_regex"}
+    assert not command.unsupported
 
 
 def test_context_is_per_request_and_bounded() -> None:

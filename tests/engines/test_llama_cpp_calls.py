@@ -110,7 +110,7 @@ def test_several_calls_and_several_choices(calling: Replica) -> None:
         ({"tool_choice": named("none such"), "tools": TOOLS}, "tool_choice"),
         ({"tool_choice": {"type": "function"}, "tools": TOOLS}, "tool_choice"),
         ({"tool_choice": "sometimes", "tools": TOOLS}, "tool_choice"),
-        ({"tools": [{"type": "function", "function": {"name": 3}}]}, "tools"),
+        ({"tools": [{"type": "function", "function": {"name": 3}}]}, "tools[0].function.name"),
         ({"tools": "f"}, "tools"),
         ({"tools": TOOLS, "grammar": 'root ::= "a"'}, "tools"),
         ({"tools": TOOLS, "logprobs": True, "stream": True}, "logprobs"),

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Address
 from modelyard.engines.llama_cpp import dialect
 from modelyard.engines.llama_cpp.dialect import CHAT_PATH, PLANNERS, plan
@@ -153,7 +154,7 @@ def test_odd_requests_are_planned_or_refused(path: str) -> None:
                 body = msgspec.json.encode({**BODIES[path], **more, field: value})
                 try:
                     made = plan(path, body, logits=True, stops=("STOP",))
-                except Refused as refused:
+                except (Refused, InvalidParameter) as refused:
                     assert refused.param and str(refused)
                 else:
                     assert made is not None and isinstance(msgspec.json.decode(made.body), dict)

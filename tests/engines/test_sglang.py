@@ -59,8 +59,8 @@ def test_the_token_is_no_argument() -> None:
 
 
 def test_tools_take_a_parser() -> None:
-    assert {"tools", "guided_json", "suffix"} <= set(command().unsupported)
-    assert "tools" not in command(tool_call_parser="llama3").unsupported
+    assert set(command().unsupported) == {"tools", "tool_choice"}
+    assert not command(tool_call_parser="llama3").unsupported
 
 
 @pytest.mark.parametrize(

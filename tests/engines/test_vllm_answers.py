@@ -227,33 +227,6 @@ def test_a_prompt_that_is_only_repeated_counts_no_answer() -> None:
     assert answer["choices"] == [{"text": "a b", "finish_reason": "length"}]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "param"),
-    [
-        (COMPLETION, {"echo": True, "logprobs": 1, "prompt": ["a", "b"]}, "echo"),
-        (COMPLETION, {"echo": True, "logprobs": 0}, "echo"),
-        (COMPLETION, {"prompt_logprobs": 1}, "prompt_logprobs"),
-        (CHAT, {"prompt_logprobs": 0}, "prompt_logprobs"),
-        (CHAT, {"echo": True}, "echo"),
-        (COMPLETION, {"echo": True}, None),
-        (COMPLETION, {"echo": False, "logprobs": 1}, None),
-        (COMPLETION, {"prompt_logprobs": None}, None),
-    ],
-)
-def test_log_probabilities_of_prompts_do_not_reach_a_processor_with_adapters(
-    path: str, body: dict[str, Any], param: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two such requests in one batch end vLLM 0.32."""
-    server = Server(b"{}")
-    assert server.ask(path, body)[0] == 200, "without adapters they do"
-    monkeypatch.setenv(forms.ADAPTED, "1")
-    status, answer = server.ask(path, body)
-    assert status == (400 if param else 200) and len(server.bodies) == (1 if param else 2)
-    if param:
-        error = json.loads(answer)["error"]
-        assert (error["param"], error["code"]) == (param, "unsupported_parameter") and "vLLM" in error["message"]
-
-
 EMPTY = {"type": "object", "properties": {}}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from modelyard.api.knowledge_door import RULES as BASES
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rules
-from modelyard.core.types import Address, Launch, Model, ReplicaState, Route, Task
+from modelyard.core.types import Address, Json, Launch, Model, ReplicaState, Route, Task
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
 from modelyard.engines.rules import REQUESTS
 from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
@@ -165,7 +165,11 @@ def test_what_asks_for_nothing_passes(engine: str) -> None:
         (WITH_ADAPTERS, Task.COMPLETION, {"echo": True, "logprobs": 1}, ["echo"]),
         (WITH_ADAPTERS, Task.COMPLETION, {"echo": True, "logprobs": 0}, ["echo"]),
         (WITH_ADAPTERS, Task.COMPLETION, {"echo": True}, []),
+        (WITH_ADAPTERS, Task.COMPLETION, {"echo": False, "logprobs": 1}, []),
         (WITH_ADAPTERS, Task.COMPLETION, {"prompt_logprobs": 0}, ["prompt_logprobs"]),
+        (WITH_ADAPTERS, Task.COMPLETION, {"prompt_logprobs": None}, []),
+        (WITH_ADAPTERS, Task.CHAT, {"prompt_logprobs": 0}, ["prompt_logprobs"]),
+        (WITH_ADAPTERS, Task.CHAT, {"echo": True}, ["echo"]),
         (BASES, Task.CHAT, {"n": 2}, ["n"]),
         (BASES, Task.CHAT, {"logprobs": True}, ["logprobs"]),
         (BASES, Task.CHAT, {"response_format": {"type": "json_object"}}, ["response_format"]),
@@ -208,12 +212,14 @@ def test_templates_of_requests_are_taken_where_the_launch_says_so() -> None:
     assert refused(rules_for(True, ["--trust-request-chat-template"]), Task.CHAT, chat_template="x") == []
 
 
-def test_a_launch_with_adapters_has_their_rules() -> None:
+def test_a_launch_with_adapters_on_a_processor_has_their_rules() -> None:
     model = Model("m", path="/models/m", abilities=("chat",))
-    rules = [
-        vllm.command(Launch("m", model, "vllm", given), Address(), "").rules for given in ({}, {"enable_lora": True})
-    ]
-    assert rules == [VLLM, WITH_ADAPTERS]
+
+    def rules(gpus: int, **options: Json) -> Rules:
+        return vllm.command(Launch("m", model, "vllm", options, gpus=gpus), Address(), "").rules
+
+    assert rules(0) is VLLM and rules(1, enable_lora=True) is VLLM
+    assert rules(0, enable_lora=True) is WITH_ADAPTERS
 
 
 def test_errors_speak_of_what_the_client_gave() -> None:

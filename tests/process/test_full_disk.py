@@ -77,21 +77,13 @@ def test_uploads_are_refused_and_deleting_works(disk: Path) -> None:
 def test_documents_wait_for_room_and_go_on(disk: Path) -> None:
     with live(disk / "home") as server:
         base = Base.made(server, "b")
-        (disk / "home" / "modelyard.db-reserve").unlink()
-        stuffing = stuffed(disk, 1_500_000)
-        job = None
-        for number in range(4):
-            sent = send(server, f"d{number}.txt", text(number, 280_000))
-            if sent.status_code == 200:
-                job = sent.json()["job"]
+        stuffing = stuffed(disk, 600_000)
+        job = ok(send(server, "d0.txt", text(0, 400_000)))["job"]
+        wait_for(lambda: "full" in str(base.job(job)), seconds=60)
         stuffing.unlink()
-        names = [each["name"] for each in base.documents()]
-        if job is not None:
-            base.wait(job)
-        wait_for(lambda: not base.info()["jobs"], seconds=60)
-        assert {each["state"] for each in base.documents()} <= {"ready"}
-        for name in names:
-            assert base.texts(word(int(name[1])))
+        assert base.wait(job)["state"] == "done"
+        assert [each["state"] for each in base.documents()] == ["ready"]
+        assert base.texts(word(0))
 
 
 def test_a_server_starts_on_a_full_disk_and_says_so(disk: Path) -> None:

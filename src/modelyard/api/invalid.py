@@ -42,13 +42,13 @@ async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def problem_of(found: Mapping[str, Any]) -> ModelyardError:
     """One error of pydantic as ours."""
-    where, kind, said = place(found["loc"]), found["type"], str(found["msg"])
+    where, kind, text = place(found["loc"]), found["type"], str(found["msg"])
     if kind == "json_invalid":
-        return MalformedBody(f"The body is not JSON: {found.get('ctx', {}).get('error', said)}.")
+        return MalformedBody(f"The body is not JSON: {found.get('ctx', {}).get('error', text)}.")
     if not where and found["loc"][:1] == ("body",):
         missing = "The request needs a body: a JSON object."
         return MalformedBody(missing if kind == "missing" else "The body must be a JSON object.")
-    return InvalidParameter(where or "request", f"{sentence(kind, said)}.")
+    return InvalidParameter(where or "request", f"{sentence(kind, text)}.")
 
 
 def place(found: Sequence[int | str]) -> str:
@@ -58,14 +58,14 @@ def place(found: Sequence[int | str]) -> str:
     return ".".join(names)[:LONGEST_PLACE]
 
 
-def sentence(kind: str, said: str) -> str:
+def sentence(kind: str, text: str) -> str:
     """Pydantic's sentence about a field, with the field as its subject."""
     if kind == "missing":
         return "it is required"
     if kind == "extra_forbidden":
         return "there is no such field here"
-    said = said.removeprefix("Value error, ").removeprefix("Assertion failed, ").replace(" after validation", "")
-    return SUBJECT.sub("it should ", said).rstrip(".")
+    text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ").replace(" after validation", "")
+    return SUBJECT.sub("it should ", text).rstrip(".")
 
 
 def _listed(found: Mapping[str, Any]) -> dict[str, Any]:

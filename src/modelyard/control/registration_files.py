@@ -18,6 +18,7 @@ from typing import Any
 from modelyard.core.errors import Unavailable
 from modelyard.core.private import private_folder
 from modelyard.core.types import ModelType
+from modelyard.core.wording import reason
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class RegistrationFiles:
             self._settle()
         except OSError as error:
             raise Unavailable(
-                f"The registration of '{name}' cannot be written to {self.folder}: {error.strerror or error}."
+                f"The registration of '{name}' cannot be written to {self.folder}: {reason(error)}."
             ) from error
         return path
 
@@ -81,7 +82,7 @@ class RegistrationFiles:
         except FileNotFoundError:
             return  # the folder is gone, too
         except OSError as error:
-            raise Unavailable(f"The file {path} cannot be removed: {error.strerror or error}.") from error
+            raise Unavailable(f"The file {path} cannot be removed: {reason(error)}.") from error
 
     def _free(self, name: str) -> Path:
         """A path that no file has: a broken one of that name stays for its owner to mend."""

@@ -148,17 +148,20 @@ class UnsupportedParameter(BadRequest):
 class ContextLengthExceeded(BadRequest):
     """A prompt or a text has more tokens than the model takes. OpenAI's code and words, which clients look for.
 
-    `where` is the field, with an index where it holds several (`input[3]`); `given` and `limit` count tokens. `cure` is the
-    end of the sentence.
+    `where` is the field, if it is known, with an index where it holds several (`input[3]`); `given` and `limit` count tokens.
+    `cure` is the end of the sentence.
     """
 
     code = "context_length_exceeded"
 
-    def __init__(self, where: str, limit: int, given: int, cure: str = "shorten it", at_least: bool = False) -> None:
+    def __init__(
+        self, where: str | None, limit: int, given: int, cure: str = "shorten it", at_least: bool = False
+    ) -> None:
         count = f"at least {given}" if at_least else f"{given}"
         full = ", which leaves none for the answer" if given == limit and not at_least else ""
+        place = f" in '{where}'" if where else ""
         super().__init__(
-            f"This model's maximum context length is {limit} tokens, and the request has {count} in '{where}'{full}; "
+            f"This model's maximum context length is {limit} tokens, and the request has {count}{place}{full}; "
             f"{cure.rstrip('.')}."
         )
         self.param = where

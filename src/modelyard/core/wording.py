@@ -55,8 +55,8 @@ def reason(error: BaseException) -> str:
         return f"it has no '{error.args[0]}'" if error.args else WRONG_SHAPE
     if isinstance(error, (TypeError, AttributeError, IndexError)):
         return WRONG_SHAPE
-    said = PYTHONS.sub("", " ".join(str(error).split())).rstrip(".").removeprefix("JSON is malformed: ")
-    return said or "no reason is given"
+    text = PYTHONS.sub("", " ".join(str(error).split())).rstrip(".").removeprefix("JSON is malformed: ")
+    return text or "no reason is given"
 
 
 def _begun_small(text: str) -> str:

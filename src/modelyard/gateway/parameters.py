@@ -111,8 +111,8 @@ def by_first_names(body: bytes, route: Route, task: str, peeked: Peeked) -> byte
     answer = msgspec.json.decode(body, type=dict[str, Any])
     error = answer["error"]
     if (first := names.get(error["param"])) is not None and not asks(peeked, error["param"]):
-        told = str(error["message"]).replace(f"'{error['param']}'", f"'{first}'")
-        answer["error"], answer["detail"] = {**error, "param": first, "message": told}, told
+        message = str(error["message"]).replace(f"'{error['param']}'", f"'{first}'")
+        answer["error"], answer["detail"] = {**error, "param": first, "message": message}, message
     return msgspec.json.encode(answer)
 
 

@@ -177,8 +177,8 @@ class Bases:
         """Forget the rows of a base, and all that hang from it; what is left of it on the disk."""
         async with self._database.freeing() as session:
             row = await session.get(KnowledgeBase, base.id, with_for_update=True)  # or an upload could come in between
-            asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
-            hashes = (await session.scalars(asked)).all()
+            blobs = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
+            hashes = (await session.scalars(blobs)).all()
             past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
             generations = {base.generation, *([row.generation] if row else []), *(await session.scalars(past))}
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id))

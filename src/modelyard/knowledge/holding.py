@@ -1,4 +1,4 @@
-"""Jobs that stand still because a model they need does not answer, and what is said of them meanwhile."""
+"""Jobs that wait because a model they need does not answer, and the reason in their documents meanwhile."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Holding:
             return False
         if job not in self._jobs:
             self._jobs[job] = Held(model, reason)
-            await self._say(job, reason)
+            await self._note(job, reason)
         return True
 
     async def release(self) -> bool:
@@ -55,16 +55,16 @@ class Holding:
         ready = [job for job, held in self._jobs.items() if not self.absent(held.model)]
         for job in ready:
             del self._jobs[job]
-            await self._say(job, "")
+            await self._note(job, "")
         return bool(ready)
 
     @retried
-    async def _say(self, job: str, reason: str) -> None:
+    async def _note(self, job: str, reason: str) -> None:
         waiting = select(KnowledgeTask.document_id).where(
             KnowledgeTask.job_id == job, KnowledgeTask.state == rows.WAITING
         )
-        said = update(KnowledgeDocument).where(
+        change = update(KnowledgeDocument).where(
             KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING
         )
         async with self._database.writing() as session:
-            await session.execute(said.values(error=reason), execution_options={"synchronize_session": False})
+            await session.execute(change.values(error=reason), execution_options={"synchronize_session": False})

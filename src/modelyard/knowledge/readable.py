@@ -10,6 +10,7 @@ from lxml import etree, html
 
 from modelyard.core.fetching import Fetched
 from modelyard.knowledge.loaders.encoding import NotText, decode
+from modelyard.knowledge.loaders.html import declared
 
 DROPPED = frozenset(
     ("script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video", "form",
@@ -24,7 +25,6 @@ APART = HEADINGS | {"p", "ul", "ol", "table", "pre", "blockquote", "hr"}
 """With an empty line around them."""
 MAIN_PART = 0.25
 """A `main` or `article` with at least this part of a page's text is the page."""
-META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 
@@ -47,9 +47,8 @@ def readable(fetched: Fetched) -> Page:
 
 def decoded(data: bytes, charset: str = "") -> str:
     """Text from bytes: by their mark, UTF-8, what the host or the page says, or what fits best."""
-    within = META.search(data[:4096])
     try:
-        return decode(data, charset or (within[1].decode("ascii", "replace") if within else None))[0]
+        return decode(data, charset or declared(data))[0]
     except NotText:
         return data.decode("utf-8", "replace")
 

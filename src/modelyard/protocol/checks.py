@@ -29,7 +29,7 @@ Changes = dict[str, Any]
 MOST_CONTINUATIONS = 1024
 """Choices of all prompts of one completion together."""
 RESERVED = frozenset({"messages", "tools", "tokenize", "conversation", "chat_template"})
-"""What a template is always told."""
+"""Arguments that a chat template gets from elsewhere, so `chat_template_kwargs` may not name them."""
 OUTPUTS: Mapping[str, Any] = {
     "json": dict[str, Any] | str | None,
     "regex": Regex | None,

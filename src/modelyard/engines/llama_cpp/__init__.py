@@ -46,19 +46,6 @@ TASKS = {
     ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
 }
 
-UNSUPPORTED = {
-    "best_of": "llama.cpp draws each choice once",
-    "echo": "llama.cpp does not repeat the prompt",
-    "suffix": "llama.cpp completes at the end only",
-    "guided_regex": "llama.cpp holds answers to JSON schemas, choices and grammars, not to regular expressions",
-}
-"""What llama.cpp's server takes and silently ignores."""
-
-RANKING = {
-    "max_chunks_per_doc": "llama.cpp reads each document in one piece",
-    "return_len": "llama.cpp does not count the tokens of each document",
-}
-
 NO_TOOLS = {
     "tools": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
     "tool_choice": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
@@ -139,9 +126,7 @@ class LlamaCpp:
             raise InvalidParameter("model_path", f"'{model.name}' has no GGUF file on this machine.")
         _check_files(options)
         config = configure(launch, model.path, listen, options)
-        unsupported = dict(RANKING if model.type is ModelType.RERANK else UNSUPPORTED)
-        if model.type is ModelType.LLM and model.abilities and "tools" not in model.abilities:
-            unsupported |= NO_TOOLS
+        lacks_tools = model.type is ModelType.LLM and model.abilities and "tools" not in model.abilities
         return Command(
             argv=(sys.executable, "-m", "modelyard.engines.llama_cpp"),
             address=listen,
@@ -153,7 +138,7 @@ class LlamaCpp:
                 **({TOKEN_VARIABLE: token} if token else {}),
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
-            unsupported=unsupported,
+            unsupported=NO_TOOLS if lacks_tools else {},
             rules=RULES,
             context_length=context(launch, options),
         )

@@ -19,11 +19,11 @@ import msgspec
 
 from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
+from modelyard.protocol import messages
 
 MOST_CALLS = 16
 """In one answer that must call: a small model would go on and on."""
 
-CHOICES = '\'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}'
 HEAD = re.compile(r'[\s\[,]*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*')
 """What stands before a call's arguments."""
 
@@ -117,39 +117,26 @@ def _without_patterns(schema: Any) -> Any:
 
 
 def demand(request: Body) -> Demand | None:
-    """The call that a request demands; None when it leaves the choice to the model. Raises `Refused`."""
-    choice = request.get("tool_choice")
-    tools = _checked(request.get("tools") or [])
+    """The call that a request demands; None when it leaves the choice to the model. Raises `Refused` or `InvalidParameter`."""
+    tools, choice = _checked(request)
     if choice in (None, "auto", "none"):
         return None
-    if choice != "required" and not isinstance(choice, dict):
-        raise Refused("tool_choice", f"is one of {CHOICES}.")
-    if not tools:
-        raise Refused("tool_choice", "there are no 'tools' to choose from.")
-    name = None
-    if isinstance(choice, dict):
-        function = choice.get("function") if choice.get("type") == "function" else None
-        name = function.get("name") if isinstance(function, dict) else None
-        if not isinstance(name, str):
-            raise Refused("tool_choice", f"is one of {CHOICES}.")
+    name = choice["function"]["name"] if isinstance(choice, dict) else None
     called = [each for each in enumerate(tools) if name in (None, each[1]["function"]["name"])]
-    if not called:
-        raise Refused("tool_choice", f"there is no tool '{name}'.")
     return Demand(called if name is None else called[:1], name, request.get("parallel_tool_calls") is not False)
 
 
-def _checked(tools: Any) -> list[Body]:
-    if not isinstance(tools, list):
-        raise Refused("tools", "must be a list.")
-    for tool in tools:
-        function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
-        if not isinstance(function, dict):
-            raise Refused("tools", "each is an object with type 'function' and a 'function'.")
-        if not isinstance(function.get("name"), str) or not function["name"]:
-            raise Refused("tools", "each function needs a name.")
-        if not isinstance(function.get("parameters") or {}, dict):
-            raise Refused("tools", f"the parameters of '{function['name']}' must be a JSON schema, an object.")
-    return tools
+def _checked(request: Body) -> tuple[Sequence[Body], str | Body | None]:
+    """Tools and choice, checked as the gateway does, whose clients never come to this."""
+    given, choice = request.get("tools") or [], request.get("tool_choice")
+    if not isinstance(given, list) or not all(isinstance(tool, dict) for tool in given):
+        raise Refused("tools", "it must be a list of objects.")
+    tools = messages.tools(given)
+    if choice is None:
+        return tools, None
+    if not isinstance(choice, str | dict):
+        raise Refused("tool_choice", messages.CHOICE_FORM)
+    return tools, messages.tool_choice(choice, tools)
 
 
 def _moved(schema: Any, place: str) -> Any:

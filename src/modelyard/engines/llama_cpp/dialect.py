@@ -153,12 +153,12 @@ def _plan_completion(request: Body, setting: Setting) -> Plan:
     return _whole(request, Completion(choices(request), top), top is not None and single)
 
 
-def _whole(request: Body, reader: Reader, told: bool) -> Plan:
+def _whole(request: Body, reader: Reader, scored: bool) -> Plan:
     """A whole answer. llama.cpp's streams leave out the log-probabilities of tokens whose text is held back.
 
-    So where they are `told`, and there is one choice, it is asked for its whole answer.
+    So where they are wanted (`scored`), and there is one choice, it is asked for its whole answer.
     """
-    if told:
+    if scored:
         request["stream"] = False
         request.pop("stream_options", None)
 

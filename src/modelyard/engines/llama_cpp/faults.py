@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from modelyard.core.errors import ContextLengthExceeded, InvalidParameter
 from modelyard.engines.llama_cpp.plans import Body
+from modelyard.protocol.errors import encode
 
 NO_PROJECTOR = "llama.cpp was given no projector for this model, so it takes text only, no image or audio."
 UNREADABLE = "does not match the expected"
@@ -108,14 +110,12 @@ def event_of(data: bytes) -> bytes:
 
 def too_long(given: int, limit: int, param: str | None) -> bytes:
     """A text with more tokens than the model as launched takes."""
-    where = f" in '{param}'" if param else ""
-    message = f"This model's maximum context length is {limit} tokens, and the request has {given}{where}; {CURE}."
-    return envelope(400, message, param, code="context_length_exceeded")
+    return encode(ContextLengthExceeded(param, limit, given, CURE))
 
 
 def sentence(param: str | None, problem: str) -> str:
     """What is wrong with a parameter, as the server's own errors put it."""
-    return f"Parameter '{param}': {problem}" if param else problem
+    return InvalidParameter(param, problem).message if param else problem
 
 
 def envelope(status: int, message: str, param: Any = None, kind: Any = None, code: str | int | None = None) -> bytes:

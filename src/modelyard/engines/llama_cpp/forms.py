@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
 
@@ -30,12 +31,14 @@ def hold(request: Body) -> None:
     given = request.pop("structured_outputs", None)
     if given is not None and not isinstance(given, dict):
         raise Refused("structured_outputs", "must be an object.")
-    wanted = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
-    wanted += [
+    candidates = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
+    candidates += [
         ("structured_outputs", f"structured_outputs.{kind}", kind, value) for kind, value in (given or {}).items()
     ]
     found = {
-        name: _form(name, place, kind, value) for name, place, kind, value in wanted if value not in (None, False, "")
+        name: _form(name, place, kind, value)
+        for name, place, kind, value in candidates
+        if value not in (None, False, "")
     }
     if (form := response_format(request.pop("response_format", None))) is not None:
         found["response_format"] = form
@@ -96,7 +99,7 @@ def _json(name: str, place: str, value: Any) -> Form:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise Refused(name, f"is no JSON: {error}") from None
+            raise Refused(name, f"it is no JSON: {reason(error)}.") from None
     if not isinstance(value, dict):
         raise Refused(name, "a JSON schema is an object.")
     return "json_schema", schemas.held(value, name, place)

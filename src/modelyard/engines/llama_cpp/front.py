@@ -16,14 +16,17 @@ from typing import cast
 import httptools
 import msgspec
 
+from modelyard.core.errors import InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address
+from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import tokens
 from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
 from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
 from modelyard.engines.llama_cpp.links import Call, Link, Pipe, Stream
 from modelyard.engines.llama_cpp.plans import Body, Plan, Reader, Refused, Rewriter
 from modelyard.engines.media import Media, MediaRefused, is_plain
+from modelyard.protocol.errors import encode
 
 log = logging.getLogger(__name__)
 
@@ -159,8 +162,10 @@ class Door(asyncio.Protocol):
                 self._respond(400, envelope(400, sentence(refused.param, str(refused)), refused.param))
             except MediaRefused as refused:
                 self._respond(400, envelope(400, str(refused), refused.param))
+            except InvalidParameter as refused:
+                self._respond(400, encode(refused))
             except OSError as error:
-                self._fail(502, f"llama.cpp does not answer: {error}")
+                self._fail(502, f"llama.cpp does not answer: {reason(error)}.")
             except Exception:  # the top of a connection's loop: a client that is never answered waits for ever
                 log.exception("no answer to %s %s", request.method.decode("latin-1"), request.path)
                 self._fail(500, "The llama.cpp replica failed at this request; its log has the reason.")

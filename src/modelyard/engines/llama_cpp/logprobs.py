@@ -23,13 +23,13 @@ def ask_of_chat(request: Body) -> int | None:
     llama.cpp gives none for `top_logprobs: 0`, and twenty where the number is left out: OpenAI's meaning of both is the
     token's own.
     """
-    wanted = request.get("logprobs")
+    given = request.get("logprobs")
     top = request.get("top_logprobs")
     if top is not None and not (whole_number(top) and top <= MOST):
         raise Refused("top_logprobs", f"must be a whole number from 0 to {MOST}.")
-    if wanted is not None and not isinstance(wanted, bool):
+    if given is not None and not isinstance(given, bool):
         raise Refused("logprobs", "must be true or false.")
-    if not wanted:
+    if not given:
         if top:
             raise Refused("top_logprobs", "needs 'logprobs' to be true.")
         request.pop("top_logprobs", None)
@@ -40,14 +40,14 @@ def ask_of_chat(request: Body) -> int | None:
 
 def ask_of_completion(request: Body) -> int | None:
     """Ask llama.cpp for the log-probabilities that a completion wants; how many alternatives, None for none at all."""
-    wanted = request.get("logprobs")
-    if wanted is None or wanted is False:
+    given = request.get("logprobs")
+    if given is None or given is False:
         request.pop("logprobs", None)
         return request.get("n_probs") or None if whole_number(request.get("n_probs")) else None
-    if wanted is not True and not whole_number(wanted):
+    if given is not True and not whole_number(given):
         raise Refused("logprobs", "must be a whole number of alternatives.")
-    request["logprobs"] = max(1, int(wanted))
-    return int(wanted)
+    request["logprobs"] = max(1, int(given))
+    return int(given)
 
 
 def tokens(content: Any, top: int | None = None) -> list[Body]:

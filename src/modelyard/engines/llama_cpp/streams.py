@@ -140,8 +140,8 @@ class ChatEvents(Events):
     def _changed(self, event: Body) -> list[Body]:
         events: list[Body] = []
         for choice in event.get("choices") or ():
-            if told := choice.get("logprobs"):
-                choice["logprobs"] = {"content": logprobs.tokens(told.get("content"), self._top)}
+            if scores := choice.get("logprobs"):
+                choice["logprobs"] = {"content": logprobs.tokens(scores.get("content"), self._top)}
             deltas = [choice.get("delta") or {}]
             if self._reading is not None:
                 deltas = self._called_in(choice, deltas[0])
@@ -182,9 +182,9 @@ class CompletionEvents(Events):
 
     def _changed(self, event: Body) -> list[Body]:
         for choice in event.get("choices") or ():
-            told = logprobs.tokens((choice.get("logprobs") or {}).get("content"), self._top)
+            scored = logprobs.tokens((choice.get("logprobs") or {}).get("content"), self._top)
             index = choice.get("index") or 0
             start = self._offsets.get(index, 0)
-            choice["logprobs"] = logprobs.legacy(told, start) if told else None
-            self._offsets[index] = start + sum(len(token["token"]) for token in told)
+            choice["logprobs"] = logprobs.legacy(scored, start) if scored else None
+            self._offsets[index] = start + sum(len(token["token"]) for token in scored)
         return [event]

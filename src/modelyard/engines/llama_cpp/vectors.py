@@ -54,10 +54,10 @@ def plan_rerank(request: Body, logits: bool) -> Plan:
         request.pop("top_n", None)
     texts = [_text(document) for document in documents]
     request["documents"] = texts
-    shown = bool(request.pop("return_documents", False))
+    with_documents = bool(request.pop("return_documents", False))
 
     def rewrite(answer: Body) -> Body:
-        return ranking(answer, texts if shown else None, logits)
+        return ranking(answer, texts if with_documents else None, logits)
 
     return Plan(msgspec.json.encode(request), rewrite=rewrite)
 

@@ -42,8 +42,6 @@ RECIPE = Recipe(
     show=("sentence-transformers", "transformers", "torch"),
 )
 
-UNSUPPORTED = {"max_chunks_per_doc": "sentence-transformers reads each document in one piece"}
-
 PROCESS = 500 * MEBIBYTE
 """Bytes of the interpreter with torch, transformers and sentence-transformers, before there is a model."""
 
@@ -101,7 +99,6 @@ class SentenceTransformers:
             tasks=TASKS.get(model.type, frozenset()),
             # Threads that wait by spinning bring a machine with other replicas to a standstill.
             env={"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "true"},
-            unsupported=UNSUPPORTED if model.type is ModelType.RERANK else {},
             rules=RULES,
             context_length=options.max_length or None,
         )

@@ -43,17 +43,9 @@ RECIPE = Recipe(
 )
 
 GUIDED = "SGLang takes response_format instead"
-NO_TOOLS = "this model was launched without a tool_call_parser, such as qwen25 or llama3"
-
-UNSUPPORTED = {
-    "best_of": "SGLang draws each choice once",
-    "suffix": "SGLang completes at the end only",
-    "guided_json": GUIDED,
-    "guided_regex": GUIDED,
-    "guided_choice": GUIDED,
-    "guided_grammar": GUIDED,
-    "structured_outputs": GUIDED,
-}
+NO_TOOLS = dict.fromkeys(
+    ("tools", "tool_choice"), "this model was launched without a tool_call_parser, such as qwen25 or llama3"
+)
 
 
 class Sglang:
@@ -98,9 +90,6 @@ class Sglang:
         model = launch.model
         if model.path is None:
             raise InvalidParameter("model_path", f"'{model.name}' has no folder of weights on this machine.")
-        unsupported = dict(UNSUPPORTED)
-        if not options.tool_call_parser:
-            unsupported |= {"tools": NO_TOOLS, "tool_choice": NO_TOOLS}
         return Command(
             argv=(
                 *(PYTHON, "-m", "modelyard.engines.sglang.start", listen.uds or ""),
@@ -111,7 +100,7 @@ class Sglang:
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
             env={"HF_HUB_OFFLINE": "1", **({TOKEN_VARIABLE: token} if token else {})},
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
-            unsupported=unsupported,
+            unsupported={} if options.tool_call_parser else NO_TOOLS,
             rules=RULES,
             context_length=options.context_length or None,
         )

@@ -24,11 +24,11 @@ FEWER = "shorten it, or ask for a smaller max_tokens"
 def restated(path: str, body: bytes) -> bytes:
     """The body of a refusal; one that is about the length has OpenAI's code."""
     try:
-        said = read(400, json.loads(body)).message
+        message = read(400, json.loads(body)).message
     except ValueError:
         return body
     for pattern, cure in ((PROMPT, LONGER), (TOTAL, FEWER)):
-        if found := pattern.search(said):
+        if found := pattern.search(message):
             where = FIELDS.get(path, "prompt")
             return encode(ContextLengthExceeded(where, int(found["limit"]), int(found["given"]), cure))
     return body

@@ -45,11 +45,6 @@ NO_TOOLS = {
     "tool_choice": "its chat template has no place for tools",
 }
 
-UNSUPPORTED = {
-    "best_of": "the transformers engine draws each choice once",
-    "reasoning_effort": "the transformers engine has no such setting; use chat_template_kwargs",
-}
-
 NO_TRAITS = {
     "dora": "DoRA scales the model's own weights",
     "bias": "it changes the model's biases",
@@ -126,7 +121,7 @@ class Transformers:
             listen,
             token,
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
-            unsupported=UNSUPPORTED if _takes_tools(model, options) else UNSUPPORTED | NO_TOOLS,
+            unsupported={} if _takes_tools(model, options) else NO_TOOLS,
             rules=RULES,
             context_length=length,
             hot_adapters=True,

@@ -28,7 +28,7 @@ from modelyard.engines.base import (
     not_installed,
 )
 from modelyard.engines.names import KNOWN
-from modelyard.engines.vllm.forms import ADAPTED, THINKS
+from modelyard.engines.vllm.forms import THINKS
 from modelyard.engines.vllm.options import (
     GIB,
     NAME,
@@ -70,18 +70,6 @@ TASKS = {
     ModelType.RERANK: frozenset({Task.RERANK}),
 }
 
-UNSUPPORTED = {
-    ModelType.LLM: {
-        "best_of": "vLLM draws each choice once",
-        "suffix": "vLLM completes at the end only",
-    },
-    ModelType.RERANK: {
-        "max_chunks_per_doc": "vLLM reads each document in one piece",
-        "return_len": "vLLM does not count the tokens of each document",
-    },
-}
-"""What vLLM's server takes and ignores, or refuses in words of its own."""
-
 GPU_SERVER = ("-m", "vllm.entrypoints.cli.main", "serve")
 CPU_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
 """vLLM's command line looks for a package called vllm, which the build for processors is not; its server does not."""
@@ -96,8 +84,9 @@ NO_TRAITS = {
     "parameters": "it does not load adapters of single parameters",
 }
 
-NO_TOOLS = (
-    "vLLM reads no tool calls, for this model was launched without a tool_call_parser, such as hermes or llama3_json"
+NO_TOOLS = dict.fromkeys(
+    ("tools", "tool_choice"),
+    "vLLM reads no tool calls, for this model was launched without a tool_call_parser, such as hermes or llama3_json",
 )
 
 PREFIX = re.compile(r"^(?:\([^)]*pid=\d+\) )?(?:(?:INFO|WARNING|ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^]]*\] )?")
@@ -169,9 +158,7 @@ class Vllm:
             raise InvalidParameter("model_path", f"'{model.name}' has no folder of weights on this machine.")
         where = ["--uds", listen.uds] if listen.uds else ["--host", listen.host, "--port", str(listen.port)]
         pooling = [] if model.type is ModelType.LLM else ["--runner", "pooling"]
-        unsupported = dict(UNSUPPORTED.get(model.type, {}))
-        if model.type is ModelType.LLM and not options.tool_call_parser:
-            unsupported |= {"tools": NO_TOOLS, "tool_choice": NO_TOOLS}
+        lacks_tools = model.type is ModelType.LLM and not options.tool_call_parser
         zero = has_zero_adapter(launch, options)
         server = (
             (*GPU_SERVER, model.path)
@@ -197,12 +184,11 @@ class Vllm:
                 **({} if launch.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
                 **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if takes_adapters(launch, options) else {}),
                 **({THINKS: options.reasoning_parser} if options.reasoning_parser else {}),
-                **({ADAPTED: "1"} if takes_adapters(launch, options) and not launch.gpus else {}),
                 **({"VLLM_API_KEY": token} if token else {}),
             },
             headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
-            unsupported=unsupported,
-            rules=rules_for(takes_adapters(launch, options), options.vllm_args),
+            unsupported=NO_TOOLS if lacks_tools else {},
+            rules=rules_for(takes_adapters(launch, options) and not launch.gpus, options.vllm_args),
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
             hot_adapters=takes_adapters(launch, options),
         )

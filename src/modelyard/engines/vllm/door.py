@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 
-from modelyard.core.errors import BadRequest, UnsupportedParameter
+from modelyard.core.errors import BadRequest
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.engines.bodies import forward, refuse, respond, whole_body, with_data
 from modelyard.engines.media import Media
@@ -62,8 +62,6 @@ class Door(Narrow):
         try:
             if path in CHECKS:
                 CHECKS[path](body)
-            if path in WRITING and forms.ADAPTED in os.environ and (scored := forms.scoring(body, path == CHAT)):
-                raise UnsupportedParameter(scored, model_of(body), f"{forms.UNREAD}.")
         except BadRequest as error:
             await respond(send, error.status, encode(error))
             return
@@ -71,11 +69,6 @@ class Door(Narrow):
             body = lengths.within(body, lengths.limit_of(scope))
         answer = Answer(self._app, scope, body, send).send if path in READ else send
         await forward(self._app, body, scope, receive, answer)
-
-
-def model_of(body: bytes) -> str:
-    """The model that a request names."""
-    return str(json.loads(body).get("model"))
 
 
 def elsewhere(body: bytes) -> bytes:

@@ -12,9 +12,6 @@ HELD = ("response_format", "structured_outputs", *GUIDED)
 
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
 """Environment variable that is set where vLLM was given a reasoning parser."""
-ADAPTED = "VLLM_REPLICA_CPU_ADAPTERS"
-"""Environment variable that is set where vLLM's build for processors has adapters."""
-UNREAD = "vLLM on a processor, launched with adapters, tells no log-probabilities of prompts"
 UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
 
 GREEDY = 1e-5
@@ -29,15 +26,21 @@ NO_DIMENSIONS = (
 )
 
 
+def decoded(body: bytes) -> dict[str, Any]:
+    """The object that a body holds; an empty one where it holds none."""
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def translated(body: bytes) -> bytes:
     """A body with `guided_*` as `structured_outputs`; the same bytes where there is none, or where it is no JSON object."""
     if not any(mark in body for mark in MARKS):
         return body
-    try:
-        request = json.loads(body)
-    except ValueError:
-        return body
-    if not isinstance(request, dict) or not any(name in request for name in GUIDED):
+    request = decoded(body)
+    if not any(name in request for name in GUIDED):
         return body
     found = {kind: request.pop(name) for name, kind in GUIDED.items() if name in request}
     found = {kind: value for kind, value in found.items() if value is not None}
@@ -74,12 +77,7 @@ def likeliest(body: bytes) -> bytes:
     """
     if b'"n"' not in body and b'"top_p"' not in body:
         return body
-    try:
-        request: Any = json.loads(body)
-    except ValueError:
-        return body
-    if not isinstance(request, dict):
-        return body
+    request = decoded(body)
     several = _number(request, "n") > 1 and _number(request, "temperature", 1) < GREEDY
     narrow = _number(request, "top_p", 1) == 0
     if not several and not narrow:
@@ -93,48 +91,23 @@ def _number(request: dict[str, Any], name: str, default: float = 0) -> float:
     return value if isinstance(value, int | float) else default
 
 
-def scoring(body: bytes, chat: bool) -> str:
-    """The parameter that asks for log-probabilities of the prompt; empty if there is none.
-
-    vLLM's build for processors, 0.32, computes those of one request only when it has adapters: `einsum(): subscript b has
-    size 2 for operand 1 which does not broadcast with previously seen size 7` ends the process for two in one batch.
-    """
-    if b'"echo"' not in body and b'"prompt_logprobs"' not in body:
-        return ""
-    try:
-        request: Any = json.loads(body)
-    except ValueError:
-        return ""
-    if not isinstance(request, dict):
-        return ""
-    if request.get("prompt_logprobs") is not None:
-        return "prompt_logprobs"
-    logprobs = request.get("logprobs")
-    told = chat or not (logprobs is None or logprobs is False)
-    return "echo" if request.get("echo") and told else ""
-
-
 def refused(body: bytes) -> str:
     """The parameter of a completion that a vLLM with a reasoning parser would ignore; empty if there is none."""
     if not any(name.encode() in body for name in HELD):
         return ""
-    try:
-        request: Any = json.loads(body)
-    except ValueError:
-        return ""
-    given = {name: request.get(name) for name in HELD} if isinstance(request, dict) else {}
-    return next((name for name, value in given.items() if value and value != {"type": "text"}), "")
+    request = decoded(body)
+    return next((name for name in HELD if (value := request.get(name)) and value != {"type": "text"}), "")
 
 
 def blamed(body: bytes) -> bytes:
     """The body of a refusal; one that is about a parameter and does not name it names it, and vLLM."""
-    said = sentence(body)
-    if "does not support Matryoshka" in said:
+    message = sentence(body)
+    if "does not support Matryoshka" in message:
         return _restated(body, f"{NO_DIMENSIONS}.", "dimensions")
-    if "only supports Matryoshka" in said or "only supports dimensions" in said:
-        return _restated(body, f"vLLM: {said}", "dimensions")
-    subject = SUBJECT.match(said)
-    return _restated(body, f"vLLM: {said}", subject[1]) if subject else body
+    if "only supports Matryoshka" in message or "only supports dimensions" in message:
+        return _restated(body, f"vLLM: {message}", "dimensions")
+    subject = SUBJECT.match(message)
+    return _restated(body, f"vLLM: {message}", subject[1]) if subject else body
 
 
 def _restated(body: bytes, sentence: str, param: str) -> bytes:

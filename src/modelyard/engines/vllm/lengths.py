@@ -10,6 +10,7 @@ from typing import Any
 
 from modelyard.core.errors import BadRequest, ContextLengthExceeded, UnsupportedParameter
 from modelyard.engines.narrow import App, Message, Scope
+from modelyard.engines.vllm.forms import decoded
 
 TOKENIZE = "/tokenize"
 FIELDS = {
@@ -57,11 +58,8 @@ def within(body: bytes, limit: int | None) -> bytes:
     numbers = [int(found) for found in NUMBER.findall(body)]
     if limit is None or all(0 <= number <= limit for number in numbers):
         return body
-    try:
-        request: Any = json.loads(body)
-    except ValueError:
-        return body
-    if not isinstance(request, dict):
+    request = decoded(body)
+    if not request:
         return body
     for name in NAMES:
         number = request.get(name)
@@ -74,12 +72,7 @@ def only_echoes(body: bytes) -> bool:
     """Whether a request wants its prompt alone. Raises `UnsupportedParameter` for one that wants nothing: vLLM writes a token."""
     if not any(int(found) == 0 for found in NUMBER.findall(body)):
         return False
-    try:
-        request: Any = json.loads(body)
-    except ValueError:
-        return False
-    if not isinstance(request, dict):
-        return False
+    request = decoded(body)
     name = next((name for name in NAMES if request.get(name) is not None), "")
     if not name or type(request[name]) is not int or request[name] != 0:
         return False
@@ -93,17 +86,17 @@ async def too_long(app: App, scope: Scope, body: bytes, message: str) -> BadRequ
     path, limit = scope["path"], limit_of(scope)
     match = next((found for pattern in TOO_LONG if (found := pattern.search(message))), None)
     if match is not None:
-        said: dict[str, str | None] = {"given": None, "least": "at least ", **match.groupdict()}
+        counts: dict[str, str | None] = {"given": None, "least": "at least ", **match.groupdict()}
     elif NO_ROOM in message and limit and path in GENERATING:
-        said = {"limit": str(limit), "given": str(limit), "least": None}
+        counts = {"limit": str(limit), "given": str(limit), "least": None}
     else:
         return None
-    most, least = int(said["limit"] or 0), bool(said["least"])
-    given = int(said["given"] or most + 1)
+    most, least = int(counts["limit"] or 0), bool(counts["least"])
+    given = int(counts["given"] or most + 1)
     cure = LONGER if path in GENERATING else SHORTER
     if least and len(body) <= LONGEST:
-        for where, asked in _texts(path, body, most):
-            count = await _count(app, scope, asked)
+        for where, counted in _texts(path, body, most):
+            count = await _count(app, scope, counted)
             if count > most or (count == most and path in GENERATING):
                 return ContextLengthExceeded(where, most, count, cure)
     return ContextLengthExceeded(FIELDS[path], most, given, cure, at_least=least)

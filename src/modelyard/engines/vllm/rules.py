@@ -39,7 +39,8 @@ RULES = rules_of(
 )
 
 NO_PROMPT_LOGPROBS = (
-    "vLLM launched with adapters tells no logprobs of prompts: it crashes where several prompts are read"
+    "vLLM on a processor computes no log-probabilities of prompts where it has adapters: "
+    "two such requests at once end the process"
 )
 
 WITH_ADAPTERS: Rules = with_special(
@@ -53,13 +54,16 @@ WITH_ADAPTERS: Rules = with_special(
         "echo": Refuse(NO_PROMPT_LOGPROBS, beside="logprobs"),  # a chat's `echo` asks for them by itself
     },
 )
-"""The rules of a launch that takes adapters: vLLM 0.32 multiplies hidden states with the weights of one adapter for each request,
-and a prompt has more states than one."""
+"""The rules of a launch on a processor that takes adapters.
+
+vLLM 0.32 multiplies hidden states with the weights of one adapter for each request, and a prompt has more states than one:
+`einsum(): subscript b has size 2 for operand 1 which does not broadcast with previously seen size 7` ends the process.
+"""
 
 TRUSTING = "--trust-request-chat-template"
 
 
 def rules_for(adapters: bool, arguments: Collection[str]) -> Rules:
-    """The rules of a launch, by whether it takes adapters and by its own arguments for vLLM."""
+    """The rules of a launch, by whether it takes adapters on a processor and by its own arguments for vLLM."""
     rules = WITH_ADAPTERS if adapters else RULES
     return with_special(rules, {"chat_template": Honour()}, {}) if TRUSTING in arguments else rules

@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.engines.vllm.forms import decoded
 
 NOTHING = "is empty: the model has nothing to read."
 
 
 def check_texts(body: bytes) -> None:
     """Raises `InvalidParameter` where a request for vectors has no text, or an empty one."""
-    given = _read(body).get("input") if b'""' in body or b"[]" in body else None
+    given = decoded(body).get("input") if b'""' in body or b"[]" in body else None
     texts = given if isinstance(given, list) else [given]
     if given == []:
         raise InvalidParameter("input", "is empty: give at least one text.")
@@ -23,7 +24,7 @@ def check_texts(body: bytes) -> None:
 
 def check_ranking(body: bytes) -> None:
     """Raises `InvalidParameter` where a rerank has no query or no documents."""
-    request = _read(body) if b'""' in body or b"[]" in body else {}
+    request = decoded(body) if b'""' in body or b"[]" in body else {}
     if request.get("query") == "":
         raise InvalidParameter("query", "is empty.")
     if request.get("documents") == []:
@@ -32,10 +33,10 @@ def check_ranking(body: bytes) -> None:
 
 def ranked(body: bytes, request: bytes) -> bytes:
     """A ranking in the shape of Cohere and Xinference: documents for those who want them, and `meta`."""
-    answer = _read(body)
-    wanted = b'"return_documents"' in request and _read(request).get("return_documents") is True
+    answer = decoded(body)
+    with_documents = b'"return_documents"' in request and decoded(request).get("return_documents") is True
     try:
-        results = [{**each, "document": _document(each) if wanted else None} for each in answer["results"]]
+        results = [{**each, "document": _document(each) if with_documents else None} for each in answer["results"]]
         counted = {"input_tokens": answer["usage"]["prompt_tokens"], "output_tokens": 0}
     except (TypeError, KeyError):
         return body
@@ -45,11 +46,3 @@ def ranked(body: bytes, request: bytes) -> bytes:
 
 def _document(result: dict[str, Any]) -> dict[str, Any]:
     return {"text": result["document"]["text"]}
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        found: Any = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

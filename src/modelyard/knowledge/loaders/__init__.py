@@ -71,20 +71,20 @@ def load(
 
 def _extension(data: bytes, name: str) -> str:
     """What the file is, whatever it is called; raises for what cannot be read."""
-    told, found = extension_of(name), sniffed(data)
-    if told in LOADERS and told not in OURS:
-        return told
+    extension, found = extension_of(name), sniffed(data)
+    if extension in LOADERS and extension not in OURS:
+        return extension
     if found in REFUSED:
-        raise DocumentUnreadable(name, REFUSED[found].format(better=OLD.get(told, "docx, xlsx or pptx")))
-    if told in SIGNED and found in {None, "zip"} and (told != "pdf" or not has_pdf(data)):
-        raise DocumentUnreadable(name, f"it is not a whole {told} file: it is damaged, or something else.")
-    if found is None and told not in LOADERS:
-        found = sniffed_text(data, told)
+        raise DocumentUnreadable(name, REFUSED[found].format(better=OLD.get(extension, "docx, xlsx or pptx")))
+    if extension in SIGNED and found in {None, "zip"} and (extension != "pdf" or not has_pdf(data)):
+        raise DocumentUnreadable(name, f"it is not a whole {extension} file: it is damaged, or something else.")
+    if found is None and extension not in LOADERS:
+        found = sniffed_text(data, extension)
     if found == "zip":
         raise DocumentUnreadable(name, f"it is a zip archive; unpack it. {_supported()}")
     if found is not None:
-        return told if OURS.get(told) == OURS[found] else found
-    return told if told in LOADERS else _text_extension(data, name)
+        return extension if OURS.get(extension) == OURS[found] else found
+    return extension if extension in LOADERS else _text_extension(data, name)
 
 
 def _text_extension(data: bytes, name: str) -> str:

@@ -21,6 +21,7 @@ import msgspec
 
 from modelyard.core.environment import cleaned
 from modelyard.core.errors import DocumentUnreadable
+from modelyard.core.wording import reason
 from modelyard.knowledge.loaders import load
 from modelyard.knowledge.loaders.base import Limits
 from modelyard.knowledge.splitter import DEFAULT, Chunking, split
@@ -230,7 +231,7 @@ def _read(message: bytes) -> Told:
     except DocumentUnreadable as error:
         return Told(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
     except OSError as error:
-        return Told(problem=f"the file cannot be opened: {error.strerror}.")
+        return Told(problem=f"the file cannot be opened: {reason(error)}.")
     except MemoryError:
         return Told(problem="reading it takes more memory than there is for it.", spent=True)
 

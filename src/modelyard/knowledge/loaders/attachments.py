@@ -14,14 +14,15 @@ DEEPEST = 3
 """Files inside one another that are opened."""
 
 
-def blocks(source: Source, name: str, kind: str, data: bytes) -> Sequence[Block]:
+def blocks(source: Source, name: str, kind: str, data: bytes, what: str = "attachment") -> Sequence[Block]:
     """The blocks of a file inside `source`; none, and a note in `source`, where it cannot be read.
 
-    `kind` is its MIME type, which counts where the name has no extension. Its own notes become notes of `source`.
+    `kind` is its MIME type, which counts where the name has no extension; notes call it `what`. Its own notes become notes
+    of `source`.
     """
     from modelyard.knowledge.loaders import load
 
-    called = f"The attachment '{name}'" if name else f"A part without a name ({kind})"
+    called = f"The {what} '{name}'" if name else f"A part without a name ({kind})"
     if source.depth >= DEEPEST:
         source.note(f"{called} was not read: it stands in {DEEPEST} files inside one another.")
         return ()

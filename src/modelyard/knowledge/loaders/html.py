@@ -88,7 +88,7 @@ def _tree(source: Source, text: str) -> Any:
         root = html.document_fromstring(bare.encode("utf-8", "replace"), parser=parser) if bare.strip() else None
     except etree.ParserError:  # nothing but comments
         return None
-    if any(said.type_name == "ERR_RESOURCE_LIMIT" for said in parser.error_log):  # the rest would be missing
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):  # the rest would be missing
         raise source.unreadable("its elements stand too deep inside one another, or one text in it is too long.")
     return root
 

@@ -1,4 +1,7 @@
-"""How frequent letters are in languages that are written in encodings of one byte: what tells these encodings apart."""
+"""How frequent letters are in languages that are written in encodings of one byte: what tells these encodings apart.
+
+Sources: the counts of letters in the profiles of the package langdetect (Apache-2.0) and in Django's translations (BSD).
+"""
 
 from __future__ import annotations
 

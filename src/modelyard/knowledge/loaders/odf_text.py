@@ -117,7 +117,7 @@ class Lists:
         number = (int(start) if start.isdigit() else 1) if fresh else self._counts[key] + 1
         self._counts[key] = number
         kind = form.get(f"{STYLE}num-format", "1")
-        shown = {"a": letter(number).lower(), "A": letter(number), "i": roman(number).lower(), "I": roman(number)}
-        text = shown.get(kind, str(number)) if kind else ""
+        labels = {"a": letter(number).lower(), "A": letter(number), "i": roman(number).lower(), "I": roman(number)}
+        text = labels.get(kind, str(number)) if kind else ""
         mark = f"{form.get(f'{STYLE}num-prefix', '')}{text}{form.get(f'{STYLE}num-suffix', '')}".strip()
         return f"{mark or '-'} "

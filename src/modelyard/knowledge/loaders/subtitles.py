@@ -1,4 +1,4 @@
-"""SubRip, WebVTT and SubStation: what is said, and by whom, in paragraphs, without times, numbers and tags."""
+"""SubRip, WebVTT and SubStation: lines and their speakers as paragraphs, without times, numbers and tags."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def load(source: Source) -> Loaded:
     text, encoding = source.text()
     lines = text.split("\n")
     title = lines[0].removeprefix("WEBVTT").strip(" \t-") if lines[0].startswith("WEBVTT") else ""
-    said = _of_events(lines, source) if source.extension in {"ass", "ssa"} else _of_cues(lines, source)
-    return Loaded(list(_paragraphs(said)), {"title": title, "encoding": encoding})
+    turns = _of_events(lines, source) if source.extension in {"ass", "ssa"} else _of_cues(lines, source)
+    return Loaded(list(_paragraphs(turns)), {"title": title, "encoding": encoding})
 
 
 def _paragraphs(lines: Iterator[tuple[str, str]]) -> Iterator[Block]:
@@ -51,7 +51,7 @@ def _paragraphs(lines: Iterator[tuple[str, str]]) -> Iterator[Block]:
 
 
 def _of_cues(lines: list[str], source: Source) -> Iterator[tuple[str, str]]:
-    """The speaker and the words of each line. A cue may have blank lines; what stands before the first cue is said as well."""
+    """The speaker and the words of each line. A cue may have blank lines; what stands before the first cue is read as well."""
     web = lines[0].startswith("WEBVTT")
     at, voice = int(web), ""
     while web and at < len(lines) and lines[at].strip():

@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from modelyard.knowledge.loaders import tables
+from modelyard.knowledge.loaders import attachments, tables
 from modelyard.knowledge.loaders.base import Source
 from modelyard.knowledge.loaders.drawings import Drawings
-from modelyard.knowledge.loaders.nested import read_nested
 from modelyard.knowledge.loaders.numbering import Numbering, W
 from modelyard.knowledge.loaders.office import tidy
 from modelyard.knowledge.loaders.package import RELATION, Package, opened
@@ -160,7 +159,7 @@ class _Reader:
         target = package.target(self._part, chunk.get(f"{RELATION}id"))
         data = package.bytes(target) if target else None
         if target and data:
-            yield from read_nested(self._source, data, target)
+            yield from attachments.blocks(self._source, target.rpartition("/")[2], "", data, "inserted document")
 
     def _heading(self, paragraph: Any, style: str) -> int:
         """Its level, from 1; 0 if it is none."""
