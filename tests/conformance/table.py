@@ -12,7 +12,6 @@ from modelyard.engines.names import displayed
 from tests.conformance import probes
 from tests.conformance.feature import Feature, Outcome
 from tests.conformance.models import KINDS
-from tests.conformance.pending import is_pending
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "features.md"
 RENEW = "python -m tests.conformance.table"
@@ -49,9 +48,6 @@ def written(outcomes: Mapping[tuple[str, str], Outcome]) -> str:
         for feature in features:
             cells = []
             for name in names:
-                if is_pending(name, feature.name):
-                    cells.append("not yet")
-                    continue
                 each = outcomes[feature.id, name]
                 cells.append("yes" if each.works else "400")
                 if not each.works:

@@ -9,7 +9,6 @@ import pytest
 from tests.causal_models import DEMO
 from tests.conformance.feature import Feature, Subject, outcome
 from tests.conformance.models import KINDS
-from tests.conformance.pending import is_pending
 from tests.conformance.probes import FEATURES
 from tests.conformance.table import DOCUMENT, RENEW, Outcomes, kind, written
 from tests.engine_server import EngineServer
@@ -22,7 +21,6 @@ CASES = [
         feature,
         (kind(feature), engine),
         id=f"{engine}-{feature.id}",
-        marks=[pytest.mark.xfail(strict=True, reason="see pending.py")] if is_pending(engine, feature.name) else [],
     )
     for feature in FEATURES
     for engine in KINDS[kind(feature)]
@@ -42,7 +40,7 @@ def test_the_models_are_listed(subject: Subject) -> None:
 
 
 def test_the_page_is_what_engines_do(outcomes: Outcomes, request: pytest.FixtureRequest) -> None:
-    if len(outcomes) < sum(not case.marks for case in CASES):
+    if len(outcomes) < len(CASES):
         pytest.skip("needs the outcome of every probe, so the whole file must run")
     if request.config.getoption("--feature-table", default=None) is None:
         assert DOCUMENT.read_text(encoding="utf-8") == written(outcomes), f"run {RENEW} to renew {DOCUMENT.name}"

@@ -41,8 +41,6 @@ HUGE: tuple[Any, ...] = (
 ALSO = {
     "suffix": "prompt",  # the two are too long together
     "max_completion_tokens": "max_tokens",  # vLLM's name of both
-    "grammar": "None",  # llama.cpp's parser names nothing
-    "guided_grammar": "None",
 }
 """What a refusal may name instead."""
 AT_ONCE = 8

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.stops import Stops
 from modelyard.engines.generation import NOTHING, Drawn, Source, Wish
 from modelyard.serving.batching import Generation, Piece, Scheduler
-from modelyard.serving.text import Characters, Stops
+from modelyard.serving.text import Characters
 
 WORDS = 500
 END = 499

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from modelyard.serving.text import Characters, Stops, Thoughts
+from modelyard.core.stops import Stops
+from modelyard.serving.text import Characters, Thoughts
 
 TEXT = "Grüße, 西湖 🚣\u200d♀️ and a \ufffd that was meant."
 

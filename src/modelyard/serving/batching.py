@@ -12,8 +12,9 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.core.stops import Stops
 from modelyard.engines.generation import NOTHING, Backend, Drawn, Source, Wish
-from modelyard.serving.text import Characters, Stops
+from modelyard.serving.text import Characters
 
 log = logging.getLogger(__name__)
 

@@ -17,13 +17,14 @@ from msgspec import UNSET
 from modelyard import __version__
 from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
+from modelyard.core.stops import Stops
 from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
 from modelyard.engines.media import AT_ONCE
 from modelyard.engines.served import Config
 from modelyard.serving.adapters import Named
 from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Generation, Piece, Scheduler
-from modelyard.serving.text import Characters, Stops
+from modelyard.serving.text import Characters
 
 READING = 512
 """Prompt tokens between two tokens of the answers under way, where the engine's options do not say."""

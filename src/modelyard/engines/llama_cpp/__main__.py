@@ -16,7 +16,7 @@ from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address, ModelType
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE
 from modelyard.engines.llama_cpp.faults import NO_PROJECTOR
-from modelyard.engines.llama_cpp.front import Front, serve
+from modelyard.engines.llama_cpp.front import Front, serve, vocabulary
 from modelyard.engines.llama_cpp.options import Config, adapters, tensor_shares
 from modelyard.engines.loop import run_loop
 from modelyard.engines.media import Media
@@ -168,7 +168,7 @@ def main() -> None:
         server = xllamacpp.Server(params_of(config, token))
     except RuntimeError as error:
         sys.exit(f"llama.cpp could not start: {error}")
-    code = run_loop(serve_until_stopped(config, inner_address(server.listening_address)))
+    code = run_loop(serve_until_stopped(config, inner_address(server.listening_address), token))
     # llama.cpp's own way out waits for requests in progress, and may crash; the control plane has drained us already.
     os._exit(code)
 
@@ -181,7 +181,7 @@ def inner_address(text: str) -> Address:
     return Address(host=host, port=int(port))
 
 
-async def serve_until_stopped(config: Config, inner: Address) -> int:
+async def serve_until_stopped(config: Config, inner: Address, token: str) -> int:
     """Open the door and keep it open; returns the exit code."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -202,6 +202,7 @@ async def serve_until_stopped(config: Config, inner: Address) -> int:
             config.loras(),
             config.alias(),
             config.options.enable_thinking,
+            await vocabulary(inner, token),
             Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
         ),
     )

@@ -7,6 +7,8 @@ What is mended, and why, each seen with xllamacpp 2026.10:
 - `usage` of several choices counts the first one only, and a stream has one for each choice. Completions count in their last
   delta, have the ids of chats, begin with the event `null` where there are several prompts, and give `logprobs` in the
   shape of chats. The first delta of a chat has the content null, the last one none (`streams.py`, `logprobs.py`).
+- Text that may become a stop string is dropped where an answer ends by its length, `max_tokens: 0` writes a token
+  (`filters.py`), and token ids beyond the vocabulary bias nothing.
 - A call that is demanded comes after as much text as the model likes, or never (`calling.py`).
 - Errors have shapes of their own, and blame the server for what clients send (`faults.py`).
 - Embeddings ignore `dimensions`. Reranking takes texts only, ignores `return_documents`, and scores with raw logits
@@ -23,14 +25,17 @@ import msgspec
 
 from modelyard.engines.llama_cpp import forms, logprobs, vectors
 from modelyard.engines.llama_cpp.calling import demand
+from modelyard.engines.llama_cpp.filters import Nothing, Stopping, are_seen
 from modelyard.engines.llama_cpp.gathering import Chat, Completion, as_event
-from modelyard.engines.llama_cpp.plans import Body, Plan, Reader, Refused, whole_number
+from modelyard.engines.llama_cpp.plans import Body, Filter, Plan, Reader, Refused, whole_number
 from modelyard.engines.llama_cpp.streams import ChatEvents, CompletionEvents
 
 CHAT_PATH = "/v1/chat/completions"
 
 SWITCHES = ("enable_thinking", "thinking")
 """Variables of templates that turn thoughts on and off."""
+LIMITS = ("n_predict", "max_tokens", "max_completion_tokens")
+"""The fields that bound an answer, the first one that llama.cpp reads before the others."""
 RENAMED = {
     "repetition_penalty": "repeat_penalty",
 }
@@ -46,6 +51,8 @@ class Setting:
     """The name of the model that llama.cpp says, and the one that the request says, where they differ."""
     thinking: bool | None = None
     """What the launch says of thoughts."""
+    vocabulary: int | None = None
+    """How many tokens the model has, where that is known."""
 
 
 def plan(
@@ -57,12 +64,14 @@ def plan(
     loras: Mapping[str, list[dict[str, float]]] = {},
     alias: str = "",
     thinking: bool | None = None,
+    vocabulary: int | None = None,
     decoded: Body | None = None,
 ) -> Plan | None:
     """How to serve a request; None relays it as it stands. Raises `Refused`.
 
     `stops` end every chat answer; `loras` says which adapters answer for which model name, where llama.cpp says `alias` of
-    all of them; `thinking` is what the launch says of thoughts. `decoded` is what `body` holds, where it has been read before.
+    all of them; `thinking` is what the launch says of thoughts; `vocabulary` is the number of the model's tokens. `decoded` is
+    what `body` holds, where it has been read before.
 
     A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
     """
@@ -79,7 +88,7 @@ def plan(
         request["lora"] = adapters
     if path == CHAT_PATH:
         _add_stops(request, stops)
-    made = planner(request, Setting(logits, (alias, name) if adapters else None, thinking))
+    made = planner(request, Setting(logits, (alias, name) if adapters else None, thinking, vocabulary))
     return replace(made, model=name if adapters else None, param=PARAMS[path])
 
 
@@ -102,9 +111,27 @@ def _check_stops(request: Body) -> None:
         raise Refused("stop", "a stop must have characters.")
 
 
+def _check_bias(request: Body, vocabulary: int | None) -> None:
+    given = request.get("logit_bias")
+    for token in given if isinstance(given, dict) else ():
+        if not (token.isascii() and token.isdigit() and (vocabulary is None or int(token) < vocabulary)):
+            most = "" if vocabulary is None else f", a number below {vocabulary}"
+            raise Refused("logit_bias", f"{token[:40]!r} is no token of this model{most}.")
+
+
+def _name_thoughts(request: Body) -> None:
+    """llama.cpp's templates read the thoughts of earlier answers by the older of their two names."""
+    messages = request.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, dict) and message.get("reasoning") and not message.get("reasoning_content"):
+            message["reasoning_content"] = message.pop("reasoning")
+
+
 def _plan_chat(request: Body, setting: Setting) -> Plan:
     _rename(request)
+    _name_thoughts(request)
     _check_stops(request)
+    _check_bias(request, setting.vocabulary)
     demanded = demand(request)
     if demanded is None:
         forms.hold(request)
@@ -115,12 +142,15 @@ def _plan_chat(request: Body, setting: Setting) -> Plan:
     top = logprobs.ask_of_chat(request)
     reading = demanded.reading if demanded else None
     streamed = _is_streamed(request)
-    if streamed or choices(request) > 1:
+    count = choices(request)
+    if streamed or count > 1:
         _check_tools_with_logprobs(request, top)
     if streamed:
-        events = ChatEvents(choices(request), forms.counted(request), setting.names, top, reading)
-        return Plan(msgspec.json.encode(request), stream=events)
-    return _whole(request, Chat(top, reading), top is not None and choices(request) == 1)
+        counted = forms.counted(request)
+        prefilter = _prefilter(request, count, counted)
+        events = ChatEvents(count, counted, setting.names, top, reading)
+        return Plan(msgspec.json.encode(request), stream=events, prefilter=prefilter)
+    return _whole(request, Chat(top, reading), top is not None, count)
 
 
 def _is_silent(request: Body, setting: Setting) -> bool:
@@ -134,31 +164,62 @@ def _is_silent(request: Body, setting: Setting) -> bool:
 
 def _check_tools_with_logprobs(request: Body, top: int | None) -> None:
     """llama.cpp gives log-probabilities of an answer that may call tools in whole answers of one choice only."""
-    if top is not None and request.get("tools") and request.get("tool_choice") != "none":
+    if top is not None and _may_call(request):
         raise Refused("logprobs", "llama.cpp gives none of a stream, or of several choices, that may call tools.")
 
 
 def _plan_completion(request: Body, setting: Setting) -> Plan:
     _rename(request)
     _check_stops(request)
+    _check_bias(request, setting.vocabulary)
     forms.hold(request)
     top = logprobs.ask_of_completion(request)
-    if _is_streamed(request):
-        events = CompletionEvents(choices(request), forms.counted(request), setting.names, top)
-        return Plan(msgspec.json.encode(request), stream=events)
     prompt = request.get("prompt")
-    single = choices(request) == 1 and not (
-        isinstance(prompt, list) and len(prompt) > 1 and not whole_number(prompt[0])
-    )
-    return _whole(request, Completion(choices(request), top), top is not None and single)
+    several = isinstance(prompt, list) and not all(map(whole_number, prompt))
+    count = choices(request) * (len(prompt) if isinstance(prompt, list) and several else 1)
+    if _is_streamed(request):
+        counted = forms.counted(request)
+        prefilter = _prefilter(request, count, counted)
+        events = CompletionEvents(choices(request), counted, setting.names, top)
+        return Plan(msgspec.json.encode(request), stream=events, prefilter=prefilter)
+    return _whole(request, Completion(choices(request), top), top is not None, count)
 
 
-def _whole(request: Body, reader: Reader, scored: bool) -> Plan:
+def _prefilter(request: Body, count: int, counted: bool) -> Filter | None:
+    """What a stream of so many choices passes before it is read; the request changes with it."""
+    if _is_empty(request):
+        request.update(dict.fromkeys((name for name in LIMITS if name in request), 1))
+        request.pop("stop", None)
+        return Nothing()
+    stops = request.get("stop") or ()
+    stops = [stops] if isinstance(stops, str) else stops
+    if not are_seen(stops) or _may_call(request):
+        return None
+    timed = request.get("timings_per_token") is True
+    request.pop("stop")
+    request["timings_per_token"] = True
+    request["stream_options"] = {"include_usage": True}
+    return Stopping(stops, count, counted, timed)
+
+
+def _is_empty(request: Body) -> bool:
+    """Whether the answer is to have no tokens."""
+    limit = next((request[name] for name in LIMITS if request.get(name) is not None), None)
+    return whole_number(limit) and limit == 0
+
+
+def _may_call(request: Body) -> bool:
+    return bool(request.get("tools")) and request.get("tool_choice") != "none"
+
+
+def _whole(request: Body, reader: Reader, scored: bool, count: int) -> Plan:
     """A whole answer. llama.cpp's streams leave out the log-probabilities of tokens whose text is held back.
 
     So where they are wanted (`scored`), and there is one choice, it is asked for its whole answer.
     """
-    if scored:
+    if scored and count == 1 and not _is_empty(request):
+        if request.get("stop"):
+            request["n_probs"] = max(logprobs.MOST, request["n_probs"])  # a held token has its text among the likeliest
         request["stream"] = False
         request.pop("stream_options", None)
 
@@ -167,8 +228,9 @@ def _whole(request: Body, reader: Reader, scored: bool) -> Plan:
             return reader.answer()
 
         return Plan(msgspec.json.encode(request), rewrite=rewrite)
+    prefilter = _prefilter(request, count, True)
     _as_stream(request)
-    return Plan(msgspec.json.encode(request), gather=reader)
+    return Plan(msgspec.json.encode(request), gather=reader, prefilter=prefilter)
 
 
 def choices(request: Body) -> int:

@@ -45,6 +45,7 @@ REASONS = {
     502: b"Bad Gateway",
     503: b"Service Unavailable",
 }
+MODELS = b"GET /v1/models HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer %b\r\n\r\n"
 HOP_HEADERS = (b"content-length", b"transfer-encoding", b"expect")
 """Headers of a request that we set ourselves; llama.cpp is always sent a whole body."""
 
@@ -87,6 +88,8 @@ class Front:
     """What llama.cpp calls the model."""
     thinking: bool | None = None
     """Whether the launch has the model think; None leaves it to the template."""
+    vocabulary: int | None = None
+    """How many tokens the model has; None where that is not known."""
     media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
     """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
 
@@ -213,6 +216,7 @@ class Door(asyncio.Protocol):
             loras=front.loras,
             alias=front.alias,
             thinking=front.thinking,
+            vocabulary=front.vocabulary,
             decoded=decoded if changed or request.path in PLANNERS else None,
         )
 
@@ -225,7 +229,7 @@ class Door(asyncio.Protocol):
             pipe.abort()
 
     async def _stream(self, request: Request, made: Plan, rewriter: Rewriter) -> None:
-        stream = Stream(self, rewriter)
+        stream = Stream(self, rewriter, made.prefilter)
         try:
             await self._start(stream, request, made.body)
             status, body = await stream.done
@@ -235,7 +239,7 @@ class Door(asyncio.Protocol):
             self._respond(*mended(status, body, made.param))
 
     async def _call(self, request: Request, made: Plan) -> None:
-        call = Call()
+        call = Call(made.prefilter)
         try:
             await self._start(call, request, made.body)
             status, body = await call.done
@@ -295,6 +299,19 @@ def gathered(reader: Reader, stream: bytes, model: str | None = None, param: str
         reader.event(event)
     answer = reader.answer()
     return 200, msgspec.json.encode({**answer, "model": model} if model else answer)
+
+
+async def vocabulary(upstream: Address, token: str) -> int | None:
+    """How many tokens the model of a llama.cpp server has."""
+    call = Call()
+    try:
+        await call.open(upstream, MODELS % token.encode())
+        _, body = await call.done
+    finally:
+        call.abort()
+    models = msgspec.json.decode(body, type=Body).get("data") or [{}]
+    size = (models[0].get("meta") or {}).get("n_vocab")
+    return size if isinstance(size, int) else None
 
 
 async def serve(listen: Address, front: Front) -> asyncio.Server:

@@ -110,6 +110,7 @@ class Chat:
             reading = self._reading()
             calls, text = reading.whole(text), ""
             finish = "tool_calls" if finish == "stop" and calls else finish
+        told = logprobs.without_end(choice["logprobs"], finish)
         message: Body = {"role": "assistant", "content": text}
         if choice["thought"]:
             message["reasoning_content"] = message["reasoning"] = "".join(choice["thought"])
@@ -119,7 +120,7 @@ class Chat:
         return {
             "index": choice["index"],
             "message": message,
-            "logprobs": {"content": choice["logprobs"]} if choice["logprobs"] else None,
+            "logprobs": {"content": told} if told else None,
             "finish_reason": finish,
         }
 
@@ -160,13 +161,18 @@ class Completion:
             {
                 "index": index,
                 "text": "".join(choice["text"]),
-                "logprobs": logprobs.legacy(choice["logprobs"]) if choice["logprobs"] else None,
+                "logprobs": _legacy(choice),
                 "finish_reason": choice["finish_reason"],
             }
             for index, choice in sorted(self._choices.items())
         ]
         head = {**self._head, "id": completion_id(str(self._head.get("id", "")))}
         return {**head, "object": "text_completion", "choices": choices, "usage": usage.total}
+
+
+def _legacy(choice: Body) -> Body | None:
+    told = logprobs.without_end(choice["logprobs"], choice["finish_reason"])
+    return logprobs.legacy(told) if told else None
 
 
 def completion_id(given: str) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import httptools
 
 from modelyard.core.types import Address
-from modelyard.engines.llama_cpp.plans import Rewriter
+from modelyard.engines.llama_cpp.plans import Filter, Rewriter
 
 STREAM = b"text/event-stream"
 STREAM_HEAD = (
@@ -100,27 +100,36 @@ class Pipe(Link):
 class Call(Link):
     """Its answer is read here."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefilter: Filter | None = None) -> None:
+        """What is read, or sent on, has passed the `prefilter`; when that has the end, the rest is not waited for."""
         super().__init__()
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
+        self._prefilter = prefilter
 
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        self._body += body  # read at the end: nothing is done for every token that can be done once
+        if self._prefilter is None:
+            self._body += body  # read at the end: nothing is done for every token that can be done once
+            return
+        self._body += self._prefilter.feed(body)
+        if self._prefilter.ended:
+            self.finish(200, bytes(self._body))
 
     def on_message_complete(self) -> None:
+        if self._prefilter is not None:
+            self._body += self._prefilter.end()
         self.finish(self._parser.get_status_code(), bytes(self._body))
 
 
 class Stream(Call):
     """Its events go to the client as they come, through a rewriter; an answer that is no stream is read here."""
 
-    def __init__(self, door: Sink, rewriter: Rewriter) -> None:
-        super().__init__()
+    def __init__(self, door: Sink, rewriter: Rewriter, prefilter: Filter | None = None) -> None:
+        super().__init__(prefilter)
         self._door = door
         self._rewriter = rewriter
         self._streams = False
@@ -136,10 +145,14 @@ class Stream(Call):
             self._ready.clear()
 
     def on_body(self, body: bytes) -> None:
-        if self._streams:
+        if not self._streams:
+            self._body += body
+        elif self._prefilter is None:
             self._add(self._rewriter.feed(body))
-        else:
-            super().on_body(body)
+        elif not self._prefilter.ended:
+            self._add(self._rewriter.feed(self._prefilter.feed(body)))
+            if self._prefilter.ended:
+                self._end()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"content-type":
@@ -153,8 +166,13 @@ class Stream(Call):
 
     def on_message_complete(self) -> None:
         if not self._streams:
-            super().on_message_complete()
-            return
+            self.finish(self._parser.get_status_code(), bytes(self._body))
+        elif not self.done.done():
+            if self._prefilter is not None:
+                self._add(self._rewriter.feed(self._prefilter.end()))
+            self._end()
+
+    def _end(self) -> None:
         self._add(self._rewriter.end())
         self._ready.append(LAST_CHUNK)
         self.finish(200)

@@ -34,7 +34,9 @@ def ask_of_chat(request: Body) -> int | None:
             raise Refused("top_logprobs", "needs 'logprobs' to be true.")
         request.pop("top_logprobs", None)
         return None
-    request["top_logprobs"] = max(1, top or 0)
+    request["n_probs"] = max(1, top or 0)
+    for name in ("logprobs", "top_logprobs"):  # with these it refuses tools beside them, called or not
+        request.pop(name, None)
     return top or 0
 
 
@@ -46,7 +48,8 @@ def ask_of_completion(request: Body) -> int | None:
         return request.get("n_probs") or None if whole_number(request.get("n_probs")) else None
     if given is not True and not whole_number(given):
         raise Refused("logprobs", "must be a whole number of alternatives.")
-    request["logprobs"] = max(1, int(given))
+    request["n_probs"] = max(1, int(given))
+    del request["logprobs"]
     return int(given)
 
 
@@ -55,10 +58,27 @@ def tokens(content: Any, top: int | None = None) -> list[Body]:
     return [_token(each, top) for each in content if isinstance(each, dict)] if isinstance(content, list) else []
 
 
+def without_end(content: list[Body], finish: Any) -> list[Body]:
+    """The tokens of an answer without the one that ends it, which has no text."""
+    kept = len(content)
+    while finish != "length" and kept and is_silent(content[kept - 1]):
+        kept -= 1
+    return content[:kept]
+
+
+def is_silent(token: Body) -> bool:
+    """Whether a token adds nothing to the text."""
+    return not token["token"] and not token.get("bytes")
+
+
 def _token(given: Body, top: int | None) -> Body:
+    """One token, with its own text, which stands among the alternatives where llama.cpp has held text back."""
     alternatives = given.get("top_logprobs", given.get("top_probs")) or []
     kept = [each for each in alternatives if isinstance(each, dict)]
-    return {**_entry(given), "top_logprobs": [_entry(each) for each in kept[: len(kept) if top is None else top]]}
+    own = next((each for each in kept if "id" in given and each.get("id") == given["id"]), given)
+    text = {key: own[key] for key in ("token", "bytes") if key in own}
+    entry = _entry({**given, **text})
+    return {**entry, "top_logprobs": [_entry(each) for each in kept[: len(kept) if top is None else top]]}
 
 
 def _entry(given: Body) -> Body:

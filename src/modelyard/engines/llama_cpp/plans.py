@@ -33,6 +33,12 @@ class Rewriter(Protocol):
     def end(self) -> bytes: ...
 
 
+class Filter(Rewriter, Protocol):
+    """Changes a stream before it is read, and may end it before llama.cpp does."""
+
+    ended: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to send upstream instead of the client's body, and what to do with the answer."""
@@ -44,6 +50,8 @@ class Plan:
     """The upstream answer is a JSON document for us to change."""
     stream: Rewriter | None = None
     """The upstream answer is a stream whose events change on their way."""
+    prefilter: Filter | None = None
+    """The upstream stream passes this first."""
     whole: bool = False
     """The upstream answer is taken in before it goes on, because an error may have to be mended."""
     model: str | None = None

@@ -15,16 +15,19 @@ import msgspec
 from modelyard.engines.llama_cpp import logprobs
 from modelyard.engines.llama_cpp.calling import Reading
 from modelyard.engines.llama_cpp.faults import event_of
+from modelyard.engines.llama_cpp.filters import DONE, END, encoded
 from modelyard.engines.llama_cpp.gathering import Usage
 from modelyard.engines.llama_cpp.plans import Body
 
-END = b"\n\n"
-DONE = b"data: [DONE]\n\n"
 NULL_EVENT = b"data: null\n\n"
 """The first event of a completion of several prompts."""
 ERROR = b'data: {"error":'
+CREATED = re.compile(rb'"created":\d+')
 THOUGHT = re.compile(rb'"reasoning_content":("(?:[^"\\]|\\.)*")')
 TWICE = rb'"reasoning_content":\1,"reasoning":\1'
+BESIDE = re.compile(rb'"delta":\{(?="(?:reasoning_content|tool_calls)":)')
+"""The beginning of a delta that has thoughts or calls and no text before them."""
+NULL = b'"delta":{"content":null,'
 
 
 class Events:
@@ -36,6 +39,8 @@ class Events:
     def __init__(self, choices_per_prompt: int, counted: bool, decoded: bool, names: tuple[str, str] | None) -> None:
         """`counted`: the client wants the counts; `decoded`: each event changes; `names`: llama.cpp's, and the client's."""
         self._held = b""
+        self._created = b""
+        """The time of the first event: llama.cpp gives each its own."""
         self._counted = counted
         self._decoded = decoded
         self._usage = Usage(choices_per_prompt)
@@ -46,8 +51,8 @@ class Events:
 
     def feed(self, data: bytes) -> bytes:
         """What is certain now."""
-        if self._plain_mark and self._plain_mark in data and not self._held and data.find(END) == len(data) - len(END):
-            return data  # one event, as nearly all are
+        if self._is_plain(data):
+            return data
         data = self._held + data if self._held else data
         end = data.rfind(END) + len(END)
         if end < len(END):
@@ -56,7 +61,26 @@ class Events:
         whole, self._held = data[:end], data[end:]
         if self._decoded or self._is_special(whole):
             whole = b"".join(self._event(each + END) for each in whole.split(END)[:-1])
-        return self._renamed(self._plain(whole))
+        return self._renamed(self._timed(self._plain(whole)))
+
+    def _is_plain(self, data: bytes) -> bool:
+        """Whether this is one event in which nothing changes, as nearly all are."""
+        return bool(
+            self._plain_mark
+            and self._plain_mark in data
+            and self._created in data
+            and not self._held
+            and data.find(END) == len(data) - len(END)
+        )
+
+    def _timed(self, data: bytes) -> bytes:
+        """The events with one time."""
+        if not self._created:
+            found = CREATED.search(data)
+            self._created = found[0] if found else b""
+        if data.count(b'"created":') == data.count(self._created):
+            return data
+        return CREATED.sub(self._created, data)
 
     def end(self) -> bytes:
         """What was held back; no event when the stream is as it should be."""
@@ -104,11 +128,6 @@ class Events:
         return encoded({**self._last, "choices": [], "usage": self._usage.total})
 
 
-def encoded(event: Body) -> bytes:
-    """One server-sent event."""
-    return b"data: " + msgspec.json.encode(event) + END
-
-
 class ChatEvents(Events):
     """The events of a chat."""
 
@@ -135,6 +154,8 @@ class ChatEvents(Events):
 
     def _plain(self, data: bytes) -> bytes:
         data = data.replace(b'"content":null', b'"content":""').replace(b'"delta":{}', b'"delta":{"content":""}')
+        if b'"tool_calls":' in data or b'"reasoning_content":' in data:
+            data = BESIDE.sub(NULL, data)
         return THOUGHT.sub(TWICE, data) if b'"reasoning_content":' in data else data
 
     def _changed(self, event: Body) -> list[Body]:
@@ -176,6 +197,8 @@ class CompletionEvents(Events):
         super().__init__(choices_per_prompt, counted, top is not None, names)
         self._top = top
         self._offsets: dict[int, int] = {}
+        self._silent: dict[int, list[Body]] = {}
+        """Tokens without text, by choice: the one that ends an answer is not told."""
 
     def _plain(self, data: bytes) -> bytes:
         return data.replace(b'"id":"chatcmpl-', b'"id":"cmpl-')
@@ -184,7 +207,17 @@ class CompletionEvents(Events):
         for choice in event.get("choices") or ():
             scored = logprobs.tokens((choice.get("logprobs") or {}).get("content"), self._top)
             index = choice.get("index") or 0
+            told = self._heard(index, told, choice.get("finish_reason"))
             start = self._offsets.get(index, 0)
             choice["logprobs"] = logprobs.legacy(scored, start) if scored else None
             self._offsets[index] = start + sum(len(token["token"]) for token in scored)
         return [event]
+
+    def _heard(self, index: int, told: list[Body], finish: str | None) -> list[Body]:
+        """The tokens of a choice that are certain not to be its end."""
+        told = [*self._silent.pop(index, ()), *told]
+        if finish:
+            return logprobs.without_end(told, finish)
+        kept = logprobs.without_end(told, None)
+        self._silent[index] = told[len(kept) :]
+        return kept

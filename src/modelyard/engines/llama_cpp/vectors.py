@@ -15,6 +15,7 @@ from modelyard.engines.llama_cpp.plans import Body, Plan, Refused, whole_number
 
 def plan_embedding(request: Body) -> Plan:
     """Vectors of texts, shortened where the request wants that."""
+    _check_input(request.get("input", request.get("content")))
     width = request.pop("dimensions", None)
     if width is None:
         return Plan(msgspec.json.encode(request), whole=True)
@@ -29,6 +30,14 @@ def plan_embedding(request: Body) -> Plan:
         return answer
 
     return Plan(msgspec.json.encode(request), rewrite=rewrite)
+
+
+def _check_input(given: Any) -> None:
+    """llama.cpp gives vectors of no text."""
+    if given in ("", []):
+        raise Refused("input", "must be a text or a list of them, and not an empty one.")
+    if isinstance(given, list) and any(each in ("", []) for each in given):
+        raise Refused("input", "a text must have characters.")
 
 
 def shortened(vector: list[float], width: int) -> list[float]:
@@ -47,6 +56,8 @@ def plan_rerank(request: Body, logits: bool) -> Plan:
         raise Refused("documents", "must be a list of texts, and not an empty one.")
     if not isinstance(request.get("query"), str):
         raise Refused("query", "must be a text.")
+    if not request["query"]:
+        raise Refused("query", "must have characters.")
     top = request.get("top_n")
     if top is not None and not whole_number(top, 1):
         raise Refused("top_n", "must be a positive whole number.")
