@@ -20,7 +20,7 @@ from tests.live import Live, live
 from tests.processes import wait_for
 
 AT_ONCE = 4
-ROUNDS = 14
+ROUNDS = 5
 BASE = "/v1/knowledge_bases/held"
 GOING = "/v1/knowledge_bases/going"
 FAMILY = {

@@ -33,22 +33,34 @@ def test_documents_wait_for_their_model_and_go_on_when_it_comes(server: Live) ->
     assert (view["state"], view["failed"], view["done"]) == ("running", 0, 0)
     wait_for(lambda: all("bge-m3" in each["error"] for each in base.documents()))
     assert {each["state"] for each in base.documents()} == {"waiting"}
-    found = base.search("walrus")
-    assert found["data"] == [] and "by words alone" in found["notes"][0]
+    wait_for(lambda: len(base.texts("walrus", top_k=20)) == len(DOCUMENTS))
+    assert "by words alone" in base.search("walrus")["notes"][0]
+    assert {(each["state"], each["chunks"]) for each in base.documents()} == {("waiting", 1)}
     server.launched("bge-m3", model_type="embedding")
     assert base.wait(job)["done"] == len(DOCUMENTS)
     assert {(each["state"], each["error"]) for each in base.documents()} == {("ready", "")}
-    assert len(base.texts("walrus", top_k=20)) == len(DOCUMENTS)
+    assert len(base.texts("walrus", top_k=20)) == len(base.texts("x", mode="vector", top_k=20)) == len(DOCUMENTS)
+    assert [len(base.chunks(name)) for name in DOCUMENTS] == [1] * len(DOCUMENTS)
     assert base.info()["warnings"] == []
     assert ok(server.http.delete("/v1/models/bge-m3")) is None
     wait_for(lambda: base.info()["warnings"])
     found = base.search("who sleeps", top_k=20)
     assert len(found["data"]) == len(DOCUMENTS) and "by words alone" in found["notes"][0]
+    job = base.send({"d0.txt": b"The otter eats.", "broken.pdf": b"%PDF-1.4 x"})["job"]
+    wait_for(lambda: base.texts("otter"))
+    assert not base.texts("walrusax", mode="lexical"), "its text before is not there any more"
+    wait_for(lambda: base.document("broken.pdf")["state"] == "failed")
+    server.launched("bge-m3", model_type="embedding")
+    assert base.wait(job)["done"] == 1
+    hits = base.search("The otter eats.", mode="vector", top_k=1)["data"]
+    assert hits[0]["text"] == "The otter eats." and hits[0]["scores"]["similarity"] > 0.99
 
 
 def test_a_job_that_waits_can_be_cancelled_and_outlives_nothing(server: Live) -> None:
     base = Base.made(server, "never", embedding_model="nobody's")
-    assert "--model-uid 'nobody'\"'\"'s'" in base.info()["warnings"][0]
+    command = base.info()["warnings"][0].partition("launch one: ")[2].partition(" (")[0]
+    assert shlex.split(command)[2:4] == ["--model-path", "/path/to/model"]
+    assert "--model-uid 'nobody'\"'\"'s'" in command
     job = base.send({"a.txt": b"text"})["job"]
     wait_for(lambda: base.job(job)["waiting"])
     assert ok(server.http.delete(f"{base.path}/jobs/{job}"))["state"] == "cancelled"

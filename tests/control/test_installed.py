@@ -15,6 +15,7 @@ from modelyard.engines import ENGINES
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.fake import FakeEngine
 from modelyard.engines.vllm import Vllm
+from modelyard.runtime.environments import Environments
 from tests.engine_environments import environment, give_environments
 
 COMMAND = Command((PYTHON, "-m", "something"), Address(uds="/x"), frozenset(), env={"A": "b"})
@@ -49,6 +50,18 @@ def test_else_what_the_server_has_itself(tmp_path: Path) -> None:
 def test_an_environment_that_has_gone_since(tmp_path: Path) -> None:
     with pytest.raises(MissingLibrary, match="modelyard engine install vllm"):
         resolved(COMMAND, Vllm(), tmp_path)
+
+
+def test_an_environment_whose_python_is_gone(tmp_path: Path) -> None:
+    python = tmp_path / "vllm" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / "python3.11")
+    sentence = "The Python that vllm's environment was made with is gone: modelyard engine install vllm."
+    assert absent(Vllm(), tmp_path) == (sentence,)
+    assert absent(ServersOwn(), tmp_path) == ()
+    with pytest.raises(MissingLibrary, match="was made with is gone"):
+        resolved(COMMAND, Vllm(), tmp_path)
+    assert Environments(tmp_path).problems("vllm", Recipe(proof="vllm", steps=())) == [sentence]
 
 
 def test_engines_that_need_none(tmp_path: Path) -> None:

@@ -333,3 +333,16 @@ def test_files_must_be_there_only_for_what_is_to_stay(url: str, folder: Path, tm
         assert shown["cache_status"] == [True, True]
 
     on(url, folder, work)
+
+
+def test_files_of_the_home_folder_are_found_after_it_has_moved(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+
+    def record(home: Path) -> dict[str, Any]:
+        specs = [{"model_uri": f"{home}/b", "model_format": "pytorch"}, {"model_uri": f"{old}-2/c"}]
+        return {"model_name": "mine", "model_uri": f"file://{home}/models/a", "model_specs": specs}
+
+    RegistrationFiles(old / "registrations").write(LLM, "mine", record(old))
+    assert [each.record for each in RegistrationFiles(old / "registrations").read()] == [record(old)]
+    old.rename(new)
+    assert [each.record for each in RegistrationFiles(new / "registrations").read()] == [record(new)]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.api.knowing import Base, ok
-from tests.live import Live
+from tests.live import Live, live
 from tests.processes import wait_for
 
 POINTS = 20
@@ -80,3 +80,29 @@ def test_the_job_finishes_whole(indexing: Indexing) -> None:
     for number in range(0, DOCUMENTS, 7):
         assert len(base.texts(word(number), mode="lexical", top_k=50)) == CHUNKS
     assert indexing.server.stop(15) == 0
+
+
+def test_sigkill_between_words_and_vectors(tmp_path: Path) -> None:
+    """Words find a document before its model comes; killed before and after that, none is lost, and none is there twice."""
+    home, numbers = tmp_path / "home", range(12)
+    with live(home) as server:
+        base = Base.made(server, "b", chunking={"size": 160, "overlap": 0}, embedding_model="late")
+        job = base.send({f"{number}.txt": text(number) for number in numbers})["job"]
+        wait_for(lambda: base.texts(word(0)))
+        server.kill()
+    with live(home) as server:
+        base = Base(server.http, "b")
+        for number in numbers:
+            wait_for(lambda number=number: len(base.texts(word(number), top_k=50)) == CHUNKS)  # type: ignore[misc]
+        server.launch("late", model_type="embedding")
+        wait_for(lambda: base.job(job)["embedded"])
+        server.kill()
+    with live(home) as server:
+        base = Base(server.http, "b")
+        view = base.wait(job)
+        assert (view["state"], view["done"] + view["unchanged"]) == ("done", len(numbers))
+        assert base.info()["chunks"] == len(numbers) * CHUNKS
+        for mode in ("lexical", "vector"):
+            hits = base.search(word(3), mode=mode, top_k=len(numbers) * CHUNKS)["data"]
+            assert len({hit["chunk_id"] for hit in hits}) == (CHUNKS if mode == "lexical" else len(numbers) * CHUNKS)
+        assert all(hit["scores"]["similarity"] for hit in hits), "each has its vector"

@@ -26,17 +26,14 @@ def why_absent(gateway: Gateway, catalog: Catalog, name: str, kind: ModelType) -
         return ""
     if state is not None:
         return f"The {kind.lower()} model '{name}' is {state}."
-    return f"No {kind.lower()} model '{name}' runs here. Launch it: {launch_command(catalog, name, kind)}"
-
-
-def launch_command(catalog: Catalog, name: str, kind: ModelType) -> str:
-    """The command after which a model answers to a name."""
-    typed = f"--model-type {kind}"
+    here = f"No {kind.lower()} model '{name}' runs here"
+    typed = f"{shlex.quote(name)} --model-type {kind}"
     try:
         catalog.get(name, kind)
     except NotFound:
-        return f"modelyard launch --model-name FAMILY_OR_PATH --model-uid {shlex.quote(name)} {typed}"
-    return f"modelyard launch --model-name {shlex.quote(name)} {typed}"
+        launch = f"modelyard launch --model-path /path/to/model --model-uid {typed}"
+        return f"{here}, and the catalog has none of that name. With your files, launch one: {launch}"
+    return f"{here}. Launch it: modelyard launch --model-name {typed}"
 
 
 def warnings(gateway: Gateway, catalog: Catalog, base: KnowledgeBase) -> list[str]:

@@ -16,7 +16,7 @@ from modelyard.runtime.environments import Environments
 
 def absent(engine: Engine, folder: Path | None) -> tuple[str, ...]:
     """What keeps an engine from running here, in sentences; empty when it can. `folder` holds the environments."""
-    return () if _own(engine, folder) else engine.missing()
+    return () if _own(engine, folder) else _missing(engine, folder)
 
 
 def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
@@ -28,10 +28,17 @@ def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
         return command
     python = _own(engine, folder)
     if python is None:
-        if sentences := engine.missing():
+        if sentences := _missing(engine, folder):
             raise MissingLibrary(displayed(engine.name), engine.name, " ".join(sentences))
         return replace(command, argv=(sys.executable, *command.argv[1:]))
     return replace(command, argv=(python, *command.argv[1:]), env={**_paths(python), **command.env})
+
+
+def _missing(engine: Engine, folder: Path | None) -> tuple[str, ...]:
+    """What the server lacks for an engine that has no environment which works; empty when it can run it."""
+    sentences = engine.missing()
+    orphaned = Environments(folder).orphaned(engine.name) if folder is not None and engine.environment else ""
+    return (orphaned,) if sentences and orphaned else sentences
 
 
 def _own(engine: Engine, folder: Path | None) -> str | None:

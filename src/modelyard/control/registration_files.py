@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ LONGEST = 200
 """Bytes of a file's name without its ending; file systems take 255."""
 LARGEST = 16 * 2**20
 """Bytes of a file: more than a body of the route may have."""
+HOME = "$MODELYARD_HOME"
+"""In a file, the home folder at the beginning of a `model_uri`: it can move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,16 @@ class RegistrationFiles:
         found = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                found.append(_read(path))
+                one = _read(path)
+                found.append(replace(one, record=_placed(one.record, HOME, str(self.folder.parent))))
             except (OSError, ValueError, RecursionError) as error:
                 skipped(path, error)
         return found
 
     def write(self, type: ModelType, name: str, record: Mapping[str, Any]) -> Path:
         """Write a new file that only its owner can read; it is there whole or not at all. Raises `Unavailable`."""
-        text = json.dumps({"model_type": type.value, "model": record}, ensure_ascii=False, indent=2) + "\n"
+        content = {"model_type": type.value, "model": _placed(record, str(self.folder.parent), HOME)}
+        text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
         try:
             path = self._free(f"{type.value}-{name}")
             place = private_folder(self.folder) / f".{os.getpid()}.part"
@@ -106,6 +110,21 @@ class RegistrationFiles:
 def skipped(path: Path, problem: object) -> None:
     """Warn of a file that is not taken."""
     log.warning("the registration file %s is skipped: %s", path, problem)
+
+
+def _placed(value: Any, before: str, after: str) -> Any:
+    """A record with one folder in place of another where a `model_uri` begins with it."""
+    if isinstance(value, list):
+        return [_placed(each, before, after) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _placed(each, before, after) for key, each in value.items()}
+    if isinstance(uri := found.get("model_uri"), str):
+        scheme = "file://" if uri.startswith("file://") else ""
+        path = uri.removeprefix(scheme)
+        if path.startswith(before + "/"):
+            found["model_uri"] = scheme + after + path.removeprefix(before)
+    return found
 
 
 def _read(path: Path) -> Written:

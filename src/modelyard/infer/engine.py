@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from modelyard.catalog.adapters import is_adapter
+from modelyard.catalog.files import describe
 from modelyard.core.errors import BadRequest
 from modelyard.infer.child import PrivateServer
 from modelyard.infer.launching import DEFAULT_ADAPTER, Wanted, body
@@ -44,6 +47,8 @@ class Engine(InferClient):
             {key: value for key, value in options.items() if value is not None},
         )
         launch = body(wanted)
+        if model and Path(model).expanduser().exists() and not is_adapter(model) and "model_type" not in launch:
+            describe(launch["model_name"])  # as the server does, which takes seconds to start
         self.server = PrivateServer()
         try:
             uid = self.server.client.launch_model(**launch)

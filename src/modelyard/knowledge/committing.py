@@ -28,6 +28,8 @@ from modelyard.knowledge.vectors import as_vector
 DEFAULTS = {"enabled": True, "edited": False, "extra": {}}
 PORTION = 5000
 """Ids of one statement."""
+BY_WORDS = "words:"
+"""What the fingerprint of a document begins with whose chunks can be found by words and have no vectors yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Work:
     """Columns of its chunks, in order."""
     embedded: int = 0
     """Chunks that had to be embedded."""
+    by_words: bool = False
+    """Whether its chunks are written without vectors; its task still waits then."""
 
 
 @dataclass(slots=True)
@@ -108,7 +112,10 @@ async def waiting(
 
 
 async def _compare(session: AsyncSession, changes: Sequence[Change], generation: int) -> None:
-    """Find pieces that have no row yet, rows that have no piece any more, and rows that only move."""
+    """Find pieces that have no row yet, rows that have no piece any more, and rows that only move.
+
+    A row that an index has without its vector is replaced: an index learns nothing more of an id that it has.
+    """
     asked = select(KnowledgeChunk).where(
         KnowledgeChunk.document_id.in_([change.document.id for change in changes]),
         KnowledgeChunk.generation == generation,
@@ -117,10 +124,11 @@ async def _compare(session: AsyncSession, changes: Sequence[Change], generation:
     for row in await session.scalars(asked):
         there[row.document_id, row.hash].append(row)
     for change in changes:
+        keeps = change.work.by_words or has_vectors(change.document)
         for position, piece in enumerate(change.work.pieces):
             piece.setdefault("position", position)
             rows_of = there.get((change.document.id, piece["hash"]), [])
-            if same := next((row for row in rows_of if row.enabled), None):
+            if keeps and (same := next((row for row in rows_of if row.enabled), None)):
                 rows_of.remove(same)
                 change.moved.append((same, {k: v for k, v in piece.items() if k not in ("text", "hash")}))
             else:
@@ -193,9 +201,17 @@ def _settle(change: Change) -> None:
         document.notes = "\n".join(work.notes)
         if work.job.kind == rows.ADD or work.task.force:
             document.edited = False
-    document.state, document.error, document.fingerprint = rows.READY, "", work.mark
     document.chunks, document.updated_at = len(work.pieces), time.time()
+    if work.by_words:
+        document.fingerprint = work.mark
+        return
+    document.state, document.error, document.fingerprint = rows.READY, "", work.mark
     task.state, task.chunks, task.embedded = rows.DONE, len(work.pieces), work.embedded
+
+
+def has_vectors(document: KnowledgeDocument) -> bool:
+    """Whether its chunks are in the index as they shall be, as far as its row says."""
+    return bool(document.fingerprint) and not document.fingerprint.startswith(BY_WORDS)
 
 
 def _made(change: Change, generation: int, vectors: Mapping[str, bytes]) -> Made:

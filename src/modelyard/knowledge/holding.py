@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from modelyard.db.session import Database, retried
-from modelyard.db.tables import KnowledgeDocument, KnowledgeTask
+from modelyard.db.tables import KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import rows
+from modelyard.knowledge.batches import Due
+from modelyard.knowledge.jobs import tasks_of
 
 Absent = Callable[[str], str]
 """Why no model of a name answers, in a sentence; empty where one does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
     """A job that waits."""
 
     model: str
     reason: str
+    past: int = 0
+    """The last of its tasks that was taken so that words find its document meanwhile."""
 
 
 class Holding:
@@ -49,6 +53,23 @@ class Holding:
             self._jobs[job] = Held(model, reason)
             await self._note(job, reason)
         return True
+
+    async def by_words(self, busy: Collection[int]) -> Due | None:
+        """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
+        for job, held in self._jobs.items():
+            asked = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
+            running = (KnowledgeJob.kind == rows.ADD) & (KnowledgeJob.state == rows.RUNNING)
+            async with self._database.session() as session:
+                found = (await session.execute(asked.where(running, KnowledgeTask.id > held.past))).first()
+            if found is not None and found[1] not in busy:
+                held.past = found[0]
+                return Due(found[0], job, found[1], found[2])
+        return None
+
+    def again(self, due: Due) -> None:
+        """Words do not find this document yet."""
+        if (held := self._jobs.get(due.job)) is not None:
+            held.past = min(held.past, due.task - 1)
 
     async def release(self) -> bool:
         """Let those go on whose model answers by now; whether there are any."""

@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,6 +40,7 @@ class Index:
     """One generation's store, and who uses it now."""
 
     store: Store
+    dimension: int | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
 
@@ -86,7 +87,7 @@ class Indexes:
         try:
             async with index.writing:
                 shown = await self._visible(base.id, generation, add)
-                await asyncio.to_thread(index.store.apply, shown, remove)
+                await asyncio.to_thread(index.store.apply, _filled(shown, index.dimension), remove)
             await self._rest_some((base.id, generation))
         finally:
             index.users -= 1
@@ -169,12 +170,12 @@ class Indexes:
             if key in self._gone:
                 raise IndexUnavailable(str(self._place(*key)), "it was replaced by another one, or deleted.")
             if (index := self._open.get(key)) is None:
-                index = self._open[key] = Index(await self._opened(base, generation))
+                index = self._open[key] = await self._opened(base, generation)
                 await self._close_some(key)
         self._open.move_to_end(key)
         return index
 
-    async def _opened(self, base: KnowledgeBase, generation: int) -> Store:
+    async def _opened(self, base: KnowledgeBase, generation: int) -> Index:
         async with self._database.session() as session:
             row, job = await session.get(KnowledgeBase, base.id), await rows.rebuilding(session, base.id)
             if row is None or generation not in (row.generation, job.generation if job else row.generation):
@@ -188,11 +189,11 @@ class Indexes:
             log.info("index of base %s: %d chunks to add, %d to remove", base.name, len(missing), len(gone))
         for first in range(0, len(missing), PORTION):
             entries = await self.entries(missing[first : first + PORTION], model)
-            await asyncio.to_thread(store.apply, entries, gone)
+            await asyncio.to_thread(store.apply, _filled(entries, dimension), gone)
             gone = []
         if gone:
             await asyncio.to_thread(store.apply, [], gone)
-        return store
+        return Index(store, dimension)
 
     async def entries(self, ids: Sequence[int], model: str | None) -> list[Entry]:
         """Chunks as a store takes them, read from their rows."""
@@ -225,6 +226,13 @@ class Indexes:
             if key != kept and not lock.locked() and key in self._open and self._open[key].users == 0:
                 async with lock:
                     await asyncio.to_thread(self._open.pop(key).store.close)
+
+
+def _filled(entries: Sequence[Entry], dimension: int | None) -> list[Entry]:
+    """With a vector that is like no other where there is none yet, so that words find the chunk."""
+    if dimension is None:
+        return list(entries)
+    return [each if each.vector is not None else replace(each, vector=[0.0] * dimension) for each in entries]
 
 
 async def _unused(index: Index) -> None:

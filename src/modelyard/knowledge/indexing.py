@@ -15,7 +15,7 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge import rows
 from modelyard.knowledge.blobs import Blobs
-from modelyard.knowledge.committing import Made, Work, commit, waiting
+from modelyard.knowledge.committing import BY_WORDS, Made, Work, commit, waiting
 from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.jobs import chunking_for, fingerprint
 from modelyard.knowledge.loaders.apart import Readers
@@ -70,16 +70,17 @@ class Indexing:
         """The chunks that a document would have. Raises `DocumentUnreadable`."""
         return (await self.cut(document, chunking)).pieces
 
-    async def index(self, numbers: Sequence[int]) -> Outcome:
+    async def index(self, numbers: Sequence[int], by_words: bool = False) -> Outcome:
         """Do tasks of one job, each of another document; nothing else may work on these documents meanwhile.
 
-        Those that are read in `READING` seconds are written together; the others still wait.
+        Those that are read in `READING` seconds are written together; the others still wait. With `by_words` their chunks are
+        written without vectors, and all of the tasks still wait.
         """
-        works, outcome = await self._begin(numbers), Outcome()
+        works, outcome = await self._begin(numbers, by_words), Outcome()
         try:
             ready = await self._cut(works, outcome)
             if ready:
-                vectors = await self._embedded(ready)
+                vectors = {} if by_words else await self._embedded(ready)
                 self._all_are(ready, "writing")
                 self.writing.update(work.task.id for work in ready)
                 outcome.made.extend(await commit(self._database, ready, vectors))
@@ -105,7 +106,7 @@ class Indexing:
         for work in works:
             self.stages[work.document.id] = stage
 
-    async def _begin(self, numbers: Sequence[int]) -> list[Work]:
+    async def _begin(self, numbers: Sequence[int], by_words: bool) -> list[Work]:
         """What tasks are about, without those that have nothing to do, which are done now."""
         works: list[Work] = []
         async with self._database.session() as session:
@@ -124,8 +125,12 @@ class Indexing:
                 mark = fingerprint(document, job.generation, chunking, model, self._ocr)
                 if document.fingerprint == mark and not task.force and document.state != rows.FAILED:
                     task.state, task.chunks, document.state = rows.UNCHANGED, document.chunks, rows.READY
-                else:
-                    works.append(Work(task, job, base, document, chunking, model, dimension, mark))
+                    continue
+                if by_words:
+                    mark = BY_WORDS + mark[len(BY_WORDS) :]
+                if document.fingerprint != mark or not by_words:
+                    work = Work(task, job, base, document, chunking, model, dimension, mark, by_words=by_words)
+                    works.append(work)
         return works
 
     async def _cut(self, works: Sequence[Work], outcome: Outcome) -> list[Work]:
@@ -143,11 +148,18 @@ class Indexing:
                 try:
                     documents.append((work, await self.cut(work.document, work.chunking)))
                 except DocumentUnreadable as error:
-                    outcome.unreadable[work.task.id] = error
+                    if not await self._replaced(work):
+                        outcome.unreadable[work.task.id] = error
                     continue
             ready.append(work)
         await asyncio.to_thread(_take, documents, ready)
         return ready
+
+    async def _replaced(self, work: Work) -> bool:
+        """Whether another upload came while the document was read, and took its file away: its task does that one next."""
+        asked = select(KnowledgeDocument.hash).where(KnowledgeDocument.id == work.document.id)
+        async with self._database.session() as session:
+            return await session.scalar(asked) != work.document.hash
 
     async def _as_edited(self, work: Work) -> list[dict[str, Any]]:
         """The chunks as people left them, for a new generation."""

@@ -162,9 +162,12 @@ class Ingest:
             if not self._queue:
                 self._queue.extend(await self._waiting())
             busy = {due.document for each in self._active.values() for due in each}
-            if not (taken := self._queue.take(busy)):
+            if taken := self._queue.take(busy):
+                task = asyncio.create_task(self._work(taken))
+            elif (due := await self.holding.by_words(busy)) is not None:
+                taken, task = [due], asyncio.create_task(self._by_words(due))
+            else:
                 return
-            task = asyncio.create_task(self._work(taken))
             self._active[task] = taken
             task.add_done_callback(self._ended)
 
@@ -184,17 +187,9 @@ class Ingest:
         async with self._database.session() as session:
             names = (await session.scalars(job_rows.next_jobs(self.holding.jobs).limit(AHEAD))).all()
             for name in names:
-                asked = (
-                    select(KnowledgeTask.id, KnowledgeTask.document_id, KnowledgeDocument.size)
-                    .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
-                    .where(
-                        KnowledgeTask.job_id == name,
-                        KnowledgeTask.state == rows.WAITING,
-                        KnowledgeTask.id.not_in(active),
-                    )
-                )
+                asked = job_rows.tasks_of(name).where(KnowledgeTask.id.not_in(active))
                 share = max(1, AHEAD // len(names))
-                numbers = (await session.execute(asked.order_by(KnowledgeTask.id).limit(share))).all()
+                numbers = (await session.execute(asked.limit(share))).all()
                 found += [Due(number, name, document, size) for number, document, size in numbers]
         return found
 
@@ -215,13 +210,24 @@ class Ingest:
                 if due.job not in self.holding.jobs:
                     await self._work([due])
 
+    async def _by_words(self, due: Due) -> None:
+        """Let words find a document whose model does not answer."""
+        try:
+            await self._index([due.task], by_words=True)
+        except (*TROUBLE, ChangedMeanwhile) as error:
+            log.warning("task %d waits: %s", due.task, error.message)
+            await asyncio.sleep(PAUSE)
+            self.holding.again(due)
+        except ModelyardError as error:  # its task is done later, and says what is wrong then
+            log.warning("words do not find the document of task %d: %s", due.task, error.message)
+
     async def _timed(self, taken: Sequence[Due]) -> None:
         began = time.monotonic()
         await self._index([due.task for due in taken])
         self._queue.took(taken[0].job, time.monotonic() - began)
 
-    async def _index(self, numbers: Sequence[int]) -> None:
-        outcome = await self._indexing.index(numbers)
+    async def _index(self, numbers: Sequence[int], by_words: bool = False) -> None:
+        outcome = await self._indexing.index(numbers, by_words)
         for made in outcome.made:
             self._take(made)
         for number, error in outcome.unreadable.items():

@@ -278,6 +278,16 @@ def next_jobs(held: Collection[str]) -> Select[str]:
     )
 
 
+def tasks_of(job: str) -> Select[int, int, int]:
+    """Tasks of a job that are to be done, in their order: id, document and its size."""
+    return (
+        select(KnowledgeTask.id, KnowledgeTask.document_id, KnowledgeDocument.size)
+        .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
+        .where(KnowledgeTask.job_id == job, KnowledgeTask.state == rows.WAITING)
+        .order_by(KnowledgeTask.id)
+    )
+
+
 async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str = "") -> None:
     """Finish a job; what waits in it waits no longer."""
     job.state, job.error, job.finished_at = state, error, time.time()

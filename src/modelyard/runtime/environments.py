@@ -76,6 +76,13 @@ class Environments:
             return None
         return Environment(engine, str(place), str(python), receipt["installed_at"], receipt["versions"])
 
+    def orphaned(self, engine: str) -> str:
+        """A sentence about an environment whose Python was removed or has moved; empty for every other."""
+        python = self.folder / engine / "bin" / "python"
+        if not python.is_symlink() or python.exists():
+            return ""
+        return f"The Python that {engine}'s environment was made with is gone: modelyard engine install {engine}."
+
     def all(self) -> list[Environment]:
         """Every one, by name."""
         names = sorted(place.name for place in self.folder.iterdir()) if self.folder.is_dir() else []
@@ -97,6 +104,8 @@ class Environments:
         """What is wrong with an environment, in sentences: its library is imported for real, its packages are compared with
         its lock. Empty when it can be used."""
         found = self.find(engine)
+        if found is None and (sentence := self.orphaned(engine)):
+            return [sentence]
         if found is None:
             damaged = (self.folder / engine).exists()
             return [f"{engine} is {'damaged' if damaged else 'not installed'}: modelyard engine install {engine}."]

@@ -207,17 +207,17 @@ class CompletionEvents(Events):
         for choice in event.get("choices") or ():
             scored = logprobs.tokens((choice.get("logprobs") or {}).get("content"), self._top)
             index = choice.get("index") or 0
-            told = self._heard(index, told, choice.get("finish_reason"))
+            scored = self._scored(index, scored, choice.get("finish_reason"))
             start = self._offsets.get(index, 0)
             choice["logprobs"] = logprobs.legacy(scored, start) if scored else None
             self._offsets[index] = start + sum(len(token["token"]) for token in scored)
         return [event]
 
-    def _heard(self, index: int, told: list[Body], finish: str | None) -> list[Body]:
+    def _scored(self, index: int, scored: list[Body], finish: str | None) -> list[Body]:
         """The tokens of a choice that are certain not to be its end."""
-        told = [*self._silent.pop(index, ()), *told]
+        scored = [*self._silent.pop(index, ()), *scored]
         if finish:
-            return logprobs.without_end(told, finish)
-        kept = logprobs.without_end(told, None)
-        self._silent[index] = told[len(kept) :]
+            return logprobs.without_end(scored, finish)
+        kept = logprobs.without_end(scored, None)
+        self._silent[index] = scored[len(kept) :]
         return kept
