@@ -228,12 +228,28 @@ NODE = {
     [
         {"$defs": {"a": NODE}, "oneOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]},
         {"oneOf": [{"const": number} for number in range(1000)]},
-        {"oneOf": [{"enum": list(range(1000))}, {"enum": list(range(1000, 2000))}]},
+        {"oneOf": [{"enum": list(range(500))}, {"enum": list(range(500, 1000))}]},
     ],
     ids=("branching", "alternatives", "values"),
 )
 def test_alternatives_that_are_too_many_to_compare(schema: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=r"p\.oneOf': they are too many to compare, so use 'anyOf'"):
+        schemas.held(schema, "p", "p")
+
+
+@pytest.mark.parametrize(
+    ("key", "schema"),
+    [
+        ("enum", {"enum": list(range(1001))}),
+        ("anyOf", {"anyOf": [{"const": number} for number in range(1001)]}),
+        ("oneOf", {"oneOf": [{"const": number} for number in range(1001)]}),
+        ("properties", {"type": "object", "properties": {str(number): {} for number in range(1001)}}),
+        ("items.enum", {"type": "array", "items": {"enum": list(range(1001))}}),
+        ("anyOf.1.enum", {"anyOf": [{"enum": list(range(600))}, {"enum": list(range(600))}]}),
+    ],
+)
+def test_schemas_that_are_too_large(key: str, schema: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=rf"'p\.{key}': at most 1,000 in a schema"):
         schemas.held(schema, "p", "p")
 
 

@@ -16,6 +16,8 @@ from modelyard.engines.llama_cpp import patterns
 from modelyard.engines.llama_cpp.plans import Body, Refused, whole_number
 
 DEEPEST = 64
+MOST_FORMS = 1000
+"""Alternatives, values and properties of a schema: llama.cpp looks at each for every token, and does nothing else meanwhile."""
 MOST_COMPARED = 20_000
 """Schemas and values of `oneOf` that are compared with one another, so that no schema keeps the replica from answering."""
 LARGEST = 10**15 - 1
@@ -114,6 +116,7 @@ class _Walk:
         self._place = place
         self._seen: set[int] = set()
         self._compared = 0
+        self._alike = dict.fromkeys(("enum", "anyOf", "oneOf", "properties"), 0)
 
     def refuse(self, place: str, why: str) -> Refused:
         return Refused(self._param, f"llama.cpp cannot hold an answer to '{place}': {why}")
@@ -130,6 +133,7 @@ class _Walk:
         for key, (fits, problem) in SHAPES.items():
             if key in schema and not fits(schema[key]):
                 raise self.refuse(f"{place}.{key}", problem)
+        self._count(schema, place)
         if "$ref" in schema:
             self._only(schema, place, {"$ref"})
             self.node(self._target(schema["$ref"], f"{place}.$ref"), f"{place}.$ref", depth + 1)
@@ -141,6 +145,12 @@ class _Walk:
             self._values(schema, place)
         else:
             self._typed(schema, place, depth)
+
+    def _count(self, schema: Body, place: str) -> None:
+        for key in self._alike:
+            self._alike[key] += len(schema.get(key, ()))
+            if self._alike[key] > MOST_FORMS:
+                raise self.refuse(f"{place}.{key}", f"at most {MOST_FORMS:,} in a schema.")
 
     def _unfold(self, schema: Body) -> None:
         """Put an `allOf` of one schema in the place of its parent, where that says nothing else."""
