@@ -24,6 +24,7 @@ from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelTy
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE, engine
 from modelyard.engines.llama_cpp.options import Config
 from tests import make_gguf
+from tests.causal_models import DEMO
 
 TOKEN = "a-token"
 CHAT = "/v1/chat/completions"
@@ -365,6 +366,17 @@ def test_a_wrong_type_is_the_clients_fault(chat: Replica, field: str) -> None:
     answer = chat.post(CHAT, messages=HELLO, **{field: "hot"})
     assert answer.status_code == 400
     assert field.replace("max_tokens", "") in answer.json()["error"]["message"]
+
+
+def test_an_empty_prompt_is_refused_where_no_token_begins_a_text(folder: Path, chat: Replica) -> None:
+    """llama.cpp answers one choice of nothing with nothing, and several never."""
+    assert len(chat.json(COMPLETION, prompt="", n=2, max_tokens=2)["choices"]) == 2
+    plain = Replica(folder, launch(DEMO.parent / "modelyard-demo.gguf"))
+    for prompt, param in (("", "prompt"), (["a", ""], "prompt[1]")):
+        for stream in (False, True):
+            refused = plain.post(COMPLETION, prompt=prompt, n=2, stream=stream)
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
+    plain.stop()
 
 
 def test_nonsense_is_the_clients_fault(chat: Replica) -> None:

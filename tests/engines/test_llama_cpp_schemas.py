@@ -164,6 +164,8 @@ ODD: list[Any] = [
     -1,
     1.5,
     10**30,
+    10**400,
+    [10**400],
     "",
     "x",
     [],
@@ -175,6 +177,8 @@ ODD: list[Any] = [
     {"a": 1},
     {"$ref": 3},
     {"$ref": "#/"},
+    [{"$ref": "#/oneOf/\u00b2"}],
+    [{"$ref": "#/oneOf/" + "9" * 5000}],
 ]
 
 
@@ -210,6 +214,43 @@ def test_schemas_that_name_themselves() -> None:
         deep = {"type": "array", "items": deep}
     with pytest.raises(Refused, match="nested"):
         schemas.held(deep, "p", "p")
+
+
+NODE = {
+    "type": "object",
+    "properties": {"x": {"$ref": "#/$defs/a"}, "y": {"$ref": "#/$defs/a"}},
+    "required": ["x", "y"],
+}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$defs": {"a": NODE}, "oneOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}]},
+        {"oneOf": [{"const": number} for number in range(1000)]},
+        {"oneOf": [{"enum": list(range(500))}, {"enum": list(range(500, 1000))}]},
+    ],
+    ids=("branching", "alternatives", "values"),
+)
+def test_alternatives_that_are_too_many_to_compare(schema: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=r"p\.oneOf': they are too many to compare, so use 'anyOf'"):
+        schemas.held(schema, "p", "p")
+
+
+@pytest.mark.parametrize(
+    ("key", "schema"),
+    [
+        ("enum", {"enum": list(range(1001))}),
+        ("anyOf", {"anyOf": [{"const": number} for number in range(1001)]}),
+        ("oneOf", {"oneOf": [{"const": number} for number in range(1001)]}),
+        ("properties", {"type": "object", "properties": {str(number): {} for number in range(1001)}}),
+        ("items.enum", {"type": "array", "items": {"enum": list(range(1001))}}),
+        ("anyOf.1.enum", {"anyOf": [{"enum": list(range(600))}, {"enum": list(range(600))}]}),
+    ],
+)
+def test_schemas_that_are_too_large(key: str, schema: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=rf"'p\.{key}': at most 1,000 in a schema"):
+        schemas.held(schema, "p", "p")
 
 
 def test_a_function_that_is_not_strict_is_held_as_far_as_that_goes() -> None:

@@ -117,22 +117,18 @@ def fuzz_path(server: EngineServer, engine: str, task: Task, count: int, seed: i
             found.statuses[status] += 1
             if fault:
                 found.faults.append(fault)
+                print(f"FAULT {found.title}: {fault}", flush=True)
     return found
 
 
 def fuzz_engines(folder: Path, engines: list[str], count: int, seed: int, workers: int) -> int:
-    """Send `count` bodies to each inference path of each engine, and print what came of it; the number of faults."""
+    """Send `count` bodies to each inference path of each engine, and print faults as they come; their number."""
     faults = 0
     with engine_server_in(folder) as server:
         for engine in engines:
             for task in (task for task in KIND if engine in KINDS[KIND[task]]):
                 found = fuzz_path(server, engine, task, count, seed, workers)
                 statuses = ", ".join(f"{status} × {times}" for status, times in sorted(found.statuses.items()))
-                print(
-                    f"\n== {found.title}: {statuses}",
-                    *(f"FAULT {each}" for each in found.faults[:20]),
-                    sep="\n",
-                    flush=True,
-                )
+                print(f"== {found.title}: {statuses}", flush=True)
                 faults += len(found.faults)
     return faults

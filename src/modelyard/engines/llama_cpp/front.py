@@ -205,6 +205,8 @@ class Door(asyncio.Protocol):
         except (msgspec.DecodeError, RecursionError) as error:
             if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp may read it otherwise
                 raise Refused("body", f"is no JSON object: {error}") from None
+        if decoded is not None and (place := tokens.empty_prompt(request.path, decoded)) is not None:
+            await self._check_empty(request, place)
         changed = decoded is not None and request.path not in TEXTS_ONLY and not is_plain(decoded)
         if decoded is not None and changed:
             await front.media.bring(decoded)
@@ -259,12 +261,7 @@ class Door(asyncio.Protocol):
         asked = replace(request, target=tokens.UPSTREAM)
         texts: dict[int, str] = {}
         for token in ids.distinct():
-            call = Call()
-            try:
-                await call.open(self._front.upstream, asked.wire(tokens.question(token)))
-                status, body = await call.done
-            finally:
-                call.abort()
+            status, body = await self._ask(asked.wire(tokens.question(token)))
             if status == 500:
                 raise tokens.unknown(token)
             if status != 200:
@@ -272,6 +269,21 @@ class Door(asyncio.Protocol):
                 return
             texts[token] = msgspec.json.decode(body, type=Body)["content"]
         self._respond(200, ids.answer(texts))
+
+    async def _check_empty(self, request: Request, place: str) -> None:
+        """Raises `Refused` where no token begins a text: llama.cpp never answers several choices of nothing."""
+        asked = replace(request, target=tokens.COUNTING)
+        status, body = await self._ask(asked.wire(tokens.of_nothing()))
+        if status == 200 and not msgspec.json.decode(body, type=Body).get("tokens"):
+            raise Refused(place, "it is empty: the model has nothing to read.")
+
+    async def _ask(self, wire: bytes) -> tuple[int, bytes]:
+        call = Call()
+        try:
+            await call.open(self._front.upstream, wire)
+            return await call.done
+        finally:
+            call.abort()
 
     async def _start(self, link: Link, request: Request, body: bytes) -> None:
         """Send a request upstream and return when its answer begins, which is when it has had a slot."""

@@ -7,6 +7,7 @@ anew: patterns, one-sided bounds of integers, an `allOf` of one schema. Annotati
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,8 +16,15 @@ from modelyard.engines.llama_cpp import patterns
 from modelyard.engines.llama_cpp.plans import Body, Refused, whole_number
 
 DEEPEST = 64
+MOST_FORMS = 1000
+"""Alternatives, values and properties of a schema: llama.cpp looks at each for every token, and does nothing else meanwhile."""
+MOST_COMPARED = 20_000
+"""Schemas and values of `oneOf` that are compared with one another, so that no schema keeps the replica from answering."""
 LARGEST = 10**15 - 1
 """Digits beyond fifteen are not exact everywhere."""
+
+INDEX = re.compile("[0-9]{1,9}")
+"""A place in a list, as a reference names it."""
 
 NUMERIC = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 TEXTUAL = frozenset({"pattern", "minLength", "maxLength", "format"})
@@ -107,6 +115,8 @@ class _Walk:
         self._param = param
         self._place = place
         self._seen: set[int] = set()
+        self._compared = 0
+        self._alike = dict.fromkeys(("enum", "anyOf", "oneOf", "properties"), 0)
 
     def refuse(self, place: str, why: str) -> Refused:
         return Refused(self._param, f"llama.cpp cannot hold an answer to '{place}': {why}")
@@ -123,6 +133,7 @@ class _Walk:
         for key, (fits, problem) in SHAPES.items():
             if key in schema and not fits(schema[key]):
                 raise self.refuse(f"{place}.{key}", problem)
+        self._count(schema, place)
         if "$ref" in schema:
             self._only(schema, place, {"$ref"})
             self.node(self._target(schema["$ref"], f"{place}.$ref"), f"{place}.$ref", depth + 1)
@@ -134,6 +145,12 @@ class _Walk:
             self._values(schema, place)
         else:
             self._typed(schema, place, depth)
+
+    def _count(self, schema: Body, place: str) -> None:
+        for key in self._alike:
+            self._alike[key] += len(schema.get(key, ()))
+            if self._alike[key] > MOST_FORMS:
+                raise self.refuse(f"{place}.{key}", f"at most {MOST_FORMS:,} in a schema.")
 
     def _unfold(self, schema: Body) -> None:
         """Put an `allOf` of one schema in the place of its parent, where that says nothing else."""
@@ -166,7 +183,7 @@ class _Walk:
         for step in ref.split("/")[1:]:
             if isinstance(found, dict) and step in found:
                 found = found[step]
-            elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
+            elif isinstance(found, list) and INDEX.fullmatch(step) and int(step) < len(found):
                 found = found[int(step)]
             else:
                 raise self.refuse(place, f"there is nothing at '{ref}'.")
@@ -180,8 +197,8 @@ class _Walk:
             self.node(each, f"{place}.{key}.{number}", depth + 1)
         if "type" in schema and any(each.get("type") != schema["type"] for each in map(self._resolved, alternatives)):
             raise self.refuse(f"{place}.type", f"it is ignored beside '{key}'.")
-        if key == "oneOf" and not self._are_apart([self._resolved(each) for each in alternatives]):
-            raise self.refuse(f"{place}.oneOf", "a value may fit several of them, so use 'anyOf'.")
+        if key == "oneOf":
+            self._check_apart([self._resolved(each) for each in alternatives], f"{place}.oneOf")
 
     def _resolved(self, schema: Body) -> Body:
         for _ in range(DEEPEST):
@@ -191,11 +208,22 @@ class _Walk:
             schema = found if isinstance(found, dict) else {}
         return schema
 
-    def _are_apart(self, schemas: list[Body]) -> bool:
-        return all(self._apart(a, b) for number, a in enumerate(schemas) for b in schemas[number + 1 :])
+    def _check_apart(self, schemas: list[Body], place: str) -> None:
+        for number, one in enumerate(schemas):
+            for other in schemas[number + 1 :]:
+                if not self._apart(one, other):
+                    many = self._compared > MOST_COMPARED
+                    why = "they are too many to compare" if many else "a value may fit several of them"
+                    raise self.refuse(place, f"{why}, so use 'anyOf'.")
 
     def _apart(self, a: Body, b: Body, depth: int = 0) -> bool:
-        """Whether no value fits both: by their types, by their values, or by those of a property that both require."""
+        """Whether no value fits both: by their types, by their values, or by those of a property that both require.
+
+        False where that is not known, and after `MOST_COMPARED` comparisons.
+        """
+        self._compared += max(1, len(_values_of(a) or ())) * max(1, len(_values_of(b) or ()))
+        if self._compared > MOST_COMPARED:
+            return False
         if (kinds := (_kinds(a), _kinds(b))) and kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
             return True
         values = (_values_of(a), _values_of(b))
@@ -218,7 +246,7 @@ class _Walk:
             schema.pop("type")  # its values say it
             self._values(schema, place)
             return
-        alternatives = [{**schema, "type": kind} for kind in schema.pop("type")]
+        alternatives = [{**schema, "type": kind} for kind in dict.fromkeys(schema.pop("type"))]
         schema["anyOf"] = alternatives
         for key in list(self._others(schema, {"anyOf"})):
             schema.pop(key)
@@ -361,7 +389,7 @@ def _kinds_of(value: Any) -> Iterator[str]:
         yield "boolean"
     elif isinstance(value, int | float):
         yield "number"
-        if float(value).is_integer():
+        if isinstance(value, int) or value.is_integer():
             yield "integer"
     elif isinstance(value, str):
         yield "string"

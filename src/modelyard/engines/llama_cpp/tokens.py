@@ -1,6 +1,7 @@
-"""`POST /v1/convert_ids_to_tokens`, Xinference's path, which llama.cpp lacks: what to ask its `/detokenize`. Pure.
+"""What llama.cpp's `/detokenize` and `/tokenize` are asked. Pure.
 
-Each id is asked for by itself, for only then is its text its own: several at once come as one text.
+`POST /v1/convert_ids_to_tokens` is Xinference's path, which llama.cpp lacks. Each id is asked for by itself, for only then is its
+text its own: several at once come as one text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from modelyard.engines.llama_cpp.plans import Refused
 
 PATH = "/v1/convert_ids_to_tokens"
 UPSTREAM = b"/detokenize"
+COUNTING = b"/tokenize"
+COMPLETIONS = "/v1/completions"
 MOST = 4096
 """Different ids that one request may hold: each costs a call to llama.cpp."""
 INT32 = 2**31
@@ -54,6 +57,19 @@ def question(token: int) -> bytes:
 
 def unknown(token: int) -> Refused:
     return Refused("input", f"{token} is no token of this model.")
+
+
+def empty_prompt(path: str, request: Mapping[str, Any]) -> str | None:
+    """The place of a completion's first prompt that has no characters."""
+    prompt = request.get("prompt") if path == COMPLETIONS else None
+    if prompt == "":
+        return "prompt"
+    return f"prompt[{prompt.index('')}]" if isinstance(prompt, list) and "" in prompt else None
+
+
+def of_nothing() -> bytes:
+    """The body that asks llama.cpp for the tokens of an empty text: the one that begins every text, or none."""
+    return msgspec.json.encode({"content": "", "add_special": True})
 
 
 def _checked(given: Any, depth: int) -> Any:
