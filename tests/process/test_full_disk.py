@@ -84,7 +84,6 @@ def test_uploads_are_refused_and_deleting_works(disk: Path, server: Live) -> Non
 
 def test_documents_wait_for_room_and_go_on(disk: Path, server: Live) -> None:
     base = Base.made(server, "c")
-    (disk / "modelyard.db-reserve").unlink()
     stuffing = stuffed(disk, 600_000)
     job = ok(send(server, "c", "d0.txt", text(0, 400_000)))["job"]
     wait_for(lambda: "full" in str(base.job(job)), seconds=60)
