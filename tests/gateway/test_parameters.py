@@ -11,7 +11,7 @@ from modelyard.api.knowledge_door import RULES as BASES
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rules
 from modelyard.core.types import Address, Json, Launch, Model, ReplicaState, Route, Task
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
-from modelyard.engines.rules import REQUESTS
+from modelyard.engines.rules import OF_COMPLETIONS, REQUESTS
 from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
@@ -67,7 +67,7 @@ def gets(rules: Rules, task: Task, **given: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("engine", "task"), TABLES)
 def test_every_parameter_has_a_rule(engine: str, task: Task) -> None:
     found = ALL[engine].by_task[task]
-    fields = set(REQUESTS[task].__struct_fields__)
+    fields = set(REQUESTS[task].__struct_fields__) | (set(OF_COMPLETIONS) if task is Task.CHAT else set())
     assert {name for name in found if "." not in name} == fields
     assert {name.partition(".")[0] for name in found} == fields
     for name, rule in found.items():
@@ -150,6 +150,9 @@ def test_what_asks_for_nothing_passes(engine: str) -> None:
         (LLAMA_CPP, Task.EMBEDDING, {"truncate_prompt_tokens": 3}, ["truncate_prompt_tokens"]),
         (TRANSFORMERS, Task.CHAT, {"mirostat": 2}, ["mirostat"]),
         (TRANSFORMERS, Task.CHAT, {"echo": True}, ["echo"]),
+        (TRANSFORMERS, Task.CHAT, {"best_of": 2}, ["best_of"]),
+        (LLAMA_CPP, Task.CHAT, {"suffix": "b"}, ["suffix"]),
+        (VLLM, Task.CHAT, {"best_of": 1}, []),
         (TRANSFORMERS, Task.COMPLETION, {"echo": True}, []),
         (
             LLAMA_CPP,
@@ -171,6 +174,7 @@ def test_what_asks_for_nothing_passes(engine: str) -> None:
         (WITH_ADAPTERS, Task.CHAT, {"prompt_logprobs": 0}, ["prompt_logprobs"]),
         (WITH_ADAPTERS, Task.CHAT, {"echo": True}, ["echo"]),
         (BASES, Task.CHAT, {"n": 2}, ["n"]),
+        (BASES, Task.CHAT, {"best_of": 2}, ["best_of"]),
         (BASES, Task.CHAT, {"logprobs": True}, ["logprobs"]),
         (BASES, Task.CHAT, {"response_format": {"type": "json_object"}}, ["response_format"]),
         (BASES, Task.CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}]}, ["tools"]),

@@ -25,7 +25,7 @@ from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.core.rules import Honour, Ignore, Refuse, Rules
 from modelyard.core.types import Task
-from modelyard.engines.rules import IGNORED, INNER
+from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
 from modelyard.knowledge.search import Mode
 from modelyard.knowledge.service import Knowledge
@@ -58,7 +58,7 @@ REFUSED = Refuse("an answer from knowledge bases has no such parameter")
 RULES = Rules(
     {
         Task.CHAT: {name: Honour() if name in HONOURED else REFUSED for name in ChatRequest.__struct_fields__}
-        | dict.fromkeys(INNER, REFUSED)
+        | dict.fromkeys((*INNER, *OF_COMPLETIONS), REFUSED)
         | dict.fromkeys(IGNORED, Ignore())
     }
 )

@@ -69,6 +69,8 @@ INNER = ("stream_options.continuous_usage_stats", "response_format.structures", 
 """Fields inside objects that not every engine has: statistics in each event, and vLLM's `structural_tag`."""
 TOOLS_INSTEAD = "OpenAI replaced it; use 'tools' and 'tool_choice'"
 OLD: Mapping[str, Rule] = {"functions": Refuse(TOOLS_INSTEAD), "function_call": Refuse(TOOLS_INSTEAD)}
+OF_COMPLETIONS: Mapping[str, Rule] = dict.fromkeys(("best_of", "suffix"), Refuse("chats have no such parameter"))
+"""Refused in chats, though no struct of theirs has these fields: an engine would drop them in silence."""
 
 RENAMED: Mapping[str, Rule] = {
     "repeat_penalty": Rename("repetition_penalty"),
@@ -95,7 +97,8 @@ def table(
     found |= dict.fromkeys(IGNORED, Ignore())
     found |= dict.fromkeys((*EVERY[task], *honours), Honour())
     found |= rules or {}
-    return {name: rule for name, rule in found.items() if name.partition(".")[0] in fields}
+    known = {name: rule for name, rule in found.items() if name.partition(".")[0] in fields}
+    return {**OF_COMPLETIONS, **known} if task is Task.CHAT else known
 
 
 def lacking(engine: str) -> str:
