@@ -45,7 +45,7 @@ SECOND: dict[str, Any] = {
             "model_uri": "file:///models/my%20model",
         }
     ],
-    "chat_template": "{% for message in messages %}{{ message.content }}{% endfor %}",
+    "chat_template": "{% if tools %}{{ tools }}{% endif %}{% for message in messages %}{{ message.content }}{% endfor %}",
     "stop_token_ids": [7],
     "stop": ["</s>"],
     "reasoning_start_tag": "<think>",
