@@ -271,7 +271,7 @@ def test_a_text_that_is_too_long_is_refused_unless_it_may_be_cut(replica: Replic
         ({"input": ["a", 1]}, "input"),
         ({"input": [1, [2]]}, "input"),
         ({"input": [101, 30522]}, "input"),
-        ({"input": [-1]}, "input"),
+        ({"input": [-1]}, "input[0]"),
         ({"input": {"a": 1}}, "input"),
         ({"input": "a", "encoding_format": "hex"}, "encoding_format"),
         ({"input": "a", "dimensions": 0}, "dimensions"),
