@@ -41,6 +41,7 @@ HUGE: tuple[Any, ...] = (
 ALSO = {
     "suffix": "prompt",  # the two are too long together
     "max_completion_tokens": "max_tokens",  # vLLM's name of both
+    "grammar": "guided_grammar",  # the same by its name in vLLM
 }
 """What a refusal may name instead."""
 AT_ONCE = 8

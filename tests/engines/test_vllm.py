@@ -329,6 +329,11 @@ def test_a_refusal_about_dimensions_names_them(said: str, words: str) -> None:
     assert error["type"] == "BadRequestError"
 
 
+def test_a_refusal_of_a_grammar_names_it() -> None:
+    whole = json.dumps({"error": {"message": "Invalid grammar specification.", "param": None, "code": 400}}).encode()
+    assert json.loads(forms.blamed(whole))["error"]["param"] == "guided_grammar"
+
+
 @pytest.mark.parametrize("whole", [b'{"error":{"message":"too long","param":"input"}}', b"[]", b"nonsense"])
 def test_other_refusals_of_vectors_pass(whole: bytes) -> None:
     head = {**started({b"content-length": str(len(whole)).encode()}), "status": 400}

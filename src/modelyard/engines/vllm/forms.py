@@ -106,6 +106,8 @@ def blamed(body: bytes) -> bytes:
         return _restated(body, f"{NO_DIMENSIONS}.", "dimensions")
     if "only supports Matryoshka" in message or "only supports dimensions" in message:
         return _restated(body, f"vLLM: {message}", "dimensions")
+    if "grammar specification" in message:
+        return _restated(body, f"vLLM: {message}", "guided_grammar")
     subject = SUBJECT.match(message)
     return _restated(body, f"vLLM: {message}", subject[1]) if subject else body
 
