@@ -64,6 +64,7 @@ def test_rows_of_an_older_version_find_the_demo_model(database_url: str, tmp_pat
             for each in (model, other):
                 kept = msgspec.json.encode(Launch(each.name, each, "llama_cpp")).decode()
                 await session.execute(text(row), {"uid": each.name, "launch": kept, "no": False})
+            await session.execute(text("ALTER TABLE knowledge_documents DROP COLUMN notes"))  # which 0006 adds
             await session.execute(text("UPDATE alembic_version SET version_num = '0004'"))
         await database.open()
         async with database.session() as session:
