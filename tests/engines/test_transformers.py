@@ -208,7 +208,7 @@ def test_refusals_name_the_parameter(replica: Replica) -> None:
     hello = [{"role": "user", "content": "hello"}]
     assert replica.refused(CHAT, messages=hello, temperature="hot") == "temperature"
     assert replica.refused(CHAT, messages=hello, n=1000) == "n"
-    assert replica.refused(CHAT, messages=hello, stop=[""]) == "stop"
+    assert replica.refused(CHAT, messages=hello, stop=[""]) == "stop[0]"
     assert replica.refused(CHAT, messages=hello, repetition_penalty=0) == "repetition_penalty"
     assert replica.refused(CHAT, messages=[{"role": "user", "content": "long " * 600}]) == "messages"
     picture = [{"type": "image_url", "image_url": {"url": "data:,"}}]
