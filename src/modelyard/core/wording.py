@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import ssl
 from collections.abc import Mapping
 
 SYSTEM: Mapping[int, str] = {
@@ -43,6 +44,9 @@ def reason(error: BaseException) -> str:
 
     The path of a file is left out, because the sentence around it names it.
     """
+    if isinstance(error, ssl.SSLError):  # its number is OpenSSL's, and means something else to the system
+        refused = getattr(error, "verify_message", "")
+        return f"its certificate is refused: {refused}" if refused else error.reason or str(error)
     if isinstance(error, OSError) and error.errno is not None:
         return SYSTEM.get(error.errno) or _begun_small(error.strerror or type(error).__name__)
     if isinstance(error, UnicodeDecodeError):
