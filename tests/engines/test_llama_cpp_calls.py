@@ -9,7 +9,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from modelyard.engines.llama_cpp.calling import Listed, whole_calls
+from modelyard.engines.llama_cpp.calling import Listed
+from modelyard.protocol.tool_calls import whole_calls
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, COMPLETION, HELLO, Replica, events_of, launch
 

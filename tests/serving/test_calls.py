@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.serving.calls import MARKS, Calls, Part, whole_calls
+from modelyard.protocol.tool_calls import Part, whole_calls
+from modelyard.serving.calls import MARKS, Calls
 
 NAMES = ["weather", "look_up"]
 Outcome = tuple[str, list[tuple[str, str]]]

@@ -7,12 +7,11 @@ what turns out to be none is text after all.
 from __future__ import annotations
 
 import json
-import secrets
-import string
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from modelyard.core.stops import overlap
+from modelyard.protocol.tool_calls import Part, new_call_id
 
 HERMES, HERMES_END = "<tool_call>", "</tool_call>"
 MISTRAL, MISTRAL_ARGUMENTS = "[TOOL_CALLS]", "[ARGS]"
@@ -28,22 +27,6 @@ LONGEST_NAME = 256
 T = TypeVar("T")
 Reading: TypeAlias = Generator[None, str, T]
 """Is sent one character after the other."""
-
-
-class Part(NamedTuple):
-    """A piece of a call: the first one names it."""
-
-    number: int
-    arguments: str
-    name: str = ""
-    id: str = ""
-
-    def delta(self) -> dict[str, Any]:
-        """As an element of `delta.tool_calls`."""
-        function: dict[str, Any] = {"arguments": self.arguments}
-        if not self.name:
-            return {"index": self.number, "function": function}
-        return {"index": self.number, "id": self.id, "type": "function", "function": {"name": self.name, **function}}
 
 
 class Found(NamedTuple):
@@ -278,28 +261,12 @@ class Calls:
             seen += yield
 
 
-def whole_calls(parts: Iterable[Part]) -> list[dict[str, Any]]:
-    """The calls of a whole answer, as `message.tool_calls`."""
-    calls: dict[int, dict[str, Any]] = {}
-    for part in parts:
-        if part.name:
-            function = {"name": part.name, "arguments": ""}
-            calls[part.number] = {"id": part.id, "type": "function", "function": function}
-        calls[part.number]["function"]["arguments"] += part.arguments
-    return list(calls.values())
-
-
 def _decoded(value: str) -> Any:
     """A JSON value, or what stands there instead."""
     try:
         return json.loads(value)
     except ValueError:
         return value
-
-
-def new_call_id() -> str:
-    """Nine letters and digits, because the templates of Mistral's models insist on that."""
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(9))
 
 
 READERS: Mapping[str, Callable[[Calls], Reading[None]]] = {

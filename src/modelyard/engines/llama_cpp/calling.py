@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-import secrets
-import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -20,29 +17,13 @@ import msgspec
 from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
 from modelyard.protocol import messages
+from modelyard.protocol.tool_calls import Part, new_call_id, whole_calls
 
 MOST_CALLS = 16
 """In one answer that must call: a small model would go on and on."""
 
 HEAD = re.compile(r'[\s\[,]*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*')
 """What stands before a call's arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a call: the first one names it."""
-
-    number: int
-    arguments: str
-    name: str = ""
-    id: str = ""
-
-    def delta(self) -> Body:
-        """As an element of `delta.tool_calls`."""
-        function: Body = {"arguments": self.arguments}
-        if not self.name:
-            return {"index": self.number, "function": function}
-        return {"index": self.number, "id": self.id, "type": "function", "function": {"name": self.name, **function}}
 
 
 class Reading(Protocol):
@@ -228,19 +209,3 @@ class Listed:
                 self._inside = False
                 return text[: place + 1]
         return text
-
-
-def whole_calls(parts: Sequence[Part]) -> list[Body]:
-    """The calls of a whole answer, as `message.tool_calls`."""
-    calls: dict[int, Body] = {}
-    for part in parts:
-        if part.name:
-            function = {"name": part.name, "arguments": ""}
-            calls[part.number] = {"id": part.id, "type": "function", "function": function}
-        calls[part.number]["function"]["arguments"] += part.arguments
-    return list(calls.values())
-
-
-def new_call_id() -> str:
-    """Nine letters and digits, because the templates of Mistral's models insist on that."""
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(9))

@@ -14,10 +14,11 @@ from modelyard.catalog.thinking import SWITCHES
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar, Source
 from modelyard.protocol.inference import Message
+from modelyard.protocol.tool_calls import Part, whole_calls
 from modelyard.serving.app import Answer, Request
 from modelyard.serving.asked import Chat
 from modelyard.serving.batching import Piece
-from modelyard.serving.calls import MARKS, Calls, Part, whole_calls
+from modelyard.serving.calls import MARKS, Calls
 from modelyard.serving.constraints import constraint, thoughts_before
 from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told
 from modelyard.serving.pictures import Prompt, pictures_of, plain_content, prompt_of
