@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import ssl
 from pathlib import Path
 
 import msgspec
@@ -47,6 +48,15 @@ def test_reasons(make: object, words: str) -> None:
     said = reason(raised(make))
     assert words in said
     assert not said.endswith(".") and flaws(f"It failed: {said}.") == []
+
+
+def test_errors_of_tls_are_not_those_of_the_system() -> None:
+    untrusted = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    untrusted.verify_message = "self-signed certificate"
+    assert reason(untrusted) == "its certificate is refused: self-signed certificate"
+    version = ssl.SSLError(1, "wrong version number")
+    version.reason = "WRONG_VERSION_NUMBER"
+    assert reason(version) == "WRONG_VERSION_NUMBER"
 
 
 def test_what_counts_as_a_flaw() -> None:

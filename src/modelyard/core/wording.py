@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
-import ssl
+import sys
 from collections.abc import Mapping
 
 SYSTEM: Mapping[int, str] = {
@@ -44,7 +44,8 @@ def reason(error: BaseException) -> str:
 
     The path of a file is left out, because the sentence around it names it.
     """
-    if isinstance(error, ssl.SSLError):  # its number is OpenSSL's, and means something else to the system
+    ssl = sys.modules.get("ssl")  # loaded by whoever raised its error; loading it takes 10 ms of every command's start
+    if ssl is not None and isinstance(error, ssl.SSLError):  # its number is OpenSSL's and another thing to the system
         refused = getattr(error, "verify_message", "")
         return f"its certificate is refused: {refused}" if refused else error.reason or str(error)
     if isinstance(error, OSError) and error.errno is not None:
