@@ -122,7 +122,7 @@ class Family(Data, kw_only=True, frozen=True):
 
     @property
     def all_abilities(self) -> list[str]:
-        """What it does, in the peer's words: `embed` and `rerank` go without saying in the data files."""
+        """What it does, in Xinference's words: `embed` and `rerank` go without saying in the data files."""
         own = [OWN_ABILITIES[self.type]] if self.type in OWN_ABILITIES else []
         return list(dict.fromkeys([*own, *self.abilities]))
 

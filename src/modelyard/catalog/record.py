@@ -147,7 +147,7 @@ def _source(spec: Spec, hub: str, cached: Cached) -> Record:
 
 
 def in_order(quantizations: list[str]) -> list[str]:
-    """Quantisations as the peer lists them: files as they are published come last. Ours lists the default first."""
+    """Quantisations as Xinference lists them: files as they are published come last. Ours lists the default first."""
     return [name for name in quantizations if name != "none"] + ["none"] * ("none" in quantizations)
 
 

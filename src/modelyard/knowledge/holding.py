@@ -57,10 +57,10 @@ class Holding:
     async def by_words(self, busy: Collection[int]) -> Due | None:
         """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
         for job, held in self._jobs.items():
-            asked = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
+            query = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
             running = (KnowledgeJob.kind == rows.ADD) & (KnowledgeJob.state == rows.RUNNING)
             async with self._database.session() as session:
-                found = (await session.execute(asked.where(running, KnowledgeTask.id > held.past))).first()
+                found = (await session.execute(query.where(running, KnowledgeTask.id > held.past))).first()
             if found is not None and found[1] not in busy:
                 held.past = found[0]
                 return Due(found[0], job, found[1], found[2])

@@ -110,7 +110,7 @@ class Chat:
             reading = self._reading()
             calls, text = reading.whole(text), ""
             finish = "tool_calls" if finish == "stop" and calls else finish
-        told = logprobs.without_end(choice["logprobs"], finish)
+        scored = logprobs.without_end(choice["logprobs"], finish)
         message: Body = {"role": "assistant", "content": text}
         if choice["thought"]:
             message["reasoning_content"] = message["reasoning"] = "".join(choice["thought"])
@@ -120,7 +120,7 @@ class Chat:
         return {
             "index": choice["index"],
             "message": message,
-            "logprobs": {"content": told} if told else None,
+            "logprobs": {"content": scored} if scored else None,
             "finish_reason": finish,
         }
 
@@ -171,8 +171,8 @@ class Completion:
 
 
 def _legacy(choice: Body) -> Body | None:
-    told = logprobs.without_end(choice["logprobs"], choice["finish_reason"])
-    return logprobs.legacy(told) if told else None
+    scored = logprobs.without_end(choice["logprobs"], choice["finish_reason"])
+    return logprobs.legacy(scored) if scored else None
 
 
 def completion_id(given: str) -> str:
