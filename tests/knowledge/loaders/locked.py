@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from tests.knowledge.loaders.made import pdf_of
+
 PADDING = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
 NAME = b"0123456789abcdef"
 PERMISSIONS = -4
@@ -42,16 +44,5 @@ def locked(text: str, password: bytes) -> bytes:
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>" % (owner.hex().encode(), check.hex().encode()),
     ]
-    out, places = bytearray(b"%PDF-1.4\n"), []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 7\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
-    ends = NAME.hex().encode()
-    out += b"trailer\n<< /Size 7 /Root 1 0 R /Encrypt 6 0 R /ID [<%s> <%s>] >>\nstartxref\n%d\n%%%%EOF\n" % (
-        ends,
-        ends,
-        start,
-    )
-    return bytes(out)
+    name = NAME.hex()
+    return pdf_of([each.decode("latin-1") for each in objects], f"/Encrypt 6 0 R /ID [<{name}> <{name}>]")

@@ -64,7 +64,12 @@ def pdf(pages: Sequence[Sequence[Text]], trailer: str = "", info: str = "") -> b
         )
         objects.append(f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream")
     objects.append(f"<< {info} >>")
-    out = bytearray(b"%PDF-1.4\n")
+    return pdf_of(objects, f"{trailer} /Info {len(objects)} 0 R")
+
+
+def pdf_of(objects: Sequence[str], trailer: str = "", version: str = "1.4") -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalog."""
+    out = bytearray(f"%PDF-{version}\n".encode())
     places = []
     for number, body in enumerate(objects, 1):
         places.append(len(out))
@@ -72,7 +77,6 @@ def pdf(pages: Sequence[Sequence[Text]], trailer: str = "", info: str = "") -> b
     start = len(out)
     out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
     out += "".join(f"{place:010d} 00000 n \n" for place in places).encode()
-    trailer += f" /Info {len(objects)} 0 R"
     out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF\n".encode()
     return bytes(out)
 

@@ -11,7 +11,7 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.loaders import load, ocr
 from modelyard.knowledge.types import Block
 from tests.knowledge.loaders import made
-from tests.knowledge.loaders.made import Text, paragraph
+from tests.knowledge.loaders.made import Text, paragraph, pdf_of
 
 
 def pdf(text: str, extra: Sequence[str] = (), page: str = "", catalog: str = "") -> bytes:
@@ -25,15 +25,7 @@ def pdf(text: str, extra: Sequence[str] = (), page: str = "", catalog: str = "")
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         *extra,
     ]
-    out, places = bytearray(b"%PDF-1.7\n"), []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
-    start = len(out)
-    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
-    out += "".join(f"{place:010d} 00000 n \n" for place in places).encode()
-    out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
-    return bytes(out)
+    return pdf_of(objects, version="1.7")
 
 
 def widget(kind: str, name: str, more: str) -> str:
