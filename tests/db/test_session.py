@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
@@ -175,6 +176,32 @@ def test_a_row_that_is_gone_when_it_is_written(database_url: str) -> None:
         assert (await rename(), tries) == ("gone", 2)
 
     on(database_url, work)
+
+
+def test_a_cancelled_transaction_holds_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is cancelled at any moment of a transaction leaves no connection that still holds the lock of writing."""
+    monkeypatch.setattr(sessions, "BUSY_TIMEOUT", 0.2)
+
+    async def write(database: Database) -> None:
+        async with database.writing() as session:
+            session.add(event("cancelled"))
+            await session.flush()
+            await session.scalars(select(Event))
+
+    async def work(database: Database) -> None:
+        for step in range(120):
+            task = asyncio.create_task(write(database))
+            await asyncio.sleep(step % 40 * 0.0002)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            async with database.writing() as session:
+                session.add(event("after"))
+
+    gc.disable()  # a cursor in a cycle is not collected soon, and keeps its connection
+    try:
+        on(f"sqlite+aiosqlite:///{tmp_path / 'cancelled.db'}", work)
+    finally:
+        gc.enable()
 
 
 def test_a_locked_database_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

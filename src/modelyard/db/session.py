@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -19,6 +20,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
 from modelyard.db.reserve import FULL, Reserve
 from modelyard.db.tables import Base
+
+log = logging.getLogger(__name__)
 
 HEAD = "0006"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
@@ -59,10 +62,12 @@ class Database:
             ) from error
         if sqlite:
             event.listen(self.engine.sync_engine, "connect", _set_pragmas)
+            event.listen(self.engine.sync_engine, "invalidate", self._end_transaction)
         path = _file(self.url)
         self.reserve = None if path is None else Reserve(Path(f"{path}-reserve"))
         """Room for deleting on the disk of an SQLite file."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._rollbacks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` or `NotEnoughDisk`, with a sentence for people."""
@@ -123,7 +128,23 @@ class Database:
             self.reserve.check()
 
     async def close(self) -> None:
+        """Close every connection."""
         await self.engine.dispose()
+
+    def _end_transaction(self, connection: Any, record: object, error: BaseException | None) -> None:
+        """Roll back on a connection that is closed because the task that used it was cancelled.
+
+        SQLite keeps such a connection, and its lock, until the last cursor of it is collected. The rollback runs after the
+        statement that was interrupted, and before the connection is closed.
+        """
+        rollback = asyncio.ensure_future(connection.driver_connection.rollback())
+        self._rollbacks.add(rollback)
+        rollback.add_done_callback(self._forget_rollback)
+
+    def _forget_rollback(self, rollback: asyncio.Task[None]) -> None:
+        self._rollbacks.discard(rollback)
+        if not rollback.cancelled() and (error := rollback.exception()) is not None:
+            log.debug("a connection to the database could not be rolled back: %s", error)
 
 
 def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
