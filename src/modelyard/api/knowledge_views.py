@@ -11,10 +11,12 @@ from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.answering.citing import Citation
 from modelyard.knowledge.bases import Counts, chunking_of
+from modelyard.knowledge.jobs import JobView, builtins
 from modelyard.knowledge.search import Hit
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
+from modelyard.protocol.knowledge_jobs import JobInfo
 from modelyard.protocol.models import KnowledgeModel
 
 MOST = 10_000
@@ -70,6 +72,11 @@ def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
 async def readable(knowledge: Knowledge, grant: Grant | None) -> list[KnowledgeBase]:
     """Every base that the key may read."""
     return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
+
+
+def job_info(view: JobView) -> JobInfo:
+    """A job and how far it is."""
+    return JobInfo.model_validate(builtins(view))
 
 
 def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:

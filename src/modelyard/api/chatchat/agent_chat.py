@@ -10,13 +10,14 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
-from modelyard.api.chatchat.base import ChatchatRoute
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
 from modelyard.knowledge.agent import Answer, Notice, Token, ToolEnded, run
+from modelyard.protocol.chatchat import AgentEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -24,7 +25,7 @@ FENCE = "\n```\n"
 AGAIN = "重新开始尝试"
 
 
-@router.post("/agent_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/agent_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=AgentEvents)
 async def agent_chat(body: Chat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask a model that has tools. Events: `{"answer"}`, `{"tools"}`, `{"final_answer"}`, or one for all.
 

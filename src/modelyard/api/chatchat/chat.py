@@ -22,6 +22,7 @@ from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
 from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ChatEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -50,7 +51,7 @@ class Feedback(BaseModel):
     reason: str = ""
 
 
-@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=ChatEvents)
 async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Talk to a model. Events: `{"text", "message_id"}` for each piece, or one for all."""
     count = body.history if isinstance(body.history, int) else 0

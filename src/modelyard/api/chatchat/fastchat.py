@@ -17,13 +17,24 @@ from modelyard.api.chatchat.base import TheModels, chat_model
 from modelyard.api.chatchat.generating import Generate, generated, last, told
 from modelyard.api.chatchat.switching import ready, release
 from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
-from modelyard.api.router import ANYBODY, BodyKind, Router
+from modelyard.api.router import BodyKind, Router
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
 from modelyard.core.types import ReplicaState
 from modelyard.knowledge.models import ServedModels
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ReleaseAnswer
+from modelyard.protocol.fastchat import (
+    FastchatAddress,
+    FastchatCount,
+    FastchatDetails,
+    FastchatFailure,
+    FastchatModels,
+    FastchatStatus,
+    FastchatText,
+    FastchatVectors,
+)
 
 router = Router(tags=["fastchat"])
 
@@ -61,57 +72,46 @@ class Embedding(OfModel):
     input: str | Many[str]
 
 
-@router.get("/test_connection", scope=ANYBODY)
-async def test_connection() -> str:
-    """Whether the controller is there."""
-    return "success"
-
-
-@router.post("/refresh_all_workers", scope="models:list")
-async def refresh_all_workers() -> None:
-    """Nothing is to be done: what is told of workers is always fresh."""
-
-
 @router.post("/list_models", scope="models:list")
-async def list_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
+async def list_models(parts: TheParts, grant: TheGrant) -> FastchatModels:
     """Language models that answer now."""
-    return {"models": list(ready(parts, grant))}
+    return FastchatModels(models=list(ready(parts, grant)))
 
 
 @router.post("/list_language_models", scope="models:list")
-async def list_language_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
+async def list_language_models(parts: TheParts, grant: TheGrant) -> FastchatModels:
     """Those of them that take text alone."""
-    return {"models": [uid for uid, view in ready(parts, grant).items() if not _sees(view)]}
+    return FastchatModels(models=[uid for uid, view in ready(parts, grant).items() if not _sees(view)])
 
 
 @router.post("/list_multimodal_models", scope="models:list")
-async def list_multimodal_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
+async def list_multimodal_models(parts: TheParts, grant: TheGrant) -> FastchatModels:
     """Those of them that see pictures."""
-    return {"models": [uid for uid, view in ready(parts, grant).items() if _sees(view)]}
+    return FastchatModels(models=[uid for uid, view in ready(parts, grant).items() if _sees(view)])
 
 
 @router.post("/get_worker_address", scope="models:list")
-async def get_worker_address(body: OfModel, request: Request, parts: TheParts, grant: TheGrant) -> dict[str, str]:
+async def get_worker_address(body: OfModel, request: Request, parts: TheParts, grant: TheGrant) -> FastchatAddress:
     """Where a model's worker is; empty for one that does not answer now."""
     if _answering(parts, grant, body.model) is None:
-        return {"address": ""}
-    return {"address": f"{request.base_url}fastchat/{quote(body.model, safe='')}"}
+        return FastchatAddress(address="")
+    return FastchatAddress(address=f"{request.base_url}fastchat/{quote(body.model, safe='')}")
 
 
 @router.post("/worker_get_status", scope="models:list")
-async def controller_status(parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def controller_status(parts: TheParts, grant: TheGrant) -> FastchatStatus:
     """All workers together: their models, replicas that are ready, and answers in progress."""
     views = ready(parts, grant)
     return _status(parts, list(views), list(views.values()))
 
 
 @router.post(WORKER + "/worker_get_status", scope="models:list")
-async def worker_status(uid: str, parts: TheParts) -> dict[str, Any]:
+async def worker_status(uid: str, parts: TheParts) -> FastchatStatus:
     """One worker."""
     return _status(parts, [uid], [parts.deployments.view(uid)])
 
 
-@router.post("/release_worker", scope="models:write")
+@router.post("/release_worker", scope="models:write", response_model=ReleaseAnswer)
 async def release_worker(body: Release, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Stop a language model; with `new_model_name` start that one, and leave the first as it is if `keep_origin`."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name, body.keep_origin)
@@ -134,31 +134,37 @@ async def worker_generate_stream(uid: str, body: Generate, parts: TheParts, mode
     return StreamingResponse(generated(models, uid, body))
 
 
-@router.post("/worker_generate", scope="models:read", body=BodyKind.TEXT)
+@router.post("/worker_generate", scope="models:read", body=BodyKind.TEXT, response_model=FastchatText | FastchatFailure)
 async def controller_generate(body: Generate, parts: TheParts, models: TheModels, grant: TheGrant) -> JSONResponse:
     """The last value of `/worker_generate_stream`."""
     return JSONResponse(await last(models, chat_model(parts, grant, body.model), body))
 
 
-@router.post(WORKER + "/worker_generate", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    WORKER + "/worker_generate", scope="models:read", body=BodyKind.TEXT, response_model=FastchatText | FastchatFailure
+)
 async def worker_generate(uid: str, body: Generate, parts: TheParts, models: TheModels) -> JSONResponse:
     """The same of one worker."""
     return JSONResponse(await last(models, uid, body))
 
 
-@router.post("/count_token", scope="models:read", body=BodyKind.TEXT)
+@router.post("/count_token", scope="models:read", body=BodyKind.TEXT, response_model=FastchatCount | FastchatFailure)
 async def controller_count_token(body: Counting, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """How many tokens a text has, by the engine's own count."""
     return await _counted(models, chat_model(parts, grant, body.model), body.prompt)
 
 
-@router.post(WORKER + "/count_token", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    WORKER + "/count_token", scope="models:read", body=BodyKind.TEXT, response_model=FastchatCount | FastchatFailure
+)
 async def worker_count_token(uid: str, body: Counting, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """The same of one worker."""
     return await _counted(models, uid, body.prompt)
 
 
-@router.post("/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    "/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT, response_model=FastchatVectors | FastchatFailure
+)
 async def controller_embeddings(body: Embedding, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """A vector for each text."""
     if grant is not None:
@@ -166,20 +172,25 @@ async def controller_embeddings(body: Embedding, parts: TheParts, models: TheMod
     return await _embedded(models, body.model, body.input)
 
 
-@router.post(WORKER + "/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    WORKER + "/worker_get_embeddings",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=FastchatVectors | FastchatFailure,
+)
 async def worker_embeddings(uid: str, body: Embedding, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """The same of one worker."""
     return await _embedded(models, uid, body.input)
 
 
 @router.post("/model_details", scope="models:list")
-async def controller_model_details(body: OfModel, parts: TheParts, grant: TheGrant) -> dict[str, int]:
+async def controller_model_details(body: OfModel, parts: TheParts, grant: TheGrant) -> FastchatDetails:
     """The longest context of a model in tokens."""
     return _details(parts, chat_model(parts, grant, body.model))
 
 
 @router.post(WORKER + "/model_details", scope="models:list")
-async def worker_model_details(uid: str, parts: TheParts) -> dict[str, int]:
+async def worker_model_details(uid: str, parts: TheParts) -> FastchatDetails:
     """The same of one worker."""
     return _details(parts, uid)
 
@@ -197,16 +208,16 @@ def _sees(view: ModelView) -> bool:
     return "vision" in view.desired.launch.model.abilities
 
 
-def _status(parts: Parts, names: list[str], views: list[ModelView]) -> dict[str, Any]:
+def _status(parts: Parts, names: list[str], views: list[ModelView]) -> FastchatStatus:
     running = [each for view in views for each in view.replicas if each.replica.state is ReplicaState.READY]
     queue = sum(parts.traffic.in_flight.get(each.replica.name, 0) for each in running)
-    return {"model_names": names, "speed": len(running), "queue_length": queue}
+    return FastchatStatus(model_names=names, speed=len(running), queue_length=queue)
 
 
-def _details(parts: Parts, name: str) -> dict[str, int]:
+def _details(parts: Parts, name: str) -> FastchatDetails:
     view = parts.deployments.view(name)
     planned = view.replicas[0].plan.context_length if view.replicas else None
-    return {"context_length": planned or view.desired.launch.model.context_length or UNKNOWN_CONTEXT}
+    return FastchatDetails(context_length=planned or view.desired.launch.model.context_length or UNKNOWN_CONTEXT)
 
 
 async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, Any]:

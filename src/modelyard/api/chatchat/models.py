@@ -26,6 +26,7 @@ from modelyard.core.types import ModelType
 from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.names import engine_spelled
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ReleaseAnswer
 
 router = Router("/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -124,7 +125,7 @@ async def stop(body: Stop, parts: TheParts, grant: TheGrant, trust: TheTrust) ->
     return BaseResponse(**await release(parts, grant, trust, body.model_name))
 
 
-@router.post("/change", scope="models:write")
+@router.post("/change", scope="models:write", response_model=ReleaseAnswer)
 async def change(body: Change, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Put another language model in the place of one that runs; the answer comes when it is ready, or could not start."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name)

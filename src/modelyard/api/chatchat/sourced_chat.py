@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused, lasting
 from modelyard.api.chatchat.filling import brought
 from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import rendered
@@ -27,6 +27,7 @@ from modelyard.knowledge.answering.answer import is_evidence
 from modelyard.knowledge.search import Hit
 from modelyard.knowledge.search_engines import engine
 from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
+from modelyard.protocol.chatchat import SourcedEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -65,7 +66,9 @@ class SearchEngineChat(Chat):
     split_result: bool = Field(False, description="Accepted; excerpts come short from every engine here.")
 
 
-@router.post("/knowledge_base_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post(
+    "/knowledge_base_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=SourcedEvents
+)
 async def knowledge_base_chat(
     body: KnowledgeBaseChat, request: Request, parts: TheParts, grant: TheGrant
 ) -> StreamingResponse:
@@ -76,7 +79,7 @@ async def knowledge_base_chat(
     return streamed(_about_base(talk, body, base, linked(request, name)))
 
 
-@router.post("/file_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/file_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=SourcedEvents)
 async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask about files that `upload_temp_docs` took. Events as of a base, with sources that have no link."""
     base = await brought(parts.knowledge, grant, body.knowledge_id)
@@ -87,7 +90,9 @@ async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: Th
     return streamed(_about_base(Talk(request, parts, grant, body), body, base, source))
 
 
-@router.post("/search_engine_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post(
+    "/search_engine_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=SourcedEvents
+)
 async def search_engine_chat(
     body: SearchEngineChat, request: Request, parts: TheParts, grant: TheGrant
 ) -> StreamingResponse:

@@ -35,6 +35,7 @@ from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
 from modelyard.knowledge.summarising import Summary, summarised
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ProgressEvents
 
 router = Router("/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -89,7 +90,9 @@ class Order:
     body: Summing
 
 
-@router.post("/summary_file_to_vector_store", scope="knowledge:write", response_class=StreamingResponse)
+@router.post(
+    "/summary_file_to_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents
+)
 async def summary_file_to_vector_store(
     body: SumFile, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
@@ -101,7 +104,9 @@ async def summary_file_to_vector_store(
     return streamed(_one(order, body.file_name))
 
 
-@router.post("/recreate_summary_vector_store", scope="knowledge:write", response_class=StreamingResponse)
+@router.post(
+    "/recreate_summary_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents
+)
 async def recreate_summary_vector_store(
     body: SumAll, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:

@@ -26,6 +26,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
 from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
+from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
 
 router = Router("/chat", tags=["chatchat"])
 """For OpenAI's own client, so its errors are OpenAI's."""
@@ -80,7 +81,13 @@ class Unified(BaseModel):
         return {**given, **{k: v for k, v in asked.items() if v is not None}, **limit(self.max_tokens)}
 
 
-@router.post("/chat/completions", scope="models:read", body=BodyKind.TEXT, response_model=None)
+@router.post(
+    "/chat/completions",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=ChatchatCompletion,
+    events=ChatchatChunks,
+)
 async def chat_completions(body: Unified, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Talk to a model, or to an agent whose tools are named. Tools that are no names are the caller's own, as with OpenAI."""
     talk = Talk(request, parts, grant, Chat(query=body.question, model_name=body.model))

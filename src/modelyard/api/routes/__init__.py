@@ -21,6 +21,7 @@ from modelyard.api.routes import (
     autostart,
     cache,
     cluster,
+    constants,
     conversations,
     documents,
     engines,
@@ -29,16 +30,19 @@ from modelyard.api.routes import (
     lifecycle,
     models,
     registrations,
+    virtualenvs,
     workers,
 )
 
 ROUTERS: tuple[Router, ...] = (
+    constants.router,
     registrations.router,
     lifecycle.router,
     engines.router,
     models.router,
     autostart.router,
     workers.router,
+    virtualenvs.router,
     adapters.router,
     cluster.router,
     keys.router,
