@@ -27,6 +27,7 @@ from modelyard.api.paths import Paths
 from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
@@ -45,6 +46,7 @@ from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
+from modelyard.knowledge.readable import readable
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
@@ -117,6 +119,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
     registrations = await loaded_registrations(settings, database, catalog, deployments)
+    chats = Chats(settings, database, readable)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
@@ -140,6 +143,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     caching=Caching(catalog, reconciler),
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
+                    chats=chats,
                     passage=passage,
                 )
             )
@@ -147,6 +151,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         for task in (looking, starting, loop):
             task.cancel()
         await asyncio.gather(looking, starting, loop, return_exceptions=True)
+        await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()

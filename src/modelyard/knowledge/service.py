@@ -16,7 +16,6 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
 from modelyard.knowledge.bases import Bases, BaseSettings
 from modelyard.knowledge.blobs import Blob, Blobs
-from modelyard.knowledge.conversations import Conversations
 from modelyard.knowledge.documents import Documents, Kept
 from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.indexing import Indexing
@@ -25,7 +24,6 @@ from modelyard.knowledge.jobs import Jobs
 from modelyard.knowledge.loaders.base import Limits
 from modelyard.knowledge.search import Search
 from modelyard.knowledge.splitter import Chunking
-from modelyard.knowledge.tools.toolbox import Toolbox
 from modelyard.knowledge.types import Models, Piece
 from modelyard.knowledge.vectors import Vectors
 
@@ -57,8 +55,6 @@ class Knowledge:
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
-        self.conversations = Conversations(database)
-        self.toolbox = Toolbox(settings, self.search)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Told of all names of bases whenever one comes or goes."""
         self._telling = asyncio.Lock()
@@ -70,8 +66,7 @@ class Knowledge:
         await self._tell()
 
     async def close(self) -> None:
-        """Close indexes, the process that reads, and the MCP servers."""
-        await self.toolbox.close()
+        """Close indexes, and the process that reads."""
         await self.indexing.close()
         await self.indexes.close()
 

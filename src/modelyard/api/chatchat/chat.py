@@ -16,10 +16,10 @@ from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
-from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.deps import TheChats, TheGrant, TheParts
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
@@ -59,10 +59,10 @@ async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGra
 
 
 @router.post("/feedback")
-async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+async def feedback(body: Feedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
     """Keep what somebody thinks of an answer."""
     try:
-        await knowledge.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
+        await chats.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
         raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
@@ -70,7 +70,7 @@ async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> 
 
 async def _chat(talk: Talk, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
     """The events. What was said is kept even if nobody hears the end."""
-    conversations = talk.parts.knowledge.conversations
+    conversations = talk.parts.chats.conversations
     messages = talk.messages(rendered("llm_chat", body.prompt_name, input=body.query, history=""))
     model = talk.model()
     conversation = None

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.api.absent_models import warnings
-from modelyard.api.asking import Asked, ask
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.kept_questions import KeptQuestion, encoded_events
 from modelyard.api.knowledge_views import base_info, hit_dict, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
@@ -161,16 +161,16 @@ async def _answer(
         raise InvalidParameter("question", "there is no question.")
     bases = await knowledge.several(names)
     parts.passage.count(grant)
-    asked = await Asked.begin(knowledge, bases, body, grant, models_for(parts, grant))
+    question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
     if body.stream:
-        return streamed(ask(knowledge, asked))
-    told = await while_awaited(request, _all(asked, knowledge))
-    return JSONResponse({name: value for name, value in told[-1].items() if name != "type"})
+        return streamed(encoded_events(question))
+    events = await while_awaited(request, _all(question))
+    return JSONResponse({name: value for name, value in events[-1].items() if name != "type"})
 
 
-async def _all(asked: Asked, knowledge: Knowledge) -> list[dict[str, Any]]:
-    async with aclosing(asked.events(knowledge)) as told:
-        return [each async for each in told]
+async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
+    async with aclosing(question.events()) as events:
+        return [each async for each in events]
 
 
 @router.get("/{base}/jobs")

@@ -7,11 +7,10 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from modelyard.chats.tools.base import Tool, described
 from modelyard.core.errors import ModelyardError, UnsupportedParameter
-from modelyard.knowledge.tools.base import Tool, described
-from modelyard.knowledge.types import Models
 
 MOST_ROUNDS = 6
 TOOL_SECONDS = 120.0
@@ -23,6 +22,13 @@ MOST_OUTPUT = 20_000
 ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 TOOL_ERRORS = (ModelyardError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 """What a tool may raise without ending the run; ours raise only the first."""
+
+
+class ChatModels(Protocol):
+    """The models that an agent may ask."""
+
+    def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+        """The chunks of a streamed `/v1/chat/completions`, as OpenAI sends them. Errors are raised as ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class Reply:
 
 
 async def run(
-    models: Models,
+    models: ChatModels,
     body: Mapping[str, Any],
     tools: Sequence[Tool],
     *,
@@ -201,7 +207,7 @@ async def run(
 class _Run:
     """What the model has been told, and what it may call."""
 
-    def __init__(self, models: Models, body: Mapping[str, Any], tools: Sequence[Tool]) -> None:
+    def __init__(self, models: ChatModels, body: Mapping[str, Any], tools: Sequence[Tool]) -> None:
         self._models = models
         self._body = body
         self.tools = tools

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelyard.chats.search_engines.base import SearchSettings
+from modelyard.chats.search_engines.searxng import SearXNG
+from modelyard.chats.tools.base import Tool, described
+from modelyard.chats.tools.bases import KnowledgeSearch
+from modelyard.chats.tools.calculator import Calculator, calculate
+from modelyard.chats.tools.internet import InternetSearch
+from modelyard.chats.tools.pages import MOST_CHARACTERS, PageReader
 from modelyard.core.errors import AddressRefused, FetchFailed, InvalidParameter, SearchFailed, UnknownName
 from modelyard.core.fetching import Fetched, Hosts
 from modelyard.knowledge.readable import decoded, from_html, readable
-from modelyard.knowledge.search_engines.base import SearchSettings
-from modelyard.knowledge.search_engines.searxng import SearXNG
-from modelyard.knowledge.tools.base import Tool, described
-from modelyard.knowledge.tools.bases import KnowledgeSearch
-from modelyard.knowledge.tools.calculator import Calculator, calculate
-from modelyard.knowledge.tools.internet import InternetSearch
-from modelyard.knowledge.tools.pages import MOST_CHARACTERS, PageReader
 from tests.knowledge.web_server import Reply, Web, web
 
 
@@ -131,7 +131,12 @@ def test_every_tool_describes_itself(server: Web) -> None:
         return ""
 
     engine = SearXNG(SearchSettings("searxng", server.url))
-    tools: list[Tool] = [Calculator(), InternetSearch(engine), PageReader(), KnowledgeSearch(search, {"laws": ""})]
+    tools: list[Tool] = [
+        Calculator(),
+        InternetSearch(engine),
+        PageReader(readable),
+        KnowledgeSearch(search, {"laws": ""}),
+    ]
     for tool in tools:
         function = described(tool)["function"]
         assert function["name"] == tool.name and len(function["description"]) > 20
@@ -239,7 +244,7 @@ def test_reading_pages(server: Web) -> None:
         "/picture": Reply(b"\x89PNG", "image/png"),
         "/empty": Reply("<html></html>"),
     }
-    reader = PageReader(Hosts.read("127.0.0.1"))
+    reader = PageReader(readable, Hosts.read("127.0.0.1"))
     assert call(reader, url=f"{server.url}/page").startswith(f"年假 & 规定\n{server.url}/page\n\n# Leave policy")
     assert call(reader, url=f"{server.url}/data").endswith('\n\n{"a": 1}')
     first = call(reader, url=f"{server.url}/long")
@@ -250,4 +255,4 @@ def test_reading_pages(server: Web) -> None:
     with pytest.raises(FetchFailed, match="could not be fetched: it must be"):
         call(reader, url=f"{server.url}/picture")
     with pytest.raises(AddressRefused):
-        call(PageReader(), url=f"{server.url}/page")
+        call(PageReader(readable), url=f"{server.url}/page")

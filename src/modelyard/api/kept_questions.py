@@ -1,4 +1,4 @@
-"""A question to knowledge bases with its conversation: what is kept of it, and the events that tell of it."""
+"""A question to knowledge bases: its events, and its place in a conversation, where it belongs to one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from modelyard.api.knowledge_views import citation_dict
 from modelyard.api.sse import event
+from modelyard.chats.service import Chats
 from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
@@ -25,23 +26,26 @@ KIND = "knowledge"
 
 
 @dataclass(slots=True)
-class Asked:
-    """One question on its way."""
+class KeptQuestion:
+    """A question, and the message of its conversation that keeps it."""
 
+    knowledge: Knowledge
+    chats: Chats
     question: Question
     conversation: str | None
     message: str | None
-    said: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     @classmethod
     async def begin(
         cls,
         knowledge: Knowledge,
+        chats: Chats,
         bases: Sequence[KnowledgeBase],
         body: AnswerRequest,
         grant: Grant | None,
         models: Models,
-    ) -> Asked:
+    ) -> KeptQuestion:
         """With its history, noted in its conversation; answered by `models`, of which the key may use some.
 
         Raises `ConversationNotFound`, or `PermissionDenied` for a model that the key may not use.
@@ -49,10 +53,10 @@ class Asked:
         owner = Owner.of(grant)
         talk, history = body.conversation, []
         if talk == NEW:
-            talk = (await knowledge.conversations.begin(owner, body.question, KIND)).id
+            talk = (await chats.conversations.begin(owner, body.question, KIND)).id
         elif talk is not None:
-            await knowledge.conversations.get(owner, talk)
-            history = await knowledge.conversations.history(talk, HISTORY)
+            await chats.conversations.get(owner, talk)
+            history = await chats.conversations.history(talk, HISTORY)
         options = {"temperature": body.temperature, "max_tokens": body.max_tokens}
         question = Question(
             text=body.question,
@@ -72,33 +76,33 @@ class Asked:
         message = None
         if talk is not None:
             details = {"knowledge_bases": [base.name for base in bases]}
-            message = await knowledge.conversations.ask(owner, body.question, KIND, talk, details)
-        return cls(question, talk, message)
+            message = await chats.conversations.ask(owner, body.question, KIND, talk, details)
+        return cls(knowledge, chats, question, talk, message)
 
-    async def events(self, knowledge: Knowledge) -> AsyncGenerator[dict[str, Any]]:
-        """`sources`, `token` and, last, `answer`. What was said is kept even if nobody hears the end."""
+    async def events(self) -> AsyncGenerator[dict[str, Any]]:
+        """`sources`, `token` and, last, `answer`. The answer so far is kept even if the client disconnects."""
         sources: list[dict[str, Any]] = []
         notes: list[str] = []
         done: dict[str, Any] | None = None
         try:
-            async with aclosing(knowledge.answering.answer(self.question)) as told:
-                async for each in told:
+            async with aclosing(self.knowledge.answering.answer(self.question)) as events:
+                async for each in events:
                     if isinstance(each, Sources):
                         sources, notes = [citation_dict(c) for c in each.citations], list(each.notes)
                         yield {"type": "sources", "sources": sources, "notes": notes}
                     elif isinstance(each, Token):
-                        self.said.append(each.text)
+                        self.texts.append(each.text)
                         yield {"type": "token", "text": each.text}
                     else:
-                        done = self._told(each, sources, notes)
+                        done = self._summary(each, sources, notes)
         finally:
             if self.message is not None:
-                keeping = self._keep(knowledge, done)
+                keeping = self._keep(done)
                 await asyncio.shield(keeping)
         if done is not None:
             yield done
 
-    def _told(self, answered: Answered, sources: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+    def _summary(self, answered: Answered, sources: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
         return {
             "type": "answer",
             "answer": answered.text,
@@ -112,16 +116,16 @@ class Asked:
             "message": self.message,
         }
 
-    async def _keep(self, knowledge: Knowledge, done: dict[str, Any] | None) -> None:
+    async def _keep(self, done: dict[str, Any] | None) -> None:
         assert self.message is not None
-        text = done["answer"] if done else "".join(self.said)
+        text = done["answer"] if done else "".join(self.texts)
         citations = done["citations"] if done else []
         details = {"model": done["model"], "usage": done["usage"]} if done else {"broken_off": True}
-        await knowledge.conversations.answered(self.message, text, citations, details)
+        await self.chats.conversations.answered(self.message, text, citations, details)
 
 
-async def ask(knowledge: Knowledge, asked: Asked) -> AsyncGenerator[bytes]:
-    """The events of a question as bytes."""
-    async with aclosing(asked.events(knowledge)) as told:
-        async for each in told:
+async def encoded_events(question: KeptQuestion) -> AsyncGenerator[bytes]:
+    """The events of a question as server-sent events."""
+    async with aclosing(question.events()) as events:
+        async for each in events:
             yield event(each)

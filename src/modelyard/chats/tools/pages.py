@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
 
-from modelyard.core.fetching import PUBLIC, Hosts, fetch
-from modelyard.knowledge.readable import readable
-from modelyard.knowledge.tools.base import schema, text, whole
+from modelyard.chats.tools.base import schema, text, whole
+from modelyard.core.fetching import PUBLIC, Fetched, Hosts, fetch
 
 MOST_CHARACTERS = 8000
 """Of one answer."""
 READ: Sequence[str] = ("text/", "application/xhtml+xml", "application/json", "application/xml", "application/rss+xml",
                        "application/atom+xml", "application/ld+json", "application/yaml")  # fmt: skip
+
+
+class PageText(Protocol):
+    """What a page says."""
+
+    @property
+    def title(self) -> str:
+        """Empty where it has none."""
+
+    @property
+    def text(self) -> str:
+        """Without scripts and menus."""
+
+
+ReadPage = Callable[[Fetched], PageText]
+"""Turns a fetched page into text; it blocks."""
 
 
 class PageReader:
@@ -28,7 +43,8 @@ class PageReader:
         {"start": {"type": "integer", "description": "Character to begin with", "default": 0}},
     )
 
-    def __init__(self, hosts: Hosts = PUBLIC) -> None:
+    def __init__(self, read_page: ReadPage, hosts: Hosts = PUBLIC) -> None:
+        self._read_page = read_page
         self._hosts = hosts
 
     async def call(self, arguments: dict[str, Any]) -> str:
@@ -36,7 +52,7 @@ class PageReader:
         url = text(arguments, "url")
         start = whole(arguments, "start", 0, 0, 1 << 31)
         fetched = await fetch(url, hosts=self._hosts, accept=READ)
-        page = await asyncio.to_thread(readable, fetched)
+        page = await asyncio.to_thread(self._read_page, fetched)
         part = page.text[start : start + MOST_CHARACTERS]
         end = start + len(part)
         head = f"{page.title}\n{fetched.url}\n\n" if page.title else f"{fetched.url}\n\n"
