@@ -11,7 +11,7 @@ from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.fetching import Hosts
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search import LONGEST_QUERY, Hit, Query, Search
+from modelyard.knowledge.search.search import LONGEST_QUERY, Hit, Query, Search
 from modelyard.knowledge.search_engines import engine
 from modelyard.knowledge.search_engines.base import SearchEngine
 from modelyard.knowledge.tools import mcp_config
