@@ -25,7 +25,7 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search import Hit
+from modelyard.knowledge.search.search import Hit
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 

@@ -16,7 +16,7 @@ from modelyard.api.deps import Parts
 from modelyard.api.knowledge_views import readable
 from modelyard.chats.tools.base import Tool
 from modelyard.core.access import TOOLS, Grant
-from modelyard.knowledge.excerpts import excerpts
+from modelyard.knowledge.answering.excerpts import excerpts
 from modelyard.knowledge.types import Models
 from modelyard.protocol.bounds import Few
 
