@@ -15,8 +15,8 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blobs
-from modelyard.knowledge.documents.loaders.apart import Readers
 from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.loaders.reader_process import Readers
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.indexing.commit import BY_WORDS, Made, Work, commit, waiting
 from modelyard.knowledge.indexing.index_pool import Indexes

@@ -185,6 +185,6 @@ def test_a_stranger_registers_a_format(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_importing_the_room_imports_no_parser() -> None:
-    code = "import sys, modelyard.knowledge.documents.loaders.apart; print(*sys.modules)"
+    code = "import sys, modelyard.knowledge.documents.loaders.reader_process; print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert HEAVY.isdisjoint({name.partition(".")[0] for name in printed.split()})

@@ -14,9 +14,9 @@ from openpyxl.workbook import Workbook
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load
+from modelyard.knowledge.documents.loaders.number_formats import shown
 from modelyard.knowledge.documents.loaders.numbering import chinese, counted, roman
 from modelyard.knowledge.documents.loaders.sheet_cells import letters
-from modelyard.knowledge.documents.loaders.shown import shown
 from modelyard.knowledge.types import Block, Kind
 from tests.knowledge.documents.loaders import made
 

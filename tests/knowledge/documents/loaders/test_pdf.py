@@ -8,7 +8,7 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
 from modelyard.knowledge.types import Block, Kind
 from tests.knowledge.documents.loaders import made
-from tests.knowledge.documents.loaders.made import Text, paragraph
+from tests.knowledge.documents.loaders.samples import Text, paragraph
 
 
 def texts(*lines: Text) -> list[str]:

@@ -11,7 +11,7 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load, ocr
 from modelyard.knowledge.types import Block
 from tests.knowledge.documents.loaders import made
-from tests.knowledge.documents.loaders.made import Text, paragraph, pdf_of
+from tests.knowledge.documents.loaders.samples import Text, paragraph, pdf_of
 
 
 def pdf(text: str, extra: Sequence[str] = (), page: str = "", catalog: str = "") -> bytes:

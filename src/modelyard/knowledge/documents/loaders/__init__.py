@@ -10,7 +10,6 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.registry import Registry
 from modelyard.knowledge.documents.loaders.base import Limits, Loader, Source, cleaned, known, listed
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
-from modelyard.knowledge.documents.loaders.foreign import REFUSED
 from modelyard.knowledge.documents.loaders.formats import (
     OLD,
     SIGNED,
@@ -21,6 +20,7 @@ from modelyard.knowledge.documents.loaders.formats import (
     sniffed,
     sniffed_text,
 )
+from modelyard.knowledge.documents.loaders.unsupported import REFUSED
 from modelyard.knowledge.types import Loaded
 
 __all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]

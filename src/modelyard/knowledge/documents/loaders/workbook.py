@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from modelyard.knowledge.documents.loaders.number_formats import shown
 from modelyard.knowledge.documents.loaders.package import RELATION, Package, transitional
-from modelyard.knowledge.documents.loaders.shown import shown
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

@@ -16,7 +16,7 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
-from modelyard.knowledge.documents.loaders.apart import TIMEOUT, Apart, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, Apart, Readers, time_for
 from modelyard.knowledge.documents.splitter import DEFAULT, split
 from modelyard.knowledge.types import Cut, Loaded
 from tests.knowledge.documents.loaders import made
@@ -162,7 +162,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
 def test_the_child_dies_with_its_parent(slow: Path) -> None:
     code = f"""
 import asyncio, pathlib, sys
-from modelyard.knowledge.documents.loaders.apart import TIMEOUT, Apart, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, Apart, Readers, time_for
 async def main():
     apart = Apart()
     reading = asyncio.create_task(apart.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))

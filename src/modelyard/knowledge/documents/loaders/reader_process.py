@@ -137,7 +137,7 @@ class Apart:
                     sys.executable,
                     "-P",
                     "-m",
-                    "modelyard.knowledge.documents.loaders.apart",
+                    "modelyard.knowledge.documents.loaders.reader_process",
                     str(self._memory),
                     str(os.getpid()),
                 ),
