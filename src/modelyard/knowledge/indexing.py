@@ -18,8 +18,8 @@ from modelyard.knowledge.blobs import Blobs
 from modelyard.knowledge.committing import BY_WORDS, Made, Work, commit, waiting
 from modelyard.knowledge.indexes import Indexes
 from modelyard.knowledge.jobs import chunking_for, fingerprint
-from modelyard.knowledge.loaders.apart import Readers
 from modelyard.knowledge.loaders.base import Limits
+from modelyard.knowledge.loaders.reader_process import Readers
 from modelyard.knowledge.splitter import Chunking
 from modelyard.knowledge.types import Cut, Piece
 from modelyard.knowledge.vectors import Vectors, text_hash
