@@ -25,7 +25,7 @@ from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import Paths
 from modelyard.api.second_door import SecondDoor
-from modelyard.catalog.hubs import asking
+from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
@@ -106,7 +106,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
-    asking.use(settings.hub, settings.offline)
+    queries.use(settings.hub, settings.offline)
     lock, database, keys = await _opened(settings)
     traffic = Traffic()
     gateway = Gateway(settings, traffic)

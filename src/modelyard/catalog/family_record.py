@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard.catalog.family import Family, Source, Spec
+from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.record import seven_fields
 from modelyard.core.types import ModelType
 
 Record = dict[str, Any]
 
 
-def written(family: Family) -> Record:
+def record_of(family: Family) -> Record:
     """The record of a registered family, without the fields that it left out."""
-    made: Record = {
+    record: Record = {
         "version": family.version,
         "context_length": family.context_length,
         "model_name": family.name,
@@ -37,11 +37,11 @@ def written(family: Family) -> Record:
         "default_model_config": family.specs[0].default_model_config,
         "default_generate_config": family.specs[0].default_generate_config,
     }
-    return _filled(made)
+    return _without_empty(record)
 
 
 def _spec(spec: Spec) -> Record:
-    made: Record = {
+    record: Record = {
         "model_format": spec.format,
         "model_size_in_billions": spec.size_in_billions,
         "activated_size_in_billions": spec.activated_size_in_billions,
@@ -49,11 +49,13 @@ def _spec(spec: Spec) -> Record:
     }
     hubs = list(spec.src)
     if len(hubs) == 1 and not spec.src[hubs[0]].quantizations:
-        return _filled({**_source(spec.src[hubs[0]]), **made, "model_hub": hubs[0]})
-    return _filled(made | {"model_src": {hub: _filled(_source(source)) for hub, source in spec.src.items()}})
+        return _without_empty({**_source(spec.src[hubs[0]]), **record, "model_hub": hubs[0]})
+    return _without_empty(
+        record | {"model_src": {hub: _without_empty(_source(source)) for hub, source in spec.src.items()}}
+    )
 
 
-def _source(source: Source) -> Record:
+def _source(source: ModelSource) -> Record:
     return {
         "model_id": source.model_id,
         "model_uri": source.path,
@@ -66,5 +68,5 @@ def _source(source: Source) -> Record:
     }
 
 
-def _filled(record: Record) -> Record:
+def _without_empty(record: Record) -> Record:
     return {key: value for key, value in record.items() if value or value is False}

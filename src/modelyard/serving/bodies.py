@@ -13,7 +13,7 @@ MOST_CHOICES = 128
 Choices = Annotated[int, Meta(ge=1, le=MOST_CHOICES)]
 
 
-class Chat(ChatRequest, kw_only=True):
+class ChatBody(ChatRequest, kw_only=True):
     """Body of `/v1/chat/completions`."""
 
     n: Choices | None | UnsetType = UNSET
@@ -31,7 +31,7 @@ class Chat(ChatRequest, kw_only=True):
     structured_outputs: dict[str, Any] | None | UnsetType = UNSET
 
 
-class Completion(CompletionRequest, kw_only=True):
+class CompletionBody(CompletionRequest, kw_only=True):
     """Body of `/v1/completions`."""
 
     response_format: dict[str, Any] | None | UnsetType = UNSET
@@ -50,4 +50,4 @@ class Completion(CompletionRequest, kw_only=True):
     structured_outputs: dict[str, Any] | None | UnsetType = UNSET
 
 
-Asked: TypeAlias = Chat | Completion
+TextBody: TypeAlias = ChatBody | CompletionBody

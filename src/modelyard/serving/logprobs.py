@@ -18,8 +18,8 @@ class Decode(Protocol):
     def __call__(self, tokens: Sequence[int], skip_special: bool = True) -> str: ...
 
 
-class Told:
-    """The tokens of one text that are to be told and are not yet."""
+class LogprobLists:
+    """The log probabilities of one text that have not been sent yet."""
 
     def __init__(self, decode: Decode) -> None:
         self._decode = decode
@@ -32,22 +32,22 @@ class Told:
         return len(self._lists[0])
 
     def first(self, token: int) -> None:
-        """The first token of a prompt, of which no model thinks anything."""
+        """The first token of a prompt, which has no log probability."""
         self._append(token, None, None)
 
     def add(self, drawn: Drawn) -> None:
-        """The next token; it stands among the likeliest even if it is none of them."""
+        """The next token; the list of the likeliest tokens always has it, even if it is none of them."""
         own = (drawn.token, drawn.logprob)
         top = {self._text(token): max(logprob, LEAST) for token, logprob in (*drawn.top, own)}
         self._append(drawn.token, max(drawn.logprob, LEAST), top)
 
     def go_on(self, decode: Callable[[Sequence[int]], str], offset: int) -> None:
-        """What follows begins at this character and is decoded apart from what came before."""
+        """The next token begins at this character, and is decoded without those before it."""
         self._characters = Characters(decode)
         self._offset = offset
 
     def take(self) -> dict[str, Any] | None:
-        """The lists; None when nothing is to be told."""
+        """The lists since the last call; None when they are empty."""
         if not len(self):
             return None
         tokens, logprobs, top, offsets = self._lists

@@ -1,4 +1,4 @@
-"""The server's side of a hub: which one to ask, and questions put to it through a child process.
+"""The server's side of a hub: which one to ask, and queries to it through a child process.
 
 The libraries of the hubs are imported in that child only, so the server stays light and a question can be given up.
 """
@@ -27,41 +27,41 @@ PATIENCE = 90.0
 PROBE = 3.0
 """Seconds a hub has to answer at all."""
 REMEMBER = 60.0
-"""Seconds for which it is remembered that a hub answers, and what it said of a model."""
+"""Seconds for which it is remembered that a hub answers, and what it answered about a model."""
 FORGET = 10.0
 """Seconds for which it is remembered that a hub does not answer."""
 AUTO = "auto"
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to know of a repository: what model it is, and which files that model needs."""
+class RepositoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A question about a repository: which model it holds, and which files that model needs."""
 
     hub: str
     model_id: str
     revision: str | None = None
     type: ModelType | None = None
-    """What somebody knows it to be."""
+    """The type of the model, where it is known."""
     format: str | None = None
     quantization: str | None = None
     names: tuple[str, ...] = ()
     """Exactly these files, where the catalog knows them."""
     projector: str | None = None
-    """The projector of a GGUF model, where somebody names it."""
+    """The projector of a GGUF model, where the request names one."""
 
 
 @dataclass(slots=True)
-class Access:
+class HubAccess:
     """How this server reaches hubs; the composition root sets it from the settings."""
 
     hub: str = AUTO
     offline: bool = False
     probed: dict[str, tuple[float, bool]] = field(default_factory=dict)
     """Endpoint → when it was tried, and whether it answered."""
-    answers: dict[Question, tuple[float, Model]] = field(default_factory=dict)
-    locks: dict[Question, threading.Lock] = field(default_factory=dict)
+    answers: dict[RepositoryQuery, tuple[float, Model]] = field(default_factory=dict)
+    locks: dict[RepositoryQuery, threading.Lock] = field(default_factory=dict)
 
 
-ACCESS = Access()
+ACCESS = HubAccess()
 
 
 def use(hub: str, offline: bool) -> None:
@@ -71,8 +71,8 @@ def use(hub: str, offline: bool) -> None:
     ACCESS.answers.clear()
 
 
-def checked(hub: str) -> str:
-    """A hub's name as given; raises `InvalidParameter` for one that there is not."""
+def check_hub(hub: str) -> str:
+    """A hub's name as given; raises `InvalidParameter` for an unknown hub."""
     if hub not in (AUTO, *REMOTE):
         raise InvalidParameter("download_hub", f"'{hub}' is none of {', '.join((AUTO, *REMOTE))}.")
     return hub
@@ -80,16 +80,16 @@ def checked(hub: str) -> str:
 
 def is_offline() -> bool:
     """Whether the network must not be touched."""
-    said = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-    return ACCESS.offline or said
+    by_environment = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    return ACCESS.offline or by_environment
 
 
-def to_ask(what: str, wish: str | None = None, having: Sequence[str] = REMOTE) -> list[str]:
-    """The hubs to ask for something, best first: the wished one, else the one of the settings, else those that answer.
+def hubs_to_ask(what: str, wish: str | None = None, having: Sequence[str] = REMOTE) -> list[str]:
+    """The hubs to ask for something, best first: the hub of the request, else the one of the settings, else those that answer.
 
     Raises `HubsOffline` when the server is set to be offline, and `HubUnavailable` when no hub answers.
     """
-    chosen = checked(wish) if wish and wish != AUTO else ACCESS.hub
+    chosen = check_hub(wish) if wish and wish != AUTO else ACCESS.hub
     if is_offline():
         raise HubsOffline(what)
     if wish and wish != AUTO and chosen not in having:
@@ -130,9 +130,9 @@ def _answers(endpoint: str) -> bool:
     return answered
 
 
-def ask(question: Question) -> Model:
+def ask(question: RepositoryQuery) -> Model:
     """The model a repository holds, with its `download`; raises the child's error as our own."""
-    with ACCESS.locks.setdefault(question, threading.Lock()):  # two who ask the same at once ask once
+    with ACCESS.locks.setdefault(question, threading.Lock()):  # equal queries at one time start one child
         known = ACCESS.answers.get(question)
         if known is not None and time.monotonic() - known[0] < REMEMBER:
             return known[1]

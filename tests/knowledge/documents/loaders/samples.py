@@ -84,10 +84,10 @@ def pdf_of(objects: Sequence[str], trailer: str = "", version: str = "1.4") -> b
 def _drawn(line: Text) -> str:
     if line.text.isascii():
         escaped = line.text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-        font, shown = "F1", f"({escaped})"
+        font, drawn = "F1", f"({escaped})"
     else:
-        font, shown = "F2", f"<{line.text.encode('utf-16-be').hex()}>"
-    return f"BT /{font} {line.size} Tf {line.x} {line.y} Td {shown} Tj ET"
+        font, drawn = "F2", f"<{line.text.encode('utf-16-be').hex()}>"
+    return f"BT /{font} {line.size} Tf {line.x} {line.y} Td {drawn} Tj ET"
 
 
 def paragraph(top: float, *lines: str, x: float = 72, indent: float = 0) -> list[Text]:

@@ -16,12 +16,12 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
-from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, Apart, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
 from modelyard.knowledge.documents.splitter import DEFAULT, split
 from modelyard.knowledge.types import Cut, Loaded
-from tests.knowledge.documents.loaders import made
+from tests.knowledge.documents.loaders import samples
 
-FILES = made.each()
+FILES = samples.each()
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def slow(tmp_path: Path) -> Path:
     rows = "".join(f'<row r="{n}">{row.format(n)}</row>' for n in range(1, 120_000))
     xml = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>'
     path = tmp_path / "slow.xlsx"
-    path.write_bytes(made.repacked(FILES["a.xlsx"], {"xl/worksheets/sheet1.xml": xml.encode()}))
+    path.write_bytes(samples.repacked(FILES["a.xlsx"], {"xl/worksheets/sheet1.xml": xml.encode()}))
     return path
 
 
-def reads(apart: Apart) -> int:
+def reads(reader: ReaderProcess) -> int:
     """Wait until its child reads; its process id."""
-    while apart.pid is None or psutil.Process(apart.pid).cpu_times().user < 0.3:
+    while reader.pid is None or psutil.Process(reader.pid).cpu_times().user < 0.3:
         time.sleep(0.02)
-    return apart.pid
+    return reader.pid
 
 
 def ends(pid: int) -> None:
@@ -62,76 +62,76 @@ def as_cut(loaded: Loaded) -> Cut:
 
 def test_the_same_as_here(folder: Path) -> None:
     async def main() -> None:
-        apart = Apart()
+        reader = ReaderProcess()
         pids = set()
         for name, data in FILES.items():
             if not name.endswith(".png"):
-                assert await apart.cut(folder / name, name) == as_cut(load(data, name))
-                pids.add(apart.pid)
+                assert await reader.cut(folder / name, name) == as_cut(load(data, name))
+                pids.add(reader.pid)
         assert len(pids) == 1
-        await apart.close()
-        assert apart.pid is None
+        await reader.close()
+        assert reader.pid is None
 
     asyncio.run(main())
 
 
 def test_errors_come_back_whole(folder: Path) -> None:
     async def main() -> None:
-        apart = Apart()
+        reader = ReaderProcess()
         (folder / "b.docx").write_bytes(b"no")
         with pytest.raises(DocumentUnreadable) as here:
             load(b"no", "b.docx")
         with pytest.raises(DocumentUnreadable) as there:
-            await apart.cut(folder / "b.docx", "b.docx")
+            await reader.cut(folder / "b.docx", "b.docx")
         assert (there.value.message, there.value.problem) == (here.value.message, here.value.problem)
-        bomb = made.repacked(FILES["a.docx"], {"x.bin": bytes(100 << 20)})
+        bomb = samples.repacked(FILES["a.docx"], {"x.bin": bytes(100 << 20)})
         (folder / "bomb.docx").write_bytes(bomb)
         with pytest.raises(DocumentUnreadable, match="bomb"):
-            await apart.cut(folder / "bomb.docx", "bomb.docx")
+            await reader.cut(folder / "bomb.docx", "bomb.docx")
         with pytest.raises(DocumentUnreadable, match="larger"):
-            await apart.cut(folder / "a.docx", "a.docx", limits=Limits(max_bytes=5))
+            await reader.cut(folder / "a.docx", "a.docx", limits=Limits(max_bytes=5))
         with pytest.raises(DocumentUnreadable, match="cannot be opened"):
-            await apart.cut(folder / "gone.txt", "gone.txt")
-        assert (await apart.cut(folder / "a.txt", "a.txt")).pieces
-        await apart.close()
+            await reader.cut(folder / "gone.txt", "gone.txt")
+        assert (await reader.cut(folder / "a.txt", "a.txt")).pieces
+        await reader.close()
 
     asyncio.run(main())
 
 
 def test_a_child_that_is_killed_while_it_reads(folder: Path, slow: Path) -> None:
     async def main() -> None:
-        apart = Apart()
-        reading = asyncio.create_task(apart.cut(slow, "slow.xlsx"))
-        pid = await asyncio.to_thread(reads, apart)
+        reader = ReaderProcess()
+        reading = asyncio.create_task(reader.cut(slow, "slow.xlsx"))
+        pid = await asyncio.to_thread(reads, reader)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(DocumentUnreadable, match="SIGKILL"):
             await reading
-        assert (await apart.cut(folder / "a.docx", "a.docx")).pieces
-        assert apart.pid not in {None, pid}
-        await apart.close()
+        assert (await reader.cut(folder / "a.docx", "a.docx")).pieces
+        assert reader.pid not in {None, pid}
+        await reader.close()
 
     asyncio.run(main())
 
 
 def test_a_child_that_is_killed_between_documents(folder: Path) -> None:
     async def main() -> None:
-        apart = Apart()
-        await apart.cut(folder / "a.txt", "a.txt")
-        assert apart.pid is not None
-        os.kill(apart.pid, signal.SIGKILL)
-        assert (await apart.cut(folder / "a.txt", "a.txt")).pieces
-        await apart.close()
+        reader = ReaderProcess()
+        await reader.cut(folder / "a.txt", "a.txt")
+        assert reader.pid is not None
+        os.kill(reader.pid, signal.SIGKILL)
+        assert (await reader.cut(folder / "a.txt", "a.txt")).pieces
+        await reader.close()
 
     asyncio.run(main())
 
 
 def test_what_takes_too_long_or_is_cancelled(folder: Path, slow: Path) -> None:
     async def main() -> None:
-        apart = Apart(timeout=1.0)
+        reader = ReaderProcess(timeout=1.0)
         with pytest.raises(DocumentUnreadable, match="more than 1 s"):
-            await apart.cut(slow, "slow.xlsx")
-        await apart.close()
-        patient = Apart()
+            await reader.cut(slow, "slow.xlsx")
+        await reader.close()
+        patient = ReaderProcess()
         reading = asyncio.create_task(patient.cut(slow, "slow.xlsx"))
         pid = await asyncio.to_thread(reads, patient)
         reading.cancel()
@@ -148,12 +148,12 @@ def test_what_takes_too_long_or_is_cancelled(folder: Path, slow: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux only")
 def test_what_takes_too_much_memory(folder: Path) -> None:
     async def main() -> None:
-        apart = Apart(memory=400 << 20)
+        reader = ReaderProcess(memory=400 << 20)
         (folder / "big.json").write_bytes(b"[" + b"[]," * 8_000_000 + b"1]")
         with pytest.raises(DocumentUnreadable, match=r"memory|broke down"):
-            await apart.cut(folder / "big.json", "big.json", limits=Limits(max_characters=1 << 30))
-        assert (await apart.cut(folder / "a.pdf", "a.pdf")).pieces
-        await apart.close()
+            await reader.cut(folder / "big.json", "big.json", limits=Limits(max_characters=1 << 30))
+        assert (await reader.cut(folder / "a.pdf", "a.pdf")).pieces
+        await reader.close()
 
     asyncio.run(main())
 
@@ -163,12 +163,13 @@ def test_the_child_dies_with_its_parent(slow: Path) -> None:
     code = f"""
 import asyncio, pathlib, sys
 from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, Apart, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
 async def main():
-    apart = Apart()
-    reading = asyncio.create_task(apart.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))
-    while apart.pid is None:
+    reader = ReaderProcess()
+    reading = asyncio.create_task(reader.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))
+    while reader.pid is None:
         await asyncio.sleep(0.01)
-    print(apart.pid, flush=True)
+    print(reader.pid, flush=True)
     await reading
 asyncio.run(main())
 """
@@ -183,9 +184,9 @@ asyncio.run(main())
 @pytest.mark.skipif(not ocr.installed(), reason="the extra ocr is not installed")
 def test_pictures_fit_into_the_memory_of_a_child(folder: Path) -> None:
     async def main() -> None:
-        apart = Apart()
-        assert (await apart.cut(folder / "a.png", "a.png", ocr=True)).text == "Hello world"
-        await apart.close()
+        reader = ReaderProcess()
+        assert (await reader.cut(folder / "a.png", "a.png", ocr=True)).text == "Hello world"
+        await reader.close()
 
     asyncio.run(main())
 

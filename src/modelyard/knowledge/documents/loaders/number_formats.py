@@ -58,7 +58,7 @@ def parsed(code: str) -> Format | None:
     )
 
 
-def shown(value: Any, code: str) -> str:
+def display_text(value: Any, code: str) -> str:
     """The text of a value; dates as ISO 8601, whatever their format."""
     if value is None:
         return ""

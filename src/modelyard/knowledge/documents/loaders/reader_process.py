@@ -42,8 +42,8 @@ LENGTH = struct.Struct(">I")
 PR_SET_PDEATHSIG = 1
 
 
-class Asked(msgspec.Struct):
-    """What the parent sends."""
+class ReadRequest(msgspec.Struct):
+    """One document to read: the message from the parent to the child."""
 
     path: str
     name: str
@@ -52,8 +52,8 @@ class Asked(msgspec.Struct):
     chunking: Chunking
 
 
-class Told(msgspec.Struct):
-    """What the child answers: a document, or why there is none."""
+class ReadReply(msgspec.Struct):
+    """The answer of the child: the text and pieces of a document, or the problem with it."""
 
     text: str = ""
     pieces: list[Piece] = []
@@ -61,10 +61,10 @@ class Told(msgspec.Struct):
     notes: list[str] = []
     problem: str = ""
     spent: bool = False
-    """Whether the child ends now, for it may be short of memory."""
+    """Whether the child ends now, because it may be short of memory."""
 
 
-class Apart:
+class ReaderProcess:
     """One child, started with the first document and again after it ended; documents are read one at a time."""
 
     def __init__(self, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
@@ -76,7 +76,7 @@ class Apart:
 
     @property
     def pid(self) -> int | None:
-        """Of the child, if one runs."""
+        """The process id of the child, if one runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def cut(
@@ -88,16 +88,16 @@ class Apart:
         ocr: bool = False,
     ) -> Cut:
         """What `loaders.load` reads, as `split` cuts it. A child that dies or takes too long raises `DocumentUnreadable`."""
-        message = msgspec.json.encode(Asked(str(data_path), name, limits, ocr, chunking))
+        message = msgspec.json.encode(ReadRequest(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
             whole = False
             seconds = min(self._timeout, TIMEOUT if ocr else time_for(await asyncio.to_thread(_size, data_path)))
             try:
                 async with asyncio.timeout(seconds):
-                    reply = await self._ask_again(message)
-                    told = await asyncio.to_thread(msgspec.json.decode, reply, type=Told)
+                    encoded = await self._ask_again(message)
+                    reply = await asyncio.to_thread(msgspec.json.decode, encoded, type=ReadReply)
                 self._documents += 1
-                whole = not told.spent and self._documents < DOCUMENTS
+                whole = not reply.spent and self._documents < DOCUMENTS
             except TimeoutError as error:
                 raise DocumentUnreadable(name, f"reading it took more than {seconds:g} s.") from error
             except (asyncio.IncompleteReadError, ConnectionError) as error:
@@ -105,12 +105,12 @@ class Apart:
             finally:
                 if not whole:  # also when cancelled: the answer would be taken for the next document's
                     self._kill()
-        if told.problem:
-            raise DocumentUnreadable(name, told.problem)
-        return Cut(told.text, told.pieces, told.metadata, told.notes)
+        if reply.problem:
+            raise DocumentUnreadable(name, reply.problem)
+        return Cut(reply.text, reply.pieces, reply.metadata, reply.notes)
 
     async def _ask_again(self, message: bytes) -> bytes:
-        """A child that has read before may have died since, or of what it read: a fresh one is asked once more."""
+        """Ask the child; one that has read before may have died since, so a fresh one is tried once."""
         used = self._documents > 0
         try:
             return await self._ask(message)
@@ -150,7 +150,7 @@ class Apart:
         return self._process
 
     async def _why(self) -> str:
-        """How the child ended, which it has, or soon will."""
+        """How the child ended, in brackets for a sentence; waits for its end for a second."""
         if self._process is None:
             return ""
         with suppress(TimeoutError):
@@ -182,12 +182,12 @@ class Readers:
     """Several children; a document goes to one that is free, and waits where none is."""
 
     def __init__(self, count: int = READERS) -> None:
-        self._all = [Apart() for _ in range(count)]
+        self._all = [ReaderProcess() for _ in range(count)]
         self._idle = list(self._all)
         self._free = asyncio.Semaphore(count)
 
     async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> Cut:
-        """As `Apart.cut`."""
+        """As `ReaderProcess.cut`."""
         async with self._free:
             reader = self._idle.pop()
             try:
@@ -207,7 +207,7 @@ def time_for(size: int) -> float:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 where there is none, which the child will say."""
+    """Bytes of a file; 0 where there is none, which the child reports."""
     try:
         return path.stat().st_size
     except OSError:
@@ -215,7 +215,7 @@ def _size(path: Path) -> int:
 
 
 def _settle(memory: int, parent: int) -> None:
-    """Be nice, be small, and die with the parent."""
+    """Lower the priority, limit the memory, and have the kernel end this process with its parent."""
     os.nice(NICENESS)
     if sys.platform == "linux":
         import resource
@@ -227,39 +227,39 @@ def _settle(memory: int, parent: int) -> None:
         sys.exit("the parent is gone")
 
 
-def _read(message: bytes) -> Told:
-    asked = msgspec.json.decode(message, type=Asked)
+def _read(message: bytes) -> ReadReply:
+    request = msgspec.json.decode(message, type=ReadRequest)
     try:
-        size = os.path.getsize(asked.path)
-        if size > asked.limits.max_bytes:
-            return Told(problem=f"it is larger than {asked.limits.max_bytes:,} bytes, the limit.")
-        loaded = load(Path(asked.path).read_bytes(), asked.name, limits=asked.limits, ocr=asked.ocr)
-        return Told(loaded.text, split(loaded, asked.chunking), loaded.metadata, list(loaded.notes))
+        size = os.path.getsize(request.path)
+        if size > request.limits.max_bytes:
+            return ReadReply(problem=f"it is larger than {request.limits.max_bytes:,} bytes, the limit.")
+        loaded = load(Path(request.path).read_bytes(), request.name, limits=request.limits, ocr=request.ocr)
+        return ReadReply(loaded.text, split(loaded, request.chunking), loaded.metadata, list(loaded.notes))
     except DocumentUnreadable as error:
-        return Told(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
+        return ReadReply(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
     except OSError as error:
-        return Told(problem=f"the file cannot be opened: {reason(error)}.")
+        return ReadReply(problem=f"the file cannot be opened: {reason(error)}.")
     except MemoryError:
-        return Told(problem="reading it takes more memory than there is for it.", spent=True)
+        return ReadReply(problem="reading it takes more memory than there is for it.", spent=True)
 
 
-def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    while len(head := questions.read(LENGTH.size)) == LENGTH.size:
-        told = _read(questions.read(LENGTH.unpack(head)[0]))
-        reply = msgspec.json.encode(told)
-        answers.write(LENGTH.pack(len(reply)))
-        answers.write(reply)
-        answers.flush()
-        if told.spent:
+def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
+        reply = _read(requests.read(LENGTH.unpack(head)[0]))
+        encoded = msgspec.json.encode(reply)
+        replies.write(LENGTH.pack(len(encoded)))
+        replies.write(encoded)
+        replies.flush()
+        if reply.spent:
             return
 
 
 def main() -> None:
-    """What the child runs. What libraries print goes to the server's log, not between the answers."""
+    """The entry point of the child. What libraries print goes to the server's log, not between the replies."""
     _settle(int(sys.argv[1]), int(sys.argv[2]))
-    answers = os.fdopen(os.dup(1), "wb")
+    replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, answers)
+    _serve(sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

@@ -45,4 +45,4 @@ REFUSED = {
     "archive": "it is a packed archive; unpack it.",
     "postscript": "it is PostScript; convert it to PDF.",
 }
-"""What the first bytes may say, and why it is not read."""
+"""A format that the first bytes show → why it is not read, and what its owner can do."""
