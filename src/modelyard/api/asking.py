@@ -8,7 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.api.knowledge_views import citation_dict
+from msgspec import to_builtins
+
 from modelyard.api.sse import event
 from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
@@ -84,7 +85,7 @@ class Asked:
             async with aclosing(knowledge.answering.answer(self.question)) as told:
                 async for each in told:
                     if isinstance(each, Sources):
-                        sources, notes = [citation_dict(c) for c in each.citations], list(each.notes)
+                        sources, notes = [to_builtins(c) for c in each.citations], list(each.notes)
                         yield {"type": "sources", "sources": sources, "notes": notes}
                     elif isinstance(each, Token):
                         self.said.append(each.text)
@@ -102,7 +103,7 @@ class Asked:
         return {
             "type": "answer",
             "answer": answered.text,
-            "citations": [citation_dict(each) for each in answered.citations],
+            "citations": [to_builtins(each) for each in answered.citations],
             "sources": sources,
             "evidence": answered.evidence,
             "model": answered.model,

@@ -11,7 +11,7 @@ from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.fetching import Hosts
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search.search import LONGEST_QUERY, Hit, Query, Search
+from modelyard.knowledge.search.search import LONGEST_QUERY, Query, Search
 from modelyard.knowledge.search_engines import engine
 from modelyard.knowledge.search_engines.base import SearchEngine
 from modelyard.knowledge.tools import mcp_config
@@ -22,6 +22,7 @@ from modelyard.knowledge.tools.internet import InternetSearch
 from modelyard.knowledge.tools.mcp_servers import McpServers
 from modelyard.knowledge.tools.pages import PageReader
 from modelyard.knowledge.types import Models
+from modelyard.protocol.hits import Hit
 
 PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
 """Search engines in the order in which one is taken that is set up."""
@@ -89,5 +90,5 @@ class Toolbox:
 
 
 def _numbered(number: int, hit: Hit) -> str:
-    page = f", page {hit.row.page}" if hit.row.page is not None else ""
-    return f"[{number}] {hit.row.document}{page}\n{hit.row.text}"
+    page = f", page {hit.page}" if hit.page is not None else ""
+    return f"[{number}] {hit.document}{page}\n{hit.text}"
