@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+from modelyard.chats.conversations import Conversations
+from modelyard.chats.tools.toolbox import Toolbox
 from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
-from modelyard.knowledge.conversations import Conversations
 from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.documents import Documents, Kept
@@ -26,7 +27,6 @@ from modelyard.knowledge.indexing.pipeline import Indexing
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import Ingest
 from modelyard.knowledge.search.search import Search
-from modelyard.knowledge.tools.toolbox import Toolbox
 from modelyard.knowledge.types import Models, Piece
 
 SUMMARY_OF = "summary_of"

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from tests.knowledge.web_server import Asked, Reply, Web, web
 
+from modelyard.chats.search_engines import base, engine, engines
+from modelyard.chats.search_engines.base import WebHit
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchFailed, SearchNotConfigured, UnknownName
-from modelyard.knowledge.search_engines import base, engine, engines
-from modelyard.knowledge.search_engines.base import WebHit
-from tests.knowledge.web_server import Asked, Reply, Web, web
 
 KEY = "tvly-secret"
 

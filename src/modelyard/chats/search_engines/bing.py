@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from modelyard.chats.search_engines.base import MOST_HITS, Request, SearchSettings, WebHit, ask_json, hits
 from modelyard.core.errors import SearchNotConfigured
-from modelyard.knowledge.search_engines.base import MOST_HITS, Request, SearchSettings, WebHit, ask_json, hits
 
 
 class Bing:

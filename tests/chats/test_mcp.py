@@ -14,13 +14,13 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-
-from modelyard.core.errors import InvalidParameter, MissingLibrary, ToolFailed
-from modelyard.knowledge.tools import mcp_config
-from modelyard.knowledge.tools.base import Tool
-from modelyard.knowledge.tools.mcp_config import McpServer
-from modelyard.knowledge.tools.mcp_servers import McpServers, tool_name
 from tests.processes import wait_for
+
+from modelyard.chats.tools import mcp_config
+from modelyard.chats.tools.base import Tool
+from modelyard.chats.tools.mcp_config import McpServer
+from modelyard.chats.tools.mcp_servers import McpServers, tool_name
+from modelyard.core.errors import InvalidParameter, MissingLibrary, ToolFailed
 
 MODULE = ("-m", "tests.knowledge.mcp_server")
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,7 +228,7 @@ def test_closing_from_another_task_than_the_one_that_opened() -> None:
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp", None)
-    monkeypatch.delitem(sys.modules, "modelyard.knowledge.tools.mcp_session", raising=False)
+    monkeypatch.delitem(sys.modules, "modelyard.chats.tools.mcp_session", raising=False)
     with pytest.raises(MissingLibrary, match=r"modelyard\[mcp\]"):
         asyncio.run(McpServers([ours()]).tools())
     assert asyncio.run(McpServers([]).tools()) == []

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from modelyard.chats.tools.base import schema, text, whole
 from modelyard.core.fetching import PUBLIC, Hosts, fetch
 from modelyard.knowledge.readable import readable
-from modelyard.knowledge.tools.base import schema, text, whole
 
 MOST_CHARACTERS = 8000
 """Of one answer."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from modelyard.chats.search_engines.base import Make, SearchEngine, SearchSettings
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.registry import Registry
-from modelyard.knowledge.search_engines.base import Make, SearchEngine, SearchSettings
 
 SEARCH_ENGINES: Registry[Make] = Registry(
     "search_engines",
     {
-        "bing": "modelyard.knowledge.search_engines.bing:Bing",
-        "duckduckgo": "modelyard.knowledge.search_engines.duckduckgo:DuckDuckGo",
-        "searxng": "modelyard.knowledge.search_engines.searxng:SearXNG",
-        "tavily": "modelyard.knowledge.search_engines.tavily:Tavily",
+        "bing": "modelyard.chats.search_engines.bing:Bing",
+        "duckduckgo": "modelyard.chats.search_engines.duckduckgo:DuckDuckGo",
+        "searxng": "modelyard.chats.search_engines.searxng:SearXNG",
+        "tavily": "modelyard.chats.search_engines.tavily:Tavily",
     },
 )
 

@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import SearchEngine
+from modelyard.chats.tools import mcp_config
+from modelyard.chats.tools.base import Tool
+from modelyard.chats.tools.bases import KnowledgeSearch
+from modelyard.chats.tools.calculator import Calculator
+from modelyard.chats.tools.internet import InternetSearch
+from modelyard.chats.tools.mcp_servers import McpServers
+from modelyard.chats.tools.pages import PageReader
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.fetching import Hosts
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
 from modelyard.knowledge.search.search import LONGEST_QUERY, Query, Search
-from modelyard.knowledge.search_engines import engine
-from modelyard.knowledge.search_engines.base import SearchEngine
-from modelyard.knowledge.tools import mcp_config
-from modelyard.knowledge.tools.base import Tool
-from modelyard.knowledge.tools.bases import KnowledgeSearch
-from modelyard.knowledge.tools.calculator import Calculator
-from modelyard.knowledge.tools.internet import InternetSearch
-from modelyard.knowledge.tools.mcp_servers import McpServers
-from modelyard.knowledge.tools.pages import PageReader
 from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit
 

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.knowledge.web_server import Reply, Web, web
 
+from modelyard.chats.search_engines.base import SearchSettings
+from modelyard.chats.search_engines.searxng import SearXNG
+from modelyard.chats.tools.base import Tool, described
+from modelyard.chats.tools.bases import KnowledgeSearch
+from modelyard.chats.tools.calculator import Calculator, calculate
+from modelyard.chats.tools.internet import InternetSearch
+from modelyard.chats.tools.pages import MOST_CHARACTERS, PageReader
 from modelyard.core.errors import AddressRefused, FetchFailed, InvalidParameter, SearchFailed, UnknownName
 from modelyard.core.fetching import Fetched, Hosts
 from modelyard.knowledge.readable import decoded, from_html, readable
-from modelyard.knowledge.search_engines.base import SearchSettings
-from modelyard.knowledge.search_engines.searxng import SearXNG
-from modelyard.knowledge.tools.base import Tool, described
-from modelyard.knowledge.tools.bases import KnowledgeSearch
-from modelyard.knowledge.tools.calculator import Calculator, calculate
-from modelyard.knowledge.tools.internet import InternetSearch
-from modelyard.knowledge.tools.pages import MOST_CHARACTERS, PageReader
-from tests.knowledge.web_server import Reply, Web, web
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from modelyard.chats.tools import mcp_config
+from modelyard.chats.tools.base import Tool
 from modelyard.core.errors import MissingLibrary, ToolFailed
-from modelyard.knowledge.tools import mcp_config
-from modelyard.knowledge.tools.base import Tool
 
 if TYPE_CHECKING:
-    from modelyard.knowledge.tools.mcp_session import Connection
+    from modelyard.chats.tools.mcp_session import Connection
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class McpServers:
         if self._connections or not self._servers:
             return
         try:
-            from modelyard.knowledge.tools.mcp_session import Connection
+            from modelyard.chats.tools.mcp_session import Connection
         except ModuleNotFoundError as error:
             raise MissingLibrary("MCP servers", "mcp", "pip install 'modelyard[mcp]'") from error
         self._connections = {each.name: Connection(each, *self._timeouts) for each in self._servers}

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from lxml import etree, html
 
+from modelyard.chats.search_engines.base import Request, SearchSettings, WebHit, ask, check, plain
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
-from modelyard.knowledge.search_engines.base import Request, SearchSettings, WebHit, ask, check, plain
 
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 """Others get no results from it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from modelyard.knowledge.search_engines.base import SearchEngine, WebHit
-from modelyard.knowledge.tools.base import schema, text, whole
+from modelyard.chats.search_engines.base import SearchEngine, WebHit
+from modelyard.chats.tools.base import schema, text, whole
 
 MOST = 10
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
+from modelyard.chats.tools.base import schema, text
 from modelyard.core.errors import UnknownName, nearest
-from modelyard.knowledge.tools.base import schema, text
 
 Search = Callable[[str, str], Awaitable[str]]
 """`search(query, base)` gives what was found, as the model shall read it."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from modelyard.chats.tools.base import schema, text
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.tools.base import schema, text
 
 Number = Fraction | float
 """A fraction while it is exact; a float once a root, a logarithm or the like was taken."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from modelyard.chats.search_engines.base import Request, SearchSettings, WebHit, ask_json, hits
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
-from modelyard.knowledge.search_engines.base import Request, SearchSettings, WebHit, ask_json, hits
 
 REFUSALS = {403: "it gives no JSON (403): add `json` to `search.formats` in the settings.yml of the instance."}
 

@@ -7,9 +7,9 @@ from fastapi.responses import PlainTextResponse
 
 from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import conversation_info, message_info, page
+from modelyard.chats.conversations import exported
+from modelyard.chats.imports import import_conversations
 from modelyard.core.access import Owner
-from modelyard.knowledge.conversations import exported
-from modelyard.knowledge.importing import import_conversations
 from modelyard.protocol import conversations as bodies
 from modelyard.protocol.conversation_imports import ImportConversations, Imported
 from modelyard.protocol.knowledge import Deleted

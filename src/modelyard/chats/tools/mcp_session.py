@@ -19,8 +19,8 @@ from mcp import types as mcp_types
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from modelyard.chats.tools.mcp_config import McpServer
 from modelyard.core.errors import ToolFailed
-from modelyard.knowledge.tools.mcp_config import McpServer
 
 log = logging.getLogger(__name__)
 
