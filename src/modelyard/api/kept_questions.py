@@ -8,7 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.api.knowledge_views import citation_dict
+from msgspec import to_builtins
+
 from modelyard.api.sse import event
 from modelyard.chats.service import Chats
 from modelyard.core.access import Grant, Owner
@@ -88,7 +89,7 @@ class KeptQuestion:
             async with aclosing(self.knowledge.answering.answer(self.question)) as events:
                 async for each in events:
                     if isinstance(each, Sources):
-                        sources, notes = [citation_dict(c) for c in each.citations], list(each.notes)
+                        sources, notes = [to_builtins(c) for c in each.citations], list(each.notes)
                         yield {"type": "sources", "sources": sources, "notes": notes}
                     elif isinstance(each, Token):
                         self.texts.append(each.text)
@@ -106,7 +107,7 @@ class KeptQuestion:
         return {
             "type": "answer",
             "answer": answered.text,
-            "citations": [citation_dict(each) for each in answered.citations],
+            "citations": [to_builtins(each) for each in answered.citations],
             "sources": sources,
             "evidence": answered.evidence,
             "model": answered.model,

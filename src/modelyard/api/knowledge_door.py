@@ -11,14 +11,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from modelyard.api.knowledge_views import citation_dict
 from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import BASE, Grant
@@ -144,7 +143,7 @@ async def _completion(knowledge: Knowledge, model: str, question: Question) -> d
     async with aclosing(knowledge.answering.answer(question)) as told:
         async for each in told:
             if isinstance(each, Sources):
-                sources = [citation_dict(source) for source in each.citations]
+                sources = [to_builtins(source) for source in each.citations]
             elif isinstance(each, Answered):
                 answered = each
     assert answered is not None
@@ -169,7 +168,7 @@ async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_us
     async with aclosing(knowledge.answering.answer(question)) as told:
         async for each in told:
             if isinstance(each, Sources):
-                sources = [citation_dict(source) for source in each.citations]
+                sources = [to_builtins(source) for source in each.citations]
             elif isinstance(each, Token):
                 yield chunk({"content": each.text})
             else:
@@ -192,7 +191,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
 def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """What OpenAI has no field for."""
     return {
-        "citations": [citation_dict(each) for each in answered.citations],
+        "citations": [to_builtins(each) for each in answered.citations],
         "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
     }
 

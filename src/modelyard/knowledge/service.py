@@ -49,7 +49,7 @@ class Knowledge:
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
-        self.documents = Documents(database, self.blobs, self.indexes, self.vectors, self.search.forget)
+        self.documents = Documents(database, self.blobs, self.indexes, self.vectors)
         self.jobs = Jobs(database, settings.ocr)
         limits = Limits(max_bytes=settings.max_document_bytes)
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)

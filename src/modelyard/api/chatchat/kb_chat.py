@@ -168,7 +168,7 @@ class _Looking:
             ]
         hits = await evidence(self._parts, self._grant, body, self._base, everything=False, counts=body.return_direct)
         source = linked(self._request, body.kb_name)
-        return [hit.row.text for hit in hits], [source(number, hit) for number, hit in enumerate(hits, 1)]
+        return [hit.text for hit in hits], [source(number, hit) for number, hit in enumerate(hits, 1)]
 
 
 def _prompt(body: KbChat, told: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search.search import Hit
+from modelyard.protocol.hits import Hit
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -81,7 +81,7 @@ async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: Th
     base = await brought(parts.knowledge, grant, body.knowledge_id)
 
     def source(number: int, hit: Hit) -> str:
-        return f"出处 [{number}] [{hit.row.document}] \n\n{hit.row.text}\n\n"
+        return f"出处 [{number}] [{hit.document}] \n\n{hit.text}\n\n"
 
     return streamed(_about_base(Talk(request, parts, grant, body), body, base, source))
 
@@ -112,8 +112,8 @@ def linked(request: Request, name: str) -> Callable[[int, Hit], str]:
     address = f"{request.base_url}knowledge_base/download_doc?"
 
     def source(number: int, hit: Hit) -> str:
-        link = address + urlencode({"knowledge_base_name": name, "file_name": hit.row.document})
-        return f"出处 [{number}] [{hit.row.document}]({link}) \n\n{hit.row.text}\n\n"
+        link = address + urlencode({"knowledge_base_name": name, "file_name": hit.document})
+        return f"出处 [{number}] [{hit.document}]({link}) \n\n{hit.text}\n\n"
 
     return source
 

@@ -13,7 +13,7 @@ from modelyard.api.absent_models import warnings
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.kept_questions import KeptQuestion, encoded_events
-from modelyard.api.knowledge_views import base_info, hit_dict, readable
+from modelyard.api.knowledge_views import base_info, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE
@@ -25,6 +25,7 @@ from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.search.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
+from modelyard.protocol.hits import SearchAnswer
 
 router = APIRouter(prefix="/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
@@ -68,12 +69,12 @@ async def formats() -> dict[str, str]:
     return dict(extensions())
 
 
-@router.post("/search")
-async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> bodies.SearchAnswer:
+@router.post("/search", response_model=SearchAnswer)
+async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search several bases at once; their hits are ranked together."""
     await check_bases(parts.knowledge, grant, body.knowledge_bases)
     bases = await parts.knowledge.several(body.knowledge_bases)
-    return await _search(parts, grant, bases, body)  # type: ignore[return-value]
+    return await _search(parts, grant, bases, body)
 
 
 @router.post("/answer")
@@ -118,7 +119,7 @@ async def reindex(
     return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
 
 
-@router.post("/{base}/search", response_model=bodies.SearchAnswer)
+@router.post("/{base}/search", response_model=SearchAnswer)
 async def search(base: str, body: bodies.SearchRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search a base, by words and by meaning."""
     return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
@@ -140,9 +141,9 @@ async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], bod
     )
     if query.asks_models:
         parts.passage.count(grant)
-    found = await parts.knowledge.search.search(query)
-    told = {"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)}
-    return Response(msgspec.json.encode(told), media_type="application/json")
+    result = await parts.knowledge.search.search(query)
+    answer = SearchAnswer(data=[hit.rounded() for hit in result.hits], notes=result.notes)
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
 @router.post("/{base}/answer", response_model=bodies.AnswerInfo)

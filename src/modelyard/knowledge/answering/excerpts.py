@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search.search import LONGEST_QUERY, Hit, Query, Search
+from modelyard.knowledge.search.search import LONGEST_QUERY, Query, Search
 from modelyard.knowledge.types import Models
+from modelyard.protocol.hits import Hit
 
 MOST_HITS = 5
 
@@ -21,5 +22,5 @@ async def excerpts(search: Search, base: KnowledgeBase, query: str, models: Mode
 
 
 def _numbered(number: int, hit: Hit) -> str:
-    page = f", page {hit.row.page}" if hit.row.page is not None else ""
-    return f"[{number}] {hit.row.document}{page}\n{hit.row.text}"
+    page = f", page {hit.page}" if hit.page is not None else ""
+    return f"[{number}] {hit.document}{page}\n{hit.text}"

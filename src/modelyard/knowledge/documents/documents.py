@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,16 +47,7 @@ def checked_document_name(name: str) -> str:
 class Documents:
     """The rows of documents and chunks, and the bytes behind them."""
 
-    def __init__(
-        self,
-        database: Database,
-        blobs: Blobs,
-        indexes: Indexes,
-        vectors: Vectors,
-        forget: Callable[[Iterable[int]], None],
-    ) -> None:
-        """`forget` is told of chunks that are shown in another way now."""
-        self._forget = forget
+    def __init__(self, database: Database, blobs: Blobs, indexes: Indexes, vectors: Vectors) -> None:
         self._database = database
         self.blobs = blobs
         self._indexes = indexes
@@ -249,6 +240,12 @@ class Documents:
         async with self._database.session() as session:
             return await _chunk(session, base, number)
 
+    async def extras(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """What people noted with these chunks, where they noted something."""
+        statement = select(KnowledgeChunk.id, KnowledgeChunk.extra).where(KnowledgeChunk.id.in_(ids))
+        async with self._database.session() as session:
+            return {number: extra for number, extra in (await session.execute(statement)).all() if extra}
+
     @retried
     async def edit(
         self,
@@ -283,7 +280,6 @@ class Documents:
             await session.execute(
                 update(KnowledgeDocument).where(KnowledgeDocument.id == document.id).values(edited=True)
             )
-        self._forget([row.id])
         visible = shown and document.enabled
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
@@ -315,9 +311,8 @@ class Documents:
                 # Else it was indexed anew meanwhile, perhaps with another model.
                 if fresh.generation == base.generation:
                     document = await rows.document_named(session, fresh, name)
-                    row, moved = await inserted(session, document, fresh.generation, text, position, extra or {})
+                    row = await inserted(session, document, fresh.generation, text, position, extra or {})
                     break
-        self._forget(moved)
         if document.enabled:
             await self._indexes.follow(base, [Entry(row.id, document.id, text, vector)])
         return row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -62,14 +62,15 @@ async def inserted(
     text: str,
     position: int | None,
     extra: Mapping[str, Any],
-) -> tuple[KnowledgeChunk, Sequence[int]]:
-    """A chunk that somebody wrote, at its document's end or before the one at `position`, and the chunks that moved for it."""
+) -> KnowledgeChunk:
+    """A chunk that somebody wrote, at its document's end or before the one at `position`."""
     of_it = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
     last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*of_it))
     place = (-1 if last is None else last) + 1 if position is None else position
     behind = update(KnowledgeChunk).where(*of_it, KnowledgeChunk.position >= place)
-    moved = await session.scalars(behind.values(position=KnowledgeChunk.position + 1).returning(KnowledgeChunk.id))
-    ids = moved.all()
+    await session.execute(
+        behind.values(position=KnowledgeChunk.position + 1), execution_options={"synchronize_session": False}
+    )
     row = KnowledgeChunk(
         base_id=document.base_id,
         document_id=document.id,
@@ -84,4 +85,4 @@ async def inserted(
     )
     session.add(row)
     document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
-    return row, ids
+    return row
