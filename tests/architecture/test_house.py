@@ -30,7 +30,7 @@ BROAD_EXCEPTS: set[str] = {
     "serving/batching.py:run",
     "control/reconcile.py:_start",
     "gateway/app.py:__call__",
-    "api/sse.py:guarded",
+    "api/sse.py:_send_all",
     "knowledge/ingest.py:_work",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""

@@ -200,7 +200,6 @@ def shared_yard() -> Iterator[Yard]:
 def yard(shared_yard: Yard) -> Iterator[Yard]:
     """The gateway that most tests share, with an empty table; afterwards it must have leaked nothing."""
     shared_yard.publish()
-    shared_yard.gateway.wake = None
     yield shared_yard
     shared_yard.check()
 

@@ -139,7 +139,7 @@ async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], bod
         models=models_for(parts, grant),
     )
     if query.asks_models:
-        parts.passage.count(grant)
+        parts.gateway.count(grant)
     found = await parts.knowledge.search.search(query)
     told = {"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)}
     return Response(msgspec.json.encode(told), media_type="application/json")
@@ -160,7 +160,7 @@ async def _answer(
     if not body.question.strip():
         raise InvalidParameter("question", "there is no question.")
     bases = await knowledge.several(names)
-    parts.passage.count(grant)
+    parts.gateway.count(grant)
     asked = await Asked.begin(knowledge, bases, body, grant, models_for(parts, grant))
     if body.stream:
         return streamed(ask(knowledge, asked))
