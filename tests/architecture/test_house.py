@@ -29,6 +29,7 @@ BROAD_EXCEPTS: set[str] = {
     "serving/batching.py:_run",
     "serving/batching.py:run",
     "control/reconcile.py:_start",
+    "gateway/apps.py:run",
     "gateway/app.py:__call__",
     "api/sse.py:_send_all",
     "knowledge/ingest.py:_work",
