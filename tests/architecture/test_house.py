@@ -29,8 +29,9 @@ BROAD_EXCEPTS: set[str] = {
     "serving/batching.py:_run",
     "serving/batching.py:run",
     "control/reconcile.py:_start",
+    "gateway/apps.py:run",
     "gateway/app.py:__call__",
-    "api/sse.py:guarded",
+    "api/sse.py:_send_all",
     "knowledge/indexing/worker.py:_work",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""

@@ -20,7 +20,7 @@ from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.guard import Guard
-from modelyard.api.knowledge import Passage, knowledge_running
+from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import Paths
@@ -110,9 +110,8 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     lock, database, keys = await _opened(settings)
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
-    passage = Passage(gateway)
-    passage.admit(keys.access)
-    keys.on_change = passage.admit
+    gateway.admit(keys.access)
+    keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
     reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
     catalog = Catalog(FAMILIES.folder)
@@ -127,7 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     looking = _begin(keys.run(), "keys", _keys_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, passage, catalog) as knowledge:
+        async with knowledge_running(settings, database, gateway, catalog) as knowledge:
             yield Application(
                 Parts(
                     settings,
@@ -144,7 +143,6 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
-                    passage=passage,
                 )
             )
     finally:

@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from modelyard.api.foreign_pages import counts_as_owner
-from modelyard.api.knowledge import Passage
 from modelyard.catalog.index import Catalog
 from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
@@ -48,8 +47,6 @@ class Parts:
     registrations: Registrations = field(kw_only=True)
     knowledge: Knowledge = field(kw_only=True)
     chats: Chats = field(kw_only=True)
-    passage: Passage = field(kw_only=True)
-    """How models are asked for the caller of a management route."""
 
 
 async def parts(request: Request) -> Parts:

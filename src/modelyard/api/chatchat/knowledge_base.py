@@ -240,7 +240,7 @@ async def near(
         models=models_for(parts, grant),
     )
     if counts and asked.asks_models:
-        parts.passage.count(grant)
+        parts.gateway.count(grant)
     found = await parts.knowledge.search.search(asked)
     return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 

@@ -66,7 +66,7 @@ class Talk:
         self.grant = grant
         self.body = body
         self._model = body.model_name or model
-        self.models: Models = served(request, parts, grant)
+        self.models: Models = served(parts, grant)
         if self._model and grant is not None:
             grant.check_model(self._model)
 

@@ -140,7 +140,7 @@ async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], bod
         models=models_for(parts, grant),
     )
     if query.asks_models:
-        parts.passage.count(grant)
+        parts.gateway.count(grant)
     result = await parts.knowledge.search.search(query)
     answer = SearchAnswer(data=[hit.rounded() for hit in result.hits], notes=result.notes)
     return Response(msgspec.json.encode(answer), media_type="application/json")
@@ -161,7 +161,7 @@ async def _answer(
     if not body.question.strip():
         raise InvalidParameter("question", "there is no question.")
     bases = await knowledge.several(names)
-    parts.passage.count(grant)
+    parts.gateway.count(grant)
     question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
     if body.stream:
         return streamed(encoded_events(question))
