@@ -18,9 +18,9 @@ from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
 from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
 from modelyard.api.router import BodyKind, Router
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)

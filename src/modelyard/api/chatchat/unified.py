@@ -21,10 +21,10 @@ from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
+from modelyard.chats.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
-from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
 
 router = Router("/chat", tags=["chatchat"])
