@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -17,12 +17,13 @@ from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
 from modelyard.api.deps import TheChats, TheGrant, TheParts
+from modelyard.api.router import BodyKind, Router
 from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
 from modelyard.protocol.bounds import Few
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 KIND = "llm_chat"
 LONGEST_ID = 32
@@ -49,7 +50,7 @@ class Feedback(BaseModel):
     reason: str = ""
 
 
-@router.post("/chat", response_class=StreamingResponse)
+@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Talk to a model. Events: `{"text", "message_id"}` for each piece, or one for all."""
     count = body.history if isinstance(body.history, int) else 0
@@ -58,7 +59,7 @@ async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGra
     return streamed(_chat(talk, body, min(count or body.history_len, MOST_REMEMBERED), Owner.of(grant)))
 
 
-@router.post("/feedback")
+@router.post("/feedback", scope="models:read")
 async def feedback(body: Feedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
     """Keep what somebody thinks of an answer."""
     try:

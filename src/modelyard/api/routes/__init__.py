@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from modelyard.api.chatchat import (
     agent_chat,
     chat,
@@ -17,6 +15,7 @@ from modelyard.api.chatchat import (
     unified,
 )
 from modelyard.api.chatchat import models as llm_models
+from modelyard.api.router import Route, Router
 from modelyard.api.routes import (
     adapters,
     autostart,
@@ -33,7 +32,7 @@ from modelyard.api.routes import (
     workers,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS: tuple[Router, ...] = (
     registrations.router,
     lifecycle.router,
     engines.router,
@@ -61,3 +60,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     unified.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
+
+ROUTES: tuple[Route, ...] = tuple(route for router in ROUTERS for route in router.routes)
+"""Every management route, in the order in which they are tried."""
