@@ -13,10 +13,11 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.blobs import whole
-from modelyard.knowledge.search import Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.blobs import whole
+from modelyard.knowledge.search.search import Query
 from modelyard.knowledge.service import Knowledge
+from modelyard.protocol.hits import Hit
 
 SMALL = {"size": 40, "overlap": 0}
 TEXT = b"The lake is deep in January.\n\nThe river is shallow in July."
@@ -164,25 +165,38 @@ def test_a_chunk_that_is_added_while_a_new_generation_is_finished_is_in_that_one
             fresh = await knowledge.bases.get("b")
             assert added.generation == fresh.generation == base.generation + 1
             found = await knowledge.search.search(Query(text="something else", bases=[fresh]))
-            assert found.hits[0].row.id == added.id
+            assert found.hits[0].chunk_id == added.id
 
     asyncio.run(go())
 
 
-def test_hits_show_what_was_edited(settings: Settings) -> None:
+def test_a_hit_shows_where_its_chunk_stands_now(settings: Settings) -> None:
     async def go() -> None:
         async with room(settings) as knowledge:
             base = await filled(knowledge)
 
-            async def hit() -> tuple[int, object]:
-                row = (await knowledge.search.search(Query(text="river", bases=[base]))).hits[0].row
-                return row.position, dict(row.extra)
+            async def hit() -> Hit:
+                return (await knowledge.search.search(Query(text="river", bases=[base]))).hits[0]
 
-            assert await hit() == (1, {})
+            before = await hit()
+            await knowledge.put(base, "a.txt", whole(b"A word of ten letters before.\n\n" + TEXT))
+            await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+            after = await hit()
+            assert (after.chunk_id, after.text) == (before.chunk_id, before.text)
+            assert before.start is not None and after.start == before.start + len("A word of ten letters before.\n\n")
+
+    asyncio.run(go())
+
+
+def test_chunks_keep_what_people_note_with_them(settings: Settings) -> None:
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await filled(knowledge)
             chunks, _ = await knowledge.documents.chunks(base, "a.txt")
-            await knowledge.documents.edit(base, chunks[1].id, extra={"tag": "water"})
-            assert await hit() == (1, {"tag": "water"})
+            first, second = (chunk.id for chunk in chunks)
+            await knowledge.documents.edit(base, second, extra={"tag": "water"})
             await knowledge.documents.add(base, "a.txt", "A word before.", position=0)
-            assert await hit() == (2, {"tag": "water"})
+            assert await knowledge.documents.extras([first, second]) == {second: {"tag": "water"}}
+            assert (await knowledge.documents.chunk(base, second)).position == 2
 
     asyncio.run(go())

@@ -14,20 +14,18 @@ from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
-from modelyard.knowledge.bases import Bases, BaseSettings
-from modelyard.knowledge.blobs import Blob, Blobs
-from modelyard.knowledge.conversations import Conversations
-from modelyard.knowledge.documents import Documents, Kept
-from modelyard.knowledge.indexes import Indexes
-from modelyard.knowledge.indexing import Indexing
-from modelyard.knowledge.ingest import Ingest
-from modelyard.knowledge.jobs import Jobs
-from modelyard.knowledge.loaders.base import Limits
-from modelyard.knowledge.search import Search
-from modelyard.knowledge.splitter import Chunking
-from modelyard.knowledge.tools.toolbox import Toolbox
+from modelyard.knowledge.documents.bases import Bases, BaseSettings
+from modelyard.knowledge.documents.blobs import Blob, Blobs
+from modelyard.knowledge.documents.documents import Documents, Kept
+from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.splitter import Chunking
+from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.jobs import Jobs
+from modelyard.knowledge.indexing.pipeline import Indexing
+from modelyard.knowledge.indexing.vectors import Vectors
+from modelyard.knowledge.indexing.worker import Ingest
+from modelyard.knowledge.search.search import Search
 from modelyard.knowledge.types import Models, Piece
-from modelyard.knowledge.vectors import Vectors
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
@@ -51,14 +49,12 @@ class Knowledge:
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
-        self.documents = Documents(database, self.blobs, self.indexes, self.vectors, self.search.forget)
+        self.documents = Documents(database, self.blobs, self.indexes, self.vectors)
         self.jobs = Jobs(database, settings.ocr)
         limits = Limits(max_bytes=settings.max_document_bytes)
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
-        self.conversations = Conversations(database)
-        self.toolbox = Toolbox(settings, self.search)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Told of all names of bases whenever one comes or goes."""
         self._telling = asyncio.Lock()
@@ -70,8 +66,7 @@ class Knowledge:
         await self._tell()
 
     async def close(self) -> None:
-        """Close indexes, the process that reads, and the MCP servers."""
-        await self.toolbox.close()
+        """Close indexes, and the process that reads."""
         await self.indexing.close()
         await self.indexes.close()
 

@@ -6,14 +6,15 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from modelyard.protocol.knowledge import AnswerInfo, CitationInfo
+from modelyard.protocol.hits import Citation
+from modelyard.protocol.knowledge import AnswerInfo
 
 
 class SourcesEvent(BaseModel):
     """First event of a streamed answer."""
 
     type: Literal["sources"]
-    sources: list[CitationInfo]
+    sources: list[Citation]
     notes: list[str]
 
 

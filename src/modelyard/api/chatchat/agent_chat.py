@@ -16,7 +16,7 @@ from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
-from modelyard.knowledge.agent import Answer, Notice, Token, ToolEnded, run
+from modelyard.chats.agent import Answer, Notice, Token, ToolEnded, run
 from modelyard.protocol.chatchat import AgentEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)

@@ -16,11 +16,11 @@ from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
-from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.deps import TheChats, TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
 from modelyard.protocol.chatchat import ChatEvents
 
@@ -61,10 +61,10 @@ async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGra
 
 
 @router.post("/feedback", scope="models:read")
-async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+async def feedback(body: Feedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
     """Keep what somebody thinks of an answer."""
     try:
-        await knowledge.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
+        await chats.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
         raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
@@ -72,7 +72,7 @@ async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> 
 
 async def _chat(talk: Talk, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
     """The events. What was said is kept even if nobody hears the end."""
-    conversations = talk.parts.knowledge.conversations
+    conversations = talk.parts.chats.conversations
     messages = talk.messages(rendered("llm_chat", body.prompt_name, input=body.query, history=""))
     model = talk.model()
     conversation = None

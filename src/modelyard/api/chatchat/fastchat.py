@@ -22,7 +22,7 @@ from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
 from modelyard.core.types import ReplicaState
-from modelyard.knowledge.models import ServedModels
+from modelyard.knowledge.models import COMPLETIONS, EMBEDDINGS, ServedModels
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ReleaseAnswer
 from modelyard.protocol.fastchat import (
@@ -225,7 +225,7 @@ async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, An
     if not prompt:
         return {"count": 0, "error_code": 0}
     try:
-        answer = await models.ask("completions", {"model": name, "prompt": prompt, "max_tokens": 1})
+        answer = await models.post(COMPLETIONS, {"model": name, "prompt": prompt, "max_tokens": 1})
     except ModelyardError as error:
         return told(error)
     return {"count": answer["usage"]["prompt_tokens"], "error_code": 0}
@@ -234,7 +234,7 @@ async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, An
 async def _embedded(models: ServedModels, name: str, texts: str | list[str]) -> dict[str, Any]:
     body = {"model": name, "input": texts, "encoding_format": "float"}
     try:
-        answer = await models.ask("embeddings", body)
+        answer = await models.post(EMBEDDINGS, body)
     except ModelyardError as error:
         return told(error)
     rows = sorted(answer["data"], key=lambda row: int(row["index"]))

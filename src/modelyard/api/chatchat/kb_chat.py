@@ -29,9 +29,9 @@ from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
+from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
-from modelyard.knowledge.search_engines.base import MOST_HITS
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
 
@@ -182,7 +182,7 @@ class _Looking:
             ]
         hits = await evidence(self._parts, self._grant, body, self._base, everything=False, counts=body.return_direct)
         source = linked(self._request, body.kb_name)
-        return [hit.row.text for hit in hits], [source(number, hit) for number, hit in enumerate(hits, 1)]
+        return [hit.text for hit in hits], [source(number, hit) for number, hit in enumerate(hits, 1)]
 
 
 def _prompt(body: KbChat, told: Sequence[str]) -> str:

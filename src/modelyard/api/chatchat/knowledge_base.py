@@ -31,10 +31,11 @@ from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.hits import Hit
 
 router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -155,8 +156,7 @@ async def search_docs(body: SearchDocs, parts: TheParts, grant: TheGrant) -> lis
         return []
     allow(grant, base.name)
     if body.query.strip():
-        hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold)
-        return [_hit(each) for each in hits]
+        return await _found(knowledge, await near(parts, grant, base, body.query, body.top_k, body.score_threshold))
     if body.file_name or body.metadata:
         return await _listed(knowledge, base, body.file_name, body.metadata)
     return []
@@ -169,7 +169,8 @@ async def search_temp_docs(body: SearchTempDocs, parts: TheParts, grant: TheGran
     if not body.query.strip():
         return []
     await parts.knowledge.bases.used([base.id])
-    return [_hit(each) for each in await near(parts, grant, base, body.query, body.top_k, body.score_threshold)]
+    hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold)
+    return await _found(parts.knowledge, hits)
 
 
 @router.post("/update_docs_by_id", scope="knowledge:write", body=BodyKind.TEXT)
@@ -240,7 +241,7 @@ async def near(
         models=models_for(parts, grant),
     )
     if counts and asked.asks_models:
-        parts.passage.count(grant)
+        parts.gateway.count(grant)
     found = await parts.knowledge.search.search(asked)
     return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 
@@ -251,12 +252,18 @@ def distance(hit: Hit) -> float:
     return 2 * (1 - hit.score) if similarity is None else max(0.0, 2 - 2 * similarity)
 
 
-def _hit(hit: Hit) -> Found:
-    row = hit.row
-    metadata = {**row.extra, "source": row.document, "id": str(row.id)}
-    if row.page is not None:
-        metadata["page"] = row.page
-    return Found(page_content=row.text, metadata=metadata, id=str(row.id), score=distance(hit))
+async def _found(knowledge: Knowledge, hits: Sequence[Hit]) -> list[Found]:
+    """Hits as Chatchat has them, with the metadata that people gave their chunks."""
+    extras = await knowledge.documents.extras([hit.chunk_id for hit in hits])
+    return [_hit(hit, extras.get(hit.chunk_id, {})) for hit in hits]
+
+
+def _hit(hit: Hit, extra: Mapping[str, Any]) -> Found:
+    number = str(hit.chunk_id)
+    metadata = {**extra, "source": hit.document, "id": number}
+    if hit.page is not None:
+        metadata["page"] = hit.page
+    return Found(page_content=hit.text, metadata=metadata, id=number, score=distance(hit))
 
 
 async def _listed(knowledge: Knowledge, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]) -> list[Found]:
@@ -306,4 +313,4 @@ def _number(name: str) -> int:
 
 def context(hits: Sequence[Hit]) -> str:
     """What a model is told of them."""
-    return "\n".join(each.row.text for each in hits)
+    return "\n".join(each.text for each in hits)

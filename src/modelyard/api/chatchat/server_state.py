@@ -17,10 +17,10 @@ from modelyard.api.chatchat.switching import ready
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.router import ANY_KEY, BodyKind, Router
+from modelyard.chats.search_engines import engines
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.search_engines import engines
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ServerConfigs, SplitterConfig
 

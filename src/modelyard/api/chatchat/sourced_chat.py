@@ -19,15 +19,15 @@ from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import Chat, Talk
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import MOST_HITS, SearchEngine
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search import Hit
-from modelyard.knowledge.search_engines import engine
-from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
 from modelyard.protocol.chatchat import SourcedEvents
+from modelyard.protocol.hits import Hit
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -85,7 +85,7 @@ async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: Th
     base = await brought(parts.knowledge, grant, body.knowledge_id)
 
     def source(number: int, hit: Hit) -> str:
-        return f"出处 [{number}] [{hit.row.document}] \n\n{hit.row.text}\n\n"
+        return f"出处 [{number}] [{hit.document}] \n\n{hit.text}\n\n"
 
     return streamed(_about_base(Talk(request, parts, grant, body), body, base, source))
 
@@ -118,8 +118,8 @@ def linked(request: Request, name: str) -> Callable[[int, Hit], str]:
     address = f"{request.base_url}knowledge_base/download_doc?"
 
     def source(number: int, hit: Hit) -> str:
-        link = address + urlencode({"knowledge_base_name": name, "file_name": hit.row.document})
-        return f"出处 [{number}] [{hit.row.document}]({link}) \n\n{hit.row.text}\n\n"
+        link = address + urlencode({"knowledge_base_name": name, "file_name": hit.document})
+        return f"出处 [{number}] [{hit.document}]({link}) \n\n{hit.text}\n\n"
 
     return source
 

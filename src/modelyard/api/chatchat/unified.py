@@ -21,10 +21,10 @@ from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
+from modelyard.chats.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
-from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
 
@@ -119,7 +119,7 @@ async def _row(body: Unified, parts: Parts, grant: Grant | None) -> str | None:
     """The id of the row of the question, where a conversation is named. Raises `ConversationNotFound`."""
     if not body.conversation_id:
         return None
-    talks, owner = parts.knowledge.conversations, Owner.of(grant)
+    talks, owner = parts.chats.conversations, Owner.of(grant)
     talk = await talks.opened(owner, row_id(body.conversation_id), body.question, KIND)
     return await talks.ask(owner, body.question, KIND, talk.id)
 
@@ -137,7 +137,7 @@ async def _kept(
                 yield {**chunk, "message_id": row}
     finally:
         if row is not None:
-            await asyncio.shield(parts.knowledge.conversations.answered(row, reply.text))
+            await asyncio.shield(parts.chats.conversations.answered(row, reply.text))
 
 
 async def _model(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:

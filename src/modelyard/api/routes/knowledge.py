@@ -10,22 +10,23 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.api.absent_models import warnings
-from modelyard.api.asking import Asked, ask
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
-from modelyard.api.knowledge_views import base_info, hit_dict, job_info, readable
+from modelyard.api.kept_questions import KeptQuestion, encoded_events
+from modelyard.api.knowledge_views import base_info, job_info, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.jobs import JobView, builtins
-from modelyard.knowledge.loaders import extensions
-from modelyard.knowledge.search import Mode, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.loaders import extensions
+from modelyard.knowledge.indexing.jobs import JobView, builtins
+from modelyard.knowledge.search.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
+from modelyard.protocol.hits import SearchAnswer
 from modelyard.protocol.knowledge_events import AnswerEvents, ErrorEvent
 from modelyard.protocol.knowledge_jobs import JobInfo
 
@@ -71,12 +72,12 @@ async def formats() -> dict[str, str]:
     return dict(extensions())
 
 
-@router.post("/search", scope="knowledge:read")
-async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> bodies.SearchAnswer:
+@router.post("/search", scope="knowledge:read", response_model=SearchAnswer)
+async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search several bases at once; their hits are ranked together."""
     await check_bases(parts.knowledge, grant, body.knowledge_bases)
     bases = await parts.knowledge.several(body.knowledge_bases)
-    return await _search(parts, grant, bases, body)  # type: ignore[return-value]
+    return await _search(parts, grant, bases, body)
 
 
 @router.post(
@@ -123,7 +124,7 @@ async def reindex(
     return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
 
 
-@router.post("/{base}/search", scope="knowledge:read", response_model=bodies.SearchAnswer)
+@router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
 async def search(base: str, body: bodies.SearchRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search a base, by words and by meaning."""
     return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
@@ -144,10 +145,10 @@ async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], bod
         models=models_for(parts, grant),
     )
     if query.asks_models:
-        parts.passage.count(grant)
-    found = await parts.knowledge.search.search(query)
-    told = {"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)}
-    return Response(msgspec.json.encode(told), media_type="application/json")
+        parts.gateway.count(grant)
+    result = await parts.knowledge.search.search(query)
+    answer = SearchAnswer(data=[hit.rounded() for hit in result.hits], notes=result.notes)
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
 @router.post(
@@ -171,17 +172,17 @@ async def _answer(
     if not body.question.strip():
         raise InvalidParameter("question", "there is no question.")
     bases = await knowledge.several(names)
-    parts.passage.count(grant)
-    asked = await Asked.begin(knowledge, bases, body, grant, models_for(parts, grant))
+    parts.gateway.count(grant)
+    question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
     if body.stream:
-        return streamed(ask(knowledge, asked))
-    told = await while_awaited(request, _all(asked, knowledge))
-    return JSONResponse({name: value for name, value in told[-1].items() if name != "type"})
+        return streamed(encoded_events(question))
+    events = await while_awaited(request, _all(question))
+    return JSONResponse({name: value for name, value in events[-1].items() if name != "type"})
 
 
-async def _all(asked: Asked, knowledge: Knowledge) -> list[dict[str, Any]]:
-    async with aclosing(asked.events(knowledge)) as told:
-        return [each async for each in told]
+async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
+    async with aclosing(question.events()) as events:
+        return [each async for each in events]
 
 
 @router.get("/{base}/jobs", scope="knowledge:read")

@@ -13,7 +13,7 @@ from fastapi import BackgroundTasks
 from modelyard.api.deps import TheAddress, TheDeployments, TheParts
 from modelyard.api.router import ANYBODY, Router
 from modelyard.api.views import model_info
-from modelyard.catalog.hubs.asking import PROBE
+from modelyard.catalog.hubs.queries import PROBE
 from modelyard.core.access import ADMIN
 from modelyard.core.environment import without_password
 from modelyard.core.types import Hardware

@@ -10,11 +10,12 @@ from typing import Any
 
 from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.citing import Citation, cited, extracted, marker
+from modelyard.knowledge.answering.citations import cited, extracted, marker
 from modelyard.knowledge.answering.prompts import prompt
-from modelyard.knowledge.search import Found, Hit, Mode, Query, Search
+from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
 from modelyard.knowledge.types import Models, texts_of
-from modelyard.knowledge.words import query_terms, terms
+from modelyard.protocol.hits import Citation, Hit
 
 SIMILAR = 0.3
 """Cosine from which a chunk counts as evidence though it shares no word with the question."""
@@ -98,7 +99,7 @@ class Answering:
         self._models = models
         self._any_model = any_model
 
-    async def find(self, question: Question) -> tuple[list[Hit], Found]:
+    async def find(self, question: Question) -> tuple[list[Hit], SearchResult]:
         """The hits that are evidence, of all that were found."""
         text = _searched(question)
         found = await self._search.search(
@@ -155,7 +156,7 @@ class Answering:
         """What the model says."""
         templates = question.bases[0].prompts
         told = [
-            {"document": h.row.document, "page": h.row.page, "text": h.row.text, "heading": h.row.heading} for h in hits
+            {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
         ]
         messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, told)}]
         usage: Mapping[str, int] = {}
@@ -202,7 +203,7 @@ def is_evidence(question: str, hit: Hit) -> bool:
     asked = set(query_terms(question))
     if scores.lexical is None or not asked:
         return False
-    shared = asked & set(terms(f"{hit.row.heading} {hit.row.text}"))
+    shared = asked & set(terms(f"{hit.heading} {hit.text}"))
     return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(asked)
 
 
@@ -226,7 +227,7 @@ def _fitting(hits: list[Hit], characters: int) -> list[Hit]:
     kept: list[Hit] = []
     size = 0
     for hit in hits:
-        size += len(hit.row.text)
+        size += len(hit.text)
         if kept and size > characters:
             break
         kept.append(hit)
