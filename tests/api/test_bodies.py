@@ -13,7 +13,7 @@ import psutil
 import pytest
 from fastapi import UploadFile
 
-from modelyard.api.bodies import Values
+from modelyard.api.bodies import ValueCounter
 from modelyard.api.body_sizes import ORDINARY, ORDINARY_VALUES, SMALL
 from modelyard.api.router import BodyKind
 from modelyard.api.routes import ROUTES
@@ -155,9 +155,9 @@ def test_commas_in_texts_are_no_values(server: Live) -> None:
 
 def test_values_are_counted_alike_however_the_text_is_cut() -> None:
     text = json.dumps([{"a\\": ["\\\\", '"', 'b"\\",'], "é": [[], {}, [1, 2]]}, "[{,", "\\"]).encode()
-    whole = Values().add(text)
+    whole = ValueCounter().add(text)
     for step in range(1, len(text)):
-        values = Values()
+        values = ValueCounter()
         assert [values.add(text[at : at + step]) for at in range(0, len(text), step)][-1] == whole
 
 

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from modelyard.api.content_types import mismatch, takes_uploads
-from modelyard.api.foreign_pages import Policy, counts_as_owner, decisive, is_owner, refusal
+from modelyard.api.foreign_pages import PagePolicy, counts_as_owner, decisive, is_owner, refusal
 from modelyard.api.paths import candidates_for
-from modelyard.api.router import Route
+from modelyard.api.router import ManagementRoute
 from modelyard.core.config import Settings
 from tests.live import Live, error_of, live
 
-LOOPBACK = Policy()
-LISTED = Policy(hosts=frozenset({"models.example", "10.0.0.7"}))
-EXPOSED = Policy("0.0.0.0", loopback=False)
-INSECURE = Policy("0.0.0.0", loopback=False, insecure=True)
-ONE_ADDRESS = Policy("192.168.1.5", loopback=False, insecure=True)
-EVERY_HOST = Policy(hosts=frozenset({"*"}))
-FRIENDS = Policy(origins=frozenset({b"https://app.example"}))
-EVERY_PAGE = Policy(origins=frozenset({b"*"}))
+LOOPBACK = PagePolicy()
+LISTED = PagePolicy(hosts=frozenset({"models.example", "10.0.0.7"}))
+EXPOSED = PagePolicy("0.0.0.0", loopback=False)
+INSECURE = PagePolicy("0.0.0.0", loopback=False, insecure=True)
+ONE_ADDRESS = PagePolicy("192.168.1.5", loopback=False, insecure=True)
+EVERY_HOST = PagePolicy(hosts=frozenset({"*"}))
+FRIENDS = PagePolicy(origins=frozenset({b"https://app.example"}))
+EVERY_PAGE = PagePolicy(origins=frozenset({b"*"}))
 
 
-def code(policy: Policy, *pairs: tuple[str, str], method: str = "POST", keys: bool = False) -> str | None:
+def code(policy: PagePolicy, *pairs: tuple[str, str], method: str = "POST", keys: bool = False) -> str | None:
     """The code of the refusal of a request with these headers; None if it passes."""
     error = refusal(policy, keys, method, "http", decisive((name.encode(), value.encode()) for name, value in pairs))
     return error.code if error else None
@@ -80,7 +80,7 @@ def code(policy: Policy, *pairs: tuple[str, str], method: str = "POST", keys: bo
         (EVERY_HOST, "evil.example", True),
     ],
 )
-def test_hosts(policy: Policy, host: str, passes: bool, port: str) -> None:
+def test_hosts(policy: PagePolicy, host: str, passes: bool, port: str) -> None:
     expected = None if passes else "host_not_allowed"
     assert code(policy, ("host", host + port), method="GET") == expected
 
@@ -97,7 +97,7 @@ def test_one_host_and_no_more() -> None:
 
 def test_an_open_server_checks_hosts_until_it_has_keys() -> None:
     assert code(INSECURE, ("host", "evil.example"), keys=True) is None
-    listed = Policy("0.0.0.0", loopback=False, hosts=frozenset({"models.example"}))
+    listed = PagePolicy("0.0.0.0", loopback=False, hosts=frozenset({"models.example"}))
     assert code(listed, ("host", "evil.example"), keys=True) == "host_not_allowed"
     assert code(LOOPBACK, ("host", "evil.example"), keys=True) == "host_not_allowed"
 
@@ -162,7 +162,7 @@ H = "127.0.0.1:9997"
         (EVERY_PAGE, "POST", {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}, OWN),
     ],
 )
-def test_pages(policy: Policy, method: str, headers: dict[str, str], expected: str | None) -> None:
+def test_pages(policy: PagePolicy, method: str, headers: dict[str, str], expected: str | None) -> None:
     assert code(policy, ("host", H), *headers.items(), method=method) == expected
 
 
@@ -187,7 +187,7 @@ def test_two_origins_are_none_of_ours() -> None:
         (EXPOSED, {}, False),
     ],
 )
-def test_owners(policy: Policy, headers: dict[str, str], expected: bool) -> None:
+def test_owners(policy: PagePolicy, headers: dict[str, str], expected: bool) -> None:
     pairs = {"host": H, **headers}
     head = decisive((name.encode(), value.encode()) for name, value in pairs.items())
     assert is_owner(policy, "http", head) is expected
@@ -201,10 +201,10 @@ def test_who_did_not_pass_is_no_owner() -> None:
 
 def test_the_setting_takes_names_as_people_write_them() -> None:
     given = Settings(host="localhost", allowed_hosts=" Models.Example:8443, [::2], 10.0.0.7,, ")
-    assert Policy.of(given).hosts == {"models.example", "::2", "10.0.0.7"}
+    assert PagePolicy.of(given).hosts == {"models.example", "::2", "10.0.0.7"}
 
 
-def route_of(method: str, path: str) -> Route:
+def route_of(method: str, path: str) -> ManagementRoute:
     return next(each.route for each in candidates_for(path) if each.route.method == method)
 
 

@@ -16,7 +16,7 @@ import pytest
 import xinference_client
 
 from modelyard.api.guard import METRICS
-from modelyard.api.router import ANY_KEY, ANYBODY, Route
+from modelyard.api.router import ANY_KEY, ANYBODY, ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.core.access import SCOPES
 from tests.cli.terminal import run
@@ -69,7 +69,7 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{rout
 
 
 @every_route
-def test_no_route_answers_without_a_key_but_those_that_say_so(anybody: httpx.Client, route: Route) -> None:
+def test_no_route_answers_without_a_key_but_those_that_say_so(anybody: httpx.Client, route: ManagementRoute) -> None:
     answer = anybody.request(route.method, concrete(route.path), content=b"{")
     if route.scope in (ANYBODY, METRICS):
         assert answer.status_code != 403 and "asks for an API key" not in answer.text
@@ -85,7 +85,9 @@ def useless(server: Live) -> str:
 
 
 @every_route
-def test_no_route_answers_a_key_that_lacks_its_scope(anybody: httpx.Client, useless: str, route: Route) -> None:
+def test_no_route_answers_a_key_that_lacks_its_scope(
+    anybody: httpx.Client, useless: str, route: ManagementRoute
+) -> None:
     if route.scope in (ANYBODY, ANY_KEY, METRICS):
         return
     answer = anybody.request(route.method, concrete(route.path), content=b"{", headers=bearer(useless))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from modelyard.api.guard import METRICS
-from modelyard.api.router import ANY_KEY, ANYBODY, Route
+from modelyard.api.router import ANY_KEY, ANYBODY, ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.core.access import ADMIN, SCOPES
 from tests.api.knowing import Base, embedding, ok
@@ -86,7 +86,7 @@ def expected(scope: str, path: str) -> int:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path_format}")
-def test_every_route_with_a_key_for_one_model_and_one_base(narrow: httpx.Client, route: Route) -> None:
+def test_every_route_with_a_key_for_one_model_and_one_base(narrow: httpx.Client, route: ManagementRoute) -> None:
     scope, path = route.scope, re.sub(r"\{[^}]*\}", "{}", route.path)
     concrete = path.replace("/v1/model_registrations/{}", "/v1/model_registrations/LLM").replace(
         "/v1/models/{}/{}/versions", "/v1/models/LLM/{}/versions"

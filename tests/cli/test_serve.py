@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from modelyard.api.server import Started
+from modelyard.api.server import ServerReport
 from modelyard.catalog.index import FAMILIES
 from modelyard.cli.connection import DEFAULT_URL
 from modelyard.cli.serve import welcome
@@ -157,22 +157,22 @@ def test_what_cannot_start_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_welcome_names_what_runs_and_how_to_try_it() -> None:
-    text = welcome(Started("http://127.0.0.1:5", [("demo", None), ("big", "no memory")], [], False))
+    text = welcome(ServerReport("http://127.0.0.1:5", [("demo", None), ("big", "no memory")], [], False))
     assert "ready at http://127.0.0.1:5" in text
     assert "✓ demo is running" in text
     assert "✗ big: no memory" in text
     assert "modelyard chat demo -e http://127.0.0.1:5" in text
     assert 'base_url="http://127.0.0.1:5/v1"' in text
-    assert "modelyard chat demo\n" in welcome(Started(DEFAULT_URL, [("demo", None)], [], False))
-    keyed = welcome(Started(DEFAULT_URL, [("demo", None)], [], True))
+    assert "modelyard chat demo\n" in welcome(ServerReport(DEFAULT_URL, [("demo", None)], [], False))
+    keyed = welcome(ServerReport(DEFAULT_URL, [("demo", None)], [], True))
     assert "Bearer $MODELYARD_API_KEY" in keyed and 'api_key=os.environ["MODELYARD_API_KEY"]' in keyed
-    assert "modelyard launch demo" in welcome(Started(DEFAULT_URL, [], [], False))
+    assert "modelyard launch demo" in welcome(ServerReport(DEFAULT_URL, [], [], False))
 
 
 def test_the_curl_line_works(server: Served) -> None:
     assert server.run("launch", "echo", "--engine", "fake", "-u", "curly").returncode == 0
     try:
-        text = welcome(Started(server.url, [("curly", None)], [], False))
+        text = welcome(ServerReport(server.url, [("curly", None)], [], False))
         line = text[text.index("curl ") : text.index("\n\n    from openai")]
         done = subprocess.run(["bash", "-c", line + " -s"], capture_output=True, env=os.environ, timeout=30, check=True)
         assert json.loads(done.stdout)["choices"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modelyard.core.types import Address, Endpoint
 from modelyard.gateway.pick import affinity, pick
-from modelyard.protocol.inference import ChatRequest, CompletionRequest, Message, RerankRequest
+from modelyard.protocol.inference import ChatRequest, CompletionRequest, RequestMessage, RerankRequest
 
 A, B, C = (Endpoint(name, Address(port=number)) for number, name in enumerate("abc", 1))
 
@@ -39,9 +39,9 @@ def test_keys_spread() -> None:
 
 
 def test_a_conversation_keeps_its_key() -> None:
-    start = [Message(role="system", content="You are terse."), Message(role="user", content="Hi")]
-    later = [*start, Message(role="assistant", content="Hm."), Message(role="user", content="And?")]
-    other = [start[0], Message(role="user", content="Bye")]
+    start = [RequestMessage(role="system", content="You are terse."), RequestMessage(role="user", content="Hi")]
+    later = [*start, RequestMessage(role="assistant", content="Hm."), RequestMessage(role="user", content="And?")]
+    other = [start[0], RequestMessage(role="user", content="Bye")]
     keys = [affinity(ChatRequest(model="m", messages=messages)) for messages in (start, later, other)]
     assert keys[0] == keys[1] != keys[2]
 
@@ -50,4 +50,6 @@ def test_every_request_has_a_key() -> None:
     assert affinity(CompletionRequest(model="m", prompt="once upon")) == b"once upon"
     assert affinity(CompletionRequest(model="m", prompt=[[1, 2], [3]]))
     assert affinity(RerankRequest(model="m", query="q", documents=[])) == b"q"
-    assert affinity(ChatRequest(model="m", messages=[Message(role="user", content=[{"type": "text", "text": "x"}])]))
+    assert affinity(
+        ChatRequest(model="m", messages=[RequestMessage(role="user", content=[{"type": "text", "text": "x"}])])
+    )

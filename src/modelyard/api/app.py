@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
-from modelyard.api.bodies import Bodies
-from modelyard.api.checked_bodies import CheckedBodies
-from modelyard.api.content_types import ContentTypes
+from modelyard.api.bodies import BodyLimits
+from modelyard.api.checked_bodies import BodyCheck
+from modelyard.api.content_types import ContentTypeCheck
 from modelyard.api.cors import Cors
 from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
@@ -23,7 +23,7 @@ from modelyard.api.guard import Guard
 from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
-from modelyard.api.paths import Paths
+from modelyard.api.paths import PathCheck
 from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -63,8 +63,8 @@ class Application:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
-        checked = CheckedBodies(management_app(parts), parts.settings)
-        self._management = Paths(Guard(Bodies(ContentTypes(checked), parts.settings), parts.keys))
+        checked = BodyCheck(management_app(parts), parts.settings)
+        self._management = PathCheck(Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)

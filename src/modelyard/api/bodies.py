@@ -20,7 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CLOSE = [(b"connection", b"close")]
 
 
-class Bodies:
+class BodyLimits:
     """An app whose requests have bodies of bounded size. The limit is that of the route, in `body_sizes.py`.
 
     A body whose announced length is too large is answered 413 before a byte of it is read. One without a length, and one that
@@ -46,13 +46,13 @@ class Bodies:
         if size > limit.size:
             await refuse(BodyTooLarge(limit.size, limit.setting), headers, receive, send)
             return
-        counted = Counted(limit, receive, send)
+        counted = CountedBody(limit, receive, send)
         await self._app(scope, counted.receive, counted.send)
         if counted.error is not None and not counted.started:
             await refuse(counted.error, headers, receive, send)
 
 
-class Counted:
+class CountedBody:
     """The two channels of a request whose body is counted. At the limit the app learns that its client is gone, and its
     answer to that is not sent."""
 
@@ -61,7 +61,7 @@ class Counted:
         self.started = False
         self._limit = limit
         self._left = limit.size
-        self._values = Values()
+        self._values = ValueCounter()
         self._receive = receive
         self._send = send
 
@@ -85,7 +85,7 @@ class Counted:
         await self._send(message)
 
 
-class Values:
+class ValueCounter:
     """Counts the values of a JSON text that arrives in parts, without making them: what is outside of strings is searched for
     commas and brackets. Of a text that is no JSON the number means nothing, but it is found as fast."""
 

@@ -22,7 +22,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 FORMS = (b"multipart/form-data", b"application/x-www-form-urlencoded")
 
 
-class CheckedBodies:
+class BodyCheck:
     """The management app behind a check of addresses and JSON bodies.
 
     A body is read whole (`Bodies` has bounded it), checked by `check_body` and handed on as it came. Forms are streams that

@@ -14,7 +14,7 @@ from fastapi import params
 
 from modelyard.api.foreign_pages import READING
 from modelyard.api.paths import match_of
-from modelyard.api.router import Route
+from modelyard.api.router import ManagementRoute
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
 from modelyard.gateway.peek import JSON, has_body, is_json
@@ -27,7 +27,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 
 
-class ContentTypes:
+class ContentTypeCheck:
     """The management app behind a check of content types."""
 
     def __init__(self, app: App) -> None:
@@ -43,7 +43,7 @@ class ContentTypes:
         await self._app(scope, receive, send)
 
 
-def mismatch(route: Route, given: bytes | None) -> WrongContentType | None:
+def mismatch(route: ManagementRoute, given: bytes | None) -> WrongContentType | None:
     """What is wrong with the content type of a body; None for one that the route takes."""
     kind = (given or b"").partition(b";")[0].strip().lower().decode("latin-1")
     shown = (given or b"").decode("latin-1")
@@ -54,6 +54,6 @@ def mismatch(route: Route, given: bytes | None) -> WrongContentType | None:
     return WrongContentType(shown, JSON)
 
 
-def takes_uploads(route: Route) -> bool:
+def takes_uploads(route: ManagementRoute) -> bool:
     """Whether a route's body is a form with files."""
     return route.body_field is not None and isinstance(route.body_field.field_info, params.Form)

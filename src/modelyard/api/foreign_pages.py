@@ -51,7 +51,7 @@ HOST_VALUE = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class PagePolicy:
     """What the settings of a server say about hosts and pages."""
 
     bind: str = "127.0.0.1"
@@ -64,7 +64,7 @@ class Policy:
     """`MODELYARD_CORS_ORIGINS`: pages that may use this server, or `*`."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Policy:
+    def of(cls, settings: Settings) -> PagePolicy:
         """The policy of a server's settings."""
         hosts = frozenset(_listed(name.strip()) for name in settings.allowed_hosts.split(",") if name.strip())
         origins = frozenset(
@@ -96,7 +96,7 @@ class ForeignPages:
 
     def __init__(self, app: App, settings: Settings, keys: Keys) -> None:
         self._app = app
-        self._policy = Policy.of(settings)
+        self._policy = PagePolicy.of(settings)
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,7 +135,7 @@ def decisive(headers: Iterable[tuple[bytes, bytes]]) -> Head:
 
 
 def refusal(
-    policy: Policy, keys_required: bool, method: str, scheme: str, head: Head, old: bool = False
+    policy: PagePolicy, keys_required: bool, method: str, scheme: str, head: Head, old: bool = False
 ) -> ModelyardError | None:
     """Why a request is refused; None for one that may pass.
 
@@ -153,7 +153,7 @@ def refusal(
     return None
 
 
-def is_owner(policy: Policy, scheme: str, head: Head) -> bool:
+def is_owner(policy: PagePolicy, scheme: str, head: Head) -> bool:
     """Whether the caller counts as the owner if no key is asked for, by what `counts_as_owner` says."""
     if not policy.loopback or ANY in policy.hosts or from_other_page(scheme, head):
         return False

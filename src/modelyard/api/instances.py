@@ -9,7 +9,7 @@ from modelyard.catalog.resolve import Variant, variants
 from modelyard.catalog.version import version_of
 from modelyard.control.views import ModelView
 from modelyard.core.traffic import Traffic
-from modelyard.protocol.lifecycle import Instance, ModelVersion, ReplicaStatus
+from modelyard.protocol.lifecycle import Instance, ModelVersionInfo, ReplicaStatus
 
 
 def instance(view: ModelView, address: str) -> Instance:
@@ -33,15 +33,15 @@ def instance(view: ModelView, address: str) -> Instance:
     )
 
 
-def version_infos(family: Family, address: str) -> list[ModelVersion]:
+def version_infos(family: Family, address: str) -> list[ModelVersionInfo]:
     """Every variant of a family, in the order of its file."""
     return [_version(variant, address) for variant in variants(family)]
 
 
-def _version(variant: Variant, address: str) -> ModelVersion:
+def _version(variant: Variant, address: str) -> ModelVersionInfo:
     spec, family = variant.spec, variant.family
     place = _place(variant)
-    return ModelVersion(
+    return ModelVersionInfo(
         model_version=version_of(family.name, variant.size, spec.format, variant.quantization),
         model_file_location={address: place} if place else None,
         cache_status=place is not None,

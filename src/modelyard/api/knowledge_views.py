@@ -27,9 +27,9 @@ def page(limit: int, offset: int) -> tuple[int, int]:
     return min(max(limit, 1), MOST), min(max(offset, 0), FARTHEST)
 
 
-def chunking_info(given: Mapping[str, Any]) -> bodies.Chunking:
+def chunking_info(given: Mapping[str, Any]) -> bodies.ChunkingBody:
     """How documents are cut, with what is usual filled in."""
-    return bodies.Chunking.model_validate(msgspec.to_builtins(chunking_of(given)))
+    return bodies.ChunkingBody.model_validate(msgspec.to_builtins(chunking_of(given)))
 
 
 def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str], warnings: Sequence[str] = ()) -> bodies.BaseInfo:

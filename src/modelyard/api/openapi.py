@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from modelyard import __version__
 from modelyard.api.invalid import CHATCHAT
-from modelyard.api.router import Route
+from modelyard.api.router import ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.gateway.paths import PATHS, Where
 
@@ -80,7 +80,7 @@ def document() -> dict[str, Any]:
     return found
 
 
-def _complete_answer(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _complete_answer(route: ManagementRoute, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Describe what FastAPI does not: server-sent events, and that a route never succeeds."""
     if route.refuses:
         del operation["responses"]["200"]

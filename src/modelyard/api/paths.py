@@ -15,7 +15,7 @@ from typing import Any
 from starlette.routing import BaseRoute, NoMatchFound
 from starlette.routing import Match as Fit
 
-from modelyard.api.router import Route
+from modelyard.api.router import ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.gateway.asgi import send_error, send_options
@@ -40,11 +40,11 @@ SENDFILE = "http.response.pathsend"
 class Match:
     """A route that has the path of a request, and what stands in the variable parts of the path."""
 
-    route: Route
+    route: ManagementRoute
     params: Mapping[str, str]
 
 
-class Paths:
+class PathCheck:
     """The management app behind a check of paths and methods. It notes the `Match` of a request for the layers behind it."""
 
     def __init__(self, app: App) -> None:
@@ -72,10 +72,10 @@ class Paths:
 
 
 class MatchedRoute(BaseRoute):
-    """The one route of the framework's table beside the documentation: it calls the route that `Paths` matched."""
+    """The one route of the framework's table beside the documentation: it calls the route that `PathCheck` matched."""
 
     def matches(self, scope: Scope) -> tuple[Fit, Scope]:
-        """A full match for every request that `Paths` matched."""
+        """A full match for every request that `PathCheck` matched."""
         match = match_of(scope)
         if match is None:
             return Fit.NONE, {}
@@ -106,7 +106,7 @@ def is_documentation(path: str) -> bool:
 
 
 def match_of(scope: Scope) -> Match | None:
-    """The route of a request, as `Paths` found it; None for documentation."""
+    """The route of a request, as `PathCheck` found it; None for documentation."""
     found: Match | None = scope["state"][MATCH]
     return found
 
@@ -162,9 +162,9 @@ def headless(send: Send) -> Send:
 
 
 @cache
-def _routes_by_noun() -> Mapping[str, Sequence[tuple[Route, frozenset[str]]]]:
+def _routes_by_noun() -> Mapping[str, Sequence[tuple[ManagementRoute, frozenset[str]]]]:
     """Noun of a path → its routes, in the order in which they are tried, and which of their parts are integers."""
-    table: dict[str, list[tuple[Route, frozenset[str]]]] = {}
+    table: dict[str, list[tuple[ManagementRoute, frozenset[str]]]] = {}
     for route in ROUTES:
         table.setdefault(_noun(route.path), []).append((route, _numbers(route)))
     return table
@@ -176,6 +176,6 @@ def _noun(path: str) -> str:
     return rest.partition("/")[0] if first == "v1" else first
 
 
-def _numbers(route: Route) -> frozenset[str]:
+def _numbers(route: ManagementRoute) -> frozenset[str]:
     fields = route.dependant.path_params
     return frozenset(field.alias for field in fields if field.field_info.annotation is int)

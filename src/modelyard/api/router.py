@@ -43,7 +43,7 @@ class BodyKind(Enum):
     """A form with many files."""
 
 
-class Options(TypedDict, total=False):
+class RouteOptions(TypedDict, total=False):
     """What FastAPI may be told about a route."""
 
     tags: list[str | Enum]
@@ -59,7 +59,7 @@ class Options(TypedDict, total=False):
     events: Any
 
 
-class Route(APIRoute):
+class ManagementRoute(APIRoute):
     """A management route."""
 
     def __init__(
@@ -100,15 +100,15 @@ class Router:
         *,
         tags: Sequence[str | Enum],
         dependencies: Sequence[params.Depends] = (),
-        route_class: type[Route] = Route,
+        route_class: type[ManagementRoute] = ManagementRoute,
     ) -> None:
-        self.routes: list[Route] = []
+        self.routes: list[ManagementRoute] = []
         self._prefix = prefix
         self._tags = tags
         self._dependencies = dependencies
         self._route_class = route_class
 
-    def get(self, path: str, *, scope: str, **options: Unpack[Options]) -> Callable[[Handler], Handler]:
+    def get(self, path: str, *, scope: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
         """Declare a handler of `GET`."""
         return self._declare("GET", path, scope=scope, **options)
 
@@ -120,19 +120,19 @@ class Router:
         body: BodyKind = BodyKind.ORDINARY,
         forms: bool = False,
         waits: bool = False,
-        **options: Unpack[Options],
+        **options: Unpack[RouteOptions],
     ) -> Callable[[Handler], Handler]:
         """Declare a handler of `POST`."""
         return self._declare("POST", path, scope=scope, body=body, forms=forms, waits=waits, **options)
 
     def patch(
-        self, path: str, *, scope: str, body: BodyKind = BodyKind.ORDINARY, **options: Unpack[Options]
+        self, path: str, *, scope: str, body: BodyKind = BodyKind.ORDINARY, **options: Unpack[RouteOptions]
     ) -> Callable[[Handler], Handler]:
         """Declare a handler of `PATCH`."""
         return self._declare("PATCH", path, scope=scope, body=body, **options)
 
     def delete(
-        self, path: str, *, scope: str, waits: bool = False, **options: Unpack[Options]
+        self, path: str, *, scope: str, waits: bool = False, **options: Unpack[RouteOptions]
     ) -> Callable[[Handler], Handler]:
         """Declare a handler of `DELETE`."""
         return self._declare("DELETE", path, scope=scope, waits=waits, **options)

@@ -42,7 +42,7 @@ Outcome = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class ServerReport:
     """What there is to say of a server that is ready."""
 
     url: str
@@ -57,17 +57,17 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class StartRequests:
     """What the command line wants of a server that is up."""
 
     launches: Sequence[dict[str, Any]] = ()
     demo_base: bool = False
 
 
-Ready = Callable[[Started], None]
+Ready = Callable[[ServerReport], None]
 
 
-class Server(uvicorn.Server):
+class UvicornServer(uvicorn.Server):
     """uvicorn without its signal handling, because ours decides in which order things end, and with an event when it is up."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -103,10 +103,12 @@ def serve(
         if settings.chatchat_port is not None:
             second = bind(settings.host, settings.chatchat_port, "--chatchat-port")
             listeners.append(stack.enter_context(contextlib.closing(second)))
-        return uvloop.run(_serve(settings, listeners, Wishes(launches, demo_base), on_ready))
+        return uvloop.run(_serve(settings, listeners, StartRequests(launches, demo_base), on_ready))
 
 
-async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes: Wishes, on_ready: Ready | None) -> int:
+async def _serve(
+    settings: Settings, listeners: Sequence[socket.socket], wishes: StartRequests, on_ready: Ready | None
+) -> int:
     async with running(settings) as app:
         if len(listeners) > 1:
             app.lead_on(listeners[1].getsockname()[1])
@@ -122,7 +124,7 @@ async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=FAREWELL,
         )
-        server = Server(config)
+        server = UvicornServer(config)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, server)
@@ -142,10 +144,10 @@ def _end(server: uvicorn.Server) -> None:
 
 
 async def _announce(
-    server: Server,
+    server: UvicornServer,
     urls: Sequence[str],
     parts: Parts,
-    wishes: Wishes,
+    wishes: StartRequests,
     on_ready: Ready | None,
 ) -> None:
     await server.up.wait()
@@ -159,7 +161,7 @@ async def _announce(
     if on_ready is not None:
         launched = {uid for uid, _ in outcomes}
         restored = [uid for view in parts.deployments.views() if (uid := view.desired.uid) not in launched]
-        on_ready(Started(url, outcomes, restored, parts.keys.access.required, wishes.demo_base, chatchat_url))
+        on_ready(ServerReport(url, outcomes, restored, parts.keys.access.required, wishes.demo_base, chatchat_url))
 
 
 async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:

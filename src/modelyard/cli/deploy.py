@@ -16,7 +16,7 @@ from modelyard.cli.swift_flags import parse, truth
 from modelyard.cli.swift_models import passing, wanted
 
 if TYPE_CHECKING:
-    from modelyard.api.server import Started
+    from modelyard.api.server import ServerReport
 
 OWN = ("host", "port", "api_key", "insecure", "ssl_keyfile", "ssl_certfile", "log_level")
 
@@ -72,7 +72,7 @@ def run(home: Path, own: Any, launch: dict[str, Any], verbose: bool) -> int:
         keep_key(home, key)
     problems: list[str] = []
 
-    def ready(started: Started) -> None:
+    def ready(started: ServerReport) -> None:
         for uid, problem in started.outcomes:
             if problem:
                 problems.append(problem)

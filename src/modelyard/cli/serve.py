@@ -14,7 +14,7 @@ from modelyard.cli.launch import absolute
 from modelyard.cli.output import note
 
 if TYPE_CHECKING:
-    from modelyard.api.server import Started
+    from modelyard.api.server import ServerReport
     from modelyard.core.config import Settings
 
 
@@ -44,7 +44,7 @@ def command(names: tuple[str, ...], demo_base: bool, **given: Any) -> int:
     chosen = settings(given)
     from modelyard.api.server import serve
 
-    def ready(started: Started) -> None:
+    def ready(started: ServerReport) -> None:
         click.echo(welcome(started))
         sys.stdout.flush()
 
@@ -67,7 +67,7 @@ def settings(given: dict[str, Any]) -> Settings:
         raise click.UsageError("; ".join(problems)) from None
 
 
-def welcome(started: Started) -> str:
+def welcome(started: ServerReport) -> str:
     """What a person sees when the server is ready: where it is, what runs, and three ways to try it."""
     url, outcomes, restored = started.url, started.outcomes, started.restored
     lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True)]

@@ -25,12 +25,12 @@ from modelyard.protocol.plain import PlainChat, PlainCompletion, PlainEmbedding
 from modelyard.protocol.replies import (
     ChatChunk,
     ChatCompletion,
-    Completion,
     EmbeddingList,
     MediaEvent,
     MediaList,
     OcrReply,
     RerankReply,
+    TextCompletion,
     TokenTexts,
     Transcription,
     VoiceEmbedding,
@@ -77,7 +77,7 @@ PATHS: Mapping[str, Path] = {
         Task.CHAT, ChatRequest, plain=PlainChat, answers=_json(ChatCompletion), events=ChatChunk
     ),
     "/v1/completions": Path(
-        Task.COMPLETION, CompletionRequest, plain=PlainCompletion, answers=_json(Completion), events=Completion
+        Task.COMPLETION, CompletionRequest, plain=PlainCompletion, answers=_json(TextCompletion), events=TextCompletion
     ),
     "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding, answers=_json(EmbeddingList)),
     "/v1/rerank": Path(Task.RERANK, RerankRequest, answers=_json(RerankReply)),

@@ -18,7 +18,7 @@ from modelyard.protocol.inference import (
     ChatRequest,
     CompletionRequest,
     EmbeddingRequest,
-    Message,
+    RequestMessage,
     RerankRequest,
     Sampling,
     StreamOptions,
@@ -215,6 +215,6 @@ CHECKS: Mapping[type[msgspec.Struct], Callable[[Any], Changes]] = {
 }
 
 
-def is_plain(message: Message) -> bool:
+def is_plain(message: RequestMessage) -> bool:
     """Whether a message is a role and a text, so that nothing in it can be wrong."""
     return type(message.content) is str and message.tool_calls is None and message.role not in ("tool", "function")

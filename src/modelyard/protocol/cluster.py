@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
-class Health(BaseModel):
+class HealthInfo(BaseModel):
     """Answer of `GET /health`."""
 
     status: str = "ok"
@@ -20,7 +20,7 @@ class Auth(BaseModel):
     auth: bool
 
 
-class Version(BaseModel):
+class ServerVersion(BaseModel):
     """Answer of `GET /v1/cluster/version`."""
 
     version: str

@@ -56,7 +56,7 @@ class MessageList(BaseModel):
     data: list[MessageInfo]
 
 
-class Feedback(Body):
+class FeedbackRequest(Body):
     """Body of `POST /v1/conversations/messages/{message}/feedback`."""
 
     score: int = Field(ge=0, le=100)

@@ -22,7 +22,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Stop = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
-class Message(msgspec.Struct):
+class RequestMessage(msgspec.Struct):
     """One message of a conversation; `protocol/messages.py` checks what stands in it."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -109,7 +109,7 @@ class VllmChatFields(OpenAiChatFields, kw_only=True):
 class ChatRequest(VllmChatFields, kw_only=True):
     """Body of `POST /v1/chat/completions`."""
 
-    messages: Annotated[list[Message], Meta(min_length=1)]
+    messages: Annotated[list[RequestMessage], Meta(min_length=1)]
     max_completion_tokens: OrAll | None | UnsetType = UNSET
     logprobs: bool | None | UnsetType = UNSET
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None | UnsetType = UNSET

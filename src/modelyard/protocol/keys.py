@@ -59,7 +59,7 @@ class KeyInfo(BaseModel):
     """Neither revoked nor expired."""
 
 
-class NewKey(KeyInfo):
+class NewKeyInfo(KeyInfo):
     """Answer of `POST /v1/admin/keys` and of `…/rotate`: the only time that the secret is shown."""
 
     key: str

@@ -19,7 +19,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class Chunking(Body):
+class ChunkingBody(Body):
     """How documents are cut."""
 
     size: int = 800
@@ -30,7 +30,7 @@ class Chunking(Body):
     """Begin chunks below a Chinese title with it, as Langchain-Chatchat's `zh_title_enhance` does."""
 
 
-class BaseSettings(Body):
+class BaseSettingsBody(Body):
     """What can be said of a base. What is left out stays as it is."""
 
     description: str | None = Field(None, max_length=4000)
@@ -44,17 +44,17 @@ class BaseSettings(Body):
     """Jinja templates in place of the usual ones: `answer` gets `question`, `sources` and `context`; `empty` gets `question`."""
 
 
-class CreateBase(BaseSettings):
+class CreateBaseRequest(BaseSettingsBody):
     """Body of `POST /v1/knowledge_bases`."""
 
     name: str
     """Any text of one line, without `/`."""
     embedding_model: str | None = Field(None, max_length=200)
     """Uid of a running embedding model; without one the base is searched by words alone."""
-    chunking: Chunking | None = None
+    chunking: ChunkingBody | None = None
 
 
-class ChangeBase(BaseSettings):
+class ChangeBaseRequest(BaseSettingsBody):
     """Body of `PATCH /v1/knowledge_bases/{base}`. Embedding model and chunking change by indexing anew."""
 
     name: str | None = None
@@ -65,7 +65,7 @@ class ReindexRequest(Body):
 
     embedding_model: str | None = Field(None, max_length=200)
     """Another one from now on; empty for none."""
-    chunking: Chunking | None = None
+    chunking: ChunkingBody | None = None
     force: bool = False
     """Make chunks anew, too, that somebody edited."""
 
@@ -85,7 +85,7 @@ class BaseInfo(BaseModel):
     """What searches use: `lexical` without an embedding model."""
     dimension: int | None
     """Length of its vectors."""
-    chunking: Chunking
+    chunking: ChunkingBody
     prompts: dict[str, str]
     generation: int
     """Counts up when it is indexed anew."""
@@ -131,7 +131,7 @@ class DocumentInfo(BaseModel):
     characters: int
     version: int
     metadata: dict[str, Any]
-    chunking: Chunking | None
+    chunking: ChunkingBody | None
     """Where it is cut in another way than its base."""
     modified_at: float | None
     """Unix time of the file where it came from."""
@@ -185,7 +185,7 @@ class ChangeDocument(Body):
 class PreviewRequest(Body):
     """Body of `POST …/documents/{document}/preview`."""
 
-    chunking: Chunking | None = None
+    chunking: ChunkingBody | None = None
 
 
 class PieceInfo(BaseModel):

@@ -46,7 +46,7 @@ class Instance(BaseModel):
     replica_statuses: list[ReplicaStatus] = []
 
 
-class ModelVersion(BaseModel):
+class ModelVersionInfo(BaseModel):
     """One size, format and quantisation of a family, as `GET /v1/models/{type}/{name}/versions` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())

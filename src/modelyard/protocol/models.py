@@ -199,7 +199,7 @@ class LaunchProgress(BaseModel):
     replicas: list[ReplicaProgress] = []
 
 
-class Event(BaseModel):
+class ModelEvent(BaseModel):
     """One thing that happened to a model, as `GET /v1/models/{uid}/events` lists it."""
 
     event_type: str
@@ -242,7 +242,7 @@ class RemainingReplicas(BaseModel):
     remaining_replicas: int
 
 
-class Logs(BaseModel):
+class ModelLogs(BaseModel):
     """Answer of `GET /v1/models/{uid}/logs`."""
 
     uid: str

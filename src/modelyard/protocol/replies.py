@@ -45,7 +45,7 @@ class ReplyMessage(msgspec.Struct, kw_only=True):
     tool_calls: list[ReplyToolCall] | None = None
 
 
-class ChatChoice(msgspec.Struct, kw_only=True):
+class ChatReplyChoice(msgspec.Struct, kw_only=True):
     """One of the answers to a conversation."""
 
     index: int
@@ -61,7 +61,7 @@ class ChatCompletion(msgspec.Struct, kw_only=True):
     object: Literal["chat.completion"]
     created: int
     model: str | None
-    choices: list[ChatChoice]
+    choices: list[ChatReplyChoice]
     usage: TokenUsage | None = None
 
 
@@ -85,7 +85,7 @@ class ChatChunk(msgspec.Struct, kw_only=True):
     usage: TokenUsage | None = None
 
 
-class CompletionChoice(msgspec.Struct, kw_only=True):
+class TextReplyChoice(msgspec.Struct, kw_only=True):
     """One of the texts that continue a prompt."""
 
     index: int
@@ -94,14 +94,14 @@ class CompletionChoice(msgspec.Struct, kw_only=True):
     logprobs: dict[str, Any] | None = None
 
 
-class Completion(msgspec.Struct, kw_only=True):
+class TextCompletion(msgspec.Struct, kw_only=True):
     """Answer of `POST /v1/completions`, and event of its stream, whose last event is `[DONE]`."""
 
     id: str
     object: Literal["text_completion"]
     created: int
     model: str
-    choices: list[CompletionChoice]
+    choices: list[TextReplyChoice]
     usage: TokenUsage | None = None
 
 

@@ -35,7 +35,7 @@ class Supervisor(BaseModel):
     supervisor_ip: str
 
 
-class Done(BaseModel):
+class SuccessResult(BaseModel):
     """Answer of routes that only do something."""
 
     result: bool = True

@@ -14,7 +14,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.fetching import shown
 from modelyard.engines.generation import NOTHING, Source
 from modelyard.engines.media import LARGEST, MediaRefused, fetched
-from modelyard.protocol.inference import Message
+from modelyard.protocol.inference import RequestMessage
 from modelyard.serving.generating import Writer
 
 MOST_BYTES = LARGEST["image"]
@@ -35,7 +35,7 @@ class ChatPrompt:
     source: Source = NOTHING
 
 
-async def pictures_of(writer: Writer, messages: Sequence[Message]) -> tuple[bytes, ...]:
+async def pictures_of(writer: Writer, messages: Sequence[RequestMessage]) -> tuple[bytes, ...]:
     """The files of all pictures, in order. Raises `InvalidParameter` for what this model does not take."""
     language = writer.language
     parts = [part for message in messages if isinstance(message.content, list) for part in message.content]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from modelyard.api.base_access import models_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
-from modelyard.api.router import Route
+from modelyard.api.router import ManagementRoute
 from modelyard.control.views import ModelView
 from modelyard.core.access import READ, Grant
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
@@ -41,7 +41,7 @@ class ListResponse(BaseResponse):
     data: list[str] = []
 
 
-class ChatchatRoute(Route):
+class ChatchatRoute(ManagementRoute):
     """A route whose errors are `{"code", "msg", "data"}` with status 200, but for what a key may not do."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -15,7 +15,7 @@ from modelyard.api.chatchat import (
     unified,
 )
 from modelyard.api.chatchat import models as llm_models
-from modelyard.api.router import Route, Router
+from modelyard.api.router import ManagementRoute, Router
 from modelyard.api.routes import (
     adapters,
     autostart,
@@ -65,5 +65,5 @@ ROUTERS: tuple[Router, ...] = (
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
 
-ROUTES: tuple[Route, ...] = tuple(route for router in ROUTERS for route in router.routes)
+ROUTES: tuple[ManagementRoute, ...] = tuple(route for router in ROUTERS for route in router.routes)
 """Every management route, in the order in which they are tried."""

@@ -82,6 +82,6 @@ async def export(conversation: str, chats: TheChats, grant: TheGrant) -> Markdow
 
 
 @router.post("/messages/{message}/feedback", scope="knowledge:read")
-async def feedback(message: str, body: bodies.Feedback, chats: TheChats, grant: TheGrant) -> bodies.MessageInfo:
+async def feedback(message: str, body: bodies.FeedbackRequest, chats: TheChats, grant: TheGrant) -> bodies.MessageInfo:
     """Keep what somebody thinks of an answer."""
     return message_info(await chats.conversations.judge(Owner.of(grant), message, body.score, body.reason))

@@ -15,18 +15,18 @@ from modelyard.api.router import ANYBODY, Router
 from modelyard.api.views import STATUS
 from modelyard.core.access import ADMIN
 from modelyard.core.types import Hardware
-from modelyard.protocol.cluster import Auth, Health, NodeInfo, Version
+from modelyard.protocol.cluster import Auth, HealthInfo, NodeInfo, ServerVersion
 
 router = Router(tags=["cluster"])
 
 
 @router.get("/health", scope=ANYBODY)
-async def health(parts: TheParts, grant: TheGrant) -> Health:
+async def health(parts: TheParts, grant: TheGrant) -> HealthInfo:
     """200 as long as the server answers; the state of each model is inside, for whom the key lets see it."""
     views = parts.deployments.views()
     if parts.keys.access.required:
         views = [view for view in views if grant and grant.allows("models:list") and grant.sees(view.desired.uid)]
-    return Health(version=__version__, models={view.desired.uid: STATUS[view.state] for view in views})
+    return HealthInfo(version=__version__, models={view.desired.uid: STATUS[view.state] for view in views})
 
 
 @router.get("/metrics", scope="monitor:view", response_class=PlainTextResponse)
@@ -42,9 +42,9 @@ async def auth(parts: TheParts) -> Auth:
 
 
 @router.get("/v1/cluster/version", scope=ADMIN)
-async def version() -> Version:
+async def version() -> ServerVersion:
     """The version of the server."""
-    return Version(version=__version__)
+    return ServerVersion(version=__version__)
 
 
 @router.get("/v1/cluster/devices", scope="models:list")

@@ -82,7 +82,7 @@ async def me(grant: TheGrant) -> bodies.Me:
 
 
 @router.post("/v1/admin/keys", scope="keys:create", status_code=201)
-async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKey:
+async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKeyInfo:
     """Make a key. This is the only time that it is shown."""
     wanted = NewKey(
         name=body.name,
@@ -95,7 +95,7 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
         owner=body.owner,
     )
     row, secret = await keys.create(wanted, grant)
-    return bodies.NewKey(**key_info(row).model_dump(), key=secret)
+    return bodies.NewKeyInfo(**key_info(row).model_dump(), key=secret)
 
 
 @router.get("/v1/admin/keys", scope="keys:manage")
@@ -105,10 +105,10 @@ async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
 
 
 @router.post("/v1/admin/keys/{name}/rotate", scope="keys:manage")
-async def rotate_key(name: Name, keys: TheKeys, grant: TheGrant) -> bodies.NewKey:
+async def rotate_key(name: Name, keys: TheKeys, grant: TheGrant) -> bodies.NewKeyInfo:
     """Give a key, by its id, prefix or name, a new secret; the old one is refused from the next request on."""
     row, secret = await keys.rotate(name, grant)
-    return bodies.NewKey(**key_info(row).model_dump(), key=secret)
+    return bodies.NewKeyInfo(**key_info(row).model_dump(), key=secret)
 
 
 @router.delete("/v1/admin/keys/{name}", scope="keys:manage")

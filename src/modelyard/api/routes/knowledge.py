@@ -39,12 +39,12 @@ async def _info(parts: Parts, base: KnowledgeBase) -> bodies.BaseInfo:
     return base_info(base, counts[base.id], jobs, warnings(parts.gateway, parts.catalog, base))
 
 
-def _settings(body: bodies.BaseSettings, **more: Any) -> BaseSettings:
+def _settings(body: bodies.BaseSettingsBody, **more: Any) -> BaseSettings:
     fields = ("description", "language", "rerank_model", "chat_model", "prompts")
     return BaseSettings(**{name: getattr(body, name) for name in fields}, **more)
 
 
-def _chunking(body: bodies.Chunking | None) -> dict[str, Any] | None:
+def _chunking(body: bodies.ChunkingBody | None) -> dict[str, Any] | None:
     return None if body is None else body.model_dump(exclude_unset=True)
 
 
@@ -57,7 +57,7 @@ async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseLis
 
 
 @router.post("", scope="knowledge:write")
-async def create(body: bodies.CreateBase, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
+async def create(body: bodies.CreateBaseRequest, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
     """Make an empty base. `warnings` names models that do not answer yet."""
     knowledge = parts.knowledge
     await check_bases(knowledge, grant, [body.name], WRITE)
@@ -98,7 +98,7 @@ async def describe(base: str, parts: TheParts) -> bodies.BaseInfo:
 
 
 @router.patch("/{base}", scope="knowledge:write")
-async def configure(base: str, body: bodies.ChangeBase, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
+async def configure(base: str, body: bodies.ChangeBaseRequest, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
     """Change what needs no new index."""
     knowledge = parts.knowledge
     check_models(grant, body.rerank_model, body.chat_model)

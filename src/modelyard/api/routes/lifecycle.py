@@ -17,7 +17,7 @@ from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import ModelType
 from modelyard.protocol.lifecycle import (
     Instance,
-    ModelVersion,
+    ModelVersionInfo,
     ReloadRequest,
     SupportedArchitectures,
     VersionLaunchRequest,
@@ -71,7 +71,7 @@ async def vllm_supported(parts: TheParts, deployments: TheDeployments) -> Suppor
 @router.get("/models/{model_type}/{model_name:path}/versions", scope="models:list")
 def versions(
     model_type: str, model_name: str, parts: TheParts, address: TheAddress, grant: TheGrant
-) -> list[ModelVersion]:
+) -> list[ModelVersionInfo]:
     """Every size, format and quantisation of a family, and whether its files are on this machine."""
     check_models(grant, model_name)
     return version_infos(parts.catalog.get(model_name, model_kind(model_type)), address)

@@ -14,14 +14,14 @@ from modelyard.control.scaling import check_alike
 from modelyard.core.errors import ModelNotFound
 from modelyard.protocol.keys import Aborted, AbortRequest
 from modelyard.protocol.models import (
-    Event,
     KnowledgeModel,
     LaunchProgress,
     LaunchRequest,
     LaunchResponse,
-    Logs,
+    ModelEvent,
     ModelInfo,
     ModelList,
+    ModelLogs,
     RemainingReplicas,
     ReplicaInfo,
     ScaleRequest,
@@ -86,10 +86,10 @@ async def abort(
 
 
 @router.get("/{uid:path}/events", scope="models:read")
-async def events(uid: str, deployments: TheDeployments) -> list[Event]:
+async def events(uid: str, deployments: TheDeployments) -> list[ModelEvent]:
     """What happened to a model, oldest first, the last hundred."""
     found = await deployments.events(uid)
-    return [Event(event_type=row.kind, event_ts=int(row.at), event_content=row.content) for row in found]
+    return [ModelEvent(event_type=row.kind, event_ts=int(row.at), event_content=row.content) for row in found]
 
 
 @router.get("/{uid:path}/replicas", scope="models:list")
@@ -127,10 +127,10 @@ async def logs(
     deployments: TheDeployments,
     lines: Annotated[int, Query(ge=1, le=100_000)] = 200,
     replica: str | None = None,
-) -> Logs:
+) -> ModelLogs:
     """The end of what a replica printed; of the newest replica if none is named."""
     name, found = deployments.logs(uid, replica, lines)
-    return Logs(uid=uid, replica=name, lines=list(found))
+    return ModelLogs(uid=uid, replica=name, lines=list(found))
 
 
 @router.get("/{uid:path}", scope="models:list")

@@ -14,9 +14,9 @@ from modelyard.api.router import Router
 from modelyard.core.errors import Conflict, NotFound
 from modelyard.engines.names import displayed, engine_spelled
 from modelyard.protocol.workers import (
-    Done,
     InstalledPackage,
     InstalledPackageList,
+    SuccessResult,
     VirtualEnvironment,
     VirtualEnvironmentList,
 )
@@ -79,7 +79,7 @@ async def remove_environment(
     model_engine: str | None = None,
     python_version: str | None = None,
     worker_ip: str | None = None,
-) -> Done:
+) -> SuccessResult:
     """Delete the environment of the engine that `model_engine` names, unless a launched model runs on it."""
     if not model_engine:
         raise NotFound("A model has no virtual environment of its own here: name an engine with model_engine.")
@@ -90,7 +90,7 @@ async def remove_environment(
         ]:
             raise Conflict(f"{title} runs {', '.join(users)}; terminate them before its environment is deleted.")
         if await asyncio.to_thread(_environments(parts).remove, found.engine):
-            return Done()
+            return SuccessResult()
     raise NotFound(f"There is no virtual environment of {title} here; GET /v1/virtualenvs lists those that there are.")
 
 

@@ -18,8 +18,8 @@ from modelyard.core.access import ADMIN
 from modelyard.core.environment import without_password
 from modelyard.core.types import Hardware
 from modelyard.protocol.workers import (
-    Done,
     ServerStatus,
+    SuccessResult,
     Supervisor,
     SystemSettings,
     UiConfig,
@@ -92,10 +92,10 @@ async def workers(deployments: TheDeployments, address: TheAddress) -> list[Work
 
 
 @router.delete("/v1/clusters", scope=ADMIN)
-async def stop(after: BackgroundTasks) -> Done:
+async def stop(after: BackgroundTasks) -> SuccessResult:
     """Stop the server and every replica. Models stay wanted and come back when it starts again."""
     after.add_task(signal.raise_signal, signal.SIGINT)
-    return Done()
+    return SuccessResult()
 
 
 @router.get("/v1/cluster/system_settings", scope="settings:read")

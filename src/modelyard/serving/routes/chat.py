@@ -13,7 +13,7 @@ import msgspec
 from modelyard.catalog.thinking import SWITCHES
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar, Source
-from modelyard.protocol.inference import Message
+from modelyard.protocol.inference import RequestMessage
 from modelyard.protocol.tool_calls import Part, whole_calls
 from modelyard.serving.app import Answer, ReplicaRequest
 from modelyard.serving.batching import AnswerPiece
@@ -190,7 +190,7 @@ def thoughts(text: str) -> dict[str, str]:
     return {"reasoning_content": text, "reasoning": text}
 
 
-def plain(message: Message) -> dict[str, Any]:
+def plain(message: RequestMessage) -> dict[str, Any]:
     """A message as templates know it: texts for content, `system` for `developer`, thoughts by one name.
 
     Raises `InvalidParameter`.
