@@ -1,4 +1,4 @@
-"""Models that a knowledge base names and nothing answers to: a sentence, with the command that launches one."""
+"""Warnings about models that a knowledge base names and that do not answer, with the command that launches them."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ KINDS: Mapping[str, tuple[ModelType, str]] = {
     "rerank_model": (ModelType.RERANK, "hits are not ranked by it"),
     "chat_model": (ModelType.LLM, "questions that name no other model are refused"),
 }
-"""Column of a base → the type of its model, and what is so without it."""
+"""Column of a base → the type of its model, and what happens without it."""
 
 
 def why_absent(gateway: Gateway, catalog: Catalog, name: str, kind: ModelType) -> str:
-    """Why no model of a name answers, and what to type; empty where one does."""
+    """Why no model of this name answers, and the command that launches one; empty if one answers."""
     state = gateway.state(name)
     if state is ReplicaState.READY:
         return ""
     if state is not None:
         return f"The {kind.lower()} model '{name}' is {state}."
     here = f"No {kind.lower()} model '{name}' runs here"
-    typed = f"{shlex.quote(name)} --model-type {kind}"
+    arguments = f"{shlex.quote(name)} --model-type {kind}"
     try:
         catalog.get(name, kind)
     except NotFound:
-        launch = f"modelyard launch --model-path /path/to/model --model-uid {typed}"
+        launch = f"modelyard launch --model-path /path/to/model --model-uid {arguments}"
         return f"{here}, and the catalog has none of that name. With your files, launch one: {launch}"
-    return f"{here}. Launch it: modelyard launch --model-name {typed}"
+    return f"{here}. Launch it: modelyard launch --model-name {arguments}"
 
 
 def warnings(gateway: Gateway, catalog: Catalog, base: KnowledgeBase) -> list[str]:
-    """What does not work yet in a base, because a model that it names does not answer."""
+    """Sentences about what does not work in a base because a model that it names does not answer."""
     found = []
     for column, (kind, effect) in KINDS.items():
         name = getattr(base, column)

@@ -25,17 +25,17 @@ async def check_bases(knowledge: Knowledge, grant: Grant | None, names: Sequence
 
 
 async def _named(request: Request, knowledge: TheKnowledge, grant: TheGrant) -> None:
-    """The same for the base of a route's path, of which the guard has checked what the key may do."""
+    """Check a temporary base in a route's path for its owner. The guard has checked the key."""
     if (name := request.path_params.get("base")) is not None:
         await _check_private(knowledge, grant, name, missing=False)
 
 
 NamedBase = Depends(_named)
-"""Of routers whose paths name a base."""
+"""Dependency of routers whose paths name a base."""
 
 
 async def _check_private(knowledge: Knowledge, grant: Grant | None, name: str, *, missing: bool) -> None:
-    """`missing` says whether a base that does not exist passes."""
+    """Raises `KnowledgeBaseNotFound` for a temporary base of another owner and, unless `missing` is set, for an unknown base."""
     try:
         base = await knowledge.bases.known(name)
     except KnowledgeBaseNotFound:
@@ -49,14 +49,14 @@ async def _check_private(knowledge: Knowledge, grant: Grant | None, name: str, *
 
 
 def check_models(grant: Grant | None, *names: str | None) -> None:
-    """Raises `PermissionDenied` for a model that a body names and the key may not use; empty names are none."""
+    """Raises `PermissionDenied` for a model that the key may not use. Empty names are ignored."""
     for name in names:
         if grant is not None and name:
             grant.check_model(name)
 
 
 def models_for(parts: Parts, grant: Grant | None, *, admitted: bool = True) -> ServedModels:
-    """The models that a search or an answer asks, so that their tokens count for the key of the request.
+    """The models for a search or an answer, whose tokens count for the key of the request.
 
     Where it is not `admitted`, each question to a model is checked and counted as a request of the key.
     """

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from modelyard.api.body_sizes import SMALL, Limit, limit_of
-from modelyard.core.asgi import Headers
+from modelyard.core.asgi import App, Headers, Message, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import BodyTooLarge, ModelyardError, TooManyValues
 from modelyard.gateway.asgi import header, linger, send_error
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLOSE = [(b"connection", b"close")]
 
 
 class BodyLimits:
-    """An app whose requests have bodies of bounded size. The limit is that of the route, in `body_sizes.py`.
+    """The management app behind a limit of the body's size, which `body_sizes.py` computes from the route.
 
     A body whose announced length is too large is answered 413 before a byte of it is read. One without a length, and one that
     is checked for its number of values, is counted while the app reads it.
@@ -53,8 +44,8 @@ class BodyLimits:
 
 
 class CountedBody:
-    """The two channels of a request whose body is counted. At the limit the app learns that its client is gone, and its
-    answer to that is not sent."""
+    """The two channels of a request whose body is counted. At the limit the app is told that the client disconnected, and
+    whatever it answers is not sent."""
 
     def __init__(self, limit: Limit, receive: Receive, send: Send) -> None:
         self.error: ModelyardError | None = None
@@ -86,8 +77,8 @@ class CountedBody:
 
 
 class ValueCounter:
-    """Counts the values of a JSON text that arrives in parts, without making them: what is outside of strings is searched for
-    commas and brackets. Of a text that is no JSON the number means nothing, but it is found as fast."""
+    """Counts the values of a JSON text that arrives in parts, without decoding them: by the commas and brackets outside of
+    strings. For a text that is not JSON the number means nothing."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -95,7 +86,7 @@ class ValueCounter:
         self._escaped = False  # the part before ended with a backslash that escapes
 
     def add(self, part: bytes) -> int:
-        """The number so far; it exceeds the number of values by nested lists and objects, and never falls below it."""
+        """Count one more part and return the number so far, which is never less than the number of values."""
         if self._escaped:
             part = part[1:]
         plain = part.replace(b"\\\\", b"")

@@ -11,18 +11,18 @@ from modelyard.api.router import ANYBODY, BodyKind
 from modelyard.core.config import Settings
 
 SMALL = 16 * 1024
-"""Bytes that every path takes, also those that need no key: a login is far smaller."""
+"""Bytes that every path accepts, also those that need no key: a login is far smaller."""
 ORDINARY = 1024 * 1024
-"""Bytes of a route that carries settings and names."""
+"""Bytes for a route whose body carries settings and names."""
 ORDINARY_VALUES = 10_000
-"""Values in the JSON of such a body."""
+"""JSON values for such a body."""
 FORM_MARGIN = 1024 * 1024
-"""Bytes of a form beside its one file."""
+"""Bytes for the fields of a form beside its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a request's body may be."""
+    """How large the body of a request may be, and which setting says so."""
 
     size: int
     setting: str | None

@@ -1,4 +1,4 @@
-"""Which content types the management routes take, checked before a body is read.
+"""Checks the content type of a management request before its body is read.
 
 A browser lets any page send `text/plain`, forms, and bodies without a type to any server without asking it. JSON it does not,
 so a route that takes nothing but JSON, and insists on it, cannot be reached in that way even by browsers that send neither
@@ -7,22 +7,15 @@ so a route that takes nothing but JSON, and insists on it, cannot be reached in 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from fastapi import params
 
 from modelyard.api.foreign_pages import READING
 from modelyard.api.paths import match_of
 from modelyard.api.router import ManagementRoute
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
 from modelyard.gateway.peek import JSON, has_body, is_json
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 
@@ -43,15 +36,15 @@ class ContentTypeCheck:
         await self._app(scope, receive, send)
 
 
-def mismatch(route: ManagementRoute, given: bytes | None) -> WrongContentType | None:
-    """What is wrong with the content type of a body; None for one that the route takes."""
-    kind = (given or b"").partition(b";")[0].strip().lower().decode("latin-1")
-    shown = (given or b"").decode("latin-1")
+def mismatch(route: ManagementRoute, content_type: bytes | None) -> WrongContentType | None:
+    """The error for a content type that the route does not accept; None for one that it does."""
+    text = (content_type or b"").decode("latin-1")
+    kind = text.partition(";")[0].strip().lower()
     if takes_uploads(route):
-        return None if kind == UPLOAD else WrongContentType(shown, UPLOAD)
-    if is_json(given) or (route.forms and kind == FORM):
+        return None if kind == UPLOAD else WrongContentType(text, UPLOAD)
+    if is_json(content_type) or (route.forms and kind == FORM):
         return None
-    return WrongContentType(shown, JSON)
+    return WrongContentType(text, JSON)
 
 
 def takes_uploads(route: ManagementRoute) -> bool:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from modelyard.core.asgi import App, Headers, Message, Receive, Scope, Send
 
 MAX_AGE = b"600"
 METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -18,7 +12,7 @@ EXPOSED = b"x-request-id, retry-after"
 
 
 class Cors:
-    """An app that also speaks to browsers on pages of other origins. Cookies are never part of it: keys stand in headers."""
+    """An app with CORS headers for pages of other origins. Cookies are never allowed: keys are sent in headers."""
 
     def __init__(self, app: App, origins: str) -> None:
         """`origins` is `*`, or origins such as `https://a.example` with commas between."""
@@ -49,12 +43,12 @@ class Cors:
 
 
 async def _preflight(scope: Scope, send: Send, allowed: Headers) -> None:
-    """Answer a browser that asks what it may send; it sends no key with that."""
-    wanted = _header(scope, b"access-control-request-headers") or b"authorization, content-type"
+    """Answer a preflight request, in which a browser asks what it may send and sends no key."""
+    allowed_headers = _header(scope, b"access-control-request-headers") or b"authorization, content-type"
     headers = [
         *allowed,
         (b"access-control-allow-methods", METHODS),
-        (b"access-control-allow-headers", wanted),
+        (b"access-control-allow-headers", allowed_headers),
         (b"access-control-max-age", MAX_AGE),
         (b"content-length", b"0"),
     ]

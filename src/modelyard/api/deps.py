@@ -1,4 +1,4 @@
-"""What a route handler may ask for: the parts that `api/app.py` made.
+"""Dependencies of route handlers: the parts of the server, which `api/app.py` made.
 
 Each is a coroutine, though none waits: FastAPI runs what is no coroutine in a thread, once for each request.
 """
@@ -31,7 +31,7 @@ from modelyard.runtime.base import Host
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One server's parts."""
+    """The parts of one server."""
 
     settings: Settings
     host: Host
@@ -71,7 +71,7 @@ async def caching(request: Request) -> Caching:
 
 
 async def catalog(request: Request) -> Catalog:
-    """Every family that can be launched by name."""
+    """The catalog of families that can be launched by name."""
     return (await parts(request)).catalog
 
 
@@ -81,17 +81,17 @@ async def registrations(request: Request) -> Registrations:
 
 
 async def knowledge(request: Request) -> Knowledge:
-    """Knowledge bases, and what is done with them."""
+    """The service behind the routes about knowledge bases."""
     return (await parts(request)).knowledge
 
 
 async def chats(request: Request) -> Chats:
-    """Kept conversations, and the tools of agents."""
+    """The service behind the routes about conversations and agents."""
     return (await parts(request)).chats
 
 
 async def address(request: Request) -> str:
-    """Where this server listens, as host and port: the address under which its client found it."""
+    """Host and port of this server, as its client addressed it."""
     host, port = request.scope["server"]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -103,7 +103,7 @@ async def grant(request: Request) -> Grant | None:
 
 
 async def trust(request: Request) -> Trust:
-    """How far the caller may go in a launch. A caller without a key is the owner only where nobody else could connect."""
+    """What the caller may do in a launch. A caller without a key counts as the owner only where nobody else could connect."""
     found: Grant | None = getattr(request.state, "grant", None)
     return trust_of(found, counts_as_owner(request.scope))
 

@@ -1,4 +1,4 @@
-"""Whether a server may listen where it is told to: beyond this machine only with keys, or when somebody insists."""
+"""Refuses to start a server that others can reach and that has no key, unless `--insecure` is given."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelyard.db.session import Database
 
 
 async def loaded_keys(settings: Settings, database: Database) -> Keys:
-    """The keys of the database. Raises `CannotStart` where others could connect and nothing would be asked of them."""
+    """The keys of the database. Raises `CannotStart` if others could connect and would not need a key."""
     keys = Keys(database, settings.auth, exposed=not on_loopback(settings.host) and not settings.insecure)
     await keys.load()
     if not keys.exposed:

@@ -1,6 +1,6 @@
-"""Which callers may name files of this machine: those that may launch models from them, or are asked for no key.
+"""Which callers may name files of this machine: those that may launch models from them, and those that need no key.
 
-Names of families and of repositories on hubs are for everybody who may see models. What a file holds is in no answer.
+Everybody who may see models may name families and repositories on hubs. No answer contains the content of a file.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def check_files(grant: Grant | None, *paths: str | None) -> None:
 
 
 def check_path(grant: Grant | None, name: str) -> None:
-    """The same for a name that is a path."""
+    """`check_files` for a name, if it is a path."""
     check_files(grant, name if looks_like_path(name) else None)

@@ -1,31 +1,25 @@
-"""Who may use the management routes: decided before a body is read or a handler runs, from the snapshot of keys in memory."""
+"""Checks the key of a management request before its body is read, from the snapshot of keys in memory."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from modelyard.api.paths import match_of
 from modelyard.api.router import ANY_KEY, ANYBODY
 from modelyard.control.keys import REFRESH, Keys
 from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
 from modelyard.gateway.asgi import send_error
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 METRICS = "monitor:view"
 """A scope that nobody needs as long as the server listens on loopback only."""
 LISTING = frozenset({"models:list", "models:read", ANY_KEY})
-"""What a key that is limited to some models may do where a path names none; handlers show it only its own."""
+"""Scopes that a key limited to some models may use where a path names no model; handlers show it only its own models."""
 
 
 KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
-"""Scopes of routes about knowledge bases → what they take of the base they name."""
+"""Scope of a route about knowledge bases → what the key must be allowed to do with the base in the path."""
 
 
 class Guard:
@@ -79,7 +73,7 @@ def check(grant: Grant, needed: str, uid: str | None, base: str | None = None) -
 
 
 def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:
-    """Raises `PermissionDenied`. Being let to a base is enough for its routes; handlers check bases that bodies name."""
+    """Raises `PermissionDenied`. A key with access to the base in the path needs no scope. Handlers check bases in bodies."""
     if base is not None:
         grant.check_base(base, KNOWLEDGE[needed])
     elif grant.bases is None or needed == KNOWLEDGE_WRITE:

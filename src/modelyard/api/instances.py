@@ -1,4 +1,4 @@
-"""How launched models and the variants of a family are shown to those who think in instances and versions."""
+"""Launched models and the variants of a family in Xinference's terms: instances and versions."""
 
 from __future__ import annotations
 

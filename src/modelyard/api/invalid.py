@@ -1,4 +1,4 @@
-"""Answers to requests whose parameters or fields are missing or wrong: which one, and what is wrong with it."""
+"""Answers to requests whose parameters or fields are missing or wrong: they name the field and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CHATCHAT = "chatchat"
 
 SUBJECT = re.compile(r"^(Input|Value|String|List|Dictionary|Number|Bytes|Tuple|Set|Data|JSON) should ")
 NO_FIELD = re.compile(r"^(bool|int|float|str|bytes|dict|none|literal|constrained-\w+|\w+(-\w+)*\[.*\])$")
-"""Parts of a place that pydantic adds for the members of a union; they are no names of fields."""
+"""Items that pydantic adds to a location for the members of a union; they are not names of fields."""
 
 
 async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
-    """400 that names the first wrong field. Chatchat's routes answer 422 with FastAPI's list in `detail`, as Chatchat does."""
+    """Answer 400 and name the first wrong field. Chatchat's routes answer 422, with FastAPI's list of errors in `detail`."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     problem = problem_of(found[0])
@@ -40,7 +40,7 @@ async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def problem_of(found: Mapping[str, Any]) -> ModelyardError:
-    """One error of pydantic as ours."""
+    """One of pydantic's errors as a `ModelyardError`."""
     where, kind, text = place(found["loc"]), found["type"], str(found["msg"])
     if kind == "json_invalid":
         return MalformedBody(f"The body is not JSON: {found.get('ctx', {}).get('error', text)}.")
@@ -51,7 +51,7 @@ def problem_of(found: Mapping[str, Any]) -> ModelyardError:
 
 
 def place(found: Sequence[int | str]) -> str:
-    """The name of a field from its place, which begins with the part of the request that it stands in."""
+    """The name of a field from its location, whose first item is the part of the request."""
     first, *rest = found[1:] or [""]
     names = [str(first), *(str(part) for part in rest if not NO_FIELD.match(str(part)))]
     return ".".join(names)[:LONGEST_PLACE]

@@ -1,4 +1,4 @@
-"""How keys and users are shown: never a secret, nor the hash of one."""
+"""Keys and users in the bodies that clients get: never a secret, nor the hash of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelyard.protocol import keys as bodies
 
 
 def key_info(row: Key) -> bodies.KeyInfo:
-    """A row as it is shown."""
+    """A key without its secret."""
     return bodies.KeyInfo(
         id=row.id,
         name=row.name,
@@ -28,7 +28,7 @@ def key_info(row: Key) -> bodies.KeyInfo:
 
 
 def user_info(user: User) -> bodies.UserInfo:
-    """A row as it is shown, without its password's hash."""
+    """A user without the hash of the password."""
     return bodies.UserInfo(
         id=user.id, username=user.name, owner=user.owner, scopes=user.scopes, created_at=user.created_at
     )

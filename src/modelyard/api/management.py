@@ -1,4 +1,4 @@
-"""The management API as a FastAPI app: routers, and the one place where errors become answers."""
+"""The management API as a FastAPI app, and the one place where errors become answers."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ async def openapi(request: Request) -> Response:
 
 @cache
 def _openapi_bytes() -> bytes:
-    """Some 400 KB, which are written once."""
+    """The encoded document, some 400 KB, which are made once."""
     return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def render(error: ModelyardError) -> JSONResponse:
-    """An error as an answer."""
+    """The answer to a request that raised an error."""
     return JSONResponse(errors.envelope(error), error.status, errors.headers(error))
 
 
@@ -86,18 +86,18 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _left(request: Request, error: Exception) -> Response:
-    """The client broke off in the middle of its body: nobody reads this answer, and it is no fault that a log should have."""
+    """The client disconnected while it sent its body: nobody reads this answer, and it is no fault to log."""
     return Response(status_code=ClientGone.status)
 
 
 async def _unstorable(request: Request, error: Exception) -> JSONResponse:
-    """Text of a form or an address that the database or the file system refuses: bodies are checked before (`bodies.py`)."""
+    """Text of a form or address that the database or file system refuses. JSON was checked before (`checked_bodies.py`)."""
     log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
     return render(InvalidParameter("request", "it holds a character or a number that cannot be stored."))
 
 
 async def _system(request: Request, error: Exception) -> JSONResponse:
-    """A full disk, met anywhere; all else that the system refuses is a defect."""
+    """A full disk, met anywhere. Every other error of the system is a defect."""
     assert isinstance(error, OSError)
     if error.errno not in FULL:
         return await _defect(request, error)

@@ -1,4 +1,4 @@
-"""What `/metrics` shows beside the gateway's counters: replicas by state, and the server's own process."""
+"""Metrics beside the gateway's counters: replicas by state, and the server's own process."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""What a request's path and method mean, decided ahead of keys and bodies.
+"""Finds the route of a request by its path and method, ahead of keys and bodies.
 
-The order of refusals is the same on every path: 404 for a path that is none, 405 for a method that it does not have, 401 and 403,
-then what is wrong with the body, and last what the path names and does not exist. `HEAD` is answered wherever `GET` is.
+The order of refusals is the same on every path: 404 for an unknown path, 405 for a method that it does not have, 401 and 403,
+then errors of the body, and last what the path names and does not exist. `HEAD` is answered wherever `GET` is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,18 +17,13 @@ from starlette.routing import Match as Fit
 
 from modelyard.api.router import ManagementRoute
 from modelyard.api.routes import ROUTES
+from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.gateway.asgi import send_error, send_options
 from modelyard.gateway.paths import PATHS
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
-"""Paths, and what is below them, that everybody may read: they tell what the routes are, and nothing of this server."""
+"""Paths, with those below them, that everybody may read: they describe the routes and reveal nothing of this server."""
 
 MATCH = "match"
 """Key in `scope["state"]`: the `Match` of a request, None for documentation."""
@@ -101,7 +96,7 @@ def refusal(method: str, path: str, allowed: Sequence[str]) -> ModelyardError | 
 
 
 def is_documentation(path: str) -> bool:
-    """Whether a path is one of the documentation, which the framework serves by itself."""
+    """Whether a path belongs to the documentation, which the framework serves by itself."""
     return any(path == each or path.startswith(each + "/") for each in DOCUMENTATION)
 
 
@@ -130,7 +125,7 @@ def candidates_for(path: str) -> list[Match]:
 
 
 def allowed_methods(path: str, candidates: Sequence[Match]) -> list[str]:
-    """Every method that a path has, for `Allow`; none where it is no path. `candidates` are the routes of the path."""
+    """Every method that a path has, for `Allow`; none for an unknown path. `candidates` are the routes of the path."""
     if path == "*":
         return ["OPTIONS"]
     if is_documentation(path):
@@ -142,7 +137,7 @@ def allowed_methods(path: str, candidates: Sequence[Match]) -> list[str]:
 
 
 def meant(path: str) -> str | None:
-    """The path that was probably meant by one that is none: without a slash too many, with `/v1` once."""
+    """The path that the client probably meant: without surplus slashes, and with `/v1` once."""
     plain = "/" + "/".join(part for part in path.split("/") if part)
     for each in (plain, plain.replace("/v1/v1/", "/v1/", 1), f"/v1{plain}"):
         if each != path and (each in PATHS or candidates_for(each)):

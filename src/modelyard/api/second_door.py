@@ -1,20 +1,14 @@
-"""The second port of a server, for programs that look for Langchain-Chatchat: the same app, but `GET /` leads to `/docs`."""
+"""The second port of a server, for programs that look for Langchain-Chatchat: `GET /` redirects to `/docs` there."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from starlette.responses import RedirectResponse
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from modelyard.core.asgi import App, Receive, Scope, Send
 
 
 class SecondDoor:
-    """An ASGI app around the server's; which port a request came in by is in its scope."""
+    """The server's ASGI app, which redirects `GET /` at one of its ports."""
 
     def __init__(self, app: App, port: int) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""A server as a process: its socket, its signals, its exit code."""
+"""The server process: its sockets, its signals, its exit code."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ BACKLOG = 2048
 OPEN_FILES = 65536
 MALLOC = {"M_ARENA_MAX": (-8, 2), "M_TRIM_THRESHOLD": (-1, 1 << 20), "M_MMAP_THRESHOLD": (-3, 1 << 20)}
 """Parameters of glibc's `mallopt`: their numbers in malloc.h, and the values to set."""
-FAREWELL = 3  # seconds that open answers may go on after Ctrl-C
+SHUTDOWN_SECONDS = 3  # that open answers may continue after Ctrl-C
 
 Outcome = tuple[str, str | None]
-"""The uid of a launch that was asked for, and what went wrong, if anything did."""
+"""The uid of a launch that the command line requests, and its error, if it failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerReport:
-    """What there is to say of a server that is ready."""
+    """What the command line prints about a server that is ready."""
 
     url: str
     outcomes: list[Outcome]
@@ -58,7 +58,7 @@ class ServerReport:
 
 @dataclass(frozen=True, slots=True)
 class StartRequests:
-    """What the command line wants of a server that is up."""
+    """What the command line requests of a server once it is ready."""
 
     launches: Sequence[dict[str, Any]] = ()
     demo_base: bool = False
@@ -68,7 +68,7 @@ Ready = Callable[[ServerReport], None]
 
 
 class UvicornServer(uvicorn.Server):
-    """uvicorn without its signal handling, because ours decides in which order things end, and with an event when it is up."""
+    """uvicorn without its signal handling, because ours decides in which order parts stop, and with an event for its start."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -107,7 +107,7 @@ def serve(
 
 
 async def _serve(
-    settings: Settings, listeners: Sequence[socket.socket], wishes: StartRequests, on_ready: Ready | None
+    settings: Settings, listeners: Sequence[socket.socket], requests: StartRequests, on_ready: Ready | None
 ) -> int:
     async with running(settings) as app:
         if len(listeners) > 1:
@@ -122,14 +122,14 @@ async def _serve(
             access_log=False,
             server_header=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=FAREWELL,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         server = UvicornServer(config)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, server)
         urls = [base_url(listener) for listener in listeners]
-        announcing = asyncio.create_task(_announce(server, urls, app.parts, wishes, on_ready))
+        announcing = asyncio.create_task(_announce(server, urls, app.parts, requests, on_ready))
         await server.serve(sockets=list(listeners))
         announcing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -147,7 +147,7 @@ async def _announce(
     server: UvicornServer,
     urls: Sequence[str],
     parts: Parts,
-    wishes: StartRequests,
+    requests: StartRequests,
     on_ready: Ready | None,
 ) -> None:
     await server.up.wait()
@@ -155,17 +155,17 @@ async def _announce(
     log.info("listening on %s", url)
     if chatchat_url:
         log.info("listening for Chatchat's clients on %s", chatchat_url)
-    outcomes = [await _launch(parts.deployments, body) for body in wishes.launches]
-    if wishes.demo_base:
+    outcomes = [await _launch(parts.deployments, body) for body in requests.launches]
+    if requests.demo_base:
         await ensure_demo(parts.knowledge)
     if on_ready is not None:
         launched = {uid for uid, _ in outcomes}
         restored = [uid for view in parts.deployments.views() if (uid := view.desired.uid) not in launched]
-        on_ready(ServerReport(url, outcomes, restored, parts.keys.access.required, wishes.demo_base, chatchat_url))
+        on_ready(ServerReport(url, outcomes, restored, parts.keys.access.required, requests.demo_base, chatchat_url))
 
 
 async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
-    """Launch what the command line asked for; what was restored from an earlier run is not launched again."""
+    """Launch a model that the command line names, unless it was restored from an earlier run."""
     uid = str(body.get("model_uid") or body.get("model_name"))
     try:
         request = LaunchRequest.model_validate(body)
@@ -193,11 +193,11 @@ def bound_heaps() -> None:
 
 
 def raise_file_limit() -> None:
-    """Every stream is two sockets, and the soft limit of a login shell is often 1,024: take what the hard limit allows."""
+    """Raise the soft limit of open files, often 1,024 in a login shell, towards the hard one: every stream takes two sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:
@@ -219,7 +219,7 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
 
 
 def base_url(listener: socket.socket) -> str:
-    """Where a client on this machine finds the server."""
+    """The server's address for a client on this machine."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"

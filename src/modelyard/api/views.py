@@ -1,4 +1,4 @@
-"""How what the control loop knows is shown on the wire."""
+"""Models, replicas, adapters and downloads, as the control loop knows them, in the bodies that clients get."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATUS = {
     ReplicaState.STOPPED: "TERMINATED",
     ReplicaState.FAILED: "ERROR",
 }
-"""Our states as the peer's clients spell them."""
+"""Our states as Xinference's clients spell them."""
 
 STAGE = {
     ReplicaState.PENDING: ("pending", 0.0),
@@ -80,7 +80,7 @@ def model_info(view: ModelView) -> ModelInfo:
 
 
 def adapter_model(view: ModelView, each: AdapterView) -> ModelInfo:
-    """An adapter as one of the models: its model, under its own name."""
+    """An adapter in a list of models: the description of its model under the adapter's name."""
     adapter = each.adapter
     return model_info(view).model_copy(
         update={
@@ -119,13 +119,16 @@ def adapter_info(view: ModelView, each: AdapterView) -> AdapterInfo:
 
 
 def of_type(model: Model) -> dict[str, Any]:
-    """The fields that the peer's clients expect of models of one type only."""
+    """The fields that Xinference's clients expect of models of one type only."""
     languages = list(model.languages)
     match model.type:
         case ModelType.LLM:
             abilities = model.abilities or DEFAULT_ABILITIES[ModelType.LLM]
-            seeing = "vision" in abilities
-            return {"strict_system_first": False, "is_chat": "chat" in abilities, "is_multimodal": seeing}
+            return {
+                "strict_system_first": False,
+                "is_chat": "chat" in abilities,
+                "is_multimodal": "vision" in abilities,
+            }
         case ModelType.EMBEDDING:
             return {"language": languages}
         case ModelType.RERANK:
@@ -141,11 +144,11 @@ DEFAULT_ABILITIES = {
     ModelType.EMBEDDING: ["embed"],
     ModelType.RERANK: ["rerank"],
 }
-"""What clients may expect of a model whose files do not say."""
+"""Abilities of a model whose files name none."""
 
 
 def replica_infos(view: ModelView, traffic: Traffic, worker: str = WORKER) -> list[ReplicaInfo]:
-    """Every wanted replica, running or not, and those on their way out; `worker` is where this server listens."""
+    """Every replica that should run, running or not, and those that are stopping; `worker` is the address of this server."""
     by_ordinal = {running.replica.ordinal: running for running in view.replicas}
     return [
         _replica_info(view, ordinal, by_ordinal.get(ordinal), traffic, worker)
@@ -176,7 +179,7 @@ def _replica_info(view: ModelView, ordinal: int, running: Running | None, traffi
 
 
 def launch_progress(view: ModelView | None) -> LaunchProgress:
-    """How far a launch is; a uid that nobody launched is pending, as the peer has it."""
+    """The progress of a launch; that of an unknown uid is `pending`, as in Xinference."""
     if view is None:
         return LaunchProgress(progress=0.0, stage="pending")
     if view.download is not None:
@@ -205,7 +208,7 @@ DOWNLOADED = 0.9
 
 
 def download_progress(view: DownloadView, full: float = DOWNLOADED) -> LaunchProgress:
-    """How far a download is, where `full` is what a finished one counts for."""
+    """The progress of a download; `full` is the progress of a finished one."""
     job = view.job
     stage = {DownloadState.DONE: "completed", DownloadState.FAILED: "failed"}.get(job.state, "downloading")
     progress = 1.0 if stage == "failed" else round(full * view.part, 4)
@@ -214,7 +217,7 @@ def download_progress(view: DownloadView, full: float = DOWNLOADED) -> LaunchPro
 
 
 def download_files(view: DownloadView) -> list[dict[str, Any]]:
-    """Every file with its progress, under our key and the peer's."""
+    """Every file with its progress, its name under our key and under Xinference's."""
     return [
         {
             "name": file.name,
