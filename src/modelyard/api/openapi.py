@@ -93,15 +93,11 @@ def _complete_answer(route: ManagementRoute, operation: dict[str, Any], schemas:
 
 
 def _events(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a stream of events, whose data are JSON of a type, or plain text."""
-    if kind is str:
-        return {"type": "string", "description": "Server-sent events, whose data are text."}
-    return {
-        "type": "string",
-        "description": "Server-sent events, whose data are JSON.",
-        "contentMediaType": JSON,
-        "contentSchema": _schema(kind, schemas),
-    }
+    """The schema of each server-sent event, whose data are JSON of a type, or plain text."""
+    data: dict[str, Any] = {"type": "string"}
+    if kind is not str:
+        data |= {"contentMediaType": JSON, "contentSchema": _schema(kind, schemas)}
+    return {"type": "object", "required": ["data"], "properties": {"data": data}}
 
 
 def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:

@@ -146,8 +146,8 @@ class RerankReply(msgspec.Struct, kw_only=True):
     usage: dict[str, Any] | None = None
 
 
-TokenTexts = list[str | list[str]]
-"""Answer of `POST /v1/convert_ids_to_tokens`: a text for each id, in lists as the ids were."""
+TokenTexts = str | list[str | list[str]]
+"""Answer of `POST /v1/convert_ids_to_tokens`: a text for each id, in lists where the ids were."""
 
 
 class MediaFile(msgspec.Struct, kw_only=True):
