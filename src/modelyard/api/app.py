@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from modelyard.api import metrics
 from modelyard.api.bodies import BodyLimits
+from modelyard.api.chatchat_port import ChatchatPort
 from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
 from modelyard.api.cors import Cors
@@ -24,7 +25,6 @@ from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import PathCheck
-from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.chats.service import Chats
@@ -69,9 +69,9 @@ class Application:
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
 
-    def lead_on(self, port: int) -> None:
+    def redirect_at(self, port: int) -> None:
         """Answer at a second port, too, where `GET /` leads to `/docs`."""
-        self._inner = SecondDoor(self._inner, port)
+        self._inner = ChatchatPort(self._inner, port)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

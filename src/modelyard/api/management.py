@@ -44,7 +44,7 @@ def management_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(ModelyardError, _ours)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _left)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(UnicodeError, _unstorable)
     app.add_exception_handler(OSError, _system)
@@ -77,7 +77,7 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     method, path = request.method, request.scope["path"]
     if isinstance(error.__cause__, ClientDisconnect):
-        return await _left(request, error.__cause__)
+        return await _disconnected(request, error.__cause__)
     if isinstance(error.__cause__, OSError):  # an upload waits in a file of the temporary folder
         return await _system(request, error.__cause__)
     if error.status_code == 400:
@@ -85,7 +85,7 @@ async def _http(request: Request, error: Exception) -> Response:
     return render(PathNotFound(method, path))
 
 
-async def _left(request: Request, error: Exception) -> Response:
+async def _disconnected(request: Request, error: Exception) -> Response:
     """The client disconnected while it sent its body: nobody reads this answer, and it is no fault to log."""
     return Response(status_code=ClientGone.status)
 

@@ -111,7 +111,7 @@ async def _serve(
 ) -> int:
     async with running(settings) as app:
         if len(listeners) > 1:
-            app.lead_on(listeners[1].getsockname()[1])
+            app.redirect_at(listeners[1].getsockname()[1])
         config = uvicorn.Config(
             app,
             loop="none",

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from modelyard.api.leaving import unless_left
+from modelyard.api.disconnects import unless_disconnected
 from modelyard.core.asgi import Receive, Scope, Send
 from modelyard.core.errors import ClientGone, InternalError, ModelyardError
 from modelyard.protocol import errors
@@ -46,11 +46,11 @@ class Pings:
         self._pinging: asyncio.Future[None] | None = None
 
     def beat(self) -> None:
-        """Something was sent."""
+        """Note that something was sent."""
         self._last = self._loop.time()
 
     def stop(self) -> None:
-        """Send none any more."""
+        """Send no more comments."""
         self._timer.cancel()
         if self._pinging is not None:
             self._pinging.cancel()
@@ -81,7 +81,7 @@ async def send_events(events: AsyncGenerator[bytes], send: Send, comment: Callab
 
 
 class EventStream(StreamingResponse):
-    """An answer of events. It ends when the client leaves; an error in its middle is its last event."""
+    """A streamed answer of events. It ends when the client disconnects; an error after the first event is its last event."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            await unless_left(receive, self._send_all(send))
+            await unless_disconnected(receive, self._send_all(send))
         except ClientGone:
             return
         if self.background is not None:
@@ -110,7 +110,7 @@ class EventStream(StreamingResponse):
             await send_events(self._events, send, self._comment)
         except ModelyardError as error:
             last = self._failure(errors.envelope(error))
-        except Exception as error:  # the top of a stream: a defect of ours is told like any error
+        except Exception as error:  # the top of a stream: the client gets a defect of ours like any error
             log.exception("a stream failed")
             last = self._failure(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
         else:

@@ -1,4 +1,4 @@
-"""Bodies of the routes about LoRA adapters of running models, in vLLM's words with a little more."""
+"""Bodies of the routes about LoRA adapters of running models, with vLLM's fields and some more."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class LoadAdapterRequest(BaseModel):
     lora_path: str
     """The folder that PEFT saved, on the server's machine."""
     model: str | None = None
-    """Uid of the model it is for; may be left out where only one running model suits."""
+    """Uid of its model; may be left out if only one running model fits."""
     lora_scale: float = Field(1.0, gt=0)
     """Factor on top of the adapter's own scaling."""
     load_inplace: bool = False
-    """Take the place of an adapter of the same name; without it that is refused."""
+    """Replace an adapter of the same name, which is refused otherwise."""
 
 
 class UnloadAdapterRequest(BaseModel):

@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class CachedModel(BaseModel):
-    """One model that is whole on this machine."""
+    """One model whose files are complete on this machine."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
 
     model_name: str
     """Its family in the catalog, or its id on the hub."""
     model_type: str | None
-    """None where the files are no model that can be read."""
+    """None if the files cannot be read as a model."""
     model_engine: list[str] | None = None
     model_size_in_billions: float | None = None
     model_format: str
@@ -68,11 +68,11 @@ class CacheRequest(BaseModel):
     download_hub: str | None = None
     """`huggingface`, `modelscope` or `auto`."""
     cache_uid: str | None = Field(None, min_length=1, max_length=100)
-    """What the download shall be called; made up if left out."""
+    """Name of the download; generated if left out."""
 
 
 class CacheResponse(BaseModel):
-    """Answer of `POST /v1/cache/models`; the files are on their way, or here already."""
+    """Answer of `POST /v1/cache/models`: the download runs, or the files are complete already."""
 
     cache_uid: str
 
@@ -84,7 +84,7 @@ class DownloadInfo(BaseModel):
 
     uid: str
     names: list[str]
-    """What those who asked for it call it."""
+    """The names under which it was requested."""
     model_id: str
     model_hub: str
     revision: str
@@ -97,7 +97,7 @@ class DownloadInfo(BaseModel):
     total: int
     """Bytes."""
     info: str = ""
-    """For people: how far it is, or why it failed."""
+    """For people: the progress, or why it failed."""
     files: list[dict[str, Any]] = []
 
 

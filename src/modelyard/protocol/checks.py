@@ -1,4 +1,4 @@
-"""What a body's fields mean together, checked once for all engines, and what is changed before an engine sees it. Pure.
+"""Checks of the fields of a body against each other, once for all engines, and the changes before an engine gets it. Pure.
 
 Each function gets a body as its struct and returns the fields to change. `UNSET` takes a field out.
 """
@@ -57,7 +57,7 @@ FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 
 
 def changes(request: msgspec.Struct) -> Changes:
-    """What has to be changed in a body of any path. Raises `InvalidParameter`."""
+    """The fields to change in a body. Raises `InvalidParameter`."""
     nulls = {name: UNSET for name in request.__struct_fields__ if getattr(request, name) is None}
     if getattr(request, "truncate_prompt_tokens", UNSET) == 0:
         raise InvalidParameter("truncate_prompt_tokens", "it must be at least 1, or -1 for as many as the model takes.")
@@ -145,12 +145,12 @@ def _is_object(text: str) -> bool:
 
 
 def _is_given(form: Any) -> bool:
-    """Whether a parameter holds an answer to a form."""
+    """Whether a parameter constrains the form of an answer."""
     return bool(form) and form != {"type": "text"}
 
 
 def response_format(given: messages.Body) -> messages.Body:
-    """What an answer is held to, without nulls. Raises `InvalidParameter`."""
+    """`response_format` without nulls. Raises `InvalidParameter`."""
     form = messages.without_nulls(given)
     kind = form.get("type")
     if kind not in FORMATS:
@@ -194,7 +194,7 @@ def _rerank(request: RerankRequest) -> Changes:
 
 
 def texts_or_tokens(name: str, given: str | list[Any]) -> int:
-    """How many texts these are: one text, texts, the tokens of one, or the tokens of several. Raises `InvalidParameter`."""
+    """The number of inputs: a text, texts, the tokens of one, or the tokens of several. Raises `InvalidParameter`."""
     if isinstance(given, str):
         return 1
     if not given:

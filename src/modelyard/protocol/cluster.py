@@ -15,7 +15,7 @@ class HealthInfo(BaseModel):
 
 
 class Auth(BaseModel):
-    """Answer of `GET /v1/cluster/auth`: whether keys are asked for."""
+    """Answer of `GET /v1/cluster/auth`: whether requests need a key."""
 
     auth: bool
 
@@ -32,7 +32,7 @@ class NodeInfo(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     node_type: str
-    """`Supervisor` or `Worker`; one machine is both and is listed twice, as the peer's clients expect."""
+    """`Supervisor` or `Worker`; one machine is both and is listed twice, as Xinference's clients expect."""
     ip_address: str
     gpu_count: int
     gpu_vram_total: int

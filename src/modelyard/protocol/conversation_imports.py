@@ -44,7 +44,7 @@ class ImportConversations(Body):
 
 
 class Imported(Body):
-    """How much was new."""
+    """How much was imported."""
 
     conversations: int
     messages: int

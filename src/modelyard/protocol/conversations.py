@@ -21,7 +21,7 @@ class ConversationInfo(BaseModel):
     id: str
     object: str = "conversation"
     owner: str
-    """Owner id of who began it; an administrator sees those of all."""
+    """Owner id of the user or key that began it; an administrator sees all conversations."""
     title: str
     kind: str
     created_at: float

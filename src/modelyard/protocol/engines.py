@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EngineEntry(BaseModel):
-    """What of a model an engine runs. Language models have sizes and quantisations, embedders and rerankers one of these."""
+    """A format of a model that an engine runs. Language models have sizes and quantisations, encoders one of these."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -19,7 +19,7 @@ class EngineEntry(BaseModel):
 
 
 class EstimateRequest(BaseModel):
-    """Body of `POST /v1/models/estimate`. What is left out is chosen as a launch would."""
+    """Body of `POST /v1/models/estimate`. Fields that are left out are chosen as in a launch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="ignore")
 
@@ -73,10 +73,10 @@ class EstimateResponse(EngineEstimate):
     context_length: int
     kv_cache_dtype: str
     model_engine: str
-    """Whose figures these are."""
+    """The engine of these figures."""
     engines: dict[str, EngineEstimate]
-    """The peer's name of each engine that runs such models, here or elsewhere."""
+    """Xinference's name of each engine that runs such models, here or elsewhere."""
 
 
 EngineTable = dict[str, list[EngineEntry] | str]
-"""The peer's name of an engine → what it runs, or why it runs nothing of this."""
+"""Xinference's name of an engine → what it runs of the model, or why it runs nothing."""

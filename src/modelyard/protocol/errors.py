@@ -36,33 +36,33 @@ def headers(error: ModelyardError) -> dict[str, str]:
 
 
 def translated(status: int, body: bytes) -> bytes:
-    """An engine's error body in our envelope. What it says, its `type` and its `code` stay, where they are words."""
+    """An engine's error body in our envelope. Its message stays, as do its `type` and `code` if they are words."""
     try:
-        said: object = msgspec.json.decode(body)
+        decoded: object = msgspec.json.decode(body)
     except msgspec.MsgspecError:
-        said = body.decode("utf-8", "replace")
-    ours = envelope(read(status, said))
-    inner = said.get("error") if isinstance(said, Mapping) else None
+        decoded = body.decode("utf-8", "replace")
+    ours = envelope(read(status, decoded))
+    inner = decoded.get("error") if isinstance(decoded, Mapping) else None
     if isinstance(inner, Mapping):
-        kept = {name: inner[name] for name in ("type", "code") if isinstance(inner.get(name), str)}
-        ours["error"] = {**cast("dict[str, object]", ours["error"]), **kept}
+        words = {name: inner[name] for name in ("type", "code") if isinstance(inner.get(name), str)}
+        ours["error"] = {**cast("dict[str, object]", ours["error"]), **words}
     return msgspec.json.encode(ours)
 
 
 def sse_event(error: ModelyardError) -> bytes:
-    """The event that ends a stream which broke after its head was sent."""
+    """The last event of a stream that failed after its head was sent."""
     return b"data: " + encode(error) + b"\n\n"
 
 
 def _sentence(body: Mapping[str, object]) -> str:
-    """What other servers' errors say: `detail` of FastAPI and Xinference, `message` of vLLM, `error` of Ollama."""
+    """The sentence in another server's error: `detail` of FastAPI and Xinference, `message` of vLLM, `error` of Ollama."""
     for name in ("detail", "message", "error"):
-        said = body.get(name)
-        if isinstance(said, str) and said:
-            return said
-        if isinstance(said, list) and said and isinstance(said[0], Mapping) and "msg" in said[0]:
-            where = ".".join(str(part) for part in said[0].get("loc", ()))
-            return f"{where}: {said[0]['msg']}" if where else str(said[0]["msg"])
+        text = body.get(name)
+        if isinstance(text, str) and text:
+            return text
+        if isinstance(text, list) and text and isinstance(text[0], Mapping) and "msg" in text[0]:
+            where = ".".join(str(part) for part in text[0].get("loc", ()))
+            return f"{where}: {text[0]['msg']}" if where else str(text[0]["msg"])
     return ""
 
 

@@ -1,6 +1,6 @@
-"""Request fields that OpenAI's API does not have, or has and that ask nothing of a model here: read so that they are checked.
+"""Request fields that OpenAI's API does not have, and those of it that have no effect here. They are read to be checked.
 
-What an engine makes of each says the table of its rules (`engines/rules.py`). A field that no struct has passes to the engine.
+Each engine's table of rules (`engines/rules.py`) says what it does with them. Fields of no struct pass to the engine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Choices = Annotated[int, Meta(ge=1, le=MOST_CHOICES)]
 
 
 class OpenAiFields(msgspec.Struct, kw_only=True):
-    """Fields of OpenAI's types that ask nothing of a model here; they are ignored."""
+    """Fields of OpenAI's types that have no effect here."""
 
     user: str | None | UnsetType = UNSET
     metadata: dict[str, Any] | None | UnsetType = UNSET
@@ -43,7 +43,7 @@ class OpenAiFields(msgspec.Struct, kw_only=True):
 
 
 class FormFields(OpenAiFields, kw_only=True):
-    """What an answer is held to, in vLLM's words and in Xinference's."""
+    """Constraints on the form of an answer, under vLLM's names and Xinference's."""
 
     guided_choice: Annotated[list[str], Meta(min_length=1, max_length=MOST_FORMS)] | None | UnsetType = UNSET
     guided_grammar: str | None | UnsetType = UNSET

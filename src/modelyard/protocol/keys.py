@@ -32,7 +32,7 @@ class KeyRequest(BaseModel):
     expires_in: Annotated[float, Field(gt=0, le=3_153_600_000)] | None = None
     """Seconds it stays valid; null for ever."""
     owner: str | None = Field(None, min_length=1, max_length=32)
-    """Owner id of another key or user, whose conversations and files it shall share; null for an owner of its own."""
+    """Owner id of another key or user, whose conversations and files it shares; null for an owner of its own."""
 
 
 class KeyInfo(BaseModel):
@@ -120,7 +120,7 @@ class Me(BaseModel):
     """Owner id of what is made with it."""
     scopes: list[str]
     permissions: list[str]
-    """The same, as older programs call it."""
+    """The scopes, under the name that older programs read."""
     models: list[str] | None = None
     expires_at: float | None = None
 

@@ -14,13 +14,13 @@ Filter = Fields[Any]
 
 
 class Body(BaseModel):
-    """Of a request; fields that it does not know are refused, for a setting that is misspelled would be lost in silence."""
+    """Base of request bodies. Unknown fields are refused, because a misspelled setting would be ignored silently."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class ChunkingBody(Body):
-    """How documents are cut."""
+    """How documents are split into chunks."""
 
     size: int = 800
     """Characters that a chunk has at most."""
@@ -31,13 +31,13 @@ class ChunkingBody(Body):
 
 
 class BaseSettingsBody(Body):
-    """What can be said of a base. What is left out stays as it is."""
+    """Settings of a base. Those that are left out stay as they are."""
 
     description: str | None = Field(None, max_length=4000)
     language: str | None = Field(None, max_length=20)
-    """Of its documents, such as `zh` or `en`."""
+    """Language of its documents, such as `zh` or `en`."""
     rerank_model: str | None = Field(None, max_length=200)
-    """Ranks what was found; empty for none."""
+    """Ranks the hits; empty for none."""
     chat_model: str | None = Field(None, max_length=200)
     """Answers where a question names no model; empty for any that runs."""
     prompts: Fields[Annotated[str, Field(max_length=20_000)]] | None = None
@@ -189,7 +189,7 @@ class PreviewRequest(Body):
 
 
 class PieceInfo(BaseModel):
-    """A chunk that there would be."""
+    """A chunk in a preview."""
 
     text: str
     start: int
@@ -246,7 +246,7 @@ class ChangeChunk(Body):
 
 
 class JobStarted(BaseModel):
-    """A job that runs from now on."""
+    """A job that was started."""
 
     job: str
 
@@ -257,9 +257,9 @@ class SearchOptions(Body):
     top_k: int = Field(5, ge=1, le=200)
     mode: Mode = "hybrid"
     filter: Filter = {}
-    """What documents must have: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`."""
+    """Conditions on documents: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`."""
     rerank: bool | None = None
-    """Null for where the base has a ranking model that answers."""
+    """Null to use the ranking model of the base if it answers."""
     min_score: float = Field(0.0, ge=0, le=1)
 
 
@@ -282,7 +282,7 @@ class AnswerRequest(SearchOptions):
     question: str
     model: str | None = None
     conversation: str | None = None
-    """Go on with it; `new` begins one."""
+    """Id of the conversation to continue; `new` begins one."""
     stream: bool = False
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1)
@@ -309,4 +309,4 @@ class AnswerInfo(BaseModel):
     notes: list[str] = []
     conversation: str | None = None
     message: str | None = None
-    """Feedback names it."""
+    """Id of the message, which feedback names."""

@@ -1,4 +1,4 @@
-"""Bodies of the routes around a model's life: instances, versions, launching by version, autostart."""
+"""Bodies of the routes about instances, versions, reload and autostart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReplicaStatus(BaseModel):
     status: str
     """`CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`."""
     model_state: str | None = None
-    """The same."""
+    """`status` once more, where Xinference's clients read it."""
     created_ts: int = 0
     """Unix time, seconds."""
     error_message: str | None = None
@@ -101,7 +101,7 @@ class SupportedArchitectures(BaseModel):
 
 
 class AutostartState(BaseModel):
-    """What became of an autostart entry since the server started."""
+    """The state of an autostart entry since the server started."""
 
     status: str = "idle"
     """`idle` (added since the start), `disabled`, `waiting` for its turn, `starting`, `retrying`, `ready`, `failed` or

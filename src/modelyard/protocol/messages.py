@@ -1,4 +1,4 @@
-"""The messages of a chat: what is wrong with them, and the one spelling in which every engine gets them. Pure.
+"""Checks the messages of a chat and brings them into one form for every engine. Pure.
 
 Servers differ in what they forgive. Here each message is brought into OpenAI's own form, so that no engine meets another one:
 
@@ -29,7 +29,7 @@ INVALID = "INVALID_JSON"
 
 
 def mended(messages: Sequence[Body]) -> Sequence[Body]:
-    """The messages in the one form; the same object where they have it already. Raises `InvalidParameter` with the place."""
+    """The messages in that form; the same object if they have it already. Raises `InvalidParameter`, which names the place."""
     waiting: list[str] = []
     found = [_message(message, index, waiting) for index, message in enumerate(messages)]
     same = all(new is old for new, old in zip(found, messages, strict=True))
@@ -37,7 +37,7 @@ def mended(messages: Sequence[Body]) -> Sequence[Body]:
 
 
 def without_nulls(given: Body) -> Body:
-    """An object without the fields that are null."""
+    """The object without the fields that are null."""
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -26,7 +26,7 @@ class LaunchRequest(BaseModel):
     model_type: str | None = None
     """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`; read from the files if left out."""
     model_engine: str | None = None
-    """`llama_cpp`, `external`, `fake`, …; the best that fits if left out. `engine` is taken for the same."""
+    """`llama_cpp`, `external`, `fake`, …; the best that fits if left out. `engine` is an alias."""
     model_format: str | None = None
     """Format to pick when a family has several: `ggufv2`, `pytorch`, …"""
     model_size_in_billions: int | float | str | None = None
@@ -63,7 +63,7 @@ class LaunchRequest(BaseModel):
     @field_validator(*BLANK_IS_UNSET, mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
-        """Programs send `""` for what they leave open."""
+        """An empty string means unset: some programs send it for what they leave open."""
         return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -124,20 +124,20 @@ class ModelInfo(BaseModel):
     dimensions: int | None = None
     max_tokens: int | None = None
     max_model_len: int | None = None
-    """The context once more, where vLLM's clients look for it."""
+    """The context length, in the field that vLLM's clients read."""
     root: str | None = None
     """Where the weights are."""
     is_chat: bool | None = None
     """Of a language model: whether it answers messages; others continue text."""
     is_multimodal: bool | None = None
-    """Of a language model: whether it sees pictures."""
+    """Of a language model: whether it accepts pictures."""
     parent: str | None = None
     """Of a LoRA adapter: the uid of its model."""
     multimodal_projector: str | None = None
     address: str | None = None
     accelerators: list[str] = []
     replica: int = 1
-    """Replicas wanted."""
+    """Replicas that should run."""
     replica_ready: int = 0
     """Replicas that take requests."""
     n_worker: int = 1
@@ -187,7 +187,7 @@ class ReplicaProgress(BaseModel):
 
 
 class LaunchProgress(BaseModel):
-    """Answer of `GET /v1/models/{uid}/progress`. An unknown uid is `pending` with 0.0, as the peer answers it."""
+    """Answer of `GET /v1/models/{uid}/progress`. An unknown uid is `pending` with 0.0, as in Xinference."""
 
     progress: float
     """0 to 1."""
@@ -210,7 +210,7 @@ class ModelEvent(BaseModel):
 
 
 class ScaleRequest(BaseModel):
-    """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add. The other keys may only ask for what is there."""
+    """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add. Other fields must agree with those that run."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
@@ -225,7 +225,7 @@ class ScaleRequest(BaseModel):
 
 
 class ScaleResponse(BaseModel):
-    """Answer of `POST /v1/models/{uid}/replicas`; the first replica added is repeated at the top, as the peer does."""
+    """Answer of `POST /v1/models/{uid}/replicas`; the first added replica is repeated at the top, as in Xinference."""
 
     model_config = ConfigDict(protected_namespaces=())
 

@@ -1,4 +1,4 @@
-"""Bodies that every engine takes as they are: the fields that nobody has to look at twice. Most requests are of this kind.
+"""Bodies that every engine accepts as they are. Most requests are of this kind, and one decode recognises them.
 
 A body that is none of these is read again as the whole struct of its path, which says what is wrong with it or what has to be
 mended. So every limit here is as narrow as the narrowest engine, and nothing may be null.

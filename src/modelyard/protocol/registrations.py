@@ -17,9 +17,9 @@ class RegistrationRequest(BaseModel):
     model: str | Fields[Any]
     """The record of the family, as JSON text or as an object; of the first or the second generation."""
     persist: bool = False
-    """Whether it outlives the server, as a file in its folder `registrations`; then its local files must be there already."""
+    """Whether it survives a restart, as a file in the folder `registrations`; its local files must then exist already."""
     worker_ip: str | None = None
-    """Taken and not needed: every worker knows every family."""
+    """Accepted without effect: every worker knows every family."""
 
 
 class RegistrationSummary(BaseModel):
@@ -33,7 +33,7 @@ class RegistrationSummary(BaseModel):
 
 
 class ModelPrompt(BaseModel):
-    """How one model is spoken to: the seven fields of its prompt style, and what ends its answers."""
+    """The prompt format of one model: the seven fields of its prompt style, and what ends its answers."""
 
     style_name: str
     system_prompt: str
@@ -66,7 +66,7 @@ class SpecRecord(BaseModel):
 
 
 class FamilyRecord(BaseModel):
-    """All there is to know of a family. Which further fields it has depends on its type; a registered one has what was sent."""
+    """The full record of a family. Which further fields it has depends on its type; a registered one has what was sent."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 

@@ -1,4 +1,4 @@
-"""Reads the body of an inference request as its struct; what is wrong with it becomes one of our errors. Pure."""
+"""Decodes the body of an inference request into its struct, and msgspec's errors into ours. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decode(body: bytes, kind: type[S]) -> S:
 
 
 def read(body: bytes, kind: type[msgspec.Struct], plain: type[msgspec.Struct] | None) -> tuple[msgspec.Struct, bytes]:
-    """The body as its struct, and as every engine takes it: the same bytes, unless something had to be mended.
+    """The body as its struct, and the bytes for the engine: those of the client, unless something had to be changed.
 
     `plain` is the struct of bodies that need no second look. Raises what `decode` raises, with the place of what is wrong.
     """

@@ -15,7 +15,7 @@ class WorkerStatus(BaseModel):
     update_time: float
     """Unix time."""
     failure_remaining_count: int
-    """Always the same: there is no other machine that could be lost."""
+    """Constant: there is no other machine that could be lost."""
     status: dict[str, dict[str, Any]]
     """`cpu`, and one `gpu-<n>` for each GPU."""
 
@@ -36,7 +36,7 @@ class Supervisor(BaseModel):
 
 
 class SuccessResult(BaseModel):
-    """Answer of routes that only do something."""
+    """Answer of routes that do something and return nothing else."""
 
     result: bool = True
 

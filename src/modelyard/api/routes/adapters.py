@@ -1,4 +1,4 @@
-"""Routes about LoRA adapters of running models, as vLLM has them, and a list."""
+"""Routes about LoRA adapters of running models: vLLM's two, and a list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def load(body: LoadAdapterRequest, adapters: TheAdapters) -> str:
 
 @router.post("/unload_lora_adapter", scope="models:write", response_class=PlainTextResponse)
 async def unload(body: UnloadAdapterRequest, adapters: TheAdapters) -> str:
-    """Let an adapter go, everywhere and for good."""
+    """Remove an adapter from every replica; it does not come back."""
     await adapters.unload(body.lora_name)
     return f"Success: LoRA adapter '{body.lora_name}' removed successfully."
 

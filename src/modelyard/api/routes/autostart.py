@@ -34,7 +34,7 @@ router = Router("/v1/autostart", tags=["autostart"])
 async def list_entries(parts: TheParts, grant: TheGrant) -> AutostartList:
     """Every entry, in the order in which they start."""
     entries = await parts.autostarts.entries()
-    return AutostartList(models=[_shown(parts.autostarts, entry) for entry in entries if sees(grant, entry)])
+    return AutostartList(models=[_view(parts.autostarts, entry) for entry in entries if sees(grant, entry)])
 
 
 @router.post("/models", scope="models:write")
@@ -42,9 +42,9 @@ async def put_entries(
     body: AutostartEntry | AutostartList, parts: TheParts, grant: TheGrant, trust: TheTrust
 ) -> AutostartEntry | AutostartList:
     """Add or replace one entry, or several as `{"models": [...]}`. It takes effect when the server starts next."""
-    given = body.models if isinstance(body, AutostartList) else [body]
+    models = body.models if isinstance(body, AutostartList) else [body]
     before = {entry.uid: entry.launch for entry in await parts.autostarts.entries()}
-    entries = [_entry(each) for each in given]
+    entries = [_entry(each) for each in models]
     for entry in entries:
         if grant is not None:
             grant.check_model(entry.uid)
@@ -55,8 +55,8 @@ async def put_entries(
     for entry in entries:
         await _check(parts, entry, trust)
     await parts.autostarts.put(entries)
-    shown = [_shown(parts.autostarts, entry) for entry in entries]
-    return AutostartList(models=shown) if isinstance(body, AutostartList) else shown[0]
+    answers = [_view(parts.autostarts, entry) for entry in entries]
+    return AutostartList(models=answers) if isinstance(body, AutostartList) else answers[0]
 
 
 @router.get("/models/summary", scope="models:list")
@@ -80,20 +80,20 @@ async def summary(parts: TheParts, grant: TheGrant) -> AutostartSummary:
 @router.get("/models/{uid:path}", scope="models:list")
 async def get_entry(uid: str, parts: TheParts) -> AutostartEntry:
     """One entry."""
-    return _shown(parts.autostarts, await parts.autostarts.get(uid))
+    return _view(parts.autostarts, await parts.autostarts.get(uid))
 
 
 @router.delete("/models/{uid:path}", scope="models:write")
 async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
-    """Forget an entry; the model itself goes on."""
+    """Remove an entry. A model that runs goes on."""
     await parts.autostarts.remove(uid)
     return AutostartRemoved(model_uid=uid)
 
 
 def _with_secrets(entry: Entry, before: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
-    """The launch of an entry with what is masked in it as it was before.
+    """The launch of an entry, in which masked secrets keep their former values.
 
-    Raises `PermissionDenied` for a caller who would have somebody else's secrets go with another launch than they were
+    Raises `PermissionDenied` for a caller who would use somebody else's secrets in another launch than the one they were
     given for.
     """
     launch = kept(entry.launch, before)
@@ -105,9 +105,9 @@ def _with_secrets(entry: Entry, before: Mapping[str, Any], trust: Trust) -> dict
 
 
 async def _check(parts: Parts, entry: Entry, trust: Trust) -> None:
-    """Raises `PermissionDenied` for a launch that its writer may not ask for, as far as that can be told now.
+    """Raises `PermissionDenied` for a launch that the caller may not request, as far as that is known now.
 
-    What cannot be planned yet, because its files are not here or there is no memory for it, is checked when it is launched.
+    A launch that cannot be planned yet, because its files or memory for it are missing, is checked when it starts.
     """
     if trust.full:
         return
@@ -120,12 +120,12 @@ async def _check(parts: Parts, entry: Entry, trust: Trust) -> None:
 
 
 def sees(grant: Grant | None, entry: Entry) -> bool:
-    """Whether a key may know of an entry."""
+    """Whether a key may see an entry."""
     return grant is None or grant.sees(entry.uid)
 
 
 def _entry(body: AutostartEntry) -> Entry:
-    """What is kept of a body. Raises `BadRequest` for a launch that never could be one."""
+    """The entry that a body describes. Raises `BadRequest` for a launch that could never start."""
     try:
         launch = LaunchRequest.model_validate(body.launch)
     except ValidationError as error:
@@ -148,7 +148,7 @@ def _entry(body: AutostartEntry) -> Entry:
     )
 
 
-def _shown(autostarts: Autostarts, entry: Entry) -> AutostartEntry:
+def _view(autostarts: Autostarts, entry: Entry) -> AutostartEntry:
     progress = autostarts.progress(entry.uid)
     return AutostartEntry(
         enabled=entry.enabled,

@@ -23,20 +23,20 @@ router = Router("/v1", tags=["cache"])
 
 @router.get("/cache/models", scope="cache:list")
 async def list_cached(caching: TheCaching, model_name: str | None = None, worker_ip: str | None = None) -> CachedModels:
-    """Every model that is here whole, whatever program brought it. There is one machine, so `worker_ip` changes nothing."""
+    """Every model whose files are complete on this machine, whichever program downloaded them. `worker_ip` has no effect."""
     entries = await caching.entries(model_name or None)
     return CachedModels(models=await asyncio.to_thread(lambda: [cached_model(entry) for entry in entries]))
 
 
 @router.post("/cache/models", scope="models:write")
 async def fill_cache(body: CacheRequest, caching: TheCaching) -> CacheResponse:
-    """Bring the weights of a model and launch nothing. Answers at once; follow it with `/progress`."""
+    """Download the weights of a model without launching it. Answers at once; `/progress` shows how far it is."""
     return CacheResponse(cache_uid=await caching.fill(body))
 
 
 @router.delete("/cache/models", scope="cache:delete")
 async def remove_cached(model_version: str, caching: TheCaching, worker_ip: str | None = None) -> Removed:
-    """Delete the weights of a model, unless a model that is launched uses them."""
+    """Delete the weights of a model, unless a launched model uses them."""
     await caching.remove(model_version)
     return Removed(result=True)
 
@@ -51,7 +51,7 @@ async def cached_files(model_version: str, caching: TheCaching, worker_ip: str |
 
 @router.get("/cache/models/{cache_uid}/progress", scope="cache:list")
 async def cache_progress(cache_uid: str, caching: TheCaching) -> LaunchProgress:
-    """How far a download is; an unknown name is `pending`, as with launches."""
+    """The progress of a download; that of an unknown name is `pending`, as with launches."""
     found = caching.progress(cache_uid)
     if isinstance(found, bool):
         return LaunchProgress(progress=float(found), stage="completed" if found else "pending")
@@ -60,32 +60,32 @@ async def cache_progress(cache_uid: str, caching: TheCaching) -> LaunchProgress:
 
 @router.post("/cache/models/{cache_uid}/cancel", scope="models:write")
 async def cancel_cache(cache_uid: str, caching: TheCaching) -> None:
-    """Give up a download. What has arrived stays, so asking again goes on from there."""
+    """Cancel a download. What has arrived stays, so that the next one continues there."""
     caching.cancel(cache_uid)
 
 
 @router.get("/downloads", scope="cache:list")
 async def list_downloads(parts: TheParts) -> DownloadList:
-    """Every download: of launches, and those that were asked for by themselves."""
+    """Every download, of launches and of `POST /v1/cache/models`."""
     return DownloadList(downloads=[download_info(view) for view in parts.downloads.views()])
 
 
 @router.post("/downloads/{uid}/pause", scope="models:write")
 async def pause_download(uid: str, parts: TheParts) -> DownloadInfo:
-    """Stop fetching; what has arrived stays, and models that need it wait."""
+    """Pause a download. What has arrived stays, and models that need the files wait."""
     parts.downloads.pause(uid)
     return download_info(parts.downloads.view(uid))
 
 
 @router.post("/downloads/{uid}/resume", scope="models:write")
 async def resume_download(uid: str, parts: TheParts) -> DownloadInfo:
-    """Go on with a download that was paused or has failed."""
+    """Continue a download that was paused or has failed."""
     parts.downloads.resume(uid)
     return download_info(parts.downloads.view(uid))
 
 
 @router.delete("/downloads/{uid}", scope="models:write")
 async def remove_download(uid: str, caching: TheCaching) -> Removed:
-    """Cancel a download, or forget a finished one; refused while a launch needs it."""
+    """Cancel a download, or remove a finished one from the list; refused while a launch needs it."""
     caching.cancel(uid)
     return Removed(result=True)

@@ -22,7 +22,7 @@ router = Router(tags=["cluster"])
 
 @router.get("/health", scope=ANYBODY)
 async def health(parts: TheParts, grant: TheGrant) -> HealthInfo:
-    """200 as long as the server answers; the state of each model is inside, for whom the key lets see it."""
+    """200 as long as the server answers, with the state of each model that the key may see."""
     views = parts.deployments.views()
     if parts.keys.access.required:
         views = [view for view in views if grant and grant.allows("models:list") and grant.sees(view.desired.uid)]
@@ -31,13 +31,13 @@ async def health(parts: TheParts, grant: TheGrant) -> HealthInfo:
 
 @router.get("/metrics", scope="monitor:view", response_class=PlainTextResponse)
 async def metrics(parts: TheParts) -> Response:
-    """Prometheus text."""
+    """Metrics in Prometheus' text format."""
     return Response(parts.gateway.meter.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/cluster/auth", scope=ANYBODY)
 async def auth(parts: TheParts) -> Auth:
-    """Whether keys are asked for."""
+    """Whether requests need a key."""
     return Auth(auth=parts.keys.access.required)
 
 

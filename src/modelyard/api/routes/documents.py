@@ -34,7 +34,7 @@ async def portions(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 def json_field(name: str, given: str | None) -> dict[str, Any] | None:
-    """A form's field that holds a JSON object. Raises `InvalidParameter`."""
+    """The JSON object in a field of a form. Raises `InvalidParameter`."""
     if not given:
         return None
     try:
@@ -57,7 +57,7 @@ async def upload(
     modified_at: Annotated[float | None, Form(allow_inf_nan=False)] = None,
     index: Annotated[bool, Form(description="Index them in the background.")] = True,
 ) -> bodies.Uploaded:
-    """Bring documents. One whose bytes are here already costs nothing."""
+    """Upload documents. One whose bytes are stored already costs nothing."""
     row = await knowledge.bases.get(base)
     details, cut = json_field("metadata", metadata), json_field("chunking", chunking)
     if cut is not None:
@@ -113,7 +113,7 @@ async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKn
 
 @router.post("/documents/index", scope="knowledge:write", body=BodyKind.TEXT)
 async def index(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.JobStarted:
-    """Index documents that are here: again, or for the first time."""
+    """Index stored documents, again or for the first time."""
     job = await knowledge.index(await knowledge.bases.get(base), body.names, body.force)
     return bodies.JobStarted(job=job)
 
@@ -125,7 +125,7 @@ async def preview_upload(
     file: UploadFile,
     chunking: Annotated[str | None, Form(description="A JSON object, in place of the base's.")] = None,
 ) -> bodies.Preview:
-    """The chunks that a file would have; nothing of it is kept."""
+    """The chunks that a file would have; the file is not stored."""
     row = await knowledge.bases.get(base)
     cut = chunking_of(json_field("chunking", chunking) or row.chunking)
     pieces = await knowledge.preview(file.filename or "", portions(file), cut)
@@ -185,7 +185,7 @@ def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -
 
 @router.get("/documents/{document}/text", scope="knowledge:read", response_class=PlainTextResponse)
 async def text(base: str, document: RowId, knowledge: TheKnowledge) -> str:
-    """What was read in it; spans of chunks are character offsets into this."""
+    """The text of a document, which the spans of its chunks refer to by character."""
     return await knowledge.documents.text(await _row(knowledge, base, document))
 
 

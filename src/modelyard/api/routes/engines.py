@@ -32,7 +32,7 @@ async def engines_of_type(
     enable_virtual_env: bool | None = None,
     reasons: bool = False,
 ) -> dict[str, list[Entry] | str]:
-    """Which engines run a model of a type here, and what of it; for the id of a repository on a hub, `owner/name` is enough.
+    """Which engines run a model of a type here, in which formats and sizes; for a repository on a hub, `owner/name` is enough.
 
     With `reasons=true` the others are there too, each with a sentence in place of the list.
     """
@@ -49,7 +49,7 @@ async def engines(
     enable_virtual_env: bool | None = None,
     reasons: bool = False,
 ) -> dict[str, list[Entry] | str]:
-    """Which engines run a model here, and what of it; `reasons=true` as above."""
+    """Which engines run a model here, in which formats and sizes; `reasons=true` as with a type."""
     return await _engines(model_name, None, parts, grant, reasons)
 
 

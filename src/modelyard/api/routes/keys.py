@@ -41,11 +41,11 @@ Name = Annotated[str, Path(max_length=200)]
 @router.post("/token", scope=ANYBODY, forms=True, openapi_extra=LOGIN_BODY)
 async def token(request: Request, keys: TheKeys) -> bodies.Tokens:
     """Log in with name and password, as JSON or as a form; the access token then works like an API key."""
-    wanted = await _login(request)
+    body = await _login(request)
     if not keys.access.required:
         raise BadRequest("This server asks for no keys, so there is nothing to log in to.")
     address = request.client.host if request.client else ""
-    return _tokens(await keys.login(wanted.username, wanted.password, address))
+    return _tokens(await keys.login(body.username, body.password, address))
 
 
 @router.post("/v1/auth/refresh", scope=ANYBODY)
@@ -56,7 +56,7 @@ async def refresh(body: bodies.RefreshRequest, keys: TheKeys) -> bodies.Tokens:
 
 @router.post("/v1/auth/logout", scope=ANY_KEY)
 async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
-    """Revoke the token that asks, and the one that would refresh it."""
+    """Revoke the token of this request and its refresh token."""
     if grant is not None:
         await keys.logout(grant)
     return bodies.Done()
@@ -64,7 +64,7 @@ async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
 
 @router.get("/v1/auth/me", scope=ANY_KEY)
 async def me(grant: TheGrant) -> bodies.Me:
-    """Who asks, and what they may do. Where no key is asked for, everybody is an administrator."""
+    """The caller and what it may do. Where no key is needed, everybody is an administrator."""
     if grant is None:
         return bodies.Me(id="", name="anybody", owner=LOCAL, scopes=["admin"], permissions=["admin"])
     scopes = sorted(grant.scopes)
@@ -84,7 +84,7 @@ async def me(grant: TheGrant) -> bodies.Me:
 @router.post("/v1/admin/keys", scope="keys:create", status_code=201)
 async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKeyInfo:
     """Make a key. This is the only time that it is shown."""
-    wanted = NewKey(
+    properties = NewKey(
         name=body.name,
         scopes=None if body.scopes is None else tuple(body.scopes),
         models=None if body.models is None else tuple(body.models),
@@ -94,13 +94,13 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
         expires_in=body.expires_in,
         owner=body.owner,
     )
-    row, secret = await keys.create(wanted, grant)
+    row, secret = await keys.create(properties, grant)
     return bodies.NewKeyInfo(**key_info(row).model_dump(), key=secret)
 
 
 @router.get("/v1/admin/keys", scope="keys:manage")
 async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
-    """Every key, those that were revoked too."""
+    """Every key, revoked ones included."""
     return [key_info(row) for row in await keys.all()]
 
 
@@ -119,20 +119,20 @@ async def revoke_key(name: Name, keys: TheKeys) -> bodies.KeyInfo:
 
 @router.post("/v1/admin/users", scope="users:manage", status_code=201)
 async def create_user(body: bodies.UserRequest, keys: TheKeys, grant: TheGrant) -> bodies.UserInfo:
-    """Add somebody who may log in."""
+    """Add a user, who may log in."""
     scopes = None if body.scopes is None else tuple(body.scopes)
     return user_info(await keys.create_user(body.username, body.password, scopes, grant))
 
 
 @router.get("/v1/admin/users", scope="users:manage")
 async def list_users(keys: TheKeys) -> list[bodies.UserInfo]:
-    """Everybody who may log in."""
+    """Every user."""
     return [user_info(user) for user in await keys.users()]
 
 
 @router.delete("/v1/admin/users/{name}", scope="users:manage")
 async def remove_user(name: Name, keys: TheKeys) -> bodies.UserInfo:
-    """Remove a user by name or id; what they logged in with ends with it."""
+    """Remove a user by name or id, and revoke the user's tokens."""
     return user_info(await keys.remove_user(name))
 
 
@@ -141,7 +141,7 @@ def _tokens(login: Login) -> bodies.Tokens:
 
 
 async def _login(request: Request) -> bodies.LoginRequest:
-    """The name and password of a JSON body or of a form."""
+    """The name and password, from a JSON body or a form."""
     data = await request.body()
     try:
         if request.headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded":

@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse
 from modelyard.api.absent_models import warnings
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.disconnects import while_connected
 from modelyard.api.kept_questions import KeptQuestion, encoded_events
 from modelyard.api.knowledge_views import base_info, job_info, readable
-from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE
@@ -99,7 +99,7 @@ async def describe(base: str, parts: TheParts) -> bodies.BaseInfo:
 
 @router.patch("/{base}", scope="knowledge:write")
 async def configure(base: str, body: bodies.ChangeBaseRequest, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
-    """Change what needs no new index."""
+    """Change settings that need no new index."""
     knowledge = parts.knowledge
     check_models(grant, body.rerank_model, body.chat_model)
     if body.name is not None:
@@ -118,7 +118,7 @@ async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
 async def reindex(
     base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge, grant: TheGrant
 ) -> bodies.JobStarted:
-    """Make all chunks anew, in the background; searches go on with the old ones until the new ones are complete."""
+    """Index all documents anew, in the background; searches use the old chunks until the new ones are complete."""
     check_models(grant, body.embedding_model)
     settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
     return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
@@ -131,7 +131,7 @@ async def search(base: str, body: bodies.SearchRequest, parts: TheParts, grant: 
 
 
 async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], body: bodies.SearchRequest) -> Response:
-    """Counts as one of the key's requests if a model is asked for it. Raises `PermissionDenied` and `RateLimited`."""
+    """Count a request of the key if the search asks a model. Raises `PermissionDenied` and `RateLimited`."""
     check_models(grant, body.rerank_model)
     query = Query(
         text=body.query,
@@ -166,7 +166,7 @@ async def answer(base: str, body: bodies.AnswerRequest, request: Request, parts:
 async def _answer(
     body: bodies.AnswerRequest, names: list[str], request: Request, parts: Parts, grant: TheGrant
 ) -> Response:
-    """Counts as one of the key's requests. Raises `PermissionDenied` and `RateLimited`."""
+    """Count a request of the key. Raises `PermissionDenied` and `RateLimited`."""
     knowledge = parts.knowledge
     check_models(grant, body.model)
     if not body.question.strip():
@@ -176,7 +176,7 @@ async def _answer(
     question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
     if body.stream:
         return streamed(encoded_events(question))
-    events = await while_awaited(request, _all(question))
+    events = await while_connected(request, _all(question))
     return JSONResponse({name: value for name, value in events[-1].items() if name != "type"})
 
 
@@ -198,7 +198,7 @@ async def list_jobs(base: str, knowledge: TheKnowledge) -> list[JobInfo]:
     events=JobInfo | ErrorEvent,
 )
 async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: bool = False) -> Response:
-    """How far a job is; with `stream`, an event whenever that changes, until it is finished."""
+    """The progress of a job; with `stream`, an event at each change until it is finished."""
     view = await _job(knowledge, base, job)
     if not stream:
         return JSONResponse(builtins(view))
@@ -212,14 +212,14 @@ async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: boo
 
 @router.delete("/{base}/jobs/{job}", scope="knowledge:write")
 async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> JobInfo:
-    """Let a job do no more. Documents that it has indexed stay."""
+    """Cancel a job. Documents that it has indexed stay."""
     await _job(knowledge, base, job)
     await knowledge.cancel(job)
     return job_info(await knowledge.ingest.view(job))
 
 
 async def _job(knowledge: Knowledge, base: str, job: str) -> JobView:
-    """A job of this base. Raises `JobNotFound` for one of another, too."""
+    """A job of this base. Raises `JobNotFound`, also for a job of another base."""
     view = await knowledge.ingest.view(job)
     if view.base != base:
         raise JobNotFound(job)

@@ -1,4 +1,4 @@
-"""Routes around a model's life beyond launch and terminate: instances, versions, launching by version, reload."""
+"""Routes about launched models in Xinference's terms: instances, versions, launching by version, reload."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def versions(
 
 
 def model_kind(name: str) -> ModelType:
-    """A model type in any letter case. Raises `InvalidParameter` with the six."""
+    """The model type of this name, in any letter case. Raises `InvalidParameter`, which lists the types."""
     for kind in ModelType:
         if kind.lower() == name.lower():
             return kind
@@ -93,7 +93,7 @@ async def reload_config(uid: str, deployments: TheDeployments) -> None:
 
 @router.get("/models/{uid:path}/reload", scope="models:read", refuses=True)
 async def reload_status(uid: str, deployments: TheDeployments) -> None:
-    """The last reload of a model: there never is one."""
+    """The last reload of a model: no model was ever reloaded."""
     deployments.view(uid)
     raise NotFound(f"Model '{uid}' was never reloaded.")
 
@@ -105,7 +105,7 @@ async def reload(uid: str, deployments: TheDeployments, body: Annotated[ReloadRe
 
 
 def not_reloadable(uid: str, deployments: TheDeployments) -> BadRequest:
-    """Why a model cannot be reloaded. Raises `ModelNotFound` for one that is not there."""
+    """The error of a model that cannot be reloaded. Raises `ModelNotFound`."""
     engine = deployments.view(uid).desired.launch.engine
     return BadRequest(
         f"Model '{uid}' runs on {engine}, which cannot change its parameters while it runs; "

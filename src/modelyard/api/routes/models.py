@@ -58,7 +58,7 @@ async def list_models(
 
 @router.get("/{uid:path}/progress", scope="models:read")
 async def progress(uid: str, deployments: TheDeployments) -> LaunchProgress:
-    """How far a launch is; an unknown uid is `pending`."""
+    """The progress of a launch; that of an unknown uid is `pending`."""
     try:
         return launch_progress(deployments.view(uid))
     except ModelNotFound:
@@ -67,7 +67,7 @@ async def progress(uid: str, deployments: TheDeployments) -> LaunchProgress:
 
 @router.post("/{uid:path}/cancel", scope="models:write")
 async def cancel(uid: str, deployments: TheDeployments) -> None:
-    """Give up a launch that is not ready yet."""
+    """Cancel a launch that is not ready yet."""
     await deployments.cancel(uid)
 
 
@@ -79,7 +79,7 @@ async def abort(
     grant: TheGrant,
     body: Annotated[AbortRequest | None, Body()] = None,
 ) -> Aborted:
-    """End the answer to a request, named by its `request_id` or `X-Request-ID`, and refuse that name for a while."""
+    """Abort a request by its `request_id` or `X-Request-ID`, and refuse that id for a while."""
     parts.deployments.view(uid)
     seconds = (body or AbortRequest()).block_duration
     return Aborted(msg="DONE" if parts.gateway.abort(uid, request_id, grant, seconds) else "NOT_FOUND")
@@ -87,7 +87,7 @@ async def abort(
 
 @router.get("/{uid:path}/events", scope="models:read")
 async def events(uid: str, deployments: TheDeployments) -> list[ModelEvent]:
-    """What happened to a model, oldest first, the last hundred."""
+    """The last hundred events of a model, oldest first."""
     found = await deployments.events(uid)
     return [ModelEvent(event_type=row.kind, event_ts=int(row.at), event_content=row.content) for row in found]
 
@@ -100,11 +100,11 @@ async def replicas(uid: str, parts: TheParts, address: TheAddress) -> list[Repli
 
 @router.post("/{uid:path}/replicas", scope="models:write")
 async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts, address: TheAddress) -> ScaleResponse:
-    """Add replicas like those that are there; they are starting when this answers."""
+    """Add replicas like the present ones. The answer comes while they start."""
     check_alike(body, parts.deployments.view(uid).desired.launch, address)
     added = await parts.deployments.scale_up(uid, body.replica)
-    shown = replica_infos(parts.deployments.view(uid), parts.traffic, address)
-    infos = [info for info in shown if info.replica_id in added]
+    every = replica_infos(parts.deployments.view(uid), parts.traffic, address)
+    infos = [info for info in every if info.replica_id in added]
     first = infos[0]
     return ScaleResponse(
         replica=len(infos),
@@ -117,7 +117,7 @@ async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts, address: T
 
 @router.delete("/{uid:path}/replicas/{replica_id}", scope="models:write")
 async def remove_replica(uid: str, replica_id: int, deployments: TheDeployments) -> RemainingReplicas:
-    """Let one replica finish what it does and go."""
+    """Stop one replica after it has finished its requests."""
     return RemainingReplicas(remaining_replicas=await deployments.remove_replica(uid, replica_id))
 
 
@@ -128,7 +128,7 @@ async def logs(
     lines: Annotated[int, Query(ge=1, le=100_000)] = 200,
     replica: str | None = None,
 ) -> ModelLogs:
-    """The end of what a replica printed; of the newest replica if none is named."""
+    """The last lines that a replica printed; of the newest replica if none is named."""
     name, found = deployments.logs(uid, replica, lines)
     return ModelLogs(uid=uid, replica=name, lines=list(found))
 
@@ -143,7 +143,7 @@ async def describe(uid: str, deployments: TheDeployments, adapters: TheAdapters)
 
 @router.delete("/{uid:path}", scope="models:write", waits=True)
 async def terminate(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> None:
-    """Let answers in progress end, stop every replica, and answer when the memory is free; of an adapter, unload it."""
+    """Finish running requests, stop every replica, and answer when the memory is free; an adapter is unloaded."""
     if adapters.find(uid):
         await adapters.unload(uid)
         return

@@ -1,4 +1,4 @@
-"""Management routes about families: listing, registering, and how each is spoken to."""
+"""Management routes about families: listing, registering, and their prompts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PageSize = Annotated[int | None, Query(ge=1, le=10_000)]
 
 @router.get("/v1/models/prompts", scope="models:list", response_model=dict[str, ModelPrompt])
 async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> Response:
-    """Model → how it is spoken to: the seven fields of its prompt style, and its chat template where the files have none."""
+    """Model → its prompt format: the seven fields of its prompt style, and its chat template where the files have none."""
     return as_json(prompts(await asyncio.to_thread(_seen, catalog, grant)))
 
 
@@ -71,7 +71,7 @@ async def list_registrations(
     page: Page = 1,
     page_size: PageSize = None,
 ) -> Response:
-    """Every family of a type, built in or registered, by name; with `detailed` all there is to know of each.
+    """Every family of a type, built in or registered; with `detailed` the full record of each.
 
     A spec is shown as one hub has it; `full` adds the others. `page_size` cuts the list; `X-Total-Count` is its length.
     """
@@ -82,15 +82,15 @@ async def list_registrations(
         found = await asyncio.to_thread(registrations.summaries, kind)
     if grant is not None:
         found = [each for each in found if grant.sees(str(each["model_name"]))]
-    shown: Sequence[Any] = found[(page - 1) * page_size : page * page_size] if page_size else found
-    return as_json(shown, {"X-Total-Count": str(len(found))})
+    rows: Sequence[Any] = found[(page - 1) * page_size : page * page_size] if page_size else found
+    return as_json(rows, {"X-Total-Count": str(len(found))})
 
 
 @router.get("/v1/model_registrations/{model_type}/{model_name:path}", scope="models:list", response_model=FamilyRecord)
 async def get_registration(
     model_type: str, model_name: str, registrations: TheRegistrations, grant: TheGrant
 ) -> Response:
-    """All there is to know of one family."""
+    """The full record of one family."""
     check_models(grant, model_name)
     return as_json(await asyncio.to_thread(registrations.record, type_named(model_type), model_name))
 
@@ -99,15 +99,15 @@ async def get_registration(
 async def unregister(
     model_type: str, model_name: str, registrations: TheRegistrations, parts: TheParts, trust: TheTrust
 ) -> None:
-    """Forget a registered family that nobody runs."""
+    """Remove a registered family that no launched model uses."""
     await check_name(model_name, parts.autostarts, trust)
     await registrations.unregister(type_named(model_type), model_name)
 
 
 async def check_name(name: str, autostarts: Autostarts, trust: Trust) -> None:
-    """Raises `PermissionDenied` when an autostart entry of the owner's names a family that somebody else would change.
+    """Raises `PermissionDenied` if the caller would change a family that the owner's autostart entry names.
 
-    The entry may run code of the model's folder; which folder that is was for its writer to choose.
+    The entry may run code from the model's folder, which only its writer may choose.
     """
     if trust.full:
         return
@@ -120,18 +120,18 @@ async def check_name(name: str, autostarts: Autostarts, trust: Trust) -> None:
 
 
 def _seen(catalog: Catalog, grant: Grant | None) -> list[Family]:
-    """The language models of the catalog that a key may know of."""
+    """The language models of the catalog that a key may see."""
     return [each for each in catalog.families(ModelType.LLM) if grant is None or grant.sees(each.name)]
 
 
-def type_named(given: str) -> ModelType:
-    """The type of that name in any letter case. Raises `InvalidParameter`."""
+def type_named(name: str) -> ModelType:
+    """The model type of this name, in any letter case. Raises `InvalidParameter`."""
     for kind in ModelType:
-        if given.lower() == kind.lower():
+        if name.lower() == kind.lower():
             return kind
-    raise InvalidParameter("model_type", f"'{given}' is none of {', '.join(ModelType)}.")
+    raise InvalidParameter("model_type", f"'{name}' is none of {', '.join(ModelType)}.")
 
 
 def as_json(content: Any, headers: dict[str, str] | None = None) -> Response:
-    """An answer that is encoded ten times as fast as FastAPI would."""
+    """JSON encoded by msgspec, which is ten times as fast as FastAPI."""
     return Response(msgspec.json.encode(content), media_type="application/json", headers=headers)

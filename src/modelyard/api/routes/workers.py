@@ -1,4 +1,4 @@
-"""Routes about machines and the server as a whole, as Xinference's clients and command line ask for them."""
+"""Routes about machines and the server as a whole, which Xinference's clients and command line use."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from modelyard.protocol.workers import (
 
 router = Router(tags=["cluster"])
 
-CHANCES = 5
+MISSED_CHECKS = 5
 """Health checks that Xinference's workers may miss."""
 
 
 @router.get("/status", scope=ANYBODY)
 def status(parts: TheParts, address: TheAddress) -> ServerStatus:
-    """How long the server runs, and how busy the machine is."""
+    """The uptime of the server and the load of the machine."""
     now = time.time()
     return ServerStatus(
         uptime=int(now - psutil.Process().create_time()),
         workers={
             address: WorkerStatus(
-                update_time=now, failure_remaining_count=CHANCES, status=_devices(parts.host.hardware())
+                update_time=now, failure_remaining_count=MISSED_CHECKS, status=_devices(parts.host.hardware())
             )
         },
     )
@@ -93,14 +93,14 @@ async def workers(deployments: TheDeployments, address: TheAddress) -> list[Work
 
 @router.delete("/v1/clusters", scope=ADMIN)
 async def stop(after: BackgroundTasks) -> SuccessResult:
-    """Stop the server and every replica. Models stay wanted and come back when it starts again."""
+    """Stop the server and every replica. The models come back when it starts again."""
     after.add_task(signal.raise_signal, signal.SIGINT)
     return SuccessResult()
 
 
 @router.get("/v1/cluster/system_settings", scope="settings:read")
 async def system_settings(parts: TheParts) -> SystemSettings:
-    """The settings of the server under Xinference's names. They are set in its environment, not over HTTP."""
+    """The server's settings under Xinference's names. They are set in the environment, not over HTTP."""
     return SystemSettings(
         download_source="offline" if parts.settings.offline else parts.settings.hub,
         hf_endpoint=without_password(os.environ.get("HF_ENDPOINT", "")),
@@ -114,5 +114,5 @@ async def system_settings(parts: TheParts) -> SystemSettings:
 
 @router.get("/v1/cluster/ui_config", scope=ANYBODY)
 async def ui_config(parts: TheParts) -> UiConfig:
-    """Whether keys are asked for, and which of Xinference's companions there are: none."""
+    """Whether requests need a key, and which of Xinference's companions there are: none."""
     return UiConfig(auth_advanced=parts.keys.access.required)

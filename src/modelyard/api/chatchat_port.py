@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse
 from modelyard.core.asgi import App, Receive, Scope, Send
 
 
-class SecondDoor:
+class ChatchatPort:
     """The server's ASGI app, which redirects `GET /` at one of its ports."""
 
     def __init__(self, app: App, port: int) -> None:
