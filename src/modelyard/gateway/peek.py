@@ -1,6 +1,6 @@
 """Reads a request far enough to know where it goes: the body up to the limit, its type, the fields we check.
 
-What goes to the replica are the bytes that came, unless something in them has to be mended (`protocol/requests.py`).
+The replica gets the bytes of the client, unless something in them must be changed (`protocol/requests.py`).
 """
 
 from __future__ import annotations

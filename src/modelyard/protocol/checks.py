@@ -109,7 +109,7 @@ def _sampling(request: Sampling) -> Changes:
     found |= {name: UNSET for name in EMPTY if getattr(request, name, UNSET) in EMPTY[name]}
     if isinstance(request.guided_json, str) and request.guided_json and not _is_object(request.guided_json):
         raise InvalidParameter("guided_json", "it must be a JSON schema: an object, or the text of one.")
-    forms = [name for name in FORMS if _is_given(getattr(request, name))]
+    forms = [name for name in FORMS if _constrains(getattr(request, name))]
     if len(forms) > 1:
         raise InvalidParameter(forms[1], f"'{forms[0]}' says already what the answer must look like.")
     if request.seed == -1:  # a new one each time, as llama.cpp and vLLM have it
@@ -117,17 +117,17 @@ def _sampling(request: Sampling) -> Changes:
     options = request.stream_options
     if isinstance(options, StreamOptions):
         named = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not UNSET}
-        given = messages.without_nulls(named)
-        if given and request.stream is not True:
+        fields = messages.without_nulls(named)
+        if fields and request.stream is not True:
             raise InvalidParameter("stream_options", "it needs 'stream' to be true.")
-        if given != named or not given:
-            found["stream_options"] = given or UNSET
+        if fields != named or not fields:
+            found["stream_options"] = fields or UNSET
     return found
 
 
-def _check_outputs(given: Mapping[str, Any]) -> None:
+def _check_outputs(outputs: Mapping[str, Any]) -> None:
     """vLLM's `structured_outputs`. Raises `InvalidParameter`."""
-    for name, value in given.items():
+    for name, value in outputs.items():
         if name not in OUTPUTS:
             known = ", ".join(OUTPUTS)
             raise InvalidParameter("structured_outputs", f"it has no field '{name[:50]}'; it may have {known}.")
@@ -144,14 +144,14 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _is_given(form: Any) -> bool:
+def _constrains(form: Any) -> bool:
     """Whether a parameter constrains the form of an answer."""
     return bool(form) and form != {"type": "text"}
 
 
-def response_format(given: messages.Body) -> messages.Body:
+def response_format(original: messages.Body) -> messages.Body:
     """`response_format` without nulls. Raises `InvalidParameter`."""
-    form = messages.without_nulls(given)
+    form = messages.without_nulls(original)
     kind = form.get("type")
     if kind not in FORMATS:
         raise InvalidParameter("response_format.type", f"it must be one of {', '.join(FORMATS)}, not {kind!r}.")
@@ -193,18 +193,18 @@ def _rerank(request: RerankRequest) -> Changes:
     return {}
 
 
-def texts_or_tokens(name: str, given: str | list[Any]) -> int:
+def texts_or_tokens(name: str, value: str | list[Any]) -> int:
     """The number of inputs: a text, texts, the tokens of one, or the tokens of several. Raises `InvalidParameter`."""
-    if isinstance(given, str):
+    if isinstance(value, str):
         return 1
-    if not given:
+    if not value:
         raise InvalidParameter(name, "it is empty: give at least one text.")
-    kinds = set(map(type, given))
+    kinds = set(map(type, value))
     if len(kinds) > 1:
         raise InvalidParameter(name, "it must be texts, or token ids, or lists of token ids, and not a mixture.")
-    if list in kinds and [] in given:
-        raise InvalidParameter(f"{name}[{given.index([])}]", "it is empty: the model has nothing to read.")
-    return 1 if int in kinds else len(given)
+    if list in kinds and [] in value:
+        raise InvalidParameter(f"{name}[{value.index([])}]", "it is empty: the model has nothing to read.")
+    return 1 if int in kinds else len(value)
 
 
 CHECKS: Mapping[type[msgspec.Struct], Callable[[Any], Changes]] = {

@@ -28,7 +28,7 @@ INVALID = "INVALID_JSON"
 """The key under which arguments stand that are no JSON object."""
 
 
-def mended(messages: Sequence[Body]) -> Sequence[Body]:
+def normalize(messages: Sequence[Body]) -> Sequence[Body]:
     """The messages in that form; the same object if they have it already. Raises `InvalidParameter`, which names the place."""
     waiting: list[str] = []
     found = [_message(message, index, waiting) for index, message in enumerate(messages)]
@@ -36,9 +36,9 @@ def mended(messages: Sequence[Body]) -> Sequence[Body]:
     return messages if same else found
 
 
-def without_nulls(given: Body) -> Body:
+def without_nulls(fields: Body) -> Body:
     """The object without the fields that are null."""
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _message(message: Body, index: int, waiting: list[str]) -> Body:
@@ -73,8 +73,8 @@ def _rename_functions(new: Body, index: int, waiting: Sequence[str]) -> None:
         new["role"] = "tool"
 
 
-def _call(given: Body, place: str, index: int) -> Body:
-    call = without_nulls(given)
+def _call(original: Body, place: str, index: int) -> Body:
+    call = without_nulls(original)
     number = place.rpartition("[")[2].rstrip("]")
     call.setdefault("id", f"call_{index}_{number}")
     if call.setdefault("type", "function") != "function":
@@ -89,19 +89,19 @@ def _call(given: Body, place: str, index: int) -> Body:
     return {**call, "function": function}
 
 
-def arguments(given: Any, place: str) -> str:
+def arguments(value: Any, place: str) -> str:
     """The arguments of a call as the text of a JSON object. Raises `InvalidParameter` for what is neither text nor object."""
-    if isinstance(given, dict):
-        return msgspec.json.encode(given).decode()
-    if not isinstance(given, str):
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
+    if not isinstance(value, str):
         raise InvalidParameter(place, "it must be a text: the JSON of an object.")
-    if given.strip() in ("", "null"):
+    if value.strip() in ("", "null"):
         return "{}"
     try:
-        object_of = isinstance(msgspec.json.decode(given), dict)
+        object_of = isinstance(msgspec.json.decode(value), dict)
     except (msgspec.DecodeError, ValueError, RecursionError):
         object_of = False
-    return given if object_of else msgspec.json.encode({INVALID: given}).decode()
+    return value if object_of else msgspec.json.encode({INVALID: value}).decode()
 
 
 def _named(function: Body, place: str) -> None:
@@ -110,23 +110,23 @@ def _named(function: Body, place: str) -> None:
         raise InvalidParameter(f"{place}.name", "it is required: a text that is not empty.")
 
 
-def part(given: Body, place: str) -> Body:
+def part(original: Body, place: str) -> Body:
     """One part of a message's content. Raises `InvalidParameter`."""
-    new = without_nulls(given)
+    new = without_nulls(original)
     kind = new.setdefault("type", next((name for name in PARTS if name in new), None))
     if kind is None:
-        raise InvalidParameter(f"{place}.type", f"it is required, such as {', '.join(SHOWN)}.")
+        raise InvalidParameter(f"{place}.type", f"it is required, such as {', '.join(COMMON_PARTS)}.")
     if not isinstance(kind, str) or kind not in PARTS:
-        raise InvalidParameter(f"{place}.type", f"'{kind}' is not known here; parts are {', '.join(SHOWN)}.")
+        raise InvalidParameter(f"{place}.type", f"'{kind}' is not known here; parts are {', '.join(COMMON_PARTS)}.")
     new = PARTS[kind](new, place)
-    return given if new == given else new
+    return original if new == original else new
 
 
 def _text_in(name: str) -> Callable[[Body, str], Body]:
-    def read(given: Body, place: str) -> Body:
-        if not isinstance(given.get(name), str):
+    def read(original: Body, place: str) -> Body:
+        if not isinstance(original.get(name), str):
             raise InvalidParameter(f"{place}.{name}", "it is required: a text.")
-        return given if name == "text" and given["type"] == "text" else {"type": "text", "text": given[name]}
+        return original if name == "text" and original["type"] == "text" else {"type": "text", "text": original[name]}
 
     return read
 
@@ -134,8 +134,8 @@ def _text_in(name: str) -> Callable[[Body, str], Body]:
 def _address_in(name: str, kind: str) -> Callable[[Body, str], Body]:
     """A part that holds an address, plainly or as an object with `url`."""
 
-    def read(given: Body, place: str) -> Body:
-        found = given.get(name, given.get("url"))
+    def read(original: Body, place: str) -> Body:
+        found = original.get(name, original.get("url"))
         where = f"{place}.{name}"
         if isinstance(found, dict):
             found, where = without_nulls(found), f"{where}.url"
@@ -144,24 +144,24 @@ def _address_in(name: str, kind: str) -> Callable[[Body, str], Body]:
             url, found = found, {"url": found}
         if not isinstance(url, str) or not url:
             raise InvalidParameter(where, "it is required: an address, or an object with a 'url'.")
-        rest = {key: value for key, value in given.items() if key not in (name, "url", "type")}
+        rest = {key: value for key, value in original.items() if key not in (name, "url", "type")}
         return {"type": kind, kind: found, **rest}
 
     return read
 
 
-def _audio(given: Body, place: str) -> Body:
-    audio = given.get("input_audio")
+def _audio(original: Body, place: str) -> Body:
+    audio = original.get("input_audio")
     if not isinstance(audio, dict):
         raise InvalidParameter(f"{place}.input_audio", "it is required: an object with 'data' and 'format'.")
     for name in ("data", "format"):
         if not isinstance(audio.get(name), str):
             raise InvalidParameter(f"{place}.input_audio.{name}", "it is required: a text.")
-    return given
+    return original
 
 
-def _as_it_is(given: Body, place: str) -> Body:
-    return given
+def _unchanged(original: Body, place: str) -> Body:
+    return original
 
 
 PARTS: Mapping[str, Callable[[Body, str], Body]] = {
@@ -175,20 +175,20 @@ PARTS: Mapping[str, Callable[[Body, str], Body]] = {
     "refusal": _text_in("refusal"),
     "image": _address_in("image", "image_url"),
     "input_image": _address_in("image_url", "image_url"),
-    **dict.fromkeys(("audio_embeds", "image_embeds", "thinking", "tool_reference"), _as_it_is),
+    **dict.fromkeys(("audio_embeds", "image_embeds", "thinking", "tool_reference"), _unchanged),
 }
 """Type of a part → how it is read. The last ones are vLLM's own."""
-SHOWN = ("text", "image_url", "input_audio", "audio_url", "video_url")
+COMMON_PARTS = ("text", "image_url", "input_audio", "audio_url", "video_url")
 
 
-def tools(given: Sequence[Body]) -> Sequence[Body]:
+def tools(original: Sequence[Body]) -> Sequence[Body]:
     """The tools that a request offers; the same object where nothing is to be changed. Raises `InvalidParameter`."""
-    found = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(given)]
-    return given if all(new is old for new, old in zip(found, given, strict=True)) else found
+    found = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(original)]
+    return original if all(new is old for new, old in zip(found, original, strict=True)) else found
 
 
-def _tool(given: Body, place: str) -> Body:
-    tool = without_nulls(given)
+def _tool(original: Body, place: str) -> Body:
+    tool = without_nulls(original)
     if tool.setdefault("type", "function") != "function":
         raise InvalidParameter(f"{place}.type", "it must be 'function'; tools of other kinds are not known here.")
     if not isinstance(tool.get("function"), dict):
@@ -204,32 +204,32 @@ def _tool(given: Body, place: str) -> Body:
     if not isinstance(function.get("parameters", {}), dict):
         raise InvalidParameter(f"{place}.function.parameters", "it must be a JSON schema, an object.")
     new = {**tool, "function": function}
-    return given if new == given else new
+    return original if new == original else new
 
 
 CHOICES = ("none", "auto", "required")
 CHOICE_FORM = 'it must be \'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}.'
 
 
-def tool_choice(given: str | Body, offered: Sequence[Body]) -> str | Body | None:
+def tool_choice(original: str | Body, offers: Sequence[Body]) -> str | Body | None:
     """Which tool an answer calls; None where the choice says nothing because there are none. Raises `InvalidParameter`."""
-    if isinstance(given, str):
-        if given not in CHOICES:
+    if isinstance(original, str):
+        if original not in CHOICES:
             raise InvalidParameter("tool_choice", CHOICE_FORM)
-        if given == "required":
-            _need(offered)
-        return given if offered else None
-    choice = without_nulls(given)
+        if original == "required":
+            _need(offers)
+        return original if offers else None
+    choice = without_nulls(original)
     function = choice.get("function")
     name = function.get("name") if isinstance(function, dict) else None
     if choice.setdefault("type", "function") != "function" or not isinstance(name, str) or not name:
         raise InvalidParameter("tool_choice", CHOICE_FORM)
-    _need(offered)
-    if name not in [tool["function"]["name"] for tool in offered]:
+    _need(offers)
+    if name not in [tool["function"]["name"] for tool in offers]:
         raise InvalidParameter("tool_choice", f"there is no tool '{name}'.")
-    return given if choice == given else choice
+    return original if choice == original else choice
 
 
-def _need(offered: Sequence[Body]) -> None:
-    if not offered:
+def _need(offers: Sequence[Body]) -> None:
+    if not offers:
         raise InvalidParameter("tool_choice", "there are no 'tools' to choose from.")

@@ -1,7 +1,7 @@
 """Bodies that every engine accepts as they are. Most requests are of this kind, and one decode recognises them.
 
-A body that is none of these is read again as the whole struct of its path, which says what is wrong with it or what has to be
-mended. So every limit here is as narrow as the narrowest engine, and nothing may be null.
+Any other body is decoded again into the whole struct of its path, which finds what is wrong with it or must be changed. So every
+limit here is as narrow as the narrowest engine, and nothing may be null.
 """
 
 from __future__ import annotations

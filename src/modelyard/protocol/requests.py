@@ -83,17 +83,17 @@ def _plain(body: bytes, plain: type[msgspec.Struct]) -> msgspec.Struct | None:
 
 
 def _messages(body: bytes, request: ChatRequest) -> checks.Changes:
-    """The messages, if they have to be mended. They are decoded a second time only then: fields that are unknown stay."""
+    """The messages, if they must be changed. Only then are they decoded a second time, so that unknown fields stay."""
     if b"null" not in body:
         if all(map(checks.is_plain, request.messages)):
             return {}
         known = [messages.without_nulls(msgspec.structs.asdict(each)) for each in request.messages]
-        if messages.mended(known) is known:
+        if messages.normalize(known) is known:
             return {}
-    given = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["messages"]
-    whole = msgspec.json.decode(given, type=list[dict[str, Any]])
-    mended = messages.mended(whole)
-    return {} if mended is whole else {"messages": mended}
+    raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["messages"]
+    whole = msgspec.json.decode(raw, type=list[dict[str, Any]])
+    normal = messages.normalize(whole)
+    return {} if normal is whole else {"messages": normal}
 
 
 def _invalid(sentence: str) -> ModelyardError:
@@ -149,10 +149,10 @@ def _with_integers(body: bytes, kind: type[msgspec.Struct]) -> bytes:
     found: checks.Changes = {}
     for name, type_of in _types(kind).items():
         if name in fields:
-            given = msgspec.json.decode(fields[name])
-            mended = _integers(given, type_of)
-            if mended is not given:
-                found[name] = mended
+            value = msgspec.json.decode(fields[name])
+            changed = _integers(value, type_of)
+            if changed is not value:
+                found[name] = changed
     return with_changes(body, found) if found else body
 
 
