@@ -27,7 +27,7 @@ from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import Ingest
 from modelyard.knowledge.search.search import Search
 from modelyard.knowledge.tools.toolbox import Toolbox
-from modelyard.knowledge.types import Models, Piece
+from modelyard.knowledge.types import Chunk, Models
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
@@ -143,7 +143,7 @@ class Knowledge:
             base, name, data, most, details=details, chunking=chunking, modified_at=modified_at
         )
 
-    async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Piece]:
+    async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Chunk]:
         """The chunks that a document would have; nothing of it is kept. Raises `BodyTooLarge` or `DocumentUnreadable`."""
         blob: Blob | None = None
         try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Protocol
+
+import msgspec
 
 
 class Kind(StrEnum):
@@ -52,27 +56,41 @@ SEPARATOR = "\n\n"
 """What stands between two blocks in `Loaded.text`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What a splitter makes of a document: one chunk, before it has a row."""
+class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
+    """A part of a document before it has a row: from the splitter, or as people left it in the generation before."""
 
     text: str
     """What is embedded, searched and shown. For a later part of a table it begins with the header, outside the span."""
-    start: int
-    """Offset of the first character in `Loaded.text`."""
-    end: int
+    start: int | None
+    """Offset of the first character in `Loaded.text`; None for a chunk that somebody wrote."""
+    end: int | None
     """Offset behind the last character."""
     page: int | None = None
     heading: str = ""
     """The headings above it, joined by ` > `."""
+    position: int | None = None
+    """None for its place among the chunks of its document."""
+    enabled: bool = True
+    edited: bool = False
+    extra: Mapping[str, Any] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        """What the vector of its text is found by."""
+        return text_hash(self.text)
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 in hex: chunks of the same text have one vector for each model."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutDocument:
     """A document as read and cut."""
 
     text: str
-    pieces: Sequence[Piece]
+    chunks: Sequence[Chunk]
     metadata: Mapping[str, str]
     """As in `Loaded`."""
     notes: Sequence[str] = ()
@@ -80,7 +98,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """What a store keeps of a chunk. Rows of the database are the truth; this can be made again from them at any time."""
 
     id: int
@@ -100,7 +118,7 @@ class Store(Protocol):
     def ids(self) -> set[int]:
         """Every chunk in it that searches find."""
 
-    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
+    def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
         """Both at once, seen by every search that begins after the return, and kept if the process dies after it.
 
         Adding an id again, or removing one that is not there, changes nothing; an id in both stays. A vector of another

@@ -18,8 +18,8 @@ from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.new_rows import copied, inserted, new_document
 from modelyard.knowledge.indexing.index_pool import Indexes
-from modelyard.knowledge.indexing.vectors import Vectors, as_vector, text_hash
-from modelyard.knowledge.types import Entry
+from modelyard.knowledge.indexing.vectors import Vectors, as_vector
+from modelyard.knowledge.types import IndexEntry, text_hash
 
 LONGEST_NAME = 1000
 LONGEST_CHUNK = 20_000
@@ -284,7 +284,7 @@ class Documents:
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
         else:
-            entries = [Entry(row.id, document.id, new_text, vector)] if visible else []
+            entries = [IndexEntry(row.id, document.id, new_text, vector)] if visible else []
         gone = [number] if row.id != number or not visible else []
         await self._indexes.follow(base, entries, gone)
         return row
@@ -314,7 +314,7 @@ class Documents:
                     row = await inserted(session, document, fresh.generation, text, position, extra or {})
                     break
         if document.enabled:
-            await self._indexes.follow(base, [Entry(row.id, document.id, text, vector)])
+            await self._indexes.follow(base, [IndexEntry(row.id, document.id, text, vector)])
         return row
 
     @retried

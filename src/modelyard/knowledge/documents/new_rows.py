@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blob
-from modelyard.knowledge.indexing.vectors import text_hash
+from modelyard.knowledge.types import text_hash
 
 
 def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> KnowledgeDocument:

@@ -23,7 +23,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing.stores import open_store
 from modelyard.knowledge.indexing.vectors import as_vector
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Indexes:
             index.users -= 1
 
     async def apply(
-        self, base: KnowledgeBase, generation: int, add: Sequence[Entry], remove: Sequence[int] = ()
+        self, base: KnowledgeBase, generation: int, add: Sequence[IndexEntry], remove: Sequence[int] = ()
     ) -> None:
         """Add and remove chunks whose rows are committed; those that searches shall not find by now are not added."""
         index = await self._index(base, generation)
@@ -92,7 +92,7 @@ class Indexes:
         finally:
             index.users -= 1
 
-    async def follow(self, base: KnowledgeBase, add: Sequence[Entry], remove: Sequence[int] = ()) -> None:
+    async def follow(self, base: KnowledgeBase, add: Sequence[IndexEntry], remove: Sequence[int] = ()) -> None:
         """As `apply`, of the present generation, for a change by hand, whose rows count whether the index can be written or not.
 
         One that cannot be written now is compared with its rows when it is opened next; one that was dropped is not needed.
@@ -105,7 +105,7 @@ class Indexes:
             log.warning("the index of '%s' is read again from its rows: %s", base.name, error.message)
             await self.reopen(base.id, base.generation)
 
-    async def _visible(self, base_id: int, generation: int, entries: Sequence[Entry]) -> list[Entry]:
+    async def _visible(self, base_id: int, generation: int, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
         """Without chunks that were deleted or disabled between their commit and now."""
         wanted: set[int] = set()
         for first in range(0, len(entries), PORTION):
@@ -195,7 +195,7 @@ class Indexes:
             await asyncio.to_thread(store.apply, [], gone)
         return Index(store, dimension)
 
-    async def entries(self, ids: Sequence[int], model: str | None) -> list[Entry]:
+    async def entries(self, ids: Sequence[int], model: str | None) -> list[IndexEntry]:
         """Chunks as a store takes them, read from their rows."""
         asked = (
             select(KnowledgeChunk.id, KnowledgeChunk.document_id, KnowledgeChunk.text, KnowledgeVector.vector)
@@ -207,7 +207,7 @@ class Indexes:
         )
         async with self._database.session() as session:
             found = (await session.execute(asked)).all()
-        return [Entry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
+        return [IndexEntry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
 
     async def _rest_some(self, written: tuple[int, int]) -> None:
         """Note that a store was written to, and let others rest."""
@@ -228,7 +228,7 @@ class Indexes:
                     await asyncio.to_thread(self._open.pop(key).store.close)
 
 
-def _filled(entries: Sequence[Entry], dimension: int | None) -> list[Entry]:
+def _filled(entries: Sequence[IndexEntry], dimension: int | None) -> list[IndexEntry]:
     """With a vector that is like no other where there is none yet, so that words find the chunk."""
     if dimension is None:
         return list(entries)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -24,11 +23,6 @@ PORTION = 500
 """Hashes of one query; SQLite takes some ten thousand parameters, others less."""
 BATCH = 128
 """Texts that are embedded, and kept, at a time: what a crash can lose."""
-
-
-def text_hash(text: str) -> str:
-    """What a text's vector is found by."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def unit(vectors: Sequence[Sequence[float]]) -> Matrix:

@@ -18,7 +18,7 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
 from modelyard.knowledge.documents.loaders.apart import TIMEOUT, Apart, Readers, time_for
 from modelyard.knowledge.documents.splitter import DEFAULT, split
-from modelyard.knowledge.types import Cut, Loaded
+from modelyard.knowledge.types import CutDocument, Loaded
 from tests.knowledge.documents.loaders import made
 
 FILES = made.each()
@@ -56,8 +56,8 @@ def ends(pid: int) -> None:
             time.sleep(0.02)
 
 
-def as_cut(loaded: Loaded) -> Cut:
-    return Cut(loaded.text, split(loaded), loaded.metadata, loaded.notes)
+def as_cut(loaded: Loaded) -> CutDocument:
+    return CutDocument(loaded.text, split(loaded), loaded.metadata, loaded.notes)
 
 
 def test_the_same_as_here(folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_errors_come_back_whole(folder: Path) -> None:
             await apart.cut(folder / "a.docx", "a.docx", limits=Limits(max_bytes=5))
         with pytest.raises(DocumentUnreadable, match="cannot be opened"):
             await apart.cut(folder / "gone.txt", "gone.txt")
-        assert (await apart.cut(folder / "a.txt", "a.txt")).pieces
+        assert (await apart.cut(folder / "a.txt", "a.txt")).chunks
         await apart.close()
 
     asyncio.run(main())
@@ -106,7 +106,7 @@ def test_a_child_that_is_killed_while_it_reads(folder: Path, slow: Path) -> None
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(DocumentUnreadable, match="SIGKILL"):
             await reading
-        assert (await apart.cut(folder / "a.docx", "a.docx")).pieces
+        assert (await apart.cut(folder / "a.docx", "a.docx")).chunks
         assert apart.pid not in {None, pid}
         await apart.close()
 
@@ -119,7 +119,7 @@ def test_a_child_that_is_killed_between_documents(folder: Path) -> None:
         await apart.cut(folder / "a.txt", "a.txt")
         assert apart.pid is not None
         os.kill(apart.pid, signal.SIGKILL)
-        assert (await apart.cut(folder / "a.txt", "a.txt")).pieces
+        assert (await apart.cut(folder / "a.txt", "a.txt")).chunks
         await apart.close()
 
     asyncio.run(main())
@@ -152,7 +152,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
         (folder / "big.json").write_bytes(b"[" + b"[]," * 8_000_000 + b"1]")
         with pytest.raises(DocumentUnreadable, match=r"memory|broke down"):
             await apart.cut(folder / "big.json", "big.json", limits=Limits(max_characters=1 << 30))
-        assert (await apart.cut(folder / "a.pdf", "a.pdf")).pieces
+        assert (await apart.cut(folder / "a.pdf", "a.pdf")).chunks
         await apart.close()
 
     asyncio.run(main())
@@ -195,7 +195,7 @@ def test_a_slow_document_does_not_hold_up_the_next(folder: Path, slow: Path) -> 
         readers = Readers()
         reading = asyncio.create_task(readers.cut(slow, "slow.xlsx", DEFAULT, Limits(), False))
         await asyncio.sleep(0)
-        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, Limits(), False)).pieces
+        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, Limits(), False)).chunks
         assert not reading.done()
         await readers.close()
         with pytest.raises(DocumentUnreadable):

@@ -21,7 +21,7 @@ from modelyard.core.errors import IndexUnavailable
 from modelyard.knowledge.indexing.stores import open_store
 from modelyard.knowledge.indexing.stores.contract import StoreContract, X, Y, entry, found, name
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 from tests.knowledge.indexing.stores import killed
 
 
@@ -80,7 +80,7 @@ def test_nearest_is_exact_with_and_without_a_filter(tmp_path: Path) -> None:
     rows /= numpy.linalg.norm(rows, axis=1, keepdims=True)
     with closing(EmbeddedStore(tmp_path / "s", 16)) as store:
         for start in range(0, 9_000, 1_500):
-            store.apply([Entry(n, n % 50, "", rows[n].tolist()) for n in range(start, start + 1_500)], [])
+            store.apply([IndexEntry(n, n % 50, "", rows[n].tolist()) for n in range(start, start + 1_500)], [])
         store.apply([], range(0, 9_000, 7))
         for documents in (None, frozenset({3}), frozenset(range(40))):
             alive = [n for n in range(9_000) if n % 7 and (documents is None or n % 50 in documents)]

@@ -18,7 +18,7 @@ from modelyard.knowledge.indexing.stores.contract import StoreContract, X, entry
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.indexing.stores.postgres import PostgresStore
 from modelyard.knowledge.indexing.stores.postgres_pool import conninfo
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 from tests.conftest import new_database
 
 
@@ -138,7 +138,7 @@ def test_the_index_of_vectors_finds_what_comparing_all_finds(url: str, monkeypat
     store = PostgresStore(url, 4, 1, 32)
     try:
         for start in range(0, 5_000, 1_000):
-            store.apply([Entry(n, n % 20, "", rows[n].tolist()) for n in range(start, start + 1_000)], [])
+            store.apply([IndexEntry(n, n % 20, "", rows[n].tolist()) for n in range(start, start + 1_000)], [])
         assert rows_of(url, f"SELECT count(*) FROM pg_indexes WHERE indexname = '{store.name}_vector'") == [(1,)]
         for documents in (None, frozenset({3}), frozenset(range(12))):
             alive = [n for n in range(5_000) if documents is None or n % 20 in documents]
@@ -173,7 +173,7 @@ def test_vectors_of_many_numbers(url: str, monkeypatch: pytest.MonkeyPatch, dime
     rows = numpy.random.default_rng(3).normal(size=(80, dimension))
     store = PostgresStore(url, 5, dimension, dimension)
     try:
-        store.apply([Entry(n, 1, "", rows[n].tolist()) for n in range(80)], [])
+        store.apply([IndexEntry(n, 1, "", rows[n].tolist()) for n in range(80)], [])
         assert all(found(store.nearest(rows[n].tolist(), 1)) == [n] for n in range(0, 80, 9))
     finally:
         store.drop()

@@ -25,7 +25,7 @@ from modelyard.core.wording import reason
 from modelyard.knowledge.documents.loaders import load
 from modelyard.knowledge.documents.loaders.base import Limits
 from modelyard.knowledge.documents.splitter import DEFAULT, Chunking, split
-from modelyard.knowledge.types import Cut, Piece
+from modelyard.knowledge.types import Chunk, CutDocument
 
 TIMEOUT = 300.0
 """Seconds that a document may take at most; `time_for` gives most of them less."""
@@ -56,7 +56,7 @@ class Told(msgspec.Struct):
     """What the child answers: a document, or why there is none."""
 
     text: str = ""
-    pieces: list[Piece] = []
+    chunks: list[Chunk] = []
     metadata: Mapping[str, str] = {}
     notes: list[str] = []
     problem: str = ""
@@ -86,7 +86,7 @@ class Apart:
         chunking: Chunking = DEFAULT,
         limits: Limits = Limits(),  # noqa: B008
         ocr: bool = False,
-    ) -> Cut:
+    ) -> CutDocument:
         """What `loaders.load` reads, as `split` cuts it. A child that dies or takes too long raises `DocumentUnreadable`."""
         message = msgspec.json.encode(Asked(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
@@ -107,7 +107,7 @@ class Apart:
                     self._kill()
         if told.problem:
             raise DocumentUnreadable(name, told.problem)
-        return Cut(told.text, told.pieces, told.metadata, told.notes)
+        return CutDocument(told.text, told.chunks, told.metadata, told.notes)
 
     async def _ask_again(self, message: bytes) -> bytes:
         """A child that has read before may have died since, or of what it read: a fresh one is asked once more."""
@@ -186,7 +186,7 @@ class Readers:
         self._idle = list(self._all)
         self._free = asyncio.Semaphore(count)
 
-    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> Cut:
+    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> CutDocument:
         """As `Apart.cut`."""
         async with self._free:
             reader = self._idle.pop()

@@ -8,10 +8,10 @@ import numpy
 from numpy.typing import NDArray
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.types import Entry
+from modelyard.knowledge.types import IndexEntry
 
 
-def matrix(entries: Collection[Entry], dimension: int | None) -> NDArray[numpy.float32] | None:
+def matrix(entries: Collection[IndexEntry], dimension: int | None) -> NDArray[numpy.float32] | None:
     """The vectors as unit rows; None in a store without vectors. Raises `InvalidParameter`."""
     if dimension is None:
         if any(entry.vector is not None for entry in entries):
@@ -33,7 +33,7 @@ def query(vector: Sequence[float], dimension: int) -> NDArray[numpy.float32]:
     return row
 
 
-def changes(add: Sequence[Entry], remove: Sequence[int]) -> tuple[dict[int, Entry], set[int]]:
+def changes(add: Sequence[IndexEntry], remove: Sequence[int]) -> tuple[dict[int, IndexEntry], set[int]]:
     """What to add, by id, and what to remove: an id in both stays, because an id means one text for ever."""
     wanted = {entry.id: entry for entry in reversed(add)}
     return wanted, set(remove).difference(wanted)

@@ -20,7 +20,7 @@ from modelyard.knowledge.indexing.stores import checks
 from modelyard.knowledge.indexing.stores.lexicon import Lexicon
 from modelyard.knowledge.indexing.stores.vectors import Rows
 from modelyard.knowledge.indexing.words import VERSION
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 FORMAT: Final = f"1.{VERSION}"
 """Of the files and of the terms; what has another is emptied."""
@@ -65,7 +65,7 @@ class EmbeddedStore(Store):
             self._check()
             return set(self._rows.known)
 
-    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
+    def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
         wanted, unwanted = checks.changes(add, remove)
         vectors = checks.matrix(add, self.dimension)
         with self._writing:
@@ -155,7 +155,7 @@ class EmbeddedStore(Store):
             self._words.apply((), strange)
         self._rows.publish(self._rows.known.keys() - good)
 
-    def _write(self, fresh: list[Entry], gone: list[int], vectors: Any) -> None:
+    def _write(self, fresh: list[IndexEntry], gone: list[int], vectors: Any) -> None:
         """Vectors, then ids, then words; the commit of the words is the moment at which it is done."""
         try:
             self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)

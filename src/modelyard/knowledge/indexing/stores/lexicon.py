@@ -14,7 +14,7 @@ import tantivy
 from numpy.typing import NDArray
 
 from modelyard.knowledge.indexing.words import query_terms, terms
-from modelyard.knowledge.types import Entry
+from modelyard.knowledge.types import IndexEntry
 
 HEAP: Final = 30_000_000
 """Bytes that terms may take before tantivy writes a segment; 15 MB is its least."""
@@ -52,7 +52,7 @@ class Lexicon:
         hits = searcher.search(tantivy.Query.all_query(), searcher.num_docs, count=False).hits
         return numpy.array(searcher.fast_field_values("id", [address for _, address in hits]), dtype=numpy.int64)
 
-    def apply(self, add: Iterable[Entry], remove: Iterable[int]) -> None:
+    def apply(self, add: Iterable[IndexEntry], remove: Iterable[int]) -> None:
         """Both in one commit, on disk and seen by searches at the return. Nothing is changed if it raises."""
         writer = self._writer = self._writer or self._index.writer(HEAP, 1)
         try:

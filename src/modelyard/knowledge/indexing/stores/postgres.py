@@ -27,7 +27,7 @@ from modelyard.core.errors import DatabaseUnavailable
 from modelyard.knowledge.indexing.stores import bm25, checks, postgres_upkeep
 from modelyard.knowledge.indexing.stores.postgres_pool import Connection, conninfo, give_back, shared, translated
 from modelyard.knowledge.indexing.words import query_terms, terms
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 EXACT: Final = 20_000
 """Chunks up to which every vector is compared; above, an HNSW index is built and asked."""
@@ -61,7 +61,7 @@ class PostgresStore(Store):
         with self._connection() as connection:
             return {row[0] for row in connection.cursor(binary=True).execute(f"SELECT id FROM {self.name}")}
 
-    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
+    def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
         wanted, unwanted = checks.changes(add, remove)
         vectors = checks.matrix(add, self.dimension)
         places = {entry.id: at for at, entry in reversed(list(enumerate(add)))}
@@ -140,7 +140,7 @@ class PostgresStore(Store):
         query = f"SELECT id FROM {self.name} WHERE id = ANY(%s)"
         return {row[0] for row in connection.execute(query, [list(ids)])}
 
-    def _insert(self, connection: Connection, fresh: Sequence[Entry], vectors: Any, removed: int) -> None:
+    def _insert(self, connection: Connection, fresh: Sequence[IndexEntry], vectors: Any, removed: int) -> None:
         """Write the chunks and their postings as one part."""
         part, last = postgres_upkeep.last(connection, self.name)
         numbered = list(enumerate(fresh, last + 1))
