@@ -48,7 +48,7 @@ class Blobs:
         return self._folder / name[:2] / name
 
     @asynccontextmanager
-    async def holding(self, portions: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
+    async def holding(self, data: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
         """Keep bytes as they come; until the block is left nobody can make them be forgotten.
 
         Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and keeps nothing.
@@ -58,12 +58,12 @@ class Blobs:
         digest, size = hashlib.sha256(), 0
         try:
             with self._room(), path.open("xb") as file:
-                async for portion in portions:
-                    size += len(portion)
+                async for part in data:
+                    size += len(part)
                     if size > most:
                         raise BodyTooLarge(most, "max_document_bytes", "The document")
-                    digest.update(portion)
-                    await asyncio.to_thread(file.write, portion)
+                    digest.update(part)
+                    await asyncio.to_thread(file.write, part)
                 blob = Blob(digest.hexdigest(), size)
                 known = self.path(blob.hash).exists()
                 if not known:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.core.errors import ChunkNotFound, DocumentNotFound, InvalidParameter, ModelyardError
 from modelyard.core.names import composed, spellings
 from modelyard.db.session import Database, retried
+from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blob, Blobs
@@ -196,10 +197,10 @@ class Documents:
         hashes: dict[str, str] = {}
         gone: list[int] = []
         async with self._database.freeing() as session:
-            for first in range(0, len(names), rows.PORTION):
-                some = KnowledgeDocument.name.in_(spellings(names[first : first + rows.PORTION]))
-                asked = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, some)
-                found = (await session.scalars(asked.with_for_update())).all()
+            for some in batched(names):
+                named = KnowledgeDocument.name.in_(spellings(some))
+                query = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named)
+                found = (await session.scalars(query.with_for_update())).all()
                 ids = [each.id for each in found]
                 gone += await rows.chunk_ids(session, ids, base.generation)
                 await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id.in_(ids)))

@@ -9,14 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.core.names import composed, spellings
+from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 
 RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 WAITING, UNCHANGED = "waiting", "unchanged"
 WORKING, READY, STORED = "working", "ready", "stored"
 ADD, REINDEX = "add", "reindex"
-PORTION = 1000
-"""Names of one question."""
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
@@ -99,11 +98,11 @@ async def documents_named(
 ) -> list[KnowledgeDocument]:
     """Documents by their names, in that order. Raises `DocumentNotFound`, unless those that are there are enough."""
     found: dict[str, KnowledgeDocument] = {}
-    for first in range(0, len(names), PORTION):
-        asked = select(KnowledgeDocument).where(
-            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings(names[first : first + PORTION]))
+    for some in batched(names):
+        query = select(KnowledgeDocument).where(
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings(some))
         )
-        found |= {composed(row.name): row for row in await session.scalars(asked)}
+        found |= {composed(row.name): row for row in await session.scalars(query)}
     missing = next((name for name in names if composed(name) not in found), None)
     if missing is not None and not present_only:
         raise DocumentNotFound(missing, base.name)

@@ -19,6 +19,7 @@ from sqlalchemy import and_, select
 
 from modelyard.core.errors import IndexUnavailable
 from modelyard.db.session import Database
+from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing.stores import open_store
@@ -31,8 +32,6 @@ T = TypeVar("T")
 EMBEDDED = "embedded"
 WRITERS = 4
 """Stores that keep what writing needs (some five threads and 10 MB each); the one that was written least recently rests."""
-PORTION = 1000
-"""Chunks that are read from the rows at once while a store is filled."""
 
 
 @dataclass(slots=True)
@@ -107,13 +106,12 @@ class Indexes:
 
     async def _visible(self, base_id: int, generation: int, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
         """Without chunks that were deleted or disabled between their commit and now."""
-        wanted: set[int] = set()
-        for first in range(0, len(entries), PORTION):
-            ids = [each.id for each in entries[first : first + PORTION]]
-            asked = rows.searchable(base_id, generation).where(KnowledgeChunk.id.in_(ids))
+        visible: set[int] = set()
+        for ids in batched([each.id for each in entries]):
+            query = rows.searchable(base_id, generation).where(KnowledgeChunk.id.in_(ids))
             async with self._database.session() as session:
-                wanted.update(await session.scalars(asked))
-        return [each for each in entries if each.id in wanted]
+                visible.update(await session.scalars(query))
+        return [each for each in entries if each.id in visible]
 
     async def reopen(self, base_id: int, generation: int) -> None:
         """Close a store, so that it is opened, and put in step, with what is then known of its generation."""
@@ -187,8 +185,8 @@ class Indexes:
         missing, gone = sorted(wanted - there), list(there - wanted)
         if missing or gone:
             log.info("index of base %s: %d chunks to add, %d to remove", base.name, len(missing), len(gone))
-        for first in range(0, len(missing), PORTION):
-            entries = await self.entries(missing[first : first + PORTION], model)
+        for ids in batched(missing):
+            entries = await self.entries(ids, model)
             await asyncio.to_thread(store.apply, _filled(entries, dimension), gone)
             gone = []
         if gone:

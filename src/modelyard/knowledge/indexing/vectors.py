@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.core.errors import UpstreamFailed
 from modelyard.db.session import Database
+from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeVector
 from modelyard.knowledge.types import Models
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-PORTION = 500
-"""Hashes of one query; SQLite takes some ten thousand parameters, others less."""
-BATCH = 128
+KEPT_AT_ONCE = 128
 """Texts that are embedded, and kept, at a time: what a crash can lose."""
 
 
@@ -51,12 +50,12 @@ class Vectors:
     async def known(self, model: str, hashes: Sequence[str]) -> dict[str, bytes]:
         """Those of these texts that were embedded before."""
         found: dict[str, bytes] = {}
-        for first in range(0, len(hashes), PORTION):
-            asked = select(KnowledgeVector.hash, KnowledgeVector.vector).where(
-                KnowledgeVector.model == model, KnowledgeVector.hash.in_(hashes[first : first + PORTION])
+        for some in batched(hashes):
+            query = select(KnowledgeVector.hash, KnowledgeVector.vector).where(
+                KnowledgeVector.model == model, KnowledgeVector.hash.in_(some)
             )
             async with self._database.session() as session:
-                found |= {name: vector for name, vector in (await session.execute(asked)).all()}
+                found |= {name: vector for name, vector in (await session.execute(query)).all()}
         return found
 
     async def ensure(
@@ -72,8 +71,8 @@ class Vectors:
         """
         found = await self.known(model, list(texts))
         missing = [name for name in texts if name not in found]
-        for first in range(0, len(missing), BATCH):
-            names = missing[first : first + BATCH]
+        done = 0
+        for names in batched(missing, KEPT_AT_ONCE):
             rows = unit(await self._models.embed(model, [texts[name] for name in names]))
             if dimension is not None and rows.shape[1] != dimension:
                 raise UpstreamFailed(
@@ -83,7 +82,8 @@ class Vectors:
             made = {name: row.tobytes() for name, row in zip(names, rows, strict=True)}
             await self._keep(model, made)
             found |= made
-            progress(first + len(names))
+            done += len(names)
+            progress(done)
         return found, missing
 
     async def _keep(self, model: str, made: dict[str, bytes]) -> None:

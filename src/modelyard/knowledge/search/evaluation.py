@@ -38,7 +38,7 @@ EXACT = 13
 """Questions up to which all signs are tried instead of some."""
 SEED = 20_070_611
 CONFIDENCE = 0.95
-PORTION = 2_000_000
+NUMBERS_AT_ONCE = 2_000_000
 """Numbers that are drawn at once."""
 ROUNDING = 1e-12
 
@@ -136,7 +136,7 @@ def randomization(given: np.ndarray[Any, Any]) -> float:
     random = np.random.default_rng(SEED)
     beyond, left = 0, RESAMPLES
     while left:
-        some = min(left, max(1, PORTION // len(given)))
+        some = min(left, max(1, NUMBERS_AT_ONCE // len(given)))
         signs = random.integers(0, 2, (some, len(given)), dtype=np.int8) * 2.0 - 1.0
         beyond += int((np.abs(signs @ given) >= seen).sum())
         left -= some
@@ -150,7 +150,7 @@ def _interval(given: np.ndarray[Any, Any]) -> tuple[float, float]:
     random = np.random.default_rng(SEED)
     made, left = [], RESAMPLES
     while left:
-        some = min(left, max(1, PORTION // len(given)))
+        some = min(left, max(1, NUMBERS_AT_ONCE // len(given)))
         made.append(given[random.integers(0, len(given), (some, len(given)))].mean(axis=1))
         left -= some
     outside = (1 - CONFIDENCE) / 2
