@@ -14,12 +14,14 @@ from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
+from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.conversations import Conversations
 from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.documents import Documents, Kept
 from modelyard.knowledge.documents.loaders.base import Limits
 from modelyard.knowledge.documents.splitter import Chunking
+from modelyard.knowledge.indexing.edits import Edits
 from modelyard.knowledge.indexing.index_pool import Indexes
 from modelyard.knowledge.indexing.jobs import Jobs
 from modelyard.knowledge.indexing.pipeline import Indexing
@@ -51,7 +53,8 @@ class Knowledge:
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
-        self.documents = Documents(database, self.blobs, self.indexes, self.vectors)
+        self.documents = Documents(database, self.blobs)
+        self.edits = Edits(database, self.documents, self.indexes, self.vectors)
         self.jobs = Jobs(database, settings.ocr)
         limits = Limits(max_bytes=settings.max_document_bytes)
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
@@ -82,6 +85,7 @@ class Knowledge:
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        await check_prompts(settings.prompts or {})
         base = await self.bases.create(name, settings)
         await self._tell()
         return base
@@ -94,6 +98,7 @@ class Knowledge:
 
     async def rename(self, name: str, settings: BaseSettings, new_name: str | None) -> KnowledgeBase:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        await check_prompts(settings.prompts or {})
         base = await self.bases.configure(name, settings, new_name)
         if new_name is not None:
             self.search.forget_all()

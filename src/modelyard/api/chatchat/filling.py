@@ -141,8 +141,8 @@ async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant
     for name in dict.fromkeys(body.file_names):
         try:
             if not body.delete_content:
-                await knowledge.documents.unindex(base, name)
-            elif await knowledge.documents.delete(base, [name]):
+                await knowledge.edits.unindex(base, name)
+            elif await knowledge.edits.delete(base, [name]):
                 failed[name] = f"未找到文件 {name}"
         except DocumentNotFound:
             failed[name] = f"未找到文件 {name}"
@@ -234,7 +234,7 @@ async def fill(
             document = await knowledge.documents.get(base, name)
             if document.edited and not override:
                 continue
-            await knowledge.documents.configure(base, name, chunking=chunking)
+            await knowledge.edits.configure(base, name, chunking=chunking)
             read[document.edited].append(name)
         except DocumentNotFound:
             failed[name] = f"加载文档 {name} 时出错：未找到文件 {name}"
@@ -261,11 +261,11 @@ async def write(knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Se
     texts = [str(each.get("page_content", "")) for each in chunks]
     if not await _exists(knowledge, base, name):
         await knowledge.put(base, name, _bytes("\n\n".join(texts).encode()))
-    await knowledge.documents.unindex(base, name)
+    await knowledge.edits.unindex(base, name)
     for text, each in zip(texts, chunks, strict=True):
         if text.strip():
             metadata = each.get("metadata") or {}
-            await knowledge.documents.add(base, name, text, extra=dict(metadata))
+            await knowledge.edits.add_chunk(base, name, text, extra=dict(metadata))
 
 
 async def _exists(knowledge: Knowledge, base: KnowledgeBase, name: str) -> bool:

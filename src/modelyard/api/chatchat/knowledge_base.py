@@ -183,10 +183,10 @@ async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: Th
     try:
         for name, doc in body.docs.items():
             if doc is None or not doc.page_content.strip():
-                await knowledge.documents.remove(base, _number(name))
+                await knowledge.edits.remove_chunk(base, _number(name))
             else:
                 extra = {key: value for key, value in doc.metadata.items() if key not in ("source", "id")}
-                await knowledge.documents.edit(base, _number(name), text=doc.page_content, extra=extra or None)
+                await knowledge.edits.change_chunk(base, _number(name), text=doc.page_content, extra=extra or None)
     except ModelyardError:
         return BaseResponse(msg="文档更新失败")
     return BaseResponse(msg="文档更新成功")

@@ -152,7 +152,7 @@ async def _all(order: Order) -> AsyncGenerator[dict[str, Any]]:
     names = [each.name for each in (await documents.all(order.base, limit=MOST))[0]]
     kept, _ = await documents.all(order.store, limit=MOST)
     known = {name + ENDING for name in names}
-    await documents.delete(order.store, [each.name for each in kept if each.name not in known])
+    await order.knowledge.edits.delete(order.store, [each.name for each in kept if each.name not in known])
     for number, name in enumerate(names, 1):
         try:
             await _keep(order, name)

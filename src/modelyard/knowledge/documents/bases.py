@@ -15,7 +15,6 @@ from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeB
 from modelyard.core.names import addressable, composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
-from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.documents.splitter import Chunking
 
 LONGEST_NAME = 200
@@ -116,7 +115,6 @@ class Bases:
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new, empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
-        await check_prompts(settings.prompts or {})
         now = time.time()
         row = KnowledgeBase(name=checked_name(name), temporary=settings.temporary, created_at=now, used_at=now)
         row.owner = settings.owner
@@ -159,7 +157,6 @@ class Bases:
 
     async def configure(self, name: str, settings: BaseSettings, new_name: str | None = None) -> KnowledgeBase:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
-        await check_prompts(settings.prompts or {})
         try:
             async with self._database.writing() as session:
                 row = await found(session, name)

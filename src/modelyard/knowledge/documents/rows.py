@@ -1,4 +1,4 @@
-"""Questions to the rows that several parts of this room ask."""
+"""Queries that several parts of this package run, and the states that rows can be in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
+from modelyard.core.errors import ChunkNotFound, DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.core.names import composed, spellings
 from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
@@ -109,12 +109,25 @@ async def documents_named(
     return [found[composed(name)] for name in names if composed(name) in found]
 
 
+def chunks_of(document: int, generation: int) -> Select[KnowledgeChunk]:
+    """The chunks of a document in one generation."""
+    return select(KnowledgeChunk).where(KnowledgeChunk.document_id == document, KnowledgeChunk.generation == generation)
+
+
+async def chunk_numbered(session: AsyncSession, base: KnowledgeBase, number: int) -> KnowledgeChunk:
+    """A chunk of the present generation by its id. Raises `ChunkNotFound`."""
+    row = await session.get(KnowledgeChunk, number)
+    if row is None or row.base_id != base.id or row.generation != base.generation:
+        raise ChunkNotFound(number, base.name)
+    return row
+
+
 async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation: int) -> list[int]:
     """Ids of the chunks of these documents in one generation."""
-    asked = select(KnowledgeChunk.id).where(
+    query = select(KnowledgeChunk.id).where(
         KnowledgeChunk.document_id.in_(documents), KnowledgeChunk.generation == generation
     )
-    return list(await session.scalars(asked))
+    return list(await session.scalars(query))
 
 
 async def job_named(session: AsyncSession, name: str, for_update: bool = False) -> KnowledgeJob:
