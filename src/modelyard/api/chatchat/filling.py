@@ -25,9 +25,9 @@ from modelyard.api.routes.documents import portions
 from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
+from modelyard.knowledge.documents.states import TaskState
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.json_values import check_text
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=Chat
 
 Custom = Mapping[str, Sequence[Mapping[str, Any]]]
 """Document → its chunks, written by hand."""
-DONE = frozenset({rows.DONE, rows.UNCHANGED})
+DONE = frozenset({TaskState.DONE, TaskState.UNCHANGED})
 
 
 class UpdateDocs(BaseModel):
@@ -304,7 +304,7 @@ async def _recreated(
             return
         outcomes = await knowledge.jobs.outcomes(job)
         for name, state, error in outcomes:
-            if name in told or state == rows.WAITING:
+            if name in told or state == TaskState.WAITING:
                 continue
             told.add(name)
             count, total = len(told), len(outcomes)

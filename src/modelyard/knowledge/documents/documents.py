@@ -16,6 +16,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.new_rows import new_document
+from modelyard.knowledge.documents.states import DocumentState
 
 LONGEST_NAME = 1000
 
@@ -54,7 +55,6 @@ class Documents:
         details: Mapping[str, Any] | None = None,
         chunking: Mapping[str, Any] | None = None,
         modified_at: float | None = None,
-        state: str = rows.STORED,
     ) -> Kept:
         """Keep a document's bytes and make or update its row; `details` are added to those it has.
 
@@ -67,7 +67,7 @@ class Documents:
         blob: Blob | None = None
         try:
             async with self.blobs.holding(data, most) as blob:
-                return await self._note(base, name, blob, details, given, state)
+                return await self._note(base, name, blob, details, given)
         except ModelyardError:  # the base was deleted meanwhile, or the database takes nothing
             if blob is not None:
                 await self.forget_blobs([blob.hash])
@@ -81,7 +81,6 @@ class Documents:
         blob: Blob,
         details: Mapping[str, Any] | None,
         given: Mapping[str, Any],
-        state: str,
     ) -> Kept:
         """Make or update a document's row."""
         before = None
@@ -91,7 +90,7 @@ class Documents:
             row = await session.scalar(select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named))
             changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
             if row is None:
-                row = new_document(base, name, blob, state)
+                row = new_document(base, name, blob)
                 session.add(row)
             elif row.hash != blob.hash:
                 before, row.hash, row.size, row.version = row.hash, blob.hash, blob.size, row.version + 1
@@ -149,7 +148,8 @@ class Documents:
         async with self._database.session() as session:
             of_base = update(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
             await session.execute(of_base.values(chunking=null()))
-            await session.execute(of_base.where(KnowledgeDocument.state == rows.STORED).values(state=rows.WAITING))
+            stored = of_base.where(KnowledgeDocument.state == DocumentState.STORED)
+            await session.execute(stored.values(state=DocumentState.WAITING))
 
     async def chunks(
         self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0

@@ -10,13 +10,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
-from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blob
+from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.types import text_hash
 
 
-def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> KnowledgeDocument:
-    """A row for a document that was not there."""
+def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocument:
+    """A row for a document that is new, and not indexed yet."""
     now = time.time()
     return KnowledgeDocument(
         base_id=base.id,
@@ -24,7 +24,7 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> Know
         hash=blob.hash,
         size=blob.size,
         details={},
-        state=state,
+        state=DocumentState.STORED,
         enabled=True,
         edited=False,
         fingerprint="",
@@ -84,5 +84,5 @@ async def inserted(
         extra=dict(extra),
     )
     session.add(row)
-    document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
+    document.chunks, document.edited, document.state = document.chunks + 1, True, DocumentState.READY
     return row

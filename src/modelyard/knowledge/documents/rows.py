@@ -1,4 +1,4 @@
-"""Queries that several parts of this package run, and the states that rows can be in."""
+"""Queries that several parts of this package run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from modelyard.core.errors import ChunkNotFound, DocumentNotFound, JobNotFound, 
 from modelyard.core.names import composed, spellings
 from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
+from modelyard.knowledge.documents.states import DocumentState, JobKind, JobState, TaskState
 
-RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
-WAITING, UNCHANGED = "waiting", "unchanged"
-WORKING, READY, STORED = "working", "ready", "stored"
-ADD, REINDEX = "add", "reindex"
+RUNNING, DONE, FAILED, CANCELLED = JobState.RUNNING, JobState.DONE, JobState.FAILED, JobState.CANCELLED
+WAITING, UNCHANGED, READY, STORED = TaskState.WAITING, TaskState.UNCHANGED, DocumentState.READY, DocumentState.STORED
+ADD, REINDEX = JobKind.ADD, JobKind.REINDEX
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
@@ -36,7 +36,9 @@ async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None
     """The job that indexes a base anew, if one runs."""
     return await session.scalar(
         select(KnowledgeJob).where(
-            KnowledgeJob.base_id == base_id, KnowledgeJob.kind == REINDEX, KnowledgeJob.state == RUNNING
+            KnowledgeJob.base_id == base_id,
+            KnowledgeJob.kind == JobKind.REINDEX,
+            KnowledgeJob.state == JobState.RUNNING,
         )
     )
 

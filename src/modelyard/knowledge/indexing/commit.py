@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.db.session import Database
 from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeTask, KnowledgeText
-from modelyard.knowledge.documents import rows
+from modelyard.knowledge.documents.states import DocumentState, JobKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
 from modelyard.knowledge.indexing.vectors import as_vector
 from modelyard.knowledge.types import Chunk, IndexEntry
@@ -77,7 +77,7 @@ async def waiting(
     query = (
         select(KnowledgeTask, KnowledgeDocument)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
-        .where(KnowledgeTask.id.in_(numbers), KnowledgeTask.state == rows.WAITING)
+        .where(KnowledgeTask.id.in_(numbers), KnowledgeTask.state == TaskState.WAITING)
         .order_by(KnowledgeTask.id)
     )
     found = await session.execute(query.with_for_update() if for_update else query)
@@ -170,13 +170,13 @@ def _finish(batch: Batch, difference: _Difference) -> None:
     if prepared.cut is not None:
         document.details = {**prepared.cut.metadata, **document.details}
         document.characters, document.notes = len(prepared.cut.text), "\n".join(prepared.cut.notes)
-        if batch.job.kind == rows.ADD or task.force:
+        if batch.job.kind == JobKind.ADD or task.force:
             document.edited = False
     document.chunks, document.updated_at = len(prepared.chunks), time.time()
     document.fingerprint = prepared.fingerprint
     if not batch.by_words:
-        document.state, document.error = rows.READY, ""
-        task.state, task.chunks, task.embedded = rows.DONE, len(prepared.chunks), prepared.embedded
+        document.state, document.error = DocumentState.READY, ""
+        task.state, task.chunks, task.embedded = TaskState.DONE, len(prepared.chunks), prepared.embedded
 
 
 def has_vectors(document: KnowledgeDocument) -> bool:

@@ -15,6 +15,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.documents import Documents
 from modelyard.knowledge.documents.new_rows import copied, inserted
+from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.indexing.index_pool import Indexes
 from modelyard.knowledge.indexing.vectors import Vectors, as_vector
 from modelyard.knowledge.types import IndexEntry, text_hash
@@ -94,7 +95,7 @@ class Edits:
             base = await rows.held(session, base)
             gone = await rows.chunk_ids(session, [row.id], base.generation)
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
-            row.state, row.chunks, row.fingerprint, row.edited = rows.STORED, 0, "", False
+            row.state, row.chunks, row.fingerprint, row.edited = DocumentState.STORED, 0, "", False
         await self._indexes.follow(base, [], gone)
 
     @retried
