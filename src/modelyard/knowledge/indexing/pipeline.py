@@ -83,8 +83,12 @@ class Indexing:
         documents = batch.documents
         try:
             unreadable = await self._read(batch)
-            change = await self._commit(batch) if batch.documents else None
-            return IndexingOutcome(change, unreadable)
+            if not batch.documents:
+                return IndexingOutcome(unreadable=unreadable)
+            vectors = await self._embed(batch)
+            self._all_are(batch, "writing")
+            self.writing.update(prepared.task.id for prepared in batch.documents)
+            return IndexingOutcome(await commit(self._database, batch, vectors), unreadable)
         finally:
             for prepared in documents:
                 self.stages.pop(prepared.row.id, None)
@@ -180,17 +184,11 @@ class Indexing:
                 for row in found
             ]
 
-    async def _commit(self, batch: Batch) -> IndexChange:
-        """Embed what was read, and write it."""
+    async def _embed(self, batch: Batch) -> dict[str, bytes]:
+        """The vectors of all chunks by the hash of their text; none where there is no model, or it does not answer."""
         texts = await asyncio.to_thread(_texts_by_hash, batch)
-        vectors = await self._embedded(batch, texts) if batch.model and texts and not batch.by_words else {}
-        self._all_are(batch, "writing")
-        self.writing.update(prepared.task.id for prepared in batch.documents)
-        return await commit(self._database, batch, vectors)
-
-    async def _embedded(self, batch: Batch, texts: dict[str, str]) -> dict[str, bytes]:
-        """The vectors of texts by hash."""
-        assert batch.model is not None
+        if batch.model is None or batch.by_words or not texts:
+            return {}
 
         def note(done: int) -> None:
             self._all_are(batch, f"embedding {done} of {len(texts)}")
