@@ -8,8 +8,8 @@ import json
 import pytest
 
 from modelyard.client import AsyncChatModel, AsyncClient, ChatModel, Client, EmbeddingModel, GenerateModel, RerankModel
-from modelyard.client.stream import EventReader
 from modelyard.core import errors
+from modelyard.protocol.events import EventReader
 from tests.client.stub import Endless, Stub, error_answer, event, json_answer, model, raw_answer, sse_answer
 
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -13,17 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.client import AsyncClient
 from modelyard.core.errors import BadRequest, InternalError
 from modelyard.knowledge.indexing.adaptive_size import SLOW
-from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, ServedModels, halves
+from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, Answer, ServedModels, halves
+
+
+async def unused(path: str, body: bytes) -> Answer:
+    raise AssertionError(f"nothing is sent to {path} here")
 
 
 class Counting(ServedModels):
     """Models whose server is a few lines: a vector is the text's length; `long` ones are refused."""
 
     def __init__(self, seconds_per_text: float = 0.0) -> None:
-        super().__init__(AsyncClient("http://unused"), clock=lambda: self.seconds)
+        super().__init__(unused, clock=lambda: self.seconds)
         self.seconds = 0.0
         self._seconds_per_text = seconds_per_text
         self.sent: list[list[str]] = []
@@ -127,7 +130,7 @@ class Ranker(ServedModels):
     """A ranking model that refuses texts of more than 100 characters; a relevance is how many parts of a text are `a`."""
 
     def __init__(self) -> None:
-        super().__init__(AsyncClient("http://unused"))
+        super().__init__(unused)
         self.sent: list[Sequence[str]] = []
 
     async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:

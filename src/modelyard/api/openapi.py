@@ -1,13 +1,17 @@
-"""What FastAPI cannot know of `/openapi.json`: the gateway's paths, made from its table, and how errors look."""
+"""`/openapi.json`: what FastAPI knows of the management routes, the gateway's paths from its table, and how errors look."""
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from fastapi.openapi.utils import get_openapi
 
+from modelyard import __version__
 from modelyard.api.invalid import CHATCHAT
+from modelyard.api.routes import ROUTES
 from modelyard.gateway.paths import PATHS, Where
 
 REFERENCE = "#/components/schemas/{name}"
@@ -55,20 +59,28 @@ ANYWHERE = (400, 401, 403, 404, 409, 413, 415, 421, 429, 503)
 """Statuses that any operation may answer with."""
 ENGINES = (499, 502, 504)
 """Statuses of operations that wait for an engine."""
-WAITING = {
-    ("/v1/load_lora_adapter", "post"),
-    ("/v1/models", "post"),
-    ("/v1/models/instance", "post"),
-    ("/v1/models/{uid}", "delete"),
-}
-"""Management operations that wait for an engine."""
 
 
-def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with every path of the gateway, and every error that can come."""
+@cache
+def document() -> dict[str, Any]:
+    """`/openapi.json`: the management routes as FastAPI describes them, every path of the gateway, and every error."""
+    found = get_openapi(title="Modelyard", version=__version__, routes=ROUTES)
+    _add_gateway(found)
+    waiting = {(route.path_format, route.method) for route in ROUTES if route.waits}
+    schemas = found["components"]["schemas"]
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            waits = path in PATHS or (path, method.upper()) in waiting
+            _document_errors(operation, (*ANYWHERE, *ENGINES) if waits else ANYWHERE)
+            _document_stream(operation, schemas)
+    return found
+
+
+def _add_gateway(document: dict[str, Any]) -> None:
+    """Add the paths of the gateway, from its table, and the schemas of their requests and of errors."""
     requests = {row.request.__name__: row.request for row in PATHS.values()}
     _, components = msgspec.json.schema_components(requests.values(), ref_template=REFERENCE)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas = document["components"]["schemas"]
     schemas.update(components, Error=ERROR, FieldErrors=FIELD_ERRORS)
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own answer to bad input, which ours replaces
         schemas.pop(name, None)
@@ -83,12 +95,6 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 "responses": {"200": {"description": "The engine's answer, as JSON or as server-sent events."}},
             }
         }
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            waits = path in PATHS or (path, method) in WAITING
-            _document_errors(operation, (*ANYWHERE, *ENGINES) if waits else ANYWHERE)
-            _document_stream(operation, schemas)
-    return document
 
 
 def _document_stream(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Answers that arrive in chunks: the reader of server-sent events, and the streams that callers iterate and close."""
+"""Answers that arrive in chunks: the streams that callers iterate and close."""
 
 from __future__ import annotations
 
@@ -12,51 +12,12 @@ import msgspec
 
 from modelyard.core.errors import ConnectionLost
 from modelyard.protocol import errors
+from modelyard.protocol.events import EventReader
 
 if TYPE_CHECKING:
     from modelyard.client._request import Target
 
 Chunk = dict[str, Any]
-DONE = b"[DONE]"
-
-
-class EventReader:
-    """Bytes in any portions to the `data` of each event. Takes `\\n`, `\\r\\n` and `\\r`, comments, and events of many lines.
-
-    Lines are cut before they are decoded, so a character split over two portions arrives whole. `[DONE]` is left out.
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._data: list[bytes] = []
-
-    def feed(self, portion: bytes) -> Iterator[bytes]:
-        """The events that this portion completes."""
-        text = self._rest + portion
-        # A portion may end between \r and \n; the \r waits for what follows.
-        held = b"\r" if text.endswith(b"\r") else b""
-        lines = text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._rest = lines.pop() + held
-        for line in lines:
-            if line:
-                self._line(line)
-            elif self._data:
-                data = b"\n".join(self._data)
-                self._data.clear()
-                if data.strip() != DONE:
-                    yield data
-
-    def finish(self) -> Iterator[bytes]:
-        """The last event, of a server that closed without the empty line."""
-        yield from self.feed(b"\n\n")
-
-    def _line(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if name == b"data":
-            self._data.append(value)
-        elif name == b"error":  # llama.cpp's server reports a broken stream in a field of that name
-            self._data.append(b'{"error":' + value + b"}")
 
 
 def read_chunk(target: Target, data: bytes) -> Chunk:

@@ -10,8 +10,9 @@ from typing import cast
 
 import msgspec
 
+from modelyard.core.asgi import Headers, Receive
 from modelyard.core.errors import BodyTooLarge, WrongContentType
-from modelyard.gateway.asgi import ClientLeft, Headers, Receive, header
+from modelyard.gateway.asgi import ClientLeft, header
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.form import Place, boundary, find_model
 from modelyard.gateway.paths import Path, Where
@@ -48,6 +49,11 @@ async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receiv
     if path.where is Where.FORM:
         model, place = find_model(body, kind)
         return Peeked(body, FormRequest(model=model), model, place)
+    return peek_json(path, body)
+
+
+def peek_json(path: Path, body: bytes) -> Peeked:
+    """Check a body of JSON. Raises `MalformedBody` or `InvalidParameter`."""
     request, body = read(body, path.request, path.plain)
     return Peeked(body, request, cast(str, request.model))  # type: ignore[attr-defined]
 

@@ -15,7 +15,6 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
 from modelyard.knowledge.answering.prompts import check_prompts
-from modelyard.knowledge.conversations import Conversations
 from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.documents import Documents, Kept
@@ -28,7 +27,6 @@ from modelyard.knowledge.indexing.pipeline import Indexing
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import Ingest
 from modelyard.knowledge.search.search import Search
-from modelyard.knowledge.tools.toolbox import Toolbox
 from modelyard.knowledge.types import Chunk, Models
 
 SUMMARY_OF = "summary_of"
@@ -60,8 +58,6 @@ class Knowledge:
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
-        self.conversations = Conversations(database)
-        self.toolbox = Toolbox(settings, self.search)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Told of all names of bases whenever one comes or goes."""
         self._telling = asyncio.Lock()
@@ -73,8 +69,7 @@ class Knowledge:
         await self._tell()
 
     async def close(self) -> None:
-        """Close indexes, the process that reads, and the MCP servers."""
-        await self.toolbox.close()
+        """Close indexes, and the process that reads."""
         await self.indexing.close()
         await self.indexes.close()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from modelyard.api.chatchat.base import ChatchatRoute
@@ -15,15 +15,16 @@ from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import TheGrant, TheParts
-from modelyard.knowledge.agent import Answer, Notice, Token, ToolEnded, run
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.agent import Answer, Notice, Token, ToolEnded, run
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 FENCE = "\n```\n"
 AGAIN = "重新开始尝试"
 
 
-@router.post("/agent_chat", response_class=StreamingResponse)
+@router.post("/agent_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def agent_chat(body: Chat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask a model that has tools. Events: `{"answer"}`, `{"tools"}`, `{"final_answer"}`, or one for all.
 

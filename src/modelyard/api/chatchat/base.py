@@ -8,12 +8,13 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from modelyard.api.base_access import models_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.router import Route
 from modelyard.control.views import ModelView
-from modelyard.core.access import READ, Grant, credential
+from modelyard.core.access import READ, Grant
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
 from modelyard.core.errors import Refused as Refused
 from modelyard.core.types import ModelType, ReplicaState
@@ -40,7 +41,7 @@ class ListResponse(BaseResponse):
     data: list[str] = []
 
 
-class ChatchatRoute(APIRoute):
+class ChatchatRoute(Route):
     """A route whose errors are `{"code", "msg", "data"}` with status 200, but for what a key may not do."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -144,11 +145,9 @@ def embedding_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
     return there[0] if there else ""
 
 
-def served(request: Request, parts: TheParts, grant: TheGrant) -> ServedModels:
+def served(parts: TheParts, grant: TheGrant) -> ServedModels:
     """The models of this server, asked with the key of the request where keys are asked for: its limits and counts hold."""
-    models = parts.knowledge.models
-    assert isinstance(models, ServedModels)
-    return models if grant is None else models.on_behalf_of(credential(request.scope["headers"]).decode("latin-1"))
+    return models_for(parts, grant, admitted=False)
 
 
 TheModels = Annotated[ServedModels, Depends(served)]

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -16,13 +16,14 @@ from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
-from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.deps import TheChats, TheGrant, TheParts
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 KIND = "llm_chat"
 LONGEST_ID = 32
@@ -49,7 +50,7 @@ class Feedback(BaseModel):
     reason: str = ""
 
 
-@router.post("/chat", response_class=StreamingResponse)
+@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Talk to a model. Events: `{"text", "message_id"}` for each piece, or one for all."""
     count = body.history if isinstance(body.history, int) else 0
@@ -58,11 +59,11 @@ async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGra
     return streamed(_chat(talk, body, min(count or body.history_len, MOST_REMEMBERED), Owner.of(grant)))
 
 
-@router.post("/feedback")
-async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+@router.post("/feedback", scope="models:read")
+async def feedback(body: Feedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
     """Keep what somebody thinks of an answer."""
     try:
-        await knowledge.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
+        await chats.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
         raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
@@ -70,7 +71,7 @@ async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> 
 
 async def _chat(talk: Talk, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
     """The events. What was said is kept even if nobody hears the end."""
-    conversations = talk.parts.knowledge.conversations
+    conversations = talk.parts.chats.conversations
     messages = talk.messages(rendered("llm_chat", body.prompt_name, input=body.query, history=""))
     model = talk.model()
     conversation = None

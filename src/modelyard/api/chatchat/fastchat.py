@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
@@ -17,14 +17,15 @@ from modelyard.api.chatchat.base import TheModels, chat_model
 from modelyard.api.chatchat.generating import Generate, generated, last, told
 from modelyard.api.chatchat.switching import ready, release
 from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
+from modelyard.api.router import ANYBODY, BodyKind, Router
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
 from modelyard.core.types import ReplicaState
-from modelyard.knowledge.models import ServedModels
+from modelyard.knowledge.models import COMPLETIONS, EMBEDDINGS, ServedModels
 from modelyard.protocol.bounds import Many
 
-router = APIRouter(tags=["fastchat"])
+router = Router(tags=["fastchat"])
 
 UNKNOWN_CONTEXT = 2048
 """What FastChat says of a model whose configuration does not say how long its context is."""
@@ -60,36 +61,36 @@ class Embedding(OfModel):
     input: str | Many[str]
 
 
-@router.get("/test_connection")
+@router.get("/test_connection", scope=ANYBODY)
 async def test_connection() -> str:
     """Whether the controller is there."""
     return "success"
 
 
-@router.post("/refresh_all_workers")
+@router.post("/refresh_all_workers", scope="models:list")
 async def refresh_all_workers() -> None:
     """Nothing is to be done: what is told of workers is always fresh."""
 
 
-@router.post("/list_models")
+@router.post("/list_models", scope="models:list")
 async def list_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
     """Language models that answer now."""
     return {"models": list(ready(parts, grant))}
 
 
-@router.post("/list_language_models")
+@router.post("/list_language_models", scope="models:list")
 async def list_language_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
     """Those of them that take text alone."""
     return {"models": [uid for uid, view in ready(parts, grant).items() if not _sees(view)]}
 
 
-@router.post("/list_multimodal_models")
+@router.post("/list_multimodal_models", scope="models:list")
 async def list_multimodal_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
     """Those of them that see pictures."""
     return {"models": [uid for uid, view in ready(parts, grant).items() if _sees(view)]}
 
 
-@router.post("/get_worker_address")
+@router.post("/get_worker_address", scope="models:list")
 async def get_worker_address(body: OfModel, request: Request, parts: TheParts, grant: TheGrant) -> dict[str, str]:
     """Where a model's worker is; empty for one that does not answer now."""
     if _answering(parts, grant, body.model) is None:
@@ -97,26 +98,26 @@ async def get_worker_address(body: OfModel, request: Request, parts: TheParts, g
     return {"address": f"{request.base_url}fastchat/{quote(body.model, safe='')}"}
 
 
-@router.post("/worker_get_status")
+@router.post("/worker_get_status", scope="models:list")
 async def controller_status(parts: TheParts, grant: TheGrant) -> dict[str, Any]:
     """All workers together: their models, replicas that are ready, and answers in progress."""
     views = ready(parts, grant)
     return _status(parts, list(views), list(views.values()))
 
 
-@router.post(WORKER + "/worker_get_status")
+@router.post(WORKER + "/worker_get_status", scope="models:list")
 async def worker_status(uid: str, parts: TheParts) -> dict[str, Any]:
     """One worker."""
     return _status(parts, [uid], [parts.deployments.view(uid)])
 
 
-@router.post("/release_worker")
+@router.post("/release_worker", scope="models:write")
 async def release_worker(body: Release, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Stop a language model; with `new_model_name` start that one, and leave the first as it is if `keep_origin`."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name, body.keep_origin)
 
 
-@router.post("/worker_generate_stream", response_class=StreamingResponse)
+@router.post("/worker_generate_stream", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def controller_generate_stream(
     body: Generate, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
@@ -125,37 +126,39 @@ async def controller_generate_stream(
     return StreamingResponse(generated(models, name, body))
 
 
-@router.post(WORKER + "/worker_generate_stream", response_class=StreamingResponse)
+@router.post(
+    WORKER + "/worker_generate_stream", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse
+)
 async def worker_generate_stream(uid: str, body: Generate, parts: TheParts, models: TheModels) -> StreamingResponse:
     """The same of one worker."""
     return StreamingResponse(generated(models, uid, body))
 
 
-@router.post("/worker_generate")
+@router.post("/worker_generate", scope="models:read", body=BodyKind.TEXT)
 async def controller_generate(body: Generate, parts: TheParts, models: TheModels, grant: TheGrant) -> JSONResponse:
     """The last value of `/worker_generate_stream`."""
     return JSONResponse(await last(models, chat_model(parts, grant, body.model), body))
 
 
-@router.post(WORKER + "/worker_generate")
+@router.post(WORKER + "/worker_generate", scope="models:read", body=BodyKind.TEXT)
 async def worker_generate(uid: str, body: Generate, parts: TheParts, models: TheModels) -> JSONResponse:
     """The same of one worker."""
     return JSONResponse(await last(models, uid, body))
 
 
-@router.post("/count_token")
+@router.post("/count_token", scope="models:read", body=BodyKind.TEXT)
 async def controller_count_token(body: Counting, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """How many tokens a text has, by the engine's own count."""
     return await _counted(models, chat_model(parts, grant, body.model), body.prompt)
 
 
-@router.post(WORKER + "/count_token")
+@router.post(WORKER + "/count_token", scope="models:read", body=BodyKind.TEXT)
 async def worker_count_token(uid: str, body: Counting, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """The same of one worker."""
     return await _counted(models, uid, body.prompt)
 
 
-@router.post("/worker_get_embeddings")
+@router.post("/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT)
 async def controller_embeddings(body: Embedding, parts: TheParts, models: TheModels, grant: TheGrant) -> dict[str, Any]:
     """A vector for each text."""
     if grant is not None:
@@ -163,19 +166,19 @@ async def controller_embeddings(body: Embedding, parts: TheParts, models: TheMod
     return await _embedded(models, body.model, body.input)
 
 
-@router.post(WORKER + "/worker_get_embeddings")
+@router.post(WORKER + "/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT)
 async def worker_embeddings(uid: str, body: Embedding, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """The same of one worker."""
     return await _embedded(models, uid, body.input)
 
 
-@router.post("/model_details")
+@router.post("/model_details", scope="models:list")
 async def controller_model_details(body: OfModel, parts: TheParts, grant: TheGrant) -> dict[str, int]:
     """The longest context of a model in tokens."""
     return _details(parts, chat_model(parts, grant, body.model))
 
 
-@router.post(WORKER + "/model_details")
+@router.post(WORKER + "/model_details", scope="models:list")
 async def worker_model_details(uid: str, parts: TheParts) -> dict[str, int]:
     """The same of one worker."""
     return _details(parts, uid)
@@ -211,7 +214,7 @@ async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, An
     if not prompt:
         return {"count": 0, "error_code": 0}
     try:
-        answer = await models.ask("completions", {"model": name, "prompt": prompt, "max_tokens": 1})
+        answer = await models.post(COMPLETIONS, {"model": name, "prompt": prompt, "max_tokens": 1})
     except ModelyardError as error:
         return told(error)
     return {"count": answer["usage"]["prompt_tokens"], "error_code": 0}
@@ -220,7 +223,7 @@ async def _counted(models: ServedModels, name: str, prompt: str) -> dict[str, An
 async def _embedded(models: ServedModels, name: str, texts: str | list[str]) -> dict[str, Any]:
     body = {"model": name, "input": texts, "encoding_format": "float"}
     try:
-        answer = await models.ask("embeddings", body)
+        answer = await models.post(EMBEDDINGS, body)
     except ModelyardError as error:
         return told(error)
     rows = sorted(answer["data"], key=lambda row: int(row["index"]))

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import File, Form, UploadFile
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ from modelyard.api.chatchat.base import (
 )
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.router import BodyKind, Router
 from modelyard.api.routes.documents import portions
 from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
@@ -32,7 +33,7 @@ from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.json_values import check_text
 
-router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
 Custom = Mapping[str, Sequence[Mapping[str, Any]]]
 """Document → its chunks, written by hand."""
@@ -88,7 +89,7 @@ def custom(given: str) -> Custom:
         raise InvalidParameter("docs", f"it is no JSON object of lists of documents: {error}") from None
 
 
-@router.post("/upload_docs")
+@router.post("/upload_docs", scope="knowledge:write", body=BodyKind.DOCUMENTS)
 async def upload_docs(
     knowledge: TheKnowledge,
     grant: TheGrant,
@@ -122,7 +123,7 @@ async def upload_docs(
     return BaseResponse(msg="文件上传与向量化完成", data={"failed_files": failed})
 
 
-@router.post("/update_docs")
+@router.post("/update_docs", scope="knowledge:write", body=BodyKind.TEXT)
 async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
     """Index documents again. Those whose chunks were written by hand stay, unless `override_custom_docs`."""
     base = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
@@ -133,7 +134,7 @@ async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant
     return BaseResponse(msg="更新文档完成", data={"failed_files": failed})
 
 
-@router.post("/delete_docs")
+@router.post("/delete_docs", scope="knowledge:write", body=BodyKind.TEXT)
 async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
     """Take documents out of the index, or delete them."""
     base = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
@@ -151,7 +152,7 @@ async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant
     return BaseResponse(msg="文件删除完成", data={"failed_files": failed})
 
 
-@router.post("/recreate_vector_store", response_class=StreamingResponse)
+@router.post("/recreate_vector_store", scope="knowledge:write", response_class=StreamingResponse)
 async def recreate_vector_store(body: Recreate, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Index a base anew beside what is there, and tell how far it is. Searches go on meanwhile."""
     try:
@@ -167,7 +168,7 @@ def refused(error: Refused, base: str) -> StreamingResponse:
     return streamed(_one({"code": error.number, "msg": said}))
 
 
-@router.post("/upload_temp_docs")
+@router.post("/upload_temp_docs", scope="knowledge:read", body=BodyKind.DOCUMENTS)
 async def upload_temp_docs(
     parts: TheParts,
     grant: TheGrant,

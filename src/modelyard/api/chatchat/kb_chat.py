@@ -9,7 +9,7 @@ from contextlib import aclosing
 from enum import StrEnum
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,13 +28,14 @@ from modelyard.api.chatchat.talking import TEMPERATURE, History, Talk
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
-from modelyard.knowledge.search_engines.base import MOST_HITS
 from modelyard.protocol.bounds import Few, Fields, Many
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
-completions = APIRouter(prefix="/knowledge_base", tags=["chatchat"])
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
+completions = Router("/knowledge_base", tags=["chatchat"])
 """For OpenAI's own client, so its errors are OpenAI's."""
 
 TEXT = 1
@@ -89,13 +90,13 @@ class Completion(BaseModel):
     return_direct: bool = False
 
 
-@router.post("/kb_chat", response_model=None)
+@router.post("/kb_chat", scope="models:read", body=BodyKind.TEXT, response_model=None)
 async def kb_chat(body: KbChat, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Ask with sources. `stream` sends chunks, the first of which has the sources as `docs`; else all is one object."""
     return await _answer(body, request, parts, grant)
 
 
-@completions.post("/{mode}/{param}/chat/completions", response_model=None)
+@completions.post("/{mode}/{param}/chat/completions", scope="models:read", body=BodyKind.TEXT, response_model=None)
 async def chat_completions(
     mode: Source, param: str, body: Completion, request: Request, parts: TheParts, grant: TheGrant
 ) -> Response:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -26,6 +26,7 @@ from modelyard.api.chatchat.base import (
 from modelyard.api.chatchat.filling import brought
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
+from modelyard.api.router import BodyKind, Router
 from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
@@ -36,7 +37,7 @@ from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.hits import Hit
 
-router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
 UNFILTERED = 1.0
 """The threshold from which nothing is left out; Chatchat's own default, and its manual's promise."""
@@ -103,13 +104,13 @@ class UpdateInfo(BaseModel):
     kb_info: str
 
 
-@router.get("/list_knowledge_bases")
+@router.get("/list_knowledge_bases", scope="knowledge:read")
 async def list_knowledge_bases(knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
     """Names of all bases that the key may read."""
     return ListResponse(data=[each.name for each in await readable(knowledge, grant)])
 
 
-@router.post("/create_knowledge_base")
+@router.post("/create_knowledge_base", scope="knowledge:write")
 async def create_knowledge_base(body: CreateBase, parts: TheParts, grant: TheGrant) -> BaseResponse:
     """Make a base. The usual embedding model is any that runs here; without one, the base is searched by words."""
     name = checked(body.knowledge_base_name)
@@ -127,7 +128,7 @@ async def create_knowledge_base(body: CreateBase, parts: TheParts, grant: TheGra
     return BaseResponse(msg=f"已新增知识库 {name}")
 
 
-@router.post("/delete_knowledge_base")
+@router.post("/delete_knowledge_base", scope="knowledge:write")
 async def delete_knowledge_base(
     knowledge: TheKnowledge, grant: TheGrant, knowledge_base_name: Annotated[str, Body()]
 ) -> BaseResponse:
@@ -137,7 +138,7 @@ async def delete_knowledge_base(
     return BaseResponse(msg=f"成功删除知识库 {row.name}")
 
 
-@router.get("/list_files")
+@router.get("/list_files", scope="knowledge:read")
 async def list_files(knowledge_base_name: str, knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
     """Names of a base's documents."""
     row = await base_of(knowledge, grant, knowledge_base_name, data=[])
@@ -145,7 +146,7 @@ async def list_files(knowledge_base_name: str, knowledge: TheKnowledge, grant: T
     return ListResponse(data=[each.name for each in documents])
 
 
-@router.post("/search_docs")
+@router.post("/search_docs", scope="knowledge:read")
 async def search_docs(body: SearchDocs, parts: TheParts, grant: TheGrant) -> list[Found]:
     """Search a base, or list chunks by `file_name` (`%` and `_` are wildcards) and metadata; nothing for an unknown base."""
     knowledge = parts.knowledge
@@ -161,7 +162,7 @@ async def search_docs(body: SearchDocs, parts: TheParts, grant: TheGrant) -> lis
     return []
 
 
-@router.post("/search_temp_docs", response_model=list[Found] | BaseResponse)
+@router.post("/search_temp_docs", scope="knowledge:read", response_model=list[Found] | BaseResponse)
 async def search_temp_docs(body: SearchTempDocs, parts: TheParts, grant: TheGrant) -> list[Found]:
     """Search the files that `upload_temp_docs` took; nothing without a query. A route of 0.3."""
     base = await brought(parts.knowledge, grant, body.knowledge_id)
@@ -172,7 +173,7 @@ async def search_temp_docs(body: SearchTempDocs, parts: TheParts, grant: TheGran
     return await _found(parts.knowledge, hits)
 
 
-@router.post("/update_docs_by_id")
+@router.post("/update_docs_by_id", scope="knowledge:write", body=BodyKind.TEXT)
 async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
     """Change or delete chunks by id; only those are embedded again."""
     allow(grant, body.knowledge_base_name, WRITE)
@@ -192,7 +193,7 @@ async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: Th
     return BaseResponse(msg="文档更新成功")
 
 
-@router.post("/update_info")
+@router.post("/update_info", scope="knowledge:write")
 async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
     """Describe a base."""
     row = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
@@ -200,7 +201,7 @@ async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant
     return BaseResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
 
 
-@router.get("/download_doc", response_model=None)
+@router.get("/download_doc", scope="knowledge:read", response_model=None)
 async def download_doc(
     knowledge_base_name: str, file_name: str, knowledge: TheKnowledge, grant: TheGrant, preview: bool = False
 ) -> Response:
@@ -240,7 +241,7 @@ async def near(
         models=models_for(parts, grant),
     )
     if counts and asked.asks_models:
-        parts.passage.count(grant)
+        parts.gateway.count(grant)
     found = await parts.knowledge.search.search(asked)
     return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 

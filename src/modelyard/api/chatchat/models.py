@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 from pydantic import BaseModel, ConfigDict
 
 from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.switching import language_models, ready, release
 from modelyard.api.deps import Parts, TheAddress, TheGrant, TheParts, TheTrust
+from modelyard.api.router import Router
 from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS
 from modelyard.catalog.hubs.complete import repository
@@ -26,7 +27,7 @@ from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.names import engine_spelled
 from modelyard.protocol.bounds import Few
 
-router = APIRouter(prefix="/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
 
 LOCAL, ONLINE, WORKER = "local", "online", "worker"
 VLLM = "vllm"
@@ -71,7 +72,7 @@ class Change(Stop):
     new_model_name: str
 
 
-@router.post("/list_running_models")
+@router.post("/list_running_models", scope="models:list")
 async def list_running_models(
     parts: TheParts, grant: TheGrant, address: TheAddress, body: Annotated[Listing | None, Body()] = None
 ) -> BaseResponse:
@@ -80,7 +81,7 @@ async def list_running_models(
     return BaseResponse(data={uid: _of_view(view, basic) for uid, view in ready(parts, grant).items()})
 
 
-@router.post("/list_config_models")
+@router.post("/list_config_models", scope="models:list")
 async def list_config_models(
     parts: TheParts, grant: TheGrant, address: TheAddress, body: Annotated[Types | None, Body()] = None
 ) -> BaseResponse:
@@ -99,7 +100,7 @@ async def list_config_models(
     return BaseResponse(data={kind: models for kind, models in found.items() if kind in types})
 
 
-@router.post("/get_model_config")
+@router.post("/get_model_config", scope="models:list")
 async def get_model_config(body: Named, parts: TheParts, grant: TheGrant, address: TheAddress) -> BaseResponse:
     """How one model is configured; never its keys."""
     name = body.model_name
@@ -117,13 +118,13 @@ async def get_model_config(body: Named, parts: TheParts, grant: TheGrant, addres
     return BaseResponse(data=await asyncio.to_thread(_of_family, family, cached, basic))
 
 
-@router.post("/stop")
+@router.post("/stop", scope="models:write")
 async def stop(body: Stop, parts: TheParts, grant: TheGrant, trust: TheTrust) -> BaseResponse:
     """Stop a language model, whatever its state; the answer comes when its memory is free."""
     return BaseResponse(**await release(parts, grant, trust, body.model_name))
 
 
-@router.post("/change")
+@router.post("/change", scope="models:write")
 async def change(body: Change, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Put another language model in the place of one that runs; the answer comes when it is ready, or could not start."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Request
+from fastapi import Body, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,13 +16,14 @@ from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.chatchat.switching import ready
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.knowledge_views import readable
+from modelyard.api.router import ANY_KEY, BodyKind, Router
+from modelyard.chats.search_engines import engines
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.search_engines import engines
 from modelyard.protocol.bounds import Many
 
-router = APIRouter(tags=["chatchat"], route_class=ChatchatRoute)
+router = Router(tags=["chatchat"], route_class=ChatchatRoute)
 
 SAMPLES = "samples"
 SPLITTER = "ChineseRecursiveTextSplitter"
@@ -58,7 +59,7 @@ class EmbedTexts(BaseModel):
     to_query: bool = False
 
 
-@router.post("/server/configs")
+@router.post("/server/configs", scope=ANY_KEY)
 async def configs(request: Request, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
     """What Chatchat's web page reads first: addresses, defaults, models, templates."""
     bases = [each.name for each in await readable(parts.knowledge, grant)]
@@ -85,20 +86,20 @@ async def configs(request: Request, parts: TheParts, grant: TheGrant) -> dict[st
     }
 
 
-@router.post("/server/list_search_engines")
+@router.post("/server/list_search_engines", scope=ANY_KEY)
 async def list_search_engines(parts: TheParts) -> BaseResponse:
     """Search engines that can be used as things are set."""
     return BaseResponse(data=list(engines(parts.settings)))
 
 
-@router.post("/server/get_prompt_template")
+@router.post("/server/get_prompt_template", scope=ANY_KEY)
 async def get_prompt_template(body: Annotated[Wanted | None, Body()] = None) -> str | BaseResponse:
     """A template's text; `code` 400 for a name that there is none of."""
     wanted = body or Wanted()
     return template(wanted.type, wanted.name)
 
 
-@router.post("/other/completion", response_class=StreamingResponse)
+@router.post("/other/completion", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def completion(body: Completion, parts: TheParts, models: TheModels, grant: TheGrant) -> StreamingResponse:
     """A text gone on with, as events of plain text; one event if it is not streamed."""
     model = chat_model(parts, grant, body.model_name)
@@ -106,7 +107,7 @@ async def completion(body: Completion, parts: TheParts, models: TheModels, grant
     return streamed(_completed(models, model, prompt, body))
 
 
-@router.post("/other/embed_texts")
+@router.post("/other/embed_texts", scope="models:read", body=BodyKind.TEXT)
 async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, grant: TheGrant) -> BaseResponse:
     """A vector for each text. The usual embedding model is any that runs here."""
     there = running(parts, ModelType.EMBEDDING, grant)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -18,16 +18,17 @@ from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import Chat, Talk
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import MOST_HITS, SearchEngine
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search_engines import engine
-from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
 from modelyard.protocol.hits import Hit
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 NOTHING_FOUND = "<span style='color:red'>未找到相关文档,该回答为大模型自身能力解答！</span>"
 EVERYTHING = 2.0
@@ -64,7 +65,7 @@ class SearchEngineChat(Chat):
     split_result: bool = Field(False, description="Accepted; excerpts come short from every engine here.")
 
 
-@router.post("/knowledge_base_chat", response_class=StreamingResponse)
+@router.post("/knowledge_base_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def knowledge_base_chat(
     body: KnowledgeBaseChat, request: Request, parts: TheParts, grant: TheGrant
 ) -> StreamingResponse:
@@ -75,7 +76,7 @@ async def knowledge_base_chat(
     return streamed(_about_base(talk, body, base, linked(request, name)))
 
 
-@router.post("/file_chat", response_class=StreamingResponse)
+@router.post("/file_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask about files that `upload_temp_docs` took. Events as of a base, with sources that have no link."""
     base = await brought(parts.knowledge, grant, body.knowledge_id)
@@ -86,7 +87,7 @@ async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: Th
     return streamed(_about_base(Talk(request, parts, grant, body), body, base, source))
 
 
-@router.post("/search_engine_chat", response_class=StreamingResponse)
+@router.post("/search_engine_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
 async def search_engine_chat(
     body: SearchEngineChat, request: Request, parts: TheParts, grant: TheGrant
 ) -> StreamingResponse:

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from modelyard.api.sse import guarded, with_pings
+from modelyard.api.sse import EventStream
 from modelyard.knowledge.types import Models, texts_of
 
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -31,9 +31,7 @@ def ping() -> bytes:
 
 def streamed(values: AsyncGenerator[Any]) -> StreamingResponse:
     """An answer of events. What goes wrong in its middle is its last: `{"error": {…}}`, where Chatchat sent nothing."""
-    return StreamingResponse(
-        with_pings(guarded(_bytes(values), _failure), ping), media_type="text/event-stream", headers=HEADERS
-    )
+    return EventStream(_bytes(values), HEADERS, _failure, ping)
 
 
 def _failure(envelope: Mapping[str, object]) -> bytes:

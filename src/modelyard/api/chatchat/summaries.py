@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +26,7 @@ from modelyard.api.chatchat.base import (
 from modelyard.api.chatchat.filling import refused, write
 from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.router import BodyKind, Router
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, KnowledgeBaseExists, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
@@ -36,7 +36,7 @@ from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
 from modelyard.protocol.bounds import Many
 
-router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
 SUFFIX = ".summary"
 """At the end of the name of a base of summaries."""
@@ -89,7 +89,7 @@ class Order:
     body: Summing
 
 
-@router.post("/summary_file_to_vector_store", response_class=StreamingResponse)
+@router.post("/summary_file_to_vector_store", scope="knowledge:write", response_class=StreamingResponse)
 async def summary_file_to_vector_store(
     body: SumFile, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
@@ -101,7 +101,7 @@ async def summary_file_to_vector_store(
     return streamed(_one(order, body.file_name))
 
 
-@router.post("/recreate_summary_vector_store", response_class=StreamingResponse)
+@router.post("/recreate_summary_vector_store", scope="knowledge:write", response_class=StreamingResponse)
 async def recreate_summary_vector_store(
     body: SumAll, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
@@ -113,7 +113,7 @@ async def recreate_summary_vector_store(
     return streamed(_all(order))
 
 
-@router.post("/summary_doc_ids_to_vector_store")
+@router.post("/summary_doc_ids_to_vector_store", scope="knowledge:read", body=BodyKind.TEXT)
 async def summary_doc_ids_to_vector_store(
     body: SumChunks, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> BaseResponse:

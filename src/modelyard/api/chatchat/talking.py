@@ -14,8 +14,9 @@ from modelyard.api.chatchat.base import chat_model, served
 from modelyard.api.chatchat.streams import said
 from modelyard.api.deps import Parts
 from modelyard.api.knowledge_views import readable
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import TOOLS, Grant
-from modelyard.knowledge.tools.base import Tool
+from modelyard.knowledge.answering.excerpts import excerpts
 from modelyard.knowledge.types import Models
 from modelyard.protocol.bounds import Few
 
@@ -65,7 +66,7 @@ class Talk:
         self.grant = grant
         self.body = body
         self._model = body.model_name or model
-        self.models: Models = served(request, parts, grant)
+        self.models: Models = served(parts, grant)
         if self._model and grant is not None:
             grant.check_model(self._model)
 
@@ -90,4 +91,11 @@ async def tools_for(parts: Parts, grant: Grant | None) -> list[Tool]:
     """The server's tools that a key may have used. Raises `InvalidParameter` and more for settings that are wrong."""
     bases = await readable(parts.knowledge, grant)
     outside = grant is None or grant.allows(TOOLS)
-    return await parts.knowledge.toolbox.tools(bases, outside, models_for(parts, grant))
+    models = models_for(parts, grant)
+    by_name = {base.name: base for base in bases}
+
+    async def search(query: str, name: str) -> str:
+        return await excerpts(parts.knowledge.search, by_name[name], query, models)
+
+    described = {name: base.description for name, base in by_name.items()}
+    return await parts.chats.toolbox.tools(described, search, outside)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,13 +20,14 @@ from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
-from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
 
-router = APIRouter(prefix="/chat", tags=["chatchat"])
+router = Router("/chat", tags=["chatchat"])
 """For OpenAI's own client, so its errors are OpenAI's."""
 
 PASSED = ("frequency_penalty", "logit_bias", "logprobs", "presence_penalty", "response_format", "seed", "stop",
@@ -79,7 +80,7 @@ class Unified(BaseModel):
         return {**given, **{k: v for k, v in asked.items() if v is not None}, **limit(self.max_tokens)}
 
 
-@router.post("/chat/completions", response_model=None)
+@router.post("/chat/completions", scope="models:read", body=BodyKind.TEXT, response_model=None)
 async def chat_completions(body: Unified, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Talk to a model, or to an agent whose tools are named. Tools that are no names are the caller's own, as with OpenAI."""
     talk = Talk(request, parts, grant, Chat(query=body.question, model_name=body.model))
@@ -111,7 +112,7 @@ async def _row(body: Unified, parts: Parts, grant: Grant | None) -> str | None:
     """The id of the row of the question, where a conversation is named. Raises `ConversationNotFound`."""
     if not body.conversation_id:
         return None
-    talks, owner = parts.knowledge.conversations, Owner.of(grant)
+    talks, owner = parts.chats.conversations, Owner.of(grant)
     talk = await talks.opened(owner, row_id(body.conversation_id), body.question, KIND)
     return await talks.ask(owner, body.question, KIND, talk.id)
 
@@ -129,7 +130,7 @@ async def _kept(
                 yield {**chunk, "message_id": row}
     finally:
         if row is not None:
-            await asyncio.shield(parts.knowledge.conversations.answered(row, reply.text))
+            await asyncio.shield(parts.chats.conversations.answered(row, reply.text))
 
 
 async def _model(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from modelyard.api.chatchat import (
     agent_chat,
     chat,
@@ -17,12 +15,13 @@ from modelyard.api.chatchat import (
     unified,
 )
 from modelyard.api.chatchat import models as llm_models
+from modelyard.api.router import Route, Router
 from modelyard.api.routes import (
     adapters,
     autostart,
     cache,
+    chats,
     cluster,
-    conversations,
     documents,
     engines,
     keys,
@@ -33,7 +32,7 @@ from modelyard.api.routes import (
     workers,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS: tuple[Router, ...] = (
     registrations.router,
     lifecycle.router,
     engines.router,
@@ -46,7 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cache.router,
     knowledge.router,
     documents.router,
-    conversations.router,
+    chats.router,
     knowledge_base.router,
     filling.router,
     llm_models.router,
@@ -61,3 +60,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     unified.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
+
+ROUTES: tuple[Route, ...] = tuple(route for router in ROUTERS for route in router.routes)
+"""Every management route, in the order in which they are tried."""

@@ -14,8 +14,8 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blobs
-from modelyard.knowledge.documents.loaders.apart import Readers
 from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.loaders.reader_process import Readers
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.documents.states import DocumentState, JobKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument

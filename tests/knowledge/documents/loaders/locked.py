@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.knowledge.documents.loaders.made import pdf_of
+from tests.knowledge.documents.loaders.samples import pdf_of
 
 PADDING = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
 NAME = b"0123456789abcdef"

@@ -11,11 +11,11 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load
-from tests.knowledge.documents.loaders import made, parts, test_epub, test_opendocument
+from tests.knowledge.documents.loaders import parts, samples, test_epub, test_opendocument
 from tests.knowledge.documents.loaders.parts import para
 
 FILES: Mapping[str, bytes] = {
-    **{name: data for name, data in made.each().items() if name in {"a.docx", "a.xlsx", "a.pptx"}},
+    **{name: data for name, data in samples.each().items() if name in {"a.docx", "a.xlsx", "a.pptx"}},
     "b.docx": parts.word(
         para("text"),
         {
@@ -82,6 +82,6 @@ def test_a_part_that_is_changed(name: str) -> None:
             draw.choice([*members.values()]),
         ):
             try:
-                load(made.repacked(FILES[name], {member: other}), name).text.encode()
+                load(samples.repacked(FILES[name], {member: other}), name).text.encode()
             except DocumentUnreadable as error:
                 assert error.problem

@@ -9,7 +9,7 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load
-from tests.knowledge.documents.loaders import made
+from tests.knowledge.documents.loaders import samples
 
 OLE = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
 MAIL = (
@@ -34,7 +34,7 @@ def zipped(name: str) -> bytes:
         ("letter.doc", b"{\\rtf1 rich}", "rich"),
         ("letter.doc", b"plain words", "plain words"),
         ("letter.doc", MAIL, "from Word"),
-        ("letter.txt", made.word(lambda document: document.add_paragraph("a docx")), "a docx"),
+        ("letter.txt", samples.word(lambda document: document.add_paragraph("a docx")), "a docx"),
     ],
 )
 def test_names_that_lie(name: str, data: bytes, text: str) -> None:

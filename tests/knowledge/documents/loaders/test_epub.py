@@ -10,7 +10,7 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load
-from tests.knowledge.documents.loaders import made
+from tests.knowledge.documents.loaders import samples
 
 CONTAINER = '<container xmlns="urn:c"><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 ENCRYPTED = '<encryption xmlns:e="urn:e"><e:EncryptionMethod Algorithm="{}"/></encryption>'
@@ -94,6 +94,6 @@ def test_damage() -> None:
     with pytest.raises(DocumentUnreadable, match="damaged"):
         load(book({}, [], {"META-INF/x": ""}).replace(b"rootfile ", b"rootfilx "), "a.epub")
     with pytest.raises(DocumentUnreadable, match="names no package"):
-        load(made.repacked(whole, {"META-INF/container.xml": b"<container/>"}), "a.epub")
+        load(samples.repacked(whole, {"META-INF/container.xml": b"<container/>"}), "a.epub")
     with pytest.raises(DocumentUnreadable, match="has no text"):
         load(book({"one": page("")}, ["one"]), "a.epub")

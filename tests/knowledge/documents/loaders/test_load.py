@@ -11,9 +11,9 @@ import pytest
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import LOADERS, Limits, Source, extensions, load
 from modelyard.knowledge.types import Block, Loaded
-from tests.knowledge.documents.loaders import made
+from tests.knowledge.documents.loaders import samples
 
-FILES = made.each()
+FILES = samples.each()
 HEAVY = {
     "lxml",
     "docx",
@@ -70,7 +70,7 @@ def test_broken_xml_inside_a_whole_zip(name: str) -> None:
         for _ in range(4):
             at = draw.randrange(len(content))
             other = draw.choice([content[:at], content[:at] + b"<!" + content[at:], content.replace(b"w:", b"v:"), b""])
-            data = made.repacked(FILES[name], {member: other})
+            data = samples.repacked(FILES[name], {member: other})
             try:
                 load(data, name)
             except DocumentUnreadable as error:
@@ -88,8 +88,8 @@ def test_empty(name: str, data: bytes) -> None:
     ("name", "data"),
     [
         ("a.html", b"<html><body><script>x</script></body></html>"),
-        ("a.docx", made.word(lambda document: None)),
-        ("a.xlsx", made.workbook(lambda book: None)),
+        ("a.docx", samples.word(lambda document: None)),
+        ("a.xlsx", samples.workbook(lambda book: None)),
         ("a.json", b"[]"),
         ("a.csv", b",,\n,,\n"),
     ],
@@ -128,7 +128,7 @@ def test_text_of_any_name_is_text() -> None:
         ("a.pdf", b"<html>login</html>", "not a whole pdf"),
         ("a.docx", b"some text", "not a whole docx"),
         ("a.xlsx", FILES["a.xlsx"][:900], "not a whole xlsx"),
-        ("a.zip", made.repacked(FILES["a.docx"], {})[:50], "zip archive"),
+        ("a.zip", samples.repacked(FILES["a.docx"], {})[:50], "zip archive"),
         ("a.rtf", b"rich", "not a whole rtf"),
         ("a.png", b"no picture", "picture is damaged"),
     ],
@@ -185,6 +185,6 @@ def test_a_stranger_registers_a_format(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_importing_the_room_imports_no_parser() -> None:
-    code = "import sys, modelyard.knowledge.documents.loaders.apart; print(*sys.modules)"
+    code = "import sys, modelyard.knowledge.documents.loaders.reader_process; print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert HEAVY.isdisjoint({name.partition(".")[0] for name in printed.split()})

@@ -14,11 +14,11 @@ from openpyxl.workbook import Workbook
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load
+from modelyard.knowledge.documents.loaders.number_formats import display_text
 from modelyard.knowledge.documents.loaders.numbering import chinese, counted, roman
 from modelyard.knowledge.documents.loaders.sheet_cells import letters
-from modelyard.knowledge.documents.loaders.shown import shown
 from modelyard.knowledge.types import Block, Kind
-from tests.knowledge.documents.loaders import made
+from tests.knowledge.documents.loaders import samples
 
 
 def shape(data: bytes, name: str) -> list[tuple[str, str]]:
@@ -44,7 +44,7 @@ def test_word_in_the_order_of_the_document() -> None:
         document.add_paragraph("after")
         document.sections[0].header.paragraphs[0].text = "in the header"
 
-    data = made.word(write)
+    data = samples.word(write)
     assert load(data, "a.docx").metadata["title"] == "员工手册"
     assert load(data, "a.docx").metadata["author"] == "Ann"
     assert shape(data, "a.docx") == [
@@ -75,7 +75,7 @@ def test_word_computes_the_numbers_that_it_shows() -> None:
                 parse_xml(f'<w:numPr {nsdecls("w")}><w:ilvl w:val="{level}"/><w:numId w:val="90"/></w:numPr>')
             )
 
-    ((_, text),) = shape(made.word(write), "a.docx")
+    ((_, text),) = shape(samples.word(write), "a.docx")
     assert text == "第一条 总则\n  (a) 范围\n  (b) 目的\n第二条 附则\n  (a) 解释\n    二.1 x"
 
 
@@ -110,7 +110,7 @@ def test_word_boxes_controls_and_changes() -> None:
         for at, part in enumerate(parts):
             body.insert(at, parse_xml(part))
 
-    assert shape(made.word(write), "a.docx") == [
+    assert shape(samples.word(write), "a.docx") == [
         *(("text", text) for text in ("controlled", "kept inserted", "beside", "in a box", "framed")),
         ("h3", "outlined"),
     ]
@@ -134,7 +134,7 @@ def test_a_workbook_as_it_is_shown() -> None:
         hidden = book.create_sheet("hidden")
         hidden["A1"], hidden.sheet_state = "secret", "hidden"
 
-    loaded = load(made.workbook(write), "a.xlsx")
+    loaded = load(samples.workbook(write), "a.xlsx")
     table = (
         "| 品类 | 名称 | 价格 | 日期 |\n| --- | --- | --- | --- |\n"
         "| 水果 | 苹果 | ¥1,234.50 | 2024-03-05 |\n| 水果 | 梨\\|x | 25.0% | 2024-03-05 08:30:00 |"
@@ -170,11 +170,11 @@ def test_a_workbook_as_it_is_shown() -> None:
     ],
 )
 def test_a_value_is_shown(value: object, code: str, text: str) -> None:
-    assert shown(value, code) == text
+    assert display_text(value, code) == text
 
 
 def test_slides() -> None:
-    assert load(made.slides(), "a.pptx").blocks == [
+    assert load(samples.slides(), "a.pptx").blocks == [
         Block("季度汇报", Kind.HEADING, 1, 1),
         Block("收入增长\n  华东区 20%", Kind.TEXT, 0, 1),
         Block("先讲结论", Kind.TEXT, 0, 1),
@@ -183,7 +183,7 @@ def test_slides() -> None:
     ]
 
 
-FILES = made.each()
+FILES = samples.each()
 OFFICE = {"a.docx": "word/document.xml", "a.xlsx": "xl/worksheets/sheet1.xml", "a.pptx": "ppt/slides/slide1.xml"}
 
 
@@ -191,7 +191,7 @@ OFFICE = {"a.docx": "word/document.xml", "a.xlsx": "xl/worksheets/sheet1.xml", "
 def test_zip_bombs_are_refused_before_they_are_unpacked(name: str) -> None:
     zeros = b"\0" * (100 << 20)
     with pytest.raises(DocumentUnreadable, match="bomb"):
-        load(made.repacked(FILES[name], {"media/image.bin": zeros}), name)
+        load(samples.repacked(FILES[name], {"media/image.bin": zeros}), name)
     with pytest.raises(DocumentUnreadable, match="bomb"):
         load(FILES[name], name, limits=Limits(max_decompressed_bytes=1000))
     with pytest.raises(DocumentUnreadable, match="files"):
@@ -202,7 +202,7 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(name: str) -> None:
 
 @pytest.mark.parametrize("name", OFFICE)
 def test_a_directory_that_lies_about_sizes_gains_nothing(name: str) -> None:
-    data = made.repacked(FILES[name], {OFFICE[name]: b"<x>" + b" " * (90 << 20) + b"</x>"})
+    data = samples.repacked(FILES[name], {OFFICE[name]: b"<x>" + b" " * (90 << 20) + b"</x>"})
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         size = archive.getinfo(OFFICE[name]).file_size
     lying = data.replace(size.to_bytes(4, "little"), (500).to_bytes(4, "little"))
@@ -222,16 +222,16 @@ def test_entity_bombs_are_refused(name: str, encoding: str) -> None:
     body = text.partition("?>")[2] or text
     bomb = f'<?xml version="1.0" encoding="{encoding}"?><!-- {"x" * 200_000} -->{ENTITIES}{body}'
     with pytest.raises(DocumentUnreadable, match="document type"):
-        load(made.repacked(FILES[name], {OFFICE[name]: bomb.encode(encoding)}), name)
+        load(samples.repacked(FILES[name], {OFFICE[name]: bomb.encode(encoding)}), name)
     gbk = bomb.replace(f'"{encoding}"', '"gbk"').encode("gbk")
     with pytest.raises(DocumentUnreadable, match="damaged"):
-        load(made.repacked(FILES[name], {OFFICE[name]: gbk}), name)
+        load(samples.repacked(FILES[name], {OFFICE[name]: gbk}), name)
 
 
 def sheet_of(rows: str, after: str = "") -> bytes:
     space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
     xml = f"<worksheet {space}><dimension ref='A1:XFD1048576'/><sheetData>{rows}</sheetData>{after}</worksheet>"
-    return made.repacked(FILES["a.xlsx"], {OFFICE["a.xlsx"]: xml.encode()})
+    return samples.repacked(FILES["a.xlsx"], {OFFICE["a.xlsx"]: xml.encode()})
 
 
 def test_few_cells_far_apart_cost_little() -> None:
@@ -258,7 +258,7 @@ def test_one_long_text_in_many_cells_is_refused() -> None:
     types = types.replace("</Types>", f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>')
     changed = {"xl/sharedStrings.xml": strings.encode(), "[Content_Types].xml": types.encode()}
     with pytest.raises(DocumentUnreadable, match="longer"):
-        load(made.repacked(sheet_of(rows), changed), "a.xlsx")
+        load(samples.repacked(sheet_of(rows), changed), "a.xlsx")
 
 
 def test_pages_have_a_limit() -> None:

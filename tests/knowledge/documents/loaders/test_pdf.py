@@ -7,12 +7,12 @@ import pytest
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
 from modelyard.knowledge.types import Block, Kind
-from tests.knowledge.documents.loaders import made
-from tests.knowledge.documents.loaders.made import Text, paragraph
+from tests.knowledge.documents.loaders import samples
+from tests.knowledge.documents.loaders.samples import Text, paragraph
 
 
 def texts(*lines: Text) -> list[str]:
-    return [block.text for block in load(made.pdf([lines]), "a.pdf").blocks]
+    return [block.text for block in load(samples.pdf([lines]), "a.pdf").blocks]
 
 
 def test_lines_become_paragraphs() -> None:
@@ -73,7 +73,7 @@ def test_headings_pages_headers_and_footers() -> None:
                 Text(290, 30, f"- {number} -", 9),
             ]
         )
-    blocks = load(made.pdf(pages), "a.pdf").blocks
+    blocks = load(samples.pdf(pages), "a.pdf").blocks
     assert blocks[:4] == [
         Block("ACME Handbook - chapter 1", Kind.TEXT, 0, 1),
         Block("Title A", Kind.HEADING, 1, 1),
@@ -82,7 +82,7 @@ def test_headings_pages_headers_and_footers() -> None:
     ]
     assert len(blocks) == 13 and blocks[-1].page == 6
     with pytest.raises(DocumentUnreadable, match="6 pages"):
-        load(made.pdf(pages), "a.pdf", limits=Limits(max_pages=5))
+        load(samples.pdf(pages), "a.pdf", limits=Limits(max_pages=5))
 
 
 def test_a_table_of_contents_has_no_dots() -> None:
@@ -91,20 +91,20 @@ def test_a_table_of_contents_has_no_dots() -> None:
 
 
 def test_metadata_and_pages_without_text() -> None:
-    data = made.pdf([[], paragraph(700, "text")], info="/Title (The title) /Author (Ann)")
+    data = samples.pdf([[], paragraph(700, "text")], info="/Title (The title) /Author (Ann)")
     metadata = load(data, "a.pdf").metadata
     assert metadata == {"title": "The title", "author": "Ann", "pages": "2", "pages_without_text": "1"}
 
 
 def test_encrypted() -> None:
     locked = f"<< /Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}> >>"
-    data = made.pdf([paragraph(700, "secret")], f"/Encrypt {locked} /ID [<{'43' * 16}> <{'43' * 16}>]")
+    data = samples.pdf([paragraph(700, "secret")], f"/Encrypt {locked} /ID [<{'43' * 16}> <{'43' * 16}>]")
     with pytest.raises(DocumentUnreadable, match="encrypted"):
         load(data, "a.pdf")
 
 
 def test_scanned_without_ocr_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = made.scanned(["Hello world"])
+    data = samples.scanned(["Hello world"])
     monkeypatch.setattr(ocr, "installed", lambda: True)
     with pytest.raises(DocumentUnreadable, match=r"scanned. MODELYARD_OCR=1 reads"):
         load(data, "a.pdf")
@@ -112,14 +112,14 @@ def test_scanned_without_ocr_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DocumentUnreadable, match=r"scanned.*pip install 'modelyard\[ocr\]'"):
         load(data, "a.pdf", ocr=True)
     with pytest.raises(DocumentUnreadable, match=r"picture.*pip install 'modelyard\[ocr\]'"):
-        load(made.picture(["x"]), "a.png")
+        load(samples.picture(["x"]), "a.png")
 
 
 @pytest.mark.skipif(not ocr.installed(), reason="the extra ocr is not installed")
 def test_ocr_reads_pictures_and_scanned_pages() -> None:
     lines = ["The quick brown fox jumps", "over the lazy dog near 42 hills"]
-    assert load(made.scanned(lines), "a.pdf", ocr=True).blocks == [Block(" ".join(lines), Kind.TEXT, 0, 1)]
-    assert [block.text for block in load(made.picture(lines, kind="WEBP"), "a.webp").blocks] == [" ".join(lines)]
+    assert load(samples.scanned(lines), "a.pdf", ocr=True).blocks == [Block(" ".join(lines), Kind.TEXT, 0, 1)]
+    assert [block.text for block in load(samples.picture(lines, kind="WEBP"), "a.webp").blocks] == [" ".join(lines)]
     with pytest.raises(DocumentUnreadable, match="no text"):
-        load(made.picture([]), "a.png")
-    assert load(made.picture(lines, kind="JPEG"), "a.txt").text.startswith("The quick")
+        load(samples.picture([]), "a.png")
+    assert load(samples.picture(lines, kind="JPEG"), "a.txt").text.startswith("The quick")

@@ -10,8 +10,8 @@ import pytest
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load, ocr
 from modelyard.knowledge.types import Block
-from tests.knowledge.documents.loaders import made
-from tests.knowledge.documents.loaders.made import Text, paragraph, pdf_of
+from tests.knowledge.documents.loaders import samples
+from tests.knowledge.documents.loaders.samples import Text, paragraph, pdf_of
 
 
 def pdf(text: str, extra: Sequence[str] = (), page: str = "", catalog: str = "") -> bytes:
@@ -107,7 +107,7 @@ def test_headers_are_kept_once_and_page_numbers_never() -> None:
         [Text(72, 810, "ACME - Version 3.2", 9), *paragraph(760, f"Body {word} of the page."), Text(290, 30, f"{n}", 9)]
         for n, word in enumerate(("one", "two", "three", "four"), 1)
     ]
-    assert load(made.pdf(pages), "a.pdf").text == (
+    assert load(samples.pdf(pages), "a.pdf").text == (
         "ACME - Version 3.2\n\nBody one of the page.\n\nBody two of the page.\n\nBody three of "
         "the page.\n\nBody four of the page."
     )
@@ -115,7 +115,7 @@ def test_headers_are_kept_once_and_page_numbers_never() -> None:
 
 def test_hyphens_and_ligatures() -> None:
     assert (
-        load(made.pdf([[Text(72, 700, "a short hyphen-"), Text(72, 684, "ated word")]]), "a.pdf").text
+        load(samples.pdf([[Text(72, 700, "a short hyphen-"), Text(72, 684, "ated word")]]), "a.pdf").text
         == "a short hyphenated word"
     )
     unicode = "/ToUnicode 6 0 R"
@@ -128,11 +128,11 @@ def test_hyphens_and_ligatures() -> None:
 
 
 def test_pages_without_text_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = made.pdf([[], paragraph(700, "text"), []])
+    data = samples.pdf([[], paragraph(700, "text"), []])
     monkeypatch.setattr(ocr, "installed", lambda: False)
     assert load(data, "a.pdf").notes == [f"Pages 1, 3 have no readable text. {ocr.HOW}"]
     monkeypatch.setattr(ocr, "installed", lambda: True)
-    assert load(made.pdf([[], paragraph(700, "text")]), "a.pdf").notes == [
+    assert load(samples.pdf([[], paragraph(700, "text")]), "a.pdf").notes == [
         "Page 1 has no readable text. MODELYARD_OCR=1 reads pictures of text."
     ]
 

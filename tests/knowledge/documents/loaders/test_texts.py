@@ -10,7 +10,7 @@ import pytest
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load
 from modelyard.knowledge.types import Kind
-from tests.knowledge.documents.loaders import made
+from tests.knowledge.documents.loaders import samples
 
 
 def shape(text: str | bytes, name: str) -> list[tuple[str, str]]:
@@ -213,7 +213,7 @@ NOTE no
 
 
 def test_mail() -> None:
-    loaded = load(made.mail(), "a.eml")
+    loaded = load(samples.mail(), "a.eml")
     assert [block.text for block in loaded.blocks] == [
         "From: Ann <ann@example.com>\nTo: bob@example.com\nDate: Tue, 05 Mar 2024 10:00:00 +0800\nSubject: 出差安排",
         "你好，",
@@ -227,7 +227,7 @@ def test_mail() -> None:
 
 
 def test_notebook() -> None:
-    assert shape(json.dumps(made.NOTEBOOK), "a.ipynb") == [
+    assert shape(json.dumps(samples.NOTEBOOK), "a.ipynb") == [
         ("h1", "Study"),
         ("text", "Words."),
         ("code", "print(1)"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from modelyard.knowledge.documents.loaders import load
-from tests.knowledge.documents.loaders import made, parts
+from tests.knowledge.documents.loaders import parts, samples
 from tests.knowledge.documents.loaders.parts import para, run, xml
 
 NOTES = '<w:footnote w:type="separator">{0}</w:footnote><w:footnote w:id="2">{1}</w:footnote>'
@@ -134,7 +134,7 @@ def w(tag: str, inner: str) -> str:
     return xml(f"w:{tag}", inner)
 
 
-INNER = made.word(lambda document: document.add_paragraph("from another file"))
+INNER = samples.word(lambda document: document.add_paragraph("from another file"))
 OTHER: Mapping[str, tuple[str, dict[str, str | bytes], dict[str, tuple[str, str]], str, list[str]]] = {
     "notes": (
         para("text"),
@@ -255,7 +255,7 @@ def test_in_other_parts(feature: str) -> None:
 
 
 def test_documents_inside_one_another_have_an_end() -> None:
-    data = made.word(lambda document: document.add_paragraph("deepest"))
+    data = samples.word(lambda document: document.add_paragraph("deepest"))
     for level in range(6):
         data = parts.word(
             para(f"level {level}") + '<w:altChunk r:id="h"/>', {"h.docx": data}, {"h": ("aFChunk", "h.docx")}
@@ -276,12 +276,12 @@ def strict(data: bytes) -> bytes:
         for name in archive.namelist():
             pattern = rb"http://schemas\.openxmlformats\.org/(\w+)/2006/(relationships|main|math|\w+(?:Drawing|/main))"
             found[name] = re.sub(pattern, rb"http://purl.oclc.org/ooxml/\1/\2", archive.read(name))
-    return made.repacked(data, found)
+    return samples.repacked(data, found)
 
 
 @pytest.mark.parametrize("name", ["a.docx", "a.xlsx", "a.pptx"])
 def test_the_strict_variant(name: str) -> None:
-    data = made.each()[name]
+    data = samples.each()[name]
     assert strict(data) != data
     assert load(strict(data), name).blocks == load(data, name).blocks
 
@@ -292,5 +292,5 @@ def test_macros_and_templates(name: str) -> None:
         types = archive.read("[Content_Types].xml")
     kind = b"application/vnd.ms-word.document.macroEnabled.main+xml"
     plain = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
-    data = made.repacked(INNER, {"[Content_Types].xml": types.replace(plain, kind)})
+    data = samples.repacked(INNER, {"[Content_Types].xml": types.replace(plain, kind)})
     assert load(data, name).text == "from another file"

@@ -1,5 +1,5 @@
-"""From the bytes of a file to `Loaded`. One format is one file; its extensions stand in `formats.py`, a stranger's in an
-entry point of the group `modelyard.loaders` whose name is the extension and whose object is a `base.Loader`."""
+"""From the bytes of a file to `Loaded`. One format is one file; its extensions stand in `formats.py`, those of other packages
+in an entry point of the group `modelyard.loaders` whose name is the extension and whose object is a `base.Loader`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.registry import Registry
 from modelyard.knowledge.documents.loaders.base import Limits, Loader, Source, cleaned, known, listed
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
-from modelyard.knowledge.documents.loaders.foreign import REFUSED
 from modelyard.knowledge.documents.loaders.formats import (
     OLD,
     SIGNED,
@@ -21,13 +20,14 @@ from modelyard.knowledge.documents.loaders.formats import (
     sniffed,
     sniffed_text,
 )
+from modelyard.knowledge.documents.loaders.unsupported import REFUSED
 from modelyard.knowledge.types import Loaded
 
 __all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
 VERSION = 2
-"""Counts up when the same bytes are read in another way, so that documents are indexed anew where that is asked for."""
+"""Raised when the same bytes are read in another way, so that reindexing reads those documents again."""
 
 LOADERS: Registry[Loader] = Registry("loaders", OURS)
 SAMPLE = 65536
@@ -88,7 +88,7 @@ def _extension(data: bytes, name: str) -> str:
 
 
 def _text_extension(data: bytes, name: str) -> str:
-    """For extensions that nobody knows: text is text."""
+    """The extension for files of unknown extensions that hold text."""
     try:
         decode(data[:SAMPLE])
     except NotText as error:

@@ -107,7 +107,7 @@ Loader = Callable[[Source], Loaded]
 
 @contextmanager
 def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[None]:
-    """Turn what a parser raises, `DAMAGE` and `errors`, into `DocumentUnreadable`; its warnings are for nobody."""
+    """Turn what a parser raises, `DAMAGE` and `errors`, into `DocumentUnreadable`; its warnings are dropped."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -41,7 +41,7 @@ class _Rows:
         self._source = source
         self._lines = text.split("\n")
         self._at = 0
-        self._left = READ_AGAIN * len(text)
+        self._budget = READ_AGAIN * len(text)
         self._spelled = spelled
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -76,9 +76,9 @@ class _Rows:
 
     def _broken(self, begin: int) -> list[str]:
         """One line as it stands; the next row begins behind it."""
-        self._left -= sum(len(line) + 1 for line in self._lines[begin : self._at])
+        self._budget -= sum(len(line) + 1 for line in self._lines[begin : self._at])
         self._source.note(f"The quotation marks in line {begin + 1} do not fit; it was cut at every delimiter.")
-        if self._left < 0:
+        if self._budget < 0:
             self._lines[begin + 1 :] = [line.replace('"', "”") for line in self._lines[begin + 1 :]]
         self._at = begin + 1
         cells = self._lines[begin].split(self._spelled.delimiter)

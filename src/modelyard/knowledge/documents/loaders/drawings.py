@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.knowledge.documents.loaders import charts
 from modelyard.knowledge.documents.loaders.charts import A
-from modelyard.knowledge.documents.loaders.package import RELATION, Package
+from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage
 from modelyard.knowledge.documents.loaders.pictures import note_pictures
 from modelyard.knowledge.types import Block, Kind
 
@@ -22,9 +22,9 @@ FILE_NAME = re.compile(r"[\w.-]{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|svg|tiff?|w
 
 
 class Drawings:
-    """Reads the drawings of one document, and counts what they leave unsaid."""
+    """Reads the drawings of one document, and counts the pictures without a description."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: DocumentPackage) -> None:
         self._package = package
         self._silent = 0
 

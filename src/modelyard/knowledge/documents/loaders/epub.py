@@ -26,7 +26,7 @@ PAGES = frozenset({"application/xhtml+xml", "text/html", "application/xml", "tex
 HIDDEN = re.compile(
     r"(<(?:aside|section|div|p|li|ol|ul|dl|dd)\b[^<>]{0,500}?)\shidden(?:=[\"'][^\"']*[\"'])?(?=[\s/>])", re.I
 )
-"""Notes that a reader shows when they are asked for."""
+"""Notes that a reading program shows on request only."""
 ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding=[\"']([\w.-]+)")
 IMAGE = re.compile(r"<(?:img|image)\b[^<>]{0,2000}>", re.I)
 ALTERNATIVE = re.compile(r"\salt=([\"'])\s*([^\"'<>]*[^\"'<>\s])")

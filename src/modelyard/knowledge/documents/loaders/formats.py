@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from zipfile import BadZipFile, ZipFile
 
-from modelyard.knowledge.documents.loaders import foreign
+from modelyard.knowledge.documents.loaders import unsupported
 
 HERE = "modelyard.knowledge.documents.loaders"
 
@@ -61,7 +61,7 @@ MAGIC = (
     (re.compile(rb"RIFF[\s\S]{4}WEBP"), "webp"),
     (re.compile(rb"II\*\0|MM\0\*"), "tiff"),
     (re.compile(rb"GIF8[79]a"), "gif"),
-    *foreign.MAGIC,
+    *unsupported.MAGIC,
 )
 ODF = "application/vnd.oasis.opendocument"
 MIMETYPES = {
@@ -130,7 +130,7 @@ def _in_zip(data: bytes) -> str:
         return "zip"
     if kind in MIMETYPES:
         return MIMETYPES[kind]
-    parts = (*foreign.PARTS, *PARTS, *(FOLDERS if "[content_types].xml" in names else ()))
+    parts = (*unsupported.PARTS, *PARTS, *(FOLDERS if "[content_types].xml" in names else ()))
     return next((found for part, found in parts if any(name.startswith(part) for name in names)), "zip")
 
 

@@ -70,7 +70,7 @@ def parse(source: Source, text: str) -> Loaded:
             for each in root.iter("meta")
         }
         _simplify(root, source, 0)
-        walk = _Walk(source)
+        walk = _HtmlWalk(source)
         walk.children(root, 0)
         walk.flush()
     description = metas.get("description") or metas.get("og:description") or ""
@@ -132,7 +132,7 @@ def _parts(element: Any, skip: frozenset[str], depth: int) -> Iterator[str]:
         yield _inline(child.tail)
 
 
-class _Walk:
+class _HtmlWalk:
     """Collects blocks; inline text waits until a block begins or ends."""
 
     def __init__(self, source: Source) -> None:

@@ -65,7 +65,7 @@ def load(source: Source) -> Loaded:
     if not head and not message.is_multipart():
         raise source.unreadable("it has none of the headers of an e-mail.")
     with parsing(source, "e-mail", MessageError):
-        blocks = list(_Reader(source).message(message))
+        blocks = list(_MailReader(source).message(message))
     return Loaded(
         blocks, {"title": head.get("Subject", ""), "author": head.get("From", ""), "date": head.get("Date", "")}
     )
@@ -89,7 +89,7 @@ def load_folder(source: Source) -> Loaded:
             message = _parsed(source, data)
             head = _head(message)
             with parsing(source, "e-mail", MessageError):
-                found = list(_Reader(source).message(message))
+                found = list(_MailReader(source).message(message))
         except DocumentUnreadable as error:
             source.note(f"Message {number} was not read: {error.problem}")
             continue
@@ -114,7 +114,7 @@ def _head_block(head: dict[str, str]) -> Block:
     return Block("\n".join(f"{name}: {text}" for name, text in head.items()))
 
 
-class _Reader:
+class _MailReader:
     """Walks the parts of a message; what it cannot read it notes in the source."""
 
     def __init__(self, source: Source) -> None:

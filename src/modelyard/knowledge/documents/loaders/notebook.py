@@ -59,7 +59,7 @@ def _cell(cell: Mapping[str, Any], source: Source) -> Iterator[Block]:
 
 def _output(output: Mapping[str, Any], source: Source) -> Iterator[Block]:
     if output.get("output_type") in {"error", "pyerr"}:
-        yield from _kept(f"{output.get('ename', '')}: {output.get('evalue', '')}", source)
+        yield from _output_text(f"{output.get('ename', '')}: {output.get('evalue', '')}", source)
         return
     data = output.get("data") or {}
     if not data and output.get("output_type") != "stream":
@@ -69,13 +69,13 @@ def _output(output: Mapping[str, Any], source: Source) -> Iterator[Block]:
             what = "picture" if kind.startswith("image/") else "widget" if kind == WIDGET else "script"
             source.note(f"A {what} in an output was not read.")
     if data.get("text/markdown"):
-        yield from _kept(_joined(data["text/markdown"]), source)
+        yield from _output_text(_joined(data["text/markdown"]), source)
     elif data.get("text/html") and not _says_something(_joined(data.get("text/plain", ""))):
         yield from html.parse(source, _joined(data["text/html"])).blocks
     elif text := data.get("text/plain") or data.get("text/latex") or output.get("text"):
-        yield from _kept(_joined(text), source)
+        yield from _output_text(_joined(text), source)
     elif (value := data.get("application/json")) is not None:
-        yield from _kept(json.dumps(value, ensure_ascii=False), source)
+        yield from _output_text(json.dumps(value, ensure_ascii=False), source)
 
 
 def _says_something(text: str) -> bool:
@@ -84,7 +84,7 @@ def _says_something(text: str) -> bool:
     return bool(bare) and not re.fullmatch(r"<[^<>\n]{1,200}>", bare)
 
 
-def _kept(text: str, source: Source) -> Iterator[Block]:
+def _output_text(text: str, source: Source) -> Iterator[Block]:
     bare = COLOURS.sub("", text).strip("\n")
     if len(bare) > LONGEST_OUTPUT:
         source.note(f"An output was read up to {LONGEST_OUTPUT:,} characters.")

@@ -9,7 +9,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from modelyard.knowledge.documents.loaders.base import DAMAGE, Source, parsing
-from modelyard.knowledge.documents.loaders.odf_body import Body
+from modelyard.knowledge.documents.loaders.odf_body import OdfBody
 from modelyard.knowledge.documents.loaders.odf_names import DC, DRAW, META, OFFICE, STYLE, TABLE, document_part
 from modelyard.knowledge.documents.loaders.office import check
 from modelyard.knowledge.types import Block, Kind, Loaded
@@ -26,7 +26,7 @@ def load(source: Source) -> Loaded:
         kind = next((child for child in content.find(f"{OFFICE}body") if isinstance(child.tag, str)), None)
         if kind is None:
             raise ValueError("it has no body")
-        reader = Body(source, parts, content)
+        reader = OdfBody(source, parts, content)
         if kind.tag == f"{OFFICE}spreadsheet":
             blocks = list(_sheets(source, reader, kind))
         elif kind.tag in {f"{OFFICE}presentation", f"{OFFICE}drawing"}:
@@ -38,7 +38,7 @@ def load(source: Source) -> Loaded:
         return Loaded(blocks, _properties(parts.optional("meta.xml")))
 
 
-def _sheets(source: Source, reader: Body, kind: Any) -> Iterator[Block]:
+def _sheets(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:
     tables = list(kind.iterchildren(f"{TABLE}table"))
     source.allow_pages(len(tables), "sheets")
     for page, table in enumerate(tables, 1):
@@ -52,7 +52,7 @@ def _sheets(source: Source, reader: Body, kind: Any) -> Iterator[Block]:
             yield from found
 
 
-def _slides(source: Source, reader: Body, kind: Any) -> Iterator[Block]:
+def _slides(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:
     pages = list(kind.iterchildren(f"{DRAW}page"))
     source.allow_pages(len(pages), "slides")
     hidden = []
@@ -65,7 +65,7 @@ def _slides(source: Source, reader: Body, kind: Any) -> Iterator[Block]:
         source.note(f"Hidden slides were read: {', '.join(hidden[:20])}.")
 
 
-def _common(reader: Body, styles: Any | None) -> Iterator[Block]:
+def _common(reader: OdfBody, styles: Any | None) -> Iterator[Block]:
     """Headers, footers and what masters write on all pages: each text once."""
     reader.page = None
     seen: set[str] = set()

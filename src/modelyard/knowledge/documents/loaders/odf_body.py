@@ -21,7 +21,7 @@ from modelyard.knowledge.documents.loaders.odf_names import (
     TEXT,
     XLINK,
 )
-from modelyard.knowledge.documents.loaders.odf_text import Inline, Lists
+from modelyard.knowledge.documents.loaders.odf_text import OdfInline, OdfLists
 from modelyard.knowledge.documents.loaders.pictures import note_pictures
 from modelyard.knowledge.documents.loaders.sheets import segments, table_blocks
 from modelyard.knowledge.types import Block, Kind
@@ -35,17 +35,17 @@ SKIPPED = frozenset(
 TITLES = frozenset({"title", "subtitle"})
 
 
-class Parts(Protocol):
-    """Where a document's other files come from."""
+class OdfParts(Protocol):
+    """Gives the other parts of a document."""
 
     def optional(self, name: str) -> Any | None:
         """The root of a part, or None."""
 
 
-class Body:
+class OdfBody:
     """Reads the bodies of one document."""
 
-    def __init__(self, source: Source, parts: Parts, content: Any) -> None:
+    def __init__(self, source: Source, parts: OdfParts, content: Any) -> None:
         self.source = source
         self.page: int | None = None
         self._parts = parts
@@ -56,9 +56,9 @@ class Body:
             for style in root.iter(f"{STYLE}style")
             if any(_hides(each) for each in style)
         }
-        self._lists = Lists(roots)
+        self._lists = OdfLists(roots)
         self._waiting: list[Block] = []
-        self._inline = Inline(source, self._hidden)
+        self._inline = OdfInline(source, self._hidden)
         self._silent = 0
         self._special: dict[str, Callable[[Any, int], Iterator[Block]]] = {
             f"{TEXT}h": self._heading,

@@ -18,8 +18,8 @@ VALUES = ("date-value", "time-value", "boolean-value", "string-value", "value")
 """Where a cell keeps its value, which its paragraphs show; the more exact ones first."""
 
 
-class Reader(Protocol):
-    """Who reads what is in a cell."""
+class ElementReader(Protocol):
+    """Reads the elements inside a cell."""
 
     source: Source
 
@@ -30,7 +30,7 @@ class Reader(Protocol):
 class Grid:
     """Reads one table."""
 
-    def __init__(self, reader: Reader, depth: int) -> None:
+    def __init__(self, reader: ElementReader, depth: int) -> None:
         self._reader = reader
         self._depth = depth
         self._cells = Cells()

@@ -20,7 +20,7 @@ APART = frozenset({f"{TEXT}note", f"{OFFICE}annotation"})
 LONGEST_SPACES = 200
 
 
-class Inline:
+class OdfInline:
     """Reads paragraphs."""
 
     def __init__(self, source: Source, hidden: set[str]) -> None:
@@ -72,14 +72,14 @@ class Inline:
 HIDDEN = "It has hidden text, which was read."
 
 
-class Reader(Protocol):
-    """Who reads what is in an item."""
+class ElementReader(Protocol):
+    """Reads the elements inside a list item."""
 
     def element(self, element: Any, depth: int) -> Iterator[Block]:
         """One element."""
 
 
-class Lists:
+class OdfLists:
     """Counts the items of lists."""
 
     def __init__(self, roots: Sequence[Any]) -> None:
@@ -91,7 +91,7 @@ class Lists:
         self._counts: dict[tuple[str, int], int] = {}
 
     def items(
-        self, element: Any, reader: Reader, depth: int, style: str = "", level: int = 1
+        self, element: Any, reader: ElementReader, depth: int, style: str = "", level: int = 1
     ) -> Iterator[tuple[Block, str]]:
         """The blocks of all items with the marks of those that begin one; items of inner lists are indented."""
         style = element.get(f"{TEXT}style-name") or style

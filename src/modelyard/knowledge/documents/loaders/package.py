@@ -25,7 +25,7 @@ STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/([\w/]+)")
 """Namespaces of the strict variant of the format; the usual ones have the same names elsewhere."""
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 UNTITLED = frozenset({"PowerPoint Presentation", "python-docx", "openpyxl"})
-"""Titles and authors that programs put where nobody wrote any."""
+"""Titles and authors that programs write by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def parse_xml(data: bytes) -> Any:
     return root
 
 
-class Package:
+class DocumentPackage:
     """One file. Names of parts have no leading slash and are compared without case, as Office does."""
 
     def __init__(self, source: Source, archive: ZipFile) -> None:
@@ -112,14 +112,14 @@ class Package:
 
     def expect_relations(self, name: str, what: str) -> None:
         """Note that a part, which always has some, has no relations."""
-        if _listed(name).lower() not in self._members:
+        if _relations_part(name).lower() not in self._members:
             self.source.note(f"The list of parts is missing; what stands beside {what} was not read.")
 
     def relations(self, name: str) -> dict[str, Relation]:
         """What a part refers to, by id; the file itself is the part ``."""
         if name not in self._relations:
-            listed = _listed(name)
-            root = self.xml(listed) if listed.lower() in self._members else None
+            relations = _relations_part(name)
+            root = self.xml(relations) if relations.lower() in self._members else None
             self._relations[name] = {} if root is None else dict(_relations(root, posixpath.dirname(name)))
         return self._relations[name]
 
@@ -149,7 +149,7 @@ class Package:
         return {key: text for key, text in found.items() if text not in UNTITLED}
 
 
-def _listed(name: str) -> str:
+def _relations_part(name: str) -> str:
     """Where a part's relations stand."""
     folder, _, base = name.rpartition("/")
     return posixpath.join(folder, "_rels", f"{base}.rels")
@@ -189,11 +189,11 @@ def with_address(text: str, address: str) -> str:
 
 
 @contextmanager
-def opened(source: Source, what: str) -> Iterator[Package]:
+def opened(source: Source, what: str) -> Iterator[DocumentPackage]:
     """The file, checked; what its parsers raise becomes `DocumentUnreadable`."""
     from lxml import etree
 
     with parsing(source, what, etree.LxmlError):
         check(source)
         with ZipFile(io.BytesIO(source.data)) as archive:
-            yield Package(source, archive)
+            yield DocumentPackage(source, archive)

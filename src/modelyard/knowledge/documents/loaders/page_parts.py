@@ -36,7 +36,7 @@ def simplify(root: Any, source: Source, parse: Parse, depth: int = 0) -> None:
         elif element.tag == "iframe":
             todo.append((element, lambda each, source: _frame(each, source, parse, depth)))
             walk.skip_subtree()
-        elif action := _left_out(element) or ACTIONS.get(element.tag):
+        elif action := _removal(element) or ACTIONS.get(element.tag):
             todo.append((element, action))
             if element.tag not in OPEN:
                 walk.skip_subtree()
@@ -45,7 +45,7 @@ def simplify(root: Any, source: Source, parse: Parse, depth: int = 0) -> None:
     _settle_scriptless(root, source, without_scripts)
 
 
-def _left_out(element: Any) -> Callable[[Any, Source], None] | None:
+def _removal(element: Any) -> Callable[[Any, Source], None] | None:
     """For elements that are not shown, whatever they are."""
     if element.tag in EMPTY:
         return _drop

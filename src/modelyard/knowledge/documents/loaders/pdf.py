@@ -95,9 +95,13 @@ def _document(source: Source, document: Any) -> Loaded:
     _note_pages(source, document, empty)
     read = _blocks([paragraphs(lines) for lines in without_repeated(pages)])
     blocks = [*_with(read, beside), *forms]
-    said = document.get_metadata_dict(skip_empty=True)
+    properties = document.get_metadata_dict(skip_empty=True)
     missing = ", ".join(str(number + 1) for number in empty)
-    metadata = {"title": said.get("Title", ""), "author": said.get("Author", ""), "pages_without_text": missing}
+    metadata = {
+        "title": properties.get("Title", ""),
+        "author": properties.get("Author", ""),
+        "pages_without_text": missing,
+    }
     return Loaded([*blocks, *pdf_extras.bookmarks(document, blocks)], {**metadata, "pages": str(len(pages))})
 
 

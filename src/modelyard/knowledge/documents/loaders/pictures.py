@@ -1,4 +1,4 @@
-"""What a document's notes say of pictures that nobody described."""
+"""The note about pictures without a description."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def load(source: Source) -> Loaded:
         return _as_lines(source, text, encoding, error.__cause__)
     with parsing(source, "JSON"):
         if len(values) == 1:
-            return Loaded(list(_blocks(values[0], 1)), {"encoding": encoding, **_named(values[0])})
+            return Loaded(list(_blocks(values[0], 1)), {"encoding": encoding, **_name_of(values[0])})
         return Loaded([Block(record(value)) for value in values], {"encoding": encoding})
 
 
@@ -162,7 +162,7 @@ def _has_records(value: Any) -> bool:
     return isinstance(value, Mapping) and any(isinstance(each, (Mapping, list)) for each in value.values())
 
 
-def _named(value: Any) -> dict[str, str]:
+def _name_of(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         return {}
     return {key: value[key] for key in ("title", "author", "language") if isinstance(value.get(key), str)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.package import web_address, with_address
 from modelyard.knowledge.documents.loaders.pictures import note_pictures
-from modelyard.knowledge.documents.loaders.rtf_blocks import Sink
+from modelyard.knowledge.documents.loaders.rtf_blocks import RtfSink
 from modelyard.knowledge.documents.loaders.rtf_words import (
     CHARSETS,
     ENTERED,
@@ -36,7 +36,7 @@ CAPTURED = frozenset({"title", "author", "fldinst", "objclass", "atnauthor", "ff
 class Group:
     """What holds until a closing brace."""
 
-    sink: Sink
+    sink: RtfSink
     skip: bool = False
     captured: list[str] | None = None
     destination: str = ""
@@ -52,17 +52,17 @@ class Group:
 def load(source: Source) -> Loaded:
     """The document."""
     with parsing(source, "RTF file"):
-        reader = _Reader(source)
+        reader = _RtfReader(source)
         reader.read()
         return Loaded(reader.blocks(), reader.metadata)
 
 
-class _Reader:
+class _RtfReader:
     """Reads one document."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._body = Sink(source)
+        self._body = RtfSink(source)
         self._group = Group(self._body)
         self._stack: list[Group] = []
         self._pending = bytearray()
@@ -185,7 +185,7 @@ class _Reader:
         if level:
             self._levels[self._style] = level
 
-    def _end(self, name: str, sink: Sink) -> None:
+    def _end(self, name: str, sink: RtfSink) -> None:
         """Keep what a footnote, comment, header or text box says."""
         if name == "annotation":
             text = sink.text()
@@ -240,7 +240,7 @@ class _Reader:
         elif name in CAPTURED:
             group.destination, group.captured, group.skip = name, [], False
         elif name in HEADERS or name in {"footnote", "annotation", "shptxt", "dptxbxtext"}:
-            group.destination, group.sink, group.start = name, Sink(self._source), 0
+            group.destination, group.sink, group.start = name, RtfSink(self._source), 0
         elif name in {"field", "formfield"}:
             group.destination = name
             self._form, self._entries = {}, []

@@ -7,7 +7,7 @@ from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.types import Block, Kind
 
 
-class Sink:
+class RtfSink:
     """The body of a document, or a footnote, a comment, a header of it."""
 
     def __init__(self, source: Source) -> None:
@@ -25,14 +25,14 @@ class Sink:
         self._characters += len(text)
         self._source.allow(self._characters)
 
-    def _taken(self) -> str:
+    def _take(self) -> str:
         text = "".join(self.parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         self.parts.clear()
         return text
 
     def paragraph(self, level: int, in_table: bool) -> None:
         """End a paragraph: a heading of a level, or text where it is 0."""
-        text = self._taken()
+        text = self._take()
         if in_table:
             self._lines.append(text.strip())
             return
@@ -44,7 +44,7 @@ class Sink:
 
     def cell(self) -> None:
         """End a cell."""
-        lines = [*self._lines, self._taken().strip()]
+        lines = [*self._lines, self._take().strip()]
         self._lines.clear()
         self._cells.append("\n".join(line for line in lines if line))
 

@@ -30,13 +30,13 @@ def load(source: Source) -> Loaded:
     with opened(source, "workbook") as package:
         book = Workbook(package)
         source.allow_pages(len(book.sheets), "sheets")
-        reader = _Reader(book)
+        reader = _SheetReader(book)
         blocks = [block for page, sheet in enumerate(book.sheets, 1) for block in reader.sheet(sheet, page)]
         reader.drawings.close()
         return Loaded(blocks, package.properties())
 
 
-class _Reader:
+class _SheetReader:
     """Reads the sheets of one workbook."""
 
     def __init__(self, book: Workbook) -> None:

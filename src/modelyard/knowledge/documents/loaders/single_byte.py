@@ -74,7 +74,7 @@ ALONE = 2.5
 FEW_LETTERS = 20
 """Letters of another script that an encoding of Latin letters may have, such as π."""
 OTHER_LETTERS = 2.0
-"""Cost of an ASCII letter in a word that is said to be of another script."""
+"""Cost of an ASCII letter in a word that would be of another script."""
 RARE = {"is": 4.0, "ga": 1.0, "cy": 1.0, "eu": 1.0, "gl": 1.0, "sq": 1.0}
 """What it costs to believe in a language that is written less."""
 TOGETHER = 0.7

@@ -14,7 +14,7 @@ from modelyard.knowledge.documents.loaders.charts import A
 from modelyard.knowledge.documents.loaders.drawings import Drawings, alternative
 from modelyard.knowledge.documents.loaders.office import tidy
 from modelyard.knowledge.documents.loaders.omml import M, linear
-from modelyard.knowledge.documents.loaders.package import RELATION, Package, opened, with_address
+from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage, opened, with_address
 from modelyard.knowledge.types import Block, Kind, Loaded
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -40,17 +40,17 @@ def load(source: Source) -> Loaded:
         listed = root.iterfind(f"{P}sldIdLst/{P}sldId")
         slides = [target for each in listed if (target := package.target(name, each.get(f"{RELATION}id")))]
         source.allow_pages(len(slides), "slides")
-        reader = _Reader(package)
+        reader = _SlideReader(package)
         blocks = [block for page, slide in enumerate(slides, 1) for block in reader.slide(slide, page)]
         blocks += reader.common(name)
         reader.close()
         return Loaded(blocks, package.properties())
 
 
-class _Reader:
+class _SlideReader:
     """Reads one presentation."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: DocumentPackage) -> None:
         self._package = package
         self._source = package.source
         self._drawings = Drawings(package)

@@ -15,7 +15,7 @@ VOICE = re.compile(r"<v(?:\.[\w.-]{1,60})?[ \t]+([^<>\n]{1,100})>")
 TAG = re.compile(r"</?[a-zA-Z][^>\n]{0,200}>|<\d[\d:.]{0,20}>|\{\\[^}\n]{0,200}\}")
 OVERRIDE = re.compile(r"\{[^{}\n]{0,400}\}")
 NUMBER = re.compile(r"\s*\d{1,9}\s*$")
-NOT_SAID = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)")
+NOT_SPEECH = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)")
 LONG = 500
 """Characters after which a paragraph ends with the next sentence."""
 LONGEST = 1500
@@ -32,7 +32,7 @@ def load(source: Source) -> Loaded:
 
 
 def _paragraphs(lines: Iterator[tuple[str, str]]) -> Iterator[Block]:
-    """Speakers and lines as paragraphs; a speaker is named where another spoke before. A line said twice is one."""
+    """Speakers and lines as paragraphs; a speaker is named where another spoke before. A repeated line is taken once."""
     paragraph = last = speaker = ""
     for voice, line in lines:
         if line == last:
@@ -59,7 +59,7 @@ def _of_cues(lines: list[str], source: Source) -> Iterator[tuple[str, str]]:
     skipping, blank = False, True
     for index in range(at, len(lines)):
         line = lines[index]
-        if web and blank and NOT_SAID.match(line):
+        if web and blank and NOT_SPEECH.match(line):
             skipping = True
             if line.startswith("NOTE"):
                 source.note("The notes between its cues were not read.")

@@ -13,7 +13,7 @@ ESCAPES = re.compile(
 )
 """Colours, titles of windows and movements of the cursor."""
 STRUCK_OVER = re.compile("[^\x08\n]\x08")
-"""How printers are told to print bold and underlined."""
+"""Control sequences for bold and underlined print."""
 LINE_ENDS = re.compile("[\x0b\x85\u2028]")
 PARAGRAPH_ENDS = re.compile("[\x1c\x1d\x1e\u2029]")
 

@@ -15,8 +15,8 @@ from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.documents.loaders.drawings import Drawings
 from modelyard.knowledge.documents.loaders.numbering import Numbering, W
 from modelyard.knowledge.documents.loaders.office import tidy
-from modelyard.knowledge.documents.loaders.package import RELATION, Package, opened
-from modelyard.knowledge.documents.loaders.word_text import FALLBACK, Inline
+from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage, opened
+from modelyard.knowledge.documents.loaders.word_text import FALLBACK, WordInline
 from modelyard.knowledge.types import Block, Kind, Loaded
 
 HEADING = re.compile(r"(?:heading|标题|標題|見出し|제목)\s*([1-9])$", re.IGNORECASE)
@@ -44,7 +44,7 @@ def load(source: Source) -> Loaded:
         if body is None:
             raise ValueError(f"'{name}' has no body")
         document = _Document(package, name)
-        blocks = [*_Reader(document, name).blocks(body, 0), *document.beside()]
+        blocks = [*_WordReader(document, name).blocks(body, 0), *document.beside()]
         document.drawings.close()
         return Loaded(blocks, package.properties())
 
@@ -52,7 +52,7 @@ def load(source: Source) -> Loaded:
 class _Document:
     """Knows the styles, lists and drawings of one document."""
 
-    def __init__(self, package: Package, name: str) -> None:
+    def __init__(self, package: DocumentPackage, name: str) -> None:
         self.package = package
         self.name = name
         self.drawings = Drawings(package)
@@ -71,17 +71,17 @@ class _Document:
         for part in self.package.related(self.name, "footnotes", "endnotes"):
             for note in self._children(part):
                 if note.get(f"{W}type") in {None, "normal"}:
-                    yield from _Reader(self, part).blocks(note, 0)
+                    yield from _WordReader(self, part).blocks(note, 0)
         for part in self.package.related(self.name, "comments"):
             for comment in self._children(part):
-                text = "\n".join(block.text for block in _Reader(self, part).blocks(comment, 0))
+                text = "\n".join(block.text for block in _WordReader(self, part).blocks(comment, 0))
                 if text:
                     author = comment.get(f"{W}author", "")
                     yield Block(f"Comment by {author}: {text}" if author else f"Comment: {text}")
         seen: set[str] = set()
         for part in self.package.related(self.name, "header", "footer"):
             root = self.package.xml(part)
-            for block in () if root is None else _Reader(self, part).blocks(root, 0):
+            for block in () if root is None else _WordReader(self, part).blocks(root, 0):
                 if block.text not in seen and not _is_page_number(block.text):
                     seen.add(block.text)
                     yield block
@@ -91,14 +91,14 @@ class _Document:
         return iter(()) if root is None else root.iterchildren()
 
 
-class _Reader:
+class _WordReader:
     """Reads one part: the document itself, its footnotes, a header."""
 
     def __init__(self, document: _Document, part: str) -> None:
         self._document = document
         self._source = document.package.source
         self._part = part
-        self._inline = Inline(lambda identifier: document.package.address(part, identifier), self._source.note)
+        self._inline = WordInline(lambda identifier: document.package.address(part, identifier), self._source.note)
 
     def blocks(self, body: Any, depth: int) -> Iterator[Block]:
         """What stands in a body, a cell or a text box; items of one list are one block."""
@@ -146,10 +146,10 @@ class _Reader:
             else:
                 yield Block("  " * indent + text if mark is not None else text), mark is not None
         for box in paragraph.iter(f"{W}txbxContent"):
-            if _shown(box, paragraph):
+            if _is_visible(box, paragraph):
                 yield from ((block, False) for block in self.blocks(box, depth + 1))
         for drawing in paragraph.iter(*DRAWINGS):
-            if _shown(drawing, paragraph):
+            if _is_visible(drawing, paragraph):
                 found = self._document.drawings.blocks(self._part, drawing)
                 yield from ((block, False) for block in found)
 
@@ -240,7 +240,7 @@ def _value(element: Any, path: str) -> str:
     return "" if child is None else child.get(f"{W}val") or ""
 
 
-def _shown(part: Any, paragraph: Any) -> bool:
+def _is_visible(part: Any, paragraph: Any) -> bool:
     """Whether a text box or drawing stands in this paragraph itself, is shown, and is not deleted."""
     for above in part.iterancestors():
         if above is paragraph:

@@ -53,7 +53,7 @@ SYMBOL_FONT = {
 LINK = re.compile(r'HYPERLINK\s+"([^"]*)"', re.IGNORECASE)
 
 
-class Inline:
+class WordInline:
     """Reads paragraphs of one part; `link` gives the address of a relation's id, `note` gets what is left out."""
 
     def __init__(self, link: Callable[[str | None], str], note: Callable[[str], None]) -> None:

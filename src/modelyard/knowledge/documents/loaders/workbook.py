@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.knowledge.documents.loaders.package import RELATION, Package, transitional
-from modelyard.knowledge.documents.loaders.shown import shown
+from modelyard.knowledge.documents.loaders.number_formats import display_text
+from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage, transitional
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -26,7 +26,7 @@ class Sheet:
 class Workbook:
     """One workbook."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: DocumentPackage) -> None:
         from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
         self.package = package
@@ -105,7 +105,7 @@ class Workbook:
         from openpyxl.utils.datetime import from_ISO8601
 
         try:
-            return shown(from_ISO8601(raw.strip()), "General")
+            return display_text(from_ISO8601(raw.strip()), "General")
         except (ValueError, TypeError):
             return raw.strip()
 
@@ -119,10 +119,10 @@ class Workbook:
             return raw.strip()
         if is_date_format(code):
             try:
-                return shown(from_excel(value, self._epoch, timedelta=is_timedelta_format(code)), code)
+                return display_text(from_excel(value, self._epoch, timedelta=is_timedelta_format(code)), code)
             except (OverflowError, ValueError):
-                return shown(value, "General")
-        return shown(value, code) if abs(value) < 1e300 else raw.strip()
+                return display_text(value, "General")
+        return display_text(value, code) if abs(value) < 1e300 else raw.strip()
 
 
 def elements(data: bytes, *names: str) -> Iterator[Any]:

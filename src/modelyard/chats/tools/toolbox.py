@@ -1,0 +1,72 @@
+"""The tools that agents of a server have, as its settings are: arithmetic, its bases, the web, its MCP servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import SearchEngine
+from modelyard.chats.tools import mcp_config
+from modelyard.chats.tools.base import Tool
+from modelyard.chats.tools.bases import KnowledgeSearch, Search
+from modelyard.chats.tools.calculator import Calculator
+from modelyard.chats.tools.internet import InternetSearch
+from modelyard.chats.tools.mcp_servers import McpServers
+from modelyard.chats.tools.pages import PageReader, ReadPage
+from modelyard.core.config import Settings
+from modelyard.core.errors import SearchNotConfigured
+from modelyard.core.fetching import Hosts
+
+PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
+"""Search engines in the order in which one is taken that is set up."""
+
+
+class Toolbox:
+    """The tools. MCP servers are started when tools of the outside are first asked for, and ended by `close`."""
+
+    def __init__(self, settings: Settings, read_page: ReadPage) -> None:
+        self._settings = settings
+        self._read_page = read_page
+        self._mcp: McpServers | None = None
+
+    async def tools(self, bases: Mapping[str, str], search: Search, outside: bool) -> list[Tool]:
+        """The tools of one agent: these bases (name to description) and no others; the web and MCP servers only if `outside`.
+
+        `search` searches one of the bases.
+
+        Raises `InvalidParameter` for a file of MCP servers that is wrong, `MissingLibrary`, `UnknownName` and
+        `SearchNotConfigured` for what is set and cannot be used.
+        """
+        found: list[Tool] = [Calculator()]
+        if bases:
+            found.append(KnowledgeSearch(search, bases))
+        if outside:
+            if (searching := self._engine()) is not None:
+                found.append(InternetSearch(searching))
+            found += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
+        return found
+
+    async def close(self) -> None:
+        """End the MCP servers."""
+        if self._mcp is not None:
+            await self._mcp.close()
+
+    def _engine(self) -> SearchEngine | None:
+        if self._settings.search_engine:
+            return engine(self._settings, self._settings.search_engine)
+        for name in PREFERRED:
+            try:
+                return engine(self._settings, name)
+            except SearchNotConfigured:
+                continue
+        return None
+
+    async def _mcp_tools(self) -> list[Tool]:
+        if not self._settings.mcp_servers:
+            return []
+        if self._mcp is None:
+            servers = await asyncio.to_thread(mcp_config.read, Path(self._settings.mcp_servers).expanduser())
+            self._mcp = self._mcp or McpServers(servers)
+        return await self._mcp.tools()
