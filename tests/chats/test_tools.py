@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from modelyard.chats.search_engines.base import SearchSettings
 from modelyard.chats.search_engines.searxng import SearXNG
 from modelyard.chats.tools.base import Tool, described
-from modelyard.chats.tools.bases import KnowledgeSearch
 from modelyard.chats.tools.calculator import Calculator, calculate
-from modelyard.chats.tools.internet import InternetSearch
-from modelyard.chats.tools.pages import MOST_CHARACTERS, PageReader
+from modelyard.chats.tools.internet_search import InternetSearch
+from modelyard.chats.tools.knowledge_search import KnowledgeSearch
+from modelyard.chats.tools.page_reader import MOST_CHARACTERS, PageReader
 from modelyard.core.errors import AddressRefused, FetchFailed, InvalidParameter, SearchFailed, UnknownName
 from modelyard.core.fetching import Fetched, Hosts
-from modelyard.knowledge.readable import decoded, from_html, readable
+from modelyard.knowledge.web_pages import decoded, from_html, readable
 from tests.knowledge.web_server import Reply, Web, web
 
 

@@ -46,7 +46,7 @@ from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
-from modelyard.knowledge.readable import readable
+from modelyard.knowledge.web_pages import readable
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from fastapi.responses import StreamingResponse
 from modelyard.api.chatchat.base import ChatchatRoute
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.talking import Chat, Talk, tools_for
+from modelyard.api.chatchat.turns import Chat, Talk, tools_for
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
-from modelyard.chats.agent import Answer, Notice, Token, ToolEnded, run
+from modelyard.knowledge.tool_loop import Answer, Notice, Token, ToolEnded, run
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
+from modelyard.api.chatchat.turns import TEMPERATURE, Chat, History, Talk
 from modelyard.api.deps import TheChats, TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
 from modelyard.chats.conversations import Conversations

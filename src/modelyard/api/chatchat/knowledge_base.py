@@ -23,7 +23,7 @@ from modelyard.api.chatchat.base import (
     embedding_model,
     find,
 )
-from modelyard.api.chatchat.filling import brought
+from modelyard.api.chatchat.uploads import brought
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.router import BodyKind, Router

@@ -11,9 +11,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.base import DEFAULT_EMBEDDING, BaseResponse, ChatchatRoute, TheModels, chat_model, running
+from modelyard.api.chatchat.model_change import ready
 from modelyard.api.chatchat.prompts import TEMPLATES, rendered, template
 from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.switching import ready
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.router import ANY_KEY, BodyKind, Router

@@ -12,11 +12,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
-from modelyard.api.chatchat.filling import brought
 from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import Chat, Talk
+from modelyard.api.chatchat.turns import Chat, Talk
+from modelyard.api.chatchat.uploads import brought
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
 from modelyard.chats.search_engines import engine

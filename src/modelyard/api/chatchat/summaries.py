@@ -23,8 +23,8 @@ from modelyard.api.chatchat.base import (
     chat_model,
     embedding_model,
 )
-from modelyard.api.chatchat.filling import refused, write
 from modelyard.api.chatchat.streams import limit, streamed
+from modelyard.api.chatchat.uploads import refused, write
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
 from modelyard.core.access import WRITE, Grant

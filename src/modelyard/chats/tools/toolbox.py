@@ -10,11 +10,11 @@ from modelyard.chats.search_engines import engine
 from modelyard.chats.search_engines.base import SearchEngine
 from modelyard.chats.tools import mcp_config
 from modelyard.chats.tools.base import Tool
-from modelyard.chats.tools.bases import KnowledgeSearch, Search
 from modelyard.chats.tools.calculator import Calculator
-from modelyard.chats.tools.internet import InternetSearch
+from modelyard.chats.tools.internet_search import InternetSearch
+from modelyard.chats.tools.knowledge_search import KnowledgeSearch, Search
 from modelyard.chats.tools.mcp_servers import McpServers
-from modelyard.chats.tools.pages import PageReader, ReadPage
+from modelyard.chats.tools.page_reader import PageReader, ReadPage
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.fetching import Hosts

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from modelyard.chats import agent
-from modelyard.chats.agent import Answer, Event, Notice, Reply, Thinking, Token, ToolEnded, ToolStarted, run
 from modelyard.chats.tools.base import schema
 from modelyard.chats.tools.calculator import Calculator
 from modelyard.core.errors import ToolFailed, UnsupportedParameter, UpstreamFailed
+from modelyard.knowledge import tool_loop as agent
+from modelyard.knowledge.tool_loop import Answer, Event, Notice, Reply, Thinking, Token, ToolEnded, ToolStarted, run
 
 Chunk = dict[str, Any]
 BODY = {"model": "m", "messages": [{"role": "user", "content": "多少？"}], "temperature": 0.1, "stream": False}
