@@ -72,7 +72,7 @@ class Asked:
         message = None
         if talk is not None:
             details = {"knowledge_bases": [base.name for base in bases]}
-            message = await knowledge.conversations.ask(owner, body.question, KIND, talk, details)
+            message = await knowledge.conversations.add_question(owner, body.question, KIND, talk, details)
         return cls(question, talk, message)
 
     async def events(self, knowledge: Knowledge) -> AsyncGenerator[dict[str, Any]]:
@@ -117,7 +117,7 @@ class Asked:
         text = done["answer"] if done else "".join(self.said)
         citations = done["citations"] if done else []
         details = {"model": done["model"], "usage": done["usage"]} if done else {"broken_off": True}
-        await knowledge.conversations.answered(self.message, text, citations, details)
+        await knowledge.conversations.add_answer(self.message, text, citations, details)
 
 
 async def ask(knowledge: Knowledge, asked: Asked) -> AsyncGenerator[bytes]:

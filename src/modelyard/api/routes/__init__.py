@@ -8,13 +8,13 @@ from modelyard.api.chatchat import (
     agent_chat,
     chat,
     fastchat,
-    filling,
     kb_chat,
     knowledge_base,
     server_state,
     sourced_chat,
     summaries,
     unified,
+    uploads,
 )
 from modelyard.api.chatchat import models as llm_models
 from modelyard.api.routes import (
@@ -48,7 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     documents.router,
     conversations.router,
     knowledge_base.router,
-    filling.router,
+    uploads.router,
     llm_models.router,
     server_state.router,
     summaries.router,

@@ -8,8 +8,8 @@ from fastapi.responses import PlainTextResponse
 from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import conversation_info, message_info, page
 from modelyard.core.access import Owner
-from modelyard.knowledge.conversations import exported
-from modelyard.knowledge.importing import import_conversations
+from modelyard.knowledge.conversation_import import import_conversations
+from modelyard.knowledge.conversations import as_markdown
 from modelyard.protocol import conversations as bodies
 from modelyard.protocol.conversation_imports import ImportConversations, Imported
 from modelyard.protocol.knowledge import Deleted
@@ -77,11 +77,11 @@ async def messages(conversation: str, knowledge: TheKnowledge, grant: TheGrant) 
 async def export(conversation: str, knowledge: TheKnowledge, grant: TheGrant) -> Markdown:
     """The conversation as Markdown."""
     talk = await knowledge.conversations.get(Owner.of(grant), conversation)
-    text = exported(talk, await knowledge.conversations.messages(conversation))
+    text = as_markdown(talk, await knowledge.conversations.messages(conversation))
     return Markdown(text)
 
 
 @router.post("/messages/{message}/feedback")
 async def feedback(message: str, body: bodies.Feedback, knowledge: TheKnowledge, grant: TheGrant) -> bodies.MessageInfo:
     """Keep what somebody thinks of an answer."""
-    return message_info(await knowledge.conversations.judge(Owner.of(grant), message, body.score, body.reason))
+    return message_info(await knowledge.conversations.rate(Owner.of(grant), message, body.score, body.reason))

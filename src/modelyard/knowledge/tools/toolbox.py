@@ -1,4 +1,4 @@
-"""The tools that agents of a server have, as its settings are: arithmetic, its bases, the web, its MCP servers."""
+"""The tools that a model can call on this server: the calculator, knowledge bases, the web, MCP servers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from modelyard.knowledge.search_engines import engine
 from modelyard.knowledge.search_engines.base import SearchEngine
 from modelyard.knowledge.tools import mcp_config
 from modelyard.knowledge.tools.base import Tool
-from modelyard.knowledge.tools.bases import KnowledgeSearch
 from modelyard.knowledge.tools.calculator import Calculator
-from modelyard.knowledge.tools.internet import InternetSearch
+from modelyard.knowledge.tools.internet_search import InternetSearch
+from modelyard.knowledge.tools.knowledge_search import KnowledgeSearch
 from modelyard.knowledge.tools.mcp_servers import McpServers
-from modelyard.knowledge.tools.pages import PageReader
+from modelyard.knowledge.tools.page_reader import PageReader
 from modelyard.knowledge.types import Models
 
 PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
-"""Search engines in the order in which one is taken that is set up."""
+"""Search engines in order of preference; the first that is configured is used."""
 MOST_HITS = 5
 
 
 class Toolbox:
-    """The tools. MCP servers are started when tools of the outside are first asked for, and ended by `close`."""
+    """Makes the tools. MCP servers are started when tools that reach outside are first requested, and ended by `close`."""
 
     def __init__(self, settings: Settings, search: Search) -> None:
         self._settings = settings
@@ -37,19 +37,19 @@ class Toolbox:
         self._mcp: McpServers | None = None
 
     async def tools(self, bases: Sequence[KnowledgeBase], outside: bool, models: Models | None = None) -> list[Tool]:
-        """The tools of one agent: these bases and no others; the web and MCP servers only if `outside`.
+        """Return the tools of one chat: search in these bases only; web search, web pages and MCP servers only if `outside`.
 
-        Searches ask `models`, so that their tokens count for a caller; the room's own if left out.
+        Searches use `models`, so that their tokens count for the caller; the server's own models if left out.
 
-        Raises `InvalidParameter` for a file of MCP servers that is wrong, `MissingLibrary`, `UnknownName` and
-        `SearchNotConfigured` for what is set and cannot be used.
+        Raises `InvalidParameter` for a file of MCP servers that is wrong, and `MissingLibrary`, `UnknownName` and
+        `SearchNotConfigured` for settings that cannot be used.
         """
         found: list[Tool] = [Calculator()]
         if bases:
             found.append(self._bases(bases, models))
         if outside:
-            if (searching := self._engine()) is not None:
-                found.append(InternetSearch(searching))
+            if (web := self._engine()) is not None:
+                found.append(InternetSearch(web))
             found += [PageReader(Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
         return found
 
@@ -61,13 +61,13 @@ class Toolbox:
     def _bases(self, bases: Sequence[KnowledgeBase], models: Models | None) -> KnowledgeSearch:
         by_name = {base.name: base for base in bases}
 
-        async def look(query: str, name: str) -> str:
-            asked = Query(text=query[:LONGEST_QUERY], bases=[by_name[name]], k=MOST_HITS, models=models)
-            found = await self._search.search(asked)
+        async def search(query: str, name: str) -> str:
+            search_query = Query(text=query[:LONGEST_QUERY], bases=[by_name[name]], k=MOST_HITS, models=models)
+            found = await self._search.search(search_query)
             hits = [hit for hit in found.hits if is_evidence(query, hit)]
             return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"'{name}' has nothing about this."
 
-        return KnowledgeSearch(look, {name: base.description for name, base in by_name.items()})
+        return KnowledgeSearch(search, {name: base.description for name, base in by_name.items()})
 
     def _engine(self) -> SearchEngine | None:
         if self._settings.search_engine:

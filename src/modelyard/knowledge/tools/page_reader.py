@@ -1,4 +1,4 @@
-"""Pages of the web read by an agent, a part at a time."""
+"""The web page tool, which reads a page in parts."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from modelyard.core.fetching import PUBLIC, Hosts, fetch
-from modelyard.knowledge.readable import readable
-from modelyard.knowledge.tools.base import schema, text, whole
+from modelyard.knowledge.tools.base import integer_argument, object_schema, text_argument
+from modelyard.knowledge.web_pages import parse_page
 
 MOST_CHARACTERS = 8000
-"""Of one answer."""
+"""The most characters of one part."""
 READ: Sequence[str] = ("text/", "application/xhtml+xml", "application/json", "application/xml", "application/rss+xml",
                        "application/atom+xml", "application/ld+json", "application/yaml")  # fmt: skip
 
 
 class PageReader:
-    """Reads text and HTML at public addresses."""
+    """Reads text and HTML pages at public addresses."""
 
     name: ClassVar[str] = "read_url"
     description: ClassVar[str] = (
         "Read a page of the web as text. A long page comes in parts: ask again with the `start` that the answer names."
     )
-    parameters: ClassVar[dict[str, Any]] = schema(
+    parameters: ClassVar[dict[str, Any]] = object_schema(
         {"url": {"type": "string", "description": "An http or https address"}},
         {"start": {"type": "integer", "description": "Character to begin with", "default": 0}},
     )
@@ -32,11 +32,11 @@ class PageReader:
         self._hosts = hosts
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """A part of the page, with its title. Raises `AddressRefused` and `FetchFailed`."""
-        url = text(arguments, "url")
-        start = whole(arguments, "start", 0, 0, 1 << 31)
+        """Return a part of the page, with its title. Raises `AddressRefused` and `FetchFailed`."""
+        url = text_argument(arguments, "url")
+        start = integer_argument(arguments, "start", 0, 0, 1 << 31)
         fetched = await fetch(url, hosts=self._hosts, accept=READ)
-        page = await asyncio.to_thread(readable, fetched)
+        page = await asyncio.to_thread(parse_page, fetched)
         part = page.text[start : start + MOST_CHARACTERS]
         end = start + len(part)
         head = f"{page.title}\n{fetched.url}\n\n" if page.title else f"{fetched.url}\n\n"
