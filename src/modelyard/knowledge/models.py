@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from modelyard.client import AsyncClient
-from modelyard.client._request import Request, at
+from modelyard.client.request import Request, at
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
 from modelyard.knowledge.cuts import skip_blanks, text_cut
 from modelyard.knowledge.portions import Portions
