@@ -18,7 +18,7 @@ from modelyard.client import AsyncClient, Client, handles, knowledge_types, medi
 from modelyard.client.calls import CallGroup, ClientMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
-from modelyard.knowledge.jobs import JobView
+from modelyard.knowledge.indexing.jobs import JobView
 from modelyard.protocol import (
     adapters,
     cache,
