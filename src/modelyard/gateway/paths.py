@@ -56,6 +56,7 @@ PATHS: Mapping[str, Path] = {
     "/v1/images/ocr": Path(Task.IMAGE, FormRequest, where=Where.FORM),
     "/v1/audio/transcriptions": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
     "/v1/audio/translations": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
+    "/v1/audio/embeddings": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
     "/v1/audio/speech": Path(Task.SPEECH, SpeechRequest),
     "/v1/video/generations": Path(Task.VIDEO, VideoRequest),
     "/v1/video/generations/image": Path(Task.VIDEO, FormRequest, where=Where.FORM),
