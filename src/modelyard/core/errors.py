@@ -51,9 +51,11 @@
     ├── LaunchCancelled                 499     launch_cancelled
     ├── ClientGone                      499     client_gone        nobody hears it
     ├── InternalError                   500     internal_error
+    ├── JobLost                         500     job_lost           the error of a job that nobody runs any more
     ├── UpstreamFailed                  502     upstream_failed
     │   ├── LaunchFailed                502     launch_failed
     │   ├── DownloadFailed              502     download_failed
+    │   ├── JobFailed                   502     job_failed
     │   ├── FetchFailed                 502     fetch_failed
     │   ├── SearchFailed                502     search_failed
     │   └── ToolFailed                  502     tool_failed
@@ -672,6 +674,15 @@ class InternalError(ModelyardError):
     """A defect of ours."""
 
 
+class JobLost(ModelyardError):
+    """A job was not finished, and cannot be gone on with."""
+
+    code = "job_lost"
+
+    def __init__(self, job: str, reason: str) -> None:
+        super().__init__(f"The job '{job}' cannot go on: {reason}. Start it again.")
+
+
 class UpstreamFailed(ModelyardError):
     """The engine broke off, refused the connection or answered nonsense."""
 
@@ -698,6 +709,15 @@ class DownloadFailed(UpstreamFailed):
 
     def __init__(self, model_id: str, hub: str, problem: str) -> None:
         ModelyardError.__init__(self, f"Downloading '{model_id}' from {hub} failed: {problem}")
+
+
+class JobFailed(UpstreamFailed):
+    """The process of a job ended, and the job was not done."""
+
+    code = "job_failed"
+
+    def __init__(self, job: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The job '{job}' failed: {problem.rstrip('.')}. Its log has more.")
 
 
 class FetchFailed(UpstreamFailed):
