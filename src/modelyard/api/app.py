@@ -27,6 +27,7 @@ from modelyard.api.paths import Paths
 from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.control import installing
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
@@ -45,6 +46,7 @@ from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
+from modelyard.jobs.service import Jobs
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
@@ -116,12 +118,16 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    jobs = Jobs(settings, database, host)
+    installing.register(jobs, settings.engines_folder)
+    await jobs.open()
     registrations = await loaded_registrations(settings, database, catalog, deployments)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
+    working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, passage, catalog) as knowledge:
@@ -136,6 +142,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     adapters=Adapters(database, deployments, reconciler, settings.folder),
                     autostarts=autostarts,
                     keys=keys,
+                    jobs=jobs,
                     registrations=registrations,
                     caching=Caching(catalog, reconciler),
                     downloads=reconciler.downloads,
@@ -144,9 +151,9 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 )
             )
     finally:
-        for task in (looking, starting, loop):
+        for task in (looking, starting, working, loop):
             task.cancel()
-        await asyncio.gather(looking, starting, loop, return_exceptions=True)
+        await asyncio.gather(looking, starting, working, loop, return_exceptions=True)
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
@@ -188,6 +195,13 @@ def _keys_ended(task: asyncio.Task[None]) -> None:
     """A defect there would let revoked keys in."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the watch over keys broke; the server ends", exc_info=error)
+        os._exit(70)
+
+
+def _jobs_ended(task: asyncio.Task[None]) -> None:
+    """Without the loop of jobs no weights would come for models that are launched, and nobody would know."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the loop of jobs broke; the server ends", exc_info=error)
         os._exit(70)
 
 

@@ -10,9 +10,19 @@ import httpx
 
 from modelyard.client import kinds
 from modelyard.client._request import DEFAULT_TIMEOUT, Request, Target
-from modelyard.client.calls import async_call, call
+from modelyard.client.calls import async_call, async_stream_call, call, stream_call
 from modelyard.client.knowledge_calls import AsyncKnowledgeCalls, KnowledgeCalls
-from modelyard.client.resources import adapters, autostart, cache, cluster, models, registrations, relaunches, replicas
+from modelyard.client.resources import (
+    adapters,
+    autostart,
+    cache,
+    cluster,
+    jobs,
+    models,
+    registrations,
+    relaunches,
+    replicas,
+)
 from modelyard.client.stream import AsyncStream, Stream, async_portions, portions
 
 T = TypeVar("T")
@@ -75,6 +85,15 @@ class Client(KnowledgeCalls):
     pause_download = call(cache.pause_download)
     resume_download = call(cache.resume_download)
     remove_download = call(cache.remove_download)
+    create_job = call(jobs.create_job)
+    list_jobs = call(jobs.list_jobs)
+    get_job = call(jobs.get_job)
+    follow_job = stream_call(jobs.follow_job)
+    get_job_logs = call(jobs.get_job_logs)
+    cancel_job = call(jobs.cancel_job)
+    pause_job = call(jobs.pause_job)
+    resume_job = call(jobs.resume_job)
+    remove_job = call(jobs.remove_job)
     get_autostart_config = call(autostart.get_autostart_config)
     get_autostart_model_summary = call(autostart.get_autostart_model_summary)
     upsert_autostart_model = call(autostart.upsert_autostart_model)
@@ -219,6 +238,15 @@ class AsyncClient(AsyncKnowledgeCalls):
     pause_download = async_call(cache.pause_download)
     resume_download = async_call(cache.resume_download)
     remove_download = async_call(cache.remove_download)
+    create_job = async_call(jobs.create_job)
+    list_jobs = async_call(jobs.list_jobs)
+    get_job = async_call(jobs.get_job)
+    follow_job = async_stream_call(jobs.follow_job)
+    get_job_logs = async_call(jobs.get_job_logs)
+    cancel_job = async_call(jobs.cancel_job)
+    pause_job = async_call(jobs.pause_job)
+    resume_job = async_call(jobs.resume_job)
+    remove_job = async_call(jobs.remove_job)
     get_autostart_config = async_call(autostart.get_autostart_config)
     get_autostart_model_summary = async_call(autostart.get_autostart_model_summary)
     upsert_autostart_model = async_call(autostart.upsert_autostart_model)

@@ -77,6 +77,8 @@ class JobRunner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(*TROUBLE):  # then the next run of the server begins with what was written before
+                await self._store.flush()
 
     def _pause(self) -> float | None:
         now = time.monotonic()
