@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from modelyard.client import kinds
-from modelyard.client._request import DEFAULT_TIMEOUT, Request, Target
 from modelyard.client.calls import async_call, async_stream_call, call, stream_call
 from modelyard.client.knowledge_calls import AsyncKnowledgeCalls, KnowledgeCalls
 from modelyard.client.resources import (
@@ -24,6 +23,7 @@ from modelyard.client.resources import (
     replicas,
 )
 from modelyard.client.stream import AsyncStream, Stream, async_portions, portions
+from modelyard.client.target import DEFAULT_TIMEOUT, Request, Target
 
 T = TypeVar("T")
 
