@@ -12,6 +12,7 @@ from modelyard.client.resources.cache import CacheCalls, DownloadCalls
 from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
+from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
 from modelyard.client.resources.models import ModelCalls
@@ -56,6 +57,11 @@ class Nouns(CallGroup[S]):
     def downloads(self) -> DownloadCalls[S]:
         """Downloads of models' files: follow, pause and cancel them."""
         return DownloadCalls(self._sender)
+
+    @property
+    def jobs(self) -> JobCalls[S]:
+        """Background jobs of every kind: start, follow and cancel them."""
+        return JobCalls(self._sender)
 
     @property
     def autostart(self) -> AutostartCalls[S]:

@@ -78,7 +78,7 @@ class Reconciler:
         self._described: set[tuple[str, int]] = set()
         """Uid and generation of models whose downloaded files were read."""
         self.downloads = Downloads(settings, host, self._nudged.set)
-        host.on_change = lambda replica: self._nudged.set()
+        host.subscribe(lambda replica: self._nudged.set())
 
     async def look(self) -> None:
         """The rows have changed: return when a step has taken them over."""
