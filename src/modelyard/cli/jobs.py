@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -183,7 +183,7 @@ def _sentence(event: JobEventDict) -> str:
     if event["type"] == "state":
         return f"{at} {data['state']}"
     if event["type"] == "progress":
-        return printable(f"{at} {_progress(data)} {data['message']}".rstrip())
+        return printable(f"{at} {_progress(cast('JobProgressDict', data))} {data['message']}".rstrip())
     return printable(f"{at} {event['type']} " + ", ".join(f"{name}: {value}" for name, value in data.items()))
 
 
