@@ -15,7 +15,7 @@ from ir_measures import RR, R, Success, nDCG
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.search import evaluation as evaluate
-from modelyard.knowledge.search.judgments import Judged, Judgment, grade_of, judged, ranking, read
+from modelyard.knowledge.search.judgments import Judged, Judgment, grade_of, parse_line, ranking, read
 
 
 def hit(chunk: int, document: str = "a.md", text: str = "", page: int | None = None) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def hit(chunk: int, document: str = "a.md", text: str = "", page: int | None = N
 
 
 def question(*relevant: Any) -> Judged:
-    return judged(json.dumps({"question": "?", "relevant": list(relevant)}), "1")
+    return parse_line(json.dumps({"question": "?", "relevant": list(relevant)}), "1")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_a_hit_fits(relevant: Any, fits: dict[str, Any], does_not: dict[str
 
 def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
     line = json.dumps({"id": 5, "question": "?", "relevant": {"a.md": 2, "b.md": 0}})
-    assert judged(line, "1") == Judged("5", "?", (Judgment(2, document="a.md"),))
+    assert parse_line(line, "1") == Judged("5", "?", (Judgment(2, document="a.md"),))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
 )
 def test_what_is_wrong_with_a_line(line: str, why: str) -> None:
     with pytest.raises(InvalidParameter, match=why):
-        judged(line, "1")
+        parse_line(line, "1")
 
 
 def test_wrong_lines_are_named_by_number() -> None:
@@ -122,7 +122,7 @@ def test_ir_measures_says_the_same_of_hits(data: st.DataObject) -> None:
     found = data.draw(st.permutations(names).map(lambda order: order[: data.draw(st.integers(0, 12))]))
     marks = data.draw(st.dictionaries(st.sampled_from(names), st.integers(1, 4), min_size=1, max_size=6))
     k = max(len(found), 1)
-    asked = judged(json.dumps({"question": "?", "relevant": marks}), "q")
+    asked = parse_line(json.dumps({"question": "?", "relevant": marks}), "q")
     ours = evaluate.measured(asked, [hit(place, name) for place, name in enumerate(found)], k)
     run = {"q": {name: -float(place) for place, name in enumerate(found)}}
     pairs = {R @ k: "recall", Success @ k: "hit_rate", RR: "mrr", nDCG @ k: "ndcg"}
