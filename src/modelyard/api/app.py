@@ -46,7 +46,7 @@ from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
-from modelyard.knowledge.readable import readable
+from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
     registrations = await loaded_registrations(settings, database, catalog, deployments)
-    chats = Chats(settings, database, readable)
+    chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)

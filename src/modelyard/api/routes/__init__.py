@@ -6,13 +6,13 @@ from modelyard.api.chatchat import (
     agent_chat,
     chat,
     fastchat,
-    filling,
     kb_chat,
     knowledge_base,
     server_state,
     sourced_chat,
     summaries,
     unified,
+    uploads,
 )
 from modelyard.api.chatchat import models as llm_models
 from modelyard.api.router import Route, Router
@@ -47,7 +47,7 @@ ROUTERS: tuple[Router, ...] = (
     documents.router,
     chats.router,
     knowledge_base.router,
-    filling.router,
+    uploads.router,
     llm_models.router,
     server_state.router,
     summaries.router,

@@ -1,4 +1,4 @@
-"""How a FastChat worker generates: JSON values with NUL bytes between, each with the whole text so far."""
+"""Text generation in the form of a FastChat worker: JSON values separated by NUL bytes, each with the whole text so far."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ CODES: Mapping[type[ModelyardError], int] = {
     UnsupportedParameter: 40302,
     RateLimited: 42901,
 }
-"""Our errors as FastChat numbers them; all others are `INTERNAL`."""
+"""FastChat's error codes of our errors; every other error is `INTERNAL`."""
 NEUTRAL = {"top_k": -1, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
-"""Values that ask for nothing, and are not passed on."""
+"""Values that have no effect, and are not passed on."""
 
 
-class Generate(BaseModel):
-    """What a worker is asked. `prompt` is a text, or messages as pairs of a role and a text, the user's first."""
+class GenerationBody(BaseModel):
+    """A generation request. `prompt` is a text, or messages as pairs of role and text that begin with the user's."""
 
     model: str = ""
     prompt: str | Many[tuple[str, str | None]]
@@ -56,54 +56,54 @@ class Generate(BaseModel):
     images: Few[Any] | None = None
 
     def check(self) -> None:
-        """Raises `UnsupportedParameter` for what workers of this server do not do."""
-        asks = {
+        """Raise `UnsupportedParameter` for parameters that workers of this server lack."""
+        unsupported = {
             "logprobs": self.logprobs,
             "use_beam_search": self.use_beam_search,
             "best_of": (self.best_of or 1) > 1,
             "images": self.images,
         }
-        for name, wanted in asks.items():
-            if wanted:
+        for name, is_set in unsupported.items():
+            if is_set:
                 raise UnsupportedParameter(name, self.model, "ask /v1/completions or /v1/chat/completions instead.")
 
-    def asked(self, model: str) -> dict[str, Any]:
-        """The same as OpenAI's parameters, but for the prompt."""
-        given: dict[str, Any] = {"model": model, "temperature": max(self.temperature, 0.0), "top_p": self.top_p}
+    def openai_parameters(self, model: str) -> dict[str, Any]:
+        """Convert to the fields of an OpenAI request, without the prompt."""
+        fields: dict[str, Any] = {"model": model, "temperature": max(self.temperature, 0.0), "top_p": self.top_p}
         if self.max_new_tokens is not None:
-            given["max_tokens"] = self.max_new_tokens
+            fields["max_tokens"] = self.max_new_tokens
         for name, neutral in NEUTRAL.items():
             if (value := getattr(self, name)) != neutral:
-                given[name] = value
+                fields[name] = value
         if self.stop:
-            given["stop"] = self.stop
+            fields["stop"] = self.stop
         if self.stop_token_ids:
-            given["stop_token_ids"] = self.stop_token_ids
-        return given
+            fields["stop_token_ids"] = self.stop_token_ids
+        return fields
 
 
-def told(error: ModelyardError) -> dict[str, Any]:
-    """An error as a worker tells it: its sentence in the place of the text."""
+def error_value(error: ModelyardError) -> dict[str, Any]:
+    """Render an error as a worker's value, whose `text` is the error's message."""
     return {"text": error.message, "error_code": CODES.get(type(error), INTERNAL)}
 
 
-async def generated(models: ServedModels, name: str, body: Generate) -> AsyncGenerator[bytes]:
-    """The values as bytes; an error is the last one."""
+async def generation_stream(models: ServedModels, name: str, body: GenerationBody) -> AsyncGenerator[bytes]:
+    """Yield the values as bytes; an error ends the stream as its last value."""
     async with aclosing(_values(models, name, body)) as values:
         async for value in values:
             yield json.dumps(value).encode() + b"\0"
 
 
-async def last(models: ServedModels, name: str, body: Generate) -> dict[str, Any]:
-    """The last value."""
-    found: dict[str, Any] = {}
+async def generate(models: ServedModels, name: str, body: GenerationBody) -> dict[str, Any]:
+    """Return the last value, which has the whole text."""
+    last: dict[str, Any] = {}
     async with aclosing(_values(models, name, body)) as values:
         async for value in values:
-            found = value
-    return found
+            last = value
+    return last
 
 
-async def _values(models: ServedModels, name: str, body: Generate) -> AsyncGenerator[dict[str, Any]]:
+async def _values(models: ServedModels, name: str, body: GenerationBody) -> AsyncGenerator[dict[str, Any]]:
     text = body.prompt if body.echo and isinstance(body.prompt, str) else ""
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     reason: str | None = None
@@ -120,18 +120,18 @@ async def _values(models: ServedModels, name: str, body: Generate) -> AsyncGener
                         usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
                         yield {"text": text, "error_code": 0, "usage": dict(usage), "finish_reason": None}
     except ModelyardError as error:
-        yield told(error)
+        yield error_value(error)
         return
     yield {"text": text, "error_code": 0, "usage": usage, "finish_reason": reason or "stop"}
 
 
-def _chunks(models: ServedModels, name: str, body: Generate) -> AsyncGenerator[dict[str, Any]]:
-    asked = body.asked(name)
+def _chunks(models: ServedModels, name: str, body: GenerationBody) -> AsyncGenerator[dict[str, Any]]:
+    parameters = body.openai_parameters(name)
     if isinstance(body.prompt, str):
-        return models.complete({**asked, "prompt": body.prompt})
+        return models.complete({**parameters, "prompt": body.prompt})
     roles = ("user", "assistant")
     messages = [{"role": roles[at % 2], "content": text} for at, (_, text) in enumerate(body.prompt) if text]
-    return models.chat({**asked, "messages": messages})
+    return models.chat({**parameters, "messages": messages})
 
 
 def _piece(choice: Mapping[str, Any]) -> str:
@@ -139,6 +139,6 @@ def _piece(choice: Mapping[str, Any]) -> str:
 
 
 def _counts(usage: Mapping[str, Any] | None) -> dict[str, int]:
-    """The engine's own count, where a chunk has one."""
+    """Return the engine's own token counts if a chunk has them."""
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     return {name: usage[name] for name in names if isinstance(usage.get(name), int)} if usage else {}

@@ -1,4 +1,4 @@
-"""What Chatchat's chats share: the fields of their bodies, and who answers, asked with the key of whoever asks."""
+"""Shared by Chatchat's chats: the fields of their bodies, and `ChatTurn`, which asks a model with the caller's key."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fastapi import Request
 from pydantic import BaseModel, Field, model_validator
 
 from modelyard.api.base_access import models_for
-from modelyard.api.chatchat.base import chat_model, served
-from modelyard.api.chatchat.streams import said
+from modelyard.api.chatchat.base import caller_models, chat_model
+from modelyard.api.chatchat.streams import answer_text
 from modelyard.api.deps import Parts
 from modelyard.api.knowledge_views import readable
 from modelyard.chats.tools.base import Tool
@@ -24,7 +24,7 @@ ROLES = {"ai": "assistant", "human": "user"}
 TEMPERATURE = 0.7
 
 
-class History(BaseModel):
+class HistoryMessage(BaseModel):
     """An earlier message: `{"role", "content"}`, or a list of the two."""
 
     role: str
@@ -32,63 +32,66 @@ class History(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def of_pair(cls, given: Any) -> Any:
-        """The same of a list."""
-        if isinstance(given, (list, tuple)) and len(given) >= 2:
-            return {"role": given[0], "content": given[1]}
-        return given
+    def of_pair(cls, value: Any) -> Any:
+        """Read a message that is a list of role and content."""
+        if isinstance(value, (list, tuple)) and len(value) >= 2:
+            return {"role": value[0], "content": value[1]}
+        return value
 
-    def message(self) -> dict[str, str]:
-        """As OpenAI has it."""
+    def openai_message(self) -> dict[str, str]:
+        """Convert to OpenAI's form."""
         return {"role": ROLES.get(self.role, self.role), "content": self.content}
 
 
-class Chat(BaseModel):
-    """What every chat is asked."""
+class ChatQuestion(BaseModel):
+    """The fields that all chats share."""
 
     query: str
-    history: Few[History] = []
+    history: Few[HistoryMessage] = []
     stream: bool = False
-    model_name: str | None = Field(None, description="Left out: any chat model that runs.")
+    model_name: str | None = Field(None, description="If left out, any chat model that is ready.")
     temperature: float = Field(TEMPERATURE, ge=0, le=1)
     max_tokens: int | None = Field(None, description="0 and less are no limit.")
     prompt_name: str = "default"
 
 
-class Talk:
-    """One chat on its way. Raises `PermissionDenied` at once for a model that the key may not use."""
+class ChatTurn:
+    """One question, the model that answers it, and the caller's grant.
+
+    Raises `PermissionDenied` at once for a model that the key may not use.
+    """
 
     def __init__(
-        self, request: Request, parts: Parts, grant: Grant | None, body: Chat, model: str | None = None
+        self, request: Request, parts: Parts, grant: Grant | None, body: ChatQuestion, model: str | None = None
     ) -> None:
-        """`model` answers where the body names none."""
+        """`model` is used if the body names none."""
         self.parts = parts
         self.grant = grant
         self.body = body
         self._model = body.model_name or model
-        self.models: Models = served(parts, grant)
+        self.models: Models = caller_models(parts, grant)
         if self._model and grant is not None:
             grant.check_model(self._model)
 
     def model(self) -> str:
-        """Who answers. Raises `InvalidParameter` where nobody chats."""
+        """Return the uid of the model that answers. Raises `InvalidParameter` if no chat model is ready."""
         return chat_model(self.parts, self.grant, self._model)
 
     def messages(self, prompt: str) -> list[dict[str, str]]:
-        """What the model is told: the history as given, then a prompt."""
-        return [*(each.message() for each in self.body.history), {"role": "user", "content": prompt}]
+        """Return the messages for the model: the history of the request, then a prompt."""
+        return [*(each.openai_message() for each in self.body.history), {"role": "user", "content": prompt}]
 
-    async def said(self, messages: list[dict[str, str]]) -> AsyncGenerator[str]:
-        """What the model says, piece by piece. Raises what the model's server raises."""
+    async def answer(self, messages: list[dict[str, str]]) -> AsyncGenerator[str]:
+        """Yield the model's answer piece by piece. Raises the errors of the model's server."""
         body = self.body
-        tokens = said(self.models, self.model(), messages, body.temperature, body.max_tokens)
+        tokens = answer_text(self.models, self.model(), messages, body.temperature, body.max_tokens)
         async with aclosing(tokens) as pieces:
             async for piece in pieces:
                 yield piece
 
 
-async def tools_for(parts: Parts, grant: Grant | None) -> list[Tool]:
-    """The server's tools that a key may have used. Raises `InvalidParameter` and more for settings that are wrong."""
+async def server_tools(parts: Parts, grant: Grant | None) -> list[Tool]:
+    """Return the server's tools that a key may use. Raises `InvalidParameter` and others for settings that are wrong."""
     bases = await readable(parts.knowledge, grant)
     outside = grant is None or grant.allows(TOOLS)
     models = models_for(parts, grant)

@@ -1,24 +1,24 @@
-"""The web searched by an agent."""
+"""The web search tool."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from modelyard.chats.search_engines.base import SearchEngine, WebHit
-from modelyard.chats.tools.base import schema, text, whole
+from modelyard.chats.tools.base import integer_argument, object_schema, text_argument
 
 MOST = 10
 
 
 class InternetSearch:
-    """Searches with one engine."""
+    """Searches the web with one search engine."""
 
     name: ClassVar[str] = "search_internet"
     description: ClassVar[str] = (
         "Search the web for what is new, or not known to you. Gives titles, addresses and excerpts of pages; "
         "cite the addresses that you use."
     )
-    parameters: ClassVar[dict[str, Any]] = schema(
+    parameters: ClassVar[dict[str, Any]] = object_schema(
         {"query": {"type": "string", "description": "A few words, as one types them into a search engine"}},
         {"count": {"type": "integer", "description": f"How many pages, at most {MOST}", "default": 5}},
     )
@@ -27,9 +27,9 @@ class InternetSearch:
         self._engine = engine
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """The pages found, numbered. Raises `SearchFailed`."""
-        query = text(arguments, "query")
-        found = await self._engine.search(query, whole(arguments, "count", 5, 1, MOST))
+        """Return the pages found, numbered. Raises `SearchFailed`."""
+        query = text_argument(arguments, "query")
+        found = await self._engine.search(query, integer_argument(arguments, "count", 5, 1, MOST))
         return "\n\n".join(map(_numbered, range(1, len(found) + 1), found)) or f"Nothing was found for '{query}'."
 
 

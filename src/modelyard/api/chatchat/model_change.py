@@ -1,5 +1,5 @@
-"""Stopping a language model, or putting another in its place, as Chatchat's controller does it. Nothing is lost by a change
-that fails: the old model stays, or is started again where there is no memory for both."""
+"""Stopping a language model or replacing it by another, as Chatchat's controller does. A change that fails loses nothing: the
+old model keeps running, or is started again if there was no memory for both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelyard.api.chatchat.base import launched
+from modelyard.api.chatchat.base import launched_models
 from modelyard.api.deps import Parts
 from modelyard.catalog.find import looks_like_path
 from modelyard.control.views import ModelView
@@ -21,59 +21,58 @@ from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.protocol.models import LaunchRequest
 
 FAILED = 500
-Answer = dict[str, Any]
-"""`code` and `msg`."""
+Outcome = dict[str, Any]
+"""`code` and `msg` of a response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A launch, and how far it may go."""
+    """A launch request, and the trust that it is launched with."""
 
     request: LaunchRequest
     trust: Trust
 
 
 def language_models(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
-    """Every language model by uid, whatever its state, that the key may know of."""
-    return launched(parts, ModelType.LLM, grant)
+    """Return the language models by uid, in any state, that the key may see."""
+    return launched_models(parts, ModelType.LLM, grant)
 
 
-def ready(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
-    """Those of them that answer now."""
-    found = language_models(parts, grant)
-    return {uid: view for uid, view in sorted(found.items()) if view.state is ReplicaState.READY}
+def ready_language_models(parts: Parts, grant: Grant | None = None) -> dict[str, ModelView]:
+    """Return the language models that are ready and that the key may see, sorted by uid."""
+    models = language_models(parts, grant)
+    return {uid: view for uid, view in sorted(models.items()) if view.state is ReplicaState.READY}
 
 
 async def release(
     parts: Parts, grant: Grant | None, trust: Trust, name: str, new_name: str | None = None, keep_origin: bool = False
-) -> Answer:
-    """Stop a model; or start another, and stop the first unless `keep_origin`. Answers when it is done.
+) -> Outcome:
+    """Stop a model, or start another and stop the first unless `keep_origin`. Returns when that is done.
 
-    The new one may be a path; it then goes by the name of its file or folder, which the answer says.
+    The new name may be a path; the model's uid is then the name of the file or folder, which the outcome names.
     """
-    if new_name and uid_of(new_name) in ready(parts, grant):
+    if new_name and uid_of(new_name) in ready_language_models(parts, grant):
         return {"code": FAILED, "msg": f"要切换的LLM模型 {new_name} 已经存在"}
-    there = ready(parts, grant) if new_name else language_models(parts, grant)
-    if name not in there:
+    models = ready_language_models(parts, grant) if new_name else language_models(parts, grant)
+    if name not in models:
         return {"code": FAILED, "msg": f"the model {name} is not available"}
     if not new_name:
-        return await _stopped(parts, name, keep_origin)
+        return await _stop(parts, name, keep_origin)
     try:
-        await _change(parts, there[name], new_name, keep_origin, trust)
+        await _change(parts, models[name], new_name, keep_origin, trust)
     except ModelyardError as error:
-        said = f"failed change model from {name} to {new_name}。错误信息是： {error.message}"
-        return {"code": FAILED, "msg": said}
+        return {"code": FAILED, "msg": f"failed change model from {name} to {new_name}。错误信息是： {error.message}"}
     return {"code": 200, "msg": f"sucess change model from {name} to {uid_of(new_name)}"}
 
 
 def uid_of(name: str) -> str:
-    """The uid of a model that is launched by a name: of a path, what stands last in it."""
+    """Return the uid of a model that is launched by name; of a path it is the last part, without `.gguf`."""
     if not looks_like_path(name):
         return name
     return Path(name).name.removesuffix(".gguf") or name
 
 
-async def _stopped(parts: Parts, name: str, keep_origin: bool) -> Answer:
+async def _stop(parts: Parts, name: str, keep_origin: bool) -> Outcome:
     if keep_origin:
         return {"code": FAILED, "msg": f"failed to release model: {name}。keep_origin 需要 new_model_name"}
     try:
@@ -84,13 +83,13 @@ async def _stopped(parts: Parts, name: str, keep_origin: bool) -> Answer:
 
 
 async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool, trust: Trust) -> None:
-    """Start the new model beside the old one where memory is enough for both, else in its place. Raises why it failed.
+    """Start the new model beside the old one if there is memory for both, else in its place. Raises the error of the launch.
 
-    A GPU is given up before the other is started: what is left of it would have the new model on the CPU, or smaller.
+    A model on a GPU is stopped first, because in the rest of its memory the new one would be placed on the CPU or shrunk.
     """
-    new = await wanted(parts, new_name, trust)
+    new = await proposal_of(parts, new_name, trust)
     on_gpu = any(running.placement.gpu_indexes for running in old.replicas)
-    if keep_origin or not on_gpu or await _remote(parts, new):
+    if keep_origin or not on_gpu or await _is_remote(parts, new):
         try:
             await _start(parts, uid_of(new_name), new)
         except NotEnoughMemory:
@@ -104,22 +103,22 @@ async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool
     await _replace(parts, old, new_name, new)
 
 
-async def _planned(parts: Parts, new: Proposal) -> Launch | None:
-    """What a launch would be; None where there is no memory for it now. Raises where it could not be, however much there were."""
+async def _plan(parts: Parts, new: Proposal) -> Launch | None:
+    """Plan a launch; None if there is no memory for it now. Raises if it would fail with any amount of memory."""
     try:
         return await parts.deployments.plan(new.request, new.trust)
     except NotEnoughMemory:
         return None
 
 
-async def _remote(parts: Parts, new: Proposal) -> bool:
-    planned = await _planned(parts, new)
+async def _is_remote(parts: Parts, new: Proposal) -> bool:
+    planned = await _plan(parts, new)
     return planned is not None and planned.engine == EXTERNAL
 
 
 async def _check(parts: Parts, new: Proposal) -> None:
-    """Raises where a model could not start, or not soon, however much memory there were."""
-    planned = await _planned(parts, new)
+    """Raise if a model would fail to start with any amount of memory, or would have to be downloaded first."""
+    planned = await _plan(parts, new)
     model = planned.model if planned else None
     if model and model.download and not await asyncio.to_thread(Path(model.path or "").exists):
         raise Unavailable(
@@ -129,7 +128,7 @@ async def _check(parts: Parts, new: Proposal) -> None:
 
 
 async def _replace(parts: Parts, old: ModelView, new_name: str, new: Proposal) -> None:
-    """Stop a model and start another; if that fails, the first is started again. Raises why it failed."""
+    """Stop a model and start another; if that fails, start the first one again. Raises the error of the launch."""
     uid = old.desired.uid
     before = await _as_before(parts, old)
     await parts.deployments.remove(uid)
@@ -144,7 +143,7 @@ async def _replace(parts: Parts, old: ModelView, new_name: str, new: Proposal) -
 
 
 async def _start(parts: Parts, uid: str, new: Proposal) -> None:
-    """Launch and wait; what does not come up is taken away again. Raises why."""
+    """Launch a model and wait for it; a model that fails to start is removed. Raises the error of the launch."""
     deployments = parts.deployments
     view = language_models(parts).get(uid)
     if view is None or view.state is ReplicaState.FAILED:
@@ -157,11 +156,11 @@ async def _start(parts: Parts, uid: str, new: Proposal) -> None:
         raise
 
 
-async def wanted(parts: Parts, name: str, trust: Trust) -> Proposal:
-    """How a model of that name is launched: as its autostart entry says, or as it was before it failed, else by its name.
+async def proposal_of(parts: Parts, name: str, trust: Trust) -> Proposal:
+    """Return how to launch a model by name: by its autostart entry, else by its launch that failed, else by the name alone.
 
-    What was stored is launched with the trust that it was accepted with, a mere name with the caller's. Raises
-    `ModelyardError` for a name that nothing is known of.
+    Stored launches keep the trust that they were accepted with; a launch by name alone has the caller's. Raises
+    `BadRequest` for an autostart entry that cannot be read.
     """
     try:
         entry = await parts.autostarts.get(name)
@@ -176,7 +175,7 @@ async def wanted(parts: Parts, name: str, trust: Trust) -> Proposal:
 
 
 async def _as_before(parts: Parts, view: ModelView) -> Proposal:
-    """The launch of a model once more, with the trust that it was accepted with."""
+    """Return the launch of a model again, with the trust that it was accepted with."""
     uid = view.desired.uid
     trust = OWNER if view.desired.launch.trusted else Trust(False, f"Who launched '{uid}'")
     return Proposal(await parts.deployments.request(uid), trust)

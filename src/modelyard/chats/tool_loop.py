@@ -1,4 +1,4 @@
-"""The agent: a model that calls tools, round after round, until it answers. It keeps nothing between two runs."""
+"""The tool loop: a model calls tools, round after round, until it answers. Runs share no state."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from modelyard.chats.tools.base import Tool, described
+from modelyard.chats.tools.base import Tool, tool_definition
 from modelyard.core.errors import ModelyardError, UnsupportedParameter
 
 MOST_ROUNDS = 6
 TOOL_SECONDS = 120.0
 AT_ONCE = 8
-"""Calls of one round that run side by side; more wait."""
+"""Calls of one round that run concurrently; further calls wait."""
 MOST_OUTPUT = 20_000
-"""Characters of a tool's output that the model is given."""
+"""The most characters of a tool's output that the model gets."""
 
-ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 TOOL_ERRORS = (ModelyardError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
-"""What a tool may raise without ending the run; ours raise only the first."""
+"""What a tool may raise without ending the run; the server's own tools raise only the first."""
 
 
 class ChatModels(Protocol):
@@ -32,38 +32,38 @@ class ChatModels(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of what the model says, before a call or as its answer."""
+class TextPiece:
+    """A piece of the model's text, before a call or as its answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Thinking:
-    """A piece of what a reasoning model thinks, where the engine tells it apart."""
+class ThinkingPiece:
+    """A piece of a reasoning model's thinking, if the engine separates it from the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolStarted:
-    """A call begins."""
+    """A tool call begins."""
 
     id: str
     name: str
     arguments: dict[str, Any] | str
-    """As written, where that is no JSON object."""
+    """The text that the model wrote, if it is no JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolEnded:
-    """A call has ended. Calls of one round may end in any order."""
+    """A tool call has ended. Calls of one round may end in any order."""
 
     id: str
     name: str
     arguments: dict[str, Any] | str
     output: str
-    """What the model is told; a sentence about what went wrong unless `ok`."""
+    """What the model gets; a sentence about the error unless `ok`."""
     ok: bool
 
 
@@ -77,49 +77,49 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The end of every run: what the model said last."""
+class FinalAnswer:
+    """The last event of every run: the model's last text."""
 
     text: str
     usage: dict[str, int] = field(default_factory=dict)
-    """Tokens of all rounds: `prompt_tokens`, `completion_tokens`, `total_tokens`."""
+    """Token counts of all rounds together: `prompt_tokens`, `completion_tokens`, `total_tokens`."""
     finish_reason: str = "stop"
 
 
-Event = Token | Thinking | ToolStarted | ToolEnded | Notice | Answer
+Event = TextPiece | ThinkingPiece | ToolStarted | ToolEnded | Notice | FinalAnswer
 
 
 @dataclass(slots=True)
-class Call:
-    """A call as the model writes it, piece by piece."""
+class ToolCall:
+    """A tool call, assembled from the pieces that the model streams."""
 
     id: str = ""
     name: str = ""
     text: str = ""
-    """Its arguments: JSON, one hopes."""
+    """The arguments as text, which should be JSON."""
 
     @property
     def arguments(self) -> dict[str, Any] | str:
-        """An object, or the text as it is where that is none."""
+        """The arguments as a JSON object, or their text if it is none."""
         try:
-            found = json.loads(self.text or "{}")
+            arguments = json.loads(self.text or "{}")
         except ValueError:
             return self.text
-        return found if isinstance(found, dict) else self.text
+        return arguments if isinstance(arguments, dict) else self.text
 
 
-class Reply:
-    """One answer of the model, put together from its chunks."""
+class ModelReply:
+    """One reply of the model, assembled from its chunks."""
 
     def __init__(self) -> None:
         self.text = ""
         self.usage: dict[str, int] = {}
         self.finish_reason = ""
-        self._calls: list[Call] = []
-        self._by_index: dict[int, Call] = {}
+        self._calls: list[ToolCall] = []
+        self._by_index: dict[int, ToolCall] = {}
 
-    def add(self, chunk: Mapping[str, Any]) -> Token | Thinking | None:
-        """Take a chunk in; gives what a person can see of it."""
+    def add(self, chunk: Mapping[str, Any]) -> TextPiece | ThinkingPiece | None:
+        """Add a chunk. Returns the piece of text or thinking that it has, if any."""
         usage = chunk.get("usage")
         if isinstance(usage, Mapping):
             self.usage = {name: count for name, count in usage.items() if isinstance(count, int)}
@@ -130,34 +130,34 @@ class Reply:
         delta = choices[0].get("delta") or {}
         for piece in delta.get("tool_calls") or ():
             self._add_call(piece)
-        if said := delta.get("content"):
-            self.text += said
-            return Token(said)
-        thought = delta.get("reasoning_content") or delta.get("reasoning")
-        return Thinking(thought) if isinstance(thought, str) and thought else None
+        if content := delta.get("content"):
+            self.text += content
+            return TextPiece(content)
+        thinking = delta.get("reasoning_content") or delta.get("reasoning")
+        return ThinkingPiece(thinking) if isinstance(thinking, str) and thinking else None
 
     def _add_call(self, piece: Mapping[str, Any]) -> None:
         function = piece.get("function") or {}
         index = piece.get("index")
-        call = self._by_index.get(index) if index is not None else self._same(piece)
+        call = self._by_index.get(index) if index is not None else self._continued(piece)
         # Some engines give every call the index 0: another id and a name begin another call.
         if call is None or (piece.get("id") and call.id and piece["id"] != call.id and function.get("name")):
-            call = Call()
+            call = ToolCall()
             self._calls.append(call)
             if index is not None:
                 self._by_index[index] = call
         call.id = call.id or piece.get("id") or ""
         call.name += function.get("name") or ""
-        written = function.get("arguments")
-        call.text += written if isinstance(written, str) else json.dumps(written) if written else ""
+        arguments = function.get("arguments")
+        call.text += arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
 
-    def _same(self, piece: Mapping[str, Any]) -> Call | None:
-        """The call that a piece without an index goes on with: the last one, unless it has a name of its own."""
+    def _continued(self, piece: Mapping[str, Any]) -> ToolCall | None:
+        """Return the call that a piece without an index belongs to: the last one, unless the piece has a name of its own."""
         begins = bool((piece.get("function") or {}).get("name"))
         return self._calls[-1] if self._calls and not begins else None
 
-    def calls(self, round_number: int) -> list[Call]:
-        """The calls in order, each with an id that no other has."""
+    def calls(self, round_number: int) -> list[ToolCall]:
+        """Return the calls in order, each with a unique id."""
         seen: set[str] = set()
         for number, call in enumerate(self._calls):
             if not call.id or call.id in seen:
@@ -166,7 +166,7 @@ class Reply:
         return self._calls
 
 
-async def run(
+async def run_tool_loop(
     models: ChatModels,
     body: Mapping[str, Any],
     tools: Sequence[Tool],
@@ -174,38 +174,37 @@ async def run(
     max_rounds: int = MOST_ROUNDS,
     tool_timeout: float = TOOL_SECONDS,
 ) -> AsyncGenerator[Event]:
-    """Answer a chat completion's `body` with the help of tools; the last event is an `Answer`.
+    """Answer a chat completion's `body` with the help of tools; the last event is a `FinalAnswer`.
 
-    A round is one answer of the model with calls, and those calls. After `max_rounds` of them it must answer without
-    tools. Errors of tools are told to the model; errors of the model are raised. Closing the iterator, or cancelling
-    whoever waits for it, cancels the calls that run. A model that cannot call tools answers without them, after a
-    `Notice`.
+    A round is one reply of the model with calls, and these calls. After `max_rounds` the model must answer without tools.
+    Errors of tools are passed to the model; errors of the model are raised. Closing the iterator, or cancelling its
+    consumer, cancels running calls. A model that cannot call tools answers without them, after a `Notice`.
     """
-    going = _Run(models, body, tools)
+    loop = _ToolLoop(models, body, tools)
     by_name = {tool.name: tool for tool in tools}
     for number in range(max_rounds + 1):
-        if going.tools and number == max_rounds:
-            going.tools = ()
+        if loop.tools and number == max_rounds:
+            loop.tools = ()
             yield Notice("rounds_spent", f"The tools were used {max_rounds} times; now comes an answer without them.")
-        reply = Reply()
-        async with aclosing(going.say(reply, number)) as said:
-            async for event in said:
-                yield event
-        calls = reply.calls(number) if going.tools else []
+        reply = ModelReply()
+        async with aclosing(loop.ask_model(reply, number)) as pieces:
+            async for piece in pieces:
+                yield piece
+        calls = reply.calls(number) if loop.tools else []
         if not calls:
-            yield Answer(reply.text, going.usage, reply.finish_reason or "stop")
+            yield FinalAnswer(reply.text, loop.usage, reply.finish_reason or "stop")
             return
         ended: dict[str, ToolEnded] = {}
-        async with aclosing(_round(calls, by_name, tool_timeout)) as steps:
+        async with aclosing(_run_calls(calls, by_name, tool_timeout)) as steps:
             async for step in steps:
                 yield step
                 if isinstance(step, ToolEnded):
                     ended[step.id] = step
-        going.messages += _told(reply.text, calls, ended)
+        loop.messages += _round_messages(reply.text, calls, ended)
 
 
-class _Run:
-    """What the model has been told, and what it may call."""
+class _ToolLoop:
+    """The messages of a run so far, and the tools that the model may call."""
 
     def __init__(self, models: ChatModels, body: Mapping[str, Any], tools: Sequence[Tool]) -> None:
         self._models = models
@@ -214,11 +213,11 @@ class _Run:
         self.messages: list[Any] = list(body.get("messages") or ())
         self.usage: dict[str, int] = {}
 
-    async def say(self, reply: Reply, number: int) -> AsyncGenerator[Token | Thinking | Notice]:
-        """Ask the model, and put what it says into `reply`; once more without tools if it cannot call any."""
+    async def ask_model(self, reply: ModelReply, number: int) -> AsyncGenerator[TextPiece | ThinkingPiece | Notice]:
+        """Request a reply of the model and add it to `reply`; once more without tools if the model cannot call any."""
         try:
-            async with aclosing(self._models.chat(self._request(number))) as said:
-                async for chunk in said:
+            async with aclosing(self._models.chat(self._request(number))) as chunks:
+                async for chunk in chunks:
                     if event := reply.add(chunk):
                         yield event
         except UnsupportedParameter as error:
@@ -226,33 +225,33 @@ class _Run:
                 raise
             self.tools = ()
             yield Notice("tools_unsupported", f"The model cannot call tools and answers without them. {error.message}")
-            async with aclosing(self.say(reply, number)) as said_again:
-                async for each in said_again:
-                    yield each
+            async with aclosing(self.ask_model(reply, number)) as pieces:
+                async for piece in pieces:
+                    yield piece
             return
         for name, count in reply.usage.items():
             self.usage[name] = self.usage.get(name, 0) + count
 
     def _request(self, number: int) -> dict[str, Any]:
-        """What the model is asked in a round. Without tools, nothing of the request speaks of them."""
-        left = {name: value for name, value in self._body.items() if name not in ABOUT_TOOLS}
-        asked = {**left, "messages": list(self.messages), "stream": True, "stream_options": {"include_usage": True}}
+        """Build the request of a round. Without tools, it has none of the fields about them."""
+        request = {name: value for name, value in self._body.items() if name not in TOOL_FIELDS}
+        request |= {"messages": list(self.messages), "stream": True, "stream_options": {"include_usage": True}}
         if self.tools:
-            asked["tools"] = [described(tool) for tool in self.tools]
-            # A call that is demanded is demanded once, or there would never be an answer.
-            kept = ("parallel_tool_calls",) if number else ("parallel_tool_calls", "tool_choice")
-            asked |= {name: self._body[name] for name in kept if name in self._body}
-        return asked
+            request["tools"] = [tool_definition(tool) for tool in self.tools]
+            # `tool_choice` may demand a call. It is sent in the first round only, or there would never be an answer.
+            fields = ("parallel_tool_calls",) if number else ("parallel_tool_calls", "tool_choice")
+            request |= {name: self._body[name] for name in fields if name in self._body}
+        return request
 
 
-async def _round(
-    calls: Sequence[Call], tools: Mapping[str, Tool], timeout: float
+async def _run_calls(
+    calls: Sequence[ToolCall], tools: Mapping[str, Tool], timeout: float
 ) -> AsyncGenerator[ToolStarted | ToolEnded]:
-    """Run the calls of a round side by side, and tell of their ends as they come."""
+    """Run the calls of a round concurrently, and yield each result as it comes."""
     for call in calls:
         yield ToolStarted(call.id, call.name, call.arguments)
     limit = asyncio.Semaphore(AT_ONCE)
-    running = {asyncio.create_task(_carry_out(call, tools, timeout, limit)) for call in calls}
+    running = {asyncio.create_task(_run_call(call, tools, timeout, limit)) for call in calls}
     waiting = set(running)
     try:
         while waiting:
@@ -265,7 +264,7 @@ async def _round(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _carry_out(call: Call, tools: Mapping[str, Tool], timeout: float, limit: asyncio.Semaphore) -> ToolEnded:
+async def _run_call(call: ToolCall, tools: Mapping[str, Tool], timeout: float, limit: asyncio.Semaphore) -> ToolEnded:
     arguments = call.arguments
     tool = tools.get(call.name)
     ok = False
@@ -282,7 +281,7 @@ async def _carry_out(call: Call, tools: Mapping[str, Tool], timeout: float, limi
 
 
 async def _output(tool: Tool, arguments: dict[str, Any], timeout: float) -> tuple[str, bool]:
-    """What a tool gives, or what went wrong; and which of the two."""
+    """Return a tool's output and True, or a sentence about its error and False."""
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
@@ -295,12 +294,12 @@ async def _output(tool: Tool, arguments: dict[str, Any], timeout: float) -> tupl
         return f"Error: {type(error).__name__}: {error}", False
 
 
-def _told(text: str, calls: Sequence[Call], ended: Mapping[str, ToolEnded]) -> list[dict[str, Any]]:
-    """A round as the model reads it in the next: its own message, and each call's output.
+def _round_messages(text: str, calls: Sequence[ToolCall], ended: Mapping[str, ToolEnded]) -> list[dict[str, Any]]:
+    """Return a round's messages for the next one: the model's own message, and the output of each call.
 
-    Arguments that are no JSON object are left out: templates parse them, and their text stands in the output.
+    Arguments that are no JSON object are left out, because chat templates parse them; the output quotes them.
     """
-    asked = [
+    tool_calls = [
         {
             "id": call.id,
             "type": "function",
@@ -312,4 +311,4 @@ def _told(text: str, calls: Sequence[Call], ended: Mapping[str, ToolEnded]) -> l
         for call in calls
     ]
     outputs = [{"role": "tool", "tool_call_id": call.id, "content": ended[call.id].output} for call in calls]
-    return [{"role": "assistant", "content": text or None, "tool_calls": asked}, *outputs]
+    return [{"role": "assistant", "content": text or None, "tool_calls": tool_calls}, *outputs]

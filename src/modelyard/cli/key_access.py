@@ -92,7 +92,7 @@ class OverHttp:
         return self._send("DELETE", f"users/{quote(name, safe='')}")  # type: ignore[no-any-return]
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        from modelyard.client._request import Request
+        from modelyard.client.target import Request
 
         return self._client.send(Request(method, f"/v1/admin/{path}", lambda answer: answer, body=body))
 

@@ -11,9 +11,19 @@ from typing import Any
 
 import pytest
 
-from modelyard.chats import agent
-from modelyard.chats.agent import Answer, Event, Notice, Reply, Thinking, Token, ToolEnded, ToolStarted, run
-from modelyard.chats.tools.base import schema
+from modelyard.chats import tool_loop
+from modelyard.chats.tool_loop import (
+    Event,
+    FinalAnswer,
+    ModelReply,
+    Notice,
+    TextPiece,
+    ThinkingPiece,
+    ToolEnded,
+    ToolStarted,
+    run_tool_loop,
+)
+from modelyard.chats.tools.base import object_schema
 from modelyard.chats.tools.calculator import Calculator
 from modelyard.core.errors import ToolFailed, UnsupportedParameter, UpstreamFailed
 
@@ -85,7 +95,7 @@ class Told:
     """A tool that does what a test says."""
 
     description = "Does it."
-    parameters = schema({"q": {"type": "string"}})
+    parameters = object_schema({"q": {"type": "string"}})
 
     def __init__(self, name: str, does: Callable[[dict[str, Any]], Awaitable[str]]) -> None:
         self.name = name
@@ -97,7 +107,7 @@ class Told:
 
 def events(script: Script, *tools: Any, body: Mapping[str, Any] = BODY, **more: Any) -> list[Event]:
     async def go() -> list[Event]:
-        return [event async for event in run(script, body, tools, **more)]
+        return [event async for event in run_tool_loop(script, body, tools, **more)]
 
     return asyncio.run(go())
 
@@ -109,9 +119,9 @@ def outputs(found: list[Event]) -> dict[str, tuple[str, bool]]:
 def test_an_answer_without_calls() -> None:
     script = Script(says("四十", "二"))
     assert events(script, Calculator()) == [
-        Token("四十"),
-        Token("二"),
-        Answer("四十二", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}),
+        TextPiece("四十"),
+        TextPiece("二"),
+        FinalAnswer("四十二", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}),
     ]
     asked = script.asked[0]
     assert (asked["model"], asked["temperature"], asked["stream"]) == ("m", 0.1, True)
@@ -124,11 +134,11 @@ def test_a_call_and_the_answer_from_it() -> None:
     script = Script(calls(("c1", "calculator", '{"expression": "6×7"}'), said="我算一下。"), says("是 42"))
     found = events(script, Calculator())
     assert found == [
-        Token("我算一下。"),
+        TextPiece("我算一下。"),
         ToolStarted("c1", "calculator", {"expression": "6×7"}),
         ToolEnded("c1", "calculator", {"expression": "6×7"}, "42", True),
-        Token("是 42"),
-        Answer("是 42", {"prompt_tokens": 13, "completion_tokens": 7, "total_tokens": 20}),
+        TextPiece("是 42"),
+        FinalAnswer("是 42", {"prompt_tokens": 13, "completion_tokens": 7, "total_tokens": 20}),
     ]
     assert script.asked[1]["messages"] == [
         *BODY["messages"],  # type: ignore[misc]
@@ -203,7 +213,7 @@ def test_what_goes_wrong_is_told_to_the_model() -> None:
     history = script.asked[1]["messages"][1]["tool_calls"]
     for call in history:
         assert isinstance(json.loads(call["function"]["arguments"]), dict)
-    assert isinstance(found[-1], Answer)
+    assert isinstance(found[-1], FinalAnswer)
 
 
 def test_a_defect_that_no_tool_should_have_is_raised() -> None:
@@ -219,11 +229,11 @@ def test_the_last_round_has_no_tools() -> None:
     script = Script(again, again, says("2"))
     found = events(script, Calculator(), max_rounds=2)
     assert next(event for event in found if isinstance(event, Notice)).code == "rounds_spent"
-    assert isinstance(found[-1], Answer) and found[-1].text == "2"
+    assert isinstance(found[-1], FinalAnswer) and found[-1].text == "2"
     assert ["tools" in asked for asked in script.asked] == [True, True, False]
     assert len(script.asked[2]["messages"]) == 5
     stubborn = Script(again, again)
-    assert isinstance(events(stubborn, Calculator(), max_rounds=1)[-1], Answer)
+    assert isinstance(events(stubborn, Calculator(), max_rounds=1)[-1], FinalAnswer)
 
 
 def test_a_call_that_is_demanded_is_demanded_once() -> None:
@@ -243,7 +253,7 @@ def test_a_model_that_cannot_call_tools_answers_without_them() -> None:
     found = events(script, Calculator())
     assert isinstance(found[0], Notice) and found[0].code == "tools_unsupported"
     assert "its template knows no tools" in found[0].text
-    assert found[-1] == Answer("大约 42", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5})
+    assert found[-1] == FinalAnswer("大约 42", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5})
     assert "tools" not in script.asked[1]
     assert script.asked[1]["messages"] == BODY["messages"]
 
@@ -286,7 +296,7 @@ def test_who_leaves_cancels_the_tools(way: str) -> None:
         script = Script(calls(("1", "waits", "{}"), ("2", "quick", "{}")))
 
         async def consume() -> None:
-            async with aclosing(run(script, BODY, [Told("waits", waits), Told("quick", quick)])) as found:
+            async with aclosing(run_tool_loop(script, BODY, [Told("waits", waits), Told("quick", quick)])) as found:
                 async for event in found:
                     if way == "close" and isinstance(event, ToolEnded):
                         return
@@ -308,7 +318,7 @@ def test_who_leaves_in_the_middle_of_a_sentence_closes_the_chat() -> None:
     script = Script(says(*"many words"))
 
     async def go() -> None:
-        async with aclosing(run(script, BODY, [Calculator()])) as found:
+        async with aclosing(run_tool_loop(script, BODY, [Calculator()])) as found:
             async for _ in found:
                 break
 
@@ -318,7 +328,12 @@ def test_who_leaves_in_the_middle_of_a_sentence_closes_the_chat() -> None:
 
 def test_thoughts_are_told_apart() -> None:
     script = Script([delta(reasoning_content="嗯"), delta(reasoning="hm"), delta(content="ok"), delta("length")])
-    assert events(script) == [Thinking("嗯"), Thinking("hm"), Token("ok"), Answer("ok", {}, "length")]
+    assert events(script) == [
+        ThinkingPiece("嗯"),
+        ThinkingPiece("hm"),
+        TextPiece("ok"),
+        FinalAnswer("ok", {}, "length"),
+    ]
 
 
 WHOLE = '{"q": 1}'
@@ -340,14 +355,14 @@ WHOLE = '{"q": 1}'
     ],
 )  # fmt: skip
 def test_calls_as_engines_stream_them(pieces: list[dict[str, Any]], expected: list[tuple[str, str, str]]) -> None:
-    reply = Reply()
+    reply = ModelReply()
     for each in pieces:
         assert reply.add(delta(tool_calls=[each])) is None
     assert [(call.id, call.name, call.text) for call in reply.calls(0)] == expected
 
 
 def test_chunks_of_any_shape() -> None:
-    reply = Reply()
+    reply = ModelReply()
     odd: list[Chunk] = [{}, {"choices": []}, {"choices": [{}]}, {"choices": [{"delta": None}]}, {"usage": None},
                         delta(content=None, tool_calls=None)]  # fmt: skip
     assert [reply.add(chunk) for chunk in odd] == [None] * 6
@@ -355,7 +370,7 @@ def test_chunks_of_any_shape() -> None:
 
 
 def test_many_calls_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent, "AT_ONCE", 2)
+    monkeypatch.setattr(tool_loop, "AT_ONCE", 2)
     now, most = 0, 0
 
     async def count(arguments: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Launch keys that programs written for the peer send: what they ask for here, and what is refused rather than ignored."""
+"""Launch keys of Xinference's clients that this server refuses, warns about or ignores."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DEVICE_KEYS = ("worker_ip", "n_gpu", "gpu_idx")
 ENTRY_KEYS = ("replica_uid", "role", "devices", "model_engine", "engine_config")
 
 HARMLESS = ("trust_remote_code",)
-"""Options that mean nothing to an engine that does not have them: no code comes with GGUF files."""
+"""Options that an engine may ignore if it does not have them: GGUF files, for example, contain no code to trust."""
 
 
 def refuse_unsupported(request: LaunchRequest) -> None:
-    """Raises `InvalidParameter` for what this server cannot do."""
+    """Raise `InvalidParameter` for keys that this server does not support."""
     if request.n_worker not in (None, 1):
         raise InvalidParameter("n_worker", "this server runs on a single machine.")
     if request.worker_ip is not None and not is_this_machine(request.worker_ip):
@@ -41,44 +41,44 @@ def refuse_unsupported(request: LaunchRequest) -> None:
 
 
 def warnings(request: LaunchRequest) -> list[str]:
-    """Sentences about what was asked for, does no harm, and does not happen. They become events of the model."""
-    found = []
+    """Return warnings about keys that are accepted but may surprise. They become events of the model."""
+    sentences = []
     if request.enable_virtual_env:
-        found.append(f"enable_virtual_env has no effect: {ENVIRONMENTS}")
+        sentences.append(f"enable_virtual_env has no effect: {ENVIRONMENTS}")
     if request.request_limits == 0:
-        found.append("request_limits 0 refuses every request; leave it out for no limit.")
-    return found
+        sentences.append("request_limits 0 refuses every request; leave it out for no limit.")
+    return sentences
 
 
 def without_harmless(options: Mapping[str, Json], engine: Engine) -> dict[str, Json]:
-    """Options without those that an engine does not have and does not need."""
+    """Return options without those of `HARMLESS` that the engine does not have."""
     known = engine.Options.__struct_fields__
     return {key: value for key, value in options.items() if key in known or key not in HARMLESS}
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether an address or name, with or without a port, is one of this machine's own."""
+    """Whether an address or host name, with or without a port, is this machine's own."""
     name = address.strip().rpartition(":")[0] if address.count(":") == 1 else address.strip()
     name = name.strip("[]").lower()
     if name in ("localhost", socket.gethostname().lower()):
         return True
     try:
-        wanted = ipaddress.ip_address(name)
+        ip = ipaddress.ip_address(name)
     except ValueError:
         return False
-    if wanted.is_loopback or wanted.is_unspecified:
+    if ip.is_loopback or ip.is_unspecified:
         return True
     own = (each.address.partition("%")[0] for each in _interfaces())
-    return str(wanted) in own
+    return str(ip) in own
 
 
 def _interfaces() -> list[Any]:
     kinds = (socket.AF_INET, socket.AF_INET6)
-    return [each for found in psutil.net_if_addrs().values() for each in found if each.family in kinds]
+    return [each for addresses in psutil.net_if_addrs().values() for each in addresses if each.family in kinds]
 
 
 def _refuse_differences(request: LaunchRequest, entries: list[dict[str, Any]]) -> None:
-    """An entry per replica is fine as long as each asks for what the launch says anyway."""
+    """Raise `InvalidParameter` unless each replica's entry asks for the same as the launch."""
     if len(entries) != request.replica:
         raise InvalidParameter(
             "replica_config", f"has {len(entries)} entries, and {request.replica} replicas are asked for."
@@ -109,7 +109,7 @@ def _refuse_device(request: LaunchRequest, device: dict[str, Any]) -> None:
         raise InvalidParameter("replica_config", SAME_FOR_ALL)
 
 
-def _refuse_keys(given: dict[str, Any], known: tuple[str, ...]) -> None:
-    for key in given:
+def _refuse_keys(entry: dict[str, Any], known: tuple[str, ...]) -> None:
+    for key in entry:
         if key not in known:
             raise InvalidParameter("replica_config", f"has no key '{key}'; it has {', '.join(known)}.")

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from tests.knowledge.web_server import Asked, Reply, Web, web
+from tests.knowledge.web_server import Reply, Web, WebRequest, web
 from tests.live import Live
 
 Json = dict[str, Any]
-Say = Callable[[list[Json]], Json | str]
+ReplyTo = Callable[[list[Json]], Json | str]
 """What the model answers to messages: a text, or a delta with calls."""
 
 
@@ -22,22 +22,22 @@ class Scripted:
 
     def __init__(self, server: Web) -> None:
         self.web = server
-        self.say: Say = lambda messages: "好的，没问题。"
+        self.reply_to: ReplyTo = lambda messages: "好的，没问题。"
         self.bodies: list[Json] = []
         server.pages["/v1/chat/completions"] = self._answer
 
     @property
-    def told(self) -> list[Json]:
+    def messages(self) -> list[Json]:
         """The messages of the last request."""
         found: list[Json] = self.bodies[-1]["messages"]
         return found
 
-    def _answer(self, asked: Asked) -> Reply:
-        body: Any = asked.json
+    def _answer(self, request: WebRequest) -> Reply:
+        body: Any = request.json
         self.bodies.append(body)
-        said = self.say(body["messages"])
-        deltas = [{"content": piece} for piece in pieces(said)] if isinstance(said, str) else [said]
-        reason = "stop" if isinstance(said, str) else "tool_calls"
+        reply = self.reply_to(body["messages"])
+        deltas = [{"content": piece} for piece in pieces(reply)] if isinstance(reply, str) else [reply]
+        reason = "stop" if isinstance(reply, str) else "tool_calls"
         chunks = [_chunk(body["model"], each, None) for each in [{"role": "assistant", "content": ""}, *deltas]]
         lines = [json.dumps(each) for each in [*chunks, _chunk(body["model"], {}, reason)]]
         return Reply("".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"]), "text/event-stream")
@@ -53,7 +53,7 @@ def _chunk(model: str, delta: Json, reason: str | None) -> Json:
     return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [choice]}
 
 
-def calls(*wanted: tuple[str, Json]) -> Json:
+def tool_calls_delta(*named_calls: tuple[str, Json]) -> Json:
     """A delta that calls tools."""
     return {
         "tool_calls": [
@@ -63,7 +63,7 @@ def calls(*wanted: tuple[str, Json]) -> Json:
                 "type": "function",
                 "function": {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)},
             }
-            for index, (name, arguments) in enumerate(wanted)
+            for index, (name, arguments) in enumerate(named_calls)
         ]
     }
 
@@ -75,14 +75,14 @@ def scripted() -> Iterator[Scripted]:
         yield Scripted(server)
 
 
-def raw(server: Live, name: str, **body: Any) -> httpx.Response:
+def post_chat(server: Live, name: str, **body: Any) -> httpx.Response:
     """The answer of `/chat/{name}`, whose status is 200 whatever happened."""
     answer = server.http.post(f"/chat/{name}", json=body)
     assert answer.status_code == 200, answer.text
     return answer
 
 
-def told(answer: httpx.Response) -> list[Json]:
+def stream_events(answer: httpx.Response) -> list[Json]:
     """The events of a stream, framed as sse-starlette frames them."""
     assert answer.headers["content-type"].startswith("text/event-stream"), answer.text
     parts = answer.text.split("\r\n\r\n")
@@ -90,9 +90,9 @@ def told(answer: httpx.Response) -> list[Json]:
     return [json.loads(each.removeprefix("data: ")) for each in parts if not each.startswith(":")]
 
 
-def asked(server: Live, name: str, **body: Any) -> list[Json]:
+def chat_events(server: Live, name: str, **body: Any) -> list[Json]:
     """The events of `/chat/{name}`."""
-    return told(raw(server, name, **body))
+    return stream_events(post_chat(server, name, **body))
 
 
 def joined(events: Sequence[Json], field: str) -> str:

@@ -1,4 +1,4 @@
-"""A fetched page as text for people and models: what it says, without scripts, menus and advertisements."""
+"""Reading a fetched web page as text for people and models, without scripts, menus and advertisements."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ BLOCKS = frozenset(
 )  # fmt: skip
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 APART = HEADINGS | {"p", "ul", "ol", "table", "pre", "blockquote", "hr"}
-"""With an empty line around them."""
+"""Elements with an empty line before and after."""
 MAIN_PART = 0.25
-"""A `main` or `article` with at least this part of a page's text is the page."""
+"""A `main` or `article` element with at least this share of a page's text is taken for the page."""
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says."""
+    """A page as text."""
 
     title: str
-    """Empty where it has none."""
+    """Empty if the page has none."""
     text: str
 
 
-def readable(fetched: Fetched) -> Page:
-    """The text of a page; of what is not HTML, all of it. Blocks for as long as parsing takes."""
-    text = decoded(fetched.data, fetched.charset)
+def parse_page(fetched: Fetched) -> Page:
+    """Return the text of a page: the content of HTML, anything else unchanged. Blocks while it parses."""
+    text = decode_text(fetched.data, fetched.charset)
     if fetched.content_type in HTML_TYPES:
-        return from_html(text)
+        return parse_html(text)
     return Page("", text.replace("\r\n", "\n").strip())
 
 
-def decoded(data: bytes, charset: str = "") -> str:
-    """Text from bytes: by their mark, UTF-8, what the host or the page says, or what fits best."""
+def decode_text(data: bytes, charset: str = "") -> str:
+    """Decode bytes by their byte order mark, as UTF-8, by the charset of the host or the page, or by the best guess."""
     try:
         return decode(data, charset or declared(data))[0]
     except NotText:
         return data.decode("utf-8", "replace")
 
 
-def from_html(source: str) -> Page:
-    """The title and text of an HTML page: headings with `#`, items with `-`, cells with ` | ` between."""
+def parse_html(source: str) -> Page:
+    """Return the title and text of an HTML page: headings with `#`, items with `-`, ` | ` between cells."""
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         root = html.document_fromstring(source.encode("utf-8", "replace"), parser=parser)
@@ -71,7 +71,7 @@ def from_html(source: str) -> Page:
 
 
 def _text(root: Any) -> str:
-    """The text below an element, block by block. It walks without recursion: pages nest as deeply as they like."""
+    """Return the text below an element, block by block. Walks without recursion, because pages may be nested deeply."""
     writer = _Writer()
     walk = etree.iterwalk(root, events=("start", "end"))
     for event, element in walk:
@@ -101,15 +101,15 @@ def _is_hidden(element: Any) -> bool:
 
 
 class _Writer:
-    """Puts text into lines."""
+    """Assembles lines from pieces of text and the elements around them."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._line = ""
         self._kept = 0
-        """How many `pre` are open: their spaces and line ends are kept."""
+        """The number of open `pre` elements, in which spaces and line ends are kept."""
         self._items = 0
-        """How many `li` are open: there are no empty lines in a list."""
+        """The number of open `li` elements, in which there are no empty lines."""
 
     def open(self, tag: str) -> None:
         if tag in BLOCKS and not self._is_mark():
@@ -147,7 +147,7 @@ class _Writer:
         self._line += f"{before}{words}{after}"
 
     def _is_mark(self) -> bool:
-        """Whether a heading or an item has begun that has no text yet."""
+        """Whether the line has only the mark of a heading or an item so far."""
         return bool(self._line) and not self._line.strip("#- ")
 
     def _end(self, apart: bool) -> None:

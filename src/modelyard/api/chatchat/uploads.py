@@ -1,4 +1,4 @@
-"""Chatchat's routes that bring documents, index them, and take them away; each answers when the work is done."""
+"""Chatchat's routes that upload, index and delete documents; each responds when the work is done."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from modelyard.api.chatchat.base import (
     Refused,
     base_of,
     embedding_model,
-    find,
+    find_base,
 )
-from modelyard.api.chatchat.streams import streamed
+from modelyard.api.chatchat.streams import event_stream
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.router import BodyKind, Router
 from modelyard.api.routes.documents import portions
@@ -35,8 +35,8 @@ from modelyard.protocol.json_values import check_text
 
 router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
-Custom = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Document → its chunks, written by hand."""
+CustomDocs = Mapping[str, Sequence[Mapping[str, Any]]]
+"""The name of a document → its chunks, written by hand."""
 DONE = frozenset({TaskState.DONE, TaskState.UNCHANGED})
 
 
@@ -54,7 +54,7 @@ class UpdateDocs(BaseModel):
 
 
 class DeleteDocs(BaseModel):
-    """Documents to take out of the index, with their bytes if `delete_content`."""
+    """Documents to remove from the index and, with `delete_content`, from the base."""
 
     knowledge_base_name: str
     file_names: Many[str]
@@ -62,8 +62,8 @@ class DeleteDocs(BaseModel):
     not_refresh_vs_cache: bool = False
 
 
-class Recreate(BaseModel):
-    """A base to index anew."""
+class RecreateIndex(BaseModel):
+    """A base to rebuild the index of."""
 
     knowledge_base_name: str
     allow_empty_kb: bool = True
@@ -75,15 +75,15 @@ class Recreate(BaseModel):
     not_refresh_vs_cache: bool = False
 
 
-def cut(size: int, overlap: int, titles: bool) -> dict[str, Any]:
-    """How documents are cut, brought within bounds."""
+def chunking_options(size: int, overlap: int, titles: bool) -> dict[str, Any]:
+    """Return the settings of the splitter, with sizes clamped to its bounds."""
     return {"size": min(max(size, SMALLEST), LARGEST), "overlap": max(overlap, 0), "title_enhance": titles}
 
 
-def custom(given: str) -> Custom:
-    """Chunks written by hand, as the field `docs` has them. Raises `InvalidParameter`."""
+def parse_custom_docs(text: str) -> CustomDocs:
+    """Parse the field `docs`, which has chunks written by hand. Raises `InvalidParameter`."""
     try:
-        found = check_text("docs", given or "{}")
+        found = check_text("docs", text or "{}")
         return {name: [dict(each) for each in chunks] for name, chunks in found.items()}
     except (MalformedBody, ValueError, TypeError, AttributeError) as error:
         raise InvalidParameter("docs", f"it is no JSON object of lists of documents: {error}") from None
@@ -103,40 +103,40 @@ async def upload_docs(
     docs: Annotated[str, Form()] = "{}",
     not_refresh_vs_cache: Annotated[bool, Form()] = False,
 ) -> BaseResponse:
-    """Bring documents, and index them."""
+    """Upload documents, and index them unless `to_vector_store` is false."""
     base = await base_of(knowledge, grant, knowledge_base_name, WRITE)
-    by_hand, failed = custom(docs), dict[str, str]()
-    chunking = cut(chunk_size, chunk_overlap, zh_title_enhance)
+    by_hand, failed = parse_custom_docs(docs), dict[str, str]()
+    chunking = chunking_options(chunk_size, chunk_overlap, zh_title_enhance)
     names = list(by_hand)
     for file in files:
         name = file.filename or ""
         try:
-            there = await _exists(knowledge, base, name)
-            kept = await knowledge.put(base, name, portions(file), chunking=chunking)
-            if there and not kept.changed and not override:
+            existed = await _exists(knowledge, base, name)
+            stored = await knowledge.put(base, name, portions(file), chunking=chunking)
+            if existed and not stored.changed and not override:
                 failed[name] = f"文件 {name} 已存在。"
             names += [name] if name not in names else []
         except ModelyardError as error:
             failed[name] = f"{name} 文件上传失败，报错信息为: {error.message}"
     if to_vector_store:
-        failed.update(await fill(knowledge, base, names, by_hand, chunking, override=True))
+        failed.update(await index_documents(knowledge, base, names, by_hand, chunking, override=True))
     return BaseResponse(msg="文件上传与向量化完成", data={"failed_files": failed})
 
 
 @router.post("/update_docs", scope="knowledge:write", body=BodyKind.TEXT)
 async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
-    """Index documents again. Those whose chunks were written by hand stay, unless `override_custom_docs`."""
+    """Index documents again. Chunks written by hand are kept unless `override_custom_docs`."""
     base = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
-    chunking = cut(body.chunk_size, body.chunk_overlap, body.zh_title_enhance)
-    by_hand = custom(body.docs)
+    chunking = chunking_options(body.chunk_size, body.chunk_overlap, body.zh_title_enhance)
+    by_hand = parse_custom_docs(body.docs)
     names = list(dict.fromkeys([*body.file_names, *by_hand]))
-    failed = await fill(knowledge, base, names, by_hand, chunking, override=body.override_custom_docs)
+    failed = await index_documents(knowledge, base, names, by_hand, chunking, override=body.override_custom_docs)
     return BaseResponse(msg="更新文档完成", data={"failed_files": failed})
 
 
 @router.post("/delete_docs", scope="knowledge:write", body=BodyKind.TEXT)
 async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
-    """Take documents out of the index, or delete them."""
+    """Remove documents from the index, or delete them."""
     base = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
     failed: dict[str, str] = {}
     for name in dict.fromkeys(body.file_names):
@@ -153,19 +153,19 @@ async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant
 
 
 @router.post("/recreate_vector_store", scope="knowledge:write", response_class=StreamingResponse)
-async def recreate_vector_store(body: Recreate, parts: TheParts, grant: TheGrant) -> StreamingResponse:
-    """Index a base anew beside what is there, and tell how far it is. Searches go on meanwhile."""
+async def recreate_vector_store(body: RecreateIndex, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+    """Rebuild the index of a base and stream the progress. Searches use the present index until the new one is ready."""
     try:
         base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
     except Refused as error:
-        return refused(error, body.knowledge_base_name)
-    return streamed(_recreated(parts, grant, base, body))
+        return refusal_stream(error, body.knowledge_base_name)
+    return event_stream(_reindex_events(parts, grant, base, body))
 
 
-def refused(error: Refused, base: str) -> StreamingResponse:
-    """A refusal as a stream's only event, where Chatchat quotes a base's name otherwise than elsewhere."""
-    said = f"未找到知识库 ‘{base}’" if error.number == 404 else error.message
-    return streamed(_one({"code": error.number, "msg": said}))
+def refusal_stream(error: Refused, base: str) -> StreamingResponse:
+    """Send a refusal as a stream's only event. In streams, Chatchat quotes the base's name with other marks than elsewhere."""
+    message = f"未找到知识库 ‘{base}’" if error.number == 404 else error.message
+    return event_stream(_single({"code": error.number, "msg": message}))
 
 
 @router.post("/upload_temp_docs", scope="knowledge:read", body=BodyKind.DOCUMENTS)
@@ -174,21 +174,25 @@ async def upload_temp_docs(
     grant: TheGrant,
     files: Annotated[list[UploadFile], File()],
     prev_id: Annotated[str | None, Form()] = None,
-    knowledge_id: Annotated[str | None, Form(description="What Chatchat's own client calls `prev_id`.")] = None,
+    knowledge_id: Annotated[str | None, Form(description="The name of `prev_id` in Chatchat's own client.")] = None,
     chunk_size: Annotated[int, Form()] = 250,
     chunk_overlap: Annotated[int, Form()] = 50,
     zh_title_enhance: Annotated[bool, Form()] = False,
 ) -> BaseResponse:
-    """Bring documents for one talk. They are forgotten when nobody has asked them for a week."""
-    knowledge, before = parts.knowledge, prev_id or knowledge_id
+    """Upload documents to a temporary base, which is deleted when it has not been used for a week."""
+    knowledge, previous = parts.knowledge, prev_id or knowledge_id
     owner = Owner.of(grant)
-    old = await temporary(knowledge, before, owner) if before else None
+    old = await find_temporary(knowledge, previous, owner) if previous else None
     if old is not None:
         await knowledge.delete(old.name)
     name = old.name if old is not None else secrets.token_hex(16)
     settings = BaseSettings(embedding_model=embedding_model(parts, grant, None), temporary=True, owner=owner.id)
     base = await knowledge.create(name, settings)
-    chunking, names, failed = cut(chunk_size, chunk_overlap, zh_title_enhance), list[str](), list[dict[str, str]]()
+    chunking, names, failed = (
+        chunking_options(chunk_size, chunk_overlap, zh_title_enhance),
+        list[str](),
+        list[dict[str, str]](),
+    )
     for file in files:
         title = file.filename or ""
         try:
@@ -196,59 +200,60 @@ async def upload_temp_docs(
             names.append(title)
         except ModelyardError as error:
             failed.append({title: f"{title} 文件上传失败，报错信息为: {error.message}"})
-    problems = await fill(knowledge, base, names, {}, chunking, override=True)
+    problems = await index_documents(knowledge, base, names, {}, chunking, override=True)
     failed += [{title: problem} for title, problem in problems.items()]
     return BaseResponse(data={"id": name, "failed_files": failed})
 
 
-async def temporary(knowledge: Knowledge, name: str, owner: Owner) -> KnowledgeBase | None:
-    """A base that was made for one talk, by an owner whose rows this one sees."""
-    found = await find(knowledge, name)
+async def find_temporary(knowledge: Knowledge, name: str, owner: Owner) -> KnowledgeBase | None:
+    """Find a temporary base that the owner may see."""
+    found = await find_base(knowledge, name)
     return found if found is not None and found.temporary and owner.sees(found.owner) else None
 
 
-async def brought(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
-    """A base of files that the same user or key brought for one talk. Raises `Refused`."""
-    base = await temporary(knowledge, name, Owner.of(grant))
+async def temporary_base_of(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
+    """Return a temporary base that the caller uploaded. Raises `Refused`."""
+    base = await find_temporary(knowledge, name, Owner.of(grant))
     if base is None:
         raise Refused(404, f"未找到临时知识库 {name}，请先上传文件")
     return base
 
 
-async def fill(
+async def index_documents(
     knowledge: Knowledge,
     base: KnowledgeBase,
     names: Sequence[str],
-    by_hand: Custom,
+    by_hand: CustomDocs,
     chunking: Mapping[str, Any],
     *,
     override: bool,
 ) -> dict[str, str]:
-    """Index documents and wait for it; what could not be indexed, and why."""
+    """Index documents and wait for it. Returns the documents that could not be indexed, and why."""
     failed: dict[str, str] = {}
-    read: dict[bool, list[str]] = {False: [], True: []}
+    pending: dict[bool, list[str]] = {False: [], True: []}
     for name in names:
         try:
             if name in by_hand:
-                await write(knowledge, base, name, by_hand[name])
+                await write_chunks(knowledge, base, name, by_hand[name])
                 continue
             document = await knowledge.documents.get(base, name)
             if document.edited and not override:
                 continue
             await knowledge.edits.configure(base, name, chunking=chunking)
-            read[document.edited].append(name)
+            pending[document.edited].append(name)
         except DocumentNotFound:
             failed[name] = f"加载文档 {name} 时出错：未找到文件 {name}"
         except ModelyardError as error:
             failed[name] = error.message
-    for edited, some in read.items():
-        if some:
-            failed.update(await _indexed(knowledge, await knowledge.index(base, some, edited, uploaded=True), some))
+    for edited, batch in pending.items():
+        if batch:
+            job = await knowledge.index(base, batch, edited, uploaded=True)
+            failed.update(await _wait_indexed(knowledge, job, batch))
     return failed
 
 
-async def _indexed(knowledge: Knowledge, job: str, names: Sequence[str]) -> dict[str, str]:
-    """Wait until a job is finished, or waits itself for a model; what is not indexed by then, and why."""
+async def _wait_indexed(knowledge: Knowledge, job: str, names: Sequence[str]) -> dict[str, str]:
+    """Wait until a job is finished or is waiting for a model. Returns the documents that are not indexed by then, and why."""
     async for view in knowledge.ingest.follow(job):
         if view.waiting:
             return dict.fromkeys(names, view.waiting)
@@ -257,8 +262,10 @@ async def _indexed(knowledge: Knowledge, job: str, names: Sequence[str]) -> dict
     return {}
 
 
-async def write(knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]) -> None:
-    """A document's chunks as somebody wrote them, in place of those it has."""
+async def write_chunks(
+    knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]
+) -> None:
+    """Replace a document's chunks by these; creates the document if needed."""
     texts = [str(each.get("page_content", "")) for each in chunks]
     if not await _exists(knowledge, base, name):
         await knowledge.put(base, name, _bytes("\n\n".join(texts).encode()))
@@ -281,34 +288,34 @@ async def _bytes(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def _one(value: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+async def _single(value: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
     yield value
 
 
-async def _recreated(
-    parts: Parts, grant: Grant | None, base: KnowledgeBase, body: Recreate
+async def _reindex_events(
+    parts: Parts, grant: Grant | None, base: KnowledgeBase, body: RecreateIndex
 ) -> AsyncGenerator[dict[str, Any]]:
-    """An event for each document, as its end comes."""
+    """Reindex a base, and yield an event for each document when it is done."""
     knowledge = parts.knowledge
     await knowledge.rename(base.name, BaseSettings(extra={**base.extra, "vs_type": body.vs_type}), None)
     await knowledge.documents.include_all(base)
     model = base.embedding_model or "" if body.embed_model == DEFAULT_EMBEDDING else None
     settings = BaseSettings(
         embedding_model=(model or embedding_model(parts, grant, body.embed_model)),
-        chunking=cut(body.chunk_size, body.chunk_overlap, body.zh_title_enhance),
+        chunking=chunking_options(body.chunk_size, body.chunk_overlap, body.zh_title_enhance),
     )
     job = await knowledge.reindex(base, settings, force=True)
-    told: set[str] = set()
-    async for now in knowledge.ingest.follow(job):
-        if now.waiting:
-            yield {"code": 500, "msg": now.waiting}
+    reported: set[str] = set()
+    async for progress in knowledge.ingest.follow(job):
+        if progress.waiting:
+            yield {"code": 500, "msg": progress.waiting}
             return
         outcomes = await knowledge.jobs.outcomes(job)
         for name, state, error in outcomes:
-            if name in told or state == TaskState.WAITING:
+            if name in reported or state == TaskState.WAITING:
                 continue
-            told.add(name)
-            count, total = len(told), len(outcomes)
+            reported.add(name)
+            count, total = len(reported), len(outcomes)
             if state in DONE:
                 head = f"({count} / {total}): {name}"
                 yield {"code": 200, "msg": head, "total": total, "finished": count, "doc": name}

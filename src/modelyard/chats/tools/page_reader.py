@@ -1,4 +1,4 @@
-"""Pages of the web read by an agent, a part at a time."""
+"""The web page tool, which reads a page in parts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
-from modelyard.chats.tools.base import schema, text, whole
+from modelyard.chats.tools.base import integer_argument, object_schema, text_argument
 from modelyard.core.fetching import PUBLIC, Fetched, Hosts, fetch
 
 MOST_CHARACTERS = 8000
-"""Of one answer."""
+"""The most characters of one part."""
 READ: Sequence[str] = ("text/", "application/xhtml+xml", "application/json", "application/xml", "application/rss+xml",
                        "application/atom+xml", "application/ld+json", "application/yaml")  # fmt: skip
 
@@ -32,13 +32,13 @@ ReadPage = Callable[[Fetched], PageText]
 
 
 class PageReader:
-    """Reads text and HTML at public addresses."""
+    """Reads text and HTML pages at public addresses."""
 
     name: ClassVar[str] = "read_url"
     description: ClassVar[str] = (
         "Read a page of the web as text. A long page comes in parts: ask again with the `start` that the answer names."
     )
-    parameters: ClassVar[dict[str, Any]] = schema(
+    parameters: ClassVar[dict[str, Any]] = object_schema(
         {"url": {"type": "string", "description": "An http or https address"}},
         {"start": {"type": "integer", "description": "Character to begin with", "default": 0}},
     )
@@ -48,9 +48,9 @@ class PageReader:
         self._hosts = hosts
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """A part of the page, with its title. Raises `AddressRefused` and `FetchFailed`."""
-        url = text(arguments, "url")
-        start = whole(arguments, "start", 0, 0, 1 << 31)
+        """Return a part of the page, with its title. Raises `AddressRefused` and `FetchFailed`."""
+        url = text_argument(arguments, "url")
+        start = integer_argument(arguments, "start", 0, 0, 1 << 31)
         fetched = await fetch(url, hosts=self._hosts, accept=READ)
         page = await asyncio.to_thread(self._read_page, fetched)
         part = page.text[start : start + MOST_CHARACTERS]
