@@ -37,7 +37,9 @@ def question(*relevant: Any) -> Judged:
         ({"document": "a.md", "text": "MX-2140"}, hit(1, text="ＭＸ-2140"), hit(1, "b.md", "MX-2140")),
     ],
 )
-def test_what_a_hit_fits(relevant: Any, fits: dict[str, Any], does_not: dict[str, Any]) -> None:
+def test_a_hit_fits_a_judgment_if_every_field_agrees(
+    relevant: Any, fits: dict[str, Any], does_not: dict[str, Any]
+) -> None:
     assert grade_of(question(relevant), fits) == 1
     assert grade_of(question(relevant), does_not) == 0
 
@@ -67,7 +69,7 @@ def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
         ("[" * 100_000, "no JSON"),
     ],
 )
-def test_what_is_wrong_with_a_line(line: str, why: str) -> None:
+def test_a_wrong_line_is_refused_with_its_reason(line: str, why: str) -> None:
     with pytest.raises(InvalidParameter, match=why):
         parse_line(line, "1")
 
@@ -93,7 +95,7 @@ def test_a_hit_that_holds_two_answers_finds_both_and_is_the_best_there_is() -> N
     assert got == {"recall": 1, "hit_rate": 1, "mrr": 1, "ndcg": 1}
 
 
-def test_questions_that_nothing_answers() -> None:
+def test_questions_that_nothing_answers_are_measured_by_silence() -> None:
     asked = question()
     assert evaluate.measured(asked, [], 5) == {"nothing_found": 1}
     assert evaluate.measured(asked, [hit(1)], 5) == {"nothing_found": 0}
@@ -101,7 +103,7 @@ def test_questions_that_nothing_answers() -> None:
     assert evaluate.answer_measured(asked, answer) == {"no_evidence": 0, "nothing_cited": 1}
 
 
-def test_citations() -> None:
+def test_citations_are_measured_by_what_is_relevant() -> None:
     asked = question("a.md", "b.md")
     answer = {"evidence": True, "citations": [hit(1, "a.md"), hit(2, "a.md"), hit(3, "c.md")]}
     assert evaluate.answer_measured(asked, answer) == {
@@ -146,7 +148,7 @@ def test_few_questions_are_compared_exactly() -> None:
     assert made.mean == pytest.approx(sum(values) / 7) and made.low < made.mean < made.high
 
 
-def test_many_questions_are_compared_nearly_so() -> None:
+def test_many_questions_are_compared_by_sampling_nearly_as_well() -> None:
     """Drawn signs say nearly what all 2^16 say."""
     draw = random.Random(5)
     values = [draw.gauss(0.3, 1) for _ in range(16)]
@@ -159,7 +161,7 @@ def test_many_questions_are_compared_nearly_so() -> None:
     assert evaluate.difference(values) == made
 
 
-def test_no_difference_is_no_finding() -> None:
+def test_equal_settings_have_no_significant_difference() -> None:
     made = evaluate.difference([0.0, 0.1 + 0.2 - 0.3, 0.0])
     assert made == evaluate.Difference(0, 0, 0, 1, 0, 0, 3)
     assert evaluate.differences([{"recall": 1.0}], [{"nothing_found": 1.0}]) == {}
