@@ -15,6 +15,7 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
+from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.search.search import Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.hits import Hit
@@ -184,6 +185,20 @@ def test_a_hit_shows_where_its_chunk_stands_now(settings: Settings) -> None:
             after = await hit()
             assert (after.chunk_id, after.text) == (before.chunk_id, before.text)
             assert before.start is not None and after.start == before.start + len("A word of ten letters before.\n\n")
+
+    asyncio.run(go())
+
+
+def test_metadata_that_change_while_a_document_is_embedded_stay(settings: Settings) -> None:
+    async def go() -> None:
+        models = Models()
+        async with room(settings, models) as knowledge:
+            base = await knowledge.create("b", BaseSettings(embedding_model="letters"))
+            await knowledge.put(base, "a.txt", whole(TEXT), details={"team": "old"})
+            models.while_embedding = lambda: knowledge.edits.configure(base, "a.txt", details={"team": "new"})
+            await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+            document = await knowledge.documents.get(base, "a.txt")
+            assert document.details["team"] == "new" and document.state == DocumentState.READY
 
     asyncio.run(go())
 

@@ -1,4 +1,4 @@
-"""The words of this room: what a loader gives, what a splitter cuts, what a store keeps and finds."""
+"""Types that the parts of this package share: documents as loaders read them, chunks, stores and models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a document that belongs together: a paragraph, a heading, a table, a code block."""
+    """A paragraph, a heading, a table or a code block of a document."""
 
     text: str
     """Without blank lines at its ends; never empty."""
@@ -38,13 +38,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A document as read: its blocks in order, and what the file says of itself."""
+    """A document as a loader reads it: its blocks in order, and the metadata of the file."""
 
     blocks: Sequence[Block]
     metadata: Mapping[str, str] = field(default_factory=dict)
     """`title`, `author`, `encoding`, `language` … where the file has them."""
     notes: Sequence[str] = ()
-    """What the file holds that is not in the blocks, a sentence each; `Source.note` collects them."""
+    """Sentences about content of the file that is not in the blocks; `Source.note` collects them."""
 
     @property
     def text(self) -> str:
@@ -53,7 +53,7 @@ class Loaded:
 
 
 SEPARATOR = "\n\n"
-"""What stands between two blocks in `Loaded.text`."""
+"""The text between two blocks in `Loaded.text`."""
 
 
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
@@ -87,7 +87,7 @@ def text_hash(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CutDocument:
-    """A document as read and cut."""
+    """A document that was read and cut into chunks."""
 
     text: str
     chunks: Sequence[Chunk]
@@ -99,7 +99,7 @@ class CutDocument:
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What a store keeps of a chunk. Rows of the database are the truth; this can be made again from them at any time."""
+    """A chunk in a store. It can be made again from the rows of the database at any time."""
 
     id: int
     """Of the chunk's row. A chunk whose text changes gets a new row, so an id means one text for ever."""
@@ -116,10 +116,10 @@ class Store(Protocol):
     """
 
     def ids(self) -> set[int]:
-        """Every chunk in it that searches find."""
+        """The ids of all chunks that searches can find."""
 
     def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
-        """Both at once, seen by every search that begins after the return, and kept if the process dies after it.
+        """Add and remove in one step, visible to searches that begin after the return, and kept if the process dies after it.
 
         Adding an id again, or removing one that is not there, changes nothing; an id in both stays. A vector of another
         dimension than the store's is `InvalidParameter`, and then nothing is changed.
@@ -134,18 +134,18 @@ class Store(Protocol):
         """The `k` chunks of the highest cosine similarity, best first; none where the store has no vectors."""
 
     def rest(self) -> None:
-        """Let go what only writing needs, such as threads and buffers; the next `apply` takes it again."""
+        """Release what only writing needs, such as threads and buffers; the next `apply` takes it again."""
         return
 
     def close(self) -> None:
-        """Let files and connections go; nothing is lost."""
+        """Close files and connections; nothing is lost."""
 
     def drop(self) -> None:
-        """Close it and delete everything it keeps."""
+        """Close it and delete everything in it."""
 
 
 class Models(Protocol):
-    """The models that this room asks, over the public interface: any that runs here, or that runs elsewhere."""
+    """The models that knowledge bases ask, by name: any model that this server routes to."""
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text."""
@@ -161,6 +161,6 @@ class Models(Protocol):
 
 
 def texts_of(chunk: Mapping[str, Any]) -> list[str]:
-    """What a chunk of a chat says."""
+    """The texts in a chunk of a streamed chat completion."""
     found = ((choice.get("delta") or {}).get("content") for choice in chunk.get("choices", []))
     return [text for text in found if text]

@@ -162,7 +162,7 @@ def test_chinese_is_cut_at_sentences_and_repeats_whole_ones() -> None:
         (20, "x" * 20, "x" * 10),
     ],
 )
-def test_where_a_text_is_cut(size: int, first: str, rest: str) -> None:
+def test_a_text_is_cut_at_the_best_place_near_its_limit(size: int, first: str, rest: str) -> None:
     assert texts(split(Loaded([Block(first + rest)]), Chunking(size=size, overlap=0)))[0] == first
 
 
@@ -272,7 +272,7 @@ def test_overlaps_are_refused_below_nothing_and_at_most_half() -> None:
     assert Chunking(size=50, overlap=50) == Chunking(size=50, overlap=25)
 
 
-def test_keys_differ_where_chunks_may() -> None:
+def test_keys_differ_if_chunks_may() -> None:
     assert key(Chunking()) == key(Chunking(size=800)) != key(Chunking(size=801))
     assert msgspec.json.decode(key(Chunking())) == {
         "version": VERSION,

@@ -22,16 +22,16 @@ LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A document after its bytes were kept."""
+class StoredDocument:
+    """A document whose bytes are stored."""
 
     row: KnowledgeDocument
     changed: bool
-    """Whether it is new, or its bytes or details are."""
+    """Whether it is new, or its bytes or its metadata are."""
 
 
-def checked_document_name(name: str) -> str:
-    """A document's name, composed, which is only ever shown and compared. Raises `InvalidParameter`."""
+def check_document_name(name: str) -> str:
+    """The name of a document in composed form; it never becomes a path. Raises `InvalidParameter`."""
     name = composed(name)
     if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
         raise InvalidParameter("file", f"a document needs a name of at most {LONGEST_NAME} characters.")
@@ -55,19 +55,19 @@ class Documents:
         details: Mapping[str, Any] | None = None,
         chunking: Mapping[str, Any] | None = None,
         modified_at: float | None = None,
-    ) -> Kept:
-        """Keep a document's bytes and make or update its row; `details` are added to those it has.
+    ) -> StoredDocument:
+        """Store the bytes of a document and create or update its row; `details` are added to its metadata.
 
         Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
         """
-        name = checked_document_name(name)
+        name = check_document_name(name)
         self._database.check_room()
-        more = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
-        given = {column: value for column, value in more.items() if value is not None}
+        optional = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
+        columns = {column: value for column, value in optional.items() if value is not None}
         blob: Blob | None = None
         try:
             async with self.blobs.holding(data, most) as blob:
-                return await self._note(base, name, blob, details, given)
+                return await self._note(base, name, blob, details, columns)
         except ModelyardError:  # the base was deleted meanwhile, or the database takes nothing
             if blob is not None:
                 await self.forget_blobs([blob.hash])
@@ -80,9 +80,9 @@ class Documents:
         name: str,
         blob: Blob,
         details: Mapping[str, Any] | None,
-        given: Mapping[str, Any],
-    ) -> Kept:
-        """Make or update a document's row."""
+        columns: Mapping[str, Any],
+    ) -> StoredDocument:
+        """Create or update the row of a document."""
         before = None
         async with self._database.writing() as session:
             await rows.present(session, base)
@@ -97,11 +97,11 @@ class Documents:
                 row.updated_at = time.time()
             if details is not None:
                 row.details = {**row.details, **details}
-            for column, value in given.items():
+            for column, value in columns.items():
                 setattr(row, column, value)
         if before:
             await self.forget_blobs([before])
-        return Kept(row, changed)
+        return StoredDocument(row, changed)
 
     async def get(self, base: KnowledgeBase, name: str) -> KnowledgeDocument:
         """Raises `DocumentNotFound`."""
@@ -109,10 +109,10 @@ class Documents:
             return await rows.document_named(session, base, name)
 
     async def as_now(self, base: KnowledgeBase, documents: Sequence[KnowledgeDocument]) -> list[KnowledgeDocument]:
-        """Documents as they are now; one that somebody has deleted since, as it was."""
+        """Read documents again; one that was deleted in between stays as it was."""
         async with self._database.session() as session:
-            there = await rows.documents_named(session, base, [each.name for each in documents], present_only=True)
-        now = {each.id: each for each in there}
+            present = await rows.documents_named(session, base, [each.name for each in documents], present_only=True)
+        now = {each.id: each for each in present}
         return [now.get(each.id, each) for each in documents]
 
     async def numbered(self, base: KnowledgeBase, number: int) -> KnowledgeDocument:
@@ -126,7 +126,7 @@ class Documents:
     async def all(
         self, base: KnowledgeBase, *, state: str | None = None, contains: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Sequence[KnowledgeDocument], int]:
-        """Documents by name, and how many there are in all; `contains` is a part of the name, and no pattern."""
+        """A page of documents by name, and their total; `contains` is a part of the name, and no pattern."""
         query = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
         if state is not None:
             query = query.where(KnowledgeDocument.state == state)
@@ -138,13 +138,13 @@ class Documents:
             return (await session.scalars(page)).all(), total
 
     async def text(self, document: KnowledgeDocument) -> str:
-        """What was read in it; empty before it was indexed."""
+        """The text that was read from it; empty before it is indexed."""
         async with self._database.session() as session:
             row = await session.get(KnowledgeText, document.id)
         return "" if row is None else row.text
 
     async def include_all(self, base: KnowledgeBase) -> None:
-        """Cut every document as its base says from now on, and index with the others those that were only kept."""
+        """Drop the chunking options of single documents, and let the next job index those that were only stored, too."""
         async with self._database.session() as session:
             of_base = update(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
             await session.execute(of_base.values(chunking=null()))
@@ -154,7 +154,7 @@ class Documents:
     async def chunks(
         self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0
     ) -> tuple[Sequence[KnowledgeChunk], int]:
-        """A document's chunks in order, and how many there are. Raises `DocumentNotFound`."""
+        """A page of the chunks of a document, and their total. Raises `DocumentNotFound`."""
         async with self._database.session() as session:
             row = await rows.document_named(session, base, name)
             query = rows.chunks_of(row.id, base.generation).order_by(KnowledgeChunk.position, KnowledgeChunk.id)
@@ -167,13 +167,13 @@ class Documents:
             return await rows.chunk_numbered(session, base, number)
 
     async def extras(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """What people noted with these chunks, where they noted something."""
+        """The metadata that people gave to these chunks, by id, where there are any."""
         statement = select(KnowledgeChunk.id, KnowledgeChunk.extra).where(KnowledgeChunk.id.in_(ids))
         async with self._database.session() as session:
             return {number: extra for number, extra in (await session.execute(statement)).all() if extra}
 
     async def forget_blobs(self, hashes: Sequence[str]) -> None:
-        """Remove those of these bytes that no document has any more."""
+        """Delete those of these bytes that no document has any more."""
         for name in set(hashes):
             await self.blobs.forget(name, self._has)
 

@@ -1,4 +1,4 @@
-"""New rows of documents and chunks."""
+"""Rows of new documents and chunks."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocumen
     )
 
 
-def copied(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
-    """A chunk of another text at the same place. It keeps its span: that is where it came from."""
+def chunk_with_text(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
+    """A copy of a chunk with another text. It keeps its span, which says where it came from."""
     return KnowledgeChunk(
         base_id=row.base_id,
         document_id=row.document_id,
@@ -55,7 +55,7 @@ def copied(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
     )
 
 
-async def inserted(
+async def insert_chunk(
     session: AsyncSession,
     document: KnowledgeDocument,
     generation: int,
@@ -63,11 +63,11 @@ async def inserted(
     position: int | None,
     extra: Mapping[str, Any],
 ) -> KnowledgeChunk:
-    """A chunk that somebody wrote, at its document's end or before the one at `position`."""
-    of_it = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
-    last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*of_it))
+    """Add a chunk that somebody wrote, at the end of a document or before the chunk at `position`."""
+    siblings = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
+    last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*siblings))
     place = (-1 if last is None else last) + 1 if position is None else position
-    behind = update(KnowledgeChunk).where(*of_it, KnowledgeChunk.position >= place)
+    behind = update(KnowledgeChunk).where(*siblings, KnowledgeChunk.position >= place)
     await session.execute(
         behind.values(position=KnowledgeChunk.position + 1), execution_options={"synchronize_session": False}
     )

@@ -1,4 +1,4 @@
-"""Changes by hand to documents and chunks, in their rows and in the index; what uploads change is the pipeline's."""
+"""Changes that people make to documents and chunks, in the rows and in the index. Uploads go through `pipeline.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.documents import Documents
-from modelyard.knowledge.documents.new_rows import copied, inserted
+from modelyard.knowledge.documents.new_rows import chunk_with_text, insert_chunk
 from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.indexing.index_pool import Indexes
 from modelyard.knowledge.indexing.vectors import Vectors, as_vector
@@ -43,7 +43,7 @@ class Edits:
         details: Mapping[str, Any] | None = None,
         chunking: Mapping[str, Any] | None = None,
     ) -> KnowledgeDocument:
-        """Set whether searches see it, its details, how it is cut next. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
+        """Enable or disable a document, set its metadata or chunking. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
         async with self._database.writing() as session:
             row = await rows.document_named(session, base, name)
             if chunking is not None:
@@ -63,40 +63,40 @@ class Edits:
         return row
 
     async def delete(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
-        """Delete documents with everything made from them; those that are not there are given back."""
-        hashes, gone = await self._delete(base, names)
+        """Delete documents with everything made from them. Returns the names of which there is no document."""
+        hashes, removed = await self._delete(base, names)
         await self._documents.forget_blobs(list(hashes.values()))  # before the index, which needs room to forget
-        await self._indexes.follow(base, [], gone)
-        gone_names = {composed(name) for name in hashes}
-        return [name for name in names if composed(name) not in gone_names]
+        await self._indexes.follow(base, [], removed)
+        deleted_names = {composed(name) for name in hashes}
+        return [name for name in names if composed(name) not in deleted_names]
 
     @retried
     async def _delete(self, base: KnowledgeBase, names: Sequence[str]) -> tuple[dict[str, str], list[int]]:
-        """Hashes of the documents that were deleted, by name, and ids of their chunks that searches saw."""
+        """Delete rows. Returns the hashes of the documents by name, and the ids of their chunks that searches could find."""
         hashes: dict[str, str] = {}
-        gone: list[int] = []
+        removed: list[int] = []
         async with self._database.freeing() as session:
             for some in batched(names):
                 named = KnowledgeDocument.name.in_(spellings(some))
                 query = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named)
                 found = (await session.scalars(query.with_for_update())).all()
                 ids = [each.id for each in found]
-                gone += await rows.chunk_ids(session, ids, base.generation)
+                removed += await rows.chunk_ids(session, ids, base.generation)
                 await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id.in_(ids)))
                 await session.execute(delete(KnowledgeDocument).where(KnowledgeDocument.id.in_(ids)))
                 hashes |= {each.name: each.hash for each in found}
-        return hashes, gone
+        return hashes, removed
 
     @retried
     async def unindex(self, base: KnowledgeBase, name: str) -> None:
-        """Delete what was made from a document, and keep its bytes. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
+        """Delete the chunks of a document, and keep its bytes. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
         async with self._database.writing() as session:
             row = await rows.document_named(session, base, name)
             base = await rows.held(session, base)
-            gone = await rows.chunk_ids(session, [row.id], base.generation)
+            removed = await rows.chunk_ids(session, [row.id], base.generation)
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
             row.state, row.chunks, row.fingerprint, row.edited = DocumentState.STORED, 0, "", False
-        await self._indexes.follow(base, [], gone)
+        await self._indexes.follow(base, [], removed)
 
     @retried
     async def change_chunk(
@@ -108,7 +108,7 @@ class Edits:
         enabled: bool | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> KnowledgeChunk:
-        """Change one chunk, and embed that one only; with a new text it has a new id.
+        """Change one chunk, and embed only that; a chunk with a new text has a new id.
 
         Raises `ChunkNotFound`, `KnowledgeBaseBusy`, `InvalidParameter`, and what the embedding model raises.
         """
@@ -117,28 +117,28 @@ class Edits:
             old = await rows.chunk_numbered(session, base, number)
             document = await session.get_one(KnowledgeDocument, old.document_id)
         new_text = old.text if text is None else _checked_text(text)
-        shown = old.enabled if enabled is None else enabled
+        enabled_now = old.enabled if enabled is None else enabled
         vector = await self._vector(base, new_text) if new_text != old.text else None
         async with self._database.writing() as session:
             base = await rows.held(session, base)
             row = await rows.chunk_numbered(session, base, number)
             if new_text != row.text:
                 await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id == row.id))
-                row = copied(row, new_text)
+                row = chunk_with_text(row, new_text)
                 session.add(row)
-            row.enabled, row.edited = shown, True
+            row.enabled, row.edited = enabled_now, True
             if extra is not None:
                 row.extra = dict(extra)
             await session.execute(
                 update(KnowledgeDocument).where(KnowledgeDocument.id == document.id).values(edited=True)
             )
-        visible = shown and document.enabled
+        visible = enabled_now and document.enabled
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
         else:
             entries = [IndexEntry(row.id, document.id, new_text, vector)] if visible else []
-        gone = [number] if row.id != number or not visible else []
-        await self._indexes.follow(base, entries, gone)
+        removed = [number] if row.id != number or not visible else []
+        await self._indexes.follow(base, entries, removed)
         return row
 
     @retried
@@ -160,10 +160,10 @@ class Edits:
             vector = await self._vector(base, text)
             async with self._database.writing() as session:
                 fresh = await rows.held(session, base)
-                # Else it was indexed anew meanwhile, perhaps with another model.
+                # otherwise it was indexed anew in between, perhaps with another model
                 if fresh.generation == base.generation:
                     document = await rows.document_named(session, fresh, name)
-                    row = await inserted(session, document, fresh.generation, text, position, extra or {})
+                    row = await insert_chunk(session, document, fresh.generation, text, position, extra or {})
                     break
         if document.enabled:
             await self._indexes.follow(base, [IndexEntry(row.id, document.id, text, vector)])

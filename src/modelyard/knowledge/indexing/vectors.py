@@ -1,4 +1,4 @@
-"""Vectors of texts: embedded once for each model, then found by the text's hash."""
+"""Vectors of texts: each text is embedded once for a model, then its vector is found by the hash of the text."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 KEPT_AT_ONCE = 128
-"""Texts that are embedded, and kept, at a time: what a crash can lose."""
+"""Texts that are embedded and stored at a time: what a crash can lose."""
 
 
 def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
-    """Rows of length one; a row of zeros stays."""
+    """Rows scaled to length one; a row of zeros stays."""
     import numpy as np  # a quarter of a second that a server without knowledge bases need not wait
 
     rows = np.asarray(vectors, dtype="<f4")
@@ -34,21 +34,21 @@ def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
 
 
 def as_vector(stored: bytes | None) -> Sequence[float] | None:
-    """A vector as it is kept in its row."""
+    """A vector from its row."""
     import numpy as np
 
     return None if stored is None else cast(Sequence[float], np.frombuffer(stored, "<f4"))
 
 
 class Vectors:
-    """The table of vectors, and the model that fills it."""
+    """The table of vectors, and the models that fill it."""
 
     def __init__(self, database: Database, models: Models) -> None:
         self._database = database
         self._models = models
 
     async def known(self, model: str, hashes: Sequence[str]) -> dict[str, bytes]:
-        """Those of these texts that were embedded before."""
+        """The stored vectors of these hashes."""
         found: dict[str, bytes] = {}
         for some in batched(hashes):
             query = select(KnowledgeVector.hash, KnowledgeVector.vector).where(
@@ -65,9 +65,9 @@ class Vectors:
         dimension: int | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> tuple[dict[str, bytes], list[str]]:
-        """The vector of each text, by hash, and which had to be made. Raises what the model's server raises.
+        """The vector of each text by hash, and the hashes of those that had to be embedded. Raises what the model raises.
 
-        `texts` has a text for each hash. Raises `UpstreamFailed` where vectors have another length than `dimension`.
+        `texts` maps a hash to its text. Raises `UpstreamFailed` where vectors have another length than `dimension`.
         """
         found = await self.known(model, list(texts))
         missing = [name for name in texts if name not in found]
@@ -79,15 +79,15 @@ class Vectors:
                     model,
                     f"it gives vectors of length {rows.shape[1]} where the base has {dimension}; index the base anew.",
                 )
-            made = {name: row.tobytes() for name, row in zip(names, rows, strict=True)}
-            await self._keep(model, made)
-            found |= made
+            new = {name: row.tobytes() for name, row in zip(names, rows, strict=True)}
+            await self._keep(model, new)
+            found |= new
             done += len(names)
             progress(done)
         return found, missing
 
-    async def _keep(self, model: str, made: dict[str, bytes]) -> None:
-        rows = [{"model": model, "hash": name, "vector": vector} for name, vector in made.items()]
+    async def _keep(self, model: str, new: dict[str, bytes]) -> None:
+        rows = [{"model": model, "hash": name, "vector": vector} for name, vector in new.items()]
         async with self._database.session() as session:
             dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
             await session.execute(dialect.insert(KnowledgeVector).on_conflict_do_nothing(), rows)

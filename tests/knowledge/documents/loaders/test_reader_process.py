@@ -162,8 +162,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
 def test_the_child_dies_with_its_parent(slow: Path) -> None:
     code = f"""
 import asyncio, pathlib, sys
-from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, Apart, Readers, time_for
-from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import ReaderProcess
 async def main():
     reader = ReaderProcess()
     reading = asyncio.create_task(reader.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))

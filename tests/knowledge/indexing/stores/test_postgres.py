@@ -61,7 +61,9 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @settings(max_examples=15)
-def test_it_is_a_dictionary(url: str, steps: list[tuple[list[tuple[int, int]], list[int]]]) -> None:
+def test_after_any_changes_it_holds_what_a_dictionary_would(
+    url: str, steps: list[tuple[list[tuple[int, int]], list[int]]]
+) -> None:
     store = PostgresStore(url, 3, 1, 3)
     model: dict[int, int] = {}
     try:
@@ -87,7 +89,7 @@ def rows_of(url: str, query: str) -> list[tuple[int, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_parts_are_merged(url: str, store: PostgresStore) -> None:
+def test_parts_are_merged_so_that_few_are_read(url: str, store: PostgresStore) -> None:
     for n in range(1, 301):
         store.apply([entry(n, f"common {name(n)}")], [n - 200])
     ((parts,),) = rows_of(url, f"SELECT count(*) FROM {store.name}_parts")
@@ -98,7 +100,7 @@ def test_parts_are_merged(url: str, store: PostgresStore) -> None:
     assert store.lexical(name(50), 5) == []
 
 
-def test_what_is_removed_is_cleared_out(url: str, store: PostgresStore) -> None:
+def test_postings_of_removed_chunks_are_deleted(url: str, store: PostgresStore) -> None:
     entries = [entry(n, f"common {name(n)} end") for n in range(1, 4_001)]
     store.apply(entries, [])
     store.apply([entry(5_000, "common and more words")], range(1, 3_001))
