@@ -25,4 +25,6 @@ def command(client: Client, as_json: bool) -> None:
     elif rows:
         print_table(("ARCHITECTURE", "ABILITY"), rows)
     else:
-        note("vLLM is no engine of this server; `modelyard engine NAME` tells what can run a model.")
+        note(
+            "vLLM cannot run on this server: `modelyard doctor` says why, `modelyard engine install vllm` installs it."
+        )

@@ -26,6 +26,7 @@ from modelyard.core.types import ModelType
 from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.names import engine_spelled
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ReleaseAnswer
 
 router = Router("/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -122,7 +123,7 @@ async def stop(body: StopModelBody, parts: TheParts, grant: TheGrant, trust: The
     return BaseResponse(**await release(parts, grant, trust, body.model_name))
 
 
-@router.post("/change", scope="models:write")
+@router.post("/change", scope="models:write", response_model=ReleaseAnswer)
 async def change(body: ChangeModelBody, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Replace a running language model by another; responds when the new one is ready or has failed to start."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name)

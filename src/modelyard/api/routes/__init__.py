@@ -22,6 +22,7 @@ from modelyard.api.routes import (
     cache,
     chats,
     cluster,
+    constants,
     documents,
     engines,
     jobs,
@@ -30,10 +31,12 @@ from modelyard.api.routes import (
     lifecycle,
     models,
     registrations,
+    virtualenvs,
     workers,
 )
 
 ROUTERS: tuple[Router, ...] = (
+    constants.router,
     registrations.router,
     lifecycle.router,
     engines.router,
@@ -41,6 +44,7 @@ ROUTERS: tuple[Router, ...] = (
     models.router,
     autostart.router,
     workers.router,
+    virtualenvs.router,
     adapters.router,
     cluster.router,
     keys.router,
