@@ -35,10 +35,10 @@ from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
 from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.model_call import Peeked, check_content_type, peek, peek_json, read_body
+from modelyard.gateway.open_requests import Running
 from modelyard.gateway.paths import PATHS, Path
-from modelyard.gateway.peek import Peeked, check_content_type, peek, peek_json, read_body
 from modelyard.gateway.relay import Relay, RelayRequest
-from modelyard.gateway.running import Running
 from modelyard.gateway.sender import Caller, Sender
 from modelyard.gateway.upstream import Pool
 

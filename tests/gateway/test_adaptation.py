@@ -7,8 +7,8 @@ import json
 import pytest
 
 from modelyard.core.types import Address, ReplicaState, Route
-from modelyard.gateway.adapt import adapt_body, adapt_target
-from modelyard.gateway.peek import Peeked
+from modelyard.gateway.adaptation import adapt_body, adapt_target
+from modelyard.gateway.model_call import Peeked
 from modelyard.protocol.inference import ChatRequest
 from modelyard.protocol.requests import decode
 

@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import UNSET
 
 from modelyard.core.types import Address, Route
+from modelyard.gateway.model_call import Peeked
 from modelyard.gateway.parameters import rewrites
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.requests import with_changes
 
 THINKING_KEYS = ("enable_thinking", "thinking")
