@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from modelyard.api.invalid import CHATCHAT
-from modelyard.gateway.paths import PATHS, Where
+from modelyard.gateway.paths import PATHS, BodyFormat
 
 REFERENCE = "#/components/schemas/{name}"
 
@@ -49,7 +49,7 @@ FIELD_ERRORS = {
 }
 """Answer of Chatchat's routes to wrong fields: `detail` is FastAPI's list."""
 
-CONTENT = {Where.JSON: "application/json", Where.FORM: "multipart/form-data"}
+CONTENT = {BodyFormat.JSON: "application/json", BodyFormat.FORM: "multipart/form-data"}
 
 ANYWHERE = (400, 401, 403, 404, 409, 413, 415, 421, 429, 503)
 """Statuses that any operation may answer with."""
@@ -79,7 +79,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 "tags": ["inference"],
                 "summary": (row.request.__doc__ or path).strip().splitlines()[0],
                 "operationId": path.strip("/").replace("/", "_"),
-                "requestBody": {"required": True, "content": {CONTENT[row.where]: {"schema": schema}}},
+                "requestBody": {"required": True, "content": {CONTENT[row.format]: {"schema": schema}}},
                 "responses": {"200": {"description": "The engine's answer, as JSON or as server-sent events."}},
             }
         }

@@ -1,4 +1,4 @@
-"""Every path that reaches a replica, as data. It is also the allow-list: what is not here is never forwarded."""
+"""Every path that is forwarded to replicas, as a table. A path that is not in it is never forwarded."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ from modelyard.protocol.inference import (
 from modelyard.protocol.plain import PlainChat, PlainCompletion, PlainEmbedding
 
 
-class Where(StrEnum):
-    """Where in a request the model's name stands."""
+class BodyFormat(StrEnum):
+    """The format of a request's body, which says where the model's name is."""
 
     JSON = "json"
     FORM = "form"
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """What a path takes and asks for."""
+class InferencePath:
+    """What one path accepts."""
 
     task: Task
     request: type[msgspec.Struct]
-    """The fields that are checked; has `model`."""
+    """The fields that are checked; `model` is one of them."""
     method: str = "POST"
-    where: Where = Where.JSON
+    format: BodyFormat = BodyFormat.JSON
     plain: type[msgspec.Struct] | None = None
-    """The fields of bodies that need no second look."""
+    """The fields of bodies that every engine takes as they are, so that they need no further checks."""
 
 
-PATHS: Mapping[str, Path] = {
-    "/v1/chat/completions": Path(Task.CHAT, ChatRequest, plain=PlainChat),
-    "/v1/completions": Path(Task.COMPLETION, CompletionRequest, plain=PlainCompletion),
-    "/v1/embeddings": Path(Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding),
-    "/v1/rerank": Path(Task.RERANK, RerankRequest),
-    "/v1/convert_ids_to_tokens": Path(Task.DETOKENIZATION, TokenIdsRequest),
-    "/v1/images/generations": Path(Task.IMAGE, ImageRequest),
-    "/v1/images/variations": Path(Task.IMAGE, FormRequest, where=Where.FORM),
-    "/v1/images/inpainting": Path(Task.IMAGE, FormRequest, where=Where.FORM),
-    "/v1/images/edits": Path(Task.IMAGE, FormRequest, where=Where.FORM),
-    "/v1/images/ocr": Path(Task.IMAGE, FormRequest, where=Where.FORM),
-    "/v1/audio/transcriptions": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
-    "/v1/audio/translations": Path(Task.TRANSCRIPTION, FormRequest, where=Where.FORM),
-    "/v1/audio/speech": Path(Task.SPEECH, SpeechRequest),
-    "/v1/video/generations": Path(Task.VIDEO, VideoRequest),
-    "/v1/video/generations/image": Path(Task.VIDEO, FormRequest, where=Where.FORM),
-    "/v1/video/generations/flf": Path(Task.VIDEO, FormRequest, where=Where.FORM),
+PATHS: Mapping[str, InferencePath] = {
+    "/v1/chat/completions": InferencePath(Task.CHAT, ChatRequest, plain=PlainChat),
+    "/v1/completions": InferencePath(Task.COMPLETION, CompletionRequest, plain=PlainCompletion),
+    "/v1/embeddings": InferencePath(Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding),
+    "/v1/rerank": InferencePath(Task.RERANK, RerankRequest),
+    "/v1/convert_ids_to_tokens": InferencePath(Task.DETOKENIZATION, TokenIdsRequest),
+    "/v1/images/generations": InferencePath(Task.IMAGE, ImageRequest),
+    "/v1/images/variations": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
+    "/v1/images/inpainting": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
+    "/v1/images/edits": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
+    "/v1/images/ocr": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
+    "/v1/audio/transcriptions": InferencePath(Task.TRANSCRIPTION, FormRequest, format=BodyFormat.FORM),
+    "/v1/audio/translations": InferencePath(Task.TRANSCRIPTION, FormRequest, format=BodyFormat.FORM),
+    "/v1/audio/speech": InferencePath(Task.SPEECH, SpeechRequest),
+    "/v1/video/generations": InferencePath(Task.VIDEO, VideoRequest),
+    "/v1/video/generations/image": InferencePath(Task.VIDEO, FormRequest, format=BodyFormat.FORM),
+    "/v1/video/generations/flf": InferencePath(Task.VIDEO, FormRequest, format=BodyFormat.FORM),
 }
