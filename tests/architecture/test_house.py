@@ -32,7 +32,7 @@ BROAD_EXCEPTS: set[str] = {
     "gateway/apps.py:run",
     "gateway/app.py:__call__",
     "api/sse.py:_send_all",
-    "knowledge/ingest.py:_work",
+    "knowledge/indexing/worker.py:_work",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""
 

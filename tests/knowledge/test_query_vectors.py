@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.core.errors import BadRequest, InternalError
+from modelyard.knowledge.indexing.adaptive_size import SLOW
 from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, Answer, ServedModels, halves
-from modelyard.knowledge.portions import SLOW
 
 
 async def unused(path: str, body: bytes) -> Answer:

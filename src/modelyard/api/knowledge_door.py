@@ -22,7 +22,7 @@ from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
 from modelyard.gateway.apps import caller_of
 from modelyard.gateway.sender import Caller
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
-from modelyard.knowledge.search import Mode
+from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import Knowledge
 from modelyard.knowledge.types import Models
 from modelyard.protocol.inference import ChatRequest, StreamOptions

@@ -15,7 +15,7 @@ from modelyard.protocol import errors
 from modelyard.protocol.events import EventReader
 
 if TYPE_CHECKING:
-    from modelyard.client._request import Target
+    from modelyard.client.target import Target
 
 Chunk = dict[str, Any]
 

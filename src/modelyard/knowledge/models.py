@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeVar, cast
 import msgspec
 
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
-from modelyard.knowledge.cuts import skip_blanks, text_cut
-from modelyard.knowledge.portions import Portions
-from modelyard.knowledge.vectors import unit
+from modelyard.knowledge.documents.cuts import skip_blanks, text_cut
+from modelyard.knowledge.indexing.adaptive_size import Portions
+from modelyard.knowledge.indexing.vectors import unit
 from modelyard.protocol import errors
 from modelyard.protocol.events import EventReader
 
