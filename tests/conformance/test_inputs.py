@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from modelyard.core.types import Task
-from modelyard.gateway.paths import PATHS, Path
+from modelyard.gateway.paths import PATHS
 from tests.conformance.models import KINDS
 from tests.engine_server import EngineServer
 
