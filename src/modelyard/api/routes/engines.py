@@ -11,7 +11,7 @@ from modelyard.api.deps import Parts, TheDeployments, TheGrant, TheParts
 from modelyard.api.file_access import check_files, check_path, may_name_files
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.types import ModelType
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.protocol.engines import EngineEstimate, EngineTable, EstimateRequest, EstimateResponse
 
 router = APIRouter(prefix="/v1", tags=["engines"])
@@ -79,8 +79,8 @@ async def estimate(
         model_size_in_billions=model.size_in_billions,
         context_length=context,
         kv_cache_dtype=cache_type(body.kv_cache_dtype),
-        model_engine=displayed(found[0].engine),
-        engines={displayed(each.engine): _figures(each) for each in found},
+        model_engine=title_of(found[0].engine),
+        engines={title_of(each.engine): _figures(each) for each in found},
     )
 
 
