@@ -11,7 +11,7 @@ from modelyard.catalog.adapters import is_adapter
 from modelyard.catalog.files import describe
 from modelyard.core.errors import BadRequest
 from modelyard.infer.child import PrivateServer
-from modelyard.infer.launching import DEFAULT_ADAPTER, Wanted, body
+from modelyard.infer.launching import DEFAULT_ADAPTER, LaunchSpec, body
 from modelyard.infer.remote import InferClient
 from modelyard.infer.requests import AdapterRequest
 
@@ -38,7 +38,7 @@ class Engine(InferClient):
         served_model_name: str | None = None,
         **options: Any,
     ) -> None:
-        wanted = Wanted(
+        spec = LaunchSpec(
             model_type,
             model,
             tuple(named_adapters(adapters)),
@@ -46,7 +46,7 @@ class Engine(InferClient):
             served_model_name,
             {key: value for key, value in options.items() if value is not None},
         )
-        launch = body(wanted)
+        launch = body(spec)
         if model and Path(model).expanduser().exists() and not is_adapter(model) and "model_type" not in launch:
             describe(launch["model_name"])  # as the server does, which takes seconds to start
         self.server = PrivateServer()

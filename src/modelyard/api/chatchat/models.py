@@ -24,7 +24,7 @@ from modelyard.core.access import Grant
 from modelyard.core.errors import NotFound
 from modelyard.core.types import ModelType
 from modelyard.engines.external import NAME as EXTERNAL
-from modelyard.engines.names import engine_spelled
+from modelyard.engines.names import canonical_name
 from modelyard.protocol.bounds import Few
 from modelyard.protocol.chatchat import ReleaseAnswer
 
@@ -164,7 +164,7 @@ def _of_view(view: ModelView, basic: ModelConfig) -> ModelConfig:
 
 def _of_entry(entry: Entry, basic: ModelConfig) -> ModelConfig:
     launch = entry.launch
-    engine = engine_spelled(str(launch.get("model_engine") or launch.get("engine") or ""))
+    engine = canonical_name(str(launch.get("model_engine") or launch.get("engine") or ""))
     config = {**basic, "infer_turbo": VLLM if engine == VLLM else False}
     if engine == EXTERNAL:
         return {**config, "online_api": True}
