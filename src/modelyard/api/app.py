@@ -114,13 +114,16 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     passage.admit(keys.access)
     keys.on_change = passage.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
+    jobs = Jobs(settings, database, host)
+    journal = Journal(database, settings.folder)
+    reconciler = Reconciler(settings, journal, host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    jobs = Jobs(settings, database, host)
+    caching = Caching(catalog, reconciler, jobs)
     installing.register(jobs, settings.engines_folder)
     await jobs.open()
+    await reconciler.downloads.adopt_records()
     registrations = await loaded_registrations(settings, database, catalog, deployments)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
@@ -144,7 +147,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     keys=keys,
                     jobs=jobs,
                     registrations=registrations,
-                    caching=Caching(catalog, reconciler),
+                    caching=caching,
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     passage=passage,
