@@ -115,15 +115,12 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     keys.on_change = passage.admit
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
-    journal = Journal(database, settings.folder)
-    reconciler = Reconciler(settings, journal, host, traffic, gateway.publish, jobs)
+    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
     caching = Caching(catalog, reconciler, jobs)
-    installing.register(jobs, settings.engines_folder)
-    await jobs.open()
-    await reconciler.downloads.adopt_records()
+    await _take_up(jobs, reconciler, settings)
     registrations = await loaded_registrations(settings, database, catalog, deployments)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
@@ -154,14 +151,26 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 )
             )
     finally:
-        for task in (looking, starting, working, loop):
-            task.cancel()
-        await asyncio.gather(looking, starting, working, loop, return_exceptions=True)
+        await _end(looking, starting, working, loop)
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
         lock.close()
+
+
+async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
+    """Let jobs go on that an earlier run of the server left unfinished."""
+    installing.register(jobs, settings.engines_folder)
+    await jobs.open()
+    await reconciler.downloads.adopt_records()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and return when they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
