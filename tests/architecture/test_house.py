@@ -21,17 +21,18 @@ FUNCTION_LINES = 60
 FILE_LINES = 400
 LONG_FUNCTIONS: set[str] = set()
 """Functions that may be longer, as `path:name`. This list may only shrink."""
-LONG_FILES: set[str] = {"core/errors.py"}
-"""Files that may be longer: the error tree is one drawing. This list may only shrink."""
+LONG_FILES: set[str] = set()
+"""Files that may be longer. This list may only shrink."""
 BROAD_EXCEPTS: set[str] = {
     "serving/app.py:_carry_out",
     "engines/llama_cpp/front.py:_serve",
     "serving/batching.py:_run",
     "serving/batching.py:run",
     "control/reconcile.py:_start",
+    "gateway/apps.py:run",
     "gateway/app.py:__call__",
-    "api/sse.py:guarded",
-    "knowledge/ingest.py:_work",
+    "api/sse.py:_send_all",
+    "knowledge/indexing/worker.py:_work",
     "jobs/runner.py:_run",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.catalog.family import Dimensions, Family, Source, Spec
+from modelyard.catalog.family import Dimensions, Family, ModelSource, Spec
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import matching, variants
 from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide, gpu_counts, weigh
@@ -34,7 +34,7 @@ def spec(size: float | str, format: str = "ggufv2", quantizations: list[str] = L
         format=format,
         size_in_billions=size,
         quantizations=quantizations,
-        src={"huggingface": Source(model_id="owner/name", file="{quantization}.gguf")},
+        src={"huggingface": ModelSource(model_id="owner/name", file="{quantization}.gguf")},
         **more,
     )
 

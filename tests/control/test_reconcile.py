@@ -231,7 +231,7 @@ def test_answers_in_flight_may_end_before_a_replica_goes(settings: Settings, sql
     async def scenario(made: Plane) -> None:
         view = await made.launch()
         (running,) = view.replicas
-        made.traffic.begin("m", running.replica.name)
+        made.traffic.begin(running.replica.name)
         removal = asyncio.create_task(made.deployments.remove("m"))
         draining = await made.until(lambda view: view.replicas[0].replica.state is ReplicaState.DRAINING)
         assert "m" not in made.table.routes

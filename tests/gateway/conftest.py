@@ -180,7 +180,7 @@ def make_yard() -> Iterator[Callable[..., Yard]]:
     stops: list[Callable[[], None]] = []
 
     def make(**settings: Any) -> Yard:
-        yard, stop = _serve(Settings(**settings))
+        yard, stop = serve(Settings(**settings))
         stops.append(stop)
         return yard
 
@@ -191,7 +191,7 @@ def make_yard() -> Iterator[Callable[..., Yard]]:
 
 @pytest.fixture(scope="session")
 def shared_yard() -> Iterator[Yard]:
-    yard, stop = _serve(Settings(response_timeout=20, stall_timeout=20))
+    yard, stop = serve(Settings(response_timeout=20, stall_timeout=20))
     yield yard
     stop()
 
@@ -200,12 +200,12 @@ def shared_yard() -> Iterator[Yard]:
 def yard(shared_yard: Yard) -> Iterator[Yard]:
     """The gateway that most tests share, with an empty table; afterwards it must have leaked nothing."""
     shared_yard.publish()
-    shared_yard.gateway.wake = None
     yield shared_yard
     shared_yard.check()
 
 
-def _serve(settings: Settings) -> tuple[Yard, Callable[[], None]]:
+def serve(settings: Settings) -> tuple[Yard, Callable[[], None]]:
+    """A gateway that serves, and what ends it."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     loop = uvloop.new_event_loop()

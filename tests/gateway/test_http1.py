@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 import uvloop
 
+from modelyard.core.asgi import Receive, Scope, Send
 from modelyard.core.config import Settings
-from modelyard.gateway.asgi import Receive, Scope, Send, header
+from modelyard.gateway.asgi import header
 from modelyard.gateway.http1 import LINGER_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedProtocol, Bounds, bounded
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: x\r\n"

@@ -201,12 +201,14 @@ def test_the_limit_of_each_replica_counts(yard: Yard, replica: Replica, spare: C
         thread.join()
 
 
-def aborting(yard: Yard, body: dict[str, Any], name: str, by: Grant | None = None, **headers: str) -> Reply:
+def aborting(
+    yard: Yard, body: dict[str, Any], name: str, by: Grant | None = None, uid: str = "m", **headers: str
+) -> Reply:
     """The answer to a request that is aborted once it is under way."""
     replies: list[Reply] = []
     thread = threading.Thread(target=lambda: replies.append(yard.post(body, **headers)))
     thread.start()
-    until(lambda: bool(yard.on_loop(lambda: yard.gateway.abort("m", name, by))), "there was nothing to abort")
+    until(lambda: bool(yard.on_loop(lambda: yard.gateway.abort(uid, name, by))), "there was nothing to abort")
     thread.join()
     return replies[0]
 

@@ -131,13 +131,10 @@ def test_unsupported_parameter(yard: Yard, replica: Replica) -> None:
 
 
 def test_model_without_replica(yard: Yard) -> None:
-    woken: list[str] = []
-    yard.gateway.wake = woken.append
     yard.publish(route(reason="loading weights, 40 %"))
     reply = yard.post(chat())
     assert (reply.status, code(reply), reply.headers["retry-after"]) == (503, "model_not_ready", "5")
     assert "loading weights, 40 %" in reply.json["detail"]
-    assert woken == ["m"]
 
 
 def test_starting_model_is_not_ready_rather_than_unable(yard: Yard) -> None:

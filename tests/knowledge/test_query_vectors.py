@@ -13,17 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.client import AsyncClient
 from modelyard.core.errors import BadRequest, InternalError
-from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, ServedModels, halves
-from modelyard.knowledge.portions import SLOW
+from modelyard.knowledge.indexing.adaptive_size import SLOW
+from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, Answer, ServedModels, halves
+
+
+async def unused(path: str, body: bytes) -> Answer:
+    raise AssertionError(f"nothing is sent to {path} here")
 
 
 class Counting(ServedModels):
     """Models whose server is a few lines: a vector is the text's length; `long` ones are refused."""
 
     def __init__(self, seconds_per_text: float = 0.0) -> None:
-        super().__init__(AsyncClient("http://unused"), clock=lambda: self.seconds)
+        super().__init__(unused, clock=lambda: self.seconds)
         self.seconds = 0.0
         self._seconds_per_text = seconds_per_text
         self.sent: list[list[str]] = []
@@ -127,7 +130,7 @@ class Ranker(ServedModels):
     """A ranking model that refuses texts of more than 100 characters; a relevance is how many parts of a text are `a`."""
 
     def __init__(self) -> None:
-        super().__init__(AsyncClient("http://unused"))
+        super().__init__(unused)
         self.sent: list[Sequence[str]] = []
 
     async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
@@ -153,14 +156,14 @@ def test_questions_of_one_moment_go_together_and_are_remembered() -> None:
     assert results(models, "bb", "dddd") == [[2.0], [4.0]] and models.sent[1:] == [["dddd"]]
 
 
-def test_one_that_is_refused_is_no_harm_to_others() -> None:
+def test_a_refused_question_does_not_fail_the_others() -> None:
     models = Counting()
     first, refused, last = results(models, "a", "long", "ccc")
     assert (first, last) == ([1.0], [3.0]) and isinstance(refused, BadRequest)
     assert results(models, "a") == [[1.0]] and len(models.sent) == 4
 
 
-def test_nobody_waits_in_vain() -> None:
+def test_a_question_is_answered_or_refused_however_asking_ends() -> None:
     models = Counting()
     models.broken = True
     assert all(isinstance(each, InternalError) for each in results(models, "a", "bb"))

@@ -20,13 +20,14 @@ from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.guard import Guard
-from modelyard.api.knowledge import Passage, knowledge_running
+from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import Paths
 from modelyard.api.second_door import SecondDoor
-from modelyard.catalog.hubs import asking
+from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.chats.service import Chats
 from modelyard.control import installing
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
@@ -47,6 +48,7 @@ from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
@@ -106,13 +108,12 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
-    asking.use(settings.hub, settings.offline)
+    queries.use(settings.hub, settings.offline)
     lock, database, keys = await _opened(settings)
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
-    passage = Passage(gateway)
-    passage.admit(keys.access)
-    keys.on_change = passage.admit
+    gateway.admit(keys.access)
+    keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
     reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
@@ -122,6 +123,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await loaded_registrations(settings, database, catalog, deployments)
+    chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
@@ -130,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, passage, catalog) as knowledge:
+        async with knowledge_running(settings, database, gateway, catalog) as knowledge:
             yield Application(
                 Parts(
                     settings,
@@ -147,11 +149,12 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     caching=caching,
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
-                    passage=passage,
+                    chats=chats,
                 )
             )
     finally:
         await _end(looking, starting, working, loop)
+        await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from fastapi import Depends, Request
 
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge
+from modelyard.api.knowledge import models_of
 from modelyard.core.access import READ, Grant, Owner
 from modelyard.core.errors import KnowledgeBaseNotFound
+from modelyard.gateway.sender import Caller
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
@@ -53,8 +55,11 @@ def check_models(grant: Grant | None, *names: str | None) -> None:
             grant.check_model(name)
 
 
-def models_for(parts: Parts, grant: Grant | None) -> ServedModels:
-    """The models that a search or an answer asks, so that their tokens count for the key of the request."""
-    room = parts.knowledge.models
-    assert isinstance(room, ServedModels)
-    return parts.passage.models(room, grant)
+def models_for(parts: Parts, grant: Grant | None, *, admitted: bool = True) -> ServedModels:
+    """The models that a search or an answer asks, so that their tokens count for the key of the request.
+
+    Where it is not `admitted`, each question to a model is checked and counted as a request of the key.
+    """
+    models = parts.knowledge.models
+    assert isinstance(models, ServedModels)
+    return models if grant is None else models_of(parts.gateway, models, Caller(grant, admitted=admitted))

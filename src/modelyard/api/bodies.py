@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from modelyard.api.body_sizes import SMALL, Limit, limit_of
+from modelyard.core.asgi import Headers
 from modelyard.core.config import Settings
 from modelyard.core.errors import BodyTooLarge, ModelyardError, TooManyValues
-from modelyard.gateway.asgi import Headers, header, linger, send_error
+from modelyard.gateway.asgi import header, linger, send_error
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -11,8 +11,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from modelyard.api.foreign_pages import counts_as_owner
-from modelyard.api.knowledge import Passage
 from modelyard.catalog.index import Catalog
+from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
@@ -48,8 +48,7 @@ class Parts:
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)
     knowledge: Knowledge = field(kw_only=True)
-    passage: Passage = field(kw_only=True)
-    """How models are asked for the caller of a management route."""
+    chats: Chats = field(kw_only=True)
 
 
 async def parts(request: Request) -> Parts:
@@ -88,6 +87,11 @@ async def knowledge(request: Request) -> Knowledge:
     return (await parts(request)).knowledge
 
 
+async def chats(request: Request) -> Chats:
+    """Kept conversations, and the tools of agents."""
+    return (await parts(request)).chats
+
+
 async def address(request: Request) -> str:
     """Where this server listens, as host and port: the address under which its client found it."""
     host, port = request.scope["server"]
@@ -110,6 +114,7 @@ TheTrust = Annotated[Trust, Depends(trust)]
 TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
 TheKnowledge = Annotated[Knowledge, Depends(knowledge)]
+TheChats = Annotated[Chats, Depends(chats)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]

@@ -1,40 +1,37 @@
-"""Knowledge bases as models: the OpenAI door behind `kb:NAME` and behind the field `knowledge` of a chat request.
-
-The gateway relays to it as to any replica, over a socket of this server, so that limits, metering and cancelling are the same.
-"""
+"""Knowledge bases as models: the app that the gateway calls for `kb:NAME` and for the field `knowledge` of a chat request."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 
-from msgspec import UNSET
-from starlette.applications import Starlette
-from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+import msgspec
+from msgspec import UNSET, to_builtins
 
-from modelyard.api.knowledge_views import citation_dict
-from modelyard.api.leaving import while_awaited
-from modelyard.api.sse import event, streamed
+from modelyard.api.sse import HEADERS, MEDIA_TYPE, send_events
 from modelyard.core.access import BASE, Grant
-from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.core.asgi import App, Receive, Scope, Send
+from modelyard.core.errors import InvalidParameter
 from modelyard.core.rules import Honour, Ignore, Refuse, Rules
 from modelyard.core.types import Task
 from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
+from modelyard.gateway.apps import caller_of
+from modelyard.gateway.sender import Caller
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
-from modelyard.knowledge.search import Mode
+from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import Knowledge
-from modelyard.protocol import errors
+from modelyard.knowledge.types import Models
 from modelyard.protocol.inference import ChatRequest, StreamOptions
 from modelyard.protocol.inference import Knowledge as Options
 from modelyard.protocol.requests import decode
 
-PREFIX = "/knowledge"
+EVENT_HEADERS = [
+    (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
+    *((name.encode(), value.encode()) for name, value in HEADERS.items()),
+]
 PASSED = (
     *("temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "seed", "stop", "logit_bias"),
     *("presence_penalty", "frequency_penalty", "repetition_penalty"),
@@ -65,47 +62,39 @@ RULES = Rules(
 """What each parameter means to a base, in the words of the engines' rules."""
 
 
-class Callers(Protocol):
-    """Knows whose key a relayed request came with."""
+def knowledge_app(knowledge: Knowledge, models: Callable[[Caller], Models]) -> App:
+    """The app. It answers with `models` of the caller, of which only those that the caller's key may use."""
 
-    def caller(self, headers: Headers) -> Grant | None: ...
-
-
-def door(knowledge: Knowledge, passage: Callers) -> Starlette:
-    """The app. Models answer as the key of the caller allows."""
-
-    async def chat(request: Request) -> Response:
-        try:
-            body = decode(await request.body(), ChatRequest)
-            question = await _question(knowledge, body, passage.caller(request.headers))
-            knowledge.answering.model(question)
-        except ModelyardError as error:
-            return JSONResponse(errors.envelope(error), error.status)
+    async def chat(scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_of(scope)
+        body = decode((await receive())["body"], ChatRequest)
+        question = await _question(knowledge, body, caller.grant, models(caller))
+        knowledge.answering.model(question)
         if body.stream is True:
             wants_usage = isinstance(body.stream_options, StreamOptions) and body.stream_options.include_usage is True
-            return streamed(_chunks(knowledge, body.model, question, wants_usage))
-        try:
-            return JSONResponse(await while_awaited(request, _completion(knowledge, body.model, question)))
-        except ModelyardError as error:
-            return JSONResponse(errors.envelope(error), error.status, errors.headers(error))
+            await send({"type": "http.response.start", "status": 200, "headers": EVENT_HEADERS})
+            await send_events(_chunks(knowledge, body.model, question, wants_usage), send)
+            return
+        answer = msgspec.json.encode(await _completion(knowledge, body.model, question))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
-    return Starlette(routes=[Route(f"{PREFIX}/v1/chat/completions", chat, methods=["POST"])])
+    return chat
 
 
-async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None) -> Question:
+async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None, models: Models) -> Question:
     """What is asked: the last message of the user, with what went before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
     for index, each in enumerate(body.messages):
         _check_content(each.content, f"messages[{index}].content")
-    spoken = [each for each in body.messages if each.role not in ("system", "developer")]
-    if not spoken or spoken[-1].role != "user":
+    turns = [each for each in body.messages if each.role not in ("system", "developer")]
+    if not turns or turns[-1].role != "user":
         raise InvalidParameter("messages", "the last message must be the user's question.")
-    text = text_of(spoken[-1].content)
+    text = text_of(turns[-1].content)
     if not text.strip():
         raise InvalidParameter("messages", "there is no question in the last message.")
-    history = [
-        {"role": each.role, "content": text_of(each.content)} for each in body.messages if each is not spoken[-1]
-    ]
+    history = [{"role": each.role, "content": text_of(each.content)} for each in body.messages if each is not turns[-1]]
     given = {name: value for name in PASSED if (value := getattr(body, name, UNSET)) not in (UNSET, None)}
     return Question(
         text=text,
@@ -119,6 +108,7 @@ async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None
         min_score=options.min_score,
         options=given,
         grant=grant,
+        models=models,
     )
 
 
@@ -141,10 +131,10 @@ def text_of(content: Any) -> str:
 async def _completion(knowledge: Knowledge, model: str, question: Question) -> dict[str, Any]:
     sources: list[dict[str, Any]] = []
     answered: Answered | None = None
-    async with aclosing(knowledge.answering.answer(question)) as told:
-        async for each in told:
+    async with aclosing(knowledge.answering.answer(question)) as parts:
+        async for each in parts:
             if isinstance(each, Sources):
-                sources = [citation_dict(source) for source in each.citations]
+                sources = [to_builtins(source) for source in each.citations]
             elif isinstance(each, Answered):
                 answered = each
     assert answered is not None
@@ -162,21 +152,27 @@ async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_us
 
     def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return event({**head, "choices": [choice], **more})
+        return _event({**head, "choices": [choice], **more})
 
+    begin = b"data: " + msgspec.json.encode(head)[:-1] + b',"choices":[{"index":0,"delta":{"content":'
+    end = b'},"logprobs":null,"finish_reason":null}]}\n\n'
     sources: list[dict[str, Any]] = []
     yield chunk({"role": "assistant", "content": ""})
-    async with aclosing(knowledge.answering.answer(question)) as told:
-        async for each in told:
-            if isinstance(each, Sources):
-                sources = [citation_dict(source) for source in each.citations]
-            elif isinstance(each, Token):
-                yield chunk({"content": each.text})
+    async with aclosing(knowledge.answering.answer(question)) as parts:
+        async for each in parts:
+            if isinstance(each, Token):
+                yield begin + msgspec.json.encode(each.text) + end
+            elif isinstance(each, Sources):
+                sources = [to_builtins(source) for source in each.citations]
             else:
                 yield chunk({"content": ""}, each.finish_reason, **_extra(each, sources))
                 if wants_usage:
-                    yield event({**head, "choices": [], "usage": _usage(each)})
+                    yield _event({**head, "choices": [], "usage": _usage(each)})
     yield b"data: [DONE]\n\n"
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
 
 
 def _head(model: str, kind: str) -> dict[str, Any]:
@@ -192,7 +188,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
 def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """What OpenAI has no field for."""
     return {
-        "citations": [citation_dict(each) for each in answered.citations],
+        "citations": [to_builtins(each) for each in answered.citations],
         "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
     }
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from modelyard.core.errors import InternalError, ModelyardError
+from modelyard.api.leaving import unless_left
+from modelyard.core.asgi import Receive, Scope, Send
+from modelyard.core.errors import ClientGone, InternalError, ModelyardError
 from modelyard.protocol import errors
 
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 15.0
 """Silence after which a comment is sent, so that proxies between do not give up."""
-_closing: set[asyncio.Task[None]] = set()
-"""Streams that are being closed; a task that nobody holds may vanish."""
+MEDIA_TYPE = "text/event-stream"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -27,59 +29,95 @@ def event(value: Any) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-async def guarded(
-    values: AsyncGenerator[bytes], told: Callable[[dict[str, object]], bytes] = event
-) -> AsyncGenerator[bytes]:
-    """The same; what goes wrong in its middle is its last event, so that no stream ends in silence."""
-    try:
-        async for value in values:
-            yield value
-    except ModelyardError as error:
-        yield told(errors.envelope(error))
-    except Exception as error:  # the top of a stream: a defect of ours is told like any error
-        log.exception("a stream failed")
-        yield told(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
-    finally:
-        await values.aclose()
-
-
 def ping() -> bytes:
     """A comment."""
     return b": ping\n\n"
 
 
-async def with_pings(values: AsyncGenerator[bytes], comment: Callable[[], bytes] = ping) -> AsyncIterator[bytes]:
-    """The same, with a comment in every long silence."""
-    waiting: asyncio.Future[bytes] | None = None
+class Pings:
+    """Sends a comment in every long silence of an answer. One timer, however many events there are."""
+
+    def __init__(self, send: Send, comment: Callable[[], bytes] = ping) -> None:
+        self._send = send
+        self._comment = comment
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(PING_SECONDS, self._check)
+        self._pinging: asyncio.Future[None] | None = None
+
+    def beat(self) -> None:
+        """Something was sent."""
+        self._last = self._loop.time()
+
+    def stop(self) -> None:
+        """Send none any more."""
+        self._timer.cancel()
+        if self._pinging is not None:
+            self._pinging.cancel()
+
+    def _check(self) -> None:
+        now = self._loop.time()
+        if now - self._last >= PING_SECONDS:
+            message = {"type": "http.response.body", "body": self._comment(), "more_body": True}
+            self._pinging = asyncio.ensure_future(self._send(message))
+            self._last = now
+        self._timer = self._loop.call_at(self._last + PING_SECONDS, self._check)
+
+
+async def send_events(events: AsyncGenerator[bytes], send: Send, comment: Callable[[], bytes] = ping) -> None:
+    """Send the body of an answer whose head was sent: events as they come, and a comment in every long silence.
+
+    However it ends, the generator is closed. Raises what the generator raises; the body is not ended then.
+    """
+    pings = Pings(send, comment)
     try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(values))
-            done, _ = await asyncio.wait([waiting], timeout=PING_SECONDS)
-            if not done:
-                yield comment()
-                continue
-            try:
-                value = waiting.result()
-            except StopAsyncIteration:
-                return
-            finally:
-                waiting = None
-            yield value
+        async with aclosing(events):
+            async for each in events:
+                await send({"type": "http.response.body", "body": each, "more_body": True})
+                pings.beat()
     finally:
-        # Whoever leaves is cancelled again at every await. Only a task of its own can close what is below in peace.
-        closing = asyncio.create_task(_closed(waiting, values))
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
-        await asyncio.shield(closing)
+        pings.stop()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _closed(waiting: asyncio.Future[bytes] | None, values: AsyncGenerator[bytes]) -> None:
-    if waiting is not None:
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-    await values.aclose()
+class EventStream(StreamingResponse):
+    """An answer of events. It ends when the client leaves; an error in its middle is its last event."""
+
+    def __init__(
+        self,
+        events: AsyncGenerator[bytes],
+        headers: Mapping[str, str] = HEADERS,
+        failure: Callable[[Mapping[str, object]], bytes] = event,
+        comment: Callable[[], bytes] = ping,
+    ) -> None:
+        """`failure` makes an event of an error's envelope."""
+        super().__init__(events, media_type=MEDIA_TYPE, headers=headers)
+        self._events = events
+        self._failure = failure
+        self._comment = comment
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        try:
+            await unless_left(receive, self._send_all(send))
+        except ClientGone:
+            return
+        if self.background is not None:
+            await self.background()
+
+    async def _send_all(self, send: Send) -> None:
+        try:
+            await send_events(self._events, send, self._comment)
+        except ModelyardError as error:
+            last = self._failure(errors.envelope(error))
+        except Exception as error:  # the top of a stream: a defect of ours is told like any error
+            log.exception("a stream failed")
+            last = self._failure(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
+        else:
+            return
+        await send({"type": "http.response.body", "body": last, "more_body": False})
 
 
 def streamed(values: AsyncGenerator[bytes]) -> StreamingResponse:
     """An answer of events as they come."""
-    return StreamingResponse(with_pings(guarded(values)), media_type="text/event-stream", headers=HEADERS)
+    return EventStream(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard.catalog.inventory import Entry
+from modelyard.catalog.inventory import InventoryEntry
 from modelyard.control.downloads import DownloadView
 from modelyard.control.views import AdapterView, ModelView, Running
 from modelyard.core.traffic import Traffic
@@ -251,7 +251,7 @@ def download_info(view: DownloadView) -> DownloadInfo:
     )
 
 
-def cached_model(entry: Entry) -> CachedModel:
+def cached_model(entry: InventoryEntry) -> CachedModel:
     """A cached model as it is listed."""
     snapshot, path = entry.cached.snapshot, entry.cached.path
     return CachedModel(

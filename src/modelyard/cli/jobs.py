@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -16,6 +16,7 @@ from modelyard.core.errors import ConnectionLost, InvalidParameter
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.types import JobDict, JobEventDict, JobProgressDict
 
 TITLES = ("ID", "KIND", "STATE", "PROGRESS", "CREATED", "WHAT")
 FINISHED = ("done", "failed", "cancelled")
@@ -37,7 +38,7 @@ def command() -> None:
 @with_client
 def list_jobs(client: Client, kind: str | None, state: str | None, limit: int | None, as_json: bool) -> None:
     """List your jobs, newest first; with an administrator's key, everybody's."""
-    found = client.list_jobs(kind, state, limit)
+    found = client.jobs.list(kind, state, limit)
     if as_json:
         print_json(found)
     elif found:
@@ -56,7 +57,7 @@ def start(client: Client, kind: str, parameters: tuple[str, ...], as_json: bool)
 
     A value is read as JSON if it is JSON, else as text.
     """
-    job = client.create_job(kind, dict(_parameter(each) for each in parameters))
+    job = client.jobs.create(kind, dict(_parameter(each) for each in parameters))
     if as_json:
         print_json(job)
     else:
@@ -70,7 +71,7 @@ def start(client: Client, kind: str, parameters: tuple[str, ...], as_json: bool)
 @with_client
 def show(client: Client, job_id: str, as_json: bool) -> None:
     """Show one job."""
-    _print(client.get_job(job_id), as_json)
+    _print(client.jobs.get(job_id), as_json)
 
 
 @command.command("follow", short_help="Follow a job until it is finished.")
@@ -88,7 +89,7 @@ def follow(client: Client, job_id: str, as_json: bool) -> int:
     except KeyboardInterrupt:
         note(f"The job goes on. `modelyard jobs cancel {job_id}` ends it.")
         return INTERRUPTED
-    job = client.get_job(job_id)
+    job = client.jobs.get(job_id)
     if job["error"]:
         note(printable(job["error"]["message"]), fg="red")
     return int(job["state"] != "done")
@@ -101,7 +102,7 @@ def follow(client: Client, job_id: str, as_json: bool) -> int:
 @with_client
 def logs(client: Client, job_id: str, lines: int, as_json: bool) -> None:
     """Print the last lines that a job's process printed."""
-    found = client.get_job_logs(job_id, lines)
+    found = client.jobs.logs(job_id, lines)
     if as_json:
         print_json(found)
     else:
@@ -109,7 +110,7 @@ def logs(client: Client, job_id: str, lines: int, as_json: bool) -> None:
             click.echo(printable(line))
 
 
-def _verb(name: str, short_help: str, text: str, call: Callable[[Client, str], dict[str, Any]]) -> None:
+def _verb(name: str, short_help: str, text: str, call: Callable[[Client, str], JobDict]) -> None:
     """A command that changes one job and shows it."""
 
     @command.command(name, short_help=short_help, help=text)
@@ -120,13 +121,15 @@ def _verb(name: str, short_help: str, text: str, call: Callable[[Client, str], d
         _print(call(client, job_id), as_json)
 
 
-_verb("cancel", "Give up a job.", "Give up a job; what it has done stays.", lambda client, job: client.cancel_job(job))
-_verb("pause", "Stop a job for now.", "Stop a job for now, if its kind can.", lambda client, job: client.pause_job(job))
+_verb("cancel", "Give up a job.", "Give up a job; what it has done stays.", lambda client, job: client.jobs.cancel(job))
+_verb(
+    "pause", "Stop a job for now.", "Stop a job for now, if its kind can.", lambda client, job: client.jobs.pause(job)
+)
 _verb(
     "resume",
     "Go on with a job.",
     "Go on with a job that was paused or has failed.",
-    lambda client, job: client.resume_job(job),
+    lambda client, job: client.jobs.resume(job),
 )
 
 
@@ -137,7 +140,7 @@ _verb(
 def remove(client: Client, job_ids: tuple[str, ...], as_json: bool) -> None:
     """Delete finished jobs with their events and logs."""
     for job_id in job_ids:
-        client.remove_job(job_id)
+        client.jobs.remove(job_id)
     if as_json:
         print_json({"deleted": list(job_ids)})
 
@@ -151,12 +154,12 @@ def _parameter(text: str) -> tuple[str, Any]:
     return name, value
 
 
-def _events(client: Client, job_id: str) -> Iterator[dict[str, Any]]:
+def _events(client: Client, job_id: str) -> Iterator[JobEventDict]:
     """Events until the last one. After a connection that breaks, the stream goes on behind the last number."""
     after = lost = 0
     while True:
         try:
-            with client.follow_job(job_id, after) as events:
+            with client.jobs.follow(job_id, after) as events:
                 for event in events:
                     lost = 0
                     after = event["seq"] or after
@@ -169,29 +172,29 @@ def _events(client: Client, job_id: str) -> Iterator[dict[str, Any]]:
                 raise
             time.sleep(0.5)
         else:
-            if client.get_job(job_id)["state"] in FINISHED:
+            if client.jobs.get(job_id)["state"] in FINISHED:
                 return
 
 
-def _sentence(event: dict[str, Any]) -> str:
+def _sentence(event: JobEventDict) -> str:
     """An event for people."""
     data = event["data"]
     at = time.strftime("%H:%M:%S", time.localtime(event["at"]))
     if event["type"] == "state":
         return f"{at} {data['state']}"
     if event["type"] == "progress":
-        return printable(f"{at} {_progress(data)} {data['message']}".rstrip())
+        return printable(f"{at} {_progress(cast('JobProgressDict', data))} {data['message']}".rstrip())
     return printable(f"{at} {event['type']} " + ", ".join(f"{name}: {value}" for name, value in data.items()))
 
 
-def _progress(progress: dict[str, Any]) -> str:
+def _progress(progress: JobProgressDict) -> str:
     done, total, unit = progress["done"], progress["total"], progress["unit"]
     if unit == "bytes":
         return in_bytes(done) if total is None else f"{in_bytes(done)} of {in_bytes(total)}"
     return f"{done}{'' if total is None else f'/{total}'} {unit}".strip()
 
 
-def _print(job: dict[str, Any], as_json: bool) -> None:
+def _print(job: JobDict, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
@@ -200,7 +203,7 @@ def _print(job: dict[str, Any], as_json: bool) -> None:
         note(printable(job["error"]["message"]), fg="red")
 
 
-def _row(job: dict[str, Any]) -> list[str]:
+def _row(job: JobDict) -> list[str]:
     created = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job["created_at"]))
     what = job["progress"]["message"] or _what(job["parameters"])
     return [job["id"], job["kind"], job["state"], _progress(job["progress"]), created, what[:60]]

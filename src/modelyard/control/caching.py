@@ -11,7 +11,7 @@ from pathlib import Path
 from modelyard.catalog.find import find
 from modelyard.catalog.hubs.cache import remove
 from modelyard.catalog.index import Catalog
-from modelyard.catalog.inventory import Entry, inventory
+from modelyard.catalog.inventory import InventoryEntry, inventory
 from modelyard.catalog.resolve import FORMATS
 from modelyard.control.downloads import KIND as DOWNLOAD
 from modelyard.control.downloads import DownloadView
@@ -38,15 +38,15 @@ class Caching:
         self._here: dict[str, None] = {}
         jobs.register(replace(jobs.kinds[DOWNLOAD], body=CacheRequest, submit=self.submit))
 
-    async def entries(self, name: str | None = None) -> list[Entry]:
+    async def entries(self, name: str | None = None) -> list[InventoryEntry]:
         """Everything that is whole here."""
         return await asyncio.to_thread(self.here, name)
 
-    def here(self, name: str | None = None) -> list[Entry]:
+    def here(self, name: str | None = None) -> list[InventoryEntry]:
         """The same; reads folders, so it is for threads."""
         return inventory(self._catalog, name)
 
-    async def versions(self, version: str) -> list[Entry]:
+    async def versions(self, version: str) -> list[InventoryEntry]:
         """What goes by a version string, from whatever hub. Raises `NotFound`."""
         found = [
             entry for entry in await self.entries() if version.lower() in (entry.version.lower(), entry.name.lower())
@@ -116,7 +116,7 @@ class Caching:
                 yield view.desired.uid, Path(view.desired.launch.model.path)
 
 
-def _is_at(path: Path, entry: Entry) -> bool:
+def _is_at(path: Path, entry: InventoryEntry) -> bool:
     """Whether a model's path is that of a cached model, by whatever link."""
     place = entry.cached.path
     if place.is_file():

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from modelyard.catalog.hubs import remote
-from modelyard.catalog.hubs.asking import CHILD_ENVIRONMENT, command
 from modelyard.catalog.hubs.cache import is_here, progress, scan
+from modelyard.catalog.hubs.queries import CHILD_ENVIRONMENT, command
 from modelyard.core.access import LOCAL
 from modelyard.core.config import Settings
 from modelyard.core.errors import Conflict, DownloadFailed, NotEnoughDisk, NotFound

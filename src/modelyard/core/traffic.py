@@ -1,4 +1,4 @@
-"""What is in flight, per replica and per model: written by the gateway, read by the control loop. In memory only."""
+"""What is in flight, per replica: written by the gateway, read by the control loop. In memory only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ class Traffic:
         """Replica → requests whose answer has not ended."""
         self.last_byte: dict[str, float] = {}
         """Replica → monotonic time at which it last sent a byte."""
-        self.last_used: dict[str, float] = {}
-        """Model uid → monotonic time of its last request."""
 
-    def begin(self, uid: str, replica: str) -> None:
+    def begin(self, replica: str) -> None:
         """A request was handed to a replica."""
         self.in_flight[replica] += 1
-        self.last_used[uid] = time.monotonic()
 
     def end(self, replica: str) -> None:
         """Its answer ended, in whatever way."""

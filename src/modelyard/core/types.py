@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from modelyard.core.asgi import App
 from modelyard.core.rules import NO_RULES, Rules
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
@@ -299,6 +300,8 @@ class Route:
     """Request parameter → why this engine cannot do it; its presence in a request is a 400."""
     rules: Rules = NO_RULES
     """What each request parameter means to this engine."""
+    app: App | None = None
+    """An ASGI app of this process that answers, in place of endpoints."""
     request_limit: int | None = None
     """Answers that one endpoint may have in flight; None for no limit."""
     upstream_name: str | None = None

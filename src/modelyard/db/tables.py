@@ -141,7 +141,7 @@ class KnowledgeBase(Base):
     chat_model: Mapped[str | None] = mapped_column(String(200), default=None)
     """Answers where a question names none."""
     chunking: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """`knowledge.splitter.Chunking`, encoded."""
+    """`knowledge.documents.splitter.Chunking`, encoded."""
     prompts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     """Templates that take the place of the usual ones: `answer`, `empty`."""
     generation: Mapped[int] = mapped_column(Integer, default=1)

@@ -1,40 +1,64 @@
 """The door that inference requests come through: a pure ASGI app that finds the replica and lets bytes pass.
 
-It reads the route table it was given and nothing else: no database, no engine, no management routes.
+It reads the route table it was given and nothing else: no database, no engine, no management routes. Requests from inside this
+process, of apps behind the gateway and of background work, take the same way (`serve_inside`).
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from modelyard.core.access import INFERENCE, Access, Grant
+from modelyard.core.asgi import App, Headers, Receive, Scope, Send
 from modelyard.core.config import Settings
-from modelyard.core.errors import InternalError, MethodNotAllowed, ModelyardError, PathNotFound
+from modelyard.core.errors import (
+    InternalError,
+    InvalidKey,
+    MethodNotAllowed,
+    ModelyardError,
+    PathNotFound,
+    UpstreamFailed,
+)
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway import lookup
-from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Scope, Send, header, linger, send_error, send_options
+from modelyard.gateway.apps import AppCall
+from modelyard.gateway.asgi import ClientLeft, header, linger, send_error, send_options
+from modelyard.gateway.client import Client, watched
 from modelyard.gateway.exchange import LEFT, Exchange
-from modelyard.gateway.headers import request_id, with_caller
+from modelyard.gateway.headers import request_id
 from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
 from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.model_call import Peeked, check_content_type, peek, peek_json, read_body
+from modelyard.gateway.open_requests import Running
 from modelyard.gateway.paths import PATHS, Path
-from modelyard.gateway.peek import peek
-from modelyard.gateway.relay import Relay, Request
+from modelyard.gateway.relay import Relay, RelayRequest
+from modelyard.gateway.sender import Caller, Sender
 from modelyard.gateway.upstream import Pool
 
 log = logging.getLogger(__name__)
 
+JSON_HEADERS: Headers = [(b"content-type", b"application/json")]
+"""What a replica learns of a request from inside this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """An app of this process at a path."""
+
+    app: App
+    methods: Sequence[str]
+
 
 class Gateway:
-    """Serves the paths of `PATHS`. Everything runs on one event loop; `publish` may be called on it at any time."""
-
-    wake: Callable[[str], None] | None = None
-    """Called with a model's name when a request found it without a replica; the request itself gets its 503 at once."""
+    """Serves the paths of `PATHS`, and apps at paths of their own. Everything runs on one event loop; `publish` may be called
+    on it at any time."""
 
     def __init__(self, settings: Settings, traffic: Traffic) -> None:
         self.on_publish: Callable[[], None] = lambda: None
@@ -43,9 +67,14 @@ class Gateway:
         self._settings = settings
         self._table = self._models = RouteTable()
         self._others: Mapping[str, Route] = {}
+        self._mounts: dict[str, Mount] = {}
+        """Path → the app behind it."""
         self._access = Access()
+        self._keys: frozenset[str] = frozenset()
+        """Ids of the keys in force."""
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
+        self._running = Running()
         self._relay = Relay(settings, traffic, self._pool)
 
     def publish(self, table: RouteTable) -> None:
@@ -74,22 +103,34 @@ class Gateway:
             self._limits.begin(grant)
 
     def serve_also(self, routes: Mapping[str, Route]) -> None:
-        """Names that no model has: knowledge bases, which the server answers for itself."""
+        """Names that no model has, in place of those of the last call: apps of this process, such as knowledge bases."""
         self._others = routes
         self.publish(self._models)
+
+    def mount(self, path: str, app: App, methods: Sequence[str] = ("POST",)) -> None:
+        """Let an app of this process answer at a path, whether its requests name a model or not.
+
+        Its requests take a key with the scope for inference and count like any other. It asks models through `sender`.
+        """
+        self._mounts[path] = Mount(app, methods)
+
+    def sender(self, caller: Caller) -> Sender:
+        """Asks models on behalf of a caller, from inside this process."""
+        return Sender(self.serve_inside, caller)
 
     def admit(self, access: Access) -> None:
         """Let in by these keys from now on. Answers under way go on."""
         self._access = access
+        self._keys = frozenset(grant.id for grant in access.grants.values())
         self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
         """End the answers to requests of that name, and refuse the name for a while; whether there were any."""
-        return self._relay.running.abort(uid, request_id, grant, block_seconds)
+        return self._running.abort(uid, request_id, grant, block_seconds)
 
     def handles(self, path: str) -> bool:
         """Whether a path is ours, with whatever method."""
-        return path in PATHS
+        return path in PATHS or path in self._mounts
 
     async def close(self) -> None:
         """Close idle connections to replicas."""
@@ -97,22 +138,51 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
-        if scope["method"] == "OPTIONS" and scope["path"] in PATHS:
-            await send_options(send, allowed(PATHS[scope["path"]]), [(b"x-request-id", request_id(headers))])
+        if scope["method"] == "OPTIONS" and self.handles(scope["path"]):
+            await send_options(send, self._methods(scope["path"]), [(b"x-request-id", request_id(headers))])
             return
         exchange = Exchange(request_id(headers), scope["method"], scope["path"], time.monotonic())
+        with self._counted(exchange):
+            try:
+                await self._serve(exchange, scope, receive, send)
+            except ClientLeft:
+                exchange.status, exchange.outcome = LEFT, "left"
+            except ModelyardError as error:
+                await self._refuse(exchange, error, headers, receive, send)
+            except Exception as error:  # the top of a request: a defect of ours is answered like any error
+                log.exception("request %s failed", exchange.request_id.decode())
+                if exchange.started_answer:
+                    raise
+                await self._refuse(exchange, InternalError(f"{type(error).__name__}: {error}"), headers, receive, send)
+
+    async def serve_inside(self, caller: Caller, path: str, body: bytes, client: Client, send: Send) -> None:
+        """Answer a POST of JSON from inside this process.
+
+        Raises a `ModelyardError` where nothing was sent, or where the answer broke off, and `ClientLeft`.
+        """
+        exchange = Exchange(caller.request_id or request_id([]), "POST", path, time.monotonic())
+        exchange.body_read, exchange.bytes_in, exchange.grant = True, len(body), caller.grant
+        with self._counted(exchange):
+            try:
+                grant = None if caller.admitted else self._admit_again(caller.grant)
+                peeked = peek_json(self._path(exchange), body)
+                scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": JSON_HEADERS}
+                await self._answer(exchange, scope, peeked, grant, client, send)
+            except ModelyardError as error:
+                exchange.status = error.status
+                raise
+            finally:
+                if client.left:
+                    exchange.status, exchange.outcome = exchange.status or LEFT, "left"
+            if exchange.outcome in ("broken", "aborted"):
+                raise client.aborted or UpstreamFailed(exchange.model, "its answer broke off.")
+
+    @contextmanager
+    def _counted(self, exchange: Exchange) -> Iterator[None]:
+        """Count a request from its begin to its end: for the meter, for its key, and in the log."""
         self.meter.begin()
         try:
-            await self._serve(exchange, scope, receive, send)
-        except ClientLeft:
-            exchange.status, exchange.outcome = LEFT, "left"
-        except ModelyardError as error:
-            await self._refuse(exchange, error, headers, receive, send)
-        except Exception as error:  # the top of a request: a defect of ours is answered like any error
-            log.exception("request %s failed", exchange.request_id.decode())
-            if exchange.started_answer:
-                raise
-            await self._refuse(exchange, InternalError(f"{type(error).__name__}: {error}"), headers, receive, send)
+            yield
         finally:
             exchange.ended = time.monotonic()
             if exchange.grant and exchange.tap:
@@ -123,23 +193,49 @@ class Gateway:
 
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole way of a request. Who may ask, and how much, is decided before its body is read."""
-        path = _path(exchange)
-        exchange.grant = grant = self._access.admit(scope["headers"], time.time())
+        mount = self._mount(exchange)
+        path = None if mount is not None else self._path(exchange)
+        headers, limit = scope["headers"], self._settings.max_body_bytes
+        exchange.grant = grant = self._access.admit(headers, time.time())
         if grant is not None:
             grant.check(INFERENCE)
             self._limits.begin(grant)
-        peeked = await peek(path, exchange, scope["headers"], receive, self._settings.max_body_bytes)
+        if path is not None:
+            peeked = await peek(path, exchange, headers, receive, limit)
+            with watched(receive) as client:
+                await self._answer(exchange, scope, peeked, grant, client, send)
+        elif mount is not None:
+            check_content_type(headers)
+            body = await read_body(headers, receive, limit)
+            exchange.body_read, exchange.bytes_in = True, len(body)
+            with watched(receive) as client:
+                await AppCall(mount.app, exchange, client, send).run(scope, body)
+
+    async def _answer(
+        self, exchange: Exchange, scope: Scope, peeked: Peeked, grant: Grant | None, client: Client, send: Send
+    ) -> None:
+        """Answer by the route of the model. `grant` says which models may be used; None for all."""
         route = lookup.find_for(self._table, peeked, grant)
-        if grant is not None and grant.counts_tokens:
-            exchange.tap = Tap(exchange.bytes_in)
         exchange.model = route.name
-        if not route.endpoints and self.wake:
-            self.wake(route.name)
-        lookup.check(route, path.task, peeked)
-        headers = scope["headers"]
-        if route.name in self._others:
-            headers = with_caller(headers, grant)
-        await self._relay.run(Request(exchange, route, peeked, scope["query_string"], headers), receive, send)
+        lookup.check(route, PATHS[exchange.path].task, peeked)
+        with self._running.noted(route.uid, names(exchange, peeked), client, exchange.grant):
+            if route.app is not None:  # the tokens are counted where that app asks models
+                await AppCall(route.app, exchange, client, send).run(scope, peeked.body)
+                return
+            if exchange.grant is not None and exchange.grant.counts_tokens:
+                exchange.tap = Tap(exchange.bytes_in)
+            request = RelayRequest(exchange, route, peeked, scope["query_string"], scope["headers"])
+            await self._relay.run(request, client, send)
+
+    def _admit_again(self, grant: Grant | None) -> Grant | None:
+        """Check and count a request of a key that was let in before. Raises `InvalidKey`, `PermissionDenied`, `RateLimited`."""
+        if grant is None:
+            return None
+        if grant.id not in self._keys or (grant.expires_at is not None and grant.expires_at <= time.time()):
+            raise InvalidKey("The API key was revoked, or has expired.")
+        grant.check(INFERENCE)
+        self._limits.begin(grant)
+        return grant
 
     async def _refuse(
         self, exchange: Exchange, error: ModelyardError, headers: Headers, receive: Receive, send: Send
@@ -148,7 +244,7 @@ class Gateway:
         exchange.status = error.status
         own = [(b"x-request-id", exchange.request_id)]
         if isinstance(error, MethodNotAllowed):
-            own.append((b"allow", ", ".join(allowed(PATHS[exchange.path])).encode()))
+            own.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
         waits = header(headers, b"expect") is not None
         unread = bool(sends) and not exchange.body_read
@@ -159,17 +255,32 @@ class Gateway:
         if unread and not waits:
             await linger(receive, send)
 
+    def _methods(self, path: str) -> list[str]:
+        """The methods of a path of ours, for `Allow`."""
+        mount = self._mounts.get(path)
+        return ["OPTIONS", *(mount.methods if mount else [PATHS[path].method])]
 
-def allowed(path: Path) -> list[str]:
-    """The methods of a path, for `Allow`."""
-    return ["OPTIONS", path.method]
+    def _mount(self, exchange: Exchange) -> Mount | None:
+        """The app at a request's path, if there is one. Raises `MethodNotAllowed`."""
+        mount = self._mounts.get(exchange.path)
+        if mount is not None:
+            exchange.known_path = True
+            if exchange.method not in mount.methods:
+                raise MethodNotAllowed(exchange.method, exchange.path, mount.methods)
+        return mount
+
+    def _path(self, exchange: Exchange) -> Path:
+        """The row of the table. Raises `PathNotFound` or `MethodNotAllowed`."""
+        path = PATHS.get(exchange.path)
+        if path is None:
+            raise PathNotFound(exchange.method, exchange.path)
+        exchange.known_path = True
+        if exchange.method != path.method:
+            raise MethodNotAllowed(exchange.method, exchange.path, [path.method])
+        return path
 
 
-def _path(exchange: Exchange) -> Path:
-    """The row of the table; raises `PathNotFound` or `MethodNotAllowed`."""
-    path = PATHS.get(exchange.path)
-    if path is None:
-        raise PathNotFound(exchange.method, exchange.path)
-    if exchange.method != path.method:
-        raise MethodNotAllowed(exchange.method, exchange.path, [path.method])
-    return path
+def names(exchange: Exchange, peeked: Peeked) -> set[str]:
+    """What the client calls its request."""
+    given = getattr(peeked.request, "request_id", None)
+    return {exchange.request_id.decode(), *([given] if isinstance(given, str) else [])}

@@ -1,19 +1,13 @@
-"""The ASGI shapes of the gateway, and the answers it gives by itself: errors. What replicas answer never comes through here."""
+"""The answers that the gateway gives by itself: errors, and `OPTIONS`. What replicas answer never comes through here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
+from modelyard.core.asgi import Headers, Receive, Send
 from modelyard.core.errors import ModelyardError
 from modelyard.protocol import errors
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
@@ -39,6 +33,19 @@ async def send_error(send: Send, error: ModelyardError, headers: Headers, more: 
     await send({"type": "http.response.start", "status": error.status, "headers": [*fixed, *own, *headers]})
     await send({"type": "http.response.body", "body": body, "more_body": more})
     return len(body)
+
+
+async def end_stream(send: Send, headers: Headers, last: bytes, error: ModelyardError) -> None:
+    """End an answer that has begun and cannot be finished: a stream of events with the error as its last event.
+
+    Any other answer is left incomplete: the server then closes the connection, so that nobody takes it for a whole one.
+    `last` is what was sent last.
+    """
+    kind = header(headers, b"content-type") or b""
+    if not kind.startswith(b"text/event-stream") or header(headers, b"content-length") is not None:
+        return
+    gap = b"" if last.endswith(b"\n\n") or not last else b"\n\n"
+    await send({"type": "http.response.body", "body": gap + errors.sse_event(error), "more_body": False})
 
 
 async def send_options(send: Send, allowed: Sequence[str], headers: Headers) -> None:

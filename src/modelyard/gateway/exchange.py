@@ -19,6 +19,8 @@ class Exchange:
     method: str
     path: str
     began: float
+    known_path: bool = False
+    """Whether the path is one of ours."""
     model: str = ""
     """Public name, once it is known to be one of ours."""
     replica: str = ""

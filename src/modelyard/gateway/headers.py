@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 
-from modelyard.core.access import Grant
+from modelyard.core.asgi import Headers
 from modelyard.core.types import Endpoint
-from modelyard.gateway.asgi import Headers, header
+from modelyard.gateway.asgi import header
 
 HOP_BY_HOP = frozenset(
     {
@@ -29,9 +29,6 @@ CODING = frozenset({b"accept-encoding"})
 NOT_UP = HOP_BY_HOP | FRAMING | CREDENTIALS | {b"x-request-id"}
 NOT_DOWN = HOP_BY_HOP | {b"date", b"server", b"set-cookie", b"x-request-id"}
 """Our own server writes `date` and `server`; a provider's cookies would be set for our origin."""
-
-CALLER = b"x-modelyard-caller"
-"""Names the key of a request to a knowledge base, by its id."""
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -57,13 +54,6 @@ def request_head(
     lines += [name + b": " + value for name, value in endpoint.headers]
     lines += [b"x-request-id: " + identity, b"content-length: " + str(length).encode(), b"\r\n"]
     return b"\r\n".join(lines)
-
-
-def with_caller(client: Headers, grant: Grant | None) -> Headers:
-    """Headers for a part of this server that asks models for the client: with the id of the client's key, which it is given
-    by nobody else."""
-    passed = [pair for pair in client if pair[0] != CALLER]
-    return passed if grant is None else [*passed, (CALLER, grant.id.encode())]
 
 
 def response_headers(upstream: Headers, identity: bytes) -> Headers:

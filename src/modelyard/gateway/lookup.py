@@ -7,8 +7,8 @@ from msgspec import UNSET
 from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
+from modelyard.gateway.model_call import Peeked
 from modelyard.gateway.parameters import refusals
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.inference import Knowledge
 
 LISTED = 20
@@ -38,10 +38,11 @@ def find_for(table: RouteTable, peeked: Peeked, grant: Grant | None) -> Route:
 
 
 def check(route: Route, task: Task, peeked: Peeked) -> None:
-    """Raises `UnsupportedTask`, `UnsupportedParameter`, or `ModelNotReady` when no endpoint takes requests."""
-    if task not in route.tasks and (route.tasks or route.endpoints):
+    """Raises `UnsupportedTask`, `UnsupportedParameter`, or `ModelNotReady` when nothing takes requests."""
+    answers = bool(route.endpoints) or route.app is not None
+    if task not in route.tasks and (route.tasks or answers):
         raise UnsupportedTask(route.name, task, sorted(route.tasks))
     for parameter, why in refusals(route, task, peeked):
         raise UnsupportedParameter(parameter, route.name, why)
-    if not route.endpoints:
+    if not answers:
         raise ModelNotReady(route.name, route.state, route.reason)

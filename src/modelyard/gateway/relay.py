@@ -5,34 +5,27 @@ Whatever goes wrong after the head was sent ends the answer so that nobody can t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
+from modelyard.core.asgi import Headers, Send
 from modelyard.core.config import Settings
-from modelyard.core.errors import (
-    ModelNotReady,
-    ModelyardError,
-    RateLimited,
-    RequestAborted,
-    UpstreamFailed,
-    UpstreamTimeout,
-)
+from modelyard.core.errors import ModelNotReady, ModelyardError, RateLimited, UpstreamFailed, UpstreamTimeout
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Endpoint, Route
-from modelyard.gateway.adapt import adapt_body, adapt_target
-from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Send, header
+from modelyard.gateway.adaptation import adapt_body, adapt_target
+from modelyard.gateway.asgi import end_stream, header
+from modelyard.gateway.balancer import affinity, pick
+from modelyard.gateway.client import Client
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
+from modelyard.gateway.model_call import Peeked
 from modelyard.gateway.parameters import by_first_names
 from modelyard.gateway.paths import PATHS
-from modelyard.gateway.peek import Peeked
-from modelyard.gateway.pick import affinity, pick
-from modelyard.gateway.running import Running
 from modelyard.gateway.upstream import ConnectFailed, Connection, Lost, Pool, Silent, UpstreamProblem
-from modelyard.protocol.errors import sse_event, translated
+from modelyard.protocol.errors import translated
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +37,7 @@ PENALTY_SECONDS = 2.0
 
 
 @dataclass(slots=True)
-class Request:
+class RelayRequest:
     """One request on its way to a replica."""
 
     exchange: Exchange
@@ -54,49 +47,6 @@ class Request:
     headers: Headers
 
 
-class Client:
-    """Watches whether the client is still there. When it leaves, the upstream connection is cut at that moment."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.left = False
-        self.aborted: RequestAborted | None = None
-        """Set when somebody else ended the request."""
-        self.connection: Connection | None = None
-        self._task = asyncio.create_task(self._watch(receive))
-
-    async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self.left = True
-        if self.connection:
-            self.connection.abort(Lost("the client left"))
-
-    def cut(self, why: RequestAborted) -> None:
-        """End the answer, though the client is there."""
-        self.aborted = why
-        if self.connection:
-            self.connection.abort(Lost("the request was aborted"))
-
-    def hold(self, connection: Connection) -> None:
-        """From now until `release`, this connection dies with the client."""
-        if self.gone is not None:
-            connection.abort(Lost("nobody waits for the answer"))
-            raise self.gone
-        self.connection = connection
-
-    @property
-    def gone(self) -> ClientLeft | RequestAborted | None:
-        """Why nobody waits for an answer any more."""
-        return ClientLeft() if self.left else self.aborted
-
-    def release(self) -> None:
-        """The answer has come; the connection may serve others."""
-        self.connection = None
-
-    def close(self) -> None:
-        self._task.cancel()
-
-
 @dataclass(slots=True)
 class Relay:
     """What all requests share: the pool, the counters, and which replicas were lately out of reach."""
@@ -104,21 +54,14 @@ class Relay:
     settings: Settings
     traffic: Traffic
     pool: Pool
-    running: Running = field(default_factory=Running)
     penalties: dict[str, float] = field(default_factory=dict)
     """Replica → monotonic time until which others are preferred."""
 
-    async def run(self, request: Request, receive: Receive, send: Send) -> None:
-        """Answer a request. Raises a `ModelyardError` or `ClientLeft`, both only before anything was sent."""
-        client = Client(receive)
-        try:
-            with self.running.noted(request.route.uid, _names(request), client, request.exchange.grant):
-                await self._try(request, client, send)
-        finally:
-            client.close()
+    async def run(self, request: RelayRequest, client: Client, send: Send) -> None:
+        """Answer a request from one replica after the other, until one answers.
 
-    async def _try(self, request: Request, client: Client, send: Send) -> None:
-        """One replica after the other, until one answers."""
+        Raises a `ModelyardError` or `ClientLeft`, both only before anything was sent.
+        """
         tried: set[str] = set()
         problem: UpstreamProblem | None = None
         while endpoint := self._pick(request, tried):
@@ -132,7 +75,7 @@ class Relay:
                 log.warning("replica %s of %s: %s", endpoint.replica, request.route.name, failed)
         raise _given_up(request.route, problem)
 
-    def _pick(self, request: Request, tried: set[str]) -> Endpoint | None:
+    def _pick(self, request: RelayRequest, tried: set[str]) -> Endpoint | None:
         """The next replica to try; None when all were. Raises `RateLimited` when those left have all they may have."""
         endpoints = [endpoint for endpoint in request.route.endpoints if endpoint.replica not in tried]
         if endpoints and (limit := request.route.request_limit) is not None:
@@ -149,22 +92,22 @@ class Relay:
         in_flight = self.traffic.in_flight
         return pick(endpoints, in_flight, self.penalties, key) or pick(endpoints, in_flight, (), key)
 
-    async def _attempt(self, request: Request, endpoint: Endpoint, client: Client, send: Send) -> None:
+    async def _attempt(self, request: RelayRequest, endpoint: Endpoint, client: Client, send: Send) -> None:
         """Answer from one replica. Raises `ConnectFailed` or `Lost` only if not one byte of an answer came."""
         request.exchange.replica = endpoint.replica
-        self.traffic.begin(request.route.uid, endpoint.replica)
+        self.traffic.begin(endpoint.replica)
         try:
             connection = await self._ask(request, endpoint, client)
             try:
                 await self._answer(request, connection, client, send)
             finally:
-                if client.connection is connection:
+                if client.work is connection:
                     client.release()
                     connection.abort(Lost("the answer was given up"))
         finally:
             self.traffic.end(endpoint.replica)
 
-    async def _ask(self, request: Request, endpoint: Endpoint, client: Client) -> Connection:
+    async def _ask(self, request: RelayRequest, endpoint: Endpoint, client: Client) -> Connection:
         """Send the request and wait for the head of the answer.
 
         A kept-alive connection may have been closed by the replica at the moment we used it: that is tried once more on
@@ -197,12 +140,12 @@ class Relay:
                 connection.abort(Lost("the request was cancelled"))
                 raise
 
-    async def _answer(self, request: Request, connection: Connection, client: Client, send: Send) -> None:
+    async def _answer(self, request: RelayRequest, connection: Connection, client: Client, send: Send) -> None:
         """Pass the answer on as it comes."""
         exchange, traffic = request.exchange, self.traffic
         exchange.status = connection.status
         if connection.status >= 400 and header(connection.headers, b"content-encoding") is None:
-            await self._refuse(request, connection, client, send)
+            await self._pass_error(request, connection, client, send)
             return
         headers = response_headers(connection.headers, exchange.request_id)
         exchange.started_answer = True
@@ -230,7 +173,7 @@ class Relay:
         self.pool.give_back(connection)
         await forward(data, more=False)
 
-    async def _refuse(self, request: Request, connection: Connection, client: Client, send: Send) -> None:
+    async def _pass_error(self, request: RelayRequest, connection: Connection, client: Client, send: Send) -> None:
         """Pass an engine's error on in our envelope. Nothing is sent before it is whole, so it may still become another."""
         exchange, parts = request.exchange, bytearray()
 
@@ -252,7 +195,7 @@ class Relay:
         await send({"type": "http.response.body", "body": body})
 
     async def _break_off(
-        self, request: Request, problem: UpstreamProblem, client: Client, headers: Headers, last: bytes, send: Send
+        self, request: RelayRequest, problem: UpstreamProblem, client: Client, headers: Headers, last: bytes, send: Send
     ) -> None:
         """End an answer that the replica did not end: an error event for a stream, a broken connection for the rest."""
         exchange = request.exchange
@@ -262,18 +205,7 @@ class Relay:
         exchange.outcome = "aborted" if client.aborted else "broken"
         if not client.aborted:
             log.warning("replica %s of %s broke off: %s", exchange.replica, request.route.name, problem)
-        kind = header(headers, b"content-type") or b""
-        if not kind.startswith(b"text/event-stream") or header(headers, b"content-length") is not None:
-            return  # the server closes a connection whose answer was left incomplete
-        gap = b"" if last.endswith(b"\n\n") or not last else b"\n\n"
-        body = gap + sse_event(client.aborted or _error(request.route, problem))
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _names(request: Request) -> set[str]:
-    """What the client calls its request."""
-    named = getattr(request.peeked.request, "request_id", None)
-    return {request.exchange.request_id.decode(), *([named] if isinstance(named, str) else [])}
+        await end_stream(send, headers, last, client.aborted or _error(request.route, problem))
 
 
 def _error(route: Route, problem: UpstreamProblem) -> ModelyardError:

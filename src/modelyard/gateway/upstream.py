@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import httptools
 
+from modelyard.core.asgi import Headers
 from modelyard.core.types import Address
 from modelyard.core.wording import reason
-from modelyard.gateway.asgi import Headers
 
 HIGH_WATER = 256 * 1024
 """Bytes that wait for a slow client before we stop reading from the replica."""

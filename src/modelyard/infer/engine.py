@@ -51,14 +51,14 @@ class Engine(InferClient):
             describe(launch["model_name"])  # as the server does, which takes seconds to start
         self.server = PrivateServer()
         try:
-            uid = self.server.client.launch_model(**launch)
+            uid = self.server.client.models.launch(**launch)
         except BaseException:
             self.server.client.close()
             self.server.close()
             raise
-        self.info = self.server.client.describe_model(uid)
+        self.info = self.server.client.models.describe(uid)
         self._loading = threading.Lock()
-        self._loaded = {each: "" for each in self.server.client.list_models()}
+        self._loaded = {each: "" for each in self.server.client.models.list()}
         super().__init__(base_url=self.server.url, api_key=None, model=uid)
 
     def _prepare(self, adapter: AdapterRequest | None) -> None:
@@ -71,7 +71,7 @@ class Engine(InferClient):
                 return
             if before is not None:
                 raise BadRequest(f"Adapter '{adapter.name}' was loaded from {before}, and not from {adapter.path}.")
-            self.server.client.load_lora_adapter(adapter.name, adapter.path, model=self.model)
+            self.server.client.adapters.load(adapter.name, adapter.path, model=self.model)
             self._loaded[adapter.name] = adapter.path
 
     def close(self) -> None:

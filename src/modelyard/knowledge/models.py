@@ -1,4 +1,4 @@
-"""The models that this room asks, through our public client: what runs here, behind the gateway like any other request."""
+"""The models that knowledge bases ask: what runs on this server, through a function that the server hands in."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, cast
 
-from modelyard.client import AsyncClient
-from modelyard.client._request import Request, at
+import msgspec
+
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
-from modelyard.knowledge.cuts import skip_blanks, text_cut
-from modelyard.knowledge.portions import Portions
-from modelyard.knowledge.vectors import unit
+from modelyard.knowledge.documents.cuts import skip_blanks, text_cut
+from modelyard.knowledge.indexing.adaptive_size import AdaptiveSize
+from modelyard.knowledge.indexing.vectors import unit
+from modelyard.protocol import errors
+from modelyard.protocol.events import EventReader
 
 FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
 """Texts of a model's first embedding requests, and of the largest."""
@@ -23,57 +26,85 @@ QUERIES_KEPT = 2048
 SHORT = 50
 """Characters that every model reads: a shorter text that is refused is refused for another reason than its length."""
 
-Answer = asyncio.Future[Sequence[float]]
+CHAT, COMPLETIONS, EMBEDDINGS, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"
+
+Waiting = asyncio.Future[Sequence[float]]
 T = TypeVar("T")
 
 
-class ServedModels:
-    """`Models` over a connection to a Modelyard server."""
+class Answer(Protocol):
+    """A model's answer while it comes."""
 
-    def __init__(
-        self, client: AsyncClient, key: str | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """`key` is whose requests these are, where they are not this room's own."""
-        self._client = client
-        self._key = key
+    async def read(self) -> bytes:
+        """The bytes that came since the last call, empty at the end."""
+
+    async def body(self) -> bytes:
+        """All of it."""
+
+    async def aclose(self) -> None:
+        """End it; what makes it then ends too."""
+
+
+class Ask(Protocol):
+    """Posts a body of JSON to a path of OpenAI's. Raises a `ModelyardError` for every answer that is an error."""
+
+    def __call__(self, path: str, body: bytes) -> Awaitable[Answer]: ...
+
+
+@dataclass(slots=True)
+class Questions:
+    """Questions that wait for their vectors, by model. Those that come while some are asked go together next."""
+
+    waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+
+class ServedModels:
+    """`Models` of this server."""
+
+    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
         self._clock = clock
-        self._portions = Portions(FIRST_TEXTS, TEXTS_AT_ONCE)
+        self._batch_size = AdaptiveSize(FIRST_TEXTS, TEXTS_AT_ONCE)
         """Texts of a model's next request: a question that comes meanwhile waits for what was sent before it."""
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._queries: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
-        self._asked: dict[str, dict[str, Answer]] = {}
-        """Model → questions that wait for their vectors."""
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._vectors: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
+        """Model and question → its vector."""
+        self._questions = Questions()
 
-    def on_behalf_of(self, key: str) -> ServedModels:
-        """The same, asked under somebody's key, so that what it may do, its limits and its counts hold."""
-        made = ServedModels(self._client, key)
-        made._queries = self._queries  # a vector that is remembered costs nobody anything
-        return made
+    def on_behalf_of(self, ask: Ask, *, alone: bool) -> ServedModels:
+        """The same models, asked in another way. With `alone`, no question is asked together with those of others."""
+        other = ServedModels(ask)
+        other._vectors = self._vectors  # a vector that is remembered costs nobody anything
+        if not alone:
+            other._questions = self._questions
+        return other
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text, asked for in requests of up to `TEXTS_AT_ONCE`."""
         found: dict[int, Sequence[float]] = {}
-        left = deque(enumerate(texts))
+        remaining = deque(enumerate(texts))
         try:
-            await asyncio.gather(*(self._embed_some(model, left, found) for _ in range(REQUESTS_AT_ONCE)))
+            await asyncio.gather(*(self._embed_some(model, remaining, found) for _ in range(REQUESTS_AT_ONCE)))
         finally:
-            left.clear()  # where one request failed, no more are sent
+            remaining.clear()  # where one request failed, no more are sent
         return [found[place] for place in range(len(texts))]
 
-    async def _embed_some(self, model: str, left: deque[tuple[int, str]], found: dict[int, Sequence[float]]) -> None:
-        """Take texts that are left, a portion at a time, until there are none."""
+    async def _embed_some(
+        self, model: str, remaining: deque[tuple[int, str]], found: dict[int, Sequence[float]]
+    ) -> None:
+        """Embed the remaining texts, a batch at a time, until there are none."""
         while True:
             async with self._turns:
-                size = self._portions.size(model)
-                portion = [left.popleft() for _ in range(min(size, len(left)))]
-                if not portion:
+                size = self._batch_size.size(model)
+                batch = [remaining.popleft() for _ in range(min(size, len(remaining)))]
+                if not batch:
                     return
                 began = self._clock()
-                vectors = await self._each(model, [text for _, text in portion], self._whole)
-                if len(portion) == size:
-                    self._portions.took(model, self._clock() - began)
-            found.update((place, vector) for (place, _), vector in zip(portion, vectors, strict=True))
+                vectors = await self._each(model, [text for _, text in batch], self._whole)
+                if len(batch) == size:
+                    self._batch_size.took(model, self._clock() - began)
+            found.update((place, vector) for (place, _), vector in zip(batch, vectors, strict=True))
 
     async def _each(
         self, model: str, texts: Sequence[str], alone: Callable[[str, str], Awaitable[T]]
@@ -102,9 +133,7 @@ class ServedModels:
 
     async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
-        answer = await self._client.send(
-            Request("POST", at("embeddings"), lambda answer: answer, body=body, key=self._key)
-        )
+        answer = await self.post(EMBEDDINGS, body)
         try:
             vectors = [row["embedding"] for row in sorted(answer["data"], key=lambda row: int(row["index"]))]
         except (KeyError, TypeError, ValueError) as error:
@@ -116,37 +145,37 @@ class ServedModels:
     async def embed_query(self, model: str, query: str) -> Sequence[float]:
         """The vector of a question; the last ones are remembered. Questions that come while one is asked go together next."""
         key = (model, query)
-        if (known := self._queries.get(key)) is not None:
-            self._queries.move_to_end(key)
+        if (known := self._vectors.get(key)) is not None:
+            self._vectors.move_to_end(key)
             return known
-        asked = self._asked.setdefault(model, {})
-        if (answer := asked.get(query)) is None:
-            answer = asked[query] = asyncio.get_running_loop().create_future()
-        if model not in self._asking:
-            self._asking[model] = asyncio.create_task(self._ask(model))
+        waiting, tasks = self._questions.waiting.setdefault(model, {}), self._questions.tasks
+        if (answer := waiting.get(query)) is None:
+            answer = waiting[query] = asyncio.get_running_loop().create_future()
+        if model not in tasks:
+            tasks[model] = asyncio.create_task(self._embed_waiting(model))
         return await asyncio.shield(answer)  # whoever else asks the same still waits for it
 
-    async def _ask(self, model: str) -> None:
+    async def _embed_waiting(self, model: str) -> None:
         """Send questions as long as there are some. However it ends, none waits in vain."""
-        asked, answers = self._asked[model], list[Answer]()
+        waiting, answers = self._questions.waiting[model], list[Waiting]()
         try:
-            while asked:
-                texts = list(asked)[:TEXTS_AT_ONCE]
-                answers = [asked.pop(text) for text in texts]
-                found = await self._vectors(model, texts)
+            while waiting:
+                texts = list(waiting)[:TEXTS_AT_ONCE]
+                answers = [waiting.pop(text) for text in texts]
+                found = await self._vectors_of(model, texts)
                 for text, answer, vector in zip(texts, answers, found, strict=True):
                     if not isinstance(vector, ModelyardError):
-                        self._queries[model, text] = vector
+                        self._vectors[model, text] = vector
                     settle(answer, vector)
-                while len(self._queries) > QUERIES_KEPT:
-                    self._queries.popitem(last=False)
+                while len(self._vectors) > QUERIES_KEPT:
+                    self._vectors.popitem(last=False)
         finally:
-            for answer in (*answers, *asked.values()):
+            for answer in (*answers, *waiting.values()):
                 settle(answer, InternalError("Internal error: the question was not embedded."))
-            asked.clear()
-            del self._asking[model]
+            waiting.clear()
+            del self._questions.tasks[model]
 
-    async def _vectors(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
+    async def _vectors_of(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
         """The vector of each text, or why there is none; where one may be refused, each is asked for alone."""
         try:
             return await self._each(model, texts, self._vector)
@@ -180,36 +209,53 @@ class ServedModels:
 
     async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
-        rows = await self._client.send(
-            Request("POST", at("rerank"), lambda answer: answer["results"], body=body, key=self._key)
-        )
-        scores = {int(row["index"]): float(row["relevance_score"]) for row in rows}
+        answer = await self.post(RERANK, body)
+        try:
+            scores = {int(row["index"]): float(row["relevance_score"]) for row in answer["results"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise UpstreamFailed(model, "its answer has no scores") from error
         return [scores.get(number, 0.0) for number in range(len(texts))]
 
     def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """The chunks of a streamed chat completion. Closing the iterator stops the model."""
-        return self._streamed(at("chat", "completions"), body)
+        return self._streamed(CHAT, body)
 
     def complete(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """The chunks of a streamed completion of a text. Closing the iterator stops the model."""
-        return self._streamed(at("completions"), body)
+        return self._streamed(COMPLETIONS, body)
 
     async def _streamed(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        sent = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        request: Request[Any] = Request("POST", path, lambda answer: answer, body=sent, key=self._key)
-        stream = await self._client.open(request)
+        request = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        answer, reader = await self._ask(path, msgspec.json.encode(request)), EventReader()
         try:
-            async for chunk in stream:
-                yield chunk
+            while batch := await answer.read():
+                for event in reader.feed(batch):
+                    yield _chunk(str(body["model"]), event)
+            for event in reader.finish():
+                yield _chunk(str(body["model"]), event)
         finally:
-            await stream.aclose()
+            await answer.aclose()
 
-    async def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole answer of a path below `/v1`, such as `embeddings`."""
-        request: Request[dict[str, Any]] = Request(
-            "POST", at(path), lambda answer: dict(answer), body=dict(body), key=self._key
-        )
-        return await self._client.send(request)
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole answer to a request, such as one to `EMBEDDINGS`."""
+        answer = await self._ask(path, msgspec.json.encode(body))
+        try:
+            return msgspec.json.decode(await answer.body(), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise UpstreamFailed(str(body["model"]), "its answer is no JSON object") from error
+        finally:
+            await answer.aclose()
+
+
+def _chunk(model: str, event: bytes) -> dict[str, Any]:
+    """The chunk in an event; an event that reports an error raises it."""
+    try:
+        chunk = msgspec.json.decode(event, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise UpstreamFailed(model, f"an event of its stream is no JSON object: {event[:100]!r}") from error
+    if problem := chunk.get("error"):
+        raise errors.read(502, chunk if isinstance(problem, dict) else {"detail": str(problem)})
+    return chunk
 
 
 def halves(text: str) -> list[str]:
@@ -227,7 +273,7 @@ def mean(vectors: Sequence[Sequence[float]], weights: Sequence[float]) -> Sequen
     return cast(Sequence[float], unit([summed])[0])
 
 
-def settle(answer: Answer, found: Sequence[float] | ModelyardError) -> None:
+def settle(answer: Waiting, found: Sequence[float] | ModelyardError) -> None:
     """Give an answer to those who wait for it, of whom there may be none any more; the first one counts."""
     if answer.done():
         return

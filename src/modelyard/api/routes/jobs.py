@@ -6,12 +6,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
+from modelyard.api.router import ANY_KEY, Router
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import ADMIN, Grant, Owner
 from modelyard.core.errors import InvalidParameter, PermissionDenied
@@ -27,12 +28,12 @@ from modelyard.protocol.jobs import (
     JobProgressInfo,
 )
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = Router("/v1/jobs", tags=["jobs"])
 
 State = Literal["queued", "running", "waiting", "paused", "done", "failed", "cancelled"]
 
 
-@router.get("")
+@router.get("", scope=ANY_KEY)
 async def list_jobs(
     parts: TheParts,
     grant: TheGrant,
@@ -45,7 +46,7 @@ async def list_jobs(
     return JobList(data=[job_info(job) for job in await parts.jobs.page(Owner.of(grant), kind, wanted, limit)])
 
 
-@router.post("")
+@router.post("", scope=ANY_KEY)
 async def create_job(body: CreateJob, parts: TheParts, grant: TheGrant, trust: TheTrust) -> JobInfo:
     """Make a job of a kind, with the parameters of that kind. Answers at once; follow it with `/events`."""
     form, submit = parts.jobs.creatable(body.kind)
@@ -64,13 +65,13 @@ async def create_job(body: CreateJob, parts: TheParts, grant: TheGrant, trust: T
     return job_info(await parts.jobs.get(name))
 
 
-@router.get("/{job}")
+@router.get("/{job}", scope=ANY_KEY)
 async def describe_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """One job."""
     return job_info(await parts.jobs.get(job, Owner.of(grant)))
 
 
-@router.get("/{job}/events", response_class=StreamingResponse)
+@router.get("/{job}/events", scope=ANY_KEY, response_class=StreamingResponse)
 async def follow_job(
     job: str,
     parts: TheParts,
@@ -106,7 +107,7 @@ def _event(each: JobEvent) -> bytes:
     return head.encode() + event(info.model_dump())
 
 
-@router.get("/{job}/logs")
+@router.get("/{job}/logs", scope=ANY_KEY)
 async def job_logs(
     job: str, parts: TheParts, grant: TheGrant, lines: Annotated[int, Query(ge=1, le=10_000)] = 200
 ) -> JobLogs:
@@ -115,25 +116,25 @@ async def job_logs(
     return JobLogs(data=list(parts.jobs.logs(found.id, lines)))
 
 
-@router.post("/{job}/cancel")
+@router.post("/{job}/cancel", scope=ANY_KEY)
 async def cancel_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """Give a job up. What it has done stays."""
     return job_info(await parts.jobs.cancel(await _own(parts, grant, job)))
 
 
-@router.post("/{job}/pause")
+@router.post("/{job}/pause", scope=ANY_KEY)
 async def pause_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """Stop a job for now, where its kind can go on later."""
     return job_info(parts.jobs.pause(await _own(parts, grant, job)))
 
 
-@router.post("/{job}/resume")
+@router.post("/{job}/resume", scope=ANY_KEY)
 async def resume_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """Go on with a job that was paused or has failed."""
     return job_info(parts.jobs.resume(await _own(parts, grant, job)))
 
 
-@router.delete("/{job}")
+@router.delete("/{job}", scope=ANY_KEY)
 async def remove_job(job: str, parts: TheParts, grant: TheGrant) -> JobDeleted:
     """Delete a finished job with its events and its log."""
     found = await parts.jobs.get(job, Owner.of(grant))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from modelyard.gateway.exchange import Exchange
-from modelyard.gateway.paths import PATHS
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
@@ -48,7 +47,7 @@ class Meter:
 
     def end(self, exchange: Exchange) -> None:
         """It ended, in whatever way."""
-        path, model = exchange.path if exchange.path in PATHS else "", exchange.model
+        path, model = exchange.path if exchange.known_path else "", exchange.model
         self._in_flight.dec()
         self._requests.labels(path, model, str(exchange.status), exchange.outcome).inc()
         self._duration.labels(path, model).observe(exchange.ended - exchange.began)

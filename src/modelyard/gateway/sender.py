@@ -1,0 +1,155 @@
+"""Asking models from inside this process: the way of a request through the gateway, without a socket before it.
+
+An app behind the gateway asks with its caller's grant and request id, so that limits, counts and aborting hold for that caller;
+the server's own background work asks with a grant of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from modelyard.core.access import Grant
+from modelyard.core.asgi import Headers, Message, Send
+from modelyard.core.errors import InternalError
+from modelyard.gateway.asgi import header
+from modelyard.gateway.client import Client
+from modelyard.gateway.upstream import HIGH_WATER
+from modelyard.protocol import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf models are asked."""
+
+    grant: Grant | None = None
+    """What the caller's key allows; None where no key is asked for."""
+    request_id: bytes = b""
+    """Of the caller's request; where it is empty, each question to a model gets an id of its own."""
+    admitted: bool = True
+    """Whether the caller's request was checked and counted already. If not, each question to a model is a request of the
+    caller's: it takes the scope for inference and the right to use the model, and counts."""
+
+
+Serve = Callable[[Caller, str, bytes, Client, Send], Coroutine[Any, Any, None]]
+"""`Gateway.serve_inside`."""
+
+
+class Sender:
+    """Sends requests of one caller."""
+
+    def __init__(self, serve: Serve, caller: Caller) -> None:
+        self._serve = serve
+        self._caller = caller
+
+    async def __call__(self, path: str, body: bytes) -> Answer:
+        """The answer to a POST of JSON, once its head is there. Raises a `ModelyardError`, whoever refused: the gateway, or
+        the replica by an answer of 400 and more.
+        """
+        answer = Answer()
+        answer.begin(self._serve(self._caller, path, body, answer.client, answer.send))
+        try:
+            await answer.head()
+            if answer.status >= 400:
+                raise _error(answer.status, answer.headers, await answer.body())
+        except BaseException:
+            await answer.aclose()
+            raise
+        return answer
+
+
+class Answer:
+    """An answer while it comes. Close it: what makes it then ends at once, where it has not ended.
+
+    The gateway writes with `send`, which waits while the reader is behind; the caller reads.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: Headers = []
+        self.client = Client()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._complete = False
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start what makes the answer."""
+        self._work = asyncio.create_task(work)
+        self._work.add_done_callback(lambda _: _wake(self._reader))
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the answer."""
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], message["headers"]
+            _wake(self._reader)
+            return
+        self._complete = not message.get("more_body", False)
+        if part := message.get("body", b""):
+            self._parts.append(part)
+            self._size += len(part)
+        _wake(self._reader)
+        if self._size > HIGH_WATER:
+            self._writer = asyncio.get_running_loop().create_future()
+            await self._writer
+
+    async def head(self) -> None:
+        """Wait for the status and the headers. Raises what kept the answer from coming."""
+        while not self.status and not self._work.done():
+            await self._wait()
+        if not self.status:
+            self._work.result()
+            raise InternalError("There was no answer.")
+
+    async def read(self) -> bytes:
+        """The bytes that came since the last call, empty at the end. Raises a `ModelyardError` for an answer that broke off."""
+        while not self._parts and not self._complete and not self._work.done():
+            await self._wait()
+        if not self._parts and not self._complete:
+            self._work.result()
+            raise InternalError("The answer broke off.")
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts, self._size = [], 0
+        _wake(self._writer)
+        return data
+
+    async def body(self) -> bytes:
+        """All of it."""
+        parts = []
+        while part := await self.read():
+            parts.append(part)
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """End it. The replica has stopped, or is about to, when this returns."""
+        if not self._work.done():
+            if not self._complete:
+                self.client.leave()
+                self._work.cancel()
+            await asyncio.wait([self._work])
+        if not self._work.cancelled():
+            self._work.exception()  # it was raised to the reader, or nobody wants to know any more
+
+    async def _wait(self) -> None:
+        self._reader = asyncio.get_running_loop().create_future()
+        await self._reader
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+def _error(status: int, headers: Headers, body: bytes) -> Exception:
+    """An answer of 400 and more as the error that it tells of."""
+    try:
+        value: object = msgspec.json.decode(body)
+    except msgspec.MsgspecError:
+        value = body.decode("utf-8", "replace")
+    seconds = header(headers, b"retry-after")
+    return errors.read(status, value, seconds.decode("latin-1") if seconds else None)
