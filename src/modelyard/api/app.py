@@ -115,13 +115,13 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
+    jobs = Jobs(settings, database, host)
+    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    jobs = Jobs(settings, database, host)
-    installing.register(jobs, settings.engines_folder)
-    await jobs.open()
+    caching = Caching(catalog, reconciler, jobs)
+    await _take_up(jobs, reconciler, settings)
     registrations = await loaded_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
@@ -146,22 +146,34 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     keys=keys,
                     jobs=jobs,
                     registrations=registrations,
-                    caching=Caching(catalog, reconciler),
+                    caching=caching,
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
                 )
             )
     finally:
-        for task in (looking, starting, working, loop):
-            task.cancel()
-        await asyncio.gather(looking, starting, working, loop, return_exceptions=True)
+        await _end(looking, starting, working, loop)
         await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
         lock.close()
+
+
+async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
+    """Let jobs go on that an earlier run of the server left unfinished."""
+    installing.register(jobs, settings.engines_folder)
+    await jobs.open()
+    await reconciler.downloads.adopt_records()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and return when they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:

@@ -37,6 +37,7 @@ from modelyard.core.types import Adapter, Footprint, Launch, ReplicaState, Route
 from modelyard.db.session import TROUBLE
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command, Remote
+from modelyard.jobs.service import Jobs
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,13 @@ class Reconciler:
     """Owns every replica. `publish` is called with a new `RouteTable` whenever it differs from the last."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, host: Host, traffic: Traffic, publish: Callable[[RouteTable], None]
+        self,
+        settings: Settings,
+        journal: Journal,
+        host: Host,
+        traffic: Traffic,
+        publish: Callable[[RouteTable], None],
+        jobs: Jobs,
     ) -> None:
         self._settings = settings
         self._policy = Policy(settings.restart_backoff, settings.restart_limit, settings.drain_timeout)
@@ -78,7 +85,7 @@ class Reconciler:
         self._reload_at = 0.0
         self._described: set[tuple[str, int]] = set()
         """Uid and generation of models whose downloaded files were read."""
-        self.downloads = Downloads(settings, host, self._nudged.set)
+        self.downloads = Downloads(settings, jobs, self._nudged.set)
         host.subscribe(lambda replica: self._nudged.set())
 
     async def look(self) -> None:
@@ -171,8 +178,6 @@ class Reconciler:
         times += [slot.retry_at for slot in self._slots.values() if not slot.given_up and slot.retry_at > now]
         if any(running.replica.state is ReplicaState.DRAINING for running in self._running.values()):
             times.append(now + DRAIN_POLL)
-        if (retry_at := self.downloads.next_at()) is not None:
-            times.append(retry_at)
         return max(0.0, min(times) - now)
 
     async def step(self) -> None:
@@ -183,8 +188,7 @@ class Reconciler:
             self._reload_at = time.monotonic() + self._settings.resync_interval
             self._desired = {wanted.uid: wanted for wanted in await self._journal.load()}
         for view in self._host.observe():
-            if not self.downloads.absorb(view):
-                self._absorb(view)
+            self._absorb(view)
         self._announce()  # before anything is awaited: what can be read as ready is routed
         replicas = [running.replica for running in self._running.values()]
         due = [wanted for wanted in self._desired.values() if wanted.terminating or wanted.uid not in self.held]
@@ -202,11 +206,10 @@ class Reconciler:
                 case Remove(uid):
                     await self._remove(uid)
         self.downloads.keep(
-            wanted.launch.model.download
+            (wanted.uid, wanted.launch.model.download)
             for wanted in self._desired.values()
             if wanted.launch.model.download is not None and not wanted.terminating
         )
-        await self.downloads.step()
         self._adapt()
         self._announce()
         try:

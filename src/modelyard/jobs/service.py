@@ -33,11 +33,17 @@ class Jobs:
         self.store = JobStore(database)
         self._database = database
         self._host = host
+        self.store.on_state = self._moved
         self._runner = JobRunner(settings, self.store, host, self.kinds)
 
     def register(self, kind: JobKind) -> None:
         """Let jobs of a kind be made and run."""
         self.kinds[kind.name] = kind
+
+    def _moved(self, job: Job) -> None:
+        kind = self.kinds.get(job.kind)
+        if kind is not None and kind.on_state is not None:
+            kind.on_state(job)
 
     async def open(self) -> None:
         """Take up what an earlier run of the server left unfinished; each kind says how such a job goes on."""
@@ -62,6 +68,11 @@ class Jobs:
         job = self.store.renew(replace(job, parameters=parameters, details=details, created_at=time.time()))
         self._runner.nudge()
         return job
+
+    def record(self, job: Job) -> Job:
+        """Keep a job that had nothing to do as one that is done."""
+        now = time.time()
+        return self.submit(replace(job, state=JobState.DONE, started_at=now, finished_at=now))
 
     async def written(self) -> None:
         """Return when all jobs are in the database. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
@@ -126,12 +137,16 @@ class Jobs:
         kind = self.kind_of(job)
         if not job.finished and kind.check_removable is not None:
             kind.check_removable(job)
-        after = states.cancelled(job)
-        if isinstance(kind.work, WorkerWork):
-            await kind.work.cancel(job)
-            self.store.signal(job.id)
-            return await self.get(job.id)
-        return self._stopped(after)
+        if not isinstance(kind.work, WorkerWork):
+            return self.stop(job)
+        states.cancelled(job)
+        await kind.work.cancel(job)
+        self.store.signal(job.id)
+        return await self.get(job.id)
+
+    def stop(self, job: Job) -> Job:
+        """Cancel a job that this server runs, whoever needs it. Raises `Conflict` for one that is finished."""
+        return self._stopped(states.cancelled(job))
 
     def pause(self, job: Job) -> Job:
         """Stop a job for now. Raises `Conflict`."""

@@ -41,6 +41,8 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.on_state: Callable[[Job], None] = lambda job: None
+        """Called after every change of a job's state."""
         self.live: dict[str, Job] = {}
         """Jobs that this server runs, or has run and not cleared away yet."""
         self._dirty: set[str] = set()
@@ -72,6 +74,7 @@ class JobStore:
         self._dirty.add(job.id)
         if before is None or before.state is not job.state:
             self._events.append(rows.state_event(job.id, job.state, job.error))
+            self.on_state(job)
         self.signal(job.id)
         return job
 

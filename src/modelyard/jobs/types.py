@@ -174,5 +174,7 @@ class JobKind:
     """Makes the job of such a body, for an owner; returns its id."""
     check_removable: Callable[[Job], None] | None = None
     """Raises `Conflict` for an unfinished job that something else needs."""
+    on_state: Callable[[Job], None] | None = None
+    """Called after every change of a job's state, except those that a package's own worker writes."""
     progress: Callable[[Job], JobProgress] | None = None
     """How far an unfinished job is, where that can be looked at better than it is reported."""
