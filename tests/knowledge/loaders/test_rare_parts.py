@@ -14,8 +14,10 @@ from tests.knowledge.loaders.test_opendocument import MATH, made, p, root, row
 
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 MANY = 'table:number-columns-repeated="9000000"'
-VALIDATION = '<dataValidations><dataValidation type="list" sqref="B2:B9"><formula1>"red,blue"</formula1></dataValidation>'
+VALIDATION = (
+    '<dataValidations><dataValidation type="list" sqref="B2:B9"><formula1>"red,blue"</formula1></dataValidation>'
     "</dataValidations>"
+)
 
 
 def cells(*texts: str) -> str:
