@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelyard.catalog.adapters import is_adapter, read_adapter
+from modelyard.catalog.adapters import config_base, is_adapter
 from modelyard.catalog.swift_models import is_known, name_of, place, swift_models, unknown
 from modelyard.core.errors import BadRequest, InvalidParameter, nearest
 from modelyard.core.wording import reason
@@ -134,7 +134,7 @@ def _text(notes: Mapping[str, Any], key: str) -> str | None:
 def _title(adapter: str | None, path: str | None) -> str:
     """A public name for a model without one: for an adapter, ms-swift's name of its base. Raises `AdapterInvalid`."""
     if adapter:
-        path = read_adapter("", adapter).base or adapter
+        path = config_base(adapter) or adapter
         if name := name_of(path):
             return name
     place = Path(str(path))
