@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
-from modelyard.infer import InferRequest, InferStats, LlamaEngine, RequestConfig
+from modelyard.core.errors import AdapterNotFound, BadRequest, CannotStart, InvalidParameter, NotFound
+from modelyard.infer import AdapterRequest, InferRequest, InferStats, LlamaEngine, RequestConfig
 from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
@@ -62,6 +63,25 @@ def test_async(engine: LlamaEngine) -> None:
 def test_no_beam_search(engine: LlamaEngine) -> None:
     with pytest.raises(InvalidParameter, match="num_beams"):
         engine.infer(ASKED, RequestConfig(num_beams=2))
+
+
+def test_an_adapter_that_is_not_there_is_refused(engine: LlamaEngine) -> None:
+    with pytest.raises(AdapterNotFound, match="There is nothing at"):
+        engine.infer(ASKED, adapter_request=AdapterRequest("polite", "/nowhere/polite"))
+    with pytest.raises(AdapterNotFound, match="No adapter 'other' is loaded"):
+        engine.infer(ASKED, adapter_request=AdapterRequest("other"))
+
+
+def test_a_server_that_does_not_start_is_an_error_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "modelyard"
+    broken.mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "__main__.py").write_text("import sys; sys.exit('this installation is broken')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(CannotStart, match="this installation is broken"):
+        LlamaEngine(model_type="modelyard-demo")
 
 
 SLEEPER = """
