@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelyard.chats.search_engines import base, engine, engines
+from modelyard.chats.search_engines import base, configured_engines, engine
 from modelyard.chats.search_engines.base import WebHit
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchFailed, SearchNotConfigured, UnknownName
-from tests.knowledge.web_server import Asked, Reply, Web, web
+from tests.knowledge.web_server import Reply, Web, WebRequest, web
 
 KEY = "tvly-secret"
 
@@ -150,7 +150,7 @@ def test_searxng(server: Web) -> None:
         ),
         WebHit("https://example.org/", "https://example.org/", ""),
     ]
-    assert dict(server.asked[0].query) == {"q": ["知识库"], "format": ["json"]}
+    assert dict(server.requests[0].query) == {"q": ["知识库"], "format": ["json"]}
     assert len(search(server, "searxng", Reply.of(SEARXNG), k=1)) == 1
     assert search(server, "searxng", Reply.of({"results": [], "unresponsive_engines": []})) == []
 
@@ -165,8 +165,8 @@ def test_bing(server: Web) -> None:
     assert search(server, "bing", Reply.of(BING), k=50) == [
         WebHit("vLLM", "https://docs.vllm.ai/", "Easy, fast, and cheap LLM serving for everyone.")
     ]
-    assert server.asked[0].headers["ocp-apim-subscription-key"] == KEY
-    assert server.asked[0].query["count"] == ["20"]
+    assert server.requests[0].headers["ocp-apim-subscription-key"] == KEY
+    assert server.requests[0].query["count"] == ["20"]
     assert search(server, "bing", Reply.of({"_type": "SearchResponse"})) == []
 
 
@@ -185,9 +185,9 @@ def test_tavily(server: Web) -> None:
         WebHit("vLLM", "https://docs.vllm.ai/", "vLLM is a fast library."),
         WebHit("Two", "https://example.org/2", "second"),
     ]
-    assert server.asked[0].method == "POST"
-    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
-    assert server.asked[0].json == {"query": "vllm", "max_results": 2}
+    assert server.requests[0].method == "POST"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].json == {"query": "vllm", "max_results": 2}
     denied = {"detail": {"error": "Unauthorized: missing or invalid API key."}}
     assert "missing or invalid API key" in failure(server, "tavily", Reply.of(denied, 401))
 
@@ -232,8 +232,8 @@ def test_redirects_are_followed_where_no_key_would_go_along(server: Web) -> None
 
 
 def test_what_is_set_up_and_what_is_not(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sorted(engines(Settings())) == ["duckduckgo"]
-    assert sorted(engines(settings(server))) == ["bing", "duckduckgo", "searxng", "tavily"]
+    assert sorted(configured_engines(Settings())) == ["duckduckgo"]
+    assert sorted(configured_engines(settings(server))) == ["bing", "duckduckgo", "searxng", "tavily"]
     for name, variable in [
         ("searxng", "MODELYARD_SEARXNG_URL"),
         ("bing", "MODELYARD_BING_SUBSCRIPTION_KEY"),
@@ -245,13 +245,13 @@ def test_what_is_set_up_and_what_is_not(server: Web, monkeypatch: pytest.MonkeyP
     with pytest.raises(UnknownName, match="Known: bing, duckduckgo, searxng, tavily"):
         engine(Settings(), "metaphor")
     monkeypatch.setenv("MODELYARD_TAVILY_API_KEY", KEY)
-    assert "tavily" in engines(Settings())
+    assert "tavily" in configured_engines(Settings())
     assert KEY not in repr(Settings())
 
 
 def test_searches_run_side_by_side(server: Web) -> None:
-    def answer(asked: Asked) -> Reply:
-        query = asked.query["q"][0]
+    def answer(request: WebRequest) -> Reply:
+        query = request.query["q"][0]
         return Reply.of({"results": [{"url": f"https://example.org/{query}", "title": query, "content": ""}]})
 
     server.pages["/search"] = answer

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from modelyard.chats.search_engines.base import SearchSettings
 from modelyard.chats.search_engines.searxng import SearXNG
-from modelyard.chats.tools.base import Tool, described
-from modelyard.chats.tools.bases import KnowledgeSearch
+from modelyard.chats.tools.base import Tool, tool_definition
 from modelyard.chats.tools.calculator import Calculator, calculate
-from modelyard.chats.tools.internet import InternetSearch
-from modelyard.chats.tools.pages import MOST_CHARACTERS, PageReader
+from modelyard.chats.tools.internet_search import InternetSearch
+from modelyard.chats.tools.knowledge_search import KnowledgeSearch
+from modelyard.chats.tools.page_reader import MOST_CHARACTERS, PageReader
 from modelyard.core.errors import AddressRefused, FetchFailed, InvalidParameter, SearchFailed, UnknownName
 from modelyard.core.fetching import Fetched, Hosts
-from modelyard.knowledge.readable import decoded, from_html, readable
+from modelyard.knowledge.documents.web_pages import decode_text, parse_html, parse_page
 from tests.knowledge.web_server import Reply, Web, web
 
 
@@ -134,11 +134,11 @@ def test_every_tool_describes_itself(server: Web) -> None:
     tools: list[Tool] = [
         Calculator(),
         InternetSearch(engine),
-        PageReader(readable),
+        PageReader(parse_page),
         KnowledgeSearch(search, {"laws": ""}),
     ]
     for tool in tools:
-        function = described(tool)["function"]
+        function = tool_definition(tool)["function"]
         assert function["name"] == tool.name and len(function["description"]) > 20
         assert set(function["parameters"]["required"]) <= set(function["parameters"]["properties"])
     assert [tool.name for tool in tools] == ["calculator", "search_internet", "read_url", "search_knowledge"]
@@ -193,7 +193,7 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title> 年假 &amp;
 
 
 def test_a_page_as_text() -> None:
-    page = from_html(PAGE)
+    page = parse_html(PAGE)
     assert page.title == "年假 & 规定"
     assert page.text == (
         "# Leave policy\n\nEmployees get 10 days,\nplus five more.\n\ntail\n\n- one\n- two\n- three\n- inner\n\n"
@@ -204,36 +204,36 @@ def test_a_page_as_text() -> None:
 def test_the_main_part_of_a_page() -> None:
     words = "The story goes on and on. " * 20
     menu = "<div>menu</div>" * 20
-    assert from_html(f"<body>{menu}<article>{words}</article></body>").text == words.strip()
-    assert "menu" in from_html(f"<body>{menu}<article>short</article></body>").text
+    assert parse_html(f"<body>{menu}<article>{words}</article></body>").text == words.strip()
+    assert "menu" in parse_html(f"<body>{menu}<article>short</article></body>").text
 
 
 @pytest.mark.parametrize(
     "source", ["", " ", "<", "\x00", "<!-- x", "plain words", "<p>" * 100_000, "<div>" * 5000 + "x"]
 )
 def test_pages_of_any_shape(source: str) -> None:
-    assert isinstance(from_html(source).text, str)
+    assert isinstance(parse_html(source).text, str)
 
 
 def test_deep_pages_keep_what_is_said_above() -> None:
-    assert "above" in from_html("<p>above</p>" + "<div>" * 5000 + "x").text
+    assert "above" in parse_html("<p>above</p>" + "<div>" * 5000 + "x").text
 
 
 def test_charsets() -> None:
     said = "知识库的编码，没有乱码。"
-    assert decoded(said.encode()) == said
-    assert decoded(said.encode("gbk"), "gb2312") == said
-    assert decoded(b"<meta charset='gbk'>" + said.encode("gbk")).endswith(said)
+    assert decode_text(said.encode()) == said
+    assert decode_text(said.encode("gbk"), "gb2312") == said
+    assert decode_text(b"<meta charset='gbk'>" + said.encode("gbk")).endswith(said)
     assert (
-        decoded(b'<meta http-equiv="Content-Type" content="text/html; charset=big5">' + "資料".encode("big5"))[-2:]
+        decode_text(b'<meta http-equiv="Content-Type" content="text/html; charset=big5">' + "資料".encode("big5"))[-2:]
         == "資料"
     )
-    assert decoded(said.encode("utf-16")) == said
-    assert decoded(b"\xef\xbb\xbf" + said.encode(), "nonsense") == said
-    assert decoded(said.encode() * 50 + b"\xff").startswith(said)
+    assert decode_text(said.encode("utf-16")) == said
+    assert decode_text(b"\xef\xbb\xbf" + said.encode(), "nonsense") == said
+    assert decode_text(said.encode() * 50 + b"\xff").startswith(said)
     long = "这个网页没有说明它的编码，因此需要从它的字节猜测出来，希望结果是正确的。" * 5
-    assert decoded(long.encode("gb18030"), "utf-8") == long
-    assert readable(Fetched("https://x.example/", "text/plain", b"<b>\r\n1 ", "")).text == "<b>\n1"
+    assert decode_text(long.encode("gb18030"), "utf-8") == long
+    assert parse_page(Fetched("https://x.example/", "text/plain", b"<b>\r\n1 ", "")).text == "<b>\n1"
 
 
 def test_reading_pages(server: Web) -> None:
@@ -244,7 +244,7 @@ def test_reading_pages(server: Web) -> None:
         "/picture": Reply(b"\x89PNG", "image/png"),
         "/empty": Reply("<html></html>"),
     }
-    reader = PageReader(readable, Hosts.read("127.0.0.1"))
+    reader = PageReader(parse_page, Hosts.read("127.0.0.1"))
     assert call(reader, url=f"{server.url}/page").startswith(f"年假 & 规定\n{server.url}/page\n\n# Leave policy")
     assert call(reader, url=f"{server.url}/data").endswith('\n\n{"a": 1}')
     first = call(reader, url=f"{server.url}/long")
@@ -255,4 +255,4 @@ def test_reading_pages(server: Web) -> None:
     with pytest.raises(FetchFailed, match="could not be fetched: it must be"):
         call(reader, url=f"{server.url}/picture")
     with pytest.raises(AddressRefused):
-        call(PageReader(readable), url=f"{server.url}/page")
+        call(PageReader(parse_page), url=f"{server.url}/page")

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
-from modelyard.infer import InferRequest, InferStats, LlamaEngine, RequestConfig
-from modelyard.infer.launching import Wanted, body, engine_of
+from modelyard.core.errors import AdapterNotFound, BadRequest, CannotStart, InvalidParameter, NotFound
+from modelyard.infer import AdapterRequest, InferRequest, InferStats, LlamaEngine, RequestConfig
+from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
 QUESTIONS = ("What is the capital of France?", "浙江的省会在哪？")
@@ -64,6 +65,25 @@ def test_no_beam_search(engine: LlamaEngine) -> None:
         engine.infer(ASKED, RequestConfig(num_beams=2))
 
 
+def test_an_adapter_that_is_not_there_is_refused(engine: LlamaEngine) -> None:
+    with pytest.raises(AdapterNotFound, match="There is nothing at"):
+        engine.infer(ASKED, adapter_request=AdapterRequest("polite", "/nowhere/polite"))
+    with pytest.raises(AdapterNotFound, match="No adapter 'other' is loaded"):
+        engine.infer(ASKED, adapter_request=AdapterRequest("other"))
+
+
+def test_a_server_that_does_not_start_is_an_error_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "modelyard"
+    broken.mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "__main__.py").write_text("import sys; sys.exit('this installation is broken')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(CannotStart, match="this installation is broken"):
+        LlamaEngine(model_type="modelyard-demo")
+
+
 SLEEPER = """
 import os, sys
 from modelyard.infer import LlamaEngine
@@ -108,13 +128,13 @@ def test_closing_takes_the_home_away() -> None:
 
 def test_names() -> None:
     with pytest.raises(NotFound, match=r"qwen-7b-chat"):
-        body(Wanted(model_type="qwen-7b-chatt"))
+        body(LaunchSpec(model_type="qwen-7b-chatt"))
     with pytest.raises(BadRequest, match="Which model"):
-        body(Wanted())
+        body(LaunchSpec())
     with pytest.raises(InvalidParameter, match="LMDeploy"):
         engine_of("lmdeploy")
     assert (engine_of("pt"), engine_of("auto"), engine_of("llama.cpp")) == ("transformers", None, "llama_cpp")
-    assert body(Wanted(model_type="modelyard-demo", backend="pt")) == {
+    assert body(LaunchSpec(model_type="modelyard-demo", backend="pt")) == {
         "model_name": "modelyard-demo",
         "model_uid": "modelyard-demo",
         "model_engine": "transformers",

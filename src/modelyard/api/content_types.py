@@ -15,7 +15,7 @@ from modelyard.api.router import ManagementRoute
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
-from modelyard.gateway.peek import JSON, has_body, is_json
+from modelyard.gateway.model_call import JSON, has_body, is_json
 
 UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 

@@ -77,7 +77,7 @@ class KeptQuestion:
         message = None
         if talk is not None:
             details = {"knowledge_bases": [base.name for base in bases]}
-            message = await chats.conversations.ask(owner, body.question, KIND, talk, details)
+            message = await chats.conversations.add_question(owner, body.question, KIND, talk, details)
         return cls(knowledge, chats, question, talk, message)
 
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
@@ -122,7 +122,7 @@ class KeptQuestion:
         text = done["answer"] if done else "".join(self.texts)
         citations = done["citations"] if done else []
         details = {"model": done["model"], "usage": done["usage"]} if done else {"broken_off": True}
-        await self.chats.conversations.answered(self.message, text, citations, details)
+        await self.chats.conversations.add_answer(self.message, text, citations, details)
 
 
 async def encoded_events(question: KeptQuestion) -> AsyncGenerator[bytes]:

@@ -1,4 +1,4 @@
-"""Conversations: what was asked and answered, kept, listed, gone on with, judged and taken along."""
+"""Stored conversations: questions with their answers, ratings, and export as Markdown."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from modelyard.db.session import Database, retried
 from modelyard.db.tables import Conversation, Message
 
 TITLE = 80
-"""Characters of the first question that a conversation is called by."""
+"""The most characters of the first question in a conversation's title."""
 
 
 class Conversations:
-    """The rows. Conversations that an owner does not see are as if they were not there."""
+    """The store of conversations. To an owner, conversations of others do not exist."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     async def begin(self, owner: Owner, title: str, kind: str, name: str | None = None) -> Conversation:
-        """A new conversation, under an id of its owner's choice if given."""
+        """Create a conversation, under the id `name` if given."""
         now = time.time()
         title = " ".join(title.split())[:TITLE]
         row = Conversation(
@@ -36,9 +36,8 @@ class Conversations:
             session.add(row)
         return row
 
-    async def opened(self, owner: Owner, name: str, title: str, kind: str) -> Conversation:
-        """The conversation of an id of its owner's choice, begun if there is none. Raises `ConversationNotFound` if another
-        owner has it."""
+    async def get_or_begin(self, owner: Owner, name: str, title: str, kind: str) -> Conversation:
+        """Return the conversation of a client's own id, or create it. Raises `ConversationNotFound` if another owner has it."""
         try:
             return await self.get(owner, name)
         except ConversationNotFound:
@@ -49,7 +48,7 @@ class Conversations:
             return await self.get(owner, name)
 
     async def get(self, owner: Owner, name: str) -> Conversation:
-        """Raises `ConversationNotFound`."""
+        """Return a conversation. Raises `ConversationNotFound`."""
         async with self.database.session() as session:
             row = await session.get(Conversation, name)
         if row is None or not owner.sees(row.owner):
@@ -57,14 +56,14 @@ class Conversations:
         return row
 
     async def all(self, owner: Owner, limit: int = 100, offset: int = 0) -> Sequence[Conversation]:
-        """The last ones first."""
-        asked = mine(select(Conversation), owner, Conversation.owner).order_by(Conversation.updated_at.desc())
+        """List conversations, the most recently used first."""
+        query = mine(select(Conversation), owner, Conversation.owner).order_by(Conversation.updated_at.desc())
         async with self.database.session() as session:
-            return (await session.scalars(asked.limit(limit).offset(offset))).all()
+            return (await session.scalars(query.limit(limit).offset(offset))).all()
 
     @retried
     async def rename(self, owner: Owner, name: str, title: str) -> Conversation:
-        """Raises `ConversationNotFound`."""
+        """Change a conversation's title. Raises `ConversationNotFound`."""
         async with self.database.writing() as session:
             row = await session.get(Conversation, name)
             if row is None or not owner.sees(row.owner):
@@ -73,28 +72,28 @@ class Conversations:
         return row
 
     async def delete(self, owner: Owner, name: str) -> None:
-        """Raises `ConversationNotFound`."""
+        """Delete a conversation with its messages. Raises `ConversationNotFound`."""
         await self.get(owner, name)
         async with self.database.freeing() as session:
             await session.execute(delete(Message).where(Message.conversation_id == name))
             await session.execute(delete(Conversation).where(Conversation.id == name))
 
     async def messages(self, name: str, last: int | None = None) -> Sequence[Message]:
-        """The messages of a conversation in order; only the last ones if asked so."""
-        asked = select(Message).where(Message.conversation_id == name).order_by(Message.number.desc())
+        """List the messages of a conversation in order, all or only the `last` ones."""
+        query = select(Message).where(Message.conversation_id == name).order_by(Message.number.desc())
         async with self.database.session() as session:
-            found = (await session.scalars(asked if last is None else asked.limit(last))).all()
+            found = (await session.scalars(query if last is None else query.limit(last))).all()
         return found[::-1]
 
     async def history(self, name: str, last: int) -> list[dict[str, str]]:
-        """The last questions and answers, as a model is told them."""
-        told: list[dict[str, str]] = []
+        """Return the last questions and answers as messages for a model."""
+        history: list[dict[str, str]] = []
         for each in await self.messages(name, last):
-            told += [{"role": "user", "content": each.question}, {"role": "assistant", "content": each.answer}]
-        return told
+            history += [{"role": "user", "content": each.question}, {"role": "assistant", "content": each.answer}]
+        return history
 
     @retried
-    async def ask(
+    async def add_question(
         self,
         owner: Owner,
         question: str,
@@ -102,7 +101,7 @@ class Conversations:
         conversation: str | None,
         details: Mapping[str, Any] | None = None,
     ) -> str:
-        """Note a question; the id of its message. Raises `ConversationNotFound`."""
+        """Store a question, and return the id of its message. Raises `ConversationNotFound`."""
         now = time.time()
         row = Message(
             id=secrets.token_hex(16),
@@ -124,14 +123,14 @@ class Conversations:
         return row.id
 
     @retried
-    async def answered(
+    async def add_answer(
         self,
         message: str,
         answer: str,
         citations: Sequence[Mapping[str, Any]] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note the answer to a question."""
+        """Store the answer to a question. Does nothing if the message has been deleted."""
         async with self.database.writing() as session:
             row = await session.scalar(select(Message).where(Message.id == message))
             if row is not None:
@@ -139,8 +138,8 @@ class Conversations:
                 row.details = {**row.details, **(details or {})}
 
     @retried
-    async def judge(self, owner: Owner, message: str, score: int, reason: str = "") -> Message:
-        """Keep what somebody thinks of an answer. Raises `ConversationNotFound` or `InvalidParameter`."""
+    async def rate(self, owner: Owner, message: str, score: int, reason: str = "") -> Message:
+        """Store a person's rating of an answer. Raises `ConversationNotFound` or `InvalidParameter`."""
         if not 0 <= score <= 100:
             raise InvalidParameter("score", "between 0 and 100.")
         async with self.database.writing() as session:
@@ -151,8 +150,8 @@ class Conversations:
         return row
 
 
-def exported(talk: Conversation, messages: Sequence[Message]) -> str:
-    """A conversation as Markdown."""
+def as_markdown(talk: Conversation, messages: Sequence[Message]) -> str:
+    """Render a conversation as Markdown."""
     parts = [f"# {talk.title or talk.id}", ""]
     for each in messages:
         parts += [f"## {each.question}", "", each.answer, ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.chats.conversations import Conversations
-from modelyard.chats.tools.pages import ReadPage
+from modelyard.chats.tools.page_reader import ReadPage
 from modelyard.chats.tools.toolbox import Toolbox
 from modelyard.core.config import Settings
 from modelyard.db.session import Database

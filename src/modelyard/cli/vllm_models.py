@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @with_client
 def command(client: Client, as_json: bool) -> None:
     """List the architectures that vLLM would run on the server."""
-    found = client.vllm_models()
-    rows = [[name, ability] for ability, names in found.items() for name in names]
+    found = client.models.vllm_architectures()
+    rows = [[name, "chat"] for name in found["chat"]] + [[name, "generate"] for name in found["generate"]]
     if as_json:
         print_json(found)
     elif rows:

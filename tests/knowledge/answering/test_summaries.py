@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from modelyard.db.tables import KnowledgeChunk
-from modelyard.knowledge.answering.summaries import grouped, tokens, without_overlap
+from modelyard.knowledge.answering.summaries import estimate_tokens, group, without_overlap
 
 
 def chunk(text: str, start: int | None) -> KnowledgeChunk:
@@ -15,11 +15,11 @@ def chunk(text: str, start: int | None) -> KnowledgeChunk:
 
 
 def test_pieces_stay_within_their_size() -> None:
-    assert tokens("你好") == 2 and tokens("abc") == 1
+    assert estimate_tokens("你好") == 2 and estimate_tokens("abc") == 1
     texts = ["x" * 3000] * 3
-    assert [len(each) for each in grouped(texts)] == [1, 1, 1]
-    assert [len(each) for each in grouped(texts, least=2)] == [2, 1]
-    assert grouped(["a", "b", "c"]) == [["a", "b", "c"]] and grouped([]) == []
+    assert [len(each) for each in group(texts)] == [1, 1, 1]
+    assert [len(each) for each in group(texts, least=2)] == [2, 1]
+    assert group(["a", "b", "c"]) == [["a", "b", "c"]] and group([]) == []
 
 
 def test_what_chunks_repeat_is_left_out() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.documents.splitter import VERSION, Chunking, key, split
-from modelyard.knowledge.types import Block, Kind, Loaded, Piece
+from modelyard.knowledge.types import Block, Chunk, Kind, Loaded
 
 FAMILY = "👨‍👩‍👧‍👦"
 CLUSTERS = [FAMILY, "👍🏽", "🇩🇪", "e\u0301", "ก\u0e33", "क्ष", "❤\ufe0f", "\r\n", "\u1112\u1161\u11ab", "好", "a", "1️⃣"]
@@ -62,7 +62,12 @@ def header(block: Block) -> str:
     return "\n".join(block.text.split("\n")[:2])
 
 
-def texts(pieces: Sequence[Piece]) -> list[str]:
+def span(piece: Chunk) -> tuple[int, int]:
+    assert piece.start is not None and piece.end is not None
+    return piece.start, piece.end
+
+
+def texts(pieces: Sequence[Chunk]) -> list[str]:
     return [piece.text for piece in pieces]
 
 
@@ -72,10 +77,10 @@ def test_every_character_is_in_a_chunk_and_chunks_advance(blocks: list[Block], c
     pieces = split(loaded, chunking)
     missing = set(range(len(loaded.text)))
     for piece in pieces:
-        missing -= set(range(piece.start, piece.end))
+        missing -= set(range(span(piece)[0], span(piece)[1]))
     assert all(loaded.text[at].isspace() for at in missing)
-    assert all(a.start < b.start and a.end < b.end for a, b in pairwise(pieces))
-    assert all(0 <= piece.start < piece.end <= len(loaded.text) for piece in pieces)
+    assert all(span(a)[0] < span(b)[0] and span(a)[1] < span(b)[1] for a, b in pairwise(pieces))
+    assert all(0 <= span(piece)[0] < span(piece)[1] <= len(loaded.text) for piece in pieces)
 
 
 @given(blocks=BLOCKS, chunking=CHUNKINGS)
@@ -83,10 +88,10 @@ def test_a_chunk_says_its_span(blocks: list[Block], chunking: Chunking) -> None:
     loaded = Loaded(blocks)
     headers = {header(block) for block in blocks if block.kind is Kind.TABLE}
     for piece in split(loaded, chunking):
-        span = loaded.text[piece.start : piece.end]
-        assert span and span == span.strip()
-        added = piece.text.removesuffix(span)
-        assert added + span == piece.text
+        words = loaded.text[slice(*span(piece))]
+        assert words and words == words.strip()
+        added = piece.text.removesuffix(words)
+        assert added + words == piece.text
         if chunking.title_enhance:
             added = re.sub(r"\A下文与\([^)]{1,20}\)有关。", "", added)
         assert added == "" or added.removesuffix("\n") in headers
@@ -97,7 +102,7 @@ def test_no_chunk_is_longer_than_its_size(blocks: list[Block], size: int, overla
     pieces = split(Loaded(blocks), Chunking(size=size, overlap=overlap))
     assert all(len(piece.text) <= size for piece in pieces)
     most = min(overlap, size // 2)
-    assert all(a.end - b.start <= most for a, b in pairwise(pieces))
+    assert all(span(a)[1] - span(b)[0] <= most for a, b in pairwise(pieces))
 
 
 @given(blocks=BLOCKS, size=st.integers(20, 200))
@@ -117,7 +122,7 @@ def test_headings_go_with_what_follows_and_are_never_repeated(blocks: list[Block
     }
     assert not [piece for piece in pieces if piece.end in short]
     for a, b in pairwise(pieces):
-        repeated = [place for place in places if place[2].kind is Kind.HEADING and b.start < place[1] <= a.end]
+        repeated = [place for place in places if place[2].kind is Kind.HEADING and span(b)[0] < place[1] <= span(a)[1]]
         assert len(repeated) <= 1 and all(len(block.text) > size // 2 for _, _, block in repeated)
 
 
@@ -140,7 +145,7 @@ def test_chinese_is_cut_at_sentences_and_repeats_whole_ones() -> None:
     text = "".join(f"第{number}句讲的是同一个模型。" for number in "一二三四五六七八九")
     pieces = split(Loaded([Block(text)]), Chunking(size=40, overlap=15))
     assert all(piece.text.startswith("第") and piece.text.endswith("。") for piece in pieces)
-    assert all(a.end - b.start == 12 for a, b in pairwise(pieces))
+    assert all(span(a)[1] - span(b)[0] == 12 for a, b in pairwise(pieces))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,7 @@ def test_chinese_is_cut_at_sentences_and_repeats_whole_ones() -> None:
         (20, "x" * 20, "x" * 10),
     ],
 )
-def test_where_a_text_is_cut(size: int, first: str, rest: str) -> None:
+def test_a_text_is_cut_at_the_best_place_near_its_limit(size: int, first: str, rest: str) -> None:
     assert texts(split(Loaded([Block(first + rest)]), Chunking(size=size, overlap=0)))[0] == first
 
 
@@ -267,7 +272,7 @@ def test_overlaps_are_refused_below_nothing_and_at_most_half() -> None:
     assert Chunking(size=50, overlap=50) == Chunking(size=50, overlap=25)
 
 
-def test_keys_differ_where_chunks_may() -> None:
+def test_keys_differ_if_chunks_may() -> None:
     assert key(Chunking()) == key(Chunking(size=800)) != key(Chunking(size=801))
     assert msgspec.json.decode(key(Chunking())) == {
         "version": VERSION,

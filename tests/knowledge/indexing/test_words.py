@@ -40,7 +40,7 @@ from modelyard.knowledge.indexing.words import MAX_TERM, query_terms, terms
         ("?! …", []),
     ],
 )
-def test_terms(text: str, wanted: list[str]) -> None:
+def test_a_text_has_these_terms(text: str, wanted: list[str]) -> None:
     assert terms(text) == wanted
 
 
@@ -57,12 +57,12 @@ def test_terms(text: str, wanted: list[str]) -> None:
         ("iphone 15 的 手机", ["iphon", "15", "手机"]),
     ],
 )
-def test_query_terms(text: str, wanted: list[str]) -> None:
+def test_a_query_has_these_terms_without_function_words(text: str, wanted: list[str]) -> None:
     assert query_terms(text) == wanted
 
 
 @given(st.text(max_size=200))
-def test_what_is_asked_is_what_was_indexed(text: str) -> None:
+def test_terms_of_a_query_are_terms_of_the_same_text(text: str) -> None:
     indexed = terms(text)
     assert set(query_terms(text)) <= set(indexed)
     assert bool(query_terms(text)) == bool(indexed)

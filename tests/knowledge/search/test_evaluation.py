@@ -15,7 +15,7 @@ from ir_measures import RR, R, Success, nDCG
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.search import evaluation as evaluate
-from modelyard.knowledge.search.judgments import Judged, Judgment, grade_of, judged, ranking, read
+from modelyard.knowledge.search.judgments import Judged, Judgment, grade_of, parse_line, ranking, read
 
 
 def hit(chunk: int, document: str = "a.md", text: str = "", page: int | None = None) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def hit(chunk: int, document: str = "a.md", text: str = "", page: int | None = N
 
 
 def question(*relevant: Any) -> Judged:
-    return judged(json.dumps({"question": "?", "relevant": list(relevant)}), "1")
+    return parse_line(json.dumps({"question": "?", "relevant": list(relevant)}), "1")
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,16 @@ def question(*relevant: Any) -> Judged:
         ({"document": "a.md", "text": "MX-2140"}, hit(1, text="ＭＸ-2140"), hit(1, "b.md", "MX-2140")),
     ],
 )
-def test_what_a_hit_fits(relevant: Any, fits: dict[str, Any], does_not: dict[str, Any]) -> None:
+def test_a_hit_fits_a_judgment_if_every_field_agrees(
+    relevant: Any, fits: dict[str, Any], does_not: dict[str, Any]
+) -> None:
     assert grade_of(question(relevant), fits) == 1
     assert grade_of(question(relevant), does_not) == 0
 
 
 def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
     line = json.dumps({"id": 5, "question": "?", "relevant": {"a.md": 2, "b.md": 0}})
-    assert judged(line, "1") == Judged("5", "?", (Judgment(2, document="a.md"),))
+    assert parse_line(line, "1") == Judged("5", "?", (Judgment(2, document="a.md"),))
 
 
 @pytest.mark.parametrize(
@@ -67,9 +69,9 @@ def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
         ("[" * 100_000, "no JSON"),
     ],
 )
-def test_what_is_wrong_with_a_line(line: str, why: str) -> None:
+def test_a_wrong_line_is_refused_with_its_reason(line: str, why: str) -> None:
     with pytest.raises(InvalidParameter, match=why):
-        judged(line, "1")
+        parse_line(line, "1")
 
 
 def test_wrong_lines_are_named_by_number() -> None:
@@ -93,7 +95,7 @@ def test_a_hit_that_holds_two_answers_finds_both_and_is_the_best_there_is() -> N
     assert got == {"recall": 1, "hit_rate": 1, "mrr": 1, "ndcg": 1}
 
 
-def test_questions_that_nothing_answers() -> None:
+def test_questions_that_nothing_answers_are_measured_by_silence() -> None:
     asked = question()
     assert evaluate.measured(asked, [], 5) == {"nothing_found": 1}
     assert evaluate.measured(asked, [hit(1)], 5) == {"nothing_found": 0}
@@ -101,7 +103,7 @@ def test_questions_that_nothing_answers() -> None:
     assert evaluate.answer_measured(asked, answer) == {"no_evidence": 0, "nothing_cited": 1}
 
 
-def test_citations() -> None:
+def test_citations_are_measured_by_what_is_relevant() -> None:
     asked = question("a.md", "b.md")
     answer = {"evidence": True, "citations": [hit(1, "a.md"), hit(2, "a.md"), hit(3, "c.md")]}
     assert evaluate.answer_measured(asked, answer) == {
@@ -122,7 +124,7 @@ def test_ir_measures_says_the_same_of_hits(data: st.DataObject) -> None:
     found = data.draw(st.permutations(names).map(lambda order: order[: data.draw(st.integers(0, 12))]))
     marks = data.draw(st.dictionaries(st.sampled_from(names), st.integers(1, 4), min_size=1, max_size=6))
     k = max(len(found), 1)
-    asked = judged(json.dumps({"question": "?", "relevant": marks}), "q")
+    asked = parse_line(json.dumps({"question": "?", "relevant": marks}), "q")
     ours = evaluate.measured(asked, [hit(place, name) for place, name in enumerate(found)], k)
     run = {"q": {name: -float(place) for place, name in enumerate(found)}}
     pairs = {R @ k: "recall", Success @ k: "hit_rate", RR: "mrr", nDCG @ k: "ndcg"}
@@ -146,7 +148,7 @@ def test_few_questions_are_compared_exactly() -> None:
     assert made.mean == pytest.approx(sum(values) / 7) and made.low < made.mean < made.high
 
 
-def test_many_questions_are_compared_nearly_so() -> None:
+def test_many_questions_are_compared_by_sampling_nearly_as_well() -> None:
     """Drawn signs say nearly what all 2^16 say."""
     draw = random.Random(5)
     values = [draw.gauss(0.3, 1) for _ in range(16)]
@@ -159,7 +161,7 @@ def test_many_questions_are_compared_nearly_so() -> None:
     assert evaluate.difference(values) == made
 
 
-def test_no_difference_is_no_finding() -> None:
+def test_equal_settings_have_no_significant_difference() -> None:
     made = evaluate.difference([0.0, 0.1 + 0.2 - 0.3, 0.0])
     assert made == evaluate.Difference(0, 0, 0, 1, 0, 0, 3)
     assert evaluate.differences([{"recall": 1.0}], [{"nothing_found": 1.0}]) == {}

@@ -68,7 +68,7 @@ def test_means_are_over_questions_that_have_relevant_ids() -> None:
     )
 
 
-def test_nothing_to_measure_is_nought() -> None:
+def test_means_of_no_question_are_zero() -> None:
     assert set(metrics.summary({}, {"q": {}}).values()) == {0.0}
     assert metrics.recall_at({"q": ["a"]}, {}, 5) == {}
 

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 from modelyard.api.deps import TheChats, TheGrant
 from modelyard.api.knowledge_views import conversation_info, message_info, page
 from modelyard.api.router import BodyKind, Router
-from modelyard.chats.conversations import exported
+from modelyard.chats.conversations import as_markdown
 from modelyard.chats.imports import import_conversations
 from modelyard.core.access import Owner
 from modelyard.protocol import conversations as bodies
@@ -77,11 +77,11 @@ async def messages(conversation: str, chats: TheChats, grant: TheGrant) -> bodie
 async def export(conversation: str, chats: TheChats, grant: TheGrant) -> Markdown:
     """The conversation as Markdown."""
     talk = await chats.conversations.get(Owner.of(grant), conversation)
-    text = exported(talk, await chats.conversations.messages(conversation))
+    text = as_markdown(talk, await chats.conversations.messages(conversation))
     return Markdown(text)
 
 
 @router.post("/messages/{message}/feedback", scope="knowledge:read")
 async def feedback(message: str, body: bodies.FeedbackRequest, chats: TheChats, grant: TheGrant) -> bodies.MessageInfo:
     """Keep what somebody thinks of an answer."""
-    return message_info(await chats.conversations.judge(Owner.of(grant), message, body.score, body.reason))
+    return message_info(await chats.conversations.rate(Owner.of(grant), message, body.score, body.reason))

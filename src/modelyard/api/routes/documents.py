@@ -107,7 +107,7 @@ async def list_documents(
 @router.post("/documents/delete", scope="knowledge:write", body=BodyKind.TEXT)
 async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete documents by name, with everything made from them."""
-    missing = await knowledge.documents.delete(await knowledge.bases.get(base), body.names)
+    missing = await knowledge.edits.delete(await knowledge.bases.get(base), body.names)
     return bodies.Deleted(deleted=[each for each in body.names if each not in missing], missing=missing)
 
 
@@ -145,7 +145,7 @@ async def configure(
     """Let searches see a document or not, or set its metadata."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    return document_info(await knowledge.documents.configure(row, name, enabled=body.enabled, details=body.metadata))
+    return document_info(await knowledge.edits.configure(row, name, enabled=body.enabled, details=body.metadata))
 
 
 @router.delete("/documents/{document}", scope="knowledge:write")
@@ -153,7 +153,7 @@ async def delete(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.
     """Delete a document with everything made from it."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    await knowledge.documents.delete(row, [name])
+    await knowledge.edits.delete(row, [name])
     return bodies.Deleted(deleted=[name])
 
 
@@ -218,20 +218,20 @@ async def add_chunk(base: str, document: RowId, body: bodies.NewChunk, knowledge
     """Write a chunk into a document. Only that chunk is embedded."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    return chunk_info(await knowledge.documents.add(row, name, body.text, body.position))
+    return chunk_info(await knowledge.edits.add_chunk(row, name, body.text, body.position))
 
 
 @router.patch("/chunks/{chunk}", scope="knowledge:write", body=BodyKind.TEXT)
 async def edit_chunk(base: str, chunk: RowId, body: bodies.ChangeChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
     """Change a chunk's text, or whether searches see it. Only that chunk is embedded; a new text has a new id."""
     row = await knowledge.bases.get(base)
-    return chunk_info(await knowledge.documents.edit(row, chunk, text=body.text, enabled=body.enabled))
+    return chunk_info(await knowledge.edits.change_chunk(row, chunk, text=body.text, enabled=body.enabled))
 
 
 @router.delete("/chunks/{chunk}", scope="knowledge:write")
 async def delete_chunk(base: str, chunk: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a chunk."""
-    await knowledge.documents.remove(await knowledge.bases.get(base), chunk)
+    await knowledge.edits.remove_chunk(await knowledge.bases.get(base), chunk)
     return bodies.Deleted(deleted=[str(chunk)])
 
 

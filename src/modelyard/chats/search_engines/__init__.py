@@ -1,13 +1,13 @@
-"""How the web is searched. One search engine is one file; its name stands in one line here, or in a stranger's entry point."""
+"""The web search engines. Each is one file and one line here, or an entry point of another package."""
 
 from __future__ import annotations
 
-from modelyard.chats.search_engines.base import Make, SearchEngine, SearchSettings
+from modelyard.chats.search_engines.base import MakeEngine, SearchEngine, SearchSettings
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.registry import Registry
 
-SEARCH_ENGINES: Registry[Make] = Registry(
+SEARCH_ENGINES: Registry[MakeEngine] = Registry(
     "search_engines",
     {
         "bing": "modelyard.chats.search_engines.bing:Bing",
@@ -19,12 +19,12 @@ SEARCH_ENGINES: Registry[Make] = Registry(
 
 
 def engine(settings: Settings, name: str) -> SearchEngine:
-    """The search engine of that name. Raises `UnknownName`, and `SearchNotConfigured`, which says what to set."""
-    return SEARCH_ENGINES.get(name)(of(settings, name))
+    """Return a search engine by name. Raises `UnknownName`, and `SearchNotConfigured`, which says what to set."""
+    return SEARCH_ENGINES.get(name)(search_settings(settings, name))
 
 
-def engines(settings: Settings) -> dict[str, SearchEngine]:
-    """Every search engine that can be used as things are set, by name."""
+def configured_engines(settings: Settings) -> dict[str, SearchEngine]:
+    """Return the search engines that are configured, by name."""
     found: dict[str, SearchEngine] = {}
     for name in SEARCH_ENGINES:
         try:
@@ -34,8 +34,8 @@ def engines(settings: Settings) -> dict[str, SearchEngine]:
     return found
 
 
-def of(settings: Settings, name: str) -> SearchSettings:
-    """Where a search engine is and its key. A stranger's has neither here, and looks for itself."""
+def search_settings(settings: Settings, name: str) -> SearchSettings:
+    """Return the address and key of a search engine. One of another package has neither here, and reads its own settings."""
     urls = {
         "bing": settings.bing_url,
         "duckduckgo": settings.duckduckgo_url,

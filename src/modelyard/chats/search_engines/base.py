@@ -1,4 +1,4 @@
-"""What a search engine is, and how one is asked: bounded in time and size, its refusals in its own words."""
+"""The protocol of a search engine, and requests to one: limited in time and size, with its own words in errors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from modelyard.core.fetching import tls
 SECONDS = 20.0
 MOST_BYTES = 5 * 1024 * 1024
 MOST_HITS = 20
-"""More is not asked for; SearXNG and DuckDuckGo give one page."""
-SHOWN = 300
-"""Characters of an engine's own words in our sentence."""
+"""The most hits of a search; SearXNG and DuckDuckGo return one page."""
+QUOTED = 300
+"""The most characters of an engine's own words in an error message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class WebHit:
     title: str
     url: str
     snippet: str
-    """Plain text from the page, or about it; may be empty."""
+    """An excerpt of the page or a description, in plain text; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """Where a search engine is asked."""
+    """The name, address and key of a search engine."""
 
     engine: str
     url: str = ""
@@ -45,16 +45,16 @@ class SearchEngine(Protocol):
     """Searches the web."""
 
     async def search(self, query: str, k: int) -> list[WebHit]:
-        """At most `k` pages, best first. Raises `SearchFailed`."""
+        """Return at most `k` pages, best first. Raises `SearchFailed`."""
 
 
-Make = Callable[[SearchSettings], SearchEngine]
-"""What a search engine is registered as. Raises `SearchNotConfigured` when it lacks its address or its key."""
+MakeEngine = Callable[[SearchSettings], SearchEngine]
+"""The factory that a search engine is registered as. Raises `SearchNotConfigured` if its address or its key is missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One question to a search engine."""
+class SearchRequest:
+    """An HTTP request to a search engine."""
 
     url: str
     method: str = "GET"
@@ -62,20 +62,20 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object = None
     redirects: bool = False
-    """Follow them. A key would go wherever they lead."""
+    """Whether to follow redirects. Not to be set where a key is sent, which would go wherever they lead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
+class SearchResponse:
+    """The response of a search engine."""
 
     status: int
     text: str
     retry_after: str = ""
 
 
-async def ask(engine: str, request: Request) -> Answer:
-    """The answer of a search engine, whatever its status. Raises `SearchFailed` when there is none."""
+async def send(engine: str, request: SearchRequest) -> SearchResponse:
+    """Send a request, and return the response whatever its status. Raises `SearchFailed` if there is none."""
     try:
         async with (
             asyncio.timeout(SECONDS),
@@ -90,7 +90,7 @@ async def ask(engine: str, request: Request) -> Answer:
         ):
             body = await _read(engine, response)
             text = body.decode(response.charset_encoding or "utf-8", "replace")
-            return Answer(response.status_code, text, response.headers.get("retry-after", ""))
+            return SearchResponse(response.status_code, text, response.headers.get("retry-after", ""))
     except (httpx.TimeoutException, TimeoutError) as error:
         raise SearchFailed(engine, f"no answer within {SECONDS:g} s.") from error
     except (httpx.HTTPError, httpx.InvalidURL, LookupError) as error:
@@ -106,23 +106,23 @@ async def _read(engine: str, response: httpx.Response) -> bytes:
     return bytes(read)
 
 
-async def ask_json(engine: str, request: Request, refusals: Mapping[int, str] | None = None) -> dict[str, Any]:
-    """The JSON object that a search engine answers. Raises `SearchFailed` with its words for all else.
+async def send_json(engine: str, request: SearchRequest, refusals: Mapping[int, str] | None = None) -> dict[str, Any]:
+    """Send a request, and return the JSON object of the response. Raises `SearchFailed` for any other response.
 
-    `refusals` has sentences for statuses that mean something special here.
+    `refusals` has error messages for statuses that have a special meaning at this engine.
     """
-    answer = await ask(engine, request)
+    answer = await send(engine, request)
     if refusals and answer.status in refusals:
         raise SearchFailed(engine, refusals[answer.status])
-    check(engine, answer)
+    check_status(engine, answer)
     try:
         return msgspec.json.decode(answer.text, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise SearchFailed(engine, f"its answer is no JSON object: {_short(plain(answer.text))}") from error
+        raise SearchFailed(engine, f"its answer is no JSON object: {_short(one_line(answer.text))}") from error
 
 
-def check(engine: str, answer: Answer) -> None:
-    """Raises `SearchFailed` for an answer that is a refusal."""
+def check_status(engine: str, answer: SearchResponse) -> None:
+    """Raise `SearchFailed` for a response that is an error."""
     if 200 <= answer.status < 300:
         return
     words = _words(answer.text)
@@ -135,11 +135,11 @@ def check(engine: str, answer: Answer) -> None:
 
 
 def _words(text: str) -> str:
-    """What an answer says went wrong: the innermost sentence of its JSON, or its text."""
+    """Return a response's own error message: the innermost text of its JSON, or its whole text."""
     try:
         found = msgspec.json.decode(text)
     except msgspec.DecodeError:
-        return _short(plain(re.sub(r"<[^<>]*>", " ", text))) or "without a word"
+        return _short(one_line(re.sub(r"<[^<>]*>", " ", text))) or "without a word"
     for name in ("detail", "error", "errors", "message"):
         while isinstance(found, list) and found:
             found = found[0]
@@ -148,20 +148,20 @@ def _words(text: str) -> str:
     return _short(found if isinstance(found, str) else text)
 
 
-def hits(found: object, title: str, snippet: str, k: int) -> list[WebHit]:
-    """The hits in a list of JSON objects, whose keys for title and snippet are given; what has no `url` is left out."""
+def web_hits(found: object, title: str, snippet: str, k: int) -> list[WebHit]:
+    """Return the hits in a list of JSON objects, with the given keys for title and snippet. Items without `url` are left out."""
     made = []
     for each in found if isinstance(found, list) else []:
         url = each.get("url") if isinstance(each, dict) else None
         if isinstance(url, str) and url.startswith(("http://", "https://")):
-            made.append(WebHit(plain(each.get(title)) or url, url, plain(each.get(snippet))))
+            made.append(WebHit(one_line(each.get(title)) or url, url, one_line(each.get(snippet))))
     return made[:k]
 
 
-def plain(text: object) -> str:
-    """Text in one line."""
+def one_line(text: object) -> str:
+    """Return a text with its white space collapsed; empty for anything but a text."""
     return " ".join(text.split()) if isinstance(text, str) else ""
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"

@@ -1,8 +1,15 @@
-"""Bing's web search, version 7. Microsoft closed it to new customers; services that speak its form go on."""
+"""Bing's web search API, version 7. Microsoft closed it to new customers; compatible services still exist."""
 
 from __future__ import annotations
 
-from modelyard.chats.search_engines.base import MOST_HITS, Request, SearchSettings, WebHit, ask_json, hits
+from modelyard.chats.search_engines.base import (
+    MOST_HITS,
+    SearchRequest,
+    SearchSettings,
+    WebHit,
+    send_json,
+    web_hits,
+)
 from modelyard.core.errors import SearchNotConfigured
 
 
@@ -18,10 +25,10 @@ class Bing:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = Request(
+        request = SearchRequest(
             self._settings.url,
             params={"q": query, "count": min(k, MOST_HITS), "textDecorations": "false", "textFormat": "Raw"},
             headers={"Ocp-Apim-Subscription-Key": self._settings.key},
         )
-        pages = (await ask_json(self._settings.engine, request)).get("webPages")
-        return hits(pages.get("value") if isinstance(pages, dict) else None, "name", "snippet", k)
+        pages = (await send_json(self._settings.engine, request)).get("webPages")
+        return web_hits(pages.get("value") if isinstance(pages, dict) else None, "name", "snippet", k)

@@ -1,4 +1,4 @@
-"""DuckDuckGo's page for browsers without scripts: no key, but it stops answering whoever asks too often."""
+"""DuckDuckGo's page for browsers without scripts. It needs no key, but stops answering clients that search too often."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from lxml import etree, html
 
-from modelyard.chats.search_engines.base import Request, SearchSettings, WebHit, ask, check, plain
+from modelyard.chats.search_engines.base import (
+    SearchRequest,
+    SearchSettings,
+    WebHit,
+    check_status,
+    one_line,
+    send,
+)
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
 
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
-"""Others get no results from it."""
+"""DuckDuckGo sends no results to clients that are no browsers."""
 CHALLENGE = "it wants to see a human, as it does after many searches (202). Try again later, or set up another engine."
 RESULT = "//*[contains(concat(' ', normalize-space(@class), ' '), ' result ')]"
 LINK = ".//a[contains(concat(' ', normalize-space(@class), ' '), ' result__a ')]"
@@ -20,7 +27,7 @@ CHALLENGES = "//*[contains(@class, 'anomaly-modal') or @id='challenge-form']"
 
 
 class DuckDuckGo:
-    """Reads `html.duckduckgo.com`."""
+    """Searches by reading the page `html.duckduckgo.com`."""
 
     def __init__(self, settings: SearchSettings) -> None:
         if not settings.url:
@@ -30,15 +37,17 @@ class DuckDuckGo:
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
         name = self._settings.engine
-        answer = await ask(name, Request(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True))
+        answer = await send(
+            name, SearchRequest(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True)
+        )
         if answer.status == 202:
             raise SearchFailed(name, CHALLENGE)
-        check(name, answer)
+        check_status(name, answer)
         return read(name, answer.text)[:k]
 
 
 def read(engine: str, page: str) -> list[WebHit]:
-    """The hits on a page, without its advertisements. Raises `SearchFailed` for a page of another kind."""
+    """Return the hits on a page, without advertisements. Raises `SearchFailed` for a page of another form."""
     try:
         root = html.document_fromstring(page)
     except (etree.LxmlError, ValueError) as error:
@@ -58,12 +67,12 @@ def _hit(result: html.HtmlElement) -> WebHit | None:
     if target is None:
         return None
     snippets = result.xpath(SNIPPET)
-    snippet = plain(snippets[0].text_content()) if snippets else ""
-    return WebHit(plain(links[0].text_content()) or target, target, snippet)
+    snippet = one_line(snippets[0].text_content()) if snippets else ""
+    return WebHit(one_line(links[0].text_content()) or target, target, snippet)
 
 
 def _target(link: str) -> str | None:
-    """Where a link leads: it goes through `duckduckgo.com/l/?uddg=`; `y.js` leads to advertisements."""
+    """Return the target of a link through `duckduckgo.com/l/?uddg=`; None for advertisements, whose links have `y.js`."""
     parts = urlsplit(urljoin("https://duckduckgo.com/", link))
     if (parts.hostname or "").endswith("duckduckgo.com"):
         named = parse_qs(parts.query).get("uddg", [""])[0]

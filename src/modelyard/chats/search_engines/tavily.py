@@ -1,13 +1,20 @@
-"""Tavily, a search engine made for models: `POST /search`."""
+"""Tavily, a search engine for models: `POST /search`."""
 
 from __future__ import annotations
 
-from modelyard.chats.search_engines.base import MOST_HITS, Request, SearchSettings, WebHit, ask_json, hits
+from modelyard.chats.search_engines.base import (
+    MOST_HITS,
+    SearchRequest,
+    SearchSettings,
+    WebHit,
+    send_json,
+    web_hits,
+)
 from modelyard.core.errors import SearchNotConfigured
 
 
 class Tavily:
-    """Its snippets are longer than those of others: the sentences of a page that answer the query."""
+    """Its snippets are longer than other engines': the sentences of a page that answer the query."""
 
     def __init__(self, settings: SearchSettings) -> None:
         if not settings.key:
@@ -18,11 +25,11 @@ class Tavily:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = Request(
+        request = SearchRequest(
             f"{self._settings.url.rstrip('/').removesuffix('/search')}/search",
             "POST",
             headers={"Authorization": f"Bearer {self._settings.key}"},
             json={"query": query, "max_results": min(k, MOST_HITS)},
         )
-        found = await ask_json(self._settings.engine, request)
-        return hits(found.get("results"), "title", "content", k)
+        found = await send_json(self._settings.engine, request)
+        return web_hits(found.get("results"), "title", "content", k)

@@ -1,4 +1,4 @@
-"""What a tool is, and how its arguments are read: a model wrote them."""
+"""The protocol of a tool, and reading its arguments, which a model wrote."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Arguments = Mapping[str, Any]
 
 
 class Tool(Protocol):
-    """Something a model can call. Calls may run side by side."""
+    """A function that a model can call. Calls may run concurrently."""
 
     @property
     def name(self) -> str:
@@ -19,18 +19,20 @@ class Tool(Protocol):
 
     @property
     def description(self) -> str:
-        """For the model: what it does and when to use it."""
+        """Tells the model what the tool does and when to use it."""
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """JSON schema of the arguments, an object."""
+        """The JSON schema of the arguments, which is one of an object."""
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """What the model is told. Raises an error of ours, whose sentence the model is told instead."""
+        """Return the output for the model. If it raises a `ModelyardError`, the model gets the error's message instead."""
 
 
-def schema(required: Mapping[str, Mapping[str, Any]], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """JSON schema of an object with these properties and no others."""
+def object_schema(
+    required: Mapping[str, Mapping[str, Any]], optional: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Build the JSON schema of an object with these properties and no others."""
     return {
         "type": "object",
         "properties": {**required, **(optional or {})},
@@ -39,29 +41,29 @@ def schema(required: Mapping[str, Mapping[str, Any]], optional: Mapping[str, Any
     }
 
 
-def described(tool: Tool) -> dict[str, Any]:
-    """A tool as it stands in `tools` of a chat completion."""
+def tool_definition(tool: Tool) -> dict[str, Any]:
+    """Return a tool in the form of an item of `tools` in a chat completion."""
     return {
         "type": "function",
         "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
     }
 
 
-def text(arguments: Arguments, name: str) -> str:
-    """A text that must be there. Raises `InvalidParameter`."""
-    found = arguments.get(name)
-    if not isinstance(found, str) or not found.strip():
+def text_argument(arguments: Arguments, name: str) -> str:
+    """Return a required text argument. Raises `InvalidParameter`."""
+    value = arguments.get(name)
+    if not isinstance(value, str) or not value.strip():
         raise InvalidParameter(name, "it must be a text that is not empty.")
-    return found.strip()
+    return value.strip()
 
 
-def whole(arguments: Arguments, name: str, default: int, least: int, most: int) -> int:
-    """A whole number, brought within its bounds; a number in quotes is taken too. Raises `InvalidParameter`."""
-    found = arguments.get(name, default)
-    if isinstance(found, str) and found.strip().lstrip("-").isdecimal():
-        found = int(found)
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    if not isinstance(found, int) or isinstance(found, bool):
+def integer_argument(arguments: Arguments, name: str, default: int, least: int, most: int) -> int:
+    """Return an integer argument, clamped to its bounds; a number in quotes is accepted. Raises `InvalidParameter`."""
+    value = arguments.get(name, default)
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidParameter(name, "it must be a whole number.")
-    return max(least, min(most, found))
+    return max(least, min(most, value))

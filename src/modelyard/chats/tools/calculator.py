@@ -1,4 +1,4 @@
-"""Arithmetic for models: exact where numbers are, bounded in size, and never `eval`."""
+"""The calculator tool: arithmetic that is exact where possible, bounded in size, and never uses `eval`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from modelyard.chats.tools.base import schema, text
+from modelyard.chats.tools.base import object_schema, text_argument
 from modelyard.core.errors import InvalidParameter
 
 Number = Fraction | float
-"""A fraction while it is exact; a float once a root, a logarithm or the like was taken."""
+"""A fraction while the value is exact; a float after a root, a logarithm or the like."""
 
 MOST_CHARACTERS = 500
 MOST_BITS = 10_000
-"""Of a numerator or denominator: some 3000 digits."""
+"""The most bits of a numerator or denominator: some 3000 digits."""
 MOST_DEPTH = 80
 MOST_FACTORIAL = 1000
 DIGITS = 15
-"""Shown, of numbers that are not whole."""
+"""Significant digits in the result of numbers that are not whole."""
 
 SIGNS = str.maketrans({"×": "*", "✕": "*", "·": "*", "⋅": "*", "÷": "/", "∕": "/", "−": "-", "–": "-", "—": "-", "^": "**",
                        "，": ",", "、": ",", "【": "(", "】": ")", "[": "(", "]": ")", "π": "pi", "⁄": "/",
@@ -36,7 +36,7 @@ EXPONENT = re.compile(r"e([+-]?[\d_]+)", re.IGNORECASE)
 
 
 class Calculator:
-    """Reckons out an expression."""
+    """Calculates an expression."""
 
     name: ClassVar[str] = "calculator"
     description: ClassVar[str] = (
@@ -45,21 +45,21 @@ class Calculator:
         "abs, round(x, digits), floor, ceil, min, max, sum, mean, gcd, lcm, factorial; pi, e. Angles are in radians. "
         "Use it for every calculation, e.g. round(1299 * 85% - 30, 2)."
     )
-    parameters: ClassVar[dict[str, Any]] = schema(
+    parameters: ClassVar[dict[str, Any]] = object_schema(
         {"expression": {"type": "string", "description": "For example (3 + 4.5) * 20%"}}
     )
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """The result in decimal. Raises `InvalidParameter` for what is no arithmetic or too large."""
-        return calculate(text(arguments, "expression"))
+        """Return the result in decimal. Raises `InvalidParameter` for an expression that is no arithmetic or too large."""
+        return calculate(text_argument(arguments, "expression"))
 
 
 def calculate(expression: str) -> str:
-    """The result of an expression, in decimal. Raises `InvalidParameter`."""
+    """Return the result of an expression in decimal. Raises `InvalidParameter`."""
     try:
-        source = normal(expression)
+        source = normalise(expression)
         tree = ast.parse(source, mode="eval")
-        return shown(_value(tree.body, source, 0))
+        return decimal(_value(tree.body, source, 0))
     except SyntaxError as error:
         raise _wrong("it is no arithmetic expression.") from error
     except ZeroDivisionError as error:
@@ -70,14 +70,14 @@ def calculate(expression: str) -> str:
         raise _wrong(f"it cannot be calculated: {error}.") from error
 
 
-def normal(expression: str) -> str:
-    """An expression as Python writes it: full-width and typographic signs, thousands and percentages made plain."""
+def normalise(expression: str) -> str:
+    """Rewrite an expression as Python: replaces full-width and typographic signs, thousands separators and percentages."""
     if len(expression) > MOST_CHARACTERS:
         raise _wrong(f"it has more than {MOST_CHARACTERS} characters.")
     plain = ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", expression)
     plain = OF.sub("% *", unicodedata.normalize("NFKC", plain.translate(SIGNS)).translate(SIGNS))
     plain = " ".join(plain.strip().rstrip("=?").split())
-    if not re.search(r"[a-z]\s*\(", plain, re.IGNORECASE):  # in min(1,200) a comma parts two numbers
+    if not re.search(r"[a-z]\s*\(", plain, re.IGNORECASE):  # the comma in min(1,200) separates two arguments
         plain = THOUSANDS.sub(lambda found: found[0].replace(",", ""), plain)
     while found := PERCENT.search(plain):
         start = _operand(plain, found.start())
@@ -86,7 +86,7 @@ def normal(expression: str) -> str:
 
 
 def _operand(plain: str, end: int) -> int:
-    """Where the number or bracket that ends at `end` begins, with the name of its function."""
+    """Return where the operand that ends at `end` begins: a number, or a bracket with the name of its function."""
     before = plain[:end].rstrip()
     start = len(before)
     if before.endswith(")"):
@@ -130,11 +130,11 @@ def _constant(node: ast.Constant, source: str) -> Fraction:
         raise _wrong(f"{node.value!r} is no number.")
     if isinstance(node.value, int):
         return Fraction(node.value)
-    written = ast.get_source_segment(source, node) or repr(node.value)
-    exponent = EXPONENT.search(written)
+    digits = ast.get_source_segment(source, node) or repr(node.value)
+    exponent = EXPONENT.search(digits)
     if exponent and abs(int(exponent[1])) > 400:
         raise OverflowError
-    return Fraction(written.replace("_", ""))
+    return Fraction(digits.replace("_", ""))
 
 
 def _bounded(value: Number) -> Number:
@@ -170,7 +170,7 @@ def _root(value: Number) -> Number:
 
 
 def _round(value: Number, digits: Number = Fraction(0)) -> Number:
-    """Halves go away from zero, as people round."""
+    """Round halves away from zero, as people do."""
     scale = Fraction(10) ** max(-400, min(400, _whole(digits)))
     scaled = abs(Fraction(value)) * scale
     return Fraction(math.floor(scaled + Fraction(1, 2))) / scale * (-1 if value < 0 else 1)
@@ -178,7 +178,7 @@ def _round(value: Number, digits: Number = Fraction(0)) -> Number:
 
 def _whole(value: Number) -> int:
     if value != int(value):
-        raise ValueError(f"{shown(value)} is no whole number")
+        raise ValueError(f"{decimal(value)} is no whole number")
     return int(value)
 
 
@@ -252,8 +252,8 @@ FUNCTIONS: dict[str, Callable[..., Number]] = {
 CONSTANTS: dict[str, Number] = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
 
-def shown(value: Number) -> str:
-    """A number for people: whole and short decimal ones exactly, others to 15 digits."""
+def decimal(value: Number) -> str:
+    """Format a number in decimal: exactly if it is whole or short, else to 15 significant digits."""
     if isinstance(value, Fraction):
         if value.denominator == 1:
             return str(value.numerator)

@@ -1,4 +1,4 @@
-"""Which MCP servers there are: read from a file of the form that other programs use, `{"mcpServers": {…}}`. Starts nothing."""
+"""Reading the file that configures MCP servers, in the common form `{"mcpServers": {…}}`. Starts no server."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ KINDS = {"": "", "stdio": "stdio", "http": "http", "streamable-http": "http", "s
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """One server: a command that speaks over its standard streams, or an address."""
+    """One server: a command that communicates over standard streams, or an address."""
 
     name: str
     command: str = ""
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Beside PATH, HOME and the like: our own environment, and the keys in it, are not handed on."""
+    """Variables beside PATH, HOME and the like. The server's own environment, which has keys, is not passed on."""
     cwd: str | None = None
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sse: bool = False
-    """Of an address: it speaks the older protocol, server-sent events, and not streamable HTTP."""
+    """Whether the address speaks the older protocol (server-sent events) instead of streamable HTTP."""
 
 
-class _Entry(msgspec.Struct):
-    """A server as it stands in the file."""
+class _ServerEntry(msgspec.Struct):
+    """A server's entry in the file."""
 
     command: str = ""
     args: tuple[str, ...] = ()
@@ -47,70 +47,70 @@ class _Entry(msgspec.Struct):
     disabled: bool = False
 
 
-class _File(msgspec.Struct):
+class _ConfigFile(msgspec.Struct):
     mcpServers: dict[str, Any]
 
 
 def read(path: Path) -> list[McpServer]:
-    """The servers in a JSON file. Raises `InvalidParameter`."""
+    """Return the servers in a JSON file. Raises `InvalidParameter`."""
     try:
         return parse(msgspec.json.decode(path.read_bytes()))
     except OSError as error:
-        raise _wrong(f"{path} cannot be read: {reason(error)}.") from error
+        raise _invalid(f"{path} cannot be read: {reason(error)}.") from error
     except msgspec.DecodeError as error:
-        raise _wrong(f"{path} is not JSON: {error}.") from error
+        raise _invalid(f"{path} is not JSON: {error}.") from error
 
 
 def parse(config: object) -> list[McpServer]:
-    """The servers of a configuration, without those that are `disabled`.
+    """Return the servers of a configuration, without those that are `disabled`.
 
-    `${NAME}` and `${NAME:-default}` stand for variables of our environment, so that keys need not be in the file.
+    `${NAME}` and `${NAME:-default}` are replaced by environment variables, so that keys need not be in the file.
     Raises `InvalidParameter`, with the name of the server that is wrong.
     """
     try:
-        entries = msgspec.convert(config, _File).mcpServers
+        entries = msgspec.convert(config, _ConfigFile).mcpServers
     except msgspec.ValidationError as error:
-        raise _wrong(f'it has the form {{"mcpServers": {{"name": {{…}}}}}}: {error}.') from error
-    made = [_server(name, value) for name, value in entries.items()]
-    return [each for each in made if each is not None]
+        raise _invalid(f'it has the form {{"mcpServers": {{"name": {{…}}}}}}: {error}.') from error
+    servers = [_server(name, value) for name, value in entries.items()]
+    return [each for each in servers if each is not None]
 
 
 def _server(name: str, value: object) -> McpServer | None:
     try:
-        entry = msgspec.convert(value, _Entry)
+        entry = msgspec.convert(value, _ServerEntry)
     except msgspec.ValidationError as error:
-        raise _wrong(f"server '{name}': {error}.") from error
+        raise _invalid(f"server '{name}': {error}.") from error
     if entry.disabled:
         return None
     if entry.type not in KINDS:
-        raise _wrong(f"server '{name}': its type is stdio, http or sse, not '{entry.type}'.")
+        raise _invalid(f"server '{name}': its type is stdio, http or sse, not '{entry.type}'.")
     if bool(entry.command) == bool(entry.url):
-        raise _wrong(f"server '{name}': it has a command or a url.")
+        raise _invalid(f"server '{name}': it has a command or a url.")
     if (KINDS[entry.type] or "stdio") != "stdio" and entry.command:
-        raise _wrong(f"server '{name}': a server of type {entry.type} has a url.")
+        raise _invalid(f"server '{name}': a server of type {entry.type} has a url.")
     if entry.url and not entry.url.startswith(("http://", "https://", "${")):
-        raise _wrong(f"server '{name}': its url is no http or https address.")
+        raise _invalid(f"server '{name}': its url is no http or https address.")
     return McpServer(
         name=name,
-        command=_filled(name, entry.command),
-        args=tuple(_filled(name, each) for each in entry.args),
-        env={key: _filled(name, each) for key, each in entry.env.items()},
+        command=_expand_variables(name, entry.command),
+        args=tuple(_expand_variables(name, each) for each in entry.args),
+        env={key: _expand_variables(name, each) for key, each in entry.env.items()},
         cwd=entry.cwd,
-        url=_filled(name, entry.url),
-        headers={key: _filled(name, each) for key, each in entry.headers.items()},
+        url=_expand_variables(name, entry.url),
+        headers={key: _expand_variables(name, each) for key, each in entry.headers.items()},
         sse=KINDS[entry.type] == "sse",
     )
 
 
-def _filled(server: str, text: str) -> str:
+def _expand_variables(server: str, text: str) -> str:
     def value(found: re.Match[str]) -> str:
-        given = os.environ.get(found[1], found[2])
-        if given is None:
-            raise _wrong(f"server '{server}': the variable {found[1]} is not set.")
-        return given
+        variable = os.environ.get(found[1], found[2])
+        if variable is None:
+            raise _invalid(f"server '{server}': the variable {found[1]} is not set.")
+        return variable
 
     return VARIABLE.sub(value, text)
 
 
-def _wrong(problem: str) -> InvalidParameter:
+def _invalid(problem: str) -> InvalidParameter:
     return InvalidParameter("mcp_servers", problem)

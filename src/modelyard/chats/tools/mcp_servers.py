@@ -1,4 +1,4 @@
-"""The tools of MCP servers: opened when first asked for, opened again after they died, closed together."""
+"""The tools of MCP servers, which are started when tools are first requested, and restarted after they end."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from modelyard.chats.tools.base import Tool
 from modelyard.core.errors import MissingLibrary, ToolFailed
 
 if TYPE_CHECKING:
-    from modelyard.chats.tools.mcp_session import Connection
+    from modelyard.chats.tools.mcp_session import McpConnection
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
-"""A first start may download the server: `npx` and `uvx` do."""
+"""Long, because the first start may download the server, as `npx` and `uvx` do."""
 CALL_SECONDS = 120.0
 MOST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
 class McpTool:
-    """A tool of a server."""
+    """A tool of an MCP server."""
 
     name: str
-    """`<server>__<tool>`, with `_` for what a name may not have."""
+    """`<server>__<tool>`, with `_` in place of characters that a name may not have."""
     description: str
     parameters: Mapping[str, Any]
-    connection: Connection
-    theirs: str
-    """Its name at the server."""
+    connection: McpConnection
+    server_name: str
+    """The tool's own name at the server."""
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """What the server answers, as text. Raises `ToolFailed`, also when the server died or hangs."""
-        return await self.connection.call(self.theirs, arguments)
+        """Return the server's answer as text. Raises `ToolFailed`, also if the server has ended or hangs."""
+        return await self.connection.call(self.server_name, arguments)
 
 
 class McpServers:
-    """Some MCP servers. Use it in one event loop, and close it there."""
+    """The configured MCP servers. Belongs to one event loop, in which it must be closed."""
 
     def __init__(
         self,
@@ -56,38 +56,38 @@ class McpServers:
     ) -> None:
         self._servers = list(servers)
         self._timeouts = (start_timeout, call_timeout)
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, McpConnection] = {}
         self.failures: dict[str, str] = {}
-        """Server → why it gave no tools when they were last asked for."""
+        """Server → why its tools are missing, as of the last call of `tools`."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """The servers in a configuration file. Raises `InvalidParameter`."""
+        """Read the servers of a configuration file. Raises `InvalidParameter`."""
         return cls(mcp_config.read(path))
 
     async def tools(self) -> list[Tool]:
-        """The tools of all servers. One that does not come up is left out and stands in `failures`.
+        """Return the tools of all servers. A server that fails to start is left out, and is named in `failures`.
 
-        Raises `MissingLibrary` when there are servers and the library `mcp` is not installed.
+        Raises `MissingLibrary` if there are servers and the library `mcp` is not installed.
         """
         self._connect()
-        found = await asyncio.gather(*map(self._tools_of, self._connections.items()))
+        tools = await asyncio.gather(*map(self._tools_of, self._connections.items()))
         taken: dict[str, Tool] = {}
-        for tool in (each for some in found for each in some):
+        for tool in (each for some in tools for each in some):
             name = tool_name(tool.name, taken)
-            taken[name] = McpTool(name, tool.description, tool.parameters, tool.connection, tool.theirs)
+            taken[name] = McpTool(name, tool.description, tool.parameters, tool.connection, tool.server_name)
         return list(taken.values())
 
     def _connect(self) -> None:
         if self._connections or not self._servers:
             return
         try:
-            from modelyard.chats.tools.mcp_session import Connection
+            from modelyard.chats.tools.mcp_session import McpConnection
         except ModuleNotFoundError as error:
             raise MissingLibrary("MCP servers", "mcp", "pip install 'modelyard[mcp]'") from error
-        self._connections = {each.name: Connection(each, *self._timeouts) for each in self._servers}
+        self._connections = {each.name: McpConnection(each, *self._timeouts) for each in self._servers}
 
-    async def _tools_of(self, server: tuple[str, Connection]) -> list[McpTool]:
+    async def _tools_of(self, server: tuple[str, McpConnection]) -> list[McpTool]:
         name, connection = server
         try:
             tools = await connection.tools()
@@ -102,7 +102,7 @@ class McpServers:
         ]
 
     async def close(self) -> None:
-        """End all servers. They are opened again if tools are asked for again."""
+        """End all servers. Requesting tools again starts them again."""
         await asyncio.gather(*(each.close() for each in self._connections.values()))
 
     async def __aenter__(self) -> Self:
@@ -115,7 +115,7 @@ class McpServers:
 
 
 def tool_name(wanted: str, taken: Iterable[str]) -> str:
-    """A name as OpenAI wants it: letters, digits, `_`, `-`, at most 64, and not taken yet."""
+    """Return a name that OpenAI's API allows (letters, digits, `_`, `-`, at most 64) and that is not taken yet."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
     if len(plain) <= MOST_NAME and re.search(r"[A-Za-z0-9]", plain.partition("__")[2]) and plain not in taken:
         return plain

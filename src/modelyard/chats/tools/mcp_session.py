@@ -1,4 +1,4 @@
-"""One MCP server through the official SDK. Its session lives in a task of its own, which opens and closes it."""
+"""The connection to one MCP server through the official SDK. A task of its own opens and closes the session."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from modelyard.core.errors import ToolFailed
 log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 10.0
-"""A process has so long to end before its task is cancelled, which kills it."""
+"""The time that a process has to end before its task is cancelled, which kills it."""
 MOST_PAGES = 100
 MOST_CHARACTERS = 50_000
-"""Of what one call gives."""
-WORDS = 5
-"""Lines of a server's own error output in our sentence."""
+"""The most characters of a call's output."""
+OUTPUT_LINES = 5
+"""Lines of a server's error output that are quoted in an error message."""
 CLOSED = mcp_types.CONNECTION_CLOSED
 TERMINATED = "Session terminated"
-"""What the SDK says when a server over HTTP no longer knows the session."""
+"""The SDK's message when an HTTP server no longer knows the session."""
 
 BROKEN = (
     MCPError, ExceptionGroup, OSError, RuntimeError, ValueError, httpx2.HTTPError, anyio.ClosedResourceError,
     anyio.BrokenResourceError, anyio.EndOfStream,
 )  # fmt: skip
-"""What the SDK lets through when a server or the way to it is broken; `TimeoutError` is an `OSError`."""
+"""The exceptions of the SDK when a server or its connection is broken. They include `TimeoutError`, an `OSError`."""
 
 
-class Connection:
-    """A server that is opened when it is needed. Calls may run side by side."""
+class McpConnection:
+    """A server whose session is opened when needed. Calls may run concurrently."""
 
     def __init__(self, server: McpServer, start_timeout: float, call_timeout: float) -> None:
         self._server = server
         self._start_timeout = start_timeout
         self._call_timeout = call_timeout
-        self._session: Session | None = None
+        self._session: McpSession | None = None
         self._opening = asyncio.Lock()
         self._calls = 0
 
     async def tools(self) -> list[mcp_types.Tool]:
-        """All tools, as the server lists them now. Raises `ToolFailed`."""
-        session = await self._opened()
+        """Request the server's list of tools. Raises `ToolFailed`."""
+        session = await self._open_session()
         found: list[mcp_types.Tool] = []
         cursor: str | None = None
         try:
@@ -72,14 +72,14 @@ class Connection:
         return found
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
-        """What a tool gives, as text. Raises `ToolFailed` for its own errors too."""
-        session = await self._opened()
+        """Call a tool, and return its output as text. Raises `ToolFailed`, also for errors of the tool."""
+        session = await self._open_session()
         self._calls += 1
         try:
             async with asyncio.timeout(self._call_timeout):
                 result = await session.client.call_tool(tool, arguments)
         except TimeoutError as error:
-            if self._calls == 1:  # nobody else is waiting for it, so it may be made anew
+            if self._calls == 1:  # no other call is waiting for the session, so it may be replaced
                 await self._drop(session)
             raise ToolFailed(f"{self._server.name}__{tool}", f"no answer in {self._call_timeout:g} s.") from error
         except BROKEN as error:
@@ -88,10 +88,10 @@ class Connection:
             raise self._failed(error, session, tool) from error
         finally:
             self._calls -= 1
-        said = text_of(result)
+        output_text = result_text(result)
         if result.is_error:
-            raise ToolFailed(f"{self._server.name}__{tool}", said)
-        return said
+            raise ToolFailed(f"{self._server.name}__{tool}", output_text)
+        return output_text
 
     async def close(self) -> None:
         """End the session, and the process if it is one."""
@@ -100,13 +100,13 @@ class Connection:
         if session is not None:
             await session.close()
 
-    async def _opened(self) -> Session:
+    async def _open_session(self) -> McpSession:
         async with self._opening:
             if self._session is not None and self._session.is_over:
                 session, self._session = self._session, None
                 await session.close()
             if self._session is None:
-                session = Session(self._server)
+                session = McpSession(self._server)
                 try:
                     await session.open(self._start_timeout)
                 except BROKEN as error:
@@ -117,13 +117,13 @@ class Connection:
                 self._session = session
             return self._session
 
-    async def _drop(self, session: Session) -> None:
+    async def _drop(self, session: McpSession) -> None:
         """Forget a session that is broken; the next call opens another."""
         if self._session is session:
             self._session = None
         await session.close()
 
-    def _failed(self, error: BaseException, session: Session, tool: str = "") -> ToolFailed:
+    def _failed(self, error: BaseException, session: McpSession, tool: str = "") -> ToolFailed:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         name = f"{self._server.name}__{tool}" if tool else self._server.name
@@ -135,36 +135,36 @@ class Connection:
             why = error.message
         else:
             why = f"{type(error).__name__}: {error}."
-        return ToolFailed(name, f"{why}{session.last_words()}")
+        return ToolFailed(name, f"{why}{session.last_output()}")
 
 
-class Session:
-    """One run of a server. The task of `_hold` enters and leaves its contexts, as their cancel scopes want it."""
+class McpSession:
+    """One run of a server. The SDK's contexts must be entered and left in the same task, which is that of `_hold`."""
 
     def __init__(self, server: McpServer) -> None:
         self._server = server
-        self._words = Words(server.name) if server.command else None
+        self._output = ErrorOutput(server.name) if server.command else None
         self._stop = asyncio.Event()
         self._ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._hold(), name=f"mcp-{server.name}")
 
     @property
     def client(self) -> Client:
-        """For calls, from any task; it must be open."""
+        """The client for calls from any task. The session must be open."""
         return self._ready.result()
 
     @property
     def is_open(self) -> bool:
-        """Whether it came up, and its task goes on."""
+        """Whether the session was opened and has not ended."""
         return self._ready.done() and not self._task.done()
 
     @property
     def is_over(self) -> bool:
         """Whether its task or its process has ended."""
-        return self._task.done() or (self._words is not None and self._words.ended.is_set())
+        return self._task.done() or (self._output is not None and self._output.ended.is_set())
 
     async def open(self, timeout: float) -> None:
-        """Wait until it is up. Raises what `BROKEN` names."""
+        """Wait until the session is open. Raises the exceptions of `BROKEN`."""
         await asyncio.wait((self._ready, self._task), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if self._task.done() and not self._task.cancelled():
             raise self._task.exception() or RuntimeError("it ended at once")
@@ -172,21 +172,21 @@ class Session:
             raise TimeoutError
 
     async def close(self) -> None:
-        """End it; nothing it raises while it ends matters any more."""
+        """End the session. Errors while it ends are logged only."""
         if self._ready.done():
             self._stop.set()
             await asyncio.wait((self._task,), timeout=CLOSE_SECONDS)
         self._task.cancel()
         await asyncio.wait((self._task,))
-        if self._words is not None:
-            self._words.file.close()  # where the task never began
+        if self._output is not None:
+            self._output.file.close()  # in case the task never began
         if not self._task.cancelled() and self._task.exception() is not None:
             log.debug("the session with %s ended badly", self._server.name, exc_info=self._task.exception())
 
-    def last_words(self) -> str:
-        """What the process wrote to its error output last, as the end of a sentence."""
-        said = self._words.lines() if self._words is not None else ""
-        return f" It says: {said}" if said else ""
+    def last_output(self) -> str:
+        """Quote the last lines of the process's error output as a sentence; empty if there are none."""
+        output_text = self._output.lines() if self._output is not None else ""
+        return f" It says: {output_text}" if output_text else ""
 
     async def _hold(self) -> None:
         async with Client(self._transport()) as client:
@@ -194,24 +194,24 @@ class Session:
             await self._stop.wait()
 
     def _transport(self) -> AbstractAsyncContextManager[Any]:
-        if self._words is not None:
-            return _process(self._server, self._words)
+        if self._output is not None:
+            return _process(self._server, self._output)
         if self._server.sse:
             return sse_client(self._server.url, dict(self._server.headers))
         return _http(self._server)
 
 
 @asynccontextmanager
-async def _process(server: McpServer, words: Words) -> AsyncIterator[Any]:
+async def _process(server: McpServer, output: ErrorOutput) -> AsyncIterator[Any]:
     parameters = StdioServerParameters(
         command=server.command, args=list(server.args), env=dict(server.env), cwd=server.cwd
     )
     try:
-        async with stdio_client(parameters, errlog=words.file) as streams:
-            words.file.close()  # the process has its own; when that is closed too, it has ended
+        async with stdio_client(parameters, errlog=output.file) as streams:
+            output.file.close()  # the process has its own; when that is closed too, it has ended
             yield streams
     finally:
-        words.file.close()
+        output.file.close()
 
 
 @asynccontextmanager
@@ -224,12 +224,12 @@ async def _http(server: McpServer) -> AsyncIterator[Any]:
         yield streams
 
 
-class Words:
-    """The last lines that a process wrote to its error output. A thread reads them until the process has ended."""
+class ErrorOutput:
+    """The last lines of a process's error output. A thread reads them until the process has ended."""
 
     def __init__(self, name: str) -> None:
         self.ended = threading.Event()
-        self._lines: deque[str] = deque(maxlen=WORDS)
+        self._lines: deque[str] = deque(maxlen=OUTPUT_LINES)
         self._name = name
         source, target = os.pipe()
         self.file = os.fdopen(target, "w")
@@ -243,21 +243,21 @@ class Words:
         self.ended.set()
 
     def lines(self) -> str:
-        """They, in one line."""
+        """Return the lines joined into one."""
         return " / ".join(filter(None, self._lines))
 
 
-def text_of(result: mcp_types.CallToolResult) -> str:
-    """What a call gave, for a model that reads text."""
-    said = "\n".join(filter(None, map(_text_of, result.content)))
-    if not said and result.structured_content is not None:
-        said = msgspec.json.encode(result.structured_content).decode()
-    if len(said) > MOST_CHARACTERS:
-        return f"{said[:MOST_CHARACTERS]}\n(cut; {len(said)} characters in all)"
-    return said
+def result_text(result: mcp_types.CallToolResult) -> str:
+    """Return the output of a call as text."""
+    output_text = "\n".join(filter(None, map(_block_text, result.content)))
+    if not output_text and result.structured_content is not None:
+        output_text = msgspec.json.encode(result.structured_content).decode()
+    if len(output_text) > MOST_CHARACTERS:
+        return f"{output_text[:MOST_CHARACTERS]}\n(cut; {len(output_text)} characters in all)"
+    return output_text
 
 
-def _text_of(block: mcp_types.ContentBlock) -> str:
+def _block_text(block: mcp_types.ContentBlock) -> str:
     match block:
         case mcp_types.TextContent():
             return block.text

@@ -1,4 +1,4 @@
-"""The tools that agents of a server have, as its settings are: arithmetic, its bases, the web, its MCP servers."""
+"""The tools that a model can call on this server: the calculator, knowledge bases, the web, MCP servers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from modelyard.chats.search_engines import engine
 from modelyard.chats.search_engines.base import SearchEngine
 from modelyard.chats.tools import mcp_config
 from modelyard.chats.tools.base import Tool
-from modelyard.chats.tools.bases import KnowledgeSearch, Search
 from modelyard.chats.tools.calculator import Calculator
-from modelyard.chats.tools.internet import InternetSearch
+from modelyard.chats.tools.internet_search import InternetSearch
+from modelyard.chats.tools.knowledge_search import KnowledgeSearch, Search
 from modelyard.chats.tools.mcp_servers import McpServers
-from modelyard.chats.tools.pages import PageReader, ReadPage
+from modelyard.chats.tools.page_reader import PageReader, ReadPage
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
 from modelyard.core.fetching import Hosts
 
 PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
-"""Search engines in the order in which one is taken that is set up."""
+"""Search engines in order of preference; the first that is configured is used."""
 
 
 class Toolbox:
-    """The tools. MCP servers are started when tools of the outside are first asked for, and ended by `close`."""
+    """Makes the tools. MCP servers are started when tools that reach outside are first requested, and ended by `close`."""
 
     def __init__(self, settings: Settings, read_page: ReadPage) -> None:
         self._settings = settings
@@ -32,19 +32,19 @@ class Toolbox:
         self._mcp: McpServers | None = None
 
     async def tools(self, bases: Mapping[str, str], search: Search, outside: bool) -> list[Tool]:
-        """The tools of one agent: these bases (name to description) and no others; the web and MCP servers only if `outside`.
+        """Return the tools of one chat: search in these bases only; web search, web pages and MCP servers only if `outside`.
 
-        `search` searches one of the bases.
+        `bases` has a description for each name; `search` searches one of them.
 
-        Raises `InvalidParameter` for a file of MCP servers that is wrong, `MissingLibrary`, `UnknownName` and
-        `SearchNotConfigured` for what is set and cannot be used.
+        Raises `InvalidParameter` for a file of MCP servers that is wrong, and `MissingLibrary`, `UnknownName` and
+        `SearchNotConfigured` for settings that cannot be used.
         """
         found: list[Tool] = [Calculator()]
         if bases:
             found.append(KnowledgeSearch(search, bases))
         if outside:
-            if (searching := self._engine()) is not None:
-                found.append(InternetSearch(searching))
+            if (web := self._engine()) is not None:
+                found.append(InternetSearch(web))
             found += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
         return found
 

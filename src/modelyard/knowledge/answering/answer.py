@@ -1,4 +1,4 @@
-"""Answering a question from documents: search, ask a model, bind what it says to its sources."""
+"""Answers questions from documents: searches, asks a model, and cites the sources that the answer is taken from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIMILAR = 0.3
 SHARED = 0.5
 """Part of the question's words from which it does."""
 SHARED_CJK = 0.2
-"""The same where words are pairs of characters, most of which are no words."""
+"""As `SHARED`, for Chinese, Japanese and Korean, where words are pairs of characters, most of which are no words."""
 RANKED = 0.1
 """Score of a ranking model from which it does."""
 SHORT = 16
@@ -35,12 +35,12 @@ CONTEXT = 6000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked."""
+    """A question to knowledge bases, with everything that shapes its answer."""
 
     text: str
     bases: Sequence[KnowledgeBase]
     model: str | None = None
-    """None for the base's own, else any that chats."""
+    """None for that of the base, else any model that chats."""
     history: Sequence[Mapping[str, Any]] = ()
     """Earlier messages, as OpenAI has them."""
     k: int = SOURCES
@@ -51,15 +51,15 @@ class Question:
     options: Mapping[str, Any] = field(default_factory=dict)
     """More of the chat request: `temperature`, `max_tokens` …"""
     grant: Grant | None = None
-    """What the key of who asks allows: only models that it may use answer. None where no key is asked for."""
+    """Grant of the caller's key: only models that it may use answer. None where no key is needed."""
     models: Models | None = None
-    """Models as a caller may use them, so that their tokens count for the caller; None for the room's own."""
+    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
     context: int = CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was found, before the first word of the answer."""
+    """The event before the first word of the answer: its sources."""
 
     citations: Sequence[Citation]
     notes: Sequence[str] = ()
@@ -67,14 +67,14 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the answer."""
+    """An event with a piece of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The end."""
+    """The last event: the whole answer."""
 
     text: str
     citations: Sequence[Citation]
@@ -82,7 +82,7 @@ class Answered:
     evidence: bool
     """Whether anything was found that the question is about."""
     model: str | None
-    """Who answered; None where no model did."""
+    """The model that answered; None where none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
 
@@ -100,9 +100,9 @@ class Answering:
         self._any_model = any_model
 
     async def find(self, question: Question) -> tuple[list[Hit], SearchResult]:
-        """The hits that are evidence, of all that were found."""
-        text = _searched(question)
-        found = await self._search.search(
+        """Search, and keep the hits that are evidence; beside them everything that was found."""
+        text = _search_text(question)
+        result = await self._search.search(
             Query(
                 text=text,
                 bases=question.bases,
@@ -114,7 +114,7 @@ class Answering:
                 models=question.models,
             )
         )
-        return _fitting([hit for hit in found.hits if is_evidence(text, hit)], question.context), found
+        return _within([hit for hit in result.hits if is_evidence(text, hit)], question.context), result
 
     def model(self, question: Question) -> str | None:
         """The model that answers: the named one, that of a base, or any that chats; None if there is none.
@@ -131,9 +131,9 @@ class Answering:
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
         model = self.model(question)
-        hits, found = await self.find(question)
+        hits, result = await self.find(question)
         sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
-        yield Sources(sources, found.notes)
+        yield Sources(sources, result.notes)
         if not hits:
             sentence = nothing_found(question)
             yield Token(sentence)
@@ -144,21 +144,21 @@ class Answering:
             yield Token(text)
             yield Answered(text, [sources[number - 1] for number in used], True, None)
             return
-        async with aclosing(self._written(question, model, hits)) as events:
+        async with aclosing(self._generate(question, model, hits)) as events:
             async for event in events:
                 if isinstance(event, Answered):
-                    event, more = _bound(event, hits, sources)
+                    event, more = _with_citations(event, hits, sources)
                     if more:
                         yield Token(more)
                 yield event
 
-    async def _written(self, question: Question, model: str, hits: Sequence[Hit]) -> AsyncGenerator[Token | Answered]:
-        """What the model says."""
+    async def _generate(self, question: Question, model: str, hits: Sequence[Hit]) -> AsyncGenerator[Token | Answered]:
+        """Let a model answer from the hits. The last event is its whole answer, without citations."""
         templates = question.bases[0].prompts
-        told = [
+        sources = [
             {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
         ]
-        messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, told)}]
+        messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, sources)}]
         usage: Mapping[str, int] = {}
         reason, parts = "stop", []
         chunks = (question.models or self._models).chat({**question.options, "model": model, "messages": messages})
@@ -173,62 +173,64 @@ class Answering:
         yield Answered("".join(parts), [], True, model, usage, reason)
 
 
-def _bound(answered: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
-    """The answer with its citations; where the model set no marks, those of the sources that it has its words from."""
-    used = cited(answered.text, len(hits))
+def _with_citations(answer: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
+    """The answer with its citations, and the mark that is added to it where the model set none."""
+    used = cited(answer.text, len(hits))
     more = ""
     if not used:
-        used = [number for number in [marker(answered.text, hits)] if number]
+        used = [number for number in [marker(answer.text, hits)] if number]
         more = "".join(f" [{number}]" for number in used)
     return (
         Answered(
-            answered.text + more,
+            answer.text + more,
             [sources[number - 1] for number in used],
-            answered.evidence,
-            answered.model,
-            answered.usage,
-            answered.finish_reason,
+            answer.evidence,
+            answer.model,
+            answer.usage,
+            answer.finish_reason,
         ),
         more,
     )
 
 
 def is_evidence(question: str, hit: Hit) -> bool:
-    """Whether a hit is about the question at all, rather than the least bad of what there is."""
+    """Whether a hit is about the question; the best hit of a search need not be."""
     scores = hit.scores
     if scores.rerank is not None:
         return scores.rerank >= RANKED
     if scores.similarity is not None and scores.similarity >= SIMILAR:
         return True
-    asked = set(query_terms(question))
-    if scores.lexical is None or not asked:
+    words = set(query_terms(question))
+    if scores.lexical is None or not words:
         return False
-    shared = asked & set(terms(f"{hit.heading} {hit.text}"))
-    return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(asked)
+    shared = words & set(terms(f"{hit.heading} {hit.text}"))
+    return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(words)
 
 
 def nothing_found(question: Question) -> str:
-    """A sentence in the question's language."""
+    """The sentence that says so, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
     return f"I found nothing about this in {' and '.join(names)}."
 
 
-def _searched(question: Question) -> str:
-    """What is searched for: a short question says little without the one before it."""
-    asked = [m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)]
-    if asked and len(question.text) < SHORT:
-        return f"{asked[-1][:500]}\n{question.text}"
+def _search_text(question: Question) -> str:
+    """The text to search for. A short question says little without the one before it."""
+    questions = [
+        m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)
+    ]
+    if questions and len(question.text) < SHORT:
+        return f"{questions[-1][:500]}\n{question.text}"
     return question.text
 
 
-def _fitting(hits: list[Hit], characters: int) -> list[Hit]:
-    kept: list[Hit] = []
+def _within(hits: list[Hit], characters: int) -> list[Hit]:
+    chosen: list[Hit] = []
     size = 0
     for hit in hits:
         size += len(hit.text)
-        if kept and size > characters:
+        if chosen and size > characters:
             break
-        kept.append(hit)
-    return kept
+        chosen.append(hit)
+    return chosen

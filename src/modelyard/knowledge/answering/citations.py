@@ -18,7 +18,7 @@ LONGEST = 600
 
 
 def cited(answer: str, sources: int) -> list[int]:
-    """Numbers of sources that an answer names, in their order, each once."""
+    """Numbers of the sources that an answer cites, in their order, each once."""
     found: dict[int, None] = {}
     for match in _MARK.finditer(answer):
         for number in re.findall(r"\d+", match.group(0)):
@@ -28,7 +28,7 @@ def cited(answer: str, sources: int) -> list[int]:
 
 
 def marker(answer: str, hits: Sequence[Hit]) -> int | None:
-    """The source that an answer without marks took its words from; None where it took them from none."""
+    """The number of the source that an answer without marks took its words from; None where it is taken from none."""
     words = set(query_terms(answer))
     if not words:
         return None
@@ -38,7 +38,7 @@ def marker(answer: str, hits: Sequence[Hit]) -> int | None:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, Chinese and Western, without blanks at their ends."""
+    """The sentences of a text in any language, stripped."""
     return [found.strip() for found in _SENTENCE.findall(text) if found.strip()]
 
 

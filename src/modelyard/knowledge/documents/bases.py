@@ -1,4 +1,4 @@
-"""Knowledge bases as rows: making, configuring, listing and deleting them."""
+"""Knowledge bases as rows: creates, configures, lists and deletes them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeB
 from modelyard.core.names import addressable, composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
-from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.documents.splitter import Chunking
 
 LONGEST_NAME = 200
 RESERVED = frozenset({"answer", "formats", "search"})
-"""What stands where a base's name stands in a route."""
+"""Parts of routes that stand where other routes have the name of a base."""
 PREFIX = "kb:"
-"""Stands before a base's name where a model is named."""
+"""Stands before the name of a base that is asked as a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseSettings:
-    """What a base shall be. None leaves a thing as it is, or at its default."""
+    """Settings of a new or changed base. None leaves a field as it is, or at its default."""
 
     description: str | None = None
     language: str | None = None
@@ -43,7 +42,7 @@ class BaseSettings:
     """Owner id of a temporary base; empty for all others."""
 
     def fields(self) -> dict[str, Any]:
-        """Columns and their values, of what is given; `prompts` are to be checked before. Raises `InvalidParameter`."""
+        """Columns and values of the fields that are set; check `prompts` before. Raises `InvalidParameter`."""
         found: dict[str, Any] = {}
         for name in ("description", "language", "extra"):
             if (value := getattr(self, name)) is not None:
@@ -70,29 +69,29 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What a deleted base leaves on the disk."""
+class Leftovers:
+    """What a deleted base leaves on the disk, for others to remove."""
 
     hashes: Sequence[str]
-    """Of its documents' bytes, which other documents may have, too."""
+    """Hashes of the bytes of its documents, which other documents may have, too."""
     generations: Collection[int]
-    """Of its indexes."""
+    """Generations of its indexes."""
 
 
-def chunking_of(given: Mapping[str, Any]) -> Chunking:
-    """How documents are cut, as given in JSON. Raises `InvalidParameter`."""
-    unknown = set(given) - set(Chunking.__struct_fields__)
+def chunking_of(values: Mapping[str, Any]) -> Chunking:
+    """Chunking options from JSON. Raises `InvalidParameter`."""
+    unknown = set(values) - set(Chunking.__struct_fields__)
     if unknown:
         known = ", ".join(Chunking.__struct_fields__)
         raise InvalidParameter("chunking", f"'{min(unknown)}' is none of {known}.")
     try:
-        return msgspec.convert(dict(given), Chunking)
+        return msgspec.convert(dict(values), Chunking)
     except msgspec.ValidationError as error:
         raise InvalidParameter("chunking", f"{error}.") from None
 
 
-def checked_name(name: str) -> str:
-    """A base's name, composed. Any text will do that people can read in one line. Raises `InvalidParameter`."""
+def check_name(name: str) -> str:
+    """The name of a base in composed form. Any printable line is allowed. Raises `InvalidParameter`."""
     name = composed(name)
     if not name.strip():
         raise InvalidParameter("name", "a knowledge base needs a name.")
@@ -107,7 +106,7 @@ def checked_name(name: str) -> str:
 
 
 class Bases:
-    """The rows. Nothing here touches files or indexes."""
+    """The rows of bases. It touches neither files nor indexes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,9 +115,8 @@ class Bases:
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new, empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
-        await check_prompts(settings.prompts or {})
         now = time.time()
-        row = KnowledgeBase(name=checked_name(name), temporary=settings.temporary, created_at=now, used_at=now)
+        row = KnowledgeBase(name=check_name(name), temporary=settings.temporary, created_at=now, used_at=now)
         row.owner = settings.owner
         row.description, row.language, row.chunking, row.prompts, row.extra = "", "", {}, {}, {}
         row.generation = 1
@@ -133,7 +131,7 @@ class Bases:
         return row
 
     async def known(self, name: str) -> KnowledgeBase:
-        """As `get`, but asked of the database once; for searches, of which there are many. The row is not to be changed."""
+        """As `get`, but from memory after the first time, for searches, of which there are many. Do not change the row."""
         if (row := self._known.get(name)) is None:
             changes = self._changes
             row = await self.get(name)
@@ -142,39 +140,38 @@ class Bases:
         return row
 
     def forget(self) -> None:
-        """A change of a base is committed, so that `known` must ask again."""
+        """A change of a base is committed: read bases again that `known` remembers."""
         self._known.clear()
         self._changes += 1
 
     async def get(self, name: str) -> KnowledgeBase:
         """The base of exactly this name. Raises `KnowledgeBaseNotFound`."""
         async with self._database.session() as session:
-            return await found(session, name)
+            return await base_named(session, name)
 
     async def all(self, temporary: bool = False) -> Sequence[KnowledgeBase]:
-        """Every base, by name; those made for one talk only if asked for."""
-        wanted = select(KnowledgeBase).where(KnowledgeBase.temporary == temporary).order_by(KnowledgeBase.name)
+        """All bases by name: the lasting ones, or those made for one conversation."""
+        query = select(KnowledgeBase).where(KnowledgeBase.temporary == temporary).order_by(KnowledgeBase.name)
         async with self._database.session() as session:
-            return (await session.scalars(wanted)).all()
+            return (await session.scalars(query)).all()
 
     async def configure(self, name: str, settings: BaseSettings, new_name: str | None = None) -> KnowledgeBase:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
-        await check_prompts(settings.prompts or {})
         try:
             async with self._database.writing() as session:
-                row = await found(session, name)
+                row = await base_named(session, name)
                 for column, value in settings.fields().items():
                     setattr(row, column, value)
                 if new_name is not None:
-                    row.name = checked_name(new_name)
+                    row.name = check_name(new_name)
         except ChangedMeanwhile:
             raise KnowledgeBaseExists(new_name or name) from None
         self.forget()
         return row
 
     @retried
-    async def delete(self, base: KnowledgeBase) -> Left:
-        """Forget the rows of a base, and all that hang from it; what is left of it on the disk."""
+    async def delete(self, base: KnowledgeBase) -> Leftovers:
+        """Delete a base with the rows of its documents and chunks. Returns what is left of it on the disk."""
         async with self._database.freeing() as session:
             row = await session.get(KnowledgeBase, base.id, with_for_update=True)  # or an upload could come in between
             blobs = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
@@ -184,10 +181,10 @@ class Bases:
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id))
             await session.execute(delete(KnowledgeBase).where(KnowledgeBase.id == base.id))
         self.forget()
-        return Left(hashes, generations)
+        return Leftovers(hashes, generations)
 
     async def used(self, ids: Sequence[int]) -> None:
-        """Note that bases were used now."""
+        """Note that bases are in use: a temporary one is deleted a week after its last use."""
         async with self._database.session() as session:
             await session.execute(update(KnowledgeBase).where(KnowledgeBase.id.in_(ids)).values(used_at=time.time()))
 
@@ -218,10 +215,10 @@ class Bases:
         return result
 
 
-async def found(session: AsyncSession, name: str) -> KnowledgeBase:
-    """The base of exactly this name. Raises `KnowledgeBaseNotFound`, which names one that is spelled nearly so."""
+async def base_named(session: AsyncSession, name: str) -> KnowledgeBase:
+    """The base of exactly this name. Raises `KnowledgeBaseNotFound`, which suggests the nearest name."""
     row = await session.scalar(select(KnowledgeBase).where(KnowledgeBase.name.in_(spellings([name]))))
     if row is None:
-        there = (await session.scalars(select(KnowledgeBase.name).where(KnowledgeBase.temporary.is_(False)))).all()
-        raise KnowledgeBaseNotFound(name, there)
+        names = (await session.scalars(select(KnowledgeBase.name).where(KnowledgeBase.temporary.is_(False)))).all()
+        raise KnowledgeBaseNotFound(name, names)
     return row

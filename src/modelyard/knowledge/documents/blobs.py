@@ -19,7 +19,7 @@ from modelyard.db.reserve import FULL
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes that were kept."""
+    """Bytes that are stored."""
 
     hash: str
     """SHA-256, in hex."""
@@ -27,15 +27,15 @@ class Blob:
 
 
 class Blobs:
-    """A folder of files. What is kept survives a crash; what was half written is gone at the next start."""
+    """A folder of files. What is stored survives a crash; what was half written is removed at the next start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._arriving = folder / "arriving"
         self._held: Counter[str] = Counter()
-        """Hash → how many blocks of `holding` have it now."""
-        self._settling = asyncio.Lock()
-        """Held while a file comes to its place, or it is decided whether one goes."""
+        """Hash → how many `holding` blocks use it now."""
+        self._placing = asyncio.Lock()
+        """Held while a file moves to its place, and while it is decided whether one is deleted."""
 
     def open(self) -> None:
         """Make the folder, and remove what a crash left half written."""
@@ -48,29 +48,29 @@ class Blobs:
         return self._folder / name[:2] / name
 
     @asynccontextmanager
-    async def holding(self, portions: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
-        """Keep bytes as they come; until the block is left nobody can make them be forgotten.
+    async def holding(self, data: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
+        """Store bytes as they come, and protect them from `forget` until the block is left.
 
         Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and keeps nothing.
-        Who leaves the block with an error, or without a row that has the hash, calls `forget` afterwards.
+        If no row has the hash when the block is left, the caller must call `forget`.
         """
         path = self._arriving / secrets.token_hex(16)
         digest, size = hashlib.sha256(), 0
         try:
             with self._room(), path.open("xb") as file:
-                async for portion in portions:
-                    size += len(portion)
+                async for part in data:
+                    size += len(part)
                     if size > most:
                         raise BodyTooLarge(most, "max_document_bytes", "The document")
-                    digest.update(portion)
-                    await asyncio.to_thread(file.write, portion)
+                    digest.update(part)
+                    await asyncio.to_thread(file.write, part)
                 blob = Blob(digest.hexdigest(), size)
                 known = self.path(blob.hash).exists()
                 if not known:
-                    await asyncio.to_thread(_settle, file)
-            async with self._settling:
+                    await asyncio.to_thread(_sync, file)
+            async with self._placing:
                 with self._room():
-                    await asyncio.to_thread(self._place, path, blob.hash, settled=not known)
+                    await asyncio.to_thread(self._place, path, blob.hash, synced=not known)
                 self._held[blob.hash] += 1
         finally:
             path.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ class Blobs:
 
     @contextmanager
     def _room(self) -> Iterator[None]:
-        """Turns what a full disk says into `NotEnoughDisk`."""
+        """Raise the error of a full disk as `NotEnoughDisk`."""
         try:
             yield
         except OSError as error:
@@ -91,12 +91,12 @@ class Blobs:
                 raise
             raise NotEnoughDisk.full(self._folder) from error
 
-    def _place(self, path: Path, name: str, settled: bool) -> None:
+    def _place(self, path: Path, name: str, synced: bool) -> None:
         target = self.path(name)
         if not target.exists():
-            if not settled:  # these bytes were here a moment ago, and have been forgotten since
+            if not synced:  # these bytes were here a moment ago, and have been forgotten since
                 with path.open("r+b") as file:
-                    _settle(file)
+                    _sync(file)
             target.parent.mkdir(exist_ok=True)
             path.replace(target)
             folder = os.open(target.parent, os.O_RDONLY)
@@ -110,17 +110,17 @@ class Blobs:
         return await asyncio.to_thread(self.path(name).read_bytes)
 
     async def forget(self, name: str, needed: Callable[[str], Awaitable[bool]]) -> None:
-        """Remove the bytes of this hash, unless `needed` says that a row has it, or a block of `holding` does."""
-        async with self._settling:
+        """Delete the bytes of this hash, unless `needed` says that a row has it, or a `holding` block uses it."""
+        async with self._placing:
             if name not in self._held and not await needed(name):
                 self.path(name).unlink(missing_ok=True)
 
 
-def _settle(file: BinaryIO) -> None:
+def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 
 
 async def whole(data: bytes) -> AsyncIterator[bytes]:
-    """Bytes that are there already, as `put` takes them."""
+    """Bytes that are complete, in the form that `put` takes."""
     yield data

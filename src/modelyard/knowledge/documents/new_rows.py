@@ -1,4 +1,4 @@
-"""New rows of documents and chunks."""
+"""Rows of new documents and chunks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
-from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blob
-from modelyard.knowledge.indexing.vectors import text_hash
+from modelyard.knowledge.documents.states import DocumentState
+from modelyard.knowledge.types import text_hash
 
 
-def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> KnowledgeDocument:
-    """A row for a document that was not there."""
+def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocument:
+    """A row for a document that is new, and not indexed yet."""
     now = time.time()
     return KnowledgeDocument(
         base_id=base.id,
@@ -24,7 +24,7 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> Know
         hash=blob.hash,
         size=blob.size,
         details={},
-        state=state,
+        state=DocumentState.STORED,
         enabled=True,
         edited=False,
         fingerprint="",
@@ -38,8 +38,8 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob, state: str) -> Know
     )
 
 
-def copied(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
-    """A chunk of another text at the same place. It keeps its span: that is where it came from."""
+def chunk_with_text(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
+    """A copy of a chunk with another text. It keeps its span, which says where it came from."""
     return KnowledgeChunk(
         base_id=row.base_id,
         document_id=row.document_id,
@@ -55,7 +55,7 @@ def copied(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
     )
 
 
-async def inserted(
+async def insert_chunk(
     session: AsyncSession,
     document: KnowledgeDocument,
     generation: int,
@@ -63,11 +63,11 @@ async def inserted(
     position: int | None,
     extra: Mapping[str, Any],
 ) -> KnowledgeChunk:
-    """A chunk that somebody wrote, at its document's end or before the one at `position`."""
-    of_it = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
-    last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*of_it))
+    """Add a chunk that somebody wrote, at the end of a document or before the chunk at `position`."""
+    siblings = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
+    last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*siblings))
     place = (-1 if last is None else last) + 1 if position is None else position
-    behind = update(KnowledgeChunk).where(*of_it, KnowledgeChunk.position >= place)
+    behind = update(KnowledgeChunk).where(*siblings, KnowledgeChunk.position >= place)
     await session.execute(
         behind.values(position=KnowledgeChunk.position + 1), execution_options={"synchronize_session": False}
     )
@@ -84,5 +84,5 @@ async def inserted(
         extra=dict(extra),
     )
     session.add(row)
-    document.chunks, document.edited, document.state = document.chunks + 1, True, rows.READY
+    document.chunks, document.edited, document.state = document.chunks + 1, True, DocumentState.READY
     return row

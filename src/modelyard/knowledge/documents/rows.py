@@ -1,4 +1,4 @@
-"""Questions to the rows that several parts of this room ask."""
+"""Queries that several parts of this package run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.core.errors import DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
+from modelyard.core.errors import ChunkNotFound, DocumentNotFound, JobNotFound, KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.core.names import composed, spellings
+from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
+from modelyard.knowledge.documents.states import DocumentState, JobKind, JobState, TaskState
 
-RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
-WAITING, UNCHANGED = "waiting", "unchanged"
-WORKING, READY, STORED = "working", "ready", "stored"
-ADD, REINDEX = "add", "reindex"
-PORTION = 1000
-"""Names of one question."""
+RUNNING, DONE, FAILED, CANCELLED = JobState.RUNNING, JobState.DONE, JobState.FAILED, JobState.CANCELLED
+WAITING, UNCHANGED, READY, STORED = TaskState.WAITING, TaskState.UNCHANGED, DocumentState.READY, DocumentState.STORED
+ADD, REINDEX = JobKind.ADD, JobKind.REINDEX
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
@@ -37,7 +36,9 @@ async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None
     """The job that indexes a base anew, if one runs."""
     return await session.scalar(
         select(KnowledgeJob).where(
-            KnowledgeJob.base_id == base_id, KnowledgeJob.kind == REINDEX, KnowledgeJob.state == RUNNING
+            KnowledgeJob.base_id == base_id,
+            KnowledgeJob.kind == JobKind.REINDEX,
+            KnowledgeJob.state == JobState.RUNNING,
         )
     )
 
@@ -99,23 +100,36 @@ async def documents_named(
 ) -> list[KnowledgeDocument]:
     """Documents by their names, in that order. Raises `DocumentNotFound`, unless those that are there are enough."""
     found: dict[str, KnowledgeDocument] = {}
-    for first in range(0, len(names), PORTION):
-        asked = select(KnowledgeDocument).where(
-            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings(names[first : first + PORTION]))
+    for some in batched(names):
+        query = select(KnowledgeDocument).where(
+            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings(some))
         )
-        found |= {composed(row.name): row for row in await session.scalars(asked)}
+        found |= {composed(row.name): row for row in await session.scalars(query)}
     missing = next((name for name in names if composed(name) not in found), None)
     if missing is not None and not present_only:
         raise DocumentNotFound(missing, base.name)
     return [found[composed(name)] for name in names if composed(name) in found]
 
 
+def chunks_of(document: int, generation: int) -> Select[KnowledgeChunk]:
+    """The chunks of a document in one generation."""
+    return select(KnowledgeChunk).where(KnowledgeChunk.document_id == document, KnowledgeChunk.generation == generation)
+
+
+async def chunk_numbered(session: AsyncSession, base: KnowledgeBase, number: int) -> KnowledgeChunk:
+    """A chunk of the present generation by its id. Raises `ChunkNotFound`."""
+    row = await session.get(KnowledgeChunk, number)
+    if row is None or row.base_id != base.id or row.generation != base.generation:
+        raise ChunkNotFound(number, base.name)
+    return row
+
+
 async def chunk_ids(session: AsyncSession, documents: Sequence[int], generation: int) -> list[int]:
     """Ids of the chunks of these documents in one generation."""
-    asked = select(KnowledgeChunk.id).where(
+    query = select(KnowledgeChunk.id).where(
         KnowledgeChunk.document_id.in_(documents), KnowledgeChunk.generation == generation
     )
-    return list(await session.scalars(asked))
+    return list(await session.scalars(query))
 
 
 async def job_named(session: AsyncSession, name: str, for_update: bool = False) -> KnowledgeJob:

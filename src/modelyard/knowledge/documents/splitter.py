@@ -14,7 +14,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.documents import cuts
-from modelyard.knowledge.types import SEPARATOR, Block, Kind, Loaded, Piece
+from modelyard.knowledge.types import SEPARATOR, Block, Chunk, Kind, Loaded
 
 VERSION = 1
 """Of the algorithm. It grows when the same document would be cut otherwise, so that documents are cut again."""
@@ -46,7 +46,7 @@ class Chunking(msgspec.Struct, frozen=True, kw_only=True):
 DEFAULT = Chunking()
 
 
-def split(loaded: Loaded, chunking: Chunking = DEFAULT) -> list[Piece]:
+def split(loaded: Loaded, chunking: Chunking = DEFAULT) -> list[Chunk]:
     """The chunks of a document, in order. Every character that is not blank is in one of them at least."""
     text = loaded.text
     items = _items(loaded.blocks)
@@ -302,7 +302,7 @@ def _piece(
     starts: Sequence[int],
     paths: Sequence[str],
     titles: Sequence[tuple[int, str]],
-) -> Piece:
+) -> Chunk:
     """A chunk with what stands above it."""
     first = inner = bisect_right(starts, span.start) - 1
     while items[inner].heading and inner + 1 < len(items) and starts[inner + 1] < span.end:
@@ -313,4 +313,4 @@ def _piece(
     above = bisect_right(titles, span.start, key=lambda title: title[0]) - 1
     if above >= 0 and titles[above][0] < span.start:
         words = f"下文与({titles[above][1]})有关。{words}"
-    return Piece(words, span.start, span.end, items[first].block.page, paths[inner])
+    return Chunk(words, span.start, span.end, items[first].block.page, paths[inner])

@@ -1,4 +1,4 @@
-"""Which waiting documents are indexed together: as many small ones as take a moment, fewer where models are slow."""
+"""Which waiting documents are indexed together: as many small ones as take a moment, fewer if models are slow."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from modelyard.knowledge.indexing.adaptive_size import Portions
+from modelyard.knowledge.indexing.adaptive_size import AdaptiveSize
 
 FIRST, MOST = 2, 32
-"""Documents of a job's first batches, and of the largest."""
+"""Documents of the first batch of a job, and of the largest."""
 MOST_BYTES = 1 << 17
-"""Bytes that a batch of several documents may have."""
+"""Bytes of a batch of several documents, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task that waits."""
+    """A document that a job has to index."""
 
     task: int
     job: str
@@ -26,12 +26,12 @@ class Due:
 
 
 class Batches:
-    """Tasks in their order, taken out in batches of one job."""
+    """Waiting tasks in their order, taken out in batches of one job."""
 
     def __init__(self) -> None:
         self._queue: deque[Due] = deque()
-        self._portions = Portions(FIRST, MOST)
-        """Documents of a job's next batch."""
+        self._size = AdaptiveSize(FIRST, MOST)
+        """Documents of the next batch of a job."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -41,13 +41,13 @@ class Batches:
         self._queue.extend(tasks)
 
     def take(self, busy: Collection[int]) -> list[Due]:
-        """What is done together next, of no document twice or of `busy` ones; empty where all are of such documents."""
+        """The next batch, with no document twice and none that is `busy`; empty if there are only such."""
         taken: list[Due] = []
         seen, size = set(busy), 0
         for due in list(self._queue):
             if due.document in seen:
                 continue
-            full = len(taken) >= self._portions.size(due.job) or size + due.size > MOST_BYTES
+            full = len(taken) >= self._size.size(due.job) or size + due.size > MOST_BYTES
             if taken and (due.job != taken[0].job or full):
                 break
             seen.add(due.document)
@@ -57,17 +57,17 @@ class Batches:
         return taken
 
     def clear(self) -> None:
-        """Forget all that waits here, so that it is looked up again."""
+        """Forget all tasks, so that they are looked up again."""
         self._queue.clear()
 
     def drop(self, job: str) -> None:
-        """Forget what waits here of one job."""
+        """Forget the tasks of one job."""
         self._queue = deque(due for due in self._queue if due.job != job)
 
     def took(self, job: str, seconds: float) -> None:
-        """How long a batch of a job took."""
-        self._portions.took(job, seconds)
+        """Note how long a batch of a job took."""
+        self._size.took(job, seconds)
 
     def forget(self) -> None:
-        """No job runs any more."""
-        self._portions.forget()
+        """Forget the sizes of batches: no job runs any more."""
+        self._size.forget()

@@ -1,8 +1,7 @@
-"""Vectors of texts: embedded once for each model, then found by the text's hash."""
+"""Vectors of texts: each text is embedded once for a model, then its vector is found by the hash of the text."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.core.errors import UpstreamFailed
 from modelyard.db.session import Database
+from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeVector
 from modelyard.knowledge.types import Models
 
@@ -20,19 +20,12 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-PORTION = 500
-"""Hashes of one query; SQLite takes some ten thousand parameters, others less."""
-BATCH = 128
-"""Texts that are embedded, and kept, at a time: what a crash can lose."""
-
-
-def text_hash(text: str) -> str:
-    """What a text's vector is found by."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+KEPT_AT_ONCE = 128
+"""Texts that are embedded and stored at a time: what a crash can lose."""
 
 
 def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
-    """Rows of length one; a row of zeros stays."""
+    """Rows scaled to length one; a row of zeros stays."""
     import numpy as np  # a quarter of a second that a server without knowledge bases need not wait
 
     rows = np.asarray(vectors, dtype="<f4")
@@ -41,28 +34,28 @@ def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
 
 
 def as_vector(stored: bytes | None) -> Sequence[float] | None:
-    """A vector as it is kept in its row."""
+    """A vector from its row."""
     import numpy as np
 
     return None if stored is None else cast(Sequence[float], np.frombuffer(stored, "<f4"))
 
 
 class Vectors:
-    """The table of vectors, and the model that fills it."""
+    """The table of vectors, and the models that fill it."""
 
     def __init__(self, database: Database, models: Models) -> None:
         self._database = database
         self._models = models
 
     async def known(self, model: str, hashes: Sequence[str]) -> dict[str, bytes]:
-        """Those of these texts that were embedded before."""
+        """The stored vectors of these hashes."""
         found: dict[str, bytes] = {}
-        for first in range(0, len(hashes), PORTION):
-            asked = select(KnowledgeVector.hash, KnowledgeVector.vector).where(
-                KnowledgeVector.model == model, KnowledgeVector.hash.in_(hashes[first : first + PORTION])
+        for some in batched(hashes):
+            query = select(KnowledgeVector.hash, KnowledgeVector.vector).where(
+                KnowledgeVector.model == model, KnowledgeVector.hash.in_(some)
             )
             async with self._database.session() as session:
-                found |= {name: vector for name, vector in (await session.execute(asked)).all()}
+                found |= {name: vector for name, vector in (await session.execute(query)).all()}
         return found
 
     async def ensure(
@@ -72,28 +65,29 @@ class Vectors:
         dimension: int | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> tuple[dict[str, bytes], list[str]]:
-        """The vector of each text, by hash, and which had to be made. Raises what the model's server raises.
+        """The vector of each text by hash, and the hashes of those that had to be embedded. Raises what the model raises.
 
-        `texts` has a text for each hash. Raises `UpstreamFailed` where vectors have another length than `dimension`.
+        `texts` maps a hash to its text. Raises `UpstreamFailed` where vectors have another length than `dimension`.
         """
         found = await self.known(model, list(texts))
         missing = [name for name in texts if name not in found]
-        for first in range(0, len(missing), BATCH):
-            names = missing[first : first + BATCH]
+        done = 0
+        for names in batched(missing, KEPT_AT_ONCE):
             rows = unit(await self._models.embed(model, [texts[name] for name in names]))
             if dimension is not None and rows.shape[1] != dimension:
                 raise UpstreamFailed(
                     model,
                     f"it gives vectors of length {rows.shape[1]} where the base has {dimension}; index the base anew.",
                 )
-            made = {name: row.tobytes() for name, row in zip(names, rows, strict=True)}
-            await self._keep(model, made)
-            found |= made
-            progress(first + len(names))
+            new = {name: row.tobytes() for name, row in zip(names, rows, strict=True)}
+            await self._keep(model, new)
+            found |= new
+            done += len(names)
+            progress(done)
         return found, missing
 
-    async def _keep(self, model: str, made: dict[str, bytes]) -> None:
-        rows = [{"model": model, "hash": name, "vector": vector} for name, vector in made.items()]
+    async def _keep(self, model: str, new: dict[str, bytes]) -> None:
+        rows = [{"model": model, "hash": name, "vector": vector} for name, vector in new.items()]
         async with self._database.session() as session:
             dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
             await session.execute(dialect.insert(KnowledgeVector).on_conflict_do_nothing(), rows)

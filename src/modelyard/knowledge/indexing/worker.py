@@ -10,7 +10,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
 
 from sqlalchemy import delete, exists, select
 
@@ -26,13 +25,12 @@ from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing import jobs as job_rows
-from modelyard.knowledge.indexing.commit import Made
+from modelyard.knowledge.indexing.commit import IndexChange
 from modelyard.knowledge.indexing.held_jobs import Holding
 from modelyard.knowledge.indexing.index_pool import Indexes
 from modelyard.knowledge.indexing.jobs import Jobs, JobView
 from modelyard.knowledge.indexing.pipeline import Indexing
 from modelyard.knowledge.indexing.task_queue import Batches, Due
-from modelyard.knowledge.types import Entry
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +47,6 @@ SECONDS = 0.5
 ATTEMPTS = 6
 """Tries of a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
-
-
-@dataclass(slots=True)
-class Pending:
-    """What a generation's index shall learn next."""
-
-    base: KnowledgeBase
-    add: list[Entry] = field(default_factory=list)
-    remove: list[int] = field(default_factory=list)
 
 
 class Ingest:
@@ -82,7 +71,7 @@ class Ingest:
         self._changed = asyncio.Event()
         self._queue = Batches()
         self._active: dict[asyncio.Task[None], list[Due]] = {}
-        self._pending: dict[tuple[int, int], Pending] = {}
+        self._pending: dict[tuple[int, int], IndexChange] = {}
         self._written = time.monotonic()
         self._writing: asyncio.Task[None] | None = None
 
@@ -228,8 +217,8 @@ class Ingest:
 
     async def _index(self, numbers: Sequence[int], by_words: bool = False) -> None:
         outcome = await self._indexing.index(numbers, by_words)
-        for made in outcome.made:
-            self._take(made)
+        if outcome.change is not None:
+            self._take(outcome.change)
         for number, error in outcome.unreadable.items():
             await self._failed(number, error)
 
@@ -275,12 +264,12 @@ class Ingest:
         if self.holding.jobs:
             self.look()
 
-    def _take(self, made: Made) -> None:
-        pending = self._pending.setdefault((made.base.id, made.generation), Pending(made.base))
-        pending.base = made.base
-        pending.add += made.add
-        pending.remove += made.remove
-        self._forget(made.moved)
+    def _take(self, change: IndexChange) -> None:
+        """Note what an index must learn, to be written with what else waits for it."""
+        pending = self._pending.setdefault((change.base.id, change.generation), change)
+        if pending is not change:
+            pending.extend(change)
+        self._forget(change.moved)
 
     @retried
     async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:

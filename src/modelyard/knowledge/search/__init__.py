@@ -1,1 +1,1 @@
-"""Finding chunks by words and vectors, and measuring how well they are found."""
+"""Searches by words and vectors, and measures of how well they find what people judged to be relevant."""

@@ -12,12 +12,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from modelyard.knowledge.search import metrics
-from modelyard.knowledge.search.judgments import Hit, Judged, grade_of, grades, ranking
+from modelyard.knowledge.search.judgments import HitBody, Judged, grade_of, grades, ranking
 
 if TYPE_CHECKING:
     import numpy as np
 
-Measured = Mapping[str, float]
+Measures = Mapping[str, float]
 
 MEASURES: Mapping[str, str] = {
     "recall": "part of what is relevant that is among the first k hits",
@@ -31,20 +31,20 @@ MEASURES: Mapping[str, str] = {
     "no_evidence": "of questions that nothing answers, those answered by saying that nothing was found",
     "nothing_cited": "of questions that nothing answers, those whose answer cites nothing",
 }
-"""Name → what it says; the order in which they are shown."""
+"""Name → meaning, in the order in which they are printed."""
 
 RESAMPLES = 10_000
 EXACT = 13
 """Questions up to which all signs are tried instead of some."""
 SEED = 20_070_611
 CONFIDENCE = 0.95
-PORTION = 2_000_000
+NUMBERS_AT_ONCE = 2_000_000
 """Numbers that are drawn at once."""
 ROUNDING = 1e-12
 
 
-def measured(question: Judged, hits: Sequence[Hit], k: int) -> dict[str, float]:
-    """Measures of a search's hits, best first, of which there are `k` at most."""
+def measured(question: Judged, hits: Sequence[HitBody], k: int) -> dict[str, float]:
+    """Measure the hits of a search, best first, of which there are `k` at most."""
     if not question.relevant:
         return {"nothing_found": float(not hits)}
     ids = ranking(question, hits)
@@ -60,8 +60,8 @@ def measured(question: Judged, hits: Sequence[Hit], k: int) -> dict[str, float]:
 
 
 def answer_measured(question: Judged, answer: Mapping[str, Any]) -> dict[str, float]:
-    """Measures of an answer as the server sends it, by the sources that it cites."""
-    cites: Sequence[Hit] = answer["citations"]
+    """Measure an answer as the server sends it, by the sources that it cites."""
+    cites: Sequence[HitBody] = answer["citations"]
     if not question.relevant:
         return {"no_evidence": float(not answer["evidence"]), "nothing_cited": float(not cites)}
     found = {"answered": float(answer["evidence"])}
@@ -71,7 +71,7 @@ def answer_measured(question: Judged, answer: Mapping[str, Any]) -> dict[str, fl
     return {**found, "citation_recall": cited / len(question.relevant)}
 
 
-def means(rows: Sequence[Measured]) -> dict[str, float]:
+def means(rows: Sequence[Measures]) -> dict[str, float]:
     """Each measure's mean over the questions that have it, in the order of `MEASURES`."""
     found = {}
     for name in MEASURES:
@@ -83,7 +83,7 @@ def means(rows: Sequence[Measured]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one setting has more than another in one measure, over questions that both have it for."""
+    """How much one setting is better than another in one measure, over the questions that both have a value for."""
 
     mean: float
     low: float
@@ -97,8 +97,8 @@ class Difference:
     equal: int
 
 
-def differences(first: Sequence[Measured], second: Sequence[Measured]) -> dict[str, Difference]:
-    """Of each measure, second minus first; both have the same questions in the same order."""
+def differences(first: Sequence[Measures], second: Sequence[Measures]) -> dict[str, Difference]:
+    """The difference in each measure, second minus first; both have the same questions in the same order."""
     found = {}
     for name in MEASURES:
         pairs = [(a[name], b[name]) for a, b in zip(first, second, strict=True) if name in a and name in b]
@@ -108,51 +108,57 @@ def differences(first: Sequence[Measured], second: Sequence[Measured]) -> dict[s
 
 
 def difference(values: Sequence[float]) -> Difference:
-    """Of one measure, from each question's difference. The same values give the same numbers every time."""
+    """The difference in one measure, from that of each question. Equal values always give equal numbers."""
     import numpy as np  # only comparisons pay for it
 
-    given = np.asarray(values, dtype=np.float64)
-    given[np.abs(given) < ROUNDING] = 0.0
-    low, high = _interval(given)
-    better, worse = int((given > 0).sum()), int((given < 0).sum())
+    differences = np.asarray(values, dtype=np.float64)
+    differences[np.abs(differences) < ROUNDING] = 0.0
+    low, high = _interval(differences)
+    better, worse = int((differences > 0).sum()), int((differences < 0).sum())
     return Difference(
-        float(given.mean()), low, high, randomization(given[given != 0]), better, worse, len(given) - better - worse
+        float(differences.mean()),
+        low,
+        high,
+        randomization(differences[differences != 0]),
+        better,
+        worse,
+        len(differences) - better - worse,
     )
 
 
-def randomization(given: np.ndarray[Any, Any]) -> float:
+def randomization(differences: np.ndarray[Any, Any]) -> float:
     """Two-sided p of the paired randomization test (Smucker, Allan and Carterette, 2007) for differences that are not 0.
 
     All signs are tried for 13 questions or fewer, else 10,000 drawn ones, of which the observed one is counted as another.
     """
     import numpy as np
 
-    if not len(given):
+    if not len(differences):
         return 1.0
-    seen = abs(given.sum()) - ROUNDING * max(len(given), 1)
-    if len(given) <= EXACT:
-        signs = np.array(list(product((1.0, -1.0), repeat=len(given)))).reshape(-1, len(given))
-        return float((np.abs(signs @ given) >= seen).mean())
+    observed = abs(differences.sum()) - ROUNDING * max(len(differences), 1)
+    if len(differences) <= EXACT:
+        signs = np.array(list(product((1.0, -1.0), repeat=len(differences)))).reshape(-1, len(differences))
+        return float((np.abs(signs @ differences) >= observed).mean())
     random = np.random.default_rng(SEED)
-    beyond, left = 0, RESAMPLES
-    while left:
-        some = min(left, max(1, PORTION // len(given)))
-        signs = random.integers(0, 2, (some, len(given)), dtype=np.int8) * 2.0 - 1.0
-        beyond += int((np.abs(signs @ given) >= seen).sum())
-        left -= some
+    beyond, remaining = 0, RESAMPLES
+    while remaining:
+        count = min(remaining, max(1, NUMBERS_AT_ONCE // len(differences)))
+        signs = random.integers(0, 2, (count, len(differences)), dtype=np.int8) * 2.0 - 1.0
+        beyond += int((np.abs(signs @ differences) >= observed).sum())
+        remaining -= count
     return (beyond + 1) / (RESAMPLES + 1)
 
 
-def _interval(given: np.ndarray[Any, Any]) -> tuple[float, float]:
+def _interval(differences: np.ndarray[Any, Any]) -> tuple[float, float]:
     """The 95 % interval of the mean, by the percentiles of resampled means."""
     import numpy as np
 
     random = np.random.default_rng(SEED)
-    made, left = [], RESAMPLES
-    while left:
-        some = min(left, max(1, PORTION // len(given)))
-        made.append(given[random.integers(0, len(given), (some, len(given)))].mean(axis=1))
-        left -= some
+    means, remaining = [], RESAMPLES
+    while remaining:
+        count = min(remaining, max(1, NUMBERS_AT_ONCE // len(differences)))
+        means.append(differences[random.integers(0, len(differences), (count, len(differences)))].mean(axis=1))
+        remaining -= count
     outside = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(np.concatenate(made), [outside, 1 - outside])
+    low, high = np.quantile(np.concatenate(means), [outside, 1 - outside])
     return float(low), float(high)

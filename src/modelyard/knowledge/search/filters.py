@@ -1,4 +1,7 @@
-"""Filters of a search: what documents must have. `{"year": 2024, "team": {"in": ["a", "b"]}, "document": {"prefix": "hr/"}}`."""
+"""Search filters: conditions on the metadata of documents.
+
+For example `{"year": 2024, "team": {"in": ["a", "b"]}, "document": {"prefix": "hr/"}}`.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,27 @@ CHECKS: Mapping[str, Check] = {
     "ne": lambda have, want: bool(have != want),
     "in": lambda have, want: have in want if isinstance(want, list) else False,
     "nin": lambda have, want: have not in want if isinstance(want, list) else False,
-    "gt": lambda have, want: _compared(have, want, lambda a, b: a > b),
-    "gte": lambda have, want: _compared(have, want, lambda a, b: a >= b),
-    "lt": lambda have, want: _compared(have, want, lambda a, b: a < b),
-    "lte": lambda have, want: _compared(have, want, lambda a, b: a <= b),
+    "gt": lambda have, want: _in_order(have, want, lambda a, b: a > b),
+    "gte": lambda have, want: _in_order(have, want, lambda a, b: a >= b),
+    "lt": lambda have, want: _in_order(have, want, lambda a, b: a < b),
+    "lte": lambda have, want: _in_order(have, want, lambda a, b: a <= b),
     "contains": lambda have, want: isinstance(have, (str, list)) and isinstance(want, str) and want in have,
     "prefix": lambda have, want: isinstance(have, str) and isinstance(want, str) and have.startswith(want),
 }
-"""Operator → whether what a document has suits what is wanted. A list that a document has suits where one of it does."""
+"""Operator → whether the value of a document meets the value of the filter. Of a list, one item is enough."""
 
 
 def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """A test of a document's details, with its name as `document`. Raises `InvalidParameter` for what is no filter."""
+    """A test of a document's metadata, which have its name as `document`. Raises `InvalidParameter` for a wrong filter."""
     rules: list[tuple[str, str, Any]] = []
-    for key, wanted in where.items():
-        if isinstance(wanted, Mapping):
-            for operator, value in wanted.items():
+    for key, condition in where.items():
+        if isinstance(condition, Mapping):
+            for operator, value in condition.items():
                 if operator not in CHECKS:
                     raise InvalidParameter("filter", f"'{operator}' is none of {', '.join(CHECKS)}.")
                 rules.append((key, operator, value))
         else:
-            rules.append((key, "in" if isinstance(wanted, list) else "eq", wanted))
+            rules.append((key, "in" if isinstance(condition, list) else "eq", condition))
 
     if sum(len(value) if isinstance(value, list) else 1 for _, _, value in rules) > MOST_VALUES:
         raise InvalidParameter("filter", f"it has more than {MOST_VALUES:,} values, the limit.")
@@ -55,7 +58,7 @@ def _suits(have: Any, operator: str, value: Any) -> bool:
     return check(have, value)
 
 
-def _compared(have: Any, want: Any, order: Callable[[Any, Any], bool]) -> bool:
+def _in_order(have: Any, want: Any, order: Callable[[Any, Any], bool]) -> bool:
     both_numbers = isinstance(have, (int, float)) and isinstance(want, (int, float))
     if both_numbers or (isinstance(have, str) and isinstance(want, str)):
         return order(have, want)

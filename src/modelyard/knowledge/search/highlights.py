@@ -1,4 +1,4 @@
-"""Where in a chunk the words of a query stand."""
+"""Spans of a chunk that show the words of a query."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SHORT = 3
 
 
 @lru_cache(maxsize=512)
-def _wanted(query: str) -> frozenset[str]:
-    """Words as they are compared, and pairs of characters; the character itself where it stands alone."""
+def _query_words(query: str) -> frozenset[str]:
+    """The words of a query as they are compared; of Chinese text its pairs of characters, or a character that stands alone."""
     found: set[str] = set()
     for match in _PARTS.finditer(query):
         part = match.group()
@@ -34,35 +34,35 @@ def _wanted(query: str) -> frozenset[str]:
 
 
 def _plain(word: str) -> str:
-    """A word without its case and the end of a plural."""
+    """A word in lower case without a plural `s`."""
     folded = word.casefold()
     return folded[:-1] if len(folded) > SHORT and folded.endswith("s") else folded
 
 
-def _spans(wanted: frozenset[str], text: str) -> Iterator[Span]:
+def _spans(words: frozenset[str], text: str) -> Iterator[Span]:
     for match in _PARTS.finditer(text):
         start, part = match.start(), match.group()
         if match["cjk"] is None:
-            if _plain(part) in wanted:
+            if _plain(part) in words:
                 yield match.span()
             continue
         for place in range(len(part)):
-            if part[place : place + 2] in wanted:
+            if part[place : place + 2] in words:
                 yield start + place, min(start + place + 2, match.end())
-            elif part[place] in wanted:
+            elif part[place] in words:
                 yield start + place, start + place + 1
 
 
 def _touch(text: str, end: int, start: int) -> bool:
-    """Whether two spans are shown as one: next to each other, or parts of one part number."""
+    """Whether two spans are joined: they are next to each other, or parts of one part number."""
     return start <= end or (start == end + 1 and text[end] in "-_./")
 
 
 def highlights(query: str, text: str) -> list[Span]:
     """Spans of the words and pairs of characters that a query and a text share, joined where they touch; `MOST` at most."""
-    wanted = _wanted(query)
+    words = _query_words(query)
     spans: list[Span] = []
-    for start, end in _spans(wanted, text) if wanted else ():
+    for start, end in _spans(words, text) if words else ():
         if spans and _touch(text, spans[-1][1], start):
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         elif len(spans) == MOST:

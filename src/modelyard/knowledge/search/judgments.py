@@ -1,7 +1,6 @@
-"""Questions with what answers them: lines of a file as people write them, and which hits of a search fit.
+"""Questions and what answers them, read from the lines of a file that people write; and which hits of a search fit.
 
-What is relevant is told by a chunk's id, a document's name, a page, or a piece of text; `ranking` makes ids of it that
-`metrics.py` takes.
+A judgment names a chunk's id, a document, a page, or a piece of text; `ranking` turns hits into ids that `metrics.py` takes.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.wording import reason
 
-Hit = Mapping[str, Any]
+HitBody = Mapping[str, Any]
 """A hit of a search or a citation of an answer, as the server sends it."""
 KEYS = ("chunk_id", "document", "page", "text", "grade")
 MOST_GRADE = 1000
@@ -23,7 +22,7 @@ MOST_GRADE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """Something that answers a question. A hit fits if it has all that is told."""
+    """Something that answers a question. A hit fits if it agrees with every field that is set."""
 
     grade: int = 1
     """How well it answers; higher is better."""
@@ -31,17 +30,17 @@ class Judgment:
     document: str | None = None
     page: int | None = None
     text: str = ""
-    """As `folded` leaves it; a hit must contain it."""
+    """As `fold` leaves it; a hit must contain it."""
 
-    def fits(self, hit: Hit) -> bool:
-        """Whether a hit is this."""
+    def fits(self, hit: HitBody) -> bool:
+        """Whether a hit agrees with the judgment."""
         if self.chunk is not None and hit["chunk_id"] != self.chunk:
             return False
         if self.document is not None and hit["document"] != self.document:
             return False
         if self.page is not None and hit["page"] != self.page:
             return False
-        return self.text in folded(hit["text"])
+        return self.text in fold(hit["text"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +52,20 @@ class Judged:
     relevant: tuple[Judgment, ...]
 
 
-def folded(text: str) -> str:
-    """Text to be compared: without blanks and line breaks, in one case and one width."""
+def fold(text: str) -> str:
+    """Text as it is compared: without blanks and line breaks, in one case and one width."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def read(lines: Iterable[str]) -> tuple[list[Judged], dict[int, str]]:
-    """The questions of a file of JSON lines, and number of line → what is wrong with it. Empty lines are passed over."""
+    """The questions of a file of JSON lines, and for each wrong line its number and the reason. Empty lines are skipped."""
     found: dict[str, Judged] = {}
     wrong: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            each = judged(line, str(number))
+            each = parse_line(line, str(number))
             if each.id in found:
                 raise InvalidParameter("id", f"another question is called '{each.id}', too.")
             found[each.id] = each
@@ -75,8 +74,8 @@ def read(lines: Iterable[str]) -> tuple[list[Judged], dict[int, str]]:
     return list(found.values()), wrong
 
 
-def judged(line: str, usual_id: str) -> Judged:
-    """A question as written in JSON. Raises `InvalidParameter`."""
+def parse_line(line: str, usual_id: str) -> Judged:
+    """A question from its line of JSON. Raises `InvalidParameter`."""
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -122,7 +121,7 @@ def _judgment(given: Any) -> Judgment:
     page = _number(given, "page", 1) if "page" in given else None
     if chunk is None and "document" not in given and "text" not in given:
         raise InvalidParameter("relevant", "name a 'document', a 'chunk_id' or a 'text'.")
-    return Judgment(grade, chunk, given.get("document"), page, folded(given.get("text", "")))
+    return Judgment(grade, chunk, given.get("document"), page, fold(given.get("text", "")))
 
 
 def _number(given: Mapping[str, Any], key: str, least: int) -> int:
@@ -132,29 +131,29 @@ def _number(given: Mapping[str, Any], key: str, least: int) -> int:
     return value
 
 
-def grade_of(question: Judged, hit: Hit) -> int:
-    """The best grade that a hit has; 0 where it fits nothing."""
+def grade_of(question: Judged, hit: HitBody) -> int:
+    """The best grade of the judgments that a hit fits; 0 where it fits none."""
     return max((each.grade for each in question.relevant if each.fits(hit)), default=0)
 
 
 def grades(question: Judged) -> dict[str, int]:
-    """What is relevant, by ids that `ranking` uses."""
+    """The grade of each judgment, by the ids that `ranking` uses."""
     return {f"relevant {number}": each.grade for number, each in enumerate(question.relevant)}
 
 
-def ranking(question: Judged, hits: Sequence[Hit]) -> list[str]:
-    """Ids of hits for measuring, best first: of the judgments that a hit is the first to fit, else one of its own.
+def ranking(question: Judged, hits: Sequence[HitBody]) -> list[str]:
+    """An id for each hit, best first: those of the judgments that it is the first to fit, else one of its own.
 
     So a second hit of a document that counts once takes a place and gains nothing, and a hit that holds two answers finds both.
     """
-    left = dict(enumerate(question.relevant))
+    open_judgments = dict(enumerate(question.relevant))
     ids: list[str] = []
     for place, hit in enumerate(hits):
-        fitting = [number for number, each in left.items() if each.fits(hit)]
-        for number in sorted(fitting, key=lambda number: -left[number].grade):
+        fitting = [number for number, each in open_judgments.items() if each.fits(hit)]
+        for number in sorted(fitting, key=lambda number: -open_judgments[number].grade):
             ids.append(f"relevant {number}")
         for number in fitting:
-            del left[number]
+            del open_judgments[number]
         if not fitting:
             ids.append(f"other {place}")
     return ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -11,14 +12,24 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
-from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import (
+    LENGTH,
+    TIMEOUT,
+    ReaderProcess,
+    Readers,
+    ReadReply,
+    ReadRequest,
+    serve,
+    time_for,
+)
 from modelyard.knowledge.documents.splitter import DEFAULT, split
-from modelyard.knowledge.types import Cut, Loaded
+from modelyard.knowledge.types import CutDocument, Loaded
 from tests.knowledge.documents.loaders import samples
 
 FILES = samples.each()
@@ -56,8 +67,8 @@ def ends(pid: int) -> None:
             time.sleep(0.02)
 
 
-def as_cut(loaded: Loaded) -> Cut:
-    return Cut(loaded.text, split(loaded), loaded.metadata, loaded.notes)
+def as_cut(loaded: Loaded) -> CutDocument:
+    return CutDocument(loaded.text, split(loaded), loaded.metadata, loaded.notes)
 
 
 def test_the_same_as_here(folder: Path) -> None:
@@ -92,7 +103,7 @@ def test_errors_come_back_whole(folder: Path) -> None:
             await reader.cut(folder / "a.docx", "a.docx", limits=Limits(max_bytes=5))
         with pytest.raises(DocumentUnreadable, match="cannot be opened"):
             await reader.cut(folder / "gone.txt", "gone.txt")
-        assert (await reader.cut(folder / "a.txt", "a.txt")).pieces
+        assert (await reader.cut(folder / "a.txt", "a.txt")).chunks
         await reader.close()
 
     asyncio.run(main())
@@ -106,7 +117,7 @@ def test_a_child_that_is_killed_while_it_reads(folder: Path, slow: Path) -> None
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(DocumentUnreadable, match="SIGKILL"):
             await reading
-        assert (await reader.cut(folder / "a.docx", "a.docx")).pieces
+        assert (await reader.cut(folder / "a.docx", "a.docx")).chunks
         assert reader.pid not in {None, pid}
         await reader.close()
 
@@ -119,7 +130,7 @@ def test_a_child_that_is_killed_between_documents(folder: Path) -> None:
         await reader.cut(folder / "a.txt", "a.txt")
         assert reader.pid is not None
         os.kill(reader.pid, signal.SIGKILL)
-        assert (await reader.cut(folder / "a.txt", "a.txt")).pieces
+        assert (await reader.cut(folder / "a.txt", "a.txt")).chunks
         await reader.close()
 
     asyncio.run(main())
@@ -152,7 +163,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
         (folder / "big.json").write_bytes(b"[" + b"[]," * 8_000_000 + b"1]")
         with pytest.raises(DocumentUnreadable, match=r"memory|broke down"):
             await reader.cut(folder / "big.json", "big.json", limits=Limits(max_characters=1 << 30))
-        assert (await reader.cut(folder / "a.pdf", "a.pdf")).pieces
+        assert (await reader.cut(folder / "a.pdf", "a.pdf")).chunks
         await reader.close()
 
     asyncio.run(main())
@@ -162,7 +173,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
 def test_the_child_dies_with_its_parent(slow: Path) -> None:
     code = f"""
 import asyncio, pathlib, sys
-from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, Apart, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import ReaderProcess
 from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
 async def main():
     reader = ReaderProcess()
@@ -196,7 +207,7 @@ def test_a_slow_document_does_not_hold_up_the_next(folder: Path, slow: Path) -> 
         readers = Readers()
         reading = asyncio.create_task(readers.cut(slow, "slow.xlsx", DEFAULT, Limits(), False))
         await asyncio.sleep(0)
-        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, Limits(), False)).pieces
+        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, Limits(), False)).chunks
         assert not reading.done()
         await readers.close()
         with pytest.raises(DocumentUnreadable):
@@ -207,3 +218,46 @@ def test_a_slow_document_does_not_hold_up_the_next(folder: Path, slow: Path) -> 
 
 def test_the_time_of_a_document_goes_by_its_size() -> None:
     assert time_for(0) < time_for(10 << 20) < TIMEOUT < time_for(200 << 20)
+
+
+def served(*requests: ReadRequest, tail: bytes = b"") -> list[ReadReply]:
+    """What the child answers to these messages."""
+    messages = [msgspec.json.encode(request) for request in requests]
+    replies = io.BytesIO()
+    serve(io.BytesIO(b"".join(LENGTH.pack(len(each)) + each for each in messages) + tail), replies)
+    replies.seek(0)
+    found = []
+    while head := replies.read(LENGTH.size):
+        found.append(msgspec.json.decode(replies.read(LENGTH.unpack(head)[0]), type=ReadReply))
+    return found
+
+
+def request(path: Path, limits: Limits = Limits()) -> ReadRequest:  # noqa: B008
+    return ReadRequest(str(path), path.name, limits, False, DEFAULT)
+
+
+def test_a_child_answers_each_request_and_ends_with_its_input(folder: Path) -> None:
+    (folder / "bad.pdf").write_bytes(b"%PDF-1.7 no more")
+    missing, small = folder / "missing.md", Limits(max_bytes=1)
+    replies = served(
+        request(folder / "bad.pdf"),
+        request(missing),
+        request(folder / "a.md", small),
+        request(folder / "a.md"),
+        tail=b"\0",
+    )
+    assert "bad.pdf" not in replies[0].problem and replies[0].problem
+    assert replies[1].problem == "the file cannot be opened: there is no such file or folder."
+    assert replies[2].problem == "it is larger than 1 bytes, the limit."
+    assert (replies[3].problem, replies[3].text) == ("", load(FILES["a.md"], "a.md").text)
+    assert [reply.spent for reply in replies] == [False] * 4
+
+
+@pytest.mark.parametrize("place", ["load", "split"])
+def test_a_child_without_memory_says_so_and_ends(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"modelyard.knowledge.documents.loaders.reader_process.{place}", full)
+    (reply,) = served(request(folder / "a.md"), request(folder / "a.md"))
+    assert reply.spent and "more memory" in reply.problem

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from modelyard.knowledge.indexing.stores.contract import name
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 DIMENSION = 8
 BATCH = 200
 
 
-def made(number: int) -> Entry:
+def made(number: int) -> IndexEntry:
     """The entry of that number; each batch of them is a document."""
     vector = [1.0 if at == number % DIMENSION else 0.01 for at in range(DIMENSION)]
-    return Entry(number, number // BATCH, f"common {name(number)} 数据", vector)
+    return IndexEntry(number, number // BATCH, f"common {name(number)} 数据", vector)
 
 
 def run(folder: Path) -> None:

@@ -21,7 +21,7 @@ from modelyard.core.errors import IndexUnavailable
 from modelyard.knowledge.indexing.stores import open_store
 from modelyard.knowledge.indexing.stores.contract import StoreContract, X, Y, entry, found, name
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 from tests.knowledge.indexing.stores import killed
 
 
@@ -49,7 +49,9 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=40)
-def test_it_is_a_dictionary(steps: list[tuple[list[tuple[int, int]], list[int], str]]) -> None:
+def test_after_any_changes_it_holds_what_a_dictionary_would(
+    steps: list[tuple[list[tuple[int, int]], list[int], str]],
+) -> None:
     folder = Path(tempfile.mkdtemp())
     model: dict[int, int] = {}
     store = EmbeddedStore(folder, 3)
@@ -80,7 +82,7 @@ def test_nearest_is_exact_with_and_without_a_filter(tmp_path: Path) -> None:
     rows /= numpy.linalg.norm(rows, axis=1, keepdims=True)
     with closing(EmbeddedStore(tmp_path / "s", 16)) as store:
         for start in range(0, 9_000, 1_500):
-            store.apply([Entry(n, n % 50, "", rows[n].tolist()) for n in range(start, start + 1_500)], [])
+            store.apply([IndexEntry(n, n % 50, "", rows[n].tolist()) for n in range(start, start + 1_500)], [])
         store.apply([], range(0, 9_000, 7))
         for documents in (None, frozenset({3}), frozenset(range(40))):
             alive = [n for n in range(9_000) if n % 7 and (documents is None or n % 50 in documents)]
@@ -89,7 +91,7 @@ def test_nearest_is_exact_with_and_without_a_filter(tmp_path: Path) -> None:
                 assert found(store.nearest(query.tolist(), 10, documents)) == best
 
 
-def test_removed_rows_are_given_back(tmp_path: Path) -> None:
+def test_the_space_of_removed_rows_is_given_back(tmp_path: Path) -> None:
     with closing(EmbeddedStore(tmp_path / "s", 3)) as store:
         store.apply([entry(n, "apples", X if n % 2 else Y) for n in range(1, 9_001)], [])
         store.apply([], range(1, 8_001))
@@ -100,7 +102,7 @@ def test_removed_rows_are_given_back(tmp_path: Path) -> None:
         assert store.ids() == set(range(8_001, 9_001))
 
 
-def test_one_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_that_is_open_is_not_opened_twice(tmp_path: Path) -> None:
     with closing(EmbeddedStore(tmp_path / "s", 3)) as store:
         store.apply([entry(1, "apples")], [])
         with pytest.raises(IndexUnavailable, match="open in another place"):

@@ -18,7 +18,7 @@ from modelyard.knowledge.indexing.stores.contract import StoreContract, X, entry
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.indexing.stores.postgres import PostgresStore
 from modelyard.knowledge.indexing.stores.postgres_pool import conninfo
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 from tests.conftest import new_database
 
 
@@ -61,7 +61,9 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @settings(max_examples=15)
-def test_it_is_a_dictionary(url: str, steps: list[tuple[list[tuple[int, int]], list[int]]]) -> None:
+def test_after_any_changes_it_holds_what_a_dictionary_would(
+    url: str, steps: list[tuple[list[tuple[int, int]], list[int]]]
+) -> None:
     store = PostgresStore(url, 3, 1, 3)
     model: dict[int, int] = {}
     try:
@@ -87,7 +89,7 @@ def rows_of(url: str, query: str) -> list[tuple[int, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_parts_are_merged(url: str, store: PostgresStore) -> None:
+def test_parts_are_merged_so_that_few_are_read(url: str, store: PostgresStore) -> None:
     for n in range(1, 301):
         store.apply([entry(n, f"common {name(n)}")], [n - 200])
     ((parts,),) = rows_of(url, f"SELECT count(*) FROM {store.name}_parts")
@@ -98,7 +100,7 @@ def test_parts_are_merged(url: str, store: PostgresStore) -> None:
     assert store.lexical(name(50), 5) == []
 
 
-def test_what_is_removed_is_cleared_out(url: str, store: PostgresStore) -> None:
+def test_postings_of_removed_chunks_are_deleted(url: str, store: PostgresStore) -> None:
     entries = [entry(n, f"common {name(n)} end") for n in range(1, 4_001)]
     store.apply(entries, [])
     store.apply([entry(5_000, "common and more words")], range(1, 3_001))
@@ -138,7 +140,7 @@ def test_the_index_of_vectors_finds_what_comparing_all_finds(url: str, monkeypat
     store = PostgresStore(url, 4, 1, 32)
     try:
         for start in range(0, 5_000, 1_000):
-            store.apply([Entry(n, n % 20, "", rows[n].tolist()) for n in range(start, start + 1_000)], [])
+            store.apply([IndexEntry(n, n % 20, "", rows[n].tolist()) for n in range(start, start + 1_000)], [])
         assert rows_of(url, f"SELECT count(*) FROM pg_indexes WHERE indexname = '{store.name}_vector'") == [(1,)]
         for documents in (None, frozenset({3}), frozenset(range(12))):
             alive = [n for n in range(5_000) if documents is None or n % 20 in documents]
@@ -173,7 +175,7 @@ def test_vectors_of_many_numbers(url: str, monkeypatch: pytest.MonkeyPatch, dime
     rows = numpy.random.default_rng(3).normal(size=(80, dimension))
     store = PostgresStore(url, 5, dimension, dimension)
     try:
-        store.apply([Entry(n, 1, "", rows[n].tolist()) for n in range(80)], [])
+        store.apply([IndexEntry(n, 1, "", rows[n].tolist()) for n in range(80)], [])
         assert all(found(store.nearest(rows[n].tolist(), 1)) == [n] for n in range(0, 80, 9))
     finally:
         store.drop()

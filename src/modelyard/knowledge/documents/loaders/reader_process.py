@@ -25,7 +25,7 @@ from modelyard.core.wording import reason
 from modelyard.knowledge.documents.loaders import load
 from modelyard.knowledge.documents.loaders.base import Limits
 from modelyard.knowledge.documents.splitter import DEFAULT, Chunking, split
-from modelyard.knowledge.types import Cut, Piece
+from modelyard.knowledge.types import Chunk, CutDocument
 
 TIMEOUT = 300.0
 """Seconds that a document may take at most; `time_for` gives most of them less."""
@@ -56,7 +56,7 @@ class ReadReply(msgspec.Struct):
     """The answer of the child: the text and pieces of a document, or the problem with it."""
 
     text: str = ""
-    pieces: list[Piece] = []
+    chunks: list[Chunk] = []
     metadata: Mapping[str, str] = {}
     notes: list[str] = []
     problem: str = ""
@@ -86,7 +86,7 @@ class ReaderProcess:
         chunking: Chunking = DEFAULT,
         limits: Limits = Limits(),  # noqa: B008
         ocr: bool = False,
-    ) -> Cut:
+    ) -> CutDocument:
         """What `loaders.load` reads, as `split` cuts it. A child that dies or takes too long raises `DocumentUnreadable`."""
         message = msgspec.json.encode(ReadRequest(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
@@ -107,7 +107,7 @@ class ReaderProcess:
                     self._kill()
         if reply.problem:
             raise DocumentUnreadable(name, reply.problem)
-        return Cut(reply.text, reply.pieces, reply.metadata, reply.notes)
+        return CutDocument(reply.text, reply.chunks, reply.metadata, reply.notes)
 
     async def _ask_again(self, message: bytes) -> bytes:
         """Ask the child; one that has read before may have died since, so a fresh one is tried once."""
@@ -186,7 +186,7 @@ class Readers:
         self._idle = list(self._all)
         self._free = asyncio.Semaphore(count)
 
-    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> Cut:
+    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> CutDocument:
         """As `ReaderProcess.cut`."""
         async with self._free:
             reader = self._idle.pop()
@@ -243,7 +243,8 @@ def _read(message: bytes) -> ReadReply:
         return ReadReply(problem="reading it takes more memory than there is for it.", spent=True)
 
 
-def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer requests until they end, or until a document has used up the memory of this process."""
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         reply = _read(requests.read(LENGTH.unpack(head)[0]))
         encoded = msgspec.json.encode(reply)
@@ -259,7 +260,7 @@ def main() -> None:
     _settle(int(sys.argv[1]), int(sys.argv[2]))
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, replies)
+    serve(sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where chunks are indexed. One store is one file; its name stands in one line here, or in a stranger's entry point."""
+"""The registry of stores. A store is one file, and one line here or an entry point `modelyard.stores` of another package."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from modelyard.knowledge.types import Store
 
 
 class Open(Protocol):
-    """Opens a store, and makes it where it is not there. What is there but damaged, or of other terms, is emptied."""
+    """Opens a store, or creates it. A store that is damaged, or has other terms, is emptied."""
 
     def __call__(self, *, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
-        """`folder` is this store's own; `url` is SQLAlchemy's of the database; `dimension` is None without vectors."""
+        """`folder` belongs to this store; `url` is the SQLAlchemy URL of the database; `dimension` is None without vectors."""
 
 
 STORES: Registry[Open] = Registry(

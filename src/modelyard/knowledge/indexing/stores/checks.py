@@ -1,4 +1,4 @@
-"""What every store checks of vectors before anything is written."""
+"""Checks of every store before it writes or searches vectors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy
 from numpy.typing import NDArray
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.types import Entry
+from modelyard.knowledge.types import IndexEntry
 
 
-def matrix(entries: Collection[Entry], dimension: int | None) -> NDArray[numpy.float32] | None:
-    """The vectors as unit rows; None in a store without vectors. Raises `InvalidParameter`."""
+def matrix(entries: Collection[IndexEntry], dimension: int | None) -> NDArray[numpy.float32] | None:
+    """The vectors as rows of unit length; None in a store without vectors. Raises `InvalidParameter`."""
     if dimension is None:
         if any(entry.vector is not None for entry in entries):
             raise InvalidParameter("vector", "this index was made without vectors.")
@@ -33,10 +33,10 @@ def query(vector: Sequence[float], dimension: int) -> NDArray[numpy.float32]:
     return row
 
 
-def changes(add: Sequence[Entry], remove: Sequence[int]) -> tuple[dict[int, Entry], set[int]]:
-    """What to add, by id, and what to remove: an id in both stays, because an id means one text for ever."""
-    wanted = {entry.id: entry for entry in reversed(add)}
-    return wanted, set(remove).difference(wanted)
+def changes(add: Sequence[IndexEntry], remove: Sequence[int]) -> tuple[dict[int, IndexEntry], set[int]]:
+    """The entries to add by id, and the ids to remove; an id in both stays, because an id means one text for ever."""
+    additions = {entry.id: entry for entry in reversed(add)}
+    return additions, set(remove).difference(additions)
 
 
 def _other(vector: Sequence[float] | None, dimension: int) -> str:

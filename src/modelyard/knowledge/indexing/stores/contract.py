@@ -15,14 +15,14 @@ from contextlib import closing
 from math import sqrt
 
 from modelyard.core.errors import InvalidParameter, ModelyardError
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
-def entry(number: int, text: str, vector: Sequence[float] | None = X, document: int = 1) -> Entry:
+def entry(number: int, text: str, vector: Sequence[float] | None = X, document: int = 1) -> IndexEntry:
     """An entry of three dimensions."""
-    return Entry(number, document, text, vector)
+    return IndexEntry(number, document, text, vector)
 
 
 def name(number: int) -> str:

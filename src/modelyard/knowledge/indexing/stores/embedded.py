@@ -18,12 +18,12 @@ from modelyard.core.errors import IndexUnavailable
 from modelyard.core.wording import reason
 from modelyard.knowledge.indexing.stores import checks
 from modelyard.knowledge.indexing.stores.lexicon import Lexicon
-from modelyard.knowledge.indexing.stores.vectors import Rows
+from modelyard.knowledge.indexing.stores.vectors import VectorRows
 from modelyard.knowledge.indexing.words import VERSION
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 FORMAT: Final = f"1.{VERSION}"
-"""Of the files and of the terms; what has another is emptied."""
+"""Version of the files and of the terms; a store of another format is emptied."""
 LOCK: Final = "lock"
 
 
@@ -33,10 +33,10 @@ def open_embedded(*, folder: Path, url: str, base: int, generation: int, dimensi
 
 
 class EmbeddedStore(Store):
-    """Indexes in a folder that one process has open. What it cannot read it deletes, and is then empty.
+    """Indexes in a folder that one process opens at a time. Files that it cannot read are deleted, and it is empty then.
 
-    An id counts when both halves have it. After a kill each half is whole by itself, and what only one of them has is taken
-    out at the next opening: `ids` then says what is missing.
+    An id counts if both halves have it. After a kill each half is consistent by itself; ids that only one of them has are removed
+    at the next opening, and `ids` then shows what is missing.
     """
 
     def __init__(self, folder: Path, dimension: int | None) -> None:
@@ -65,21 +65,21 @@ class EmbeddedStore(Store):
             self._check()
             return set(self._rows.known)
 
-    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
-        wanted, unwanted = checks.changes(add, remove)
+    def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
+        additions, removals = checks.changes(add, remove)
         vectors = checks.matrix(add, self.dimension)
         with self._writing:
             self._check()
             known = self._rows.known
-            fresh = [entry for entry in wanted.values() if entry.id not in known]
-            gone = [each for each in unwanted if each in known]
-            if not fresh and not gone:
+            fresh = [entry for entry in additions.values() if entry.id not in known]
+            removed = [each for each in removals if each in known]
+            if not fresh and not removed:
                 return
             if vectors is not None:
                 places = {entry.id: at for at, entry in reversed(list(enumerate(add)))}
                 vectors = vectors[[places[entry.id] for entry in fresh]]
             try:
-                self._write(fresh, gone, vectors)
+                self._write(fresh, removed, vectors)
             except (OSError, ValueError) as error:
                 raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
 
@@ -122,32 +122,32 @@ class EmbeddedStore(Store):
             raise IndexUnavailable(str(self.folder), "it is closed.")
 
     def _open(self) -> None:
-        """Read what is there; if that cannot be, or it is of another format, begin empty."""
+        """Read the files; if they are damaged or of another format, start empty."""
         about = self._about()
         if about is None:
             self._empty()
-            about = self._say(1)
+            about = self._write_about(1)
         try:
             self._read(int(about["rows"]))
         except (OSError, ValueError):
             self._empty()
-            self._say(1)
+            self._write_about(1)
             self._read(1)
 
     def _read(self, number: int) -> None:
         with contextlib.ExitStack() as undo:
-            self._rows = Rows(self.folder, number, self.dimension)
+            self._rows = VectorRows(self.folder, number, self.dimension)
             undo.callback(self._rows.close)
             self._words = Lexicon(self.folder / "words")
             undo.callback(self._words.close)
-            self._agree()
+            self._reconcile()
             for path in self.folder.glob("*.*"):
                 if path.name not in {f"rows.{number}", f"vectors.{number}", "about.json"}:
                     path.unlink()
             undo.pop_all()
 
-    def _agree(self) -> None:
-        """Take out what only one half has."""
+    def _reconcile(self) -> None:
+        """Remove chunks that only one half has."""
         ids, counts = numpy.unique(self._words.ids(), return_counts=True)
         good = set(ids[counts == 1].tolist()) & self._rows.known.keys()
         strange = set(ids.tolist()) - good
@@ -155,18 +155,18 @@ class EmbeddedStore(Store):
             self._words.apply((), strange)
         self._rows.publish(self._rows.known.keys() - good)
 
-    def _write(self, fresh: list[Entry], gone: list[int], vectors: Any) -> None:
+    def _write(self, fresh: list[IndexEntry], removed: list[int], vectors: Any) -> None:
         """Vectors, then ids, then words; the commit of the words is the moment at which it is done."""
         try:
             self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)
-            self._words.apply(fresh, gone)
+            self._words.apply(fresh, removed)
         except (OSError, ValueError):
             self._rows.abandon()
             raise
-        self._rows.publish(gone)
+        self._rows.publish(removed)
         if self._rows.wasteful:
             old, new = self._rows, self._rows.compacted()
-            self._say(new.number)
+            self._write_about(new.number)
             self._rows = new
             old.close(delete=True)
 
@@ -175,12 +175,12 @@ class EmbeddedStore(Store):
             about = json.loads((self.folder / "about.json").read_bytes())
         except (OSError, ValueError):
             return None
-        wanted = {"format": FORMAT, "dimension": self.dimension}
-        ours = isinstance(about, dict) and isinstance(about.get("rows"), int) and wanted.items() <= about.items()
+        additions = {"format": FORMAT, "dimension": self.dimension}
+        ours = isinstance(about, dict) and isinstance(about.get("rows"), int) and additions.items() <= about.items()
         return about if ours else None
 
-    def _say(self, number: int) -> dict[str, Any]:
-        """Name the files that count from now on."""
+    def _write_about(self, number: int) -> dict[str, Any]:
+        """Write `about.json`, which names the files that are valid from now on."""
         about = {"format": FORMAT, "dimension": self.dimension, "rows": number}
         new = self.folder / "about.new"
         with new.open("w") as file:

@@ -14,14 +14,14 @@ import tantivy
 from numpy.typing import NDArray
 
 from modelyard.knowledge.indexing.words import query_terms, terms
-from modelyard.knowledge.types import Entry
+from modelyard.knowledge.types import IndexEntry
 
 HEAP: Final = 30_000_000
-"""Bytes that terms may take before tantivy writes a segment; 15 MB is its least."""
+"""Bytes of terms after which tantivy writes a segment; its minimum is 15 MB."""
 MAX_TERMS: Final = 256
 """Terms of the longest query; more are cut."""
 FOOTER: Final = 1337
-"""With which tantivy ends its files."""
+"""The magic number at the end of each file of tantivy."""
 _ANALYZER: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
@@ -52,8 +52,8 @@ class Lexicon:
         hits = searcher.search(tantivy.Query.all_query(), searcher.num_docs, count=False).hits
         return numpy.array(searcher.fast_field_values("id", [address for _, address in hits]), dtype=numpy.int64)
 
-    def apply(self, add: Iterable[Entry], remove: Iterable[int]) -> None:
-        """Both in one commit, on disk and seen by searches at the return. Nothing is changed if it raises."""
+    def apply(self, add: Iterable[IndexEntry], remove: Iterable[int]) -> None:
+        """Add and remove in one commit, which is on disk and visible to searches at the return. Changes nothing if it raises."""
         writer = self._writer = self._writer or self._index.writer(HEAP, 1)
         try:
             for each in remove:
@@ -73,23 +73,23 @@ class Lexicon:
 
     def search(self, query: str, k: int, documents: Collection[int] | None) -> list[tuple[int, float]]:
         """The best `k` by BM25; equal scores by id."""
-        asked = query_terms(query)[:MAX_TERMS]
+        words = query_terms(query)[:MAX_TERMS]
         searcher = self._index.searcher()
         limit = min(k, searcher.num_docs)
-        if not asked or limit <= 0:
+        if not words or limit <= 0:
             return []
-        found = searcher.search(self._query(asked, documents), limit, count=False).hits
+        found = searcher.search(self._query(words, documents), limit, count=False).hits
         ids = searcher.fast_field_values("id", [address for _, address in found])
         return sorted(
             ((int(each or 0), float(score)) for each, (score, _) in zip(ids, found, strict=True)),
             key=lambda hit: (-hit[1], hit[0]),
         )
 
-    def _query(self, asked: list[str], documents: Collection[int] | None) -> tantivy.Query:
+    def _query(self, words: list[str], documents: Collection[int] | None) -> tantivy.Query:
         any_of = tantivy.Query.boolean_query(
             [
                 (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, index_option="freq"))
-                for term in asked
+                for term in words
             ]
         )
         if documents is None:
@@ -107,7 +107,7 @@ class Lexicon:
 
 
 def check(folder: Path) -> None:
-    """Hold every file that the last commit names against the sum in its footer. Raises `ValueError` for damage.
+    """Compare every file of the last commit with the checksum in its footer. Raises `ValueError` for damage.
 
     tantivy checks nothing when it opens, and panics when it later reads nonsense.
     """
@@ -126,13 +126,13 @@ def check(folder: Path) -> None:
 
 
 def _sound(path: Path) -> bool:
-    """A file ends with its sum as JSON, the length of this, and a magic number."""
+    """Whether a file matches its checksum. It ends with the sum as JSON, the length of that, and a magic number."""
     data = memoryview(path.read_bytes())
     size, magic = struct.unpack("<II", data[-8:]) if len(data) >= 8 else (0, 0)
     if magic != FOOTER or size + 8 > len(data):
         return False
     try:
-        wanted = json.loads(bytes(data[-8 - size : -8]))["crc"]
+        expected = json.loads(bytes(data[-8 - size : -8]))["crc"]
     except (ValueError, KeyError, TypeError):
         return False
-    return bool(zlib.crc32(data[: -8 - size]) == wanted)
+    return bool(zlib.crc32(data[: -8 - size]) == expected)

@@ -27,7 +27,7 @@ from modelyard.core.errors import DatabaseUnavailable
 from modelyard.knowledge.indexing.stores import bm25, checks, postgres_upkeep
 from modelyard.knowledge.indexing.stores.postgres_pool import Connection, conninfo, give_back, shared, translated
 from modelyard.knowledge.indexing.words import query_terms, terms
-from modelyard.knowledge.types import Entry, Store
+from modelyard.knowledge.types import IndexEntry, Store
 
 EXACT: Final = 20_000
 """Chunks up to which every vector is compared; above, an HNSW index is built and asked."""
@@ -61,43 +61,43 @@ class PostgresStore(Store):
         with self._connection() as connection:
             return {row[0] for row in connection.cursor(binary=True).execute(f"SELECT id FROM {self.name}")}
 
-    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
-        wanted, unwanted = checks.changes(add, remove)
+    def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
+        additions, removals = checks.changes(add, remove)
         vectors = checks.matrix(add, self.dimension)
         places = {entry.id: at for at, entry in reversed(list(enumerate(add)))}
         with self._connection() as connection:
             with connection.transaction():
                 postgres_upkeep.lock(connection, self.name)
-                known = self._known(connection, wanted.keys() | unwanted)
-                fresh = [entry for entry in wanted.values() if entry.id not in known]
-                gone = [each for each in unwanted if each in known]
-                if not fresh and not gone:
+                known = self._known(connection, additions.keys() | removals)
+                fresh = [entry for entry in additions.values() if entry.id not in known]
+                removed = [each for each in removals if each in known]
+                if not fresh and not removed:
                     return
-                connection.execute(f"DELETE FROM {self.name} WHERE id = ANY(%s)", [gone])
+                connection.execute(f"DELETE FROM {self.name} WHERE id = ANY(%s)", [removed])
                 chosen = None if vectors is None else vectors[[places[entry.id] for entry in fresh]]
-                self._insert(connection, fresh, chosen, len(gone))
+                self._insert(connection, fresh, chosen, len(removed))
                 postgres_upkeep.merge(connection, self.name)
             postgres_upkeep.tidy(connection, self.name, self.dimension, EXACT)
 
     def lexical(self, query: str, k: int, documents: frozenset[int] | None = None) -> list[tuple[int, float]]:
-        asked = query_terms(query)[:MAX_TERMS]
+        query_words = query_terms(query)[:MAX_TERMS]
         with self._connection() as connection:
-            if not asked or k <= 0:
+            if not query_words or k <= 0:
                 return []
             cursor = connection.cursor(binary=True)
             totals = f"SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(words), 0)::bigint FROM {self.name}_parts"
             chunks, words = cursor.execute(totals).fetchone() or (0, 0)
             postings: dict[str, list[bytes]] = defaultdict(list)
             for term, data in cursor.execute(
-                f"SELECT term, postings FROM {self.name}_terms WHERE term = ANY(%s)", [asked]
+                f"SELECT term, postings FROM {self.name}_terms WHERE term = ANY(%s)", [query_words]
             ):
                 postings[term].append(data)
             rows, scores = bm25.scored([b"".join(parts) for parts in postings.values()], chunks, words)
             chosen = None if documents is None else list(documents)
             if chosen is not None and not self._more(connection, chosen, FEW):
                 inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [chosen])
-                kept = numpy.isin(rows, numpy.fromiter((row[0] for row in inside), dtype=numpy.int64))
-                rows, scores, chosen = rows[kept], scores[kept], None
+                chosen_rows = numpy.isin(rows, numpy.fromiter((row[0] for row in inside), dtype=numpy.int64))
+                rows, scores, chosen = rows[chosen_rows], scores[chosen_rows], None
             return self._alive(cursor, rows, scores, k, chosen)
 
     def nearest(
@@ -109,14 +109,14 @@ class PostgresStore(Store):
             unit = checks.query(vector, self.dimension)
             if k <= 0:
                 return []
-            shown = f"[{','.join(map(repr, unit.tolist()))}]"
+            literal = f"[{','.join(map(repr, unit.tolist()))}]"
             chosen = None if documents is None else list(documents)
             many = chosen is None or self._more(connection, chosen, EXACT)
             if many and postgres_upkeep.has_index(connection, self.name):
-                found = self._approximate(connection, shown, k, chosen)
+                found = self._approximate(connection, literal, k, chosen)
                 if len(found) == k:
                     return found
-            return self._exact(connection, shown, k, chosen)
+            return self._exact(connection, literal, k, chosen)
 
     def close(self) -> None:
         with self._closing:
@@ -140,7 +140,7 @@ class PostgresStore(Store):
         query = f"SELECT id FROM {self.name} WHERE id = ANY(%s)"
         return {row[0] for row in connection.execute(query, [list(ids)])}
 
-    def _insert(self, connection: Connection, fresh: Sequence[Entry], vectors: Any, removed: int) -> None:
+    def _insert(self, connection: Connection, fresh: Sequence[IndexEntry], vectors: Any, removed: int) -> None:
         """Write the chunks and their postings as one part."""
         part, last = postgres_upkeep.last(connection, self.name)
         numbered = list(enumerate(fresh, last + 1))

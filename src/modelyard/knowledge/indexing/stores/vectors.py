@@ -1,4 +1,4 @@
-"""The other half of the embedded store: one row of ids per chunk, and its vector, in two plain files.
+"""The vector half of the embedded store: a row of ids for each chunk, and its vector, in two plain files.
 
 `rows.N` holds (id, document) as little-endian int64, the id -1 once removed; `vectors.N` holds float32, row by row, and is
 mapped into memory. Rows are appended behind what searches see, vectors before ids, and seen when published.
@@ -20,15 +20,15 @@ BLOCK: Final = 4096
 REMOVED: Final = -1
 _ROW: Final = 16
 FEW: Final = 4
-"""A filter that leaves less than one row in this many is computed row by row instead of over everything."""
+"""If a filter leaves fewer than one row in this many, only those rows are computed."""
 
 Ints = NDArray[numpy.int64]
 Floats = NDArray[numpy.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What one search sees: it stays as it is while rows come and go."""
+class VectorView:
+    """A snapshot for one search; it stays the same while rows come and go."""
 
     ids: Ints
     documents: Ints
@@ -67,7 +67,7 @@ class View:
         return rows, numpy.vecdot(self.vectors, vector)[rows]
 
 
-class Rows:
+class VectorRows:
     """The files of one store. One thread writes at a time; searches take `view`."""
 
     def __init__(self, folder: Path, number: int, dimension: int | None) -> None:
@@ -90,7 +90,7 @@ class Rows:
         """The row of each id."""
         self._map(whole)
         self._forget_repeated()
-        self.view = self._seen()
+        self.view = self._make_view()
 
     def reserve(self, ids: Sequence[int], documents: Sequence[int], vectors: Floats | None) -> None:
         """Write rows behind the last, on disk at the return, not yet seen. Raises `OSError`, having changed nothing."""
@@ -114,30 +114,30 @@ class Rows:
         ids, documents = self._pending
         self._pending = ([], [])
         start, end = self._count, self._count + len(ids)
-        gone = [self.known.pop(each) for each in remove]
+        removed = [self.known.pop(each) for each in remove]
         if end > len(self._ids):
             self._ids, self._documents = (_grown(each, end) for each in (self._ids, self._documents))
-        elif gone:
+        elif removed:
             self._ids = self._ids.copy()
         self._ids[start:end] = ids
         self._documents[start:end] = documents
-        self._ids[gone] = REMOVED
+        self._ids[removed] = REMOVED
         self._count = end
         self.known.update(zip(ids, range(start, end), strict=True))
-        self.view = self._seen()
-        self._mark(gone)
+        self.view = self._make_view()
+        self._mark(removed)
 
     @property
     def wasteful(self) -> bool:
         """Whether more than a third is removed."""
         return self._count > BLOCK and len(self.view.dead) * 3 > self._count
 
-    def compacted(self) -> Rows:
-        """The same without what is removed, in files of the next number, on disk at the return."""
+    def compacted(self) -> VectorRows:
+        """A copy without the removed rows, in files of the next number, on disk at the return."""
         number = self.number + 1
         for name in ("rows", "vectors"):
             (self.folder / f"{name}.{number}").unlink(missing_ok=True)
-        other = Rows(self.folder, number, self.dimension)
+        other = VectorRows(self.folder, number, self.dimension)
         live = numpy.flatnonzero(self.view.ids != REMOVED)
         for start in range(0, len(live), BLOCK):
             rows = live[start : start + BLOCK]
@@ -186,9 +186,11 @@ class Rows:
         if rows:
             os.fsync(self._rows)
 
-    def _seen(self) -> View:
+    def _make_view(self) -> VectorView:
         ids = self._ids[: self._count]
-        return View(ids, self._documents[: self._count], numpy.flatnonzero(ids == REMOVED), self._mapped[: self._count])
+        return VectorView(
+            ids, self._documents[: self._count], numpy.flatnonzero(ids == REMOVED), self._mapped[: self._count]
+        )
 
 
 def _grown(values: Ints, least: int) -> Ints:

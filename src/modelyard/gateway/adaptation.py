@@ -1,0 +1,60 @@
+"""Adapts a request to its replica: the few rewrites that users need. All else is forwarded byte for byte. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from modelyard.core.types import Address, Route
+from modelyard.gateway.model_call import ModelCall
+from modelyard.gateway.parameters import rewrites
+from modelyard.protocol.requests import with_changes
+
+THINKING_KEYS = ("enable_thinking", "thinking")
+"""Names of the thinking switch in chat templates; both are set when the route does not say which one the template has."""
+
+
+def adapt_body(call: ModelCall, route: Route, task: str = "") -> bytes:
+    """The body for the replica: the same object, unless a rewrite applies.
+
+    `enable_thinking` moves into `chat_template_kwargs`, under the name that the template has for it; `model` becomes
+    `route.upstream_name`; and the engine's rules for the task rename and convert. All other values keep their bytes.
+    """
+    switches = thinking_kwargs(call, route)
+    rename = route.upstream_name is not None and route.upstream_name != call.model
+    found = rewrites(route, task, call)
+    if switches is None and not rename and not found:
+        return call.body
+    if call.place is not None:
+        name = str(route.upstream_name).encode()
+        return call.body[: call.place.start] + name + call.body[call.place.end :]
+    if switches is not None:
+        found["enable_thinking"] = UNSET
+        found["chat_template_kwargs"] = switches | found.get("chat_template_kwargs", {})
+    if rename:
+        found["model"] = route.upstream_name
+    return with_changes(call.body, found)
+
+
+def thinking_kwargs(call: ModelCall, route: Route) -> dict[str, Any] | None:
+    """The `chat_template_kwargs` that a request stands for; None if they can stay as they are.
+
+    A switch among the client's own `chat_template_kwargs` wins over `enable_thinking`, and counts whatever its name.
+    """
+    thinking = getattr(call.request, "enable_thinking", UNSET)
+    given: dict[str, Any] = getattr(call.request, "chat_template_kwargs", None) or {}
+    switches = [given[name] for name in THINKING_KEYS if name in given]
+    misnamed = route.thinking_key is not None and switches and route.thinking_key not in given
+    if not isinstance(thinking, bool) and not misnamed:
+        return None
+    keys = (route.thinking_key,) if route.thinking_key else THINKING_KEYS
+    return dict.fromkeys(keys, switches[0] if switches else thinking) | given
+
+
+def adapt_target(path: str, query: bytes, address: Address) -> bytes:
+    """The request target at the replica: `address.prefix` in place of `/v1`."""
+    target = path.encode()
+    if address.prefix != "/v1":
+        target = (address.prefix.rstrip("/") + path.removeprefix("/v1")).encode()
+    return target + b"?" + query if query else target

@@ -1,0 +1,105 @@
+"""Reads a request far enough to route it: its content type, its body up to the limit, the fields that are checked.
+
+The replica gets the bytes of the client, unless something in them has to be corrected (`protocol/requests.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from modelyard.core.asgi import Headers, Receive
+from modelyard.core.errors import BodyTooLarge, WrongContentType
+from modelyard.gateway.asgi import ClientLeft, header
+from modelyard.gateway.exchange import Exchange
+from modelyard.gateway.form import ByteSpan, boundary, find_model
+from modelyard.gateway.paths import BodyFormat, InferencePath
+from modelyard.protocol.inference import FormRequest
+from modelyard.protocol.requests import read
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """A request to a model: its body, and the fields of it that are checked."""
+
+    body: bytes
+    request: msgspec.Struct
+    model: str
+    place: ByteSpan | None = None
+    """The bytes of a form that are the model's name; None for JSON."""
+
+
+async def read_call(
+    path: InferencePath, exchange: Exchange, headers: Headers, receive: Receive, limit: int
+) -> ModelCall:
+    """Read and check a request, and note in `exchange` what was read.
+
+    Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft`.
+    """
+    kind = header(headers, b"content-type")
+    if path.format is BodyFormat.FORM:
+        boundary(kind)
+    else:
+        check_content_type(headers)
+    body = await read_body(headers, receive, limit)
+    exchange.body_read, exchange.bytes_in = True, len(body)
+    if path.format is BodyFormat.FORM:
+        model, place = find_model(body, kind)
+        return ModelCall(body, FormRequest(model=model), model, place)
+    return json_call(path, body)
+
+
+def json_call(path: InferencePath, body: bytes) -> ModelCall:
+    """Check a body of JSON. Raises `MalformedBody` or `InvalidParameter`."""
+    request, body = read(body, path.request, path.plain)
+    return ModelCall(body, request, cast(str, request.model))  # type: ignore[attr-defined]
+
+
+def check_content_type(headers: Headers) -> None:
+    """Raises `WrongContentType` unless the content type is JSON.
+
+    A page of another site can send a body of no type, or of a form's type, without a preflight request of the browser.
+    """
+    given = header(headers, b"content-type")
+    if not is_json(given) and (given is not None or has_body(headers)):
+        raise WrongContentType((given or b"").decode("latin-1"), JSON)
+    coding = header(headers, b"content-encoding")
+    if coding is not None and coding.strip().lower() not in (b"", b"identity"):
+        raise WrongContentType(f"content-encoding: {coding.decode('latin-1')}", f"{JSON} without content-encoding")
+
+
+def is_json(content_type: bytes | None) -> bool:
+    """Whether a `content-type` is JSON: `application/json`, or a kind of it such as `application/ld+json`."""
+    kind = (content_type or b"").partition(b";")[0].strip().lower()
+    return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether a request announces a body that is not empty."""
+    length = header(headers, b"content-length")
+    return header(headers, b"transfer-encoding") is not None or (length is not None and length.strip(b"0") != b"")
+
+
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises `BodyTooLarge` as soon as more than `limit` bytes came, or are announced."""
+    announced = header(headers, b"content-length")
+    if announced is not None and int(announced) > limit:
+        raise BodyTooLarge(limit)
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        part = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(part)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,78 @@
+"""The requests under way, by the names that their clients gave them, so that another request can abort them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelyard.core.access import Grant, Owner
+from modelyard.core.errors import RequestAborted
+
+MAX_BLOCKED = 10_000
+"""Most names that are remembered as aborted."""
+
+
+class Abortable(Protocol):
+    """A request that can be aborted."""
+
+    def abort(self, why: RequestAborted) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One request under way."""
+
+    request: Abortable
+    owner: str
+    """Owner id of the key that it came with."""
+
+
+class OpenRequests:
+    """Requests by model uid and name: the body's `request_id`, or the `X-Request-ID` header. Two requests may share a name."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], list[Entry]] = {}
+        self._blocked: dict[tuple[str, str, str], float] = {}
+        """Model uid, name and owner id of refused requests → the monotonic time at which the refusal ends."""
+
+    @contextmanager
+    def track(self, uid: str, names: set[str], request: Abortable, grant: Grant | None) -> Iterator[None]:
+        """Make a request abortable during a block. Raises `RequestAborted` for a name that is still refused."""
+        owner = Owner.of(grant).id
+        for name in names:
+            if self._blocked and time.monotonic() < self._blocked.get((uid, name, owner), 0.0):
+                raise RequestAborted(name)
+        entry = Entry(request, owner)
+        for name in names:
+            self._entries.setdefault((uid, name), []).append(entry)
+        try:
+            yield
+        finally:
+            for name in names:
+                entries = self._entries[uid, name]
+                entries.remove(entry)
+                if not entries:
+                    del self._entries[uid, name]
+
+    def abort(self, uid: str, name: str, grant: Grant | None, block_seconds: float) -> bool:
+        """Abort the requests of that name, and refuse the name for a while; returns whether there were any.
+
+        Requests of other owners are neither found nor refused, because their names can be guessed. An administrator finds all.
+        """
+        owner = Owner.of(grant)
+        found = [entry for entry in self._entries.get((uid, name), []) if owner.sees(entry.owner)]
+        for entry in found:
+            entry.request.abort(RequestAborted(name))
+        for each in {entry.owner for entry in found} if block_seconds > 0 else ():
+            self._block((uid, name, each), time.monotonic() + block_seconds)
+        return bool(found)
+
+    def _block(self, name: tuple[str, str, str], until: float) -> None:
+        if len(self._blocked) >= MAX_BLOCKED:
+            now = time.monotonic()
+            self._blocked = {each: end for each, end in self._blocked.items() if end > now}
+        if len(self._blocked) < MAX_BLOCKED:
+            self._blocked[name] = until
