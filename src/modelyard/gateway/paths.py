@@ -25,12 +25,12 @@ from modelyard.protocol.plain import PlainChat, PlainCompletion, PlainEmbedding
 from modelyard.protocol.replies import (
     ChatChunk,
     ChatCompletion,
+    CompletionReply,
     EmbeddingList,
     MediaEvent,
     MediaList,
     OcrReply,
     RerankReply,
-    TextCompletion,
     TokenTexts,
     Transcription,
     VoiceEmbedding,
@@ -77,7 +77,11 @@ PATHS: Mapping[str, InferencePath] = {
         Task.CHAT, ChatRequest, plain=PlainChat, answers=_json(ChatCompletion), events=ChatChunk
     ),
     "/v1/completions": InferencePath(
-        Task.COMPLETION, CompletionRequest, plain=PlainCompletion, answers=_json(TextCompletion), events=TextCompletion
+        Task.COMPLETION,
+        CompletionRequest,
+        plain=PlainCompletion,
+        answers=_json(CompletionReply),
+        events=CompletionReply,
     ),
     "/v1/embeddings": InferencePath(
         Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding, answers=_json(EmbeddingList)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from modelyard.protocol.knowledge_events import ErrorEvent
+from modelyard.protocol.error_event import ErrorEvent
 
 
 class ChatEvent(BaseModel):

@@ -125,12 +125,6 @@ class Me(BaseModel):
     expires_at: float | None = None
 
 
-class Done(BaseModel):
-    """Answer of a removal."""
-
-    result: bool = True
-
-
 class AbortRequest(BaseModel):
     """Body of `POST /v1/models/{uid}/requests/{rid}/abort`."""
 

@@ -263,14 +263,14 @@ class SearchOptions(Body):
     min_score: float = Field(0.0, ge=0, le=1)
 
 
-class SearchRequest(SearchOptions):
+class SearchBaseRequest(SearchOptions):
     """Body of `POST …/search`."""
 
     query: str
     rerank_model: str | None = None
 
 
-class SearchSeveralRequest(SearchRequest):
+class SearchSeveralRequest(SearchBaseRequest):
     """Body of `POST /v1/knowledge_bases/search`."""
 
     knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]

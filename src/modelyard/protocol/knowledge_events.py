@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import Citation
 from modelyard.protocol.knowledge import AnswerInfo
 
@@ -29,12 +30,6 @@ class AnswerEvent(AnswerInfo):
     """Last event of a streamed answer: the answer as a whole."""
 
     type: Literal["answer"]
-
-
-class ErrorEvent(BaseModel):
-    """Last event of a stream that failed: the error, as in other answers."""
-
-    error: dict[str, str | None]
 
 
 AnswerEvents = SourcesEvent | TokenEvent | AnswerEvent | ErrorEvent

@@ -166,7 +166,7 @@ class KnowledgeModel(BaseModel):
     model_description: str = ""
 
 
-class ModelList(BaseModel):
+class ModelListInfo(BaseModel):
     """Answer of `GET /v1/models`."""
 
     object: str = "list"

@@ -94,7 +94,7 @@ class TextReplyChoice(msgspec.Struct, kw_only=True):
     logprobs: dict[str, Any] | None = None
 
 
-class TextCompletion(msgspec.Struct, kw_only=True):
+class CompletionReply(msgspec.Struct, kw_only=True):
     """Answer of `POST /v1/completions`, and event of its stream, whose last event is `[DONE]`."""
 
     id: str

@@ -17,6 +17,7 @@ from modelyard.api.sse import event, streamed
 from modelyard.core.access import ADMIN, Grant, Owner
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.jobs.types import Job, JobEvent, JobKind, JobState
+from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.jobs import (
     CreateJob,
     JobDeleted,
@@ -27,7 +28,6 @@ from modelyard.protocol.jobs import (
     JobProblem,
     JobProgressInfo,
 )
-from modelyard.protocol.knowledge_events import ErrorEvent
 
 router = Router("/v1/jobs", tags=["jobs"])
 

@@ -15,6 +15,7 @@ from modelyard.control.keys import ACCESS_SECONDS, Keys, Login, NewKey
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
 from modelyard.protocol import keys as bodies
+from modelyard.protocol.workers import SuccessResult
 
 router = Router(tags=["keys"])
 
@@ -55,11 +56,11 @@ async def refresh(body: bodies.RefreshRequest, keys: TheKeys) -> bodies.Tokens:
 
 
 @router.post("/v1/auth/logout", scope=ANY_KEY)
-async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
+async def logout(keys: TheKeys, grant: TheGrant) -> SuccessResult:
     """Revoke the token of this request and its refresh token."""
     if grant is not None:
         await keys.logout(grant)
-    return bodies.Done()
+    return SuccessResult()
 
 
 @router.get("/v1/auth/me", scope=ANY_KEY)

@@ -26,8 +26,9 @@ from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.search.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
+from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import SearchAnswer
-from modelyard.protocol.knowledge_events import AnswerEvents, ErrorEvent
+from modelyard.protocol.knowledge_events import AnswerEvents
 from modelyard.protocol.knowledge_jobs import IndexingJobInfo
 
 router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
@@ -125,12 +126,14 @@ async def reindex(
 
 
 @router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
-async def search(base: str, body: bodies.SearchRequest, parts: TheParts, grant: TheGrant) -> Response:
+async def search(base: str, body: bodies.SearchBaseRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search a base, by words and by meaning."""
     return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
 
 
-async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], body: bodies.SearchRequest) -> Response:
+async def _search(
+    parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], body: bodies.SearchBaseRequest
+) -> Response:
     """Count a request of the key if the search asks a model. Raises `PermissionDenied` and `RateLimited`."""
     check_models(grant, body.rerank_model)
     query = Query(

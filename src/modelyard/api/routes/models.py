@@ -20,7 +20,7 @@ from modelyard.protocol.models import (
     LaunchResponse,
     ModelEvent,
     ModelInfo,
-    ModelList,
+    ModelListInfo,
     ModelLogs,
     RemainingReplicas,
     ReplicaInfo,
@@ -45,7 +45,7 @@ async def launch(
 @router.get("", scope="models:list")
 async def list_models(
     deployments: TheDeployments, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
-) -> ModelList:
+) -> ModelListInfo:
     """Every model that the key may use, whatever its state; after each its LoRA adapters, which have a `parent`.
 
     With `knowledge_bases`, the bases that the key may read, too, as models that chat: `kb:` and the name of each.
@@ -53,7 +53,7 @@ async def list_models(
     found: list[ModelInfo | KnowledgeModel] = [info for view in deployments.views() for info in models(view)]
     if knowledge_bases:
         found += [knowledge_model(base) for base in await knowledge.bases.all()]
-    return ModelList(data=[info for info in found if grant is None or grant.sees(info.id)])
+    return ModelListInfo(data=[info for info in found if grant is None or grant.sees(info.id)])
 
 
 @router.get("/{uid:path}/progress", scope="models:read")

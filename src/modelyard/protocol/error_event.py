@@ -1,0 +1,11 @@
+"""The last event of a stream that failed, for `/openapi.json`. `errors.py` writes it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class ErrorEvent(BaseModel):
+    """Last event of a stream that failed: the error, as in other answers."""
+
+    error: dict[str, str | None]
