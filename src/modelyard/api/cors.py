@@ -35,8 +35,8 @@ class Cors:
 
         def send_allowed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                kept = [pair for pair in message["headers"] if not pair[0].startswith(b"access-control-")]
-                message["headers"] = [*kept, *allowed, (b"access-control-expose-headers", EXPOSED)]
+                others = [pair for pair in message["headers"] if not pair[0].startswith(b"access-control-")]
+                message["headers"] = [*others, *allowed, (b"access-control-expose-headers", EXPOSED)]
             return send(message)
 
         await self._app(scope, receive, send_allowed)
