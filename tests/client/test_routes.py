@@ -14,7 +14,17 @@ import pytest
 
 from modelyard.api.deps import Parts
 from modelyard.api.management import management_app
-from modelyard.client import AsyncClient, Client, handles, knowledge_types, media, nouns, types, xinference
+from modelyard.client import (
+    AsyncClient,
+    Client,
+    account_types,
+    handles,
+    knowledge_types,
+    media,
+    nouns,
+    types,
+    xinference,
+)
 from modelyard.client.calls import CallGroup, ClientMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
@@ -170,7 +180,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(knowledge_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 
