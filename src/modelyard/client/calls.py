@@ -68,10 +68,11 @@ class ClientMethod(Generic[SyncForm, AsyncForm]):
         async def coroutine(group: CallGroup[AsyncConnection], /, *args: Any, **kwargs: Any) -> Any:
             return await _async_answer(group._sender, build(group, *args, **kwargs))
 
-        for each in (method, coroutine):
+        forms: tuple[Callable[..., Any], Callable[..., Any]] = (method, coroutine)
+        for each in forms:
             functools.update_wrapper(each, build)
             setattr(each, "__signature__", self.__signature__)  # noqa: B010 - unknown to the type checker
-        return method, coroutine
+        return forms
 
     def __getattr__(self, name: str) -> Any:
         """`__signature__`, for `help()` and editors: that of the function that builds the request, with the answer's type."""
