@@ -58,8 +58,8 @@ class EmbeddingModels:
         """Those of the server. Raises `BadRequest` if `otherwise` is none of them."""
         models = {uid: info for uid, info in client.models.list().items() if info["model_type"].lower() == "embedding"}
         if fallback and fallback not in models:
-            told = f"those that run: {', '.join(models)}" if models else "none runs"
-            raise BadRequest(f"No embedding model '{fallback}' is running; {told}.")
+            running_models = f"those that run: {', '.join(models)}" if models else "none runs"
+            raise BadRequest(f"No embedding model '{fallback}' is running; {running_models}.")
         uids = {_short(uid): uid for uid in models}
         for uid, info in models.items():
             uids.setdefault(_short(info["model_name"]), uid)
