@@ -24,7 +24,7 @@ import httpx
 import pytest
 
 from modelyard.cli.swift_flags import parse
-from modelyard.cli.swift_models import wanted
+from modelyard.cli.swift_models import run_options
 from modelyard.control.launching import plan_launch
 from modelyard.control.placement import Machine
 from modelyard.core.types import Address, Device, Hardware, Launch
@@ -217,7 +217,7 @@ def vllm_command(place: Path, line: str, monkeypatch: pytest.MonkeyPatch, gpus: 
     for name, value in environment(place, True).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(place)
-    made = body(wanted(parse(shlex.split(line))))
+    made = body(run_options(parse(shlex.split(line))))
     assert made["model_engine"] == "vllm"
     memory = Device("cpu", "main memory", 2**36, 2**36)
     machine = Machine(Hardware(8, (memory, *[GPU] * gpus)), engines=place / "home" / "engines")
