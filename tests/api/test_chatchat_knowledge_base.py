@@ -73,6 +73,26 @@ def test_names_are_checked(server: Live, base: str) -> None:
     assert post(server, "update_docs_by_id", {"knowledge_base_name": "nope", "docs": {}})["code"] == 500
 
 
+def test_files_and_chunks_that_are_wrong_are_named(server: Live, base: str) -> None:
+    [wrong] = upload(server, [("files", ("x" * 2000 + ".txt", b"x"))])["data"]["failed_files"].values()
+    assert "文件上传失败，报错信息为: " in wrong
+    for docs in ("[", "[1]", '{"a": 1}', '{"a": [1]}'):
+        assert upload(server, [SPEC], docs=docs)["code"] == 400, docs
+        body = {"knowledge_base_name": base, "file_names": [], "docs": docs}
+        assert "no JSON object of lists of documents" in post(server, "update_docs", body)["msg"], docs
+    body = {"knowledge_base_name": base, "file_names": ["none.txt"]}
+    assert post(server, "update_docs", body)["data"] == {
+        "failed_files": {"none.txt": "加载文档 none.txt 时出错：未找到文件 none.txt"}
+    }
+    assert post(server, "delete_docs", {**body, "delete_content": True})["data"] == {
+        "failed_files": {"none.txt": "未找到文件 none.txt"}
+    }
+    doc = {"knowledge_base_name": base, "docs": {"no number": None}}
+    assert post(server, "update_docs_by_id", doc)["msg"] == "文档更新失败"
+    long = {"query": "", "knowledge_base_name": base, "file_name": "%" * 1001}
+    assert post(server, "search_docs", long)["code"] == 400
+
+
 def test_a_model_that_was_chosen_and_does_not_run_is_no_other(server: Live) -> None:
     reply = post(server, "create_knowledge_base", {"knowledge_base_name": "m", "embed_model": "m3e-base"})
     assert reply["code"] == 500 and reply["msg"].startswith("创建知识库出错： ") and "vectors" in reply["msg"]

@@ -242,6 +242,10 @@ def test_what_is_set_up_and_what_is_not(server: Web, monkeypatch: pytest.MonkeyP
         with pytest.raises(SearchNotConfigured, match=variable) as caught:
             engine(Settings(), name)
         assert caught.value.status == 400
+    for name in ("bing", "duckduckgo", "tavily"):
+        variable = f"MODELYARD_{name.upper()}_URL"
+        with pytest.raises(SearchNotConfigured, match=variable):
+            engine(settings(server).model_copy(update={f"{name}_url": ""}), name)
     with pytest.raises(UnknownName, match="Known: bing, duckduckgo, searxng, tavily"):
         engine(Settings(), "metaphor")
     monkeypatch.setenv("MODELYARD_TAVILY_API_KEY", KEY)
