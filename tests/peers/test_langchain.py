@@ -16,7 +16,7 @@ from tests.peers.conftest import CHAT, VECTORS
 QUESTION = "浙江的省会在哪里？"
 
 
-def test_llm(peers: Live) -> None:
+def test_the_llm_completes(peers: Live) -> None:
     options: dict[str, Any] = {"server_url": peers.url, "model_uid": CHAT, "temperature": 0, "max_tokens": 16}
     whole = Xinference(**options).invoke("The capital of France is")
     assert whole
@@ -33,7 +33,7 @@ def test_chat(peers: Live) -> None:
     assert "杭州" in "".join(str(chunk.content) for chunk in chat.stream(QUESTION))
 
 
-def test_embeddings(peers: Live) -> None:
+def test_embeddings_have_the_models_dimension(peers: Live) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         embeddings = XinferenceEmbeddings(server_url=peers.url, model_uid=VECTORS)

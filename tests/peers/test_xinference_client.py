@@ -77,7 +77,7 @@ def test_listing_and_describing(client: Any) -> None:
         client.describe_model("no-such")
 
 
-def test_chat(client: Any) -> None:
+def test_a_chat_answers_whole_or_streamed(client: Any) -> None:
     model = client.get_model(CHAT)
     answer = model.chat(HELLO, generate_config=COLD)
     assert "杭州" in answer["choices"][0]["message"]["content"]
@@ -87,7 +87,7 @@ def test_chat(client: Any) -> None:
     assert text == answer["choices"][0]["message"]["content"]
 
 
-def test_generate(client: Any) -> None:
+def test_a_completion_answers_whole_or_streamed(client: Any) -> None:
     model = client.get_model(CHAT)
     whole = model.generate("Once", generate_config=COLD)
     assert whole["object"] == "text_completion"

@@ -53,7 +53,7 @@ MakeEngine = Callable[[SearchSettings], SearchEngine]
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRequest:
+class WebSearchRequest:
     """An HTTP request to a search engine."""
 
     url: str
@@ -74,7 +74,7 @@ class SearchResponse:
     retry_after: str = ""
 
 
-async def send(engine: str, request: SearchRequest) -> SearchResponse:
+async def send(engine: str, request: WebSearchRequest) -> SearchResponse:
     """Send a request, and return the response whatever its status. Raises `SearchFailed` if there is none."""
     try:
         async with (
@@ -106,7 +106,9 @@ async def _read(engine: str, response: httpx.Response) -> bytes:
     return bytes(read)
 
 
-async def send_json(engine: str, request: SearchRequest, refusals: Mapping[int, str] | None = None) -> dict[str, Any]:
+async def send_json(
+    engine: str, request: WebSearchRequest, refusals: Mapping[int, str] | None = None
+) -> dict[str, Any]:
     """Send a request, and return the JSON object of the response. Raises `SearchFailed` for any other response.
 
     `refusals` has error messages for statuses that have a special meaning at this engine.

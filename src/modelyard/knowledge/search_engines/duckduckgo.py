@@ -7,7 +7,14 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from lxml import etree, html
 
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
-from modelyard.knowledge.search_engines.base import SearchRequest, SearchSettings, WebHit, check_status, one_line, send
+from modelyard.knowledge.search_engines.base import (
+    SearchSettings,
+    WebHit,
+    WebSearchRequest,
+    check_status,
+    one_line,
+    send,
+)
 
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 """DuckDuckGo sends no results to clients that are no browsers."""
@@ -31,7 +38,7 @@ class DuckDuckGo:
         """See `SearchEngine.search`."""
         name = self._settings.engine
         answer = await send(
-            name, SearchRequest(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True)
+            name, WebSearchRequest(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True)
         )
         if answer.status == 202:
             raise SearchFailed(name, CHALLENGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
-from modelyard.knowledge.search_engines.base import SearchRequest, SearchSettings, WebHit, send_json, web_hits
+from modelyard.knowledge.search_engines.base import SearchSettings, WebHit, WebSearchRequest, send_json, web_hits
 
 REFUSALS = {403: "it gives no JSON (403): add `json` to `search.formats` in the settings.yml of the instance."}
 
@@ -19,7 +19,7 @@ class SearXNG:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = SearchRequest(self._url, params={"q": query, "format": "json"}, redirects=True)
+        request = WebSearchRequest(self._url, params={"q": query, "format": "json"}, redirects=True)
         found = await send_json(self._name, request, REFUSALS)
         made = web_hits(found.get("results"), "title", "content", k)
         silent = found.get("unresponsive_engines")

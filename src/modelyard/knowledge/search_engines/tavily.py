@@ -5,9 +5,9 @@ from __future__ import annotations
 from modelyard.core.errors import SearchNotConfigured
 from modelyard.knowledge.search_engines.base import (
     MOST_HITS,
-    SearchRequest,
     SearchSettings,
     WebHit,
+    WebSearchRequest,
     send_json,
     web_hits,
 )
@@ -25,7 +25,7 @@ class Tavily:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = SearchRequest(
+        request = WebSearchRequest(
             f"{self._settings.url.rstrip('/').removesuffix('/search')}/search",
             "POST",
             headers={"Authorization": f"Bearer {self._settings.key}"},
