@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import fcntl
 import json
 import os
 import random
@@ -295,7 +296,13 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> list[Result]:
     """Return the results of the mutants that are asked for; of as many as were tried, after Ctrl-C."""
+    STATE.mkdir(exist_ok=True)
     kept = STATE / "results.jsonl"
+    lock = (STATE / "lock").open("w")  # until this process ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"Another run uses {STATE}; wait for it, or stop it with Ctrl-C.") from None
     if options.fresh:
         kept.unlink(missing_ok=True)
     before = load(kept)

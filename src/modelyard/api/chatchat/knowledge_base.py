@@ -241,8 +241,8 @@ async def near(
     )
     if counts and search_query.asks_models:
         parts.passage.count(grant)
-    found = await parts.knowledge.search.search(search_query)
-    return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
+    results = await parts.knowledge.search.search(search_query)
+    return [each for each in results.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 
 
 def distance(hit: Hit) -> float:

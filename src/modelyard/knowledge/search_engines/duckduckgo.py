@@ -53,12 +53,12 @@ def read(engine: str, page: str) -> list[WebHit]:
     except (etree.LxmlError, ValueError) as error:
         raise SearchFailed(engine, f"its answer is no page: {error}") from error
     results = root.xpath(RESULT)
-    found = [hit for hit in map(_hit, results) if hit is not None]
-    if not found and root.xpath(CHALLENGES):
+    hits = [hit for hit in map(_hit, results) if hit is not None]
+    if not hits and root.xpath(CHALLENGES):
         raise SearchFailed(engine, CHALLENGE)
     if not results and not root.xpath(NONE):
         raise SearchFailed(engine, "its page is not of the form that is known here.")
-    return found
+    return hits
 
 
 def _hit(result: html.HtmlElement) -> WebHit | None:

@@ -20,11 +20,11 @@ class SearXNG:
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
         request = WebSearchRequest(self._url, params={"q": query, "format": "json"}, redirects=True)
-        found = await send_json(self._name, request, REFUSALS)
-        made = web_hits(found.get("results"), "title", "content", k)
-        silent = found.get("unresponsive_engines")
-        if not made and isinstance(silent, list) and silent:
+        body = await send_json(self._name, request, REFUSALS)
+        hits = web_hits(body.get("results"), "title", "content", k)
+        silent = body.get("unresponsive_engines")
+        if not hits and isinstance(silent, list) and silent:
             # Each item is a pair of an engine and its error.
             troubles = ", ".join(": ".join(map(str, each)) if isinstance(each, list) else str(each) for each in silent)
             raise SearchFailed(self._name, f"none of its engines answers ({troubles}).")
-        return made
+        return hits

@@ -31,5 +31,5 @@ class Tavily:
             headers={"Authorization": f"Bearer {self._settings.key}"},
             json={"query": query, "max_results": min(k, MOST_HITS)},
         )
-        found = await send_json(self._settings.engine, request)
-        return web_hits(found.get("results"), "title", "content", k)
+        body = await send_json(self._settings.engine, request)
+        return web_hits(body.get("results"), "title", "content", k)

@@ -44,14 +44,14 @@ class Toolbox:
         Raises `InvalidParameter` for a file of MCP servers that is wrong, and `MissingLibrary`, `UnknownName` and
         `SearchNotConfigured` for settings that cannot be used.
         """
-        found: list[Tool] = [Calculator()]
+        tools: list[Tool] = [Calculator()]
         if bases:
-            found.append(self._bases(bases, models))
+            tools.append(self._bases(bases, models))
         if outside:
             if (web := self._engine()) is not None:
-                found.append(InternetSearch(web))
-            found += [PageReader(Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
-        return found
+                tools.append(InternetSearch(web))
+            tools += [PageReader(Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
+        return tools
 
     async def close(self) -> None:
         """End the MCP servers."""
@@ -63,8 +63,8 @@ class Toolbox:
 
         async def search(query: str, name: str) -> str:
             search_query = Query(text=query[:LONGEST_QUERY], bases=[by_name[name]], k=MOST_HITS, models=models)
-            found = await self._search.search(search_query)
-            hits = [hit for hit in found.hits if is_evidence(query, hit)]
+            results = await self._search.search(search_query)
+            hits = [hit for hit in results.hits if is_evidence(query, hit)]
             return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"'{name}' has nothing about this."
 
         return KnowledgeSearch(search, {name: base.description for name, base in by_name.items()})
