@@ -14,12 +14,14 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from mcp.types import CallToolResult
 
 from modelyard.core.errors import InvalidParameter, MissingLibrary, ToolFailed
 from modelyard.knowledge.tools import mcp_config
 from modelyard.knowledge.tools.base import Tool
 from modelyard.knowledge.tools.mcp_config import McpServer
 from modelyard.knowledge.tools.mcp_servers import McpServers, tool_name
+from modelyard.knowledge.tools.mcp_session import MOST_CHARACTERS, result_text
 from tests.processes import wait_for
 
 MODULE = ("-m", "tests.knowledge.mcp_server")
@@ -291,3 +293,32 @@ def test_tool_names_are_valid_and_unique() -> None:
     one, two = tool_name("服务器__查询", []), tool_name("服务器__删除", [])
     assert one != two and all(name.isascii() and len(name) <= 64 for name in (one, two))
     assert len(tool_name("a__" + "b" * 100, [])) == 64
+
+
+RESULTS = {
+    "text": (
+        [{"type": "text", "text": "one"}, {"type": "text", "text": ""}, {"type": "text", "text": "two"}],
+        "one\ntwo",
+    ),
+    "a file with text": ([{"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}}], "inside"),
+    "a file of bytes": ([{"type": "resource", "resource": {"uri": "file:///a", "blob": "AAAA"}}], "[file:///a]"),
+    "a link": ([{"type": "resource_link", "uri": "file:///a", "name": "a", "title": "A"}], "[A](file:///a)"),
+    "a link without a title": ([{"type": "resource_link", "uri": "file:///a", "name": "a"}], "[a](file:///a)"),
+    "an image": ([{"type": "image", "data": "AAAA", "mimeType": "image/png"}], "[image, image/png]"),
+    "a sound": ([{"type": "audio", "data": "AAAA", "mimeType": "audio/wav"}], "[audio, audio/wav]"),
+    "nothing": ([], '{"degrees":21}'),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_becomes_text(name: str) -> None:
+    content, expected = RESULTS[name]
+    result = CallToolResult.model_validate({"content": content, "structuredContent": {"degrees": 21}})
+    assert result_text(result) == expected
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(MOST_CHARACTERS, False), (MOST_CHARACTERS + 1, True)])
+def test_a_long_result_is_cut(length: int, is_cut: bool) -> None:
+    text = result_text(CallToolResult.model_validate({"content": [{"type": "text", "text": "x" * length}]}))
+    cut = f"\n(cut; {length} characters in all)" if is_cut else ""
+    assert text == "x" * MOST_CHARACTERS + cut
