@@ -25,8 +25,8 @@ from modelyard.api.chatchat.base import (
 )
 from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.files import file_response
 from modelyard.api.knowledge_views import readable
-from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk

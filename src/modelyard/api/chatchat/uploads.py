@@ -21,7 +21,7 @@ from modelyard.api.chatchat.base import (
 )
 from modelyard.api.chatchat.streams import event_stream
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
-from modelyard.api.routes.documents import portions
+from modelyard.api.files import portions
 from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
 from modelyard.db.tables import KnowledgeBase
