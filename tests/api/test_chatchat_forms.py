@@ -30,7 +30,7 @@ from modelyard.core.errors import (
     Refused,
     UnsupportedParameter,
 )
-from modelyard.knowledge.splitter import LARGEST, SMALLEST
+from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
 from modelyard.knowledge.tool_loop import ToolEnded
 
 
