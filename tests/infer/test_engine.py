@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from modelyard.core.errors import AdapterNotFound, BadRequest, CannotStart, InvalidParameter, NotFound
-from modelyard.infer import AdapterRequest, InferRequest, InferStats, LlamaEngine, RequestConfig
+from modelyard.infer import AdapterRequest, Engine, InferRequest, InferStats, LlamaEngine, RequestConfig
 from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
@@ -23,13 +22,7 @@ WORDS = ("Paris", "杭州")
 ASKED = [InferRequest([{"role": "user", "content": question}]) for question in QUESTIONS]
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[LlamaEngine]:
-    with LlamaEngine(model_type="modelyard-demo") as made:
-        yield made
-
-
-def test_answers_in_order_with_figures(engine: LlamaEngine) -> None:
+def test_answers_in_order_with_figures(engine: Engine) -> None:
     stats = InferStats()
     answers = engine.infer(ASKED, RequestConfig(temperature=0, max_tokens=40), [stats])
     for answer, word in zip(answers, WORDS, strict=True):
@@ -41,14 +34,14 @@ def test_answers_in_order_with_figures(engine: LlamaEngine) -> None:
     assert {"num_prompt_tokens", "runtime", "samples/s", "tokens/s", "ttft", "tpot"} < set(figures)
 
 
-def test_streams_are_the_whole_answers(engine: LlamaEngine) -> None:
+def test_streams_are_the_whole_answers(engine: Engine) -> None:
     whole = engine.infer(ASKED, RequestConfig(temperature=0, max_tokens=40))
     streams = engine.infer(ASKED, RequestConfig(temperature=0, max_tokens=40, stream=True))
     texts = ["".join(chunk.choices[0].delta.content for chunk in stream) for stream in streams]
     assert texts == [answer.choices[0].message.content for answer in whole]
 
 
-def test_async(engine: LlamaEngine) -> None:
+def test_async(engine: Engine) -> None:
     async def both() -> list[str]:
         config = RequestConfig(temperature=0, max_tokens=40)
         answers = await asyncio.gather(*(engine.infer_async(each, config) for each in ASKED))
@@ -60,7 +53,7 @@ def test_async(engine: LlamaEngine) -> None:
     assert WORDS[0] in first and WORDS[1] in second and streamed == first
 
 
-def test_no_beam_search(engine: LlamaEngine) -> None:
+def test_no_beam_search(engine: Engine) -> None:
     with pytest.raises(InvalidParameter, match="num_beams"):
         engine.infer(ASKED, RequestConfig(num_beams=2))
 

@@ -100,7 +100,7 @@ def test_a_name_of_swift_is_looked_for_where_its_files_lie(monkeypatch: pytest.M
 def test_a_backend_that_is_misspelled_is_met_by_the_nearest() -> None:
     with pytest.raises(InvalidParameter, match="Did you mean 'transformers'"):
         engine_of("transformer")
-    with pytest.raises(InvalidParameter, match="none of auto, vllm") as caught:
+    with pytest.raises(InvalidParameter, match="none of auto, pt") as caught:
         engine_of("qqq")
     assert "Did you mean" not in caught.value.message
 
