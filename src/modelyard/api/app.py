@@ -48,6 +48,7 @@ from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
@@ -132,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, catalog) as knowledge:
+        async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
             yield Application(
                 Parts(
                     settings,
@@ -165,7 +166,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
     """Let jobs go on that an earlier run of the server left unfinished."""
     installing.register(jobs, settings.engines_folder)
-    await jobs.open()
+    await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
 
 

@@ -17,7 +17,7 @@ from modelyard.api.knowledge_views import base_info, job_info, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
 from modelyard.api.sse import event, streamed
-from modelyard.core.access import WRITE
+from modelyard.core.access import WRITE, Owner
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
@@ -121,7 +121,8 @@ async def reindex(
     """Make all chunks anew, in the background; searches go on with the old ones until the new ones are complete."""
     check_models(grant, body.embedding_model)
     settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
-    return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
+    row, owner = await knowledge.bases.get(base), Owner.of(grant).id
+    return bodies.JobStarted(job=await knowledge.reindex(row, settings, body.force, owner=owner))
 
 
 @router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
