@@ -49,7 +49,7 @@ async def knowledge_running(
     kinds.register(jobs, knowledge.ingest, knowledge.cancel)
     gateway.on_publish = knowledge.ingest.models_changed
     app = knowledge_app(knowledge, lambda caller: models_of(gateway, models, caller))
-    knowledge.on_change = lambda names: gateway.serve_also(routes(app, names))
+    knowledge.on_change = lambda names: gateway.set_apps(routes(app, names))
     try:
         await knowledge.open()
     except ModelyardError as error:

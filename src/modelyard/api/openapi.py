@@ -14,7 +14,7 @@ from modelyard import __version__
 from modelyard.api.invalid import CHATCHAT
 from modelyard.api.router import Route
 from modelyard.api.routes import ROUTES
-from modelyard.gateway.paths import PATHS, Where
+from modelyard.gateway.paths import PATHS, BodyFormat
 
 REFERENCE = "#/components/schemas/{name}"
 
@@ -56,7 +56,7 @@ FIELD_ERRORS = {
 """Answer of Chatchat's routes to wrong fields: `detail` is FastAPI's list."""
 
 JSON = "application/json"
-CONTENT = {Where.JSON: JSON, Where.FORM: "multipart/form-data"}
+CONTENT = {BodyFormat.JSON: JSON, BodyFormat.FORM: "multipart/form-data"}
 
 ANYWHERE = (400, 401, 403, 404, 409, 413, 415, 421, 429, 503)
 """Statuses that any operation may answer with."""
@@ -138,7 +138,7 @@ def _add_gateway(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
             "operationId": path.strip("/").replace("/", "_"),
             "requestBody": {
                 "required": True,
-                "content": {CONTENT[row.where]: {"schema": _schema(row.request, schemas)}},
+                "content": {CONTENT[row.format]: {"schema": _schema(row.request, schemas)}},
             },
             "responses": {"200": {"description": "The engine's answer.", "content": content}},
         }

@@ -10,7 +10,7 @@ from modelyard.control.views import AdapterView, ModelView, Running
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.jobs.types import JobState
 from modelyard.protocol.adapters import AdapterInfo
 from modelyard.protocol.cache import CachedModel, DownloadInfo
@@ -53,7 +53,7 @@ def model_info(view: ModelView) -> ModelInfo:
         model_uid=launch.uid,
         model_type=model.type.value,
         model_name=model.name,
-        model_engine=displayed(launch.engine),
+        model_engine=title_of(launch.engine),
         model_format=model.format,
         model_size_in_billions=model.size_in_billions,
         model_family=model.family or model.name,

@@ -17,7 +17,7 @@ from typing import Any
 from modelyard.core.access import ADMIN, Owner
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.engines import ENGINES
-from modelyard.engines.names import engine_spelled
+from modelyard.engines.names import canonical_name
 from modelyard.jobs.service import Jobs, new_id
 from modelyard.jobs.types import Job, JobKind, ProcessPlan, ProcessWork, Recovery
 from modelyard.protocol.jobs import EngineInstall
@@ -39,7 +39,7 @@ def register(jobs: Jobs, folder: Path) -> None:
         return ProcessPlan((sys.executable, "-P", "-m", __name__, str(folder), engine, *words), package_sources())
 
     async def submit(body: EngineInstall, owner: Owner) -> str:
-        name = engine_spelled(body.engine)
+        name = canonical_name(body.engine)
         engine = ENGINES.get(name if name in ENGINES else body.engine)
         if engine.environment is None:
             raise InvalidParameter("parameters.engine", f"{engine.name} comes with Modelyard and needs no environment.")

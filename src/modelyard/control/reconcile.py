@@ -33,7 +33,7 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import ModelyardError
 from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import Adapter, ReplicaState, RouteTable
+from modelyard.core.types import Adapter, Footprint, Launch, ReplicaState, RouteTable
 from modelyard.db.session import TROUBLE
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command, Remote
@@ -68,6 +68,7 @@ class Reconciler:
         self._publish = publish
         self._desired: dict[str, Desired] = {}
         self._running: dict[str, Running] = {}
+        self._needs: dict[str, tuple[Launch, Footprint]] = {}
         self._slots: dict[SlotKey, Slot] = {}
         self.held: frozenset[str] = frozenset()
         """Models that wait for their turn while the server starts: nothing is started for them yet."""
@@ -148,6 +149,13 @@ class Reconciler:
         for running in self._running.values():
             claims = claims.plus(running.placement, loading=running.replica.state is ReplicaState.STARTING)
         return claims
+
+    def need(self, launch: Launch) -> Footprint:
+        """What one replica of a launch takes, computed once for the launch as it stands."""
+        known = self._needs.get(launch.uid)
+        if known is None or known[0] != launch:
+            known = self._needs[launch.uid] = (launch, ENGINES.get(launch.engine).footprint(launch))
+        return known[1]
 
     def _of(self, uid: str) -> list[Running]:
         return [running for running in self._running.values() if running.replica.uid == uid]
@@ -269,11 +277,12 @@ class Reconciler:
         try:
             engine = ENGINES.get(launch.engine)
             check_there(launch.model)
-            need = engine.footprint(launch)
+            need = self.need(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
-            plan = keyed(plan, self._settings, os.environ)
-            if isinstance(plan, Command):
+            if isinstance(plan, Remote):
+                plan = keyed(plan, self._settings, os.environ)
+            else:
                 plan = resolved(plan, engine, self._settings.engines_folder)
                 gone = [adapter for adapter in wanted.launch.adapters if adapter not in here]
                 self._adapting.started(name, () if plan.hot_adapters else here, gone)
@@ -356,6 +365,7 @@ class Reconciler:
     async def _remove(self, uid: str) -> None:
         await self._journal.remove(uid)
         self._desired.pop(uid, None)
+        self._needs.pop(uid, None)
         self._slots = {key: slot for key, slot in self._slots.items() if key[0] != uid}
         self._journal.event(uid, "INFO", "Terminated")
 

@@ -12,7 +12,7 @@ import os
 from modelyard.api.deps import Parts, TheAddress, TheParts
 from modelyard.api.router import Router
 from modelyard.core.errors import Conflict, NotFound
-from modelyard.engines.names import displayed, engine_spelled
+from modelyard.engines.names import canonical_name, title_of
 from modelyard.protocol.workers import (
     Done,
     InstalledPackage,
@@ -40,7 +40,7 @@ async def list_environments(
         list=[
             VirtualEnvironment(
                 model_name=model_name,
-                model_engine=displayed(found.engine),
+                model_engine=title_of(found.engine),
                 python_version=found.python_version,
                 path=found.folder,
                 real_path=os.path.realpath(found.folder),
@@ -65,7 +65,7 @@ async def list_packages(
     environments = await _selected(parts, model_name, model_engine, python_version)
     return InstalledPackageList(
         list=[
-            InstalledPackage(model_engine=displayed(found.engine), name=name, version=version)
+            InstalledPackage(model_engine=title_of(found.engine), name=name, version=version)
             for found in environments
             for name, version in (await asyncio.to_thread(_environments(parts).locked, found.engine)).items()
         ]
@@ -83,7 +83,7 @@ async def remove_environment(
     """Delete the environment of the engine that `model_engine` names, unless a launched model runs on it."""
     if not model_engine:
         raise NotFound("A model has no virtual environment of its own here: name an engine with model_engine.")
-    title = displayed(engine_spelled(model_engine))
+    title = title_of(canonical_name(model_engine))
     for found in await _selected(parts, None, model_engine, python_version):
         if users := [
             each.desired.uid for each in parts.deployments.views() if each.desired.launch.engine == found.engine
@@ -108,6 +108,6 @@ async def _selected(
         found
         for found in await asyncio.to_thread(_environments(parts).all)
         if (not model_name or found.engine in engines)
-        and (not model_engine or found.engine == engine_spelled(model_engine))
+        and (not model_engine or found.engine == canonical_name(model_engine))
         and (not python_version or found.python_version == python_version)
     ]
