@@ -27,6 +27,7 @@ from modelyard.protocol.jobs import (
     JobProblem,
     JobProgressInfo,
 )
+from modelyard.protocol.knowledge_events import ErrorEvent
 
 router = Router("/v1/jobs", tags=["jobs"])
 
@@ -71,7 +72,7 @@ async def describe_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     return job_info(await parts.jobs.get(job, Owner.of(grant)))
 
 
-@router.get("/{job}/events", scope=ANY_KEY, response_class=StreamingResponse)
+@router.get("/{job}/events", scope=ANY_KEY, response_class=StreamingResponse, events=JobEventInfo | ErrorEvent)
 async def follow_job(
     job: str,
     parts: TheParts,

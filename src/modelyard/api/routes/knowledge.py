@@ -28,7 +28,7 @@ from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.hits import SearchAnswer
 from modelyard.protocol.knowledge_events import AnswerEvents, ErrorEvent
-from modelyard.protocol.knowledge_jobs import JobInfo
+from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
 
 router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
@@ -187,7 +187,7 @@ async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
 
 
 @router.get("/{base}/jobs", scope="knowledge:read")
-async def list_jobs(base: str, knowledge: TheKnowledge) -> list[JobInfo]:
+async def list_jobs(base: str, knowledge: TheKnowledge) -> list[KnowledgeJobInfo]:
     """The last jobs of a base, newest first."""
     return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
 
@@ -195,8 +195,8 @@ async def list_jobs(base: str, knowledge: TheKnowledge) -> list[JobInfo]:
 @router.get(
     "/{base}/jobs/{job}",
     scope="knowledge:read",
-    response_model=JobInfo,
-    events=JobInfo | ErrorEvent,
+    response_model=KnowledgeJobInfo,
+    events=KnowledgeJobInfo | ErrorEvent,
 )
 async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: bool = False) -> Response:
     """How far a job is; with `stream`, an event whenever that changes, until it is finished."""
@@ -212,7 +212,7 @@ async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: boo
 
 
 @router.delete("/{base}/jobs/{job}", scope="knowledge:write")
-async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> JobInfo:
+async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> KnowledgeJobInfo:
     """Let a job do no more. Documents that it has indexed stay."""
     await _job(knowledge, base, job)
     await knowledge.cancel(job)
