@@ -31,6 +31,8 @@ def test_documents_wait_for_their_model_and_go_on_when_it_comes(server: Live) ->
     view: dict[str, Any] = wait_for(lambda: found if (found := base.job(job))["waiting"] else None)
     assert "modelyard launch --model-name bge-m3" in view["waiting"]
     assert (view["state"], view["failed"], view["done"]) == ("running", 0, 0)
+    wait_for(lambda: ok(server.http.get(f"/v1/jobs/{job}"))["state"] == "waiting")
+    assert ok(server.http.get(f"/v1/jobs/{job}"))["progress"]["message"] == view["waiting"]
     wait_for(lambda: all("bge-m3" in each["error"] for each in base.documents()))
     assert {each["state"] for each in base.documents()} == {"waiting"}
     wait_for(lambda: len(base.texts("walrus", top_k=20)) == len(DOCUMENTS))

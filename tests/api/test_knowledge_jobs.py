@@ -61,6 +61,30 @@ def test_cancelling_in_the_middle(server: Live) -> None:
     assert len(base.texts("common", top_k=50, mode="lexical")) == 30
 
 
+def test_jobs_on_documents_are_jobs_like_all_others(server: Live) -> None:
+    base = Base.made(server, "shared", embedding_model="slow")
+    done = base.send(many(3))["job"]
+    assert base.wait(done)["state"] == "done"
+    job = ok(server.http.get(f"/v1/jobs/{done}"))
+    assert (job["kind"], job["state"], job["parameters"]) == ("knowledge_index", "done", {"base": "shared"})
+    assert (job["progress"]["done"], job["progress"]["total"], job["progress"]["unit"]) == (3, 3, "documents")
+    told = events(server.http.get(f"/v1/jobs/{done}/events").text)
+    assert [each["data"]["state"] for each in told if each["type"] == "state"] == ["running", "done"]
+    held = Base.made(server, "held", embedding_model="nobody")
+    cancelled = held.send(many(4))["job"]
+    waiting = {"state": "waiting", "kind": "knowledge_index"}
+    listed = wait_for(lambda: ok(server.http.get("/v1/jobs", params=waiting))["data"])
+    assert [each["id"] for each in listed] == [cancelled] and listed[0]["progress"]["total"] == 4
+    with server.http.stream("GET", f"/v1/jobs/{cancelled}/events") as followed:
+        assert ok(server.http.post(f"/v1/jobs/{cancelled}/cancel"))["state"] == "cancelled"
+        told = events("".join(followed.iter_text()))
+    assert told[-1]["data"] == {"state": "cancelled"} and held.job(cancelled)["state"] == "cancelled"
+    assert server.http.delete(f"/v1/jobs/{cancelled}").status_code == 200
+    assert ok(server.http.get(f"{held.path}/jobs")) == []
+    assert server.http.delete(base.path).status_code == 200
+    assert server.http.get(f"/v1/jobs/{done}").status_code == 404, "a base takes its jobs with it"
+
+
 class Searching:
     """Searches in a loop, and keeps what went wrong."""
 

@@ -173,7 +173,7 @@ BODIES: dict[str, Any] = {
     "SearchDict": hits.SearchAnswer,
     "CitationDict": hits.Citation,
     "AnswerDict": knowledge.AnswerInfo,
-    "KnowledgeJobDict": knowledge_jobs.IndexingJobInfo,
+    "KnowledgeJobDict": knowledge_jobs.KnowledgeJobInfo,
     "JobDict": jobs.JobInfo,
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,

@@ -13,9 +13,9 @@ from modelyard.control.diff import (
     Action,
     Desired,
     Drain,
-    Policy,
     Remove,
     Replica,
+    RestartPolicy,
     Slot,
     SlotKey,
     Start,
@@ -26,7 +26,7 @@ from modelyard.control.diff import (
 )
 from modelyard.core.types import Launch, Model, ReplicaState
 
-POLICY = Policy(restart_backoff=0.5, restart_limit=3, drain_timeout=10)
+POLICY = RestartPolicy(restart_backoff=0.5, restart_limit=3, drain_timeout=10)
 READY, STARTING, DRAINING = ReplicaState.READY, ReplicaState.STARTING, ReplicaState.DRAINING
 
 

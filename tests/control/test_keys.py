@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from modelyard.control import passwords
-from modelyard.control.keys import DEFAULT_SCOPES, Keys, NewKey
+from modelyard.control.keys import DEFAULT_SCOPES, KeySpec, KeyStore
 from modelyard.core.access import Access, Grant
 from modelyard.core.errors import (
     BadRequest,
@@ -29,10 +29,10 @@ PASSWORD = "correct horse battery"
 
 
 @asynccontextmanager
-async def opened(url: str, mode: str = "auto", exposed: bool = False) -> AsyncIterator[Keys]:
+async def opened(url: str, mode: str = "auto", exposed: bool = False) -> AsyncIterator[KeyStore]:
     database = Database(url)
     await database.open()
-    keys = Keys(database, mode, exposed)
+    keys = KeyStore(database, mode, exposed)
     await keys.load()
     try:
         yield keys
@@ -40,7 +40,7 @@ async def opened(url: str, mode: str = "auto", exposed: bool = False) -> AsyncIt
         await database.close()
 
 
-def on(url: str, work: Callable[[Keys], Awaitable[None]], mode: str = "auto", exposed: bool = False) -> None:
+def on(url: str, work: Callable[[KeyStore], Awaitable[None]], mode: str = "auto", exposed: bool = False) -> None:
     async def run() -> None:
         async with opened(url, mode, exposed) as keys:
             await work(keys)
@@ -48,14 +48,14 @@ def on(url: str, work: Callable[[Keys], Awaitable[None]], mode: str = "auto", ex
     asyncio.run(run())
 
 
-def allowed(keys: Keys, secret: str) -> Grant | None:
+def allowed(keys: KeyStore, secret: str) -> Grant | None:
     return keys.access.admit([(b"authorization", f"Bearer {secret}".encode())], time.time())
 
 
 def test_the_first_key_closes_the_door(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         assert not keys.access.required and not keys.usable
-        row, secret = await keys.create(NewKey("me"))
+        row, secret = await keys.create(KeySpec("me"))
         assert keys.access.required and keys.usable
         assert secret.startswith("my-") and len(secret) == 46 and row.prefix == secret[:8]
         grant = allowed(keys, secret)
@@ -67,8 +67,8 @@ def test_the_first_key_closes_the_door(database_url: str) -> None:
 
 
 def test_the_secret_is_not_kept(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
-        _, secret = await keys.create(NewKey("me"))
+    async def work(keys: KeyStore) -> None:
+        _, secret = await keys.create(KeySpec("me"))
         await keys.create_user("ann", PASSWORD, None)
         database = keys._database
         async with database.session() as session:
@@ -81,20 +81,20 @@ def test_the_secret_is_not_kept(database_url: str) -> None:
 
 
 def test_default_scopes(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
-        small, _ = await keys.create(NewKey("reader", scopes=("models:read",)))
-        first, _ = await keys.create(NewKey("me"))
-        second, _ = await keys.create(NewKey("other"))
+    async def work(keys: KeyStore) -> None:
+        small, _ = await keys.create(KeySpec("reader", scopes=("models:read",)))
+        first, _ = await keys.create(KeySpec("me"))
+        second, _ = await keys.create(KeySpec("other"))
         assert (small.scopes, first.scopes, second.scopes) == (["models:read"], ["admin"], sorted(DEFAULT_SCOPES))
 
     on(database_url, work)
 
 
 def test_revoking(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
-        row, secret = await keys.create(NewKey("me"))
-        _, other = await keys.create(NewKey("twin"))
-        await keys.create(NewKey("twin"))
+    async def work(keys: KeyStore) -> None:
+        row, secret = await keys.create(KeySpec("me"))
+        _, other = await keys.create(KeySpec("twin"))
+        await keys.create(KeySpec("twin"))
         with pytest.raises(BadRequest, match="2 keys are called 'twin'"):
             await keys.revoke("twin")
         with pytest.raises(NotFound, match="nobody"):
@@ -115,8 +115,8 @@ def test_revoking(database_url: str) -> None:
 
 @pytest.mark.parametrize(("exposed", "asked"), [(False, False), (True, True)])
 def test_when_the_last_key_is_revoked_only_loopback_opens(database_url: str, exposed: bool, asked: bool) -> None:
-    async def work(keys: Keys) -> None:
-        row, _ = await keys.create(NewKey("me"))
+    async def work(keys: KeyStore) -> None:
+        row, _ = await keys.create(KeySpec("me"))
         await keys.revoke(row.id)
         assert (keys.access.required, keys.usable) == (asked, False)
 
@@ -124,8 +124,8 @@ def test_when_the_last_key_is_revoked_only_loopback_opens(database_url: str, exp
 
 
 def test_an_expired_key_does_not_open_the_door(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
-        row, secret = await keys.create(NewKey("short", expires_in=3600))
+    async def work(keys: KeyStore) -> None:
+        row, secret = await keys.create(KeySpec("short", expires_in=3600))
         async with keys._database.session() as session:
             await session.execute(update(Key).where(Key.id == row.id).values(expires_at=time.time() - 1))
         await keys.load()
@@ -138,9 +138,9 @@ def test_an_expired_key_does_not_open_the_door(database_url: str) -> None:
 
 @pytest.mark.parametrize(("mode", "asked"), [("on", True), ("off", False)])
 def test_the_setting_decides(database_url: str, mode: str, asked: bool) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         assert keys.access.required is asked
-        await keys.create(NewKey("me"))
+        await keys.create(KeySpec("me"))
         assert keys.access.required is asked
 
     on(database_url, work, mode)
@@ -149,17 +149,17 @@ def test_the_setting_decides(database_url: str, mode: str, asked: bool) -> None:
 def test_nobody_makes_a_key_wider_than_their_own(database_url: str) -> None:
     maker = Grant("1", "maker", frozenset({"keys:create", "models:read"}), frozenset({"a", "b"}), 10, None, None)
 
-    async def work(keys: Keys) -> None:
-        good = NewKey("good", scopes=("models:read",), models=("a",), requests_per_minute=10)
+    async def work(keys: KeyStore) -> None:
+        good = KeySpec("good", scopes=("models:read",), models=("a",), requests_per_minute=10)
         row, _ = await keys.create(good, maker)
         assert row.models == ["a"]
         for bad in (
-            NewKey("bad", scopes=("admin",), models=("a",), requests_per_minute=1),
-            NewKey("bad", models=("a",), requests_per_minute=1),  # models:list is among the defaults
-            NewKey("bad", scopes=("models:read",), models=("a", "c"), requests_per_minute=1),
-            NewKey("bad", scopes=("models:read",), requests_per_minute=1),
-            NewKey("bad", scopes=("models:read",), models=("a",)),
-            NewKey("bad", scopes=("models:read",), models=("a",), requests_per_minute=11),
+            KeySpec("bad", scopes=("admin",), models=("a",), requests_per_minute=1),
+            KeySpec("bad", models=("a",), requests_per_minute=1),  # models:list is among the defaults
+            KeySpec("bad", scopes=("models:read",), models=("a", "c"), requests_per_minute=1),
+            KeySpec("bad", scopes=("models:read",), requests_per_minute=1),
+            KeySpec("bad", scopes=("models:read",), models=("a",)),
+            KeySpec("bad", scopes=("models:read",), models=("a",), requests_per_minute=11),
         ):
             with pytest.raises(PermissionDenied):
                 await keys.create(bad, maker)
@@ -171,11 +171,11 @@ def test_nobody_makes_a_key_wider_than_their_own(database_url: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " x", "a\0b", "a\nb"])
 def test_names_that_no_database_or_log_could_take(database_url: str, name: str) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         with pytest.raises(InvalidParameter):
-            await keys.create(NewKey(name))
+            await keys.create(KeySpec(name))
         with pytest.raises(InvalidParameter):
-            await keys.create(NewKey("x", models=(name,)))
+            await keys.create(KeySpec("x", models=(name,)))
         with pytest.raises(InvalidParameter):
             await keys.create_user(name, PASSWORD, None)
 
@@ -183,7 +183,7 @@ def test_names_that_no_database_or_log_could_take(database_url: str, name: str) 
 
 
 def test_a_login_from_beginning_to_end(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         await keys.create_user("小明", PASSWORD, ("models:list",))
         with pytest.raises(Conflict):
             await keys.create_user("小明", PASSWORD, None)
@@ -215,7 +215,7 @@ def test_a_login_from_beginning_to_end(database_url: str) -> None:
 
 
 def test_removing_a_user_ends_their_logins(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         user = await keys.create_user("ann", PASSWORD, None)
         login = await keys.login("ann", PASSWORD, "::1")
         assert allowed(keys, login.access)
@@ -228,7 +228,7 @@ def test_removing_a_user_ends_their_logins(database_url: str) -> None:
 
 
 def test_guessing_is_slowed_down_for_who_guesses(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         await keys.create_user("ann", PASSWORD, None)
         guesses = [keys.login("ann", f"guess-{number}", "10.0.0.1") for number in range(30)]
         ended = await asyncio.gather(*guesses, return_exceptions=True)
@@ -257,12 +257,12 @@ def test_guesses_are_forgotten_after_a_minute() -> None:
 
 
 def test_what_another_process_changes_is_seen(database_url: str) -> None:
-    async def work(keys: Keys) -> None:
+    async def work(keys: KeyStore) -> None:
         seen: asyncio.Queue[Access] = asyncio.Queue()
         keys.on_change = seen.put_nowait
         watching = asyncio.create_task(keys.run())
         async with opened(database_url) as others:
-            row, secret = await others.create(NewKey("theirs"))
+            row, secret = await others.create(KeySpec("theirs"))
             assert (await asyncio.wait_for(seen.get(), 30)).required
             assert allowed(keys, secret)
             await others.revoke(row.id)

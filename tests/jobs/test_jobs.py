@@ -331,7 +331,9 @@ def test_old_events_of_a_long_job_are_dropped(
 
     async def work() -> None:
         async with board(settings, database_url, coroutine(inside)) as made:
-            events = await made.events(made.submit("inside"))
+            name = made.submit("inside")
+            await made.jobs.wait(name)
+            events = await made.events(name)
             assert len(events) == 10 and events[-1].data["state"] == "done"
             assert [event.data["step"] for event in events[:-1]] == list(range(241, 250))
 

@@ -28,13 +28,13 @@ from modelyard.api.paths import PathCheck
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.chats.service import Chats
-from modelyard.control import installing
+from modelyard.control import engine_installs
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
-from modelyard.control.caching import Caching
+from modelyard.control.cache import Caching
 from modelyard.control.deployments import Deployments
 from modelyard.control.journal import Journal
-from modelyard.control.keys import Keys
+from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
@@ -48,6 +48,7 @@ from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
@@ -132,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, catalog) as knowledge:
+        async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
             yield Application(
                 Parts(
                     settings,
@@ -164,8 +165,8 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
 async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
     """Let jobs go on that an earlier run of the server left unfinished."""
-    installing.register(jobs, settings.engines_folder)
-    await jobs.open()
+    engine_installs.register(jobs, settings.engines_folder)
+    await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
 
 
@@ -176,7 +177,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
+async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
     """The home folder, the database and the keys of a server. Raises `CannotStart`."""
     database = Database(settings.database)
     if database.reserve is not None:

@@ -15,10 +15,10 @@ from modelyard.catalog.index import Catalog
 from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
-from modelyard.control.caching import Caching
+from modelyard.control.cache import Caching
 from modelyard.control.deployments import Deployments
 from modelyard.control.downloads import Downloads
-from modelyard.control.keys import Keys
+from modelyard.control.keys import KeyStore
 from modelyard.control.registrations import Registrations
 from modelyard.core.access import Grant
 from modelyard.core.config import Settings
@@ -42,7 +42,7 @@ class Parts:
     catalog: Catalog
     adapters: Adapters = field(kw_only=True)
     autostarts: Autostarts = field(kw_only=True)
-    keys: Keys = field(kw_only=True)
+    keys: KeyStore = field(kw_only=True)
     jobs: Jobs = field(kw_only=True)
     caching: Caching = field(kw_only=True)
     downloads: Downloads = field(kw_only=True)

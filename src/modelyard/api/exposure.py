@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 
-from modelyard.control.keys import Keys
+from modelyard.control.keys import KeyStore
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
 from modelyard.db.session import Database
 
 
-async def loaded_keys(settings: Settings, database: Database) -> Keys:
+async def loaded_keys(settings: Settings, database: Database) -> KeyStore:
     """The keys of the database. Raises `CannotStart` if others could connect and would not need a key."""
-    keys = Keys(database, settings.auth, exposed=not on_loopback(settings.host) and not settings.insecure)
+    keys = KeyStore(database, settings.auth, exposed=not on_loopback(settings.host) and not settings.insecure)
     await keys.load()
     if not keys.exposed:
         return keys

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from modelyard.api.exposure import on_loopback
-from modelyard.control.keys import Keys
+from modelyard.control.keys import KeyStore
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CrossSiteRefused, HostNotAllowed, ModelyardError
@@ -91,7 +91,7 @@ class PagePolicy:
 class ForeignPages:
     """An ASGI app around all others of a server, which refuses requests by `refusal` and notes `counts_as_owner`."""
 
-    def __init__(self, app: App, settings: Settings, keys: Keys) -> None:
+    def __init__(self, app: App, settings: Settings, keys: KeyStore) -> None:
         self._app = app
         self._policy = PagePolicy.of(settings)
         self._keys = keys

@@ -6,7 +6,7 @@ import time
 
 from modelyard.api.paths import match_of
 from modelyard.api.router import ANY_KEY, ANYBODY
-from modelyard.control.keys import REFRESH, Keys
+from modelyard.control.keys import REFRESH, KeyStore
 from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
@@ -25,7 +25,7 @@ KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
 class Guard:
     """The management app behind a check of keys. The grant of a request is then in `scope["state"]["grant"]`."""
 
-    def __init__(self, app: App, keys: Keys) -> None:
+    def __init__(self, app: App, keys: KeyStore) -> None:
         self._app = app
         self._keys = keys
 

@@ -18,6 +18,8 @@ from modelyard.core.types import ModelType, ReplicaState, Route, Task
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
+from modelyard.jobs.service import Jobs
+from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
@@ -35,7 +37,7 @@ def models_of(gateway: Gateway, models: ServedModels, caller: Caller) -> ServedM
 
 @contextlib.asynccontextmanager
 async def knowledge_running(
-    settings: Settings, database: Database, gateway: Gateway, catalog: Catalog
+    settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs
 ) -> AsyncIterator[Knowledge]:
     """Knowledge bases, with the worker that indexes; all is ended when the block is left.
 
@@ -44,6 +46,7 @@ async def knowledge_running(
     models = ServedModels(gateway.sender(Caller(INTERNAL)))
     knowledge = Knowledge(settings, database, models, gateway.chats)
     knowledge.ingest.holding.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
+    kinds.register(jobs, knowledge.ingest, knowledge.cancel)
     gateway.on_publish = knowledge.ingest.models_changed
     app = knowledge_app(knowledge, lambda caller: models_of(gateway, models, caller))
     knowledge.on_change = lambda names: gateway.set_apps(routes(app, names))

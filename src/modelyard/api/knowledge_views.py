@@ -14,7 +14,7 @@ from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
-from modelyard.protocol.knowledge_jobs import IndexingJobInfo
+from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
 from modelyard.protocol.models import KnowledgeModel
 
 MOST = 10_000
@@ -72,9 +72,9 @@ async def readable(knowledge: Knowledge, grant: Grant | None) -> list[KnowledgeB
     return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
 
 
-def job_info(view: JobView) -> IndexingJobInfo:
+def job_info(view: JobView) -> KnowledgeJobInfo:
     """A job and how far it is."""
-    return IndexingJobInfo.model_validate(builtins(view))
+    return KnowledgeJobInfo.model_validate(builtins(view))
 
 
 def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:

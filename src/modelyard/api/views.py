@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard.catalog.inventory import InventoryEntry
 from modelyard.control.downloads import DownloadView
-from modelyard.control.views import AdapterView, ModelView, Running
+from modelyard.control.views import AdapterView, ModelView, RunningReplica
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
@@ -157,7 +157,9 @@ def replica_infos(view: ModelView, traffic: Traffic, worker: str = WORKER) -> li
     ]
 
 
-def _replica_info(view: ModelView, ordinal: int, running: Running | None, traffic: Traffic, worker: str) -> ReplicaInfo:
+def _replica_info(
+    view: ModelView, ordinal: int, running: RunningReplica | None, traffic: Traffic, worker: str
+) -> ReplicaInfo:
     slot = view.slots.get(ordinal)
     error = slot.error if slot and running is None else None
     state = ReplicaState.FAILED if slot and slot.given_up and running is None else ReplicaState.PENDING

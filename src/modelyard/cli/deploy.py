@@ -90,7 +90,7 @@ def keep_key(home: Path, secret: str) -> None:
     """Make the given key the one that the server asks for."""
     import asyncio
 
-    from modelyard.control.keys import Keys, NewKey
+    from modelyard.control.keys import KeySpec, KeyStore
     from modelyard.core.config import Settings
     from modelyard.db.session import Database
 
@@ -98,7 +98,7 @@ def keep_key(home: Path, secret: str) -> None:
         database = Database(Settings(home=home, database_url="").database)
         try:
             await database.open()
-            await Keys(database).create(NewKey("deploy", scopes=("models:list", "models:read")), secret=secret)
+            await KeyStore(database).create(KeySpec("deploy", scopes=("models:list", "models:read")), secret=secret)
         finally:
             await database.close()
 

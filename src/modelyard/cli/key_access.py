@@ -19,7 +19,7 @@ from modelyard.core.wording import reason
 if TYPE_CHECKING:
     from modelyard.client import Client
     from modelyard.client.account_types import KeyDict, NewKeyDict, UserDict
-    from modelyard.control.keys import Keys
+    from modelyard.control.keys import KeyStore
     from modelyard.db.tables import Key, User
 
 T = TypeVar("T")
@@ -103,32 +103,32 @@ class LocalKeys:
         self.folder = self._settings.folder
 
     def create_key(self, body: Json) -> Any:
-        from modelyard.control.keys import NewKey
+        from modelyard.control.keys import KeySpec
 
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
         }
 
-        async def create(keys: Keys) -> Json:
-            row, secret = await keys.create(NewKey(**fields))
+        async def create(keys: KeyStore) -> Json:
+            row, secret = await keys.create(KeySpec(**fields))
             return {**_key(row), "key": secret}
 
         return self._run(create)
 
     def keys(self) -> Any:
-        async def read(keys: Keys) -> list[Json]:
+        async def read(keys: KeyStore) -> list[Json]:
             return [_key(row) for row in await keys.all()]
 
         return self._run(read)
 
     def revoke_key(self, name: str) -> Any:
-        async def revoke(keys: Keys) -> Json:
+        async def revoke(keys: KeyStore) -> Json:
             return _key(await keys.revoke(name))
 
         return self._run(revoke)
 
     def rotate_key(self, name: str) -> Any:
-        async def rotate(keys: Keys) -> Json:
+        async def rotate(keys: KeyStore) -> Json:
             row, secret = await keys.rotate(name)
             return {**_key(row), "key": secret}
 
@@ -137,25 +137,25 @@ class LocalKeys:
     def create_user(self, body: Json) -> Any:
         scopes = None if body.get("scopes") is None else tuple(body["scopes"])
 
-        async def create(keys: Keys) -> Json:
+        async def create(keys: KeyStore) -> Json:
             return _user(await keys.create_user(body["username"], body["password"], scopes))
 
         return self._run(create)
 
     def users(self) -> Any:
-        async def read(keys: Keys) -> list[Json]:
+        async def read(keys: KeyStore) -> list[Json]:
             return [_user(user) for user in await keys.users()]
 
         return self._run(read)
 
     def remove_user(self, name: str) -> Any:
-        async def remove(keys: Keys) -> Json:
+        async def remove(keys: KeyStore) -> Json:
             return _user(await keys.remove_user(name))
 
         return self._run(remove)
 
-    def _run(self, work: Callable[[Keys], Awaitable[T]]) -> T:
-        from modelyard.control.keys import Keys
+    def _run(self, work: Callable[[KeyStore], Awaitable[T]]) -> T:
+        from modelyard.control.keys import KeyStore
         from modelyard.core.private import private_files, private_home
         from modelyard.db.session import Database
 
@@ -163,7 +163,7 @@ class LocalKeys:
             database = Database(self._settings.database)
             try:
                 await database.open()
-                return await work(Keys(database))
+                return await work(KeyStore(database))
             finally:
                 await database.close()
 

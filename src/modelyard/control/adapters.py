@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.adapters import read_adapter
-from modelyard.control import adapted
+from modelyard.control import adapter_files
 from modelyard.control.deployments import Deployments
 from modelyard.control.launching import checked_uid
 from modelyard.control.places import packed, unpacked
@@ -162,7 +162,7 @@ def _check(view: ModelView, adapter: Adapter) -> None:
     _check_hot(view)
     if adapter.name == launch.uid:
         raise ModelExists(launch.uid, view.state.value, NAME)
-    adapted.check(replace(launch, adapters=(*launch.adapters, adapter)), [adapter])
+    adapter_files.check(replace(launch, adapters=(*launch.adapters, adapter)), [adapter])
 
 
 def _check_hot(view: ModelView) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import matching
-from modelyard.control.installed import absent
+from modelyard.control.interpreters import absent
 from modelyard.control.placement import Machine
 from modelyard.core.types import ModelType
 from modelyard.engines import ENGINES

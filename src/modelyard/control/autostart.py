@@ -57,7 +57,7 @@ class Entry(msgspec.Struct, kw_only=True, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class AutostartProgress:
     """What became of an entry since the server started."""
 
     status: str = "idle"
@@ -77,7 +77,7 @@ class Autostarts:
         """Those that this start follows."""
         self._restored: dict[str, int] = {}
         """Wanted models that wait for their turn, and their priority."""
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, AutostartProgress] = {}
         self._retries: set[asyncio.Task[None]] = set()
 
     async def entries(self) -> list[Entry]:
@@ -118,9 +118,9 @@ class Autostarts:
             await session.delete(row)
         self._progress.pop(uid, None)
 
-    def progress(self, uid: str) -> Progress:
+    def progress(self, uid: str) -> AutostartProgress:
         """What became of an entry since the server started."""
-        return self._progress.get(uid, Progress())
+        return self._progress.get(uid, AutostartProgress())
 
     async def prepare(self) -> None:
         """Before the control loop's first look: forget what shall not be restored, and hold back what has to wait."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from modelyard.catalog.memory import bits
 from modelyard.catalog.resolve import Variant
-from modelyard.control.installed import absent
+from modelyard.control.interpreters import absent
 from modelyard.control.other_engines import lacking
 from modelyard.control.placement import Machine, capacity, place, show
 from modelyard.core.errors import BadRequest, ModelyardError, NoEngineFits, NotEnoughMemory

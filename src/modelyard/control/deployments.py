@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
 from modelyard.control.launching import plan_launch
-from modelyard.control.permitting import Permit, keyed
 from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.places import packed
+from modelyard.control.privileges import Permit, keyed
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
 from modelyard.control.xinference_keys import warnings
@@ -203,15 +203,15 @@ class Deployments:
 
     async def remove(self, uid: str) -> None:
         """Return when the last replica of the model is gone and its memory is free."""
-        wanted = self.view(uid).desired
-        this = (Deployment.uid == uid, Deployment.generation == wanted.generation)
+        target = self.view(uid).desired
+        this = (Deployment.uid == uid, Deployment.generation == target.generation)
         async with self._database.freeing() as session:
             await session.execute(update(Deployment).where(*this).values(terminating=True))
         await self._reconciler.look()
 
         def gone() -> bool | None:
             view = self._reconciler.view(uid)  # the same uid may have been launched again
-            return True if view is None or view.desired.created_at != wanted.created_at else None
+            return True if view is None or view.desired.created_at != target.created_at else None
 
         await self._reconciler.until(gone)
 

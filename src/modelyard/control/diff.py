@@ -56,7 +56,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RestartPolicy:
     """The settings that decisions depend on."""
 
     restart_backoff: float
@@ -102,35 +102,35 @@ def diff(
     slots: Mapping[SlotKey, Slot],
     in_flight: Mapping[str, int],
     now: float,
-    policy: Policy,
+    policy: RestartPolicy,
 ) -> list[Action]:
     """The actions that lead towards `desired`, all of which may be done now; calling again after them is always safe."""
     by_uid: dict[str, list[Replica]] = {}
     for replica in replicas:
         by_uid.setdefault(replica.uid, []).append(replica)
     actions: list[Action] = []
-    for wanted in desired:
-        mine = by_uid.pop(wanted.uid, [])
+    for target in desired:
+        mine = by_uid.pop(target.uid, [])
         for replica in mine:
-            if not _is_wanted(replica, wanted):
+            if not _is_current(replica, target):
                 actions += _let_go(replica, in_flight, now, policy)
-        if wanted.terminating:
-            actions += [] if mine else [Remove(wanted.uid)]
+        if target.terminating:
+            actions += [] if mine else [Remove(target.uid)]
         else:
-            actions += _missing(wanted, mine, slots, now)
+            actions += _missing(target, mine, slots, now)
     for orphans in by_uid.values():
         for replica in orphans:
             actions += _let_go(replica, in_flight, now, policy)
     return actions
 
 
-def _is_wanted(replica: Replica, wanted: Desired) -> bool:
+def _is_current(replica: Replica, target: Desired) -> bool:
     return (
-        not wanted.terminating and replica.ordinal in wanted.ordinals and replica.generation == wanted.generation
+        not target.terminating and replica.ordinal in target.ordinals and replica.generation == target.generation
     )  # fmt: skip
 
 
-def _let_go(replica: Replica, in_flight: Mapping[str, int], now: float, policy: Policy) -> list[Action]:
+def _let_go(replica: Replica, in_flight: Mapping[str, int], now: float, policy: RestartPolicy) -> list[Action]:
     if replica.stopping:
         return []
     if replica.state is ReplicaState.READY:
@@ -141,20 +141,20 @@ def _let_go(replica: Replica, in_flight: Mapping[str, int], now: float, policy: 
     return [Stop(replica.name)]
 
 
-def _missing(wanted: Desired, mine: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float) -> list[Action]:
+def _missing(target: Desired, mine: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float) -> list[Action]:
     taken = {replica.ordinal for replica in mine}  # one that is on its way out must be gone before its place is filled
     actions: list[Action] = []
-    for ordinal in wanted.ordinals:
-        slot = slots.get((wanted.uid, ordinal))
-        if slot is not None and slot.generation == wanted.generation and (slot.given_up or now < slot.retry_at):
+    for ordinal in target.ordinals:
+        slot = slots.get((target.uid, ordinal))
+        if slot is not None and slot.generation == target.generation and (slot.given_up or now < slot.retry_at):
             continue
         if ordinal not in taken:
-            actions.append(Start(wanted.uid, ordinal))
+            actions.append(Start(target.uid, ordinal))
     return actions
 
 
 def after_crash(
-    slot: Slot | None, generation: int, was_ready: bool, ready_for: float, error: str, now: float, policy: Policy
+    slot: Slot | None, generation: int, was_ready: bool, ready_for: float, error: str, now: float, policy: RestartPolicy
 ) -> Slot:
     """The slot after its replica died: when to try again, or that it is given up.
 
@@ -170,19 +170,19 @@ def after_crash(
 
 
 def summary(
-    wanted: Desired, replicas: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float, downloading: str = ""
+    target: Desired, replicas: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float, downloading: str = ""
 ) -> tuple[ReplicaState, str]:
     """The state of a model as a whole, and a reason for people when it takes no requests.
 
     `downloading` says how far its download is, while there is one.
     """
-    states = [replica.state for replica in replicas if replica.uid == wanted.uid]
-    if wanted.terminating:
+    states = [replica.state for replica in replicas if replica.uid == target.uid]
+    if target.terminating:
         return ReplicaState.DRAINING, "it is being terminated"
     if ReplicaState.READY in states:
         return ReplicaState.READY, ""
-    current = [slot for ordinal in wanted.ordinals if (slot := _current(slots, wanted, ordinal))]
-    if wanted.ordinals and len(current) == len(wanted.ordinals) and all(slot.given_up for slot in current):
+    current = [slot for ordinal in target.ordinals if (slot := _current(slots, target, ordinal))]
+    if target.ordinals and len(current) == len(target.ordinals) and all(slot.given_up for slot in current):
         return ReplicaState.FAILED, current[0].error
     if ReplicaState.STARTING in states:
         return ReplicaState.STARTING, "its weights are being loaded"
@@ -198,6 +198,6 @@ def summary(
     return ReplicaState.PENDING, "it is about to start"
 
 
-def _current(slots: Mapping[SlotKey, Slot], wanted: Desired, ordinal: int) -> Slot | None:
-    slot = slots.get((wanted.uid, ordinal))
-    return slot if slot is not None and slot.generation == wanted.generation else None
+def _current(slots: Mapping[SlotKey, Slot], target: Desired, ordinal: int) -> Slot | None:
+    slot = slots.get((target.uid, ordinal))
+    return slot if slot is not None and slot.generation == target.generation else None

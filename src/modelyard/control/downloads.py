@@ -111,7 +111,7 @@ class Downloads:
                 hopeless=HOPELESS,
                 pausable=True,
                 check_removable=self._check_unused,
-                progress=_progress,
+                look=_seen,
                 on_state=self._moved,
             )
         )
@@ -297,9 +297,9 @@ def _is_listed(job: Job) -> bool:
     return job.state is not JobState.CANCELLED and not job.details.get("removed")
 
 
-def _progress(job: Job) -> JobProgress:
+async def _seen(job: Job) -> Job:
     view = look(job)
-    return JobProgress(view.here, view.download.size, "bytes", view.reason)
+    return replace(job, progress=JobProgress(view.here, view.download.size, "bytes", view.reason))
 
 
 def uid_of(download: Download) -> str:

@@ -45,9 +45,9 @@ class Journal:
         """Note that a model works, so that later crashes are worth a restart."""
         self._ready.add(uid)
 
-    def described(self, wanted: Desired) -> None:
+    def described(self, target: Desired) -> None:
         """Note that the files of a model say more of it than its hub did."""
-        self._launches[wanted.uid, wanted.generation] = wanted.launch
+        self._launches[target.uid, target.generation] = target.launch
 
     async def flush(self) -> None:
         """Write what was noted; on failure it stays noted."""

@@ -46,7 +46,7 @@ REFRESH_SECONDS = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class NewKey:
+class KeySpec:
     """What a key shall be."""
 
     name: str
@@ -71,7 +71,7 @@ class Login:
     refresh: str
 
 
-class Keys:
+class KeyStore:
     """All keys of one database. Must be used on one event loop."""
 
     def __init__(self, database: Database, mode: str = "auto", exposed: bool = False) -> None:
@@ -101,9 +101,9 @@ class Keys:
             above = await quotas(session, rows)
         now = time.time()
         self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
-        wanted = bool(users) or any(row.user_id is None for row in rows)
+        in_use = bool(users) or any(row.user_id is None for row in rows)
         grants = {row.hash: _grant(row, users, above) for row in rows}
-        access = Access(_required(self._mode, self.exposed, wanted), grants)
+        access = Access(_required(self._mode, self.exposed, in_use), grants)
         if access != self.access:
             self.access = access
             self.on_change(access)
@@ -124,32 +124,32 @@ class Keys:
                     log.warning("keys cannot be read: %s", error.message)
                 trouble = True
 
-    async def create(self, wanted: NewKey, by: Grant | None = None, secret: str | None = None) -> tuple[Key, str]:
+    async def create(self, spec: KeySpec, by: Grant | None = None, secret: str | None = None) -> tuple[Key, str]:
         """A new key and its secret, which is not kept. `by` is who asks: nobody can give more than they have.
 
         `secret` is taken as it is from who has one already.
         """
-        for field, text in (("name", wanted.name), *(("models", model) for model in wanted.models or ())):
+        for field, text in (("name", spec.name), *(("models", model) for model in spec.models or ())):
             check_line(field, text)
         async with self._database.writing() as session:
-            scopes = checked_scopes(wanted.scopes or await _default_scopes(session, by))
-            _check_narrower(wanted, scopes, by)
-            await check_owner(session, wanted.owner, by)
+            scopes = checked_scopes(spec.scopes or await _default_scopes(session, by))
+            _check_narrower(spec, scopes, by)
+            await check_owner(session, spec.owner, by)
             secret, key_id = secret or new_secret(), secrets.token_hex(6)
             row = Key(
                 id=key_id,
-                owner=wanted.owner or key_id,
+                owner=spec.owner or key_id,
                 makers=limited_makers(by),
-                name=wanted.name,
+                name=spec.name,
                 prefix=secret[:SHOWN],
                 hash=fingerprint(secret.encode()),
                 scopes=scopes,
-                models=None if wanted.models is None else sorted(set(wanted.models)),
-                bases=_checked_bases(wanted.bases),
-                requests_per_minute=wanted.requests_per_minute,
-                tokens_per_minute=wanted.tokens_per_minute,
+                models=None if spec.models is None else sorted(set(spec.models)),
+                bases=_checked_bases(spec.bases),
+                requests_per_minute=spec.requests_per_minute,
+                tokens_per_minute=spec.tokens_per_minute,
                 created_at=time.time(),
-                expires_at=None if wanted.expires_in is None else time.time() + wanted.expires_in,
+                expires_at=None if spec.expires_in is None else time.time() + spec.expires_in,
             )
             session.add(row)
         await self.load()
@@ -183,7 +183,7 @@ class Keys:
             limits = (row.requests_per_minute, row.tokens_per_minute)
             left = None if row.expires_at is None else row.expires_at - time.time()
             models = None if row.models is None else tuple(row.models)
-            _check_narrower(NewKey(row.name, models=models, bases=row.bases, requests_per_minute=limits[0],
+            _check_narrower(KeySpec(row.name, models=models, bases=row.bases, requests_per_minute=limits[0],
                                    tokens_per_minute=limits[1], expires_in=left), row.scopes, by)  # fmt: skip
             if row.revoked_at is not None:
                 raise Conflict(f"The key '{row.name}' was revoked; make a new one.")
@@ -203,7 +203,7 @@ class Keys:
         try:
             async with self._database.writing() as session:
                 granted = checked_scopes(scopes or await _default_scopes(session, by))
-                _check_narrower(NewKey(name), granted, by)
+                _check_narrower(KeySpec(name), granted, by)
                 user = User(name=name, password=stored, scopes=granted, owner=new_owner(), created_at=time.time())
                 session.add(user)
         except ChangedMeanwhile:
@@ -306,8 +306,8 @@ async def _default_scopes(session: AsyncSession, by: Grant | None) -> tuple[str,
     return DEFAULT_SCOPES if by or administered or any(ADMIN in user.scopes for user in users) else (ADMIN,)
 
 
-def _required(mode: str, exposed: bool, wanted: bool) -> bool:
-    return mode == "on" or (mode == "auto" and (exposed or wanted))
+def _required(mode: str, exposed: bool, in_use: bool) -> bool:
+    return mode == "on" or (mode == "auto" and (exposed or in_use))
 
 
 def _expired(row: Key, now: float) -> bool:
@@ -358,23 +358,23 @@ def _checked_bases(bases: Mapping[str, str] | None) -> dict[str, str] | None:
     return None if bases is None else dict(bases)
 
 
-def _check_narrower(wanted: NewKey, scopes: list[str], by: Grant | None) -> None:
+def _check_narrower(spec: KeySpec, scopes: list[str], by: Grant | None) -> None:
     """Raises `PermissionDenied` if a key would allow more than that of its maker."""
     if by is None or by.allows(ADMIN):
         return
     for scope in scopes:
         by.check(scope)
-    for model in wanted.models or ():
+    for model in spec.models or ():
         by.check_model(model)
-    for base, level in (wanted.bases or {}).items():
+    for base, level in (spec.bases or {}).items():
         by.check_base(base, level)
     limits = (
-        (by.requests_per_minute, wanted.requests_per_minute),
-        (by.tokens_per_minute, wanted.tokens_per_minute),
-        (by.expires_at - time.time() if by.expires_at and by.user is None else None, wanted.expires_in),
+        (by.requests_per_minute, spec.requests_per_minute),
+        (by.tokens_per_minute, spec.tokens_per_minute),
+        (by.expires_at - time.time() if by.expires_at and by.user is None else None, spec.expires_in),
     )
     wider = any(own is not None and (given is None or given > own) for own, given in limits)
-    unnamed = (by.models is not None and wanted.models is None) or (by.bases is not None and wanted.bases is None)
+    unnamed = (by.models is not None and spec.models is None) or (by.bases is not None and spec.bases is None)
     if wider or unnamed:
         raise PermissionDenied(f"The key '{by.name}' has limits, and what it makes may not have wider ones.")
 

@@ -13,12 +13,12 @@ from modelyard.catalog.hubs.queries import AUTO
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
-from modelyard.control import adapted
+from modelyard.control import adapter_files
 from modelyard.control.choosing import Choice, Offer, Requirements, decide
 from modelyard.control.other_engines import naming_others
-from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
-from modelyard.control.templating import templated
+from modelyard.control.privileges import UNKNOWN, Permit
+from modelyard.control.template_checks import templated
 from modelyard.control.xinference_keys import refuse_unsupported, without_harmless
 from modelyard.core.errors import BadRequest, InvalidParameter, NoEngineFits, NotFound
 from modelyard.core.names import checked_model_name
@@ -38,7 +38,7 @@ def plan_launch(
     not ask for.
     """
     refuse_unsupported(request)
-    request, adapters = adapted.separated(request)
+    request, adapters = adapter_files.separated(request)
     extras: dict[str, Json] = dict(request.model_extra or {})
     hub_name = extras.pop("download_hub", None)
     projector = str(extras.pop("multimodal_projector", None) or "") or None
@@ -69,7 +69,7 @@ def plan_launch(
     if request.model_path and request.model_name:
         launch = replace(launch, model=replace(launch.model, name=request.model_name))
     launch = templated(launch)
-    adapted.check(launch, adapters)
+    adapter_files.check(launch, adapters)
     return launch
 
 

@@ -20,15 +20,15 @@ from typing import TypeVar
 from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
 from modelyard.control import routing
-from modelyard.control.adapting import Adapting, Carrier
-from modelyard.control.diff import Desired, Drain, Policy, Remove, Replica, Slot, SlotKey, Start, Stop
+from modelyard.control.adapter_sync import Adapting, Carrier
+from modelyard.control.diff import Desired, Drain, Remove, Replica, RestartPolicy, Slot, SlotKey, Start, Stop
 from modelyard.control.downloads import Downloads, DownloadView
-from modelyard.control.installed import resolved
+from modelyard.control.interpreters import resolved
 from modelyard.control.journal import Journal
-from modelyard.control.permitting import keyed
 from modelyard.control.placement import Claims, Placement, place
 from modelyard.control.places import check_there
-from modelyard.control.views import ModelView, Running
+from modelyard.control.privileges import keyed
+from modelyard.control.views import ModelView, RunningReplica
 from modelyard.core.config import Settings
 from modelyard.core.errors import ModelyardError
 from modelyard.core.fetching import HOSTS_VARIABLE
@@ -61,13 +61,13 @@ class Reconciler:
         jobs: Jobs,
     ) -> None:
         self._settings = settings
-        self._policy = Policy(settings.restart_backoff, settings.restart_limit, settings.drain_timeout)
+        self._policy = RestartPolicy(settings.restart_backoff, settings.restart_limit, settings.drain_timeout)
         self._journal = journal
         self._host = host
         self._traffic = traffic
         self._publish = publish
         self._desired: dict[str, Desired] = {}
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningReplica] = {}
         self._needs: dict[str, tuple[Launch, Footprint]] = {}
         self._slots: dict[SlotKey, Slot] = {}
         self.held: frozenset[str] = frozenset()
@@ -77,7 +77,7 @@ class Reconciler:
         self._stops: set[asyncio.Task[None]] = set()
         self._serial = count(1)
         self._adapting = Adapting(self._adapted, journal.event, settings.start_timeout)
-        self._wanted_look = 0
+        self._requested_look = 0
         self._looked = 0
         self._table = RouteTable()
         self._nudged = asyncio.Event()
@@ -90,11 +90,11 @@ class Reconciler:
 
     async def look(self) -> None:
         """The rows have changed: return when a step has taken them over."""
-        self._wanted_look += 1
-        wanted = self._wanted_look
+        self._requested_look += 1
+        target = self._requested_look
         self._reload_at = 0.0
         self._nudged.set()
-        await self.until(lambda: True if self._looked >= wanted else None)
+        await self.until(lambda: True if self._looked >= target else None)
 
     async def until(self, settled: Callable[[], T | None]) -> T:
         """Wait until `settled()`, asked again after every step of the loop, returns something."""
@@ -104,13 +104,13 @@ class Reconciler:
 
     def view(self, uid: str) -> ModelView | None:
         """One model, or None if nobody wants it."""
-        wanted = self._desired.get(uid)
-        if wanted is None:
+        target = self._desired.get(uid)
+        if target is None:
             return None
         mine = tuple(sorted(self._of(uid), key=lambda running: running.replica.ordinal))
-        coming = self._download(wanted) if not mine else None
+        coming = self._download(target) if not mine else None
         state, reason = deciding.summary(
-            wanted,
+            target,
             [running.replica for running in mine],
             self._slots,
             time.monotonic(),
@@ -119,15 +119,15 @@ class Reconciler:
         slots = {
             ordinal: slot
             for (owner, ordinal), slot in self._slots.items()
-            if owner == uid and slot.generation == wanted.generation
+            if owner == uid and slot.generation == target.generation
         }
-        adapters = tuple(routing.adapter_view(each, state, mine, self._adapting) for each in wanted.launch.adapters)
-        return ModelView(wanted, state, reason, mine, slots, coming, adapters)
+        adapters = tuple(routing.adapter_view(each, state, mine, self._adapting) for each in target.launch.adapters)
+        return ModelView(target, state, reason, mine, slots, coming, adapters)
 
     def owner(self, adapter: str) -> ModelView | None:
         """The model that an adapter of this name belongs to."""
-        for uid, wanted in self._desired.items():
-            if any(each.name == adapter for each in wanted.launch.adapters):
+        for uid, target in self._desired.items():
+            if any(each.name == adapter for each in target.launch.adapters):
                 return self.view(uid)
         return None
 
@@ -135,8 +135,8 @@ class Reconciler:
         """Whether a replica of a model still has an adapter, or is busy with its adapters."""
         return any(self._adapting.carries(running.replica.name, adapter) for running in self._of(uid))
 
-    def _download(self, wanted: Desired) -> DownloadView | None:
-        download = wanted.launch.model.download
+    def _download(self, target: Desired) -> DownloadView | None:
+        download = target.launch.model.download
         return self.downloads.of(download) if download is not None else None
 
     def views(self) -> list[ModelView]:
@@ -157,7 +157,7 @@ class Reconciler:
             known = self._needs[launch.uid] = (launch, ENGINES.get(launch.engine).footprint(launch))
         return known[1]
 
-    def _of(self, uid: str) -> list[Running]:
+    def _of(self, uid: str) -> list[RunningReplica]:
         return [running for running in self._running.values() if running.replica.uid == uid]
 
     async def run(self) -> None:
@@ -183,15 +183,15 @@ class Reconciler:
     async def step(self) -> None:
         """One look and everything it leads to."""
         self._nudged.clear()
-        look = self._wanted_look
+        look = self._requested_look
         if time.monotonic() >= self._reload_at:
             self._reload_at = time.monotonic() + self._settings.resync_interval
-            self._desired = {wanted.uid: wanted for wanted in await self._journal.load()}
+            self._desired = {target.uid: target for target in await self._journal.load()}
         for view in self._host.observe():
             self._absorb(view)
         self._announce()  # before anything is awaited: what can be read as ready is routed
         replicas = [running.replica for running in self._running.values()]
-        due = [wanted for wanted in self._desired.values() if wanted.terminating or wanted.uid not in self.held]
+        due = [target for target in self._desired.values() if target.terminating or target.uid not in self.held]
         for action in deciding.diff(
             due, replicas, self._slots, self._traffic.in_flight, time.monotonic(), self._policy
         ):
@@ -206,9 +206,9 @@ class Reconciler:
                 case Remove(uid):
                     await self._remove(uid)
         self.downloads.keep(
-            (wanted.uid, wanted.launch.model.download)
-            for wanted in self._desired.values()
-            if wanted.launch.model.download is not None and not wanted.terminating
+            (target.uid, target.launch.model.download)
+            for target in self._desired.values()
+            if target.launch.model.download is not None and not target.terminating
         )
         self._adapt()
         self._announce()
@@ -243,13 +243,13 @@ class Reconciler:
         elif running.pid != view.pid:
             self._running[view.replica] = replace(running, pid=view.pid)
 
-    def _crashed(self, running: Running, view: ProcessView) -> None:
+    def _crashed(self, running: RunningReplica, view: ProcessView) -> None:
         replica = running.replica
         _, lines = self._host.logs(replica.uid, replica.name, EXPLAIN_LINES)
-        wanted = self._desired.get(replica.uid)
+        target = self._desired.get(replica.uid)
         error = view.error
-        if not error and wanted is not None:
-            error = ENGINES.get(wanted.launch.engine).explain(lines, view.exit_code)
+        if not error and target is not None:
+            error = ENGINES.get(target.launch.engine).explain(lines, view.exit_code)
         ready_for = 0.0 if view.ready_at is None else time.time() - view.ready_at
         self._failed(replica.uid, replica.ordinal, replica.generation, error, ready_for, view.ready_at is not None)
 
@@ -257,8 +257,8 @@ class Reconciler:
         self, uid: str, ordinal: int, generation: int, error: str, ready_for: float = 0.0, ready: bool = False
     ) -> None:
         """A replica died or could not even be started."""
-        wanted = self._desired.get(uid)
-        was_ready = ready or (wanted is not None and wanted.was_ready)
+        target = self._desired.get(uid)
+        was_ready = ready or (target is not None and target.was_ready)
         slot = deciding.after_crash(
             self._slots.get((uid, ordinal)), generation, was_ready, ready_for, error, time.monotonic(), self._policy
         )
@@ -267,13 +267,13 @@ class Reconciler:
         self._journal.event(uid, "ERROR", f"Replica {ordinal} failed: {error}; {then}")
         log.warning("%s: replica %d failed: %s; %s", uid, ordinal, error, then)
 
-    async def _start(self, wanted: Desired, ordinal: int) -> None:
-        if not await self._has_weights(wanted, ordinal):
+    async def _start(self, target: Desired, ordinal: int) -> None:
+        if not await self._has_weights(target, ordinal):
             return
-        wanted = self._desired[wanted.uid]
-        here = tuple(adapter for adapter in wanted.launch.adapters if os.path.exists(adapter.path))
-        launch = replace(wanted.launch, adapters=here)
-        name = f"{wanted.uid}-rep{ordinal}-{next(self._serial)}"
+        target = self._desired[target.uid]
+        here = tuple(adapter for adapter in target.launch.adapters if os.path.exists(adapter.path))
+        launch = replace(target.launch, adapters=here)
+        name = f"{target.uid}-rep{ordinal}-{next(self._serial)}"
         try:
             engine = ENGINES.get(launch.engine)
             check_there(launch.model)
@@ -284,61 +284,61 @@ class Reconciler:
                 plan = keyed(plan, self._settings, os.environ)
             else:
                 plan = resolved(plan, engine, self._settings.engines_folder)
-                gone = [adapter for adapter in wanted.launch.adapters if adapter not in here]
+                gone = [adapter for adapter in target.launch.adapters if adapter not in here]
                 self._adapting.started(name, () if plan.hot_adapters else here, gone)
         except Exception as error:
             # an engine may be a stranger's: its defect is that model's trouble, not every model's
             if not isinstance(error, ModelyardError):
-                log.exception("engine %s could not say how to run %s", launch.engine, wanted.uid)
-            self._failed(wanted.uid, ordinal, wanted.generation, str(error) or repr(error))
+                log.exception("engine %s could not say how to run %s", launch.engine, target.uid)
+            self._failed(target.uid, ordinal, target.generation, str(error) or repr(error))
             self._nudged.set()
             return
         state = ReplicaState.READY if isinstance(plan, Remote) else ReplicaState.STARTING
-        replica = Replica(name, wanted.uid, ordinal, wanted.generation, state, time.monotonic())
-        self._running[name] = Running(replica, plan, spot, need, time.time())
+        replica = Replica(name, target.uid, ordinal, target.generation, state, time.monotonic())
+        self._running[name] = RunningReplica(replica, plan, spot, need, time.time())
         if isinstance(plan, Remote):
-            self._journal.became_ready(wanted.uid)
-            self._journal.event(wanted.uid, "INFO", f"Replica {ordinal} is the server at {plan.address}")
+            self._journal.became_ready(target.uid)
+            self._journal.event(target.uid, "INFO", f"Replica {ordinal} is the server at {plan.address}")
             return
-        self._journal.event(wanted.uid, "INFO", f"Replica {ordinal} is starting on {launch.engine}")
-        await self._host.start(self._spec(wanted, name, plan, spot))
+        self._journal.event(target.uid, "INFO", f"Replica {ordinal} is starting on {launch.engine}")
+        await self._host.start(self._spec(target, name, plan, spot))
 
-    async def _has_weights(self, wanted: Desired, ordinal: int) -> bool:
+    async def _has_weights(self, target: Desired, ordinal: int) -> bool:
         """Whether the files are here; if not, they are on their way, or have failed to come."""
-        model = wanted.launch.model
+        model = target.launch.model
         if model.download is None:
             return True
         known = self.downloads.of(model.download) is not None
         try:
-            key = (wanted.uid, wanted.generation)
-            if not self.downloads.has_arrived(model.download, (*key, ordinal), wanted.created_at):
+            key = (target.uid, target.generation)
+            if not self.downloads.has_arrived(model.download, (*key, ordinal), target.created_at):
                 if not known:
                     size = model.download.size / 1e6
-                    said = f"Downloading {model.download.model_id} from {model.download.hub}, {size:.1f} MB"
-                    self._journal.event(wanted.uid, "INFO", said)
+                    sentence = f"Downloading {model.download.model_id} from {model.download.hub}, {size:.1f} MB"
+                    self._journal.event(target.uid, "INFO", sentence)
                 return False
             if key not in self._described:
                 self._described.add(key)
                 found = await asyncio.to_thread(as_downloaded, model)
                 if found != model:
-                    wanted = replace(wanted, launch=replace(wanted.launch, model=found))
-                    self._desired[wanted.uid] = wanted
-                    self._journal.described(wanted)
+                    target = replace(target, launch=replace(target.launch, model=found))
+                    self._desired[target.uid] = target
+                    self._journal.described(target)
         except ModelyardError as error:
-            self._failed(wanted.uid, ordinal, wanted.generation, error.message)
+            self._failed(target.uid, ordinal, target.generation, error.message)
             self._nudged.set()
             return False
         return True
 
-    def _spec(self, wanted: Desired, name: str, plan: Command, spot: Placement) -> ProcessSpec:
+    def _spec(self, target: Desired, name: str, plan: Command, spot: Placement) -> ProcessSpec:
         gpus = ",".join(map(str, spot.gpu_indexes))
         return ProcessSpec(
             replica=name,
-            uid=wanted.uid,
+            uid=target.uid,
             argv=plan.argv,
             env={
                 **plan.env,
-                **wanted.launch.env,
+                **target.launch.env,
                 **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}),
                 HOSTS_VARIABLE: self._settings.fetch_hosts,  # the owner's word, whatever the launch has
             },
@@ -369,7 +369,7 @@ class Reconciler:
         self._slots = {key: slot for key, slot in self._slots.items() if key[0] != uid}
         self._journal.event(uid, "INFO", "Terminated")
 
-    def _say(self, running: Running, kind: str, what: str) -> None:
+    def _say(self, running: RunningReplica, kind: str, what: str) -> None:
         self._journal.event(running.replica.uid, kind, f"Replica {running.replica.ordinal} {what}")
         log.info("%s: replica %d %s", running.replica.uid, running.replica.ordinal, what)
 
@@ -384,7 +384,7 @@ class Reconciler:
                 for each in ready
                 if isinstance(each.plan, Command)
             ],
-            {uid: wanted.launch.adapters for uid, wanted in self._desired.items() if not wanted.terminating},
+            {uid: target.launch.adapters for uid, target in self._desired.items() if not target.terminating},
         )
 
     def _adapted(self) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from modelyard.control.adapting import Adapting
-from modelyard.control.views import AdapterView, ModelView, Running
+from modelyard.control.adapter_sync import Adapting
+from modelyard.control.views import AdapterView, ModelView, RunningReplica
 from modelyard.core.rules import NO_RULES
 from modelyard.core.types import Adapter, Endpoint, ReplicaState, Route
 from modelyard.engines.base import Remote
 
 
-def adapter_view(adapter: Adapter, state: ReplicaState, replicas: Iterable[Running], adapting: Adapting) -> AdapterView:
+def adapter_view(
+    adapter: Adapter, state: ReplicaState, replicas: Iterable[RunningReplica], adapting: Adapting
+) -> AdapterView:
     """Where an adapter is, given the state of its model."""
     ready = [running for running in replicas if running.replica.state is ReplicaState.READY]
     having = tuple(running for running in ready if adapting.has(running.replica.name, adapter))
@@ -64,5 +66,5 @@ def _of_adapters(view: ModelView) -> Iterator[Route]:
         )
 
 
-def _endpoints(replicas: Sequence[Running]) -> tuple[Endpoint, ...]:
+def _endpoints(replicas: Sequence[RunningReplica]) -> tuple[Endpoint, ...]:
     return tuple(running.endpoint for running in replicas)

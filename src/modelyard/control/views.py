@@ -14,7 +14,7 @@ from modelyard.engines.base import Command, Remote
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningReplica:
     """One replica with everything that was decided about it."""
 
     replica: Replica
@@ -29,7 +29,7 @@ class Running:
     def endpoint(self) -> Endpoint:
         return Endpoint(self.replica.name, self.plan.address, self.plan.headers)
 
-    def moved(self, state: ReplicaState, *, stopping: bool = False) -> Running:
+    def moved(self, state: ReplicaState, *, stopping: bool = False) -> RunningReplica:
         """The same replica in another state, from now on."""
         return replace(self, replica=replace(self.replica, state=state, since=time.monotonic(), stopping=stopping))
 
@@ -41,7 +41,7 @@ class ModelView:
     desired: Desired
     state: ReplicaState
     reason: str
-    replicas: tuple[Running, ...]
+    replicas: tuple[RunningReplica, ...]
     slots: Mapping[int, Slot]
     """Ordinal → its crashes, of the current generation."""
     download: DownloadView | None = None
@@ -58,7 +58,7 @@ class AdapterView:
     state: ReplicaState
     """`READY` as soon as one replica has it; `FAILED` when every ready replica refused it."""
     reason: str = ""
-    replicas: tuple[Running, ...] = ()
+    replicas: tuple[RunningReplica, ...] = ()
     """Those that have it."""
     settled: bool = True
     """Every ready replica has it or has refused it."""

@@ -306,26 +306,17 @@ class JobEventRow(Base):
     data: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
-class KnowledgeJob(Base):
-    """Work on documents that goes on in the background, and after a restart."""
+class KnowledgeJob(JobRow):
+    """What a job on documents has beside what all jobs have; its row in `jobs` is read and written with it."""
 
     __tablename__ = "knowledge_jobs"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     base_id: Mapped[int] = mapped_column(ForeignKey("knowledge_bases.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str] = mapped_column(String(10))
-    """`add`: documents into the present generation. `reindex`: all of them into a new one."""
     generation: Mapped[int] = mapped_column(Integer)
     """The one that it writes."""
     settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     """What a new generation changes in its base, once it is complete."""
-    state: Mapped[str] = mapped_column(String(10), default="running")
-    """`running`, `done`, `failed` or `cancelled`."""
-    error: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[float] = mapped_column(Float)
-    """Unix time."""
-    finished_at: Mapped[float | None] = mapped_column(Float, default=None)
-    """Unix time."""
 
 
 class KnowledgeTask(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -45,12 +45,15 @@ class Jobs:
         if kind is not None and kind.on_state is not None:
             kind.on_state(job)
 
-    async def open(self) -> None:
-        """Take up what an earlier run of the server left unfinished; each kind says how such a job goes on."""
+    async def open(self, worked: Collection[str] = ()) -> None:
+        """Take up what an earlier run of the server left unfinished; each kind says how such a job goes on.
+
+        Jobs of the kinds in `worked` are taken up by the workers of their packages.
+        """
         for job in await self.store.unfinished():
-            kind = self.kinds.get(job.kind)
-            if kind is not None and isinstance(kind.work, WorkerWork):
+            if job.kind in worked:
                 continue
+            kind = self.kinds.get(job.kind)
             self.store.adopt(job)
             after = states.recovered(job, kind)
             if after != job:
@@ -97,7 +100,7 @@ class Jobs:
         job = await self.store.get(name)
         if owner is not None and not owner.sees(job.owner):
             raise JobNotFound(name)
-        return self._seen(job)
+        return await self._seen(job)
 
     async def page(
         self, owner: Owner, kind: str | None = None, state: JobState | None = None, limit: int = 100
@@ -107,14 +110,12 @@ class Jobs:
             await self.store.flush()
         async with self._database.session() as session:
             found = await rows.page(session, owner, kind, state, limit)
-        return [self._seen(self.store.live.get(job.id, job)) for job in found]
+        return [await self._seen(self.store.live.get(job.id, job)) for job in found]
 
-    def _seen(self, job: Job) -> Job:
+    async def _seen(self, job: Job) -> Job:
         """A job with the progress that its kind sees now."""
         kind = self.kinds.get(job.kind)
-        if kind is None or kind.progress is None or job.finished:
-            return job
-        return replace(job, progress=kind.progress(job))
+        return job if kind is None or kind.look is None or job.finished else await kind.look(job)
 
     async def follow(self, name: str, after: int = 0) -> AsyncIterator[JobEvent]:
         """Events of a job with numbers larger than `after`, until it is finished. Raises `JobNotFound`."""

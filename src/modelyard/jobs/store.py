@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,7 @@ TRIM_EVERY = 200
 PROGRESS = "progress"
 """Type of the snapshots that followers get."""
 
-JobLook = Callable[[Job], Job]
+JobLook = Callable[[Job], Awaitable[Job]]
 
 
 class JobStore:
@@ -160,12 +160,17 @@ class JobStore:
         if (event := self._signals.pop(job, None)) is not None:
             event.set()
 
+    def signal_worked(self) -> None:
+        """Something is new about some of the jobs that workers of packages run."""
+        for job in [name for name in self._signals if name not in self.live]:
+            self.signal(job)
+
     async def follow(self, job: str, after: int, view: JobLook) -> AsyncIterator[JobEvent]:
         """Events of a job with numbers larger than `after`, as they happen, and its progress whenever that has changed.
 
         Ends with the last event of a finished job, and where it is deleted. Raises `JobNotFound`.
         """
-        found = view(await self.get(job))
+        found = await view(await self.get(job))
         progress: JobProgress | None = None
         while True:
             signal = self._signals.setdefault(job, asyncio.Event())
@@ -187,7 +192,7 @@ class JobStore:
             except TimeoutError:
                 pass
             try:
-                found = view(await self.get(job))
+                found = await view(await self.get(job))
             except JobNotFound:
                 return
 

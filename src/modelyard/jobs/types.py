@@ -176,5 +176,5 @@ class JobKind:
     """Raises `Conflict` for an unfinished job that something else needs."""
     on_state: Callable[[Job], None] | None = None
     """Called after every change of a job's state, except those that a package's own worker writes."""
-    progress: Callable[[Job], JobProgress] | None = None
-    """How far an unfinished job is, where that can be looked at better than it is reported."""
+    look: Callable[[Job], Awaitable[Job]] | None = None
+    """An unfinished job with its progress, where that can be looked at better than it is reported."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from modelyard.core.access import Grant
+from modelyard.core.access import LOCAL, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
@@ -22,7 +22,7 @@ from modelyard.knowledge.documents.loaders.base import Limits
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.indexing.edits import Edits
 from modelyard.knowledge.indexing.index_pool import Indexes
-from modelyard.knowledge.indexing.jobs import Jobs
+from modelyard.knowledge.indexing.jobs import IndexingJobs
 from modelyard.knowledge.indexing.pipeline import Indexing
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import Ingest
@@ -53,7 +53,7 @@ class Knowledge:
         self.search = Search(database, self.indexes, models)
         self.documents = Documents(database, self.blobs)
         self.edits = Edits(database, self.documents, self.indexes, self.vectors)
-        self.jobs = Jobs(database, settings.ocr)
+        self.jobs = IndexingJobs(database, settings.ocr)
         limits = Limits(max_bytes=settings.max_document_bytes)
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
@@ -154,17 +154,28 @@ class Knowledge:
                 await self.documents.forget_blobs([blob.hash])
 
     async def index(
-        self, base: KnowledgeBase, names: Sequence[str], force: bool = False, *, uploaded: bool = False
+        self,
+        base: KnowledgeBase,
+        names: Sequence[str],
+        force: bool = False,
+        *,
+        uploaded: bool = False,
+        owner: str = LOCAL,
     ) -> str:
-        """Start a job that indexes these documents, and return its id. Raises `DocumentNotFound`, except for documents that
-        were `uploaded` a moment ago: one that was deleted since is left out."""
-        job = await self.jobs.add(base, names, force, present_only=uploaded)
+        """Start a job of an owner that indexes these documents, and return its id.
+
+        Raises `DocumentNotFound`, except for documents that were `uploaded` a moment ago: one that was deleted since is left
+        out.
+        """
+        job = await self.jobs.add(base, names, force, present_only=uploaded, owner=owner)
         self.ingest.look(first=base.temporary)
         return job
 
-    async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
-        """Start a job that makes all chunks anew, while searches use the old ones. Raises `KnowledgeBaseBusy`."""
-        job = await self.jobs.reindex(base, settings, force)
+    async def reindex(
+        self, base: KnowledgeBase, settings: BaseSettings, force: bool = False, *, owner: str = LOCAL
+    ) -> str:
+        """Start a job of an owner that makes all chunks anew, while searches use the old ones. Raises `KnowledgeBaseBusy`."""
+        job = await self.jobs.reindex(base, settings, force, owner)
         self.ingest.look()
         return job
 

@@ -19,7 +19,7 @@ class DocumentRemark(BaseModel):
     notes: list[str]
 
 
-class IndexingJobInfo(BaseModel):
+class KnowledgeJobInfo(BaseModel):
     """How far a job is."""
 
     id: str

@@ -120,7 +120,9 @@ async def upload_docs(
         except ModelyardError as error:
             failed[name] = f"{name} 文件上传失败，报错信息为: {error.message}"
     if to_vector_store:
-        failed.update(await index_documents(knowledge, base, names, by_hand, chunking, override=True))
+        failed.update(
+            await index_documents(knowledge, base, names, by_hand, chunking, override=True, owner=Owner.of(grant))
+        )
     return BaseResponse(msg="文件上传与向量化完成", data={"failed_files": failed})
 
 
@@ -131,7 +133,8 @@ async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant
     chunking = chunking_options(body.chunk_size, body.chunk_overlap, body.zh_title_enhance)
     by_hand = parse_custom_docs(body.docs)
     names = list(dict.fromkeys([*body.file_names, *by_hand]))
-    failed = await index_documents(knowledge, base, names, by_hand, chunking, override=body.override_custom_docs)
+    override, owner = body.override_custom_docs, Owner.of(grant)
+    failed = await index_documents(knowledge, base, names, by_hand, chunking, override=override, owner=owner)
     return BaseResponse(msg="更新文档完成", data={"failed_files": failed})
 
 
@@ -201,7 +204,7 @@ async def upload_temp_docs(
             names.append(title)
         except ModelyardError as error:
             failed.append({title: f"{title} 文件上传失败，报错信息为: {error.message}"})
-    problems = await index_documents(knowledge, base, names, {}, chunking, override=True)
+    problems = await index_documents(knowledge, base, names, {}, chunking, override=True, owner=owner)
     failed += [{title: problem} for title, problem in problems.items()]
     return BaseResponse(data={"id": name, "failed_files": failed})
 
@@ -228,6 +231,7 @@ async def index_documents(
     chunking: Mapping[str, Any],
     *,
     override: bool,
+    owner: Owner,
 ) -> dict[str, str]:
     """Index documents and wait for it. Returns the documents that could not be indexed, and why."""
     failed: dict[str, str] = {}
@@ -248,7 +252,7 @@ async def index_documents(
             failed[name] = error.message
     for edited, batch in pending.items():
         if batch:
-            job = await knowledge.index(base, batch, edited, uploaded=True)
+            job = await knowledge.index(base, batch, edited, uploaded=True, owner=owner.id)
             failed.update(await _wait_indexed(knowledge, job, batch))
     return failed
 
@@ -305,7 +309,7 @@ async def _reindex_events(
         embedding_model=(model or embedding_model(parts, grant, body.embed_model)),
         chunking=chunking_options(body.chunk_size, body.chunk_overlap, body.zh_title_enhance),
     )
-    job = await knowledge.reindex(base, settings, force=True)
+    job = await knowledge.reindex(base, settings, force=True, owner=Owner.of(grant).id)
     reported: set[str] = set()
     async for progress in knowledge.ingest.follow(job):
         if progress.waiting:

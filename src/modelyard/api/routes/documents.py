@@ -10,9 +10,10 @@ from fastapi import File, Form, Path, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from modelyard.api.base_access import NamedBase
-from modelyard.api.deps import TheKnowledge
+from modelyard.api.deps import TheGrant, TheKnowledge
 from modelyard.api.knowledge_views import chunk_info, document_info, page
 from modelyard.api.router import FILE, BodyKind, Router
+from modelyard.core.access import Owner
 from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.documents.bases import chunking_of
@@ -50,6 +51,7 @@ def json_field(name: str, given: str | None) -> dict[str, Any] | None:
 async def upload(
     base: str,
     knowledge: TheKnowledge,
+    grant: TheGrant,
     files: Annotated[list[UploadFile], File(description="One or many; `name` below stands for a single one's.")],
     name: Annotated[str | None, Form()] = None,
     metadata: Annotated[str | None, Form(description="A JSON object, for all of them.")] = None,
@@ -79,7 +81,10 @@ async def upload(
             failed[title] = error.message
     if failed and not kept and len(files) == 1:
         raise InvalidParameter("files", next(iter(failed.values())))
-    job = await knowledge.index(row, [each.name for each in kept], uploaded=True) if index and kept else None
+    job = None
+    if index and kept:
+        names = [each.name for each in kept]
+        job = await knowledge.index(row, names, uploaded=True, owner=Owner.of(grant).id)
     now = await knowledge.documents.as_now(row, kept)
     return bodies.Uploaded(data=[document_info(each) for each in now], job=job, failed=failed)
 
@@ -112,9 +117,10 @@ async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKn
 
 
 @router.post("/documents/index", scope="knowledge:write", body=BodyKind.TEXT)
-async def index(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.JobStarted:
+async def index(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge, grant: TheGrant) -> bodies.JobStarted:
     """Index stored documents, again or for the first time."""
-    job = await knowledge.index(await knowledge.bases.get(base), body.names, body.force)
+    owner = Owner.of(grant).id
+    job = await knowledge.index(await knowledge.bases.get(base), body.names, body.force, owner=owner)
     return bodies.JobStarted(job=job)
 
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Path, Request
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.key_views import key_info, user_info
 from modelyard.api.router import ANY_KEY, ANYBODY, Router
-from modelyard.control.keys import ACCESS_SECONDS, Keys, Login, NewKey
+from modelyard.control.keys import ACCESS_SECONDS, KeySpec, KeyStore, Login
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
 from modelyard.protocol import keys as bodies
@@ -30,23 +30,23 @@ LOGIN_BODY = {
 }
 
 
-async def the_keys(parts: TheParts) -> Keys:
+async def the_keys(parts: TheParts) -> KeyStore:
     """The service behind these routes."""
     return parts.keys
 
 
-TheKeys = Annotated[Keys, Depends(the_keys)]
+TheKeys = Annotated[KeyStore, Depends(the_keys)]
 Name = Annotated[str, Path(max_length=200)]
 
 
 @router.post("/token", scope=ANYBODY, forms=True, openapi_extra=LOGIN_BODY)
 async def token(request: Request, keys: TheKeys) -> bodies.Tokens:
     """Log in with name and password, as JSON or as a form; the access token then works like an API key."""
-    body = await _login(request)
+    credentials = await _login(request)
     if not keys.access.required:
         raise BadRequest("This server asks for no keys, so there is nothing to log in to.")
     address = request.client.host if request.client else ""
-    return _tokens(await keys.login(body.username, body.password, address))
+    return _tokens(await keys.login(credentials.username, credentials.password, address))
 
 
 @router.post("/v1/auth/refresh", scope=ANYBODY)
@@ -85,7 +85,7 @@ async def me(grant: TheGrant) -> bodies.Me:
 @router.post("/v1/admin/keys", scope="keys:create", status_code=201)
 async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKeyInfo:
     """Make a key. This is the only time that it is shown."""
-    properties = NewKey(
+    spec = KeySpec(
         name=body.name,
         scopes=None if body.scopes is None else tuple(body.scopes),
         models=None if body.models is None else tuple(body.models),
@@ -95,7 +95,7 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
         expires_in=body.expires_in,
         owner=body.owner,
     )
-    row, secret = await keys.create(properties, grant)
+    row, secret = await keys.create(spec, grant)
     return bodies.NewKeyInfo(**key_info(row).model_dump(), key=secret)
 
 

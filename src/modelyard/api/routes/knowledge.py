@@ -17,7 +17,7 @@ from modelyard.api.kept_questions import KeptQuestion, encoded_events
 from modelyard.api.knowledge_views import base_info, job_info, readable
 from modelyard.api.router import BodyKind, Router
 from modelyard.api.sse import event, streamed
-from modelyard.core.access import WRITE
+from modelyard.core.access import WRITE, Owner
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
@@ -29,7 +29,7 @@ from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import SearchAnswer
 from modelyard.protocol.knowledge_events import AnswerEvents
-from modelyard.protocol.knowledge_jobs import IndexingJobInfo
+from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
 
 router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
@@ -122,7 +122,8 @@ async def reindex(
     """Index all documents anew, in the background; searches use the old chunks until the new ones are complete."""
     check_models(grant, body.embedding_model)
     settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
-    return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
+    row, owner = await knowledge.bases.get(base), Owner.of(grant).id
+    return bodies.JobStarted(job=await knowledge.reindex(row, settings, body.force, owner=owner))
 
 
 @router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
@@ -189,7 +190,7 @@ async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
 
 
 @router.get("/{base}/jobs", scope="knowledge:read")
-async def list_jobs(base: str, knowledge: TheKnowledge) -> list[IndexingJobInfo]:
+async def list_jobs(base: str, knowledge: TheKnowledge) -> list[KnowledgeJobInfo]:
     """The last jobs of a base, newest first."""
     return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
 
@@ -197,8 +198,8 @@ async def list_jobs(base: str, knowledge: TheKnowledge) -> list[IndexingJobInfo]
 @router.get(
     "/{base}/jobs/{job}",
     scope="knowledge:read",
-    response_model=IndexingJobInfo,
-    events=IndexingJobInfo | ErrorEvent,
+    response_model=KnowledgeJobInfo,
+    events=KnowledgeJobInfo | ErrorEvent,
 )
 async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: bool = False) -> Response:
     """The progress of a job; with `stream`, an event at each change until it is finished."""
@@ -214,7 +215,7 @@ async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: boo
 
 
 @router.delete("/{base}/jobs/{job}", scope="knowledge:write")
-async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> IndexingJobInfo:
+async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> KnowledgeJobInfo:
     """Cancel a job. Documents that it has indexed stay."""
     await _job(knowledge, base, job)
     await knowledge.cancel(job)

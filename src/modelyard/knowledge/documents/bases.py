@@ -15,6 +15,7 @@ from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeB
 from modelyard.core.names import addressable, composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
+from modelyard.jobs.rows import remove
 from modelyard.knowledge.documents.splitter import Chunking
 
 LONGEST_NAME = 200
@@ -179,6 +180,8 @@ class Bases:
             past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
             generations = {base.generation, *([row.generation] if row else []), *(await session.scalars(past))}
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id))
+            jobs = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id)
+            await remove(session, (await session.scalars(jobs)).all())
             await session.execute(delete(KnowledgeBase).where(KnowledgeBase.id == base.id))
         self.forget()
         return Leftovers(hashes, generations)

@@ -11,11 +11,12 @@ from modelyard.core.errors import ChunkNotFound, DocumentNotFound, JobNotFound, 
 from modelyard.core.names import composed, spellings
 from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
-from modelyard.knowledge.documents.states import DocumentState, JobKind, JobState, TaskState
+from modelyard.jobs.types import ACTIVE, JobState
+from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 
-RUNNING, DONE, FAILED, CANCELLED = JobState.RUNNING, JobState.DONE, JobState.FAILED, JobState.CANCELLED
+DONE, FAILED, CANCELLED = JobState.DONE, JobState.FAILED, JobState.CANCELLED
 WAITING, UNCHANGED, READY, STORED = TaskState.WAITING, TaskState.UNCHANGED, DocumentState.READY, DocumentState.STORED
-ADD, REINDEX = JobKind.ADD, JobKind.REINDEX
+ADD, REINDEX = IndexingKind.ADD, IndexingKind.REINDEX
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
@@ -37,8 +38,8 @@ async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None
     return await session.scalar(
         select(KnowledgeJob).where(
             KnowledgeJob.base_id == base_id,
-            KnowledgeJob.kind == JobKind.REINDEX,
-            KnowledgeJob.state == JobState.RUNNING,
+            KnowledgeJob.kind == IndexingKind.REINDEX,
+            KnowledgeJob.state.in_(ACTIVE),
         )
     )
 

@@ -26,19 +26,10 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class JobState(StrEnum):
-    """How far a job is."""
+class IndexingKind(StrEnum):
+    """What a job on documents does, as the table of jobs spells its kind."""
 
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class JobKind(StrEnum):
-    """What a job does."""
-
-    ADD = "add"
+    ADD = "knowledge_index"
     """Indexes documents into the present generation."""
-    REINDEX = "reindex"
+    REINDEX = "knowledge_reindex"
     """Makes the next generation of a base, of all its documents."""

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.db.session import Database
 from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeTask, KnowledgeText
-from modelyard.knowledge.documents.states import DocumentState, JobKind, TaskState
+from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
 from modelyard.knowledge.indexing.vectors import as_vector
 from modelyard.knowledge.types import Chunk, IndexEntry
@@ -170,7 +170,7 @@ def _finish(batch: Batch, difference: _Difference) -> None:
     if prepared.cut is not None:
         document.details = {**prepared.cut.metadata, **document.details}
         document.characters, document.notes = len(prepared.cut.text), "\n".join(prepared.cut.notes)
-        if batch.job.kind == JobKind.ADD or task.force:
+        if batch.job.kind == IndexingKind.ADD or task.force:
             document.edited = False
     document.chunks, document.updated_at = len(prepared.chunks), time.time()
     document.fingerprint = prepared.fingerprint

@@ -9,6 +9,8 @@ from sqlalchemy import select, update
 
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.jobs.rows import move
+from modelyard.jobs.types import ACTIVE, JobState
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing.jobs import tasks_of
 from modelyard.knowledge.indexing.task_queue import Due
@@ -58,7 +60,7 @@ class Holding:
         """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
         for job, held in self._jobs.items():
             query = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
-            running = (KnowledgeJob.kind == rows.ADD) & (KnowledgeJob.state == rows.RUNNING)
+            running = (KnowledgeJob.kind == rows.ADD) & KnowledgeJob.state.in_(ACTIVE)
             async with self._database.session() as session:
                 found = (await session.execute(query.where(running, KnowledgeTask.id > held.past))).first()
             if found is not None and found[1] not in busy:
@@ -88,4 +90,8 @@ class Holding:
             KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING
         )
         async with self._database.writing() as session:
+            row = await session.get(KnowledgeJob, job, with_for_update=True)
+            if row is not None and row.state in ACTIVE:
+                move(session, row, JobState.WAITING if reason else JobState.RUNNING)
+                row.message = reason
             await session.execute(change.values(error=reason), execution_options={"synchronize_session": False})

@@ -1,9 +1,8 @@
-"""Jobs as rows: asking for work on documents, seeing how far it is, cancelling it. `ingest.py` does the work."""
+"""Jobs as rows: asking for work on documents, seeing how far it is, cancelling it. `worker.py` does the work."""
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +10,25 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, delete, exists, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from modelyard.core.errors import JobNotFound
+from modelyard.core.access import LOCAL
+from modelyard.core.errors import JobNotFound, ModelyardError
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.jobs.rows import move, state_event
+from modelyard.jobs.service import new_id
+from modelyard.jobs.types import ACTIVE, JobProgress, JobState
 from modelyard.knowledge.documents import rows, splitter
 from modelyard.knowledge.documents.bases import BaseSettings, chunking_of
 from modelyard.knowledge.documents.loaders import VERSION as LOADERS
 from modelyard.knowledge.documents.splitter import Chunking
+from modelyard.knowledge.documents.states import IndexingKind, TaskState
 
+WORDS = {IndexingKind.ADD: "add", IndexingKind.REINDEX: "reindex"}
+"""What the routes of a base call its kinds of job."""
 PROBLEMS = 100
 """Failed documents that a view of a job names."""
 
@@ -73,7 +80,7 @@ class JobView:
     @property
     def finished(self) -> bool:
         """Whether nothing more will happen."""
-        return self.state != rows.RUNNING
+        return self.state != JobState.RUNNING
 
 
 def chunking_for(base_chunking: Mapping[str, Any], document: KnowledgeDocument) -> Chunking:
@@ -95,8 +102,8 @@ def fingerprint(document: KnowledgeDocument, generation: int, chunking: Chunking
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-class Jobs:
-    """The rows of jobs and their tasks."""
+class IndexingJobs:
+    """The rows of jobs on documents and their tasks."""
 
     def __init__(self, database: Database, ocr: bool) -> None:
         self._database = database
@@ -104,7 +111,12 @@ class Jobs:
 
     @retried
     async def add(
-        self, base: KnowledgeBase, names: Sequence[str], force: bool = False, present_only: bool = False
+        self,
+        base: KnowledgeBase,
+        names: Sequence[str],
+        force: bool = False,
+        present_only: bool = False,
+        owner: str = LOCAL,
     ) -> str:
         """A job that indexes these documents; what has not changed is done at once.
 
@@ -113,9 +125,7 @@ class Jobs:
         async with self._database.writing() as session:
             base = await rows.present(session, base)
             documents = await rows.documents_named(session, base, list(dict.fromkeys(names)), present_only)
-            job = _job(base, rows.ADD, base.generation)
-            session.add(job)
-            await session.flush()
+            job = await _add(session, base, rows.ADD, base.generation, owner)
             for each in documents:
                 task = KnowledgeTask(job_id=job.id, document_id=each.id, force=force, state=rows.WAITING, error="")
                 if not force and self._unchanged(base, each):
@@ -133,7 +143,9 @@ class Jobs:
         return document.fingerprint == mark
 
     @retried
-    async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
+    async def reindex(
+        self, base: KnowledgeBase, settings: BaseSettings, force: bool = False, owner: str = LOCAL
+    ) -> str:
         """A job that makes the next generation of a base, of all documents that are indexed.
 
         Raises `KnowledgeBaseNotFound` or `KnowledgeBaseBusy`.
@@ -144,10 +156,9 @@ class Jobs:
             await _clear_beyond(session, base)
             past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
             newest = max(base.generation, await session.scalar(past) or 0)
-            job = _job(base, rows.REINDEX, newest + 1)  # never again the number of one that was given up
+            # never again the number of one that was given up
+            job = await _add(session, base, rows.REINDEX, newest + 1, owner)
             job.settings = {"embedding_model": base.embedding_model, "chunking": base.chunking, **changed}
-            session.add(job)
-            await session.flush()
             asked = select(KnowledgeDocument).where(
                 KnowledgeDocument.base_id == base.id, KnowledgeDocument.state != rows.STORED
             )
@@ -163,14 +174,14 @@ class Jobs:
         """
         async with self._database.freeing() as session:
             job = await rows.job_named(session, name, for_update=True)
-            if job.state != rows.RUNNING:
+            if job.state not in ACTIVE:
                 return None
-            await end(session, job, rows.CANCELLED)
+            await end(session, job, JobState.CANCELLED)
         return (job.base_id, job.generation) if job.kind == rows.REINDEX else None
 
     async def running(self, base: KnowledgeBase) -> Sequence[str]:
         """Ids of a base's jobs that are not finished."""
-        asked = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id, KnowledgeJob.state == rows.RUNNING)
+        asked = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id, KnowledgeJob.state.in_(ACTIVE))
         async with self._database.session() as session:
             return (await session.scalars(asked)).all()
 
@@ -216,7 +227,8 @@ class Jobs:
             )
             failed = named.where(KnowledgeTask.job_id == name, KnowledgeTask.state == rows.FAILED).limit(PROBLEMS)
             problems = [Problem(*each) for each in (await session.execute(failed)).all()]
-            remarks = [] if job.state == rows.RUNNING else await _remarks(session, name)
+            running = job.state in ACTIVE
+            remarks = [] if running else await _remarks(session, name)
             now: dict[str, str] = {}
             if working:
                 current = select(KnowledgeDocument.id, KnowledgeDocument.name).join(KnowledgeTask)
@@ -226,9 +238,9 @@ class Jobs:
         return JobView(
             id=job.id,
             base=base.name,
-            kind=job.kind,
-            state=job.state,
-            error=job.error,
+            kind=WORDS[IndexingKind(job.kind)],
+            state=JobState.RUNNING if running else job.state,
+            error="" if running else job.error,
             total=sum(count.values()),
             done=count.get(rows.DONE, 0),
             unchanged=count.get(rows.UNCHANGED, 0),
@@ -241,7 +253,7 @@ class Jobs:
             problems=problems,
             remarks=remarks,
             working=now,
-            waiting=waiting if job.state == rows.RUNNING else "",
+            waiting=waiting if running else "",
         )
 
 
@@ -259,20 +271,20 @@ async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
 
 def next_jobs(held: Collection[str]) -> Select[str]:
     """Ids of the jobs that have something to do, in the order in which they get their turns."""
-    other = KnowledgeJob.__table__.alias()
-    rebuilt = exists().where(
-        other.c.base_id == KnowledgeJob.base_id, other.c.kind == rows.REINDEX, other.c.state == rows.RUNNING
+    other = aliased(KnowledgeJob)
+    rebuilt = select(other.base_id).where(other.kind == rows.REINDEX, other.state.in_(ACTIVE))
+    waiting = select(KnowledgeTask.id).where(
+        KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING
     )
-    waiting = exists().where(KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING)
     turn = func.row_number().over(partition_by=KnowledgeJob.base_id, order_by=KnowledgeJob.created_at)
     return (
         select(KnowledgeJob.id)
         .join(KnowledgeBase, KnowledgeBase.id == KnowledgeJob.base_id)
         .where(
-            KnowledgeJob.state == rows.RUNNING,
-            (KnowledgeJob.kind == rows.REINDEX) | ~rebuilt,
+            KnowledgeJob.state.in_(ACTIVE),
+            (KnowledgeJob.kind == rows.REINDEX) | KnowledgeJob.base_id.not_in(rebuilt),
             KnowledgeJob.id.not_in(held),
-            waiting,
+            waiting.correlate(KnowledgeJob).exists(),
         )
         .order_by(KnowledgeBase.temporary.desc(), turn, KnowledgeJob.created_at)
     )
@@ -288,9 +300,11 @@ def tasks_of(job: str) -> Select[int, int, int]:
     )
 
 
-async def end(session: AsyncSession, job: KnowledgeJob, state: str, error: str = "") -> None:
+async def end(session: AsyncSession, job: KnowledgeJob, state: JobState, error: ModelyardError | None = None) -> None:
     """Finish a job; what waits in it waits no longer."""
-    job.state, job.error, job.finished_at = state, error, time.time()
+    move(session, job, state, error)
+    counts = await counted(session, job.id)
+    job.done, job.total, job.unit, job.message = counts.done, counts.total, counts.unit, ""
     waiting = select(KnowledgeTask.document_id).where(
         KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.WAITING
     )
@@ -332,17 +346,33 @@ async def _as_before(session: AsyncSession, base: KnowledgeBase, job: KnowledgeJ
     )
 
 
-def _job(base: KnowledgeBase, kind: str, generation: int) -> KnowledgeJob:
-    return KnowledgeJob(
-        id=secrets.token_hex(8),
+async def counted(session: AsyncSession, job: str) -> JobProgress:
+    """How many documents of a job are done with, well or not, and how many there are."""
+    query = select(KnowledgeTask.state, func.count()).where(KnowledgeTask.job_id == job).group_by(KnowledgeTask.state)
+    counts = {state: int(count) for state, count in (await session.execute(query)).all()}
+    total = sum(counts.values())
+    return JobProgress(total - counts.get(rows.WAITING, 0) - counts.get(TaskState.CANCELLED, 0), total, "documents")
+
+
+async def _add(session: AsyncSession, base: KnowledgeBase, kind: str, generation: int, owner: str) -> KnowledgeJob:
+    """A new job on documents of a base, which its tasks can refer to."""
+    now = time.time()
+    job = KnowledgeJob(
+        id=new_id(),
         base_id=base.id,
         kind=kind,
         generation=generation,
         settings={},
-        state=rows.RUNNING,
-        error="",
-        created_at=time.time(),
+        owner=base.owner or owner,
+        parameters={"base": base.name},
+        state=JobState.RUNNING,
+        created_at=now,
+        started_at=now,
     )
+    session.add(job)
+    await session.flush()
+    session.add(state_event(job.id, JobState.RUNNING, None))
+    return job
 
 
 def builtins(view: JobView) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from modelyard.knowledge.documents.blobs import Blobs
 from modelyard.knowledge.documents.loaders.base import Limits
 from modelyard.knowledge.documents.loaders.reader_process import Readers
 from modelyard.knowledge.documents.splitter import Chunking
-from modelyard.knowledge.documents.states import DocumentState, JobKind, TaskState
+from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
 from modelyard.knowledge.indexing.commit import BY_WORDS, IndexChange, commit, waiting
 from modelyard.knowledge.indexing.index_pool import Indexes
@@ -104,7 +104,7 @@ class Indexing:
                 return None
             return (
                 await rows.embedding_of(
-                    session, base.id, base.generation if job.kind == JobKind.ADD else job.generation
+                    session, base.id, base.generation if job.kind == IndexingKind.ADD else job.generation
                 )
             )[0]
 
@@ -116,11 +116,11 @@ class Indexing:
                 return None
             job = await session.get_one(KnowledgeJob, found[0][0].job_id)
             base = await session.get_one(KnowledgeBase, job.base_id)
-            if job.kind == JobKind.ADD:
+            if job.kind == IndexingKind.ADD:
                 job.generation = base.generation  # it may have been indexed anew while this waited
             model, dimension = await rows.embedding_of(session, base.id, job.generation)
             batch = Batch(job, base, model, dimension, by_words)
-            settings = job.settings.get("chunking") if job.kind == JobKind.REINDEX else None
+            settings = job.settings.get("chunking") if job.kind == IndexingKind.REINDEX else None
             usual = settings if isinstance(settings, dict) else base.chunking
             for task, document in found:
                 chunking = chunking_for(usual, document)
@@ -143,7 +143,7 @@ class Indexing:
             if ready and time.monotonic() > until:
                 break
             try:
-                if batch.job.kind == JobKind.REINDEX and prepared.row.edited and not prepared.task.force:
+                if batch.job.kind == IndexingKind.REINDEX and prepared.row.edited and not prepared.task.force:
                     prepared.chunks = await self._as_edited(prepared.row, batch.base)
                 else:
                     self.stages[prepared.row.id] = "reading"
@@ -208,7 +208,7 @@ class Indexing:
     async def _note_dimension(self, batch: Batch, dimension: int) -> None:
         """Note how long the vectors of a generation are, with its first."""
         async with self._database.session() as session:
-            if batch.job.kind == JobKind.REINDEX:
+            if batch.job.kind == IndexingKind.REINDEX:
                 job = await session.get_one(KnowledgeJob, batch.job.id)
                 job.settings = {**job.settings, "dimension": dimension}
             else:

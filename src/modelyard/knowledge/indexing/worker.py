@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, select
 
 from modelyard.core.errors import (
     BadRequest,
@@ -23,12 +23,13 @@ from modelyard.core.errors import (
 )
 from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.jobs.types import ACTIVE, JobState
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing import jobs as job_rows
 from modelyard.knowledge.indexing.commit import IndexChange
 from modelyard.knowledge.indexing.held_jobs import Holding
 from modelyard.knowledge.indexing.index_pool import Indexes
-from modelyard.knowledge.indexing.jobs import Jobs, JobView
+from modelyard.knowledge.indexing.jobs import IndexingJobs, JobView
 from modelyard.knowledge.indexing.pipeline import Indexing
 from modelyard.knowledge.indexing.task_queue import Batches, Due
 
@@ -56,7 +57,7 @@ class Ingest:
         self,
         database: Database,
         indexes: Indexes,
-        jobs: Jobs,
+        jobs: IndexingJobs,
         indexing: Indexing,
         forget: Callable[[Sequence[int]], None],
     ) -> None:
@@ -67,6 +68,8 @@ class Ingest:
         self._jobs = jobs
         self._indexing = indexing
         self.holding = Holding(database)
+        self.on_change: Callable[[], None] = lambda: None
+        """Called whenever something about some job is new."""
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._queue = Batches()
@@ -145,6 +148,7 @@ class Ingest:
     def _note(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        self.on_change()
 
     async def _start_some(self) -> None:
         while len(self._active) < WORKERS:
@@ -284,8 +288,8 @@ class Ingest:
             document = await session.get_one(KnowledgeDocument, task.document_id)
             if job.kind == rows.ADD:
                 document.state, document.error = rows.FAILED, error.message
-            elif given_up := whole_job and job.state == rows.RUNNING:
-                await job_rows.end(session, job, rows.FAILED, error.message)
+            elif given_up := whole_job and job.state in ACTIVE:
+                await job_rows.end(session, job, JobState.FAILED, error)
         if given_up:
             await self._indexes.drop(job.base_id, job.generation)
 
@@ -329,8 +333,10 @@ class Ingest:
 
     async def _finish_jobs(self) -> None:
         """End the jobs that have nothing left to do, once their chunks can be found."""
-        waiting = exists().where(KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING)
-        asked = select(KnowledgeJob).where(KnowledgeJob.state == rows.RUNNING, ~waiting)
+        waiting = select(KnowledgeTask.id).where(
+            KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING
+        )
+        asked = select(KnowledgeJob).where(KnowledgeJob.state.in_(ACTIVE), ~waiting.correlate(KnowledgeJob).exists())
         async with self._database.session() as session:
             done = (await session.scalars(asked)).all()
         busy = {due.job for each in self._active.values() for due in each}
@@ -348,13 +354,13 @@ class Ingest:
         old = None
         async with self._database.writing() as session:
             row = await session.get(KnowledgeJob, job.id, with_for_update=True)
-            if row is None or row.state != rows.RUNNING:
+            if row is None or row.state not in ACTIVE:
                 return
             if row.kind == rows.REINDEX:
                 base = await session.get_one(KnowledgeBase, row.base_id)
                 old = base.generation
                 await _swap(session, base, row)
-            await job_rows.end(session, row, rows.DONE)
+            await job_rows.end(session, row, JobState.DONE)
         if old is not None:
             await self._indexes.drop(job.base_id, old)
 

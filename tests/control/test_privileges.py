@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from modelyard.control.launching import plan_launch
-from modelyard.control.permitting import Permit, keyed, privileges
 from modelyard.control.placement import Machine
+from modelyard.control.privileges import Permit, keyed, privileges
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import OWNER, Trust

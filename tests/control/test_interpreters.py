@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.control.installed import absent, resolved
+from modelyard.control.interpreters import absent, resolved
 from modelyard.core.errors import MissingLibrary
 from modelyard.core.types import Address, Recipe
 from modelyard.engines import ENGINES

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.control.adapted import separated
-from modelyard.control.adapting import Load, Unload, next_change, said
+from modelyard.control.adapter_files import separated
+from modelyard.control.adapter_sync import LoadAdapter, UnloadAdapter, next_change, said
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter
 from modelyard.protocol.models import LaunchRequest
@@ -23,11 +23,13 @@ def test_it_ends_with_what_is_wanted(wanted: list[Adapter], loaded: list[Adapter
         change = next_change(wanted, held, failed)
         if change is None:
             break
-        if isinstance(change, Unload):
+        if isinstance(change, UnloadAdapter):
             assert change.adapter not in wanted
             del held[change.adapter.name]
         else:
-            assert isinstance(change, Load) and change.adapter.name not in held, "never over another of that name"
+            assert isinstance(change, LoadAdapter) and change.adapter.name not in held, (
+                "never over another of that name"
+            )
             held[change.adapter.name] = change.adapter
     assert set(held.values()) <= set(wanted)
     assert set(wanted) - set(held.values()) <= set(failed)

@@ -20,20 +20,20 @@ LOAD, UNLOAD = "/v1/load_lora_adapter", "/v1/unload_lora_adapter"
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadAdapter:
     """Load it."""
 
     adapter: Adapter
 
 
 @dataclass(frozen=True, slots=True)
-class Unload:
+class UnloadAdapter:
     """Let it go."""
 
     adapter: Adapter
 
 
-Change: TypeAlias = Load | Unload
+Change: TypeAlias = LoadAdapter | UnloadAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Carrier:
 
 
 @dataclass(slots=True)
-class Held:
+class LoadedAdapters:
     """What a replica has. One writer: `Adapting`, on the event loop."""
 
     loaded: dict[str, Adapter] = field(default_factory=dict)
@@ -63,10 +63,10 @@ def next_change(wanted: Iterable[Adapter], loaded: Mapping[str, Adapter], failed
     names = {adapter.name: adapter for adapter in wanted}
     for adapter in loaded.values():
         if names.get(adapter.name) != adapter:
-            return Unload(adapter)
+            return UnloadAdapter(adapter)
     for adapter in names.values():
         if adapter.name not in loaded and adapter not in failed:
-            return Load(adapter)
+            return LoadAdapter(adapter)
     return None
 
 
@@ -77,12 +77,12 @@ class Adapting:
         self._changed = changed
         self._tell = tell
         self._timeout = timeout
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, LoadedAdapters] = {}
 
     def started(self, replica: str, adapters: Iterable[Adapter], gone: Iterable[Adapter]) -> None:
         """A replica is starting that has `adapters` from the beginning; the files of `gone` are not there any more."""
         failed = {adapter.name: (adapter, f"there is nothing at {adapter.path} any more") for adapter in gone}
-        self._held[replica] = Held({adapter.name: adapter for adapter in adapters}, failed)
+        self._held[replica] = LoadedAdapters({adapter.name: adapter for adapter in adapters}, failed)
 
     def forget(self, replica: str) -> None:
         """A replica is gone."""
@@ -109,24 +109,24 @@ class Adapting:
     def step(self, carriers: Iterable[Carrier], wanted: Mapping[str, Sequence[Adapter]]) -> None:
         """Begin on each ready replica the next change, if it has none under way. `wanted` is by uid."""
         for carrier in carriers:
-            held = self._held.setdefault(carrier.replica, Held())
+            held = self._held.setdefault(carrier.replica, LoadedAdapters())
             if not carrier.hot or held.task is not None:
                 continue
             failed = [adapter for adapter, _ in held.failed.values()]
             change = next_change(wanted.get(carrier.uid, ()), held.loaded, failed)
             if change is None:
                 continue
-            if isinstance(change, Unload):  # nobody is sent there any more
+            if isinstance(change, UnloadAdapter):  # nobody is sent there any more
                 del held.loaded[change.adapter.name]
             held.task = asyncio.create_task(self._carry_out(carrier, held, change), name=f"adapters {carrier.replica}")
 
-    async def _carry_out(self, carrier: Carrier, held: Held, change: Change) -> None:
+    async def _carry_out(self, carrier: Carrier, held: LoadedAdapters, change: Change) -> None:
         adapter = change.adapter
         try:
             problem = await self._ask(carrier, change)
         finally:
             held.task = None
-        if isinstance(change, Load):
+        if isinstance(change, LoadAdapter):
             if problem:
                 held.failed[adapter.name] = (adapter, problem)
                 self._tell(carrier.uid, "ERROR", f"Adapter '{adapter.name}' could not be loaded: {problem}")
@@ -142,11 +142,11 @@ class Adapting:
         """What went wrong, in the engine's words; empty if nothing did."""
         adapter = change.adapter
         body: dict[str, object] = {"lora_name": adapter.name}
-        if isinstance(change, Load):
+        if isinstance(change, LoadAdapter):
             body["lora_path"] = adapter.path
             if adapter.scale != 1:
                 body["lora_scale"] = adapter.scale
-        path = LOAD if isinstance(change, Load) else UNLOAD
+        path = LOAD if isinstance(change, LoadAdapter) else UNLOAD
         try:
             status, text = await ask(carrier.address, path, body, carrier.headers, self._timeout)
         except OSError as error:
