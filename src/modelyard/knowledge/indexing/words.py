@@ -91,7 +91,7 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)  # the words of most texts; each takes some 300 bytes
 def _of_word(token: str) -> tuple[str, ...]:
     """The terms of one word, number or compound, the most exact first and each once."""
     word = _DASHES.sub("-", token.casefold().replace("\u2019", "'")).removesuffix("'s")
