@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import xllamacpp
 
-from benchmarks import cold, embedding, engine, gateway, knowledge, knowledge_quality, serving, vllm
+from benchmarks import bases, cold, embedding, engine, gateway, knowledge, knowledge_quality, serving, vllm
 from modelyard import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -59,6 +59,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
             "Knowledge bases",
             lambda: (found := knowledge.measure_all(quick), knowledge.table(found)),
         ),
+        "bases": (
+            "A knowledge base asked as a model",
+            lambda: (rows := bases.measure_all(quick), bases.table(rows)),
+        ),
         "quality": (
             "Retrieval on the bilingual set",
             lambda: (rows := knowledge_quality.measure_all(), knowledge_quality.table(rows)),
@@ -85,7 +89,7 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
 
 
 def main() -> None:
-    names = ["cold", "gateway", "engine", "embedding", "serving", "vllm", "knowledge", "quality"]
+    names = ["cold", "gateway", "engine", "embedding", "serving", "vllm", "knowledge", "bases", "quality"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--quick", action="store_true", help="shorter runs, noisier figures")

@@ -23,7 +23,7 @@ from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace
 from modelyard.core.types import Task
 from modelyard.engines import ENGINES
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
@@ -152,7 +152,7 @@ field `knowledge`.
 
 def parameters() -> str:
     """Every parameter of the requests that have rules, by engine."""
-    tables = {displayed(name): rules for name, rules in TABLES.items()} | {"bases": BASES}
+    tables = {title_of(name): rules for name, rules in TABLES.items()} | {"bases": BASES}
     lines = ["# Parameters", NOTICE, PARAMETERS]
     for task, title in TITLES.items():
         found = {name: rules.by_task[task] for name, rules in tables.items() if task in rules.by_task}

@@ -33,6 +33,7 @@ BROAD_EXCEPTS: set[str] = {
     "gateway/app.py:__call__",
     "api/sse.py:_send_all",
     "knowledge/indexing/worker.py:_work",
+    "jobs/runner.py:_run",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""
 

@@ -75,8 +75,10 @@ def test_every_block_in_order(typist: Typist) -> None:
     with Client(typist.server.url) as client:
         details = {"year": 2025, "team": "hr"}
         files = [("rules/new.md", b"Travel by train."), ("else.md", b"Travel by train.")]
-        *_, _ = client.follow_knowledge_job("handbook", client.upload_documents("handbook", files, details)["job"])
-        hits = client.search_knowledge("handbook", "travel", filter=json.loads(where))["data"]
+        job = client.documents.upload("handbook", files, details)["job"]
+        assert job is not None
+        *_, _ = client.knowledge.follow_job("handbook", job)
+        hits = client.knowledge.search("handbook", "travel", filter=json.loads(where))["data"]
         assert [each["document"] for each in hits] == ["rules/new.md"]
     (typist.folder / "questions.jsonl").write_text(questions, encoding="utf-8")
     first, second, third = [typist.types("bash", "-c", line) for line in measured.splitlines()]

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, WrongContentType
 from modelyard.core.types import Address, Endpoint
 from modelyard.gateway.form import find_model
-from modelyard.gateway.paths import PATHS, Where
+from modelyard.gateway.paths import PATHS, BodyFormat
 from tests.gateway.conftest import Yard, route
 
 FIELD = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n'
-FORMS = sorted(path for path, row in PATHS.items() if row.where is Where.FORM)
+FORMS = sorted(path for path, row in PATHS.items() if row.format is BodyFormat.FORM)
 
 
 def encoded(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> tuple[bytes, bytes]:

@@ -18,10 +18,10 @@ from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
 from modelyard.engines.vllm import engine as vllm
 from modelyard.engines.vllm.rules import RULES as VLLM
 from modelyard.engines.vllm.rules import WITH_ADAPTERS, rules_for
-from modelyard.gateway.adapt import adapt_body
-from modelyard.gateway.parameters import by_first_names, refusals
+from modelyard.gateway.adaptation import adapt_body
+from modelyard.gateway.model_call import ModelCall
+from modelyard.gateway.parameters import refusals, with_client_names
 from modelyard.gateway.paths import PATHS
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.plain import PLAIN
 from modelyard.protocol.requests import read
 
@@ -44,10 +44,10 @@ ROWS = {row.task: row for row in PATHS.values() if row.task in NEEDED}
 TABLES = [(name, task) for name, rules in ALL.items() for task in rules.by_task]
 
 
-def peeked(task: Task, given: dict[str, Any]) -> Peeked:
+def call(task: Task, given: dict[str, Any]) -> ModelCall:
     row = ROWS[task]
     request, body = read(json.dumps({"model": "m", **NEEDED[task], **given}).encode(), row.request, row.plain)
-    return Peeked(body, request, "m")
+    return ModelCall(body, request, "m")
 
 
 def route(rules: Rules) -> Route:
@@ -55,12 +55,12 @@ def route(rules: Rules) -> Route:
 
 
 def refused(rules: Rules, task: Task, **given: Any) -> list[str]:
-    return [name for name, _ in refusals(route(rules), task, peeked(task, given))]
+    return [name for name, _ in refusals(route(rules), task, call(task, given))]
 
 
 def gets(rules: Rules, task: Task, **given: Any) -> dict[str, Any]:
     """What an engine gets beside what every request has."""
-    found = json.loads(adapt_body(peeked(task, given), route(rules), task))
+    found = json.loads(adapt_body(call(task, given), route(rules), task))
     return {name: value for name, value in found.items() if name not in ("model", *NEEDED[task])}
 
 
@@ -232,13 +232,13 @@ def test_errors_speak_of_what_the_client_gave() -> None:
         "error": {"message": "Parameter 'grammar': wrong", "param": "grammar"},
         "detail": "Parameter 'grammar': wrong",
     }
-    request = peeked(Task.CHAT, {"guided_grammar": "x"})
-    body = by_first_names(json.dumps(error).encode(), route(LLAMA_CPP), Task.CHAT, request)
+    request = call(Task.CHAT, {"guided_grammar": "x"})
+    body = with_client_names(json.dumps(error).encode(), route(LLAMA_CPP), Task.CHAT, request)
     assert json.loads(body) == json.loads(
         json.dumps(error).replace("'grammar'", "'guided_grammar'").replace('"grammar"', '"guided_grammar"')
     )
-    request = peeked(Task.CHAT, {"grammar": "x"})
-    assert json.loads(by_first_names(json.dumps(error).encode(), route(LLAMA_CPP), Task.CHAT, request)) == error
+    request = call(Task.CHAT, {"grammar": "x"})
+    assert json.loads(with_client_names(json.dumps(error).encode(), route(LLAMA_CPP), Task.CHAT, request)) == error
 
 
 def test_ignored_parameters_are_ignored_everywhere() -> None:

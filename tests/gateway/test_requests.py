@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelyard.core.types import Address, Endpoint, Task
-from modelyard.gateway.paths import PATHS, Where
+from modelyard.gateway.paths import PATHS, BodyFormat
 from tests.gateway.conftest import Replica, Reply, Yard, chat, route
 
-ROUTES = sorted(path for path, row in PATHS.items() if row.where is Where.JSON)
+ROUTES = sorted(path for path, row in PATHS.items() if row.format is BodyFormat.JSON)
 
 
 def code(reply: Reply) -> str:

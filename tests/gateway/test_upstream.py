@@ -211,4 +211,4 @@ def test_sockets_to_replicas_send_at_once(yard: Yard, scripted: Callable[..., Sc
     yard.post(chat())
     connection = yard.on_loop(lambda: yard.gateway._pool.reuse(server.endpoint.address))
     assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    yard.on_loop(lambda: yard.gateway._pool.give_back(connection))
+    yard.on_loop(lambda: yard.gateway._pool.put_back(connection))

@@ -28,6 +28,7 @@ from modelyard.api.second_door import SecondDoor
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.chats.service import Chats
+from modelyard.control import installing
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
@@ -46,6 +47,7 @@ from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
+from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
@@ -113,10 +115,13 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
+    jobs = Jobs(settings, database, host)
+    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    caching = Caching(catalog, reconciler, jobs)
+    await _take_up(jobs, reconciler, settings)
     registrations = await loaded_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
@@ -124,6 +129,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
+    working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, catalog) as knowledge:
@@ -138,23 +144,36 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     adapters=Adapters(database, deployments, reconciler, settings.folder),
                     autostarts=autostarts,
                     keys=keys,
+                    jobs=jobs,
                     registrations=registrations,
-                    caching=Caching(catalog, reconciler),
+                    caching=caching,
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
                 )
             )
     finally:
-        for task in (looking, starting, loop):
-            task.cancel()
-        await asyncio.gather(looking, starting, loop, return_exceptions=True)
+        await _end(looking, starting, working, loop)
         await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
         lock.close()
+
+
+async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
+    """Let jobs go on that an earlier run of the server left unfinished."""
+    installing.register(jobs, settings.engines_folder)
+    await jobs.open()
+    await reconciler.downloads.adopt_records()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and return when they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
@@ -191,6 +210,13 @@ def _keys_ended(task: asyncio.Task[None]) -> None:
     """A defect there would let revoked keys in."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the watch over keys broke; the server ends", exc_info=error)
+        os._exit(70)
+
+
+def _jobs_ended(task: asyncio.Task[None]) -> None:
+    """Without the loop of jobs no weights would come for models that are launched, and nobody would know."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the loop of jobs broke; the server ends", exc_info=error)
         os._exit(70)
 
 

@@ -25,6 +25,7 @@ from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
 from modelyard.core.trust import Trust, trust_of
 from modelyard.gateway.app import Gateway
+from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import Knowledge
 from modelyard.runtime.base import Host
 
@@ -42,6 +43,7 @@ class Parts:
     adapters: Adapters = field(kw_only=True)
     autostarts: Autostarts = field(kw_only=True)
     keys: Keys = field(kw_only=True)
+    jobs: Jobs = field(kw_only=True)
     caching: Caching = field(kw_only=True)
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)

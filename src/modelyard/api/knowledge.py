@@ -46,7 +46,7 @@ async def knowledge_running(
     knowledge.ingest.holding.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
     gateway.on_publish = knowledge.ingest.models_changed
     app = knowledge_app(knowledge, lambda caller: models_of(gateway, models, caller))
-    knowledge.on_change = lambda names: gateway.serve_also(routes(app, names))
+    knowledge.on_change = lambda names: gateway.set_apps(routes(app, names))
     try:
         await knowledge.open()
     except ModelyardError as error:

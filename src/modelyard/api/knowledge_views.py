@@ -10,9 +10,11 @@ import msgspec
 from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.documents.bases import Counts, chunking_of
+from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
+from modelyard.protocol.knowledge_jobs import JobInfo
 from modelyard.protocol.models import KnowledgeModel
 
 MOST = 10_000
@@ -68,6 +70,11 @@ def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
 async def readable(knowledge: Knowledge, grant: Grant | None) -> list[KnowledgeBase]:
     """Every base that the key may read."""
     return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
+
+
+def job_info(view: JobView) -> JobInfo:
+    """A job and how far it is."""
+    return JobInfo.model_validate(builtins(view))
 
 
 def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:

@@ -6,8 +6,10 @@ names the scope that it takes; there is no default.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from enum import Enum
+from types import NoneType
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from fastapi import params
@@ -20,6 +22,12 @@ ANYBODY = ""
 """Scope of a route that answers without a key, too."""
 ANY_KEY = "any"
 """Scope of a route that takes any key, whatever its scopes."""
+
+
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+"""`responses` of a route that answers with a file of any type."""
 
 
 class BodyKind(Enum):
@@ -38,6 +46,8 @@ class BodyKind(Enum):
 class Options(TypedDict, total=False):
     """What FastAPI may be told about a route."""
 
+    tags: list[str | Enum]
+    """In place of the router's."""
     status_code: int
     response_model: Any
     response_class: type[Response]
@@ -45,6 +55,8 @@ class Options(TypedDict, total=False):
     response_model_exclude_unset: bool
     responses: dict[int | str, dict[str, Any]]
     openapi_extra: dict[str, Any]
+    refuses: bool
+    events: Any
 
 
 class Route(APIRoute):
@@ -60,6 +72,8 @@ class Route(APIRoute):
         body: BodyKind = BodyKind.ORDINARY,
         forms: bool = False,
         waits: bool = False,
+        refuses: bool = False,
+        events: Any = None,
         **options: Any,
     ) -> None:
         self.method = method
@@ -70,6 +84,10 @@ class Route(APIRoute):
         """Whether its body may be a URL-encoded form instead of JSON."""
         self.waits = waits
         """Whether it waits for an engine, and so may answer with the errors of one."""
+        self.refuses = refuses
+        """Whether it never succeeds here."""
+        self.events = events
+        """Type of the data of each server-sent event, where it answers with a stream of them."""
         super().__init__(path, endpoint, methods={method}, **options)
 
 
@@ -80,7 +98,7 @@ class Router:
         self,
         prefix: str = "",
         *,
-        tags: Sequence[str],
+        tags: Sequence[str | Enum],
         dependencies: Sequence[params.Depends] = (),
         route_class: type[Route] = Route,
     ) -> None:
@@ -121,13 +139,14 @@ class Router:
 
     def _declare(self, method: str, path: str, **options: Any) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
+            if inspect.signature(handler).return_annotation in (None, "None"):
+                options.setdefault("response_model", NoneType)  # FastAPI would not describe an answer of null
             route = self._route_class(
                 self._prefix + path,
                 handler,
                 method=method,
-                tags=list(self._tags),
                 dependencies=list(self._dependencies),
-                **options,
+                **{"tags": list(self._tags), **options},
             )
             self.routes.append(route)
             return handler

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelyard.cli.kb_chatchat import Source
 from modelyard.cli.kb_import_plan import Coming
 from modelyard.cli.output import in_bytes, note, print_table, printable
+
+if TYPE_CHECKING:
+    from modelyard.client.knowledge_types import KnowledgeJobDict
 
 TITLES = ("BASE", "NEW", "CHANGED", "UNCHANGED", "TO SEND", "EMBEDDING MODEL")
 SHOWN = 20
@@ -102,7 +105,7 @@ def summary(
     comings: Sequence[Coming],
     talks: Mapping[str, int],
     failed: Sequence[str],
-    views: Sequence[dict[str, Any]],
+    views: Sequence[KnowledgeJobDict],
     dry_run: bool,
 ) -> dict[str, Any]:
     """All of it for programs."""

@@ -1,14 +1,13 @@
-"""Two ways to the same keys and users: over a server's HTTP, or straight to a home's database while no server runs."""
+"""Two ways to keys and users: over the HTTP of a server, or straight to the database of a home folder."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import quote
 
 import click
 
@@ -19,42 +18,44 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.types import KeyDict, NewKeyDict, UserDict
     from modelyard.control.keys import Keys
+    from modelyard.db.tables import Key, User
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
 
-class Office(Protocol):
-    """Where keys and users are kept. Bodies and answers are those of the routes."""
+class KeyAccess(Protocol):
+    """Keys and users, wherever they are. Bodies and answers are those of the routes."""
 
-    def create_key(self, body: Json) -> Json: ...
-    def keys(self) -> list[Json]: ...
-    def revoke_key(self, name: str) -> Json: ...
-    def rotate_key(self, name: str) -> Json: ...
-    def create_user(self, body: Json) -> Json: ...
-    def users(self) -> list[Json]: ...
-    def remove_user(self, name: str) -> Json: ...
+    def create_key(self, body: Json) -> NewKeyDict: ...
+    def keys(self) -> list[KeyDict]: ...
+    def revoke_key(self, name: str) -> KeyDict: ...
+    def rotate_key(self, name: str) -> NewKeyDict: ...
+    def create_user(self, body: Json) -> UserDict: ...
+    def users(self) -> list[UserDict]: ...
+    def remove_user(self, name: str) -> UserDict: ...
 
 
-def with_office(function: Callable[..., T]) -> Callable[..., T]:
-    """Give a command `--endpoint`, `--api-key` and `--home`, and as its first argument the office they mean."""
+def with_keys(function: Callable[..., T]) -> Callable[..., T]:
+    """Give a command `--endpoint`, `--api-key` and `--home`, and as its first argument the keys and users they mean."""
 
     @functools.wraps(function)
     def opened(*args: Any, endpoint: str | None, api_key: str | None, home: Path | None, **kwargs: Any) -> T:
         if home is not None:
-            return function(Direct(home), *args, **kwargs)
+            return function(LocalKeys(home), *args, **kwargs)
         with connect(endpoint, api_key) as client:
             try:
-                client.is_auth_required()
+                client.cluster.auth_required()
             except ServerUnreachable as error:
                 if isinstance(error, ConnectionLost) or endpoint or os.environ.get("MODELYARD_ENDPOINT"):
                     raise
             else:
-                return function(OverHttp(client), *args, **kwargs)
-        office = Direct(None)
-        note(f"No server answers on this machine; working on the database of {office.folder}.")
-        return function(office, *args, **kwargs)
+                return function(RemoteKeys(client), *args, **kwargs)
+        local = LocalKeys(None)
+        note(f"No server answers on this machine; working on the database of {local.folder}.")
+        return function(local, *args, **kwargs)
 
     folder = click.option(
         "--home",
@@ -64,41 +65,36 @@ def with_office(function: Callable[..., T]) -> Callable[..., T]:
     return server_options(folder(opened))
 
 
-class OverHttp:
-    """The office of a running server."""
+class RemoteKeys:
+    """Keys and users of a running server."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def create_key(self, body: Json) -> Json:
-        return self._send("POST", "keys", body)  # type: ignore[no-any-return]
+    def create_key(self, body: Json) -> NewKeyDict:
+        return self._client.keys.create(**body)
 
-    def keys(self) -> list[Json]:
-        return self._send("GET", "keys")  # type: ignore[no-any-return]
+    def keys(self) -> list[KeyDict]:
+        return self._client.keys.list()
 
-    def revoke_key(self, name: str) -> Json:
-        return self._send("DELETE", f"keys/{quote(name, safe='')}")  # type: ignore[no-any-return]
+    def revoke_key(self, name: str) -> KeyDict:
+        return self._client.keys.revoke(name)
 
-    def rotate_key(self, name: str) -> Json:
-        return self._send("POST", f"keys/{quote(name, safe='')}/rotate", {})  # type: ignore[no-any-return]
+    def rotate_key(self, name: str) -> NewKeyDict:
+        return self._client.keys.rotate(name)
 
-    def create_user(self, body: Json) -> Json:
-        return self._send("POST", "users", body)  # type: ignore[no-any-return]
+    def create_user(self, body: Json) -> UserDict:
+        return self._client.users.create(**body)
 
-    def users(self) -> list[Json]:
-        return self._send("GET", "users")  # type: ignore[no-any-return]
+    def users(self) -> list[UserDict]:
+        return self._client.users.list()
 
-    def remove_user(self, name: str) -> Json:
-        return self._send("DELETE", f"users/{quote(name, safe='')}")  # type: ignore[no-any-return]
-
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        from modelyard.client.target import Request
-
-        return self._client.send(Request(method, f"/v1/admin/{path}", lambda answer: answer, body=body))
+    def remove_user(self, name: str) -> UserDict:
+        return self._client.users.remove(name)
 
 
-class Direct:
-    """The office of a home folder, for whoever may read and write its database."""
+class LocalKeys:
+    """Keys and users in the database of a home folder, which the caller may read and write."""
 
     def __init__(self, home: Path | None) -> None:
         from modelyard.core.config import Settings
@@ -106,56 +102,55 @@ class Direct:
         self._settings = Settings() if home is None else Settings(home=home)
         self.folder = self._settings.folder
 
-    def create_key(self, body: Json) -> Json:
+    def create_key(self, body: Json) -> Any:
         from modelyard.control.keys import NewKey
 
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
         }
 
-        async def make(keys: Keys) -> Json:
-            row, secret = await keys.create(NewKey(**given))
-            return {**_views().key_info(row).model_dump(), "key": secret}
+        async def create(keys: Keys) -> Json:
+            row, secret = await keys.create(NewKey(**fields))
+            return {**_key(row), "key": secret}
 
-        return self._run(make)
+        return self._run(create)
 
-    def keys(self) -> list[Json]:
+    def keys(self) -> Any:
         async def read(keys: Keys) -> list[Json]:
-            return [_views().key_info(row).model_dump() for row in await keys.all()]
+            return [_key(row) for row in await keys.all()]
 
         return self._run(read)
 
-    def revoke_key(self, name: str) -> Json:
+    def revoke_key(self, name: str) -> Any:
         async def revoke(keys: Keys) -> Json:
-            return _views().key_info(await keys.revoke(name)).model_dump()  # type: ignore[no-any-return]
+            return _key(await keys.revoke(name))
 
         return self._run(revoke)
 
-    def rotate_key(self, name: str) -> Json:
+    def rotate_key(self, name: str) -> Any:
         async def rotate(keys: Keys) -> Json:
             row, secret = await keys.rotate(name)
-            return {**_views().key_info(row).model_dump(), "key": secret}
+            return {**_key(row), "key": secret}
 
         return self._run(rotate)
 
-    def create_user(self, body: Json) -> Json:
+    def create_user(self, body: Json) -> Any:
         scopes = None if body.get("scopes") is None else tuple(body["scopes"])
 
-        async def make(keys: Keys) -> Json:
-            user = await keys.create_user(body["username"], body["password"], scopes)
-            return _views().user_info(user).model_dump()  # type: ignore[no-any-return]
+        async def create(keys: Keys) -> Json:
+            return _user(await keys.create_user(body["username"], body["password"], scopes))
 
-        return self._run(make)
+        return self._run(create)
 
-    def users(self) -> list[Json]:
+    def users(self) -> Any:
         async def read(keys: Keys) -> list[Json]:
-            return [_views().user_info(user).model_dump() for user in await keys.users()]
+            return [_user(user) for user in await keys.users()]
 
         return self._run(read)
 
-    def remove_user(self, name: str) -> Json:
+    def remove_user(self, name: str) -> Any:
         async def remove(keys: Keys) -> Json:
-            return _views().user_info(await keys.remove_user(name)).model_dump()  # type: ignore[no-any-return]
+            return _user(await keys.remove_user(name))
 
         return self._run(remove)
 
@@ -180,8 +175,15 @@ class Direct:
             return asyncio.run(run())
 
 
-def _views() -> Any:
-    """How keys and users are shown, imported when it is needed."""
-    from modelyard.api import key_views
+def _key(row: Key) -> Json:
+    """A key as the routes answer it."""
+    from modelyard.api.key_views import key_info
 
-    return key_views
+    return key_info(row).model_dump()
+
+
+def _user(row: User) -> Json:
+    """A user as the routes answer it."""
+    from modelyard.api.key_views import user_info
+
+    return user_info(row).model_dump()

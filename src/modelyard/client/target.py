@@ -1,28 +1,22 @@
-"""How every request of the client is described, sent to whom, and how its answer is read. Opens no connection itself.
-
-A `Request` is plain data made by the functions in `resources/`; the sync and the async client only differ in who sends it.
-"""
+"""Where a client's server is, and how a `Request` becomes HTTP and an HTTP response an answer or an error."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlsplit
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from modelyard import __version__
+from modelyard.client.request import Request
 from modelyard.core.errors import ConnectionLost, InvalidParameter, ModelyardError, ServerUnreachable
 from modelyard.core.wording import reason
 from modelyard.protocol import errors
 
 T = TypeVar("T")
-
-FilePart = tuple[str, tuple[str, bytes, str]]
-"""A file in a form: the field, and name, content and type of the file."""
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
 DEFAULT_TIMEOUT = 1800.0
@@ -32,28 +26,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Generic[T]):
-    """One call: what to send, and how its decoded JSON answer becomes what the caller gets."""
-
-    method: str
-    path: str
-    read: Callable[[Any], T]
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-    form: Mapping[str, str | list[str]] | None = None
-    """Fields of a form, in place of `body`."""
-    files: Sequence[FilePart] = ()
-    """Files of that form."""
-    raw: bool = False
-    """The answer is bytes, and no JSON."""
-    patient: bool = False
-    """Wait for the answer for ever: launching may download for hours."""
-    key: str | None = field(default=None, repr=False)
-    """A key in place of the client's own, for this request alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
+class ServerTarget:
     """The server a client talks to."""
 
     url: str
@@ -61,7 +34,7 @@ class Target:
     timeout: float | None
 
     @classmethod
-    def find(cls, base_url: str | None, api_key: str | None, timeout: float | None) -> Target:
+    def find(cls, base_url: str | None, api_key: str | None, timeout: float | None) -> ServerTarget:
         """The address and key as given, else of `MODELYARD_ENDPOINT` and `MODELYARD_API_KEY`, else on this machine."""
         url = (base_url or os.environ.get("MODELYARD_ENDPOINT") or DEFAULT_ENDPOINT).strip().rstrip("/")
         if "://" not in url:
@@ -108,7 +81,7 @@ class Target:
         return options
 
     def read(self, request: Request[T], response: httpx.Response) -> T:
-        """The answer of a response whose body was read, or the server's error raised again."""
+        """The answer in a response whose body was read, or the server's error raised again."""
         self.check(response)
         if request.raw:
             return request.read(response.content)
@@ -136,35 +109,6 @@ class Target:
         if isinstance(error, httpx.TimeoutException):
             return ConnectionLost(self.url, f"silence for {self.timeout:g} s")
         return ConnectionLost(self.url, reason(error))
-
-
-def at(*parts: str | int) -> str:
-    """A path below `/v1` of which each part is quoted."""
-    return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
-
-
-def given(**fields: Any) -> dict[str, Any]:
-    """The fields that are not None: what was not asked for is not sent."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def an_object(answer: Any) -> Any:
-    """The answer, if it is a JSON object."""
-    if not isinstance(answer, dict):
-        raise TypeError("not an object")
-    return answer
-
-
-def a_list(answer: Any) -> Any:
-    """The answer, if it is a JSON array."""
-    if not isinstance(answer, list):
-        raise TypeError("not a list")
-    return answer
-
-
-def anything(answer: Any) -> Any:
-    """The answer, whatever it is: null where there is nothing to say."""
-    return answer
 
 
 def _body(response: httpx.Response) -> object:

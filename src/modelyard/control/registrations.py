@@ -35,9 +35,6 @@ from modelyard.db.tables import Registration
 
 log = logging.getLogger(__name__)
 
-NO_FILES = ("remote", "fake")
-"""Formats of launches that have no family, whatever their name."""
-
 
 class Registrations:
     """What the registration routes do. One at a time changes the files and the catalog, in this order."""
@@ -179,7 +176,7 @@ def is_of(launch: Launch, family: Family) -> bool:
     """Whether a launch runs a family."""
     model = launch.model
     same = model.name.lower() == family.name.lower() and model.type is family.type
-    return same and model.format not in NO_FILES
+    return same and model.path is not None  # models without files have no family, whatever their name
 
 
 def here() -> Cached:

@@ -14,7 +14,10 @@ from modelyard.core.types import Json
 from modelyard.engines.base import Engine
 from modelyard.protocol.models import LaunchRequest
 
-ENVIRONMENTS = "engines have no environments of their own here yet; install what is needed beside the server."
+ENVIRONMENTS = (
+    "an engine runs in its own environment wherever it has one, whatever a launch says, and a launch installs nothing; "
+    "`modelyard engine install` makes an engine's environment."
+)
 SAME_FOR_ALL = "replicas that differ from each other are not supported; every replica runs as launched."
 DEVICE_KEYS = ("worker_ip", "n_gpu", "gpu_idx")
 ENTRY_KEYS = ("replica_uid", "role", "devices", "model_engine", "engine_config")

@@ -1,7 +1,7 @@
-"""The door that inference requests come through: a pure ASGI app that finds the replica and lets bytes pass.
+"""The gateway: a pure ASGI app that finds the replica, or the app of this process, that answers an inference request.
 
-It reads the route table it was given and nothing else: no database, no engine, no management routes. Requests from inside this
-process, of apps behind the gateway and of background work, take the same way (`serve_inside`).
+It reads the route table that was published last and nothing else: no database, no engine, no management routes. Requests from
+inside this process, of apps behind the gateway and of background work, enter at `serve_inside`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,16 @@ from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
 from modelyard.gateway.middleware.tokens import Tap
-from modelyard.gateway.paths import PATHS, Path
-from modelyard.gateway.peek import Peeked, check_content_type, peek, peek_json, read_body
+from modelyard.gateway.model_call import (
+    ModelCall,
+    check_content_type,
+    json_call,
+    read_body,
+    read_call,
+)
+from modelyard.gateway.open_requests import OpenRequests
+from modelyard.gateway.paths import PATHS, InferencePath
 from modelyard.gateway.relay import Relay, RelayRequest
-from modelyard.gateway.running import Running
 from modelyard.gateway.sender import Caller, Sender
 from modelyard.gateway.upstream import Pool
 
@@ -62,11 +68,11 @@ class Gateway:
 
     def __init__(self, settings: Settings, traffic: Traffic) -> None:
         self.on_publish: Callable[[], None] = lambda: None
-        """Called when other models answer than before."""
+        """Called after each change of the models' routes."""
         self.meter = Meter()
         self._settings = settings
         self._table = self._models = RouteTable()
-        self._others: Mapping[str, Route] = {}
+        self._app_routes: Mapping[str, Route] = {}
         self._mounts: dict[str, Mount] = {}
         """Path → the app behind it."""
         self._access = Access()
@@ -74,24 +80,24 @@ class Gateway:
         """Ids of the keys in force."""
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
-        self._running = Running()
+        self._open = OpenRequests()
         self._relay = Relay(settings, traffic, self._pool)
 
     def publish(self, table: RouteTable) -> None:
         """Route by this table from now on. Requests under way keep the replica they have."""
         self._models = table
-        self._table = RouteTable({**self._others, **table.routes}, table.version) if self._others else table
+        self._table = RouteTable({**self._app_routes, **table.routes}, table.version) if self._app_routes else table
         self.on_publish()
 
     def chats(self, grant: Grant | None = None) -> str | None:
-        """A model that answers to messages now, of those that a key may use, if there is one."""
+        """The first chat model, by name, that is ready and that a key may use; None if there is none."""
         for name, route in sorted(self._models.routes.items()):
             if route.endpoints and Task.CHAT in route.tasks and (grant is None or grant.sees(name)):
                 return name
         return None
 
     def state(self, name: str) -> ReplicaState | None:
-        """The state of a model; READY where it answers, None where there is none of that name."""
+        """The state of a model; READY if it has an endpoint, None if no model has that name."""
         route = self._models.routes.get(name)
         if route is None:
             return None
@@ -102,9 +108,9 @@ class Gateway:
         if grant is not None:
             self._limits.begin(grant)
 
-    def serve_also(self, routes: Mapping[str, Route]) -> None:
-        """Names that no model has, in place of those of the last call: apps of this process, such as knowledge bases."""
-        self._others = routes
+    def set_apps(self, routes: Mapping[str, Route]) -> None:
+        """Publish routes to apps of this process, such as knowledge bases, in place of those of the last call."""
+        self._app_routes = routes
         self.publish(self._models)
 
     def mount(self, path: str, app: App, methods: Sequence[str] = ("POST",)) -> None:
@@ -119,17 +125,17 @@ class Gateway:
         return Sender(self.serve_inside, caller)
 
     def admit(self, access: Access) -> None:
-        """Let in by these keys from now on. Answers under way go on."""
+        """Use these keys from now on. Answers under way go on."""
         self._access = access
         self._keys = frozenset(grant.id for grant in access.grants.values())
         self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
-        """End the answers to requests of that name, and refuse the name for a while; whether there were any."""
-        return self._running.abort(uid, request_id, grant, block_seconds)
+        """End the requests of that name, and refuse the name for a while; returns whether there were any."""
+        return self._open.abort(uid, request_id, grant, block_seconds)
 
     def handles(self, path: str) -> bool:
-        """Whether a path is ours, with whatever method."""
+        """Whether the gateway answers at a path, with whatever method."""
         return path in PATHS or path in self._mounts
 
     async def close(self) -> None:
@@ -149,7 +155,7 @@ class Gateway:
                 exchange.status, exchange.outcome = LEFT, "left"
             except ModelyardError as error:
                 await self._refuse(exchange, error, headers, receive, send)
-            except Exception as error:  # the top of a request: a defect of ours is answered like any error
+            except Exception as error:  # the top of a request: a defect is answered like any error
                 log.exception("request %s failed", exchange.request_id.decode())
                 if exchange.started_answer:
                     raise
@@ -165,9 +171,9 @@ class Gateway:
         with self._counted(exchange):
             try:
                 grant = None if caller.admitted else self._admit_again(caller.grant)
-                peeked = peek_json(self._path(exchange), body)
+                call = json_call(self._path(exchange), body)
                 scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": JSON_HEADERS}
-                await self._answer(exchange, scope, peeked, grant, client, send)
+                await self._answer(exchange, scope, call, grant, client, send)
             except ModelyardError as error:
                 exchange.status = error.status
                 raise
@@ -192,7 +198,7 @@ class Gateway:
                 access_log.write(exchange)
 
     async def _serve(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        """The whole way of a request. Who may ask, and how much, is decided before its body is read."""
+        """Answer a request from outside. The key and its limits are checked before the body is read."""
         mount = self._mount(exchange)
         path = None if mount is not None else self._path(exchange)
         headers, limit = scope["headers"], self._settings.max_body_bytes
@@ -201,9 +207,9 @@ class Gateway:
             grant.check(INFERENCE)
             self._limits.begin(grant)
         if path is not None:
-            peeked = await peek(path, exchange, headers, receive, limit)
+            call = await read_call(path, exchange, headers, receive, limit)
             with watched(receive) as client:
-                await self._answer(exchange, scope, peeked, grant, client, send)
+                await self._answer(exchange, scope, call, grant, client, send)
         elif mount is not None:
             check_content_type(headers)
             body = await read_body(headers, receive, limit)
@@ -212,19 +218,19 @@ class Gateway:
                 await AppCall(mount.app, exchange, client, send).run(scope, body)
 
     async def _answer(
-        self, exchange: Exchange, scope: Scope, peeked: Peeked, grant: Grant | None, client: Client, send: Send
+        self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: Client, send: Send
     ) -> None:
         """Answer by the route of the model. `grant` says which models may be used; None for all."""
-        route = lookup.find_for(self._table, peeked, grant)
+        route = lookup.find_for(self._table, call, grant)
         exchange.model = route.name
-        lookup.check(route, PATHS[exchange.path].task, peeked)
-        with self._running.noted(route.uid, names(exchange, peeked), client, exchange.grant):
+        lookup.check(route, PATHS[exchange.path].task, call)
+        with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
             if route.app is not None:  # the tokens are counted where that app asks models
-                await AppCall(route.app, exchange, client, send).run(scope, peeked.body)
+                await AppCall(route.app, exchange, client, send).run(scope, call.body)
                 return
             if exchange.grant is not None and exchange.grant.counts_tokens:
                 exchange.tap = Tap(exchange.bytes_in)
-            request = RelayRequest(exchange, route, peeked, scope["query_string"], scope["headers"])
+            request = RelayRequest(exchange, route, call, scope["query_string"], scope["headers"])
             await self._relay.run(request, client, send)
 
     def _admit_again(self, grant: Grant | None) -> Grant | None:
@@ -240,7 +246,7 @@ class Gateway:
     async def _refuse(
         self, exchange: Exchange, error: ModelyardError, headers: Headers, receive: Receive, send: Send
     ) -> None:
-        """Answer with an error. A client that still sends its body is heard out for a moment, then the connection closes."""
+        """Answer with an error. The rest of a body that is still being sent is read for a moment, then the connection closes."""
         exchange.status = error.status
         own = [(b"x-request-id", exchange.request_id)]
         if isinstance(error, MethodNotAllowed):
@@ -256,7 +262,7 @@ class Gateway:
             await linger(receive, send)
 
     def _methods(self, path: str) -> list[str]:
-        """The methods of a path of ours, for `Allow`."""
+        """The methods of a path that the gateway handles, for `Allow`."""
         mount = self._mounts.get(path)
         return ["OPTIONS", *(mount.methods if mount else [PATHS[path].method])]
 
@@ -269,7 +275,7 @@ class Gateway:
                 raise MethodNotAllowed(exchange.method, exchange.path, mount.methods)
         return mount
 
-    def _path(self, exchange: Exchange) -> Path:
+    def _path(self, exchange: Exchange) -> InferencePath:
         """The row of the table. Raises `PathNotFound` or `MethodNotAllowed`."""
         path = PATHS.get(exchange.path)
         if path is None:
@@ -280,7 +286,7 @@ class Gateway:
         return path
 
 
-def names(exchange: Exchange, peeked: Peeked) -> set[str]:
-    """What the client calls its request."""
-    given = getattr(peeked.request, "request_id", None)
+def names(exchange: Exchange, call: ModelCall) -> set[str]:
+    """The names by which a client can abort its request."""
+    given = getattr(call.request, "request_id", None)
     return {exchange.request_id.decode(), *([given] if isinstance(given, str) else [])}

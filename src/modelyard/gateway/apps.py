@@ -1,7 +1,7 @@
-"""Apps of this process that answer in place of a replica: run as work of their client, and counted like any other answer.
+"""Apps of this process that answer inference requests in place of a replica.
 
-An app is plain ASGI. It may raise a `ModelyardError` at any moment, and need not watch whether its client leaves: it is
-cancelled then. Whom it works for is `caller_of(scope)`; models are asked with a `Sender` for that caller.
+An app is plain ASGI. It may raise a `ModelyardError` at any moment, and is cancelled when its client leaves or its request is
+aborted, so it need not watch for either. `caller_of(scope)` says whose request it is; a `Sender` for that caller asks models.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def caller_of(scope: Scope) -> Caller:
-    """On whose behalf an app was called by the gateway."""
+    """The caller of a request that the gateway handed to an app."""
     caller: Caller = scope["state"]["caller"]
     return caller
 
@@ -47,14 +47,14 @@ class AppCall:
         self.task = asyncio.current_task()
         self.client.hold(self)
         try:
-            await self.app(self._scope_for_app(scope), given(body), self.send)
+            await self.app(self._scope_for_app(scope), replay(body), self.send)
         except asyncio.CancelledError:
             if self.client.gone is None or (self.task is not None and self.task.uncancel() > 0):
                 raise
             await self._end_early()
         except ModelyardError as error:
             await self._break_off(error)
-        except Exception as error:  # the top of an app: a defect in mid-stream is the stream's last event
+        except Exception as error:  # the top of an app: a defect in mid-stream becomes the last event of the stream
             if self.headers is None:
                 raise
             log.exception("the app behind '%s' failed", self.exchange.model or self.exchange.path)
@@ -68,7 +68,7 @@ class AppCall:
             self.task.cancel()
 
     async def send(self, message: Message) -> None:
-        """What the app sends, on its way to the client."""
+        """Pass a message of the app on to the client, and note it in the exchange."""
         exchange = self.exchange
         if message["type"] == "http.response.start":
             self.headers = response_headers(message["headers"], exchange.request_id)
@@ -88,7 +88,7 @@ class AppCall:
         return {**scope, "state": {**scope.get("state", {}), "caller": caller}}
 
     async def _end_early(self) -> None:
-        """End an answer that the client or somebody else ended."""
+        """After a cancellation: end the stream of an aborted request with its error. Raises if nothing was sent yet."""
         exchange, gone = self.exchange, self.client.gone
         if self.headers is None and gone is not None:
             raise gone
@@ -97,15 +97,15 @@ class AppCall:
             await end_stream(self.downstream, self.headers, self.last, self.client.aborted)
 
     async def _break_off(self, error: ModelyardError) -> None:
-        """End an answer that the app could not finish."""
+        """After an error of the app: end the stream with it. Raises the error if nothing was sent yet."""
         if self.headers is None:
             raise error
         self.exchange.outcome = "broken"
         await end_stream(self.downstream, self.headers, self.last, error)
 
 
-def given(body: bytes) -> Receive:
-    """A `receive` that gives a body. The app is cancelled when its client leaves, so nothing comes after it."""
+def replay(body: bytes) -> Receive:
+    """A `receive` that gives a body and then waits for ever: the app is cancelled when its client leaves."""
     rest: list[bytes] = [body]
 
     async def receive() -> Message:

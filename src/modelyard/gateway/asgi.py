@@ -14,7 +14,7 @@ LINGER_BYTES = 64 * 1024 * 1024
 
 
 class ClientLeft(Exception):
-    """There is nobody to answer any more."""
+    """The client disconnected."""
 
 
 def header(headers: Headers, name: bytes) -> bytes | None:
@@ -26,7 +26,7 @@ def header(headers: Headers, name: bytes) -> bytes | None:
 
 
 async def send_error(send: Send, error: ModelyardError, headers: Headers, more: bool = False) -> int:
-    """Answer with the error envelope; with `more`, the answer is left open for `linger`. The length of the body."""
+    """Answer with the error envelope; returns the length of its body. With `more`, the answer stays open for `linger`."""
     body = errors.encode(error)
     own = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
     fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -56,7 +56,7 @@ async def send_options(send: Send, allowed: Sequence[str], headers: Headers) -> 
 
 
 async def linger(receive: Receive, send: Send) -> None:
-    """Read on for a moment, then close.
+    """Read the rest of a request for a moment, then close.
 
     A connection that is closed while the client still sends is reset, and the client loses the answer it was sent.
     """

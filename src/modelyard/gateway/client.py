@@ -1,4 +1,4 @@
-"""The client of one request: whether it still waits for its answer, and the work that ends when it does not."""
+"""The client of one request: whether it still waits, and the work to abort when it does not."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from typing import Protocol
 from modelyard.core.asgi import Receive
 from modelyard.core.errors import RequestAborted
 from modelyard.gateway.asgi import ClientLeft
-from modelyard.gateway.upstream import Lost, UpstreamProblem
+from modelyard.gateway.upstream import UpstreamLost, UpstreamProblem
 
 
 class Work(Protocol):
-    """What makes an answer: a connection to a replica, or an app of this process."""
+    """What produces an answer: a connection to a replica, or an app of this process."""
 
     def abort(self, problem: UpstreamProblem) -> None: ...
 
 
 class Client:
-    """When the client leaves, or its request is aborted, the work that it holds ends at that moment."""
+    """Aborts its work at the moment at which the client leaves or its request is aborted."""
 
     def __init__(self) -> None:
         self.left = False
         self.aborted: RequestAborted | None = None
-        """Set when somebody else ended the request."""
+        """Set when the request was aborted by its id."""
         self.work: Work | None = None
 
     def leave(self) -> None:
-        """The client waits no longer."""
+        """Note that the client disconnected, and abort its work."""
         self.left = True
         if self.work:
-            self.work.abort(Lost("the client left"))
+            self.work.abort(UpstreamLost("the client left"))
 
-    def cut(self, why: RequestAborted) -> None:
-        """End the answer, though the client is there."""
+    def abort(self, why: RequestAborted) -> None:
+        """Abort the request by its id, while the client still waits."""
         self.aborted = why
         if self.work:
-            self.work.abort(Lost("the request was aborted"))
+            self.work.abort(UpstreamLost("the request was aborted"))
 
     def hold(self, work: Work) -> None:
-        """From now until `release`, this work dies with the client. Raises `ClientLeft` or `RequestAborted`."""
+        """Abort this work, until `release`, when the client leaves. Raises `ClientLeft` or `RequestAborted` if it is too late."""
         if self.gone is not None:
-            work.abort(Lost("nobody waits for the answer"))
+            work.abort(UpstreamLost("nobody waits for the answer"))
             raise self.gone
         self.work = work
 
     @property
     def gone(self) -> ClientLeft | RequestAborted | None:
-        """Why nobody waits for an answer any more."""
+        """Why nobody waits for the answer any more; None while the client waits."""
         return ClientLeft() if self.left else self.aborted
 
     def release(self) -> None:
-        """The work is done; a connection may serve others."""
+        """Let the finished work go; its connection may serve other requests."""
         self.work = None
 
 
 @contextmanager
 def watched(receive: Receive) -> Iterator[Client]:
-    """The client at the other end of `receive`, whose body was read; it leaves when `receive` says so."""
+    """A client that leaves when `receive` reports a disconnect. The body of its request must have been read."""
     client = Client()
     watching = asyncio.create_task(_watch(client, receive))
     try:

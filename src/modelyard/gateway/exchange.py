@@ -1,4 +1,4 @@
-"""What is known of one request while it passes: filled in along the way, read by the taps when it has ended."""
+"""The record of one request: filled in on its way, read by the meter, the limits and the access log at its end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Exchange:
     path: str
     began: float
     known_path: bool = False
-    """Whether the path is one of ours."""
+    """Whether the gateway handles the path."""
     model: str = ""
-    """Public name, once it is known to be one of ours."""
+    """Public name of the model, once its route is found."""
     replica: str = ""
     status: int = 0
     outcome: str = "complete"
@@ -35,6 +35,6 @@ class Exchange:
     bytes_in: int = 0
     bytes_out: int = 0
     grant: Grant | None = None
-    """What the key allows; None where no key is asked for."""
+    """What the key allows; None if no key is required."""
     tap: Tap | None = None
     """Counts tokens, for keys that have a limit of them."""

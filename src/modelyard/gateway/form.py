@@ -1,4 +1,4 @@
-"""Reads a multipart form far enough to route it: what its field `model` says, and where that stands. Pure."""
+"""Reads a multipart form far enough to route it: the value of its field `model`, and the place of that value. Pure."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ LONGEST_HEAD = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a body a value stands."""
+class ByteSpan:
+    """The place of a value in a body."""
 
     start: int
     end: int
 
 
 def boundary(content_type: bytes | None) -> bytes:
-    """The line that divides the parts. Raises `WrongContentType`."""
+    """The line between the parts. Raises `WrongContentType`."""
     kind, _, parameters = (content_type or b"").partition(b";")
     if kind.strip().lower() != FORM.encode():
         raise WrongContentType((content_type or b"").decode("latin-1"), FORM)
@@ -36,7 +36,7 @@ def boundary(content_type: bytes | None) -> bytes:
     return b"--" + (found[1] or found[2])
 
 
-def find_model(body: bytes, content_type: bytes | None) -> tuple[str, Place]:
+def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
     """The name of the model and its place. Raises `WrongContentType`, `MalformedBody` or `InvalidParameter`."""
     divider = boundary(content_type)
     start = body.find(divider)
@@ -51,7 +51,7 @@ def find_model(body: bytes, content_type: bytes | None) -> tuple[str, Place]:
         if end < 0 or end_of_head < 0:
             raise MalformedBody("The form breaks off in the middle of a part.")
         if end_of_head < end and (found := NAME.search(body, head, end_of_head)) and found["name"] == b"model":
-            return _name(body[end_of_head + 4 : end]), Place(end_of_head + 4, end)
+            return _name(body[end_of_head + 4 : end]), ByteSpan(end_of_head + 4, end)
         start = end + 2
     raise MalformedBody(f"The form has no field 'model' among its first {MOST_PARTS} parts.")
 

@@ -1,4 +1,4 @@
-"""Which headers pass the gateway, and which end here. Pure."""
+"""Headers that the gateway forwards, and headers that it drops. Pure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ HOP_BY_HOP = frozenset(
 )
 FRAMING = frozenset({b"host", b"content-length", b"expect"})
 CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key", b"api-key"})
-"""What a client proves itself with to us is nothing that a replica, or a foreign provider, may see."""
+"""A client's credentials for this server are never sent to a replica or to a foreign provider."""
 CODING = frozenset({b"accept-encoding"})
 NOT_UP = HOP_BY_HOP | FRAMING | CREDENTIALS | {b"x-request-id"}
 NOT_DOWN = HOP_BY_HOP | {b"date", b"server", b"set-cookie", b"x-request-id"}
-"""Our own server writes `date` and `server`; a provider's cookies would be set for our origin."""
+"""uvicorn writes `date` and `server`; a provider's cookies would be set for this server's origin."""
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -48,7 +48,7 @@ def request_head(
     address = endpoint.address
     host = "localhost" if address.uds else f"{address.host}:{address.port}"
     own = {name.lower() for name, _ in endpoint.headers}
-    dropped = NOT_UP | own | _named(client) | (CODING if plain else frozenset())
+    dropped = NOT_UP | own | _connection_options(client) | (CODING if plain else frozenset())
     lines = [b"POST " + target + b" HTTP/1.1", b"host: " + host.encode()]
     lines += [name + b": " + value for name, value in client if name not in dropped]
     lines += [name + b": " + value for name, value in endpoint.headers]
@@ -57,21 +57,21 @@ def request_head(
 
 
 def response_headers(upstream: Headers, identity: bytes) -> Headers:
-    """The headers of an answer as the client gets them. `content-length` stays; names are lower case already."""
-    dropped = NOT_DOWN | _named(upstream)
+    """The headers of a replica's answer for the client. `content-length` stays; names must be lower case."""
+    dropped = NOT_DOWN | _connection_options(upstream)
     passed = [pair for pair in upstream if pair[0] not in dropped]
     passed.append((b"x-request-id", identity))
     return passed
 
 
 def error_headers(upstream: Headers, identity: bytes, length: int) -> Headers:
-    """The headers of an error whose body we wrote anew: what described the old body goes."""
+    """The headers of an error whose body was rewritten: those that describe the old body are dropped."""
     passed = [pair for pair in response_headers(upstream, identity) if not pair[0].startswith(b"content-")]
     return [*passed, (b"content-type", b"application/json"), (b"content-length", str(length).encode())]
 
 
-def _named(headers: Headers) -> frozenset[bytes]:
-    """Headers that `Connection` names as meant for the next hop only."""
+def _connection_options(headers: Headers) -> frozenset[bytes]:
+    """Headers that `Connection` lists as meant for the next hop only."""
     value = header(headers, b"connection")
     if value is None:
         return frozenset()

@@ -71,7 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arrived = 0  # bytes of the body within the present window
         self._slow = False  # whether the window before was slow
         self._surplus = 0  # bytes that were read only to be thrown away
-        self._deaf = False  # what comes from now on is thrown away
+        self._discarding = False  # what comes from now on is thrown away
         self._upgrade = False  # the request asks for an upgrade, which it does not get
         self._replaying = False  # the parser reads a head again, for the body behind it
         self._refusal: ModelyardError | None = None
@@ -97,7 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._deaf:
+        if self._discarding:
             self._discard(len(data), HEAD_LINGER_BYTES)
             return
         self._fed = self._unfinished = self._unfinished + len(data)
@@ -213,7 +213,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             self._start_timer()  # the rest of it may be here already, unread by us
         elif self._stage is Stage.IDLE and not self._unfinished:
-            self._deaf = True
+            self._discarding = True
             self.transport.close()  # nothing came at all, so there is nothing to answer
         else:
             self._refuse(
@@ -253,7 +253,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: ModelyardError) -> None:
         """Answer with an error where no answer is under way, and close when what is under way has ended."""
-        self._deaf = True
+        self._discarding = True
         self._stop_timer()
         if self.transport.is_closing():
             return

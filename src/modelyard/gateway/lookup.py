@@ -1,4 +1,4 @@
-"""Which route serves a model's name, and whether it can do what is asked. Pure; errors say what would work instead."""
+"""Finds the route of a model's name, and checks that it can serve a request. Pure; errors say what would work instead."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from msgspec import UNSET
 from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
+from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import refusals
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.inference import Knowledge
 
 LISTED = 20
-"""Names that an error lists at most."""
+"""Most names that an error lists."""
 
 
 def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
-    """The route of a public name. Raises `PermissionDenied`, or `ModelNotFound`, which names only what the key may see."""
+    """The route of a public name. Raises `PermissionDenied`, or `ModelNotFound`, which names only models that the key may see."""
     if grant is not None:
         grant.check_model(name)
     route = table.routes.get(name)
@@ -27,22 +27,22 @@ def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
     return route
 
 
-def find_for(table: RouteTable, peeked: Peeked, grant: Grant | None) -> Route:
-    """The route of a request: of its model, or of the knowledge bases that it is to be answered from. Raises as `find`."""
-    knowledge = getattr(peeked.request, "knowledge", UNSET)
+def find_for(table: RouteTable, call: ModelCall, grant: Grant | None) -> Route:
+    """The route of a request: of its model, or of the first knowledge base that its field `knowledge` names. Raises as `find`."""
+    knowledge = getattr(call.request, "knowledge", UNSET)
     if not isinstance(knowledge, Knowledge):
-        return find(table, peeked.model, grant)
+        return find(table, call.model, grant)
     routes = [find(table, BASE + base, grant) for base in knowledge.bases]
-    find(table, peeked.model, grant)
+    find(table, call.model, grant)
     return routes[0]
 
 
-def check(route: Route, task: Task, peeked: Peeked) -> None:
+def check(route: Route, task: Task, call: ModelCall) -> None:
     """Raises `UnsupportedTask`, `UnsupportedParameter`, or `ModelNotReady` when nothing takes requests."""
     answers = bool(route.endpoints) or route.app is not None
     if task not in route.tasks and (route.tasks or answers):
         raise UnsupportedTask(route.name, task, sorted(route.tasks))
-    for parameter, why in refusals(route, task, peeked):
+    for parameter, why in refusals(route, task, call):
         raise UnsupportedParameter(parameter, route.name, why)
     if not answers:
         raise ModelNotReady(route.name, route.state, route.reason)

@@ -1,6 +1,6 @@
-"""An engine's rules applied to one request: which parameters are refused, and what is changed in the body. Pure.
+"""Applies an engine's rules to one request: which parameters are refused, and what changes in the body. Pure.
 
-Plain bodies hold only what every engine honours, so most requests are not looked at at all.
+Plain bodies hold only what every engine honours, so for most requests there is nothing to do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace, Rule, Rules, Wrap
 from modelyard.core.types import Route
-from modelyard.gateway.peek import Peeked
+from modelyard.gateway.model_call import ModelCall
 from modelyard.protocol.plain import PLAIN
 
 DEFAULTS: Mapping[str, object] = {
@@ -51,7 +51,7 @@ DEFAULTS: Mapping[str, object] = {
     "t_max_predict_ms": -1,
     "truncation_side": "right",
 }
-"""Values that ask for nothing: SDKs send them of their own accord. So are false and what is empty."""
+"""Values that request nothing; SDKs send them by default. False and empty values request nothing either."""
 
 TRUE_BY_DEFAULT = frozenset(
     {
@@ -59,70 +59,74 @@ TRUE_BY_DEFAULT = frozenset(
         *("separate_reasoning", "stream_reasoning"),
     }
 )
-"""Parameters that ask for something when they are false."""
+"""Parameters that request something when they are false."""
 
-Acting = tuple[tuple[str, Rule], ...]
+ActiveRules = tuple[tuple[str, Rule], ...]
 
 
-def refusals(route: Route, task: str, peeked: Peeked) -> Iterator[tuple[str, str]]:
+def refusals(route: Route, task: str, call: ModelCall) -> Iterator[tuple[str, str]]:
     """The parameters of a request that are refused, each with the reason."""
-    plain = type(peeked.request) in PLAIN
+    plain = type(call.request) in PLAIN
     for name, why in route.unsupported.items():
-        if asks(peeked, name):
+        if uses(call, name):
             yield name, why
     if plain and not refuses_plain(route.rules, task):
         return
-    for name, rule in acting(route.rules, task):
-        if isinstance(rule, Refuse) and asks(peeked, name) and (not rule.beside or asks(peeked, rule.beside)):
+    for name, rule in active_rules(route.rules, task):
+        if isinstance(rule, Refuse) and uses(call, name) and (not rule.beside or uses(call, rule.beside)):
             yield name, rule.why
 
 
-def rewrites(route: Route, task: str, peeked: Peeked) -> dict[str, Any]:
+def rewrites(route: Route, task: str, call: ModelCall) -> dict[str, Any]:
     """The fields to change for the engine; `UNSET` takes one out."""
     found: dict[str, Any] = {}
-    if type(peeked.request) in PLAIN:
+    if type(call.request) in PLAIN:
         return found
-    for name, rule in acting(route.rules, task):
-        if isinstance(rule, Refuse) or not asks(peeked, name):
+    for name, rule in active_rules(route.rules, task):
+        if isinstance(rule, Refuse) or not uses(call, name):
             continue
-        given = value(peeked, name)
+        given = value(call, name)
         if isinstance(rule, Wrap):
             if not 0 <= given < rule.below:
                 found[name] = given % rule.below
             continue
         found[name] = UNSET
         if isinstance(rule, Inside):
-            inner = value(peeked, rule.name) or {}
+            inner = value(call, rule.name) or {}
             found[rule.name] = {name: given} | inner
         elif isinstance(rule, Rename | Replace):
             to, what = (rule.to, given) if isinstance(rule, Rename) else (rule.name, rule.value)
-            if not asks(peeked, to):
+            if not uses(call, to):
                 found[to] = what
     return found
 
 
-def by_first_names(body: bytes, route: Route, task: str, peeked: Peeked) -> bytes:
-    """An error's body with the names of parameters that the client gave, where the engine was given others."""
-    if type(peeked.request) in PLAIN:
+def with_client_names(body: bytes, route: Route, task: str, call: ModelCall) -> bytes:
+    """An engine's error with the parameter names that the client used, where the rules renamed them for the engine."""
+    if type(call.request) in PLAIN:
         return body
-    names = {_to(rule): name for name, rule in acting(route.rules, task) if _to(rule) and asks(peeked, name)}
+    names = {
+        _engine_name(rule): name
+        for name, rule in active_rules(route.rules, task)
+        if _engine_name(rule) and uses(call, name)
+    }
     if not names:
         return body
     answer = msgspec.json.decode(body, type=dict[str, Any])
     error = answer["error"]
-    if (first := names.get(error["param"])) is not None and not asks(peeked, error["param"]):
+    if (first := names.get(error["param"])) is not None and not uses(call, error["param"]):
         message = str(error["message"]).replace(f"'{error['param']}'", f"'{first}'")
         answer["error"], answer["detail"] = {**error, "param": first, "message": message}, message
     return msgspec.json.encode(answer)
 
 
-def _to(rule: Rule) -> str:
+def _engine_name(rule: Rule) -> str:
     return rule.to if isinstance(rule, Rename) else rule.name if isinstance(rule, Replace | Inside) else ""
 
 
 @functools.lru_cache(maxsize=256)
-def acting(rules: Rules, task: str) -> Acting:
-    """The rules of a task that do something."""
+def active_rules(rules: Rules, task: str) -> ActiveRules:
+    """The rules of a task that refuse or change something."""
     given = rules.by_task.get(task, {})
     return tuple((name, rule) for name, rule in given.items() if not isinstance(rule, Honour | Ignore))
 
@@ -131,12 +135,12 @@ def acting(rules: Rules, task: str) -> Acting:
 def refuses_plain(rules: Rules, task: str) -> bool:
     """Whether some rule refuses a parameter that plain bodies may hold."""
     fields = {name for kind in PLAIN for name in kind.__struct_fields__}
-    return any(isinstance(rule, Refuse) and name in fields for name, rule in acting(rules, task))
+    return any(isinstance(rule, Refuse) and name in fields for name, rule in active_rules(rules, task))
 
 
-def asks(peeked: Peeked, name: str) -> bool:
+def uses(call: ModelCall, name: str) -> bool:
     """Whether the request uses a parameter, rather than leaving it out or spelling its default."""
-    given = value(peeked, name)
+    given = value(call, name)
     if name in TRUE_BY_DEFAULT:
         return given is False
     if given is UNSET or given is None or given is False or given in ("", [], {}):
@@ -144,14 +148,14 @@ def asks(peeked: Peeked, name: str) -> bool:
     return name not in DEFAULTS or given != DEFAULTS[name]
 
 
-def value(peeked: Peeked, name: str) -> Any:
-    """A parameter's value, `UNSET` where it is not there; of a field that no struct has, read from the body."""
+def value(call: ModelCall, name: str) -> Any:
+    """A parameter's value, or `UNSET`. A field that the struct does not have is read from the body."""
     first, _, rest = name.partition(".")
-    request = peeked.request
+    request = call.request
     if first in request.__struct_fields__:
         given = getattr(request, first)
-    elif type(request) not in PLAIN and peeked.place is None and first.encode() in peeked.body:
-        given = msgspec.json.decode(peeked.body).get(first, UNSET)
+    elif type(request) not in PLAIN and call.place is None and first.encode() in call.body:
+        given = msgspec.json.decode(call.body).get(first, UNSET)
     else:
         return UNSET
     if not rest:

@@ -1,4 +1,4 @@
-"""Carries one request to a replica and its answer back: picks, retries before the head, and never parses what passes.
+"""Forwards one request to a replica and its answer back: picks the replica, retries before the head, never parses the answer.
 
 Whatever goes wrong after the head was sent ends the answer so that nobody can take it for a complete one.
 """
@@ -15,22 +15,29 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import ModelNotReady, ModelyardError, RateLimited, UpstreamFailed, UpstreamTimeout
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Endpoint, Route
-from modelyard.gateway.adapt import adapt_body, adapt_target
+from modelyard.gateway.adaptation import adapt_body, adapt_target
 from modelyard.gateway.asgi import end_stream, header
+from modelyard.gateway.balancer import affinity, pick
 from modelyard.gateway.client import Client
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
-from modelyard.gateway.parameters import by_first_names
+from modelyard.gateway.model_call import ModelCall
+from modelyard.gateway.parameters import with_client_names
 from modelyard.gateway.paths import PATHS
-from modelyard.gateway.peek import Peeked
-from modelyard.gateway.pick import affinity, pick
-from modelyard.gateway.upstream import ConnectFailed, Connection, Lost, Pool, Silent, UpstreamProblem
+from modelyard.gateway.upstream import (
+    ConnectFailed,
+    Connection,
+    Pool,
+    Stalled,
+    UpstreamLost,
+    UpstreamProblem,
+)
 from modelyard.protocol.errors import translated
 
 log = logging.getLogger(__name__)
 
 ERROR_BYTES = 64 * 1024
-"""Of an engine's error, no more is read."""
+"""Bytes that are read of an engine's error."""
 
 PENALTY_SECONDS = 2.0
 """How long a replica that could not be reached is passed over while others can."""
@@ -42,14 +49,14 @@ class RelayRequest:
 
     exchange: Exchange
     route: Route
-    peeked: Peeked
+    call: ModelCall
     query: bytes
     headers: Headers
 
 
 @dataclass(slots=True)
 class Relay:
-    """What all requests share: the pool, the counters, and which replicas were lately out of reach."""
+    """State that all requests share: the pool, the counters, and the replicas that could not be reached lately."""
 
     settings: Settings
     traffic: Traffic
@@ -69,11 +76,11 @@ class Relay:
             try:
                 await self._attempt(request, endpoint, client, send)
                 return
-            except (ConnectFailed, Lost) as failed:
-                problem = failed
+            except (ConnectFailed, UpstreamLost) as error:
+                problem = error
                 self.penalties[endpoint.replica] = time.monotonic() + PENALTY_SECONDS
-                log.warning("replica %s of %s: %s", endpoint.replica, request.route.name, failed)
-        raise _given_up(request.route, problem)
+                log.warning("replica %s of %s: %s", endpoint.replica, request.route.name, error)
+        raise _last_error(request.route, problem)
 
     def _pick(self, request: RelayRequest, tried: set[str]) -> Endpoint | None:
         """The next replica to try; None when all were. Raises `RateLimited` when those left have all they may have."""
@@ -88,32 +95,32 @@ class Relay:
             return endpoints[0] if endpoints else None
         now = time.monotonic()
         self.penalties = {replica: until for replica, until in self.penalties.items() if until > now}
-        key = affinity(request.peeked.request)
+        key = affinity(request.call.request)
         in_flight = self.traffic.in_flight
         return pick(endpoints, in_flight, self.penalties, key) or pick(endpoints, in_flight, (), key)
 
     async def _attempt(self, request: RelayRequest, endpoint: Endpoint, client: Client, send: Send) -> None:
-        """Answer from one replica. Raises `ConnectFailed` or `Lost` only if not one byte of an answer came."""
+        """Answer from one replica. Raises `ConnectFailed` or `UpstreamLost` only if not one byte of an answer came."""
         request.exchange.replica = endpoint.replica
         self.traffic.begin(endpoint.replica)
         try:
-            connection = await self._ask(request, endpoint, client)
+            connection = await self._send(request, endpoint, client)
             try:
                 await self._answer(request, connection, client, send)
             finally:
                 if client.work is connection:
                     client.release()
-                    connection.abort(Lost("the answer was given up"))
+                    connection.abort(UpstreamLost("the answer was abandoned"))
         finally:
             self.traffic.end(endpoint.replica)
 
-    async def _ask(self, request: RelayRequest, endpoint: Endpoint, client: Client) -> Connection:
+    async def _send(self, request: RelayRequest, endpoint: Endpoint, client: Client) -> Connection:
         """Send the request and wait for the head of the answer.
 
-        A kept-alive connection may have been closed by the replica at the moment we used it: that is tried once more on
-        a fresh one.
+        A replica may have closed a kept-alive connection at the moment we used it: the request is sent once more, on a fresh
+        connection.
         """
-        body = adapt_body(request.peeked, request.route, PATHS[request.exchange.path].task)
+        body = adapt_body(request.call, request.route, PATHS[request.exchange.path].task)
         target = adapt_target(request.exchange.path, request.query, endpoint.address)
         plain = request.exchange.tap is not None
         head = request_head(target, request.headers, endpoint, request.exchange.request_id, len(body), plain)
@@ -124,24 +131,24 @@ class Relay:
                 connection = await self.pool.connect(endpoint.address)
             client.hold(connection)
             try:
-                connection.ask(head, body, self.settings.response_timeout)
+                connection.send(head, body, self.settings.response_timeout)
                 await connection.head(self.settings.stall_timeout)
                 return connection
             except UpstreamProblem as problem:
                 if client.gone is not None:
                     raise client.gone from None
-                if isinstance(problem, Lost) and not connection.heard:
+                if isinstance(problem, UpstreamLost) and not connection.received:
                     if fresh:
                         raise
                     connection = None
                 else:
                     raise _error(request.route, problem) from None
             except BaseException:
-                connection.abort(Lost("the request was cancelled"))
+                connection.abort(UpstreamLost("the request was cancelled"))
                 raise
 
     async def _answer(self, request: RelayRequest, connection: Connection, client: Client, send: Send) -> None:
-        """Pass the answer on as it comes."""
+        """Forward the answer as it comes."""
         exchange, traffic = request.exchange, self.traffic
         exchange.status = connection.status
         if connection.status >= 400 and header(connection.headers, b"content-encoding") is None:
@@ -153,7 +160,7 @@ class Relay:
         last, tap = b"", exchange.tap
 
         def forward(data: bytes, more: bool = True) -> Awaitable[None]:
-            """Once for each chunk: nothing that can wait belongs here."""
+            """Runs once for each chunk, so it must stay cheap."""
             nonlocal last
             last = data
             traffic.touch(exchange.replica)
@@ -170,11 +177,11 @@ class Relay:
             await self._break_off(request, problem, client, headers, last, send)
             return
         client.release()
-        self.pool.give_back(connection)
+        self.pool.put_back(connection)
         await forward(data, more=False)
 
     async def _pass_error(self, request: RelayRequest, connection: Connection, client: Client, send: Send) -> None:
-        """Pass an engine's error on in our envelope. Nothing is sent before it is whole, so it may still become another."""
+        """Forward an engine's error in our envelope. Nothing is sent before it is complete, so it can be replaced."""
         exchange, parts = request.exchange, bytearray()
 
         async def gather(data: bytes) -> None:
@@ -185,9 +192,9 @@ class Relay:
         except UpstreamProblem as problem:
             raise client.gone or _error(request.route, problem) from None
         client.release()
-        self.pool.give_back(connection)
+        self.pool.put_back(connection)
         body = translated(connection.status, bytes(parts[:ERROR_BYTES]))
-        body = by_first_names(body, request.route, PATHS[exchange.path].task, request.peeked)
+        body = with_client_names(body, request.route, PATHS[exchange.path].task, request.call)
         headers = error_headers(connection.headers, exchange.request_id, len(body))
         exchange.started_answer = True
         exchange.first_byte, exchange.bytes_out = time.monotonic(), len(body)
@@ -197,7 +204,7 @@ class Relay:
     async def _break_off(
         self, request: RelayRequest, problem: UpstreamProblem, client: Client, headers: Headers, last: bytes, send: Send
     ) -> None:
-        """End an answer that the replica did not end: an error event for a stream, a broken connection for the rest."""
+        """End an answer that the replica did not finish: a stream with an error event, any other with a broken connection."""
         exchange = request.exchange
         if client.left:
             exchange.outcome = "left"
@@ -209,14 +216,14 @@ class Relay:
 
 
 def _error(route: Route, problem: UpstreamProblem) -> ModelyardError:
-    """The public error of a problem that no other replica can mend."""
-    if isinstance(problem, Silent):
+    """The public error of a problem for which no other replica is tried."""
+    if isinstance(problem, Stalled):
         return UpstreamTimeout(route.name, problem.seconds)
     return UpstreamFailed(route.name, f"{problem}.")
 
 
-def _given_up(route: Route, problem: UpstreamProblem | None) -> ModelyardError:
-    """The public error when every replica was tried."""
+def _last_error(route: Route, problem: UpstreamProblem | None) -> ModelyardError:
+    """The public error after every replica was tried."""
     if isinstance(problem, ConnectFailed):
         return ModelNotReady(route.name, "unreachable", str(problem))
     return UpstreamFailed(route.name, f"{problem}.")

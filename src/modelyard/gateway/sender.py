@@ -1,7 +1,7 @@
-"""Asking models from inside this process: the way of a request through the gateway, without a socket before it.
+"""Requests to models from inside this process: they go through the gateway like any other, without a socket before it.
 
-An app behind the gateway asks with its caller's grant and request id, so that limits, counts and aborting hold for that caller;
-the server's own background work asks with a grant of its own.
+An app behind the gateway sends with the grant and the request id of its caller, so that limits, counts and aborting hold for that
+caller. The server's own background work sends with a grant of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from modelyard.protocol import errors
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf models are asked."""
+    """Who a model is asked for."""
 
     grant: Grant | None = None
     """What the caller's key allows; None where no key is asked for."""
@@ -47,8 +47,9 @@ class Sender:
         self._caller = caller
 
     async def __call__(self, path: str, body: bytes) -> Answer:
-        """The answer to a POST of JSON, once its head is there. Raises a `ModelyardError`, whoever refused: the gateway, or
-        the replica by an answer of 400 and more.
+        """POST a body of JSON; returns when the head of the answer is there.
+
+        Raises a `ModelyardError` for a refusal of the gateway, and for an answer of the replica with status 400 or more.
         """
         answer = Answer()
         answer.begin(self._serve(self._caller, path, body, answer.client, answer.send))
@@ -63,9 +64,9 @@ class Sender:
 
 
 class Answer:
-    """An answer while it comes. Close it: what makes it then ends at once, where it has not ended.
+    """An answer that is still coming. Its reader must close it, which cancels whatever still produces it.
 
-    The gateway writes with `send`, which waits while the reader is behind; the caller reads.
+    The gateway writes with `send`, which waits while more than `HIGH_WATER` bytes are unread.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Answer:
         self._writer: asyncio.Future[None] | None = None
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start what makes the answer."""
+        """Start the coroutine that produces the answer."""
         self._work = asyncio.create_task(work)
         self._work.add_done_callback(lambda _: _wake(self._reader))
 
@@ -119,14 +120,14 @@ class Answer:
         return data
 
     async def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         parts = []
         while part := await self.read():
             parts.append(part)
         return b"".join(parts)
 
     async def aclose(self) -> None:
-        """End it. The replica has stopped, or is about to, when this returns."""
+        """Cancel what still produces the answer, and wait for its end."""
         if not self._work.done():
             if not self._complete:
                 self.client.leave()
@@ -146,7 +147,7 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
 
 
 def _error(status: int, headers: Headers, body: bytes) -> Exception:
-    """An answer of 400 and more as the error that it tells of."""
+    """The error that an answer with status 400 or more reports."""
     try:
         value: object = msgspec.json.decode(body)
     except msgspec.MsgspecError:

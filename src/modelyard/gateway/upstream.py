@@ -1,4 +1,4 @@
-"""A pooled HTTP/1.1 client for one job: send a request, hand the bytes of its answer on as they come.
+"""A pooled HTTP/1.1 client with one job: send a request, and hand on the bytes of its answer as they come.
 
 It knows nothing of models or of ASGI. A connection serves one exchange at a time; what it reads ahead is bounded.
 """
@@ -25,23 +25,23 @@ IDLE_SECONDS = 60.0
 
 
 class UpstreamProblem(Exception):
-    """An exchange failed; the text says how, for people."""
+    """An exchange with a replica failed; the text says how."""
 
 
 class ConnectFailed(UpstreamProblem):
-    """Nobody took the connection."""
+    """No connection could be made."""
 
 
-class Lost(UpstreamProblem):
+class UpstreamLost(UpstreamProblem):
     """The connection ended before the answer was complete."""
 
 
 class NotHttp(UpstreamProblem):
-    """What came is no HTTP answer."""
+    """The replica answered something that is not HTTP."""
 
 
-class Silent(UpstreamProblem):
-    """Nothing came for too long."""
+class Stalled(UpstreamProblem):
+    """The replica sent nothing for too long."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"it sent nothing for {seconds:g} s")
@@ -49,7 +49,7 @@ class Silent(UpstreamProblem):
 
 
 class Suspended:
-    """What is left of an awaitable that was begun outside of a task: awaiting this carries it on."""
+    """The rest of an awaitable that was started outside of a task; await it to continue."""
 
     def __init__(self, waits_for: object, rest: Generator[Any, Any, None]) -> None:
         self._waits_for = waits_for
@@ -61,7 +61,7 @@ class Suspended:
 
 
 def begin(awaitable: Awaitable[None]) -> Suspended | None:
-    """Run an awaitable at once, as far as it goes without waiting; None when that was all the way."""
+    """Run an awaitable at once, up to its first wait; returns None if it finished, else what is left of it."""
     rest = awaitable.__await__()
     try:
         return Suspended(next(rest), rest)
@@ -70,13 +70,13 @@ def begin(awaitable: Awaitable[None]) -> Suspended | None:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: `ask`, then `head`, then `pump`, and again. After a problem it is closed."""
+    """One connection: `send`, then `head`, then `pump`, then the next request. After a problem it is closed."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.status = 0
         self.headers: Headers = []
-        self.heard = False
+        self.received = False
         """Whether any byte of the current answer came."""
         self.complete = False
         self.keep_alive = False
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         self.on_lost: Callable[[Connection], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
-        self._asking = False
+        self._waiting = False
         self._has_head = False
         self._until_close = False
         self._parts: list[bytes] = []
@@ -93,20 +93,20 @@ class Connection(asyncio.Protocol):
         self._problem: UpstreamProblem | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._forward: Callable[[bytes], Awaitable[None]] | None = None
-        """Set while `pump` waits and the client keeps up."""
+        """Set while `pump` waits for bytes and the client keeps up."""
         self._suspended: Suspended | None = None
         self._patience = 0.0
-        self._last_heard = 0.0
+        self._last_received = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     # What the relay calls.
 
-    def ask(self, head: bytes, body: bytes, timeout: float) -> None:
+    def send(self, head: bytes, body: bytes, timeout: float) -> None:
         """Send a request. Its answer must begin within `timeout` seconds."""
-        self.heard = self.complete = self.keep_alive = self._has_head = self._until_close = False
-        self._asking = True
+        self.received = self.complete = self.keep_alive = self._has_head = self._until_close = False
+        self._waiting = True
         self._patience = timeout
-        self._last_heard = self._loop.time()
+        self._last_received = self._loop.time()
         self._timer = self._loop.call_later(timeout, self._check)
         self.transport.writelines([head, body])
 
@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
         if self._paused:
             self._paused = False
-            self._last_heard = self._loop.time()
+            self._last_received = self._loop.time()
             self.transport.resume_reading()
         return data
 
@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
         return self.complete and self.keep_alive and self._problem is None and not self.transport.is_closing()
 
     def abort(self, problem: UpstreamProblem) -> None:
-        """Close at once and let whoever waits know; this is what makes an engine stop generating."""
+        """Close at once and wake who waits with `problem`. An engine stops generating when its connection closes."""
         self._fail(problem)
         self.transport.abort()
 
@@ -170,8 +170,8 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = True
-        self._last_heard = self._loop.time()
+        self.received = True
+        self._last_received = self._loop.time()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -187,20 +187,20 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._asking and not self.complete:
+        if self._waiting and not self.complete:
             if self._until_close and exc is None:
                 self._finish(keep_alive=False)
                 self._wake()
             else:
                 why = f" ({exc})" if exc else ""
-                self._fail(Lost(f"it closed the connection before its answer was complete{why}"))
+                self._fail(UpstreamLost(f"it closed the connection before its answer was complete{why}"))
         if self.on_lost:
             self.on_lost(self)
 
     # What the parser calls; raising here stops it. A 1xx answer comes through the same callbacks before the real one.
 
     def on_message_begin(self) -> None:
-        if not self._asking or self.complete:
+        if not self._waiting or self.complete:
             raise NotHttp("it sent an answer that nobody asked for")
         self.headers = []
 
@@ -261,9 +261,9 @@ class Connection(asyncio.Protocol):
 
     def _check(self) -> None:
         """The timer: silence counts only while somebody waits for the replica, not while the client is slow."""
-        idle = self._loop.time() - self._last_heard if self._waiter is not None else 0.0
+        idle = self._loop.time() - self._last_received if self._waiter is not None else 0.0
         if idle >= self._patience:
-            self.abort(Silent(self._patience))
+            self.abort(Stalled(self._patience))
         else:
             self._timer = self._loop.call_later(self._patience - idle, self._check)
 
@@ -307,7 +307,7 @@ class Pool:
             raise ConnectFailed(f"{address} cannot be reached ({reason(error)})") from None
         return connection
 
-    def give_back(self, connection: Connection) -> None:
+    def put_back(self, connection: Connection) -> None:
         """Keep a connection whose answer is complete, if another request may follow on it."""
         idle = self._idle.setdefault(connection.address, [])
         if not connection.reusable or len(idle) >= IDLE_LIMIT:

@@ -252,7 +252,7 @@ class JobStarted(BaseModel):
 
 
 class SearchOptions(Body):
-    """How is searched."""
+    """What a search looks for, and how much it returns."""
 
     top_k: int = Field(5, ge=1, le=200)
     mode: Mode = "hybrid"

@@ -10,13 +10,14 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
-from modelyard.api.chatchat.base import ChatchatRoute
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute
 from modelyard.api.chatchat.prompts import render_prompt
 from modelyard.api.chatchat.streams import event_stream, token_limit
 from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn, server_tools
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
 from modelyard.chats.tool_loop import FinalAnswer, Notice, TextPiece, ToolEnded, run_tool_loop
+from modelyard.protocol.chatchat import AgentEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -24,7 +25,7 @@ FENCE = "\n```\n"
 AGAIN = "重新开始尝试"
 
 
-@router.post("/agent_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/agent_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=AgentEvents)
 async def agent_chat(body: ChatQuestion, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask a model that has tools. Streams `{"answer"}`, `{"tools"}` and `{"final_answer"}` events, or sends one with everything.
 

@@ -22,6 +22,7 @@ from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ChatEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -50,7 +51,7 @@ class AnswerFeedback(BaseModel):
     reason: str = ""
 
 
-@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=ChatEvents)
 async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Chat with a model. Streams `{"text", "message_id"}` for each piece of the answer, or sends one event with all of it."""
     count = body.history if isinstance(body.history, int) else 0

@@ -22,13 +22,24 @@ from modelyard.api.chatchat.fastchat_generation import (
 )
 from modelyard.api.chatchat.model_change import ready_language_models, release
 from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
-from modelyard.api.router import ANYBODY, BodyKind, Router
+from modelyard.api.router import BodyKind, Router
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound, ModelyardError
 from modelyard.core.types import ReplicaState
 from modelyard.knowledge.models import COMPLETIONS, EMBEDDINGS, ServedModels
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ReleaseAnswer
+from modelyard.protocol.fastchat import (
+    FastchatAddress,
+    FastchatCount,
+    FastchatDetails,
+    FastchatFailure,
+    FastchatModels,
+    FastchatStatus,
+    FastchatText,
+    FastchatVectors,
+)
 
 router = Router(tags=["fastchat"])
 
@@ -66,57 +77,50 @@ class EmbeddingBody(WorkerModel):
     input: str | Many[str]
 
 
-@router.get("/test_connection", scope=ANYBODY)
-async def test_connection() -> str:
-    """Tell clients that the controller is reachable."""
-    return "success"
-
-
-@router.post("/refresh_all_workers", scope="models:list")
-async def refresh_all_workers() -> None:
-    """Do nothing: the list of workers is always current."""
-
-
 @router.post("/list_models", scope="models:list")
-async def list_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
+async def list_models(parts: TheParts, grant: TheGrant) -> FastchatModels:
     """List the language models that are ready."""
-    return {"models": list(ready_language_models(parts, grant))}
+    return FastchatModels(models=list(ready_language_models(parts, grant)))
 
 
 @router.post("/list_language_models", scope="models:list")
-async def list_language_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
+async def list_language_models(parts: TheParts, grant: TheGrant) -> FastchatModels:
     """List the ready language models that take text only."""
-    return {"models": [uid for uid, view in ready_language_models(parts, grant).items() if not _has_vision(view)]}
+    return FastchatModels(
+        models=[uid for uid, view in ready_language_models(parts, grant).items() if not _has_vision(view)]
+    )
 
 
 @router.post("/list_multimodal_models", scope="models:list")
-async def list_multimodal_models(parts: TheParts, grant: TheGrant) -> dict[str, list[str]]:
+async def list_multimodal_models(parts: TheParts, grant: TheGrant) -> FastchatModels:
     """List the ready language models that take images."""
-    return {"models": [uid for uid, view in ready_language_models(parts, grant).items() if _has_vision(view)]}
+    return FastchatModels(
+        models=[uid for uid, view in ready_language_models(parts, grant).items() if _has_vision(view)]
+    )
 
 
 @router.post("/get_worker_address", scope="models:list")
-async def get_worker_address(body: WorkerModel, request: Request, parts: TheParts, grant: TheGrant) -> dict[str, str]:
+async def get_worker_address(body: WorkerModel, request: Request, parts: TheParts, grant: TheGrant) -> FastchatAddress:
     """Return the address of a model's worker; empty if the model is not ready."""
     if _ready_view(parts, grant, body.model) is None:
-        return {"address": ""}
-    return {"address": f"{request.base_url}fastchat/{quote(body.model, safe='')}"}
+        return FastchatAddress(address="")
+    return FastchatAddress(address=f"{request.base_url}fastchat/{quote(body.model, safe='')}")
 
 
 @router.post("/worker_get_status", scope="models:list")
-async def controller_status(parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def controller_status(parts: TheParts, grant: TheGrant) -> FastchatStatus:
     """Return the status of all workers together: their models, ready replicas, and requests in progress."""
     views = ready_language_models(parts, grant)
     return _status(parts, list(views), list(views.values()))
 
 
 @router.post(WORKER + "/worker_get_status", scope="models:list")
-async def worker_status(uid: str, parts: TheParts) -> dict[str, Any]:
+async def worker_status(uid: str, parts: TheParts) -> FastchatStatus:
     """Return the status of one worker."""
     return _status(parts, [uid], [parts.deployments.view(uid)])
 
 
-@router.post("/release_worker", scope="models:write")
+@router.post("/release_worker", scope="models:write", response_model=ReleaseAnswer)
 async def release_worker(body: ReleaseWorker, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Stop a language model; with `new_model_name`, start that model in its place, or beside it with `keep_origin`."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name, body.keep_origin)
@@ -141,7 +145,7 @@ async def worker_generate_stream(
     return StreamingResponse(generation_stream(models, uid, body))
 
 
-@router.post("/worker_generate", scope="models:read", body=BodyKind.TEXT)
+@router.post("/worker_generate", scope="models:read", body=BodyKind.TEXT, response_model=FastchatText | FastchatFailure)
 async def controller_generate(
     body: GenerationBody, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> JSONResponse:
@@ -149,13 +153,15 @@ async def controller_generate(
     return JSONResponse(await generate(models, chat_model(parts, grant, body.model), body))
 
 
-@router.post(WORKER + "/worker_generate", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    WORKER + "/worker_generate", scope="models:read", body=BodyKind.TEXT, response_model=FastchatText | FastchatFailure
+)
 async def worker_generate(uid: str, body: GenerationBody, parts: TheParts, models: TheModels) -> JSONResponse:
     """Continue a text with one worker's model, and return the last value."""
     return JSONResponse(await generate(models, uid, body))
 
 
-@router.post("/count_token", scope="models:read", body=BodyKind.TEXT)
+@router.post("/count_token", scope="models:read", body=BodyKind.TEXT, response_model=FastchatCount | FastchatFailure)
 async def controller_count_token(
     body: TokenCountBody, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> dict[str, Any]:
@@ -163,13 +169,17 @@ async def controller_count_token(
     return await _count_tokens(models, chat_model(parts, grant, body.model), body.prompt)
 
 
-@router.post(WORKER + "/count_token", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    WORKER + "/count_token", scope="models:read", body=BodyKind.TEXT, response_model=FastchatCount | FastchatFailure
+)
 async def worker_count_token(uid: str, body: TokenCountBody, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """Count a text's tokens with the tokenizer of one worker's model."""
     return await _count_tokens(models, uid, body.prompt)
 
 
-@router.post("/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    "/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT, response_model=FastchatVectors | FastchatFailure
+)
 async def controller_embeddings(
     body: EmbeddingBody, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> dict[str, Any]:
@@ -179,20 +189,25 @@ async def controller_embeddings(
     return await _embed(models, body.model, body.input)
 
 
-@router.post(WORKER + "/worker_get_embeddings", scope="models:read", body=BodyKind.TEXT)
+@router.post(
+    WORKER + "/worker_get_embeddings",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=FastchatVectors | FastchatFailure,
+)
 async def worker_embeddings(uid: str, body: EmbeddingBody, parts: TheParts, models: TheModels) -> dict[str, Any]:
     """Embed texts with one worker's model."""
     return await _embed(models, uid, body.input)
 
 
 @router.post("/model_details", scope="models:list")
-async def controller_model_details(body: WorkerModel, parts: TheParts, grant: TheGrant) -> dict[str, int]:
+async def controller_model_details(body: WorkerModel, parts: TheParts, grant: TheGrant) -> FastchatDetails:
     """Return a model's context length in tokens."""
     return _details(parts, chat_model(parts, grant, body.model))
 
 
 @router.post(WORKER + "/model_details", scope="models:list")
-async def worker_model_details(uid: str, parts: TheParts) -> dict[str, int]:
+async def worker_model_details(uid: str, parts: TheParts) -> FastchatDetails:
     """Return the context length of one worker's model in tokens."""
     return _details(parts, uid)
 
@@ -210,16 +225,16 @@ def _has_vision(view: ModelView) -> bool:
     return "vision" in view.desired.launch.model.abilities
 
 
-def _status(parts: Parts, names: list[str], views: list[ModelView]) -> dict[str, Any]:
+def _status(parts: Parts, names: list[str], views: list[ModelView]) -> FastchatStatus:
     running = [each for view in views for each in view.replicas if each.replica.state is ReplicaState.READY]
     queue = sum(parts.traffic.in_flight.get(each.replica.name, 0) for each in running)
-    return {"model_names": names, "speed": len(running), "queue_length": queue}
+    return FastchatStatus(model_names=names, speed=len(running), queue_length=queue)
 
 
-def _details(parts: Parts, name: str) -> dict[str, int]:
+def _details(parts: Parts, name: str) -> FastchatDetails:
     view = parts.deployments.view(name)
     planned = view.replicas[0].plan.context_length if view.replicas else None
-    return {"context_length": planned or view.desired.launch.model.context_length or UNKNOWN_CONTEXT}
+    return FastchatDetails(context_length=planned or view.desired.launch.model.context_length or UNKNOWN_CONTEXT)
 
 
 async def _count_tokens(models: ServedModels, name: str, prompt: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.api.chatchat.base import ChatchatRoute, Refused, permanent_base
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused, permanent_base
 from modelyard.api.chatchat.prompts import render_prompt
 from modelyard.api.chatchat.sourced_chat import (
     NOTHING_FOUND,
@@ -33,6 +33,7 @@ from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
 from modelyard.protocol.bounds import Few, Fields, Many
+from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 completions = Router("/knowledge_base", tags=["chatchat"])
@@ -90,13 +91,25 @@ class SourcedCompletion(BaseModel):
     return_direct: bool = False
 
 
-@router.post("/kb_chat", scope="models:read", body=BodyKind.TEXT, response_model=None)
+@router.post(
+    "/kb_chat",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=ChatchatCompletion | BaseResponse,
+    events=ChatchatChunks,
+)
 async def kb_chat(body: KbChatQuestion, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Answer a question from sources. `stream` sends chunks, of which the first has the sources as `docs`; else one object."""
     return await _respond(body, request, parts, grant)
 
 
-@completions.post("/{mode}/{param}/chat/completions", scope="models:read", body=BodyKind.TEXT, response_model=None)
+@completions.post(
+    "/{mode}/{param}/chat/completions",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=ChatchatCompletion,
+    events=ChatchatChunks,
+)
 async def chat_completions(
     mode: SourceKind, param: str, body: SourcedCompletion, request: Request, parts: TheParts, grant: TheGrant
 ) -> Response:

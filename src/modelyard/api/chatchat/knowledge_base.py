@@ -26,7 +26,7 @@ from modelyard.api.chatchat.base import (
 from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
-from modelyard.api.router import BodyKind, Router
+from modelyard.api.router import FILE, BodyKind, Router
 from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
@@ -203,7 +203,7 @@ async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant
     return BaseResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
 
 
-@router.get("/download_doc", scope="knowledge:read", response_model=None)
+@router.get("/download_doc", scope="knowledge:read", response_model=BaseResponse, responses=FILE)
 async def download_doc(
     knowledge_base_name: str, file_name: str, knowledge: TheKnowledge, grant: TheGrant, preview: bool = False
 ) -> Response:

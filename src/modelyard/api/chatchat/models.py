@@ -24,8 +24,9 @@ from modelyard.core.access import Grant
 from modelyard.core.errors import NotFound
 from modelyard.core.types import ModelType
 from modelyard.engines.external import NAME as EXTERNAL
-from modelyard.engines.names import engine_spelled
+from modelyard.engines.names import canonical_name
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ReleaseAnswer
 
 router = Router("/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -122,7 +123,7 @@ async def stop(body: StopModelBody, parts: TheParts, grant: TheGrant, trust: The
     return BaseResponse(**await release(parts, grant, trust, body.model_name))
 
 
-@router.post("/change", scope="models:write")
+@router.post("/change", scope="models:write", response_model=ReleaseAnswer)
 async def change(body: ChangeModelBody, parts: TheParts, grant: TheGrant, trust: TheTrust) -> dict[str, Any]:
     """Replace a running language model by another; responds when the new one is ready or has failed to start."""
     return await release(parts, grant, trust, body.model_name, body.new_model_name)
@@ -163,7 +164,7 @@ def _of_view(view: ModelView, basic: ModelConfig) -> ModelConfig:
 
 def _of_entry(entry: Entry, basic: ModelConfig) -> ModelConfig:
     launch = entry.launch
-    engine = engine_spelled(str(launch.get("model_engine") or launch.get("engine") or ""))
+    engine = canonical_name(str(launch.get("model_engine") or launch.get("engine") or ""))
     config = {**basic, "infer_turbo": VLLM if engine == VLLM else False}
     if engine == EXTERNAL:
         return {**config, "online_api": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Body, Request
 from fastapi.responses import StreamingResponse
@@ -29,6 +29,7 @@ from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ServerConfigs, SplitterConfig
 
 router = Router(tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -67,30 +68,30 @@ class EmbedTexts(BaseModel):
 
 
 @router.post("/server/configs", scope=ANY_KEY)
-async def configs(request: Request, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
+async def configs(request: Request, parts: TheParts, grant: TheGrant) -> ServerConfigs:
     """Return what Chatchat's web page reads first: addresses, defaults, models and templates."""
     bases = [each.name for each in await readable(parts.knowledge, grant)]
     address = str(request.base_url).rstrip("/")
-    return {
-        "DEFAULT_KNOWLEDGE_BASE": SAMPLES if SAMPLES in bases or not bases else bases[0],
-        "DEFAULT_SEARCH_ENGINE": "duckduckgo",
-        "DEFAULT_VS_TYPE": "faiss",
-        "CHUNK_SIZE": 250,
-        "OVERLAP_SIZE": 50,
-        "SCORE_THRESHOLD": 1.0,
-        "VECTOR_SEARCH_TOP_K": 3,
-        "SEARCH_ENGINE_TOP_K": 3,
-        "ZH_TITLE_ENHANCE": False,
-        "text_splitter_dict": {SPLITTER: {"source": "", "tokenizer_name_or_path": ""}},
-        "TEXT_SPLITTER_NAME": SPLITTER,
-        "LLM_MODELS": list(ready_language_models(parts, grant)),
-        "HISTORY_LEN": 3,
-        "TEMPERATURE": 0.7,
-        "PROMPT_TEMPLATES": {kind: dict(named) for kind, named in TEMPLATES.items()},
-        "controller_address": address,
-        "openai_api_address": f"{address}/v1",
-        "api_address": address,
-    }
+    return ServerConfigs(
+        DEFAULT_KNOWLEDGE_BASE=SAMPLES if SAMPLES in bases or not bases else bases[0],
+        DEFAULT_SEARCH_ENGINE="duckduckgo",
+        DEFAULT_VS_TYPE="faiss",
+        CHUNK_SIZE=250,
+        OVERLAP_SIZE=50,
+        SCORE_THRESHOLD=1.0,
+        VECTOR_SEARCH_TOP_K=3,
+        SEARCH_ENGINE_TOP_K=3,
+        ZH_TITLE_ENHANCE=False,
+        text_splitter_dict={SPLITTER: SplitterConfig(source="", tokenizer_name_or_path="")},
+        TEXT_SPLITTER_NAME=SPLITTER,
+        LLM_MODELS=list(ready_language_models(parts, grant)),
+        HISTORY_LEN=3,
+        TEMPERATURE=0.7,
+        PROMPT_TEMPLATES={kind: dict(named) for kind, named in TEMPLATES.items()},
+        controller_address=address,
+        openai_api_address=f"{address}/v1",
+        api_address=address,
+    )
 
 
 @router.post("/server/list_search_engines", scope=ANY_KEY)
@@ -106,7 +107,7 @@ async def get_prompt_template(body: Annotated[TemplateName | None, Body()] = Non
     return template(chosen.type, chosen.name)
 
 
-@router.post("/other/completion", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/other/completion", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=str)
 async def completion(body: TextCompletion, parts: TheParts, models: TheModels, grant: TheGrant) -> StreamingResponse:
     """Continue a text. Streams events of plain text, or sends one event with all of it."""
     model = chat_model(parts, grant, body.model_name)

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from modelyard.api.chatchat.base import ChatchatRoute, Refused, permanent_base
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused, permanent_base
 from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import render_prompt
 from modelyard.api.chatchat.streams import event_stream
@@ -26,6 +26,7 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
+from modelyard.protocol.chatchat import SourcedEvents
 from modelyard.protocol.hits import Hit
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
@@ -65,7 +66,9 @@ class SearchEngineChat(ChatQuestion):
     split_result: bool = Field(False, description="Accepted without effect: the excerpts of all engines are short.")
 
 
-@router.post("/knowledge_base_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post(
+    "/knowledge_base_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=SourcedEvents
+)
 async def knowledge_base_chat(
     body: KnowledgeBaseChat, request: Request, parts: TheParts, grant: TheGrant
 ) -> StreamingResponse:
@@ -76,7 +79,7 @@ async def knowledge_base_chat(
     return event_stream(_about_base(turn, body, base, linked_source(request, name)))
 
 
-@router.post("/file_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post("/file_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=SourcedEvents)
 async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Ask about files that `upload_temp_docs` stored. Events are those of `/chat/knowledge_base_chat`; sources have no links."""
     base = await temporary_base_of(parts.knowledge, grant, body.knowledge_id)
@@ -87,7 +90,9 @@ async def file_chat(body: FileChat, request: Request, parts: TheParts, grant: Th
     return event_stream(_about_base(ChatTurn(request, parts, grant, body), body, base, source))
 
 
-@router.post("/search_engine_chat", scope="models:read", body=BodyKind.TEXT, response_class=StreamingResponse)
+@router.post(
+    "/search_engine_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=SourcedEvents
+)
 async def search_engine_chat(
     body: SearchEngineChat, request: Request, parts: TheParts, grant: TheGrant
 ) -> StreamingResponse:

@@ -36,6 +36,7 @@ from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ProgressEvents
 
 router = Router("/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
@@ -91,7 +92,9 @@ class SummaryTask:
     body: SummaryBody
 
 
-@router.post("/summary_file_to_vector_store", scope="knowledge:write", response_class=StreamingResponse)
+@router.post(
+    "/summary_file_to_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents
+)
 async def summary_file_to_vector_store(
     body: SummarizeFile, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
@@ -103,7 +106,9 @@ async def summary_file_to_vector_store(
     return event_stream(_file_events(task, body.file_name))
 
 
-@router.post("/recreate_summary_vector_store", scope="knowledge:write", response_class=StreamingResponse)
+@router.post(
+    "/recreate_summary_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents
+)
 async def recreate_summary_vector_store(
     body: SummarizeBase, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:

@@ -26,6 +26,7 @@ from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol.bounds import Few, Fields, Many
+from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
 
 router = Router("/chat", tags=["chatchat"])
 """Routes for OpenAI's own client, whose errors are OpenAI's."""
@@ -80,7 +81,13 @@ class UnifiedChat(BaseModel):
         return {**passed, **{k: v for k, v in fields.items() if v is not None}, **token_limit(self.max_tokens)}
 
 
-@router.post("/chat/completions", scope="models:read", body=BodyKind.TEXT, response_model=None)
+@router.post(
+    "/chat/completions",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=ChatchatCompletion,
+    events=ChatchatChunks,
+)
 async def chat_completions(body: UnifiedChat, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Chat with a model that may call the server's tools by name. Tools given as objects are the caller's own, as in OpenAI."""
     turn = ChatTurn(request, parts, grant, ChatQuestion(query=body.question, model_name=body.model))

@@ -31,6 +31,7 @@ from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
 from modelyard.knowledge.documents.states import TaskState
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ProgressEvents
 from modelyard.protocol.json_values import check_text
 
 router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
@@ -152,7 +153,7 @@ async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant
     return BaseResponse(msg="文件删除完成", data={"failed_files": failed})
 
 
-@router.post("/recreate_vector_store", scope="knowledge:write", response_class=StreamingResponse)
+@router.post("/recreate_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents)
 async def recreate_vector_store(body: RecreateIndex, parts: TheParts, grant: TheGrant) -> StreamingResponse:
     """Rebuild the index of a base and stream the progress. Searches use the present index until the new one is ready."""
     try:

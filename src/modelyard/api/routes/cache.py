@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from modelyard.api.deps import TheCaching, TheParts
+from modelyard.api.deps import TheCaching, TheGrant, TheParts
 from modelyard.api.router import Router
 from modelyard.api.views import WORKER, cached_model, download_info, download_progress
+from modelyard.core.access import Owner
 from modelyard.protocol.cache import (
     CachedFiles,
     CachedModels,
@@ -29,9 +30,9 @@ async def list_cached(caching: TheCaching, model_name: str | None = None, worker
 
 
 @router.post("/cache/models", scope="models:write")
-async def fill_cache(body: CacheRequest, caching: TheCaching) -> CacheResponse:
+async def fill_cache(body: CacheRequest, caching: TheCaching, grant: TheGrant) -> CacheResponse:
     """Bring the weights of a model and launch nothing. Answers at once; follow it with `/progress`."""
-    return CacheResponse(cache_uid=await caching.fill(body))
+    return CacheResponse(cache_uid=await caching.fill(body, Owner.of(grant)))
 
 
 @router.delete("/cache/models", scope="cache:delete")

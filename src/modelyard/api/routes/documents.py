@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from modelyard.api.base_access import NamedBase
 from modelyard.api.deps import TheKnowledge
 from modelyard.api.knowledge_views import chunk_info, document_info, page
-from modelyard.api.router import BodyKind, Router
+from modelyard.api.router import FILE, BodyKind, Router
 from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.documents.bases import chunking_of
@@ -157,7 +157,7 @@ async def delete(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.
     return bodies.Deleted(deleted=[name])
 
 
-@router.get("/documents/{document}/content", scope="knowledge:read", response_class=FileResponse)
+@router.get("/documents/{document}/content", scope="knowledge:read", response_class=FileResponse, responses=FILE)
 async def content(base: str, document: RowId, knowledge: TheKnowledge, preview: bool = False) -> Response:
     """The document's bytes; `preview` lets a browser show them."""
     row = await _row(knowledge, base, document)

@@ -10,7 +10,7 @@ from modelyard.api.file_access import check_files, check_path, may_name_files
 from modelyard.api.router import Router
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.types import ModelType
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.protocol.engines import EngineEstimate, EngineTable, EstimateRequest, EstimateResponse
 
 router = Router("/v1", tags=["engines"])
@@ -83,8 +83,8 @@ async def estimate(
         model_size_in_billions=model.size_in_billions,
         context_length=context,
         kv_cache_dtype=cache_type(body.kv_cache_dtype),
-        model_engine=displayed(found[0].engine),
-        engines={displayed(each.engine): _figures(each) for each in found},
+        model_engine=title_of(found[0].engine),
+        engines={title_of(each.engine): _figures(each) for each in found},
     )
 
 

@@ -13,7 +13,7 @@ from modelyard.api.absent_models import warnings
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.kept_questions import KeptQuestion, encoded_events
-from modelyard.api.knowledge_views import base_info, readable
+from modelyard.api.knowledge_views import base_info, job_info, readable
 from modelyard.api.leaving import while_awaited
 from modelyard.api.router import BodyKind, Router
 from modelyard.api.sse import event, streamed
@@ -27,6 +27,8 @@ from modelyard.knowledge.search.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.hits import SearchAnswer
+from modelyard.protocol.knowledge_events import AnswerEvents, ErrorEvent
+from modelyard.protocol.knowledge_jobs import JobInfo
 
 router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
@@ -78,7 +80,9 @@ async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, gra
     return await _search(parts, grant, bases, body)
 
 
-@router.post("/answer", scope="knowledge:read", body=BodyKind.TEXT)
+@router.post(
+    "/answer", scope="knowledge:read", body=BodyKind.TEXT, response_model=bodies.AnswerInfo, events=AnswerEvents
+)
 async def answer_several(
     body: bodies.AnswerSeveralRequest, request: Request, parts: TheParts, grant: TheGrant
 ) -> Response:
@@ -147,7 +151,13 @@ async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], bod
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-@router.post("/{base}/answer", scope="knowledge:read", body=BodyKind.TEXT, response_model=bodies.AnswerInfo)
+@router.post(
+    "/{base}/answer",
+    scope="knowledge:read",
+    body=BodyKind.TEXT,
+    response_model=bodies.AnswerInfo,
+    events=AnswerEvents,
+)
 async def answer(base: str, body: bodies.AnswerRequest, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Answer a question from a base, with citations. With `stream`, events: sources, tokens, the answer."""
     return await _answer(body, [base], request, parts, grant)
@@ -176,12 +186,17 @@ async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
 
 
 @router.get("/{base}/jobs", scope="knowledge:read")
-async def list_jobs(base: str, knowledge: TheKnowledge) -> list[dict[str, Any]]:
+async def list_jobs(base: str, knowledge: TheKnowledge) -> list[JobInfo]:
     """The last jobs of a base, newest first."""
-    return [builtins(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
+    return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
 
 
-@router.get("/{base}/jobs/{job}", scope="knowledge:read")
+@router.get(
+    "/{base}/jobs/{job}",
+    scope="knowledge:read",
+    response_model=JobInfo,
+    events=JobInfo | ErrorEvent,
+)
 async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: bool = False) -> Response:
     """How far a job is; with `stream`, an event whenever that changes, until it is finished."""
     view = await _job(knowledge, base, job)
@@ -196,11 +211,11 @@ async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: boo
 
 
 @router.delete("/{base}/jobs/{job}", scope="knowledge:write")
-async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> dict[str, Any]:
+async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> JobInfo:
     """Let a job do no more. Documents that it has indexed stay."""
     await _job(knowledge, base, job)
     await knowledge.cancel(job)
-    return builtins(await knowledge.ingest.view(job))
+    return job_info(await knowledge.ingest.view(job))
 
 
 async def _job(knowledge: Knowledge, base: str, job: str) -> JobView:

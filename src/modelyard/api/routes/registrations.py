@@ -21,7 +21,7 @@ from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import Trust
 from modelyard.core.types import ModelType
-from modelyard.protocol.registrations import RegistrationRequest, RegistrationSummary
+from modelyard.protocol.registrations import FamilyRecord, ModelPrompt, RegistrationRequest, RegistrationSummary
 
 router = Router(tags=["registrations"])
 
@@ -29,10 +29,10 @@ Page = Annotated[int, Query(ge=1, le=1_000_000)]
 PageSize = Annotated[int | None, Query(ge=1, le=10_000)]
 
 
-@router.get("/v1/models/prompts", scope="models:list")
-async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> dict[str, dict[str, Any]]:
+@router.get("/v1/models/prompts", scope="models:list", response_model=dict[str, ModelPrompt])
+async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> Response:
     """Model → how it is spoken to: the seven fields of its prompt style, and its chat template where the files have none."""
-    return prompts(await asyncio.to_thread(_seen, catalog, grant))
+    return as_json(prompts(await asyncio.to_thread(_seen, catalog, grant)))
 
 
 @router.get("/v1/models/families", scope="models:list")
@@ -60,7 +60,7 @@ async def register(
 @router.get(
     "/v1/model_registrations/{model_type}",
     scope="models:list",
-    response_model=list[RegistrationSummary] | list[dict[str, Any]],
+    response_model=list[RegistrationSummary] | list[FamilyRecord],
 )
 async def list_registrations(
     model_type: str,
@@ -86,9 +86,7 @@ async def list_registrations(
     return as_json(shown, {"X-Total-Count": str(len(found))})
 
 
-@router.get(
-    "/v1/model_registrations/{model_type}/{model_name:path}", scope="models:list", response_model=dict[str, Any]
-)
+@router.get("/v1/model_registrations/{model_type}/{model_name:path}", scope="models:list", response_model=FamilyRecord)
 async def get_registration(
     model_type: str, model_name: str, registrations: TheRegistrations, grant: TheGrant
 ) -> Response:

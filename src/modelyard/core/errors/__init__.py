@@ -51,9 +51,11 @@
     ├── LaunchCancelled                 499     launch_cancelled
     ├── ClientGone                      499     client_gone        nobody hears it
     ├── InternalError                   500     internal_error
+    ├── JobLost                         500     job_lost           the error of a job that nobody runs any more
     ├── UpstreamFailed                  502     upstream_failed
     │   ├── LaunchFailed                502     launch_failed
     │   ├── DownloadFailed              502     download_failed
+    │   ├── JobFailed                   502     job_failed
     │   ├── FetchFailed                 502     fetch_failed
     │   ├── SearchFailed                502     search_failed
     │   └── ToolFailed                  502     tool_failed
@@ -84,6 +86,7 @@ from modelyard.core.errors.base import (
     Unavailable,
     UpstreamFailed,
 )
+from modelyard.core.errors.jobs import JobFailed, JobLost
 from modelyard.core.errors.knowledge import (
     AddressRefused,
     ChunkNotFound,
@@ -186,6 +189,8 @@ __all__ = [
     "InternalError",
     "InvalidKey",
     "InvalidParameter",
+    "JobFailed",
+    "JobLost",
     "JobNotFound",
     "KnowledgeBaseBusy",
     "KnowledgeBaseExists",

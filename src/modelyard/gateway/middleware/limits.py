@@ -1,4 +1,4 @@
-"""How much each key may ask for in a minute. Counted in memory, by this gateway, for inference only."""
+"""Limits of each key: requests and tokens per minute. Counted in memory, by this gateway, for inference only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelyard.core.errors import RateLimited
 
 
 class Limits:
-    """Requests are counted when they begin; tokens when an answer has ended, so that answers under way are not yet in it."""
+    """Requests are counted when they begin, tokens when an answer has ended: answers under way are not included."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,13 +33,13 @@ class Limits:
             window.add(1, now)
 
     def end(self, grant: Grant, tokens: int) -> None:
-        """Count the tokens of an answer that ended, in whatever way."""
+        """Count the tokens of an answer that has ended, however it ended."""
         for quota in grant.quotas if tokens else ():
             if quota.tokens_per_minute is not None:
                 self._tokens.setdefault(quota.id, Window()).add(tokens, self._clock())
 
     def keep(self, keys: Collection[str]) -> None:
-        """Forget all keys but these."""
+        """Forget the counts of all keys but these."""
         for windows in (self._requests, self._tokens):
             for gone in windows.keys() - set(keys):
                 del windows[gone]

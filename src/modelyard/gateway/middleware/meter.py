@@ -1,4 +1,4 @@
-"""Prometheus metrics of inference requests. A tap: it is told of each request twice, at its begin and at its end."""
+"""Prometheus metrics of inference requests, updated at the begin and at the end of each request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 1
 
 
 class Meter:
-    """Counts requests by path, model and status. Names that are not ours never become labels."""
+    """Counts requests by path, model and status. Unknown paths and models never become labels."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -42,11 +42,11 @@ class Meter:
         self._sent = Counter("modelyard_response_bytes", "Bytes of answer bodies.", labels, registry=registry)
 
     def begin(self) -> None:
-        """A request arrived."""
+        """Count a request that arrived."""
         self._in_flight.inc()
 
     def end(self, exchange: Exchange) -> None:
-        """It ended, in whatever way."""
+        """Count a request that has ended, however it ended."""
         path, model = exchange.path if exchange.known_path else "", exchange.model
         self._in_flight.dec()
         self._requests.labels(path, model, str(exchange.status), exchange.outcome).inc()

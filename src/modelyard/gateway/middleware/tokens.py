@@ -1,4 +1,4 @@
-"""Counts the tokens of an answer from its first and last bytes: a tap beside the answer, which never parses all of it."""
+"""Counts the tokens of an answer from its first and last bytes, without parsing all of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BYTES_PER_TOKEN = 4
 
 
 class Tap:
-    """One answer while it passes."""
+    """Watches one answer."""
 
     __slots__ = ("_events", "_head", "_request", "_tail")
 
@@ -24,24 +24,24 @@ class Tap:
         self._events = 0
 
     def see(self, data: bytes) -> None:
-        """A chunk passed."""
+        """Take note of a chunk."""
         if len(self._head) < HEAD:
             self._head += data[: HEAD - len(self._head)]
         self._tail = data[-TAIL:] if len(data) >= TAIL else (self._tail + data)[-TAIL:]
         self._events += data.count(b"data:")
 
     def tokens(self) -> int:
-        """What the engine says it used; without that, one token per event and one per four bytes of the request."""
+        """The engine's own count; without one, a token for each event and for each four bytes of the request."""
         if not self._head:
             return 0
         for part in (self._tail, self._head):
-            if (said := _said(part)) is not None:
-                return said
+            if (total := _usage_total(part)) is not None:
+                return total
         return self._request // BYTES_PER_TOKEN + self._events
 
 
-def _said(part: bytes) -> int | None:
-    """The sum that the last `usage` in these bytes gives."""
+def _usage_total(part: bytes) -> int | None:
+    """The total of the last `usage` in these bytes; None if there is none."""
     begin = -1
     for found in USAGE.finditer(part):
         begin = found.end()

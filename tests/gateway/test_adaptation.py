@@ -7,16 +7,16 @@ import json
 import pytest
 
 from modelyard.core.types import Address, ReplicaState, Route
-from modelyard.gateway.adapt import adapt_body, adapt_target
-from modelyard.gateway.peek import Peeked
+from modelyard.gateway.adaptation import adapt_body, adapt_target
+from modelyard.gateway.model_call import ModelCall
 from modelyard.protocol.inference import ChatRequest
 from modelyard.protocol.requests import decode
 
 
-def peeked(body: bytes) -> Peeked:
+def call(body: bytes) -> ModelCall:
     request = decode(body, ChatRequest)
     assert isinstance(request, ChatRequest)
-    return Peeked(body, request, request.model)
+    return ModelCall(body, request, request.model)
 
 
 def route(thinking_key: str | None = None, upstream_name: str | None = None) -> Route:
@@ -38,7 +38,7 @@ PLAIN = b'{ "model": "m",\n "messages":[{"role":"user","content":"\\u4f60"}], "b
     ],
 )
 def test_untouched(end: bytes) -> None:
-    request = peeked(PLAIN + end)
+    request = call(PLAIN + end)
     assert adapt_body(request, route("thinking", upstream_name="m")) is request.body
 
 
@@ -75,13 +75,13 @@ def test_untouched(end: bytes) -> None:
     ],
 )
 def test_thinking_switch(key: str | None, end: bytes, kwargs: dict[str, object]) -> None:
-    body = adapt_body(peeked(PLAIN + end), route(key))
+    body = adapt_body(call(PLAIN + end), route(key))
     assert json.loads(body) == json.loads(PLAIN + b"}") | {"chat_template_kwargs": kwargs}
     assert b'[{"role":"user","content":"\\u4f60"}]' in body
 
 
 def test_other_name_upstream() -> None:
-    body = adapt_body(peeked(PLAIN + b"}"), route(upstream_name="org/m"))
+    body = adapt_body(call(PLAIN + b"}"), route(upstream_name="org/m"))
     assert json.loads(body) == json.loads(PLAIN + b"}") | {"model": "org/m"}
     assert b"123456789012345678901234567890" in body
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.core.types import Address, Endpoint
-from modelyard.gateway.pick import affinity, pick
+from modelyard.gateway.balancer import affinity, pick
 from modelyard.protocol.inference import ChatRequest, CompletionRequest, Message, RerankRequest
 
 A, B, C = (Endpoint(name, Address(port=number)) for number, name in enumerate("abc", 1))

@@ -1,4 +1,4 @@
-"""Which replica takes a request: the least busy, and on a tie the one that saw the conversation before. Pure."""
+"""Picks the replica for a request: the least busy one, and on a tie the one that served the conversation before. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from modelyard.core.types import Endpoint
 
 PREFIX = 2048
-"""Characters of each text that count for affinity."""
+"""Characters of each text that affinity depends on."""
 
 
 def pick(
@@ -30,7 +30,7 @@ def pick(
 
 
 def affinity(request: msgspec.Struct) -> bytes:
-    """What tells conversations apart and stays while one goes on: everything up to the first words of the user."""
+    """A key that stays the same during a conversation and differs between conversations: all up to the user's first message."""
     messages = getattr(request, "messages", None)
     if messages is None:
         given = getattr(request, "prompt", None) or getattr(request, "input", None) or getattr(request, "query", "")

@@ -1,4 +1,4 @@
-"""Which requests are being answered, by the names their clients gave them, so that one of them can be ended by another."""
+"""The requests under way, by the names that their clients gave them, so that another request can abort them."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from typing import Protocol
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import RequestAborted
 
-BLOCKED_LIMIT = 10_000
-"""Names remembered as aborted at most."""
+MAX_BLOCKED = 10_000
+"""Most names that are remembered as aborted."""
 
 
-class Cut(Protocol):
-    """An answer that can be ended."""
+class Abortable(Protocol):
+    """A request that can be aborted."""
 
-    def cut(self, why: RequestAborted) -> None: ...
+    def abort(self, why: RequestAborted) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """One request under way."""
 
-    answer: Cut
+    request: Abortable
     owner: str
-    """Owner id of who asked."""
+    """Owner id of the key that it came with."""
 
 
-class Running:
-    """Names are those of the body's `request_id` and of the `X-Request-ID` header; two requests may share one."""
+class OpenRequests:
+    """Requests by model uid and name: the body's `request_id`, or the `X-Request-ID` header. Two requests may share a name."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], list[Entry]] = {}
         self._blocked: dict[tuple[str, str, str], float] = {}
-        """Model, name and owner id of requests that are refused → monotonic time until which."""
+        """Model uid, name and owner id of refused requests → the monotonic time at which the refusal ends."""
 
     @contextmanager
-    def noted(self, uid: str, names: set[str], answer: Cut, grant: Grant | None) -> Iterator[None]:
-        """Keep a request for the time of a block. Raises `RequestAborted` for a name that is still blocked."""
+    def track(self, uid: str, names: set[str], request: Abortable, grant: Grant | None) -> Iterator[None]:
+        """Make a request abortable during a block. Raises `RequestAborted` for a name that is still refused."""
         owner = Owner.of(grant).id
         for name in names:
             if self._blocked and time.monotonic() < self._blocked.get((uid, name, owner), 0.0):
                 raise RequestAborted(name)
-        entry = Entry(answer, owner)
+        entry = Entry(request, owner)
         for name in names:
             self._entries.setdefault((uid, name), []).append(entry)
         try:
@@ -58,21 +58,21 @@ class Running:
                     del self._entries[uid, name]
 
     def abort(self, uid: str, name: str, grant: Grant | None, block_seconds: float) -> bool:
-        """End the requests of that name, and refuse it for a while; whether there were any.
+        """Abort the requests of that name, and refuse the name for a while; returns whether there were any.
 
-        Only those of the same owner are found and refused, unless an administrator asks: the names of others can be guessed.
+        Requests of other owners are neither found nor refused, because their names can be guessed. An administrator finds all.
         """
         owner = Owner.of(grant)
         found = [entry for entry in self._entries.get((uid, name), []) if owner.sees(entry.owner)]
         for entry in found:
-            entry.answer.cut(RequestAborted(name))
+            entry.request.abort(RequestAborted(name))
         for each in {entry.owner for entry in found} if block_seconds > 0 else ():
             self._block((uid, name, each), time.monotonic() + block_seconds)
         return bool(found)
 
     def _block(self, name: tuple[str, str, str], until: float) -> None:
-        if len(self._blocked) >= BLOCKED_LIMIT:
+        if len(self._blocked) >= MAX_BLOCKED:
             now = time.monotonic()
             self._blocked = {each: end for each, end in self._blocked.items() if end > now}
-        if len(self._blocked) < BLOCKED_LIMIT:
+        if len(self._blocked) < MAX_BLOCKED:
             self._blocked[name] = until

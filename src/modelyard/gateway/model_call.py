@@ -1,6 +1,6 @@
-"""Reads a request far enough to know where it goes: the body up to the limit, its type, the fields we check.
+"""Reads a request far enough to route it: its content type, its body up to the limit, the fields that are checked.
 
-What goes to the replica are the bytes that came, unless something in them has to be mended (`protocol/requests.py`).
+The replica gets the bytes of the client, unless something in them has to be corrected (`protocol/requests.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from modelyard.core.asgi import Headers, Receive
 from modelyard.core.errors import BodyTooLarge, WrongContentType
 from modelyard.gateway.asgi import ClientLeft, header
 from modelyard.gateway.exchange import Exchange
-from modelyard.gateway.form import Place, boundary, find_model
-from modelyard.gateway.paths import Path, Where
+from modelyard.gateway.form import ByteSpan, boundary, find_model
+from modelyard.gateway.paths import BodyFormat, InferencePath
 from modelyard.protocol.inference import FormRequest
 from modelyard.protocol.requests import read
 
@@ -23,43 +23,47 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Peeked:
-    """A request that may be routed."""
+class ModelCall:
+    """A request to a model: its body, and the fields of it that are checked."""
 
     body: bytes
     request: msgspec.Struct
     model: str
-    place: Place | None = None
-    """Where in a form the model's name stands; None for JSON."""
+    place: ByteSpan | None = None
+    """The bytes of a form that are the model's name; None for JSON."""
 
 
-async def peek(path: Path, exchange: Exchange, headers: Headers, receive: Receive, limit: int) -> Peeked:
-    """Read and check a request; notes in `exchange` what was read.
+async def read_call(
+    path: InferencePath, exchange: Exchange, headers: Headers, receive: Receive, limit: int
+) -> ModelCall:
+    """Read and check a request, and note in `exchange` what was read.
 
-    Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft` when there is nobody
-    to tell.
+    Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft`.
     """
     kind = header(headers, b"content-type")
-    if path.where is Where.FORM:
+    if path.format is BodyFormat.FORM:
         boundary(kind)
     else:
         check_content_type(headers)
     body = await read_body(headers, receive, limit)
     exchange.body_read, exchange.bytes_in = True, len(body)
-    if path.where is Where.FORM:
+    if path.format is BodyFormat.FORM:
         model, place = find_model(body, kind)
-        return Peeked(body, FormRequest(model=model), model, place)
-    return peek_json(path, body)
+        return ModelCall(body, FormRequest(model=model), model, place)
+    return json_call(path, body)
 
 
-def peek_json(path: Path, body: bytes) -> Peeked:
+def json_call(path: InferencePath, body: bytes) -> ModelCall:
     """Check a body of JSON. Raises `MalformedBody` or `InvalidParameter`."""
     request, body = read(body, path.request, path.plain)
-    return Peeked(body, request, cast(str, request.model))  # type: ignore[attr-defined]
+    return ModelCall(body, request, cast(str, request.model))  # type: ignore[attr-defined]
 
 
 def check_content_type(headers: Headers) -> None:
-    """JSON, and said so: a page of another site can send all that has no type without asking the browser's leave."""
+    """Raises `WrongContentType` unless the content type is JSON.
+
+    A page of another site can send a body of no type, or of a form's type, without a preflight request of the browser.
+    """
     given = header(headers, b"content-type")
     if not is_json(given) and (given is not None or has_body(headers)):
         raise WrongContentType((given or b"").decode("latin-1"), JSON)
@@ -81,7 +85,7 @@ def has_body(headers: Headers) -> bool:
 
 
 async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The whole body, of at most `limit` bytes; stops reading at the first byte too many."""
+    """The whole body. Raises `BodyTooLarge` as soon as more than `limit` bytes came, or are announced."""
     announced = header(headers, b"content-length")
     if announced is not None and int(announced) > limit:
         raise BodyTooLarge(limit)

@@ -1,4 +1,4 @@
-"""The few rewrites of a request that users need; everything else goes to the replica byte for byte. Pure."""
+"""Adapts a request to its replica: the few rewrites that users need. All else is forwarded byte for byte. Pure."""
 
 from __future__ import annotations
 
@@ -7,49 +7,49 @@ from typing import Any
 from msgspec import UNSET
 
 from modelyard.core.types import Address, Route
+from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import rewrites
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.requests import with_changes
 
 THINKING_KEYS = ("enable_thinking", "thinking")
-"""What chat templates call the switch; both are set when the route does not say which."""
+"""Names of the thinking switch in chat templates; both are set when the route does not say which one the template has."""
 
 
-def adapt_body(peeked: Peeked, route: Route, task: str = "") -> bytes:
+def adapt_body(call: ModelCall, route: Route, task: str = "") -> bytes:
     """The body for the replica: the same object, unless a rewrite applies.
 
     `enable_thinking` moves into `chat_template_kwargs`, under the name that the template has for it; `model` becomes
     `route.upstream_name`; and the engine's rules for the task rename and convert. All other values keep their bytes.
     """
-    switches = thinking_kwargs(peeked, route)
-    rename = route.upstream_name is not None and route.upstream_name != peeked.model
-    found = rewrites(route, task, peeked)
+    switches = thinking_kwargs(call, route)
+    rename = route.upstream_name is not None and route.upstream_name != call.model
+    found = rewrites(route, task, call)
     if switches is None and not rename and not found:
-        return peeked.body
-    if peeked.place is not None:
+        return call.body
+    if call.place is not None:
         name = str(route.upstream_name).encode()
-        return peeked.body[: peeked.place.start] + name + peeked.body[peeked.place.end :]
+        return call.body[: call.place.start] + name + call.body[call.place.end :]
     if switches is not None:
         found["enable_thinking"] = UNSET
         found["chat_template_kwargs"] = switches | found.get("chat_template_kwargs", {})
     if rename:
         found["model"] = route.upstream_name
-    return with_changes(peeked.body, found)
+    return with_changes(call.body, found)
 
 
-def thinking_kwargs(peeked: Peeked, route: Route) -> dict[str, Any] | None:
-    """The `chat_template_kwargs` that a request means; None when they can stay as they are.
+def thinking_kwargs(call: ModelCall, route: Route) -> dict[str, Any] | None:
+    """The `chat_template_kwargs` that a request stands for; None if they can stay as they are.
 
     A switch among the client's own `chat_template_kwargs` wins over `enable_thinking`, and counts whatever its name.
     """
-    thinking = getattr(peeked.request, "enable_thinking", UNSET)
-    given: dict[str, Any] = getattr(peeked.request, "chat_template_kwargs", None) or {}
-    said = [given[name] for name in THINKING_KEYS if name in given]
-    misnamed = route.thinking_key is not None and said and route.thinking_key not in given
+    thinking = getattr(call.request, "enable_thinking", UNSET)
+    given: dict[str, Any] = getattr(call.request, "chat_template_kwargs", None) or {}
+    switches = [given[name] for name in THINKING_KEYS if name in given]
+    misnamed = route.thinking_key is not None and switches and route.thinking_key not in given
     if not isinstance(thinking, bool) and not misnamed:
         return None
     keys = (route.thinking_key,) if route.thinking_key else THINKING_KEYS
-    return dict.fromkeys(keys, said[0] if said else thinking) | given
+    return dict.fromkeys(keys, switches[0] if switches else thinking) | given
 
 
 def adapt_target(path: str, query: bytes, address: Address) -> bytes:
