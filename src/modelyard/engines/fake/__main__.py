@@ -343,11 +343,12 @@ async def serve(config: Config, token: str) -> None:
         return Connection(server)
 
     if config.uds:
-        await loop.create_unix_server(accept, config.uds, backlog=4096)
+        listener = await loop.create_unix_server(accept, config.uds, backlog=4096)
     else:
-        await loop.create_server(accept, config.host, config.port, backlog=4096)
+        listener = await loop.create_server(accept, config.host, config.port, backlog=4096)
     print(f"fake engine of {config.uid} listens at {config.uds or f'{config.host}:{config.port}'}", flush=True)
     await stopping.wait()
+    listener.close()  # uvloop closes a server that nothing refers to, so it is kept until here
 
 
 def main() -> None:
