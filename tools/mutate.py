@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import fcntl
 import json
 import os
 import random
@@ -188,17 +189,18 @@ def imports(path: Path) -> frozenset[str]:
 
 
 def mirrored(folder: Path, path: str) -> list[str]:
-    """Return the test files of a source file: those of its package that reach it by imports or start servers, those named after
-    its package, and those anywhere that import it."""
+    """Return the test files of a source file: those of its package, or named after it, that reach the file by imports or start
+    servers. If there are none, those of other packages that import it."""
     module = module_name(path)
     package = module.split(".")[1]
-    reaching = []
-    for file in sorted((folder / "tests").rglob("test_*.py")):
-        name = file.relative_to(folder).as_posix()
-        own = name.startswith(f"tests/{package}/") or file.stem.startswith(f"test_{package}")
-        if module in imports(file) or (own and reaches(folder, file, module)):
-            reaching.append(name)
-    return reaching
+    files = {file.relative_to(folder).as_posix(): file for file in sorted((folder / "tests").rglob("test_*.py"))}
+    own = [
+        name
+        for name, file in files.items()
+        if (name.startswith(f"tests/{package}/") or file.stem.startswith(f"test_{package}"))
+        and reaches(folder, file, module)
+    ]
+    return own or [name for name, file in files.items() if module in imports(file)]
 
 
 def reaches(folder: Path, file: Path, module: str) -> bool:
@@ -294,7 +296,13 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> list[Result]:
     """Return the results of the mutants that are asked for; of as many as were tried, after Ctrl-C."""
+    STATE.mkdir(exist_ok=True)
     kept = STATE / "results.jsonl"
+    lock = (STATE / "lock").open("w")  # until this process ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"Another run uses {STATE}; wait for it, or stop it with Ctrl-C.") from None
     if options.fresh:
         kept.unlink(missing_ok=True)
     before = load(kept)

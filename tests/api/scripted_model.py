@@ -1,4 +1,4 @@
-"""What tests of Chatchat's chats ask a real server, and a model that plays a script behind somebody else's address."""
+"""Requests of Chatchat's chats to a real server, and an OpenAI-compatible server whose model answers by a script."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.live import Live
 
 Json = dict[str, Any]
 ReplyTo = Callable[[list[Json]], Json | str]
-"""What the model answers to messages: a text, or a delta with calls."""
+"""Returns the model's answer to messages: a text, or a delta with tool calls."""
 
 
 class Scripted:
-    """An OpenAI-compatible server whose model says what a test wants, and remembers what it was told."""
+    """An OpenAI-compatible server whose answers a test sets as `reply_to`. `bodies` has the requests so far."""
 
     def __init__(self, server: Web) -> None:
         self.web = server
@@ -44,7 +44,7 @@ class Scripted:
 
 
 def pieces(text: str) -> list[str]:
-    """A text as the scripted model streams it."""
+    """Split a text as the scripted model streams it."""
     return [text[start : start + 3] for start in range(0, len(text), 3)]
 
 
@@ -54,7 +54,7 @@ def _chunk(model: str, delta: Json, reason: str | None) -> Json:
 
 
 def tool_calls_delta(*named_calls: tuple[str, Json]) -> Json:
-    """A delta that calls tools."""
+    """Build a delta that calls tools."""
     return {
         "tool_calls": [
             {
@@ -70,20 +70,20 @@ def tool_calls_delta(*named_calls: tuple[str, Json]) -> Json:
 
 @contextmanager
 def scripted() -> Iterator[Scripted]:
-    """Such a server for the time of a block."""
+    """Run a scripted server for the time of a block."""
     with web() as server:
         yield Scripted(server)
 
 
 def post_chat(server: Live, name: str, **body: Any) -> httpx.Response:
-    """The answer of `/chat/{name}`, whose status is 200 whatever happened."""
+    """Send a request to `/chat/{name}`, whose status is always 200."""
     answer = server.http.post(f"/chat/{name}", json=body)
     assert answer.status_code == 200, answer.text
     return answer
 
 
 def stream_events(answer: httpx.Response) -> list[Json]:
-    """The events of a stream, framed as sse-starlette frames them."""
+    """Return the events of a stream, after checking that they are framed as by sse-starlette."""
     assert answer.headers["content-type"].startswith("text/event-stream"), answer.text
     parts = answer.text.split("\r\n\r\n")
     assert parts.pop() == "" and all(each.startswith(("data: {", ": ping")) for each in parts), parts
@@ -91,10 +91,10 @@ def stream_events(answer: httpx.Response) -> list[Json]:
 
 
 def chat_events(server: Live, name: str, **body: Any) -> list[Json]:
-    """The events of `/chat/{name}`."""
+    """Send a request to `/chat/{name}` and return the events."""
     return stream_events(post_chat(server, name, **body))
 
 
 def joined(events: Sequence[Json], field: str) -> str:
-    """The pieces of a streamed answer, together."""
+    """Join the pieces of a streamed answer."""
     return "".join(each[field] for each in events if field in each)

@@ -56,7 +56,7 @@ def outputs(model: Scripted) -> list[str]:
     return [each["content"] for each in model.messages if each["role"] == "tool"]
 
 
-def test_a_calculation_in_pieces(server: Live, model: Scripted) -> None:
+def test_a_stream_has_the_text_the_tool_call_and_the_answer(server: Live, model: Scripted) -> None:
     playing(model, {"content": "我算一下。", **tool_calls_delta(("calculator", {"expression": "6*7"}))}, "一共是42。")
     events = chat_events(
         server, "agent_chat", query="六乘七？", stream=True, history=[["user", "早"], ["assistant", "早"]]
@@ -69,14 +69,14 @@ def test_a_calculation_in_pieces(server: Live, model: Scripted) -> None:
     assert outputs(model) == ["42"]
 
 
-def test_a_calculation_in_one_event(server: Live, model: Scripted) -> None:
+def test_an_unstreamed_answer_is_one_event(server: Live, model: Scripted) -> None:
     playing(model, tool_calls_delta(("calculator", {"expression": "6*7"})), "一共是42。")
     block = f"{FENCE}工具名称: calculator\n工具状态: 调用成功\n工具输入: 6*7\n工具输出: 42\n{FENCE}"
     expected = {"answer": f"{block}一共是42。", "final_answer": "一共是42。"}
     assert chat_events(server, "agent_chat", query="六乘七？", prompt_name="ChatGLM3") == [expected]
 
 
-def test_a_call_that_fails_is_told_to_both(server: Live, model: Scripted) -> None:
+def test_a_failed_call_is_shown_to_the_model_and_the_client(server: Live, model: Scripted) -> None:
     playing(model, tool_calls_delta(("calculator", {"expression": "1/0"})), "不行。")
     first, *_, last = chat_events(server, "agent_chat", query="一除以零？", stream=True)
     head, name, state, error, again, end = first["tools"]
@@ -91,7 +91,7 @@ def test_a_call_that_fails_is_told_to_both(server: Live, model: Scripted) -> Non
     assert "zero" in outputs(model)[0]
 
 
-def test_bases_the_web_and_servers(server: Live, model: Scripted) -> None:
+def test_a_model_can_call_bases_the_web_and_mcp_servers(server: Live, model: Scripted) -> None:
     named_calls: list[tuple[str, Any]] = [
         ("search_knowledge", {"query": "年假", "base": "手册"}),
         ("search_internet", {"query": "湖"}),
@@ -108,7 +108,7 @@ def test_bases_the_web_and_servers(server: Live, model: Scripted) -> None:
     assert {"calculator", "search_knowledge", "search_internet", "read_url", "tests__add"} <= tools(model)
 
 
-def test_a_model_without_tools_answers_all_the_same(server: Live, model: Scripted) -> None:
+def test_a_model_that_cannot_call_tools_answers_without_them(server: Live, model: Scripted) -> None:
     server.launched("plain", tokens=3)
     events = chat_events(server, "agent_chat", query="hello", model_name="plain", stream=True)
     assert events[-1] == {"final_answer": joined(events, "answer")} and events[-1]["final_answer"]
@@ -121,7 +121,7 @@ def made(server: Live, **named_calls: Any) -> httpx.Client:
     return httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
 
 
-def test_keys_hold_in_chats(server: Live, model: Scripted) -> None:
+def test_a_key_limits_the_tools_of_its_chats(server: Live, model: Scripted) -> None:
     playing(model, "好。")
     admin = server.http.post("/v1/admin/keys", json={"name": "admin"}).json()
     server.http.headers["authorization"] = f"Bearer {admin['key']}"

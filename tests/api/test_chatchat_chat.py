@@ -47,7 +47,7 @@ def messages(server: Live, conversation: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_chat_in_one_event(server: Live, model: Scripted) -> None:
+def test_an_unstreamed_chat_is_one_event(server: Live, model: Scripted) -> None:
     answer = post_chat(server, "chat", query="你好", model_name="script")
     (event,) = stream_events(answer)
     assert re.fullmatch("[0-9a-f]{32}", event["message_id"])
@@ -56,7 +56,7 @@ def test_chat_in_one_event(server: Live, model: Scripted) -> None:
     assert model.bodies[-1]["temperature"] == 0.7 and "max_tokens" not in model.bodies[-1]
 
 
-def test_chat_in_pieces(server: Live, model: Scripted) -> None:
+def test_a_streamed_chat_has_an_event_for_each_piece(server: Live, model: Scripted) -> None:
     events = chat_events(server, "chat", query="{{ x }}", stream=True, temperature=1.5, max_tokens=9)
     assert len(events) == 3 and all(set(each) == {"text", "message_id"} for each in events)
     assert joined(events, "text") == ANSWER and len({each["message_id"] for each in events}) == 1
@@ -64,7 +64,7 @@ def test_chat_in_pieces(server: Live, model: Scripted) -> None:
     assert (model.bodies[-1]["temperature"], model.bodies[-1]["max_tokens"]) == (1.5, 9)
 
 
-def test_history_that_is_given(server: Live, model: Scripted) -> None:
+def test_the_model_gets_the_history_of_the_request(server: Live, model: Scripted) -> None:
     given = [{"role": "human", "content": "一 {{ 二 }}"}, ["assistant", "三"]]
     chat_events(server, "chat", query="四", history=given, prompt_name="py", max_tokens=0)
     first, second, last = model.messages
@@ -72,7 +72,7 @@ def test_history_that_is_given(server: Live, model: Scripted) -> None:
     assert "py代码" in last["content"] and "四" in last["content"] and "max_tokens" not in model.bodies[-1]
 
 
-def test_history_of_a_conversation(server: Live, model: Scripted) -> None:
+def test_the_model_gets_the_history_of_a_stored_conversation(server: Live, model: Scripted) -> None:
     name = "c" * 32
     for query in ("一", "二"):
         chat_events(server, "chat", query=query, conversation_id=name)
@@ -89,7 +89,7 @@ def test_history_of_a_conversation(server: Live, model: Scripted) -> None:
     assert len(model.messages) == 3
 
 
-def test_feedback(server: Live) -> None:
+def test_feedback_is_stored_or_refused(server: Live) -> None:
     (event,) = chat_events(server, "chat", query="好吗", conversation_id="f")
     body = {"message_id": event["message_id"], "score": 100, "reason": "好"}
     done = {"code": 200, "msg": f"已反馈聊天记录 {event['message_id']}", "data": None}
@@ -110,7 +110,7 @@ CHATS = {
 
 @pytest.mark.parametrize("name", CHATS)
 @pytest.mark.parametrize("stream", [True, False])
-def test_what_goes_wrong_is_an_event(server: Live, model: Scripted, name: str, stream: bool) -> None:
+def test_an_error_is_the_last_event(server: Live, model: Scripted, name: str, stream: bool) -> None:
     model.web.pages["/search"] = Reply.of(FOUND)
     body = {"query": "年假", "stream": stream, **CHATS[name]}
     (event,) = chat_events(server, name, **body, prompt_name="nope")
@@ -119,7 +119,7 @@ def test_what_goes_wrong_is_an_event(server: Live, model: Scripted, name: str, s
     assert event["error"]["code"] == "model_not_found" and "没有" in event["error"]["message"]
 
 
-def test_a_model_that_breaks_off_is_told(server: Live) -> None:
+def test_a_model_that_breaks_off_ends_the_stream_with_an_error(server: Live) -> None:
     server.launched("breaking", crash_after=2)
     events = chat_events(server, "chat", query="hello", model_name="breaking", conversation_id="b", stream=True)
     assert joined(events[:-1], "text") and events[-1]["error"]["code"] == "upstream_failed"
@@ -128,7 +128,7 @@ def test_a_model_that_breaks_off_is_told(server: Live) -> None:
     assert server.http.delete("/v1/models/breaking").status_code == 200
 
 
-def test_wrong_bodies(server: Live) -> None:
+def test_wrong_bodies_are_refused(server: Live) -> None:
     wrong = [
         ("chat", {}),
         ("chat", {"query": "x", "temperature": 2.1}),
@@ -155,7 +155,7 @@ def test_a_base_answers_with_sources(server: Live, model: Scripted) -> None:
     assert [each["content"] for each in model.messages[:2]] == ["早", "早"]
 
 
-def test_a_base_that_has_nothing(server: Live, model: Scripted) -> None:
+def test_a_base_without_hits_says_so(server: Live, model: Scripted) -> None:
     body = {"query": "How deep is the lake?", "knowledge_base_name": "样例"}
     assert chat_events(server, "knowledge_base_chat", **body) == [{"answer": ANSWER, "docs": [NOTHING]}]
     assert model.messages == [{"role": "user", "content": "请你回答我的问题:\nHow deep is the lake?\n\n"}]
@@ -177,14 +177,14 @@ def test_a_threshold_is_a_distance(server: Live) -> None:
     assert server.http.delete("/v1/models/vectors").status_code == 200
 
 
-def test_bases_that_are_not_there(server: Live) -> None:
+def test_unknown_bases_are_refused(server: Live) -> None:
     unknown = post_chat(server, "knowledge_base_chat", query="x", knowledge_base_name="无", stream=True)
     assert unknown.json() == {"code": 404, "msg": "未找到知识库 无", "data": None}
     missing = post_chat(server, "file_chat", query="x", knowledge_id="无", stream=True)
     assert missing.json() == {"code": 404, "msg": "未找到临时知识库 无，请先上传文件", "data": None}
 
 
-def test_files_of_one_talk(server: Live, model: Scripted) -> None:
+def test_uploaded_files_answer_with_sources(server: Live, model: Scripted) -> None:
     name = server.http.post("/knowledge_base/upload_temp_docs", files=[MANUAL]).json()["data"]["id"]
     body = {"query": "年假有几天？", "knowledge_id": name}
     (event,) = chat_events(server, "file_chat", **body)
@@ -197,7 +197,7 @@ def test_files_of_one_talk(server: Live, model: Scripted) -> None:
     assert taken == {"code": 404, "msg": f"未找到知识库 {name}", "data": None}
 
 
-def test_the_web_answers(server: Live, model: Scripted) -> None:
+def test_a_web_search_answers_with_sources(server: Live, model: Scripted) -> None:
     model.web.pages["/search"] = Reply.of(FOUND)
     docs = [
         "出处 [1] [https://example.org/年假](https://example.org/年假) \n\n年假是带薪的。\n\n",
@@ -217,7 +217,7 @@ def test_the_web_answers(server: Live, model: Scripted) -> None:
     assert event["error"]["code"] == "search_failed" and "kaputt" in event["error"]["message"]
 
 
-def test_search_engines_that_cannot_be_asked(server: Live) -> None:
+def test_unknown_and_unconfigured_search_engines_are_refused(server: Live) -> None:
     reply = {
         "metaphor": "未支持搜索引擎 metaphor",
         "bing": "要使用Bing搜索引擎，需要设置 `BING_SUBSCRIPTION_KEY`",
@@ -248,7 +248,7 @@ WHOLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("path", WHOLE)
-def test_a_client_that_leaves_a_whole_answer_stops_the_model(server: Live, slow: str, path: str) -> None:
+def test_a_disconnect_during_an_unstreamed_answer_stops_the_model(server: Live, slow: str, path: str) -> None:
     with httpx.Client(base_url=server.url, timeout=2) as client, pytest.raises(httpx.ReadTimeout):
         client.post(path, json={**WHOLE[path], "stream": False})
     wait_for(lambda: server.replicas(slow)[0]["in_flight"] == 0)
@@ -262,7 +262,7 @@ STREAMED = {
 
 
 @pytest.mark.parametrize("path", STREAMED)
-def test_a_client_that_leaves_stops_the_model(server: Live, slow: str, path: str) -> None:
+def test_a_disconnect_during_a_stream_stops_the_model(server: Live, slow: str, path: str) -> None:
     with server.http.stream("POST", path, json={**STREAMED[path], "stream": True}) as answer:
         lines = answer.iter_lines()
         for _ in range(4):
@@ -273,7 +273,7 @@ def test_a_client_that_leaves_stops_the_model(server: Live, slow: str, path: str
         wait_for(lambda: messages(server, "left")[-1]["answer"])
 
 
-def test_the_demo_model_speaks_itself(server: Live) -> None:
+def test_the_demo_model_chats(server: Live) -> None:
     server.launched("modelyard-demo", model_engine=None)
     body = {"query": "Which port does the Yard server use?", "model_name": "modelyard-demo", "max_tokens": 20}
     (whole,) = chat_events(server, "chat", **body, temperature=0)

@@ -36,7 +36,7 @@ def server(model: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield running
 
 
-def test_chunks(server: Live, model: Scripted) -> None:
+def test_a_streamed_answer_begins_with_its_sources(server: Live, model: Scripted) -> None:
     first, *rest = chat_events(server, "kb_chat", query="年假有几天？", kb_name="样例", model="script")
     choice = {"index": 0, "delta": {"content": "", "tool_calls": []}, "role": "assistant", "finish_reason": None}
     head = {"object": "chat.completion.chunk", "model": "script", "status": None, "message_type": 1}
@@ -48,13 +48,13 @@ def test_chunks(server: Live, model: Scripted) -> None:
     assert "十五天年假" in model.messages[0]["content"]
 
 
-def test_whole(server: Live, model: Scripted) -> None:
+def test_an_unstreamed_answer_is_one_completion(server: Live, model: Scripted) -> None:
     found = post_chat(server, "kb_chat", query="湖多深", kb_name="样例", stream=False, history=[["user", "早"]]).json()
     assert found["docs"] == [NOTHING] and found["choices"][0]["message"]["content"] == ANSWER
     assert [each["content"] for each in model.messages] == ["早", "请你回答我的问题:\n湖多深\n\n"]
 
 
-def test_what_was_found_and_no_answer(server: Live, model: Scripted) -> None:
+def test_sources_can_be_returned_without_an_answer(server: Live, model: Scripted) -> None:
     model.bodies.clear()
     body = {"query": "年假", "kb_name": "样例", "return_direct": True}
     (event,) = chat_events(server, "kb_chat", **body)
@@ -63,7 +63,7 @@ def test_what_was_found_and_no_answer(server: Live, model: Scripted) -> None:
     assert not model.bodies
 
 
-def test_files_and_the_web(server: Live) -> None:
+def test_sources_may_be_uploaded_files_or_the_web(server: Live) -> None:
     name = server.http.post("/knowledge_base/upload_temp_docs", files=[MANUAL]).json()["data"]["id"]
     files = chat_events(server, "kb_chat", query="年假有几天？", mode="temp_kb", kb_name=name)
     assert "十五天年假" in files[0]["docs"][0]
@@ -79,19 +79,19 @@ def test_files_and_the_web(server: Live) -> None:
         ("search_engine", "未支持搜索引擎 x"),
     ],
 )
-def test_nowhere_to_look(server: Live, mode: str, sentence: str) -> None:
+def test_unknown_sources_are_refused(server: Live, mode: str, sentence: str) -> None:
     for stream in (True, False):
         answer = post_chat(server, "kb_chat", query="q", mode=mode, kb_name="x", stream=stream).json()
         assert answer == {"code": 404, "msg": sentence, "data": None}
 
 
-def test_no_model(server: Live) -> None:
+def test_an_unknown_model_is_the_last_event(server: Live) -> None:
     body = {"query": "年假", "kb_name": "样例", "model": "没有"}
     assert chat_events(server, "kb_chat", **body)[-1]["error"]["code"] == "model_not_found"
     assert post_chat(server, "kb_chat", **body, stream=False).json()["code"] == 404
 
 
-def test_the_official_client(server: Live, model: Scripted) -> None:
+def test_openais_client_gets_answers_and_sources(server: Live, model: Scripted) -> None:
     with OpenAI(base_url=f"{server.url}/knowledge_base/local_kb/样例", api_key="none", max_retries=0) as client:
         messages: Any = [{"role": "user", "content": "早"}, {"role": "user", "content": "年假有几天？"}]
         whole = client.chat.completions.create(model="script", messages=messages, extra_body={"top_k": 1})

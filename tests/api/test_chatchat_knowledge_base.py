@@ -73,6 +73,26 @@ def test_names_are_checked(server: Live, base: str) -> None:
     assert post(server, "update_docs_by_id", {"knowledge_base_name": "nope", "docs": {}})["code"] == 500
 
 
+def test_files_and_chunks_that_are_wrong_are_named(server: Live, base: str) -> None:
+    [wrong] = upload(server, [("files", ("x" * 2000 + ".txt", b"x"))])["data"]["failed_files"].values()
+    assert "文件上传失败，报错信息为: " in wrong
+    for docs in ("[", "[1]", '{"a": 1}', '{"a": [1]}'):
+        assert upload(server, [SPEC], docs=docs)["code"] == 400, docs
+        body = {"knowledge_base_name": base, "file_names": [], "docs": docs}
+        assert "no JSON object of lists of documents" in post(server, "update_docs", body)["msg"], docs
+    body = {"knowledge_base_name": base, "file_names": ["none.txt"]}
+    assert post(server, "update_docs", body)["data"] == {
+        "failed_files": {"none.txt": "加载文档 none.txt 时出错：未找到文件 none.txt"}
+    }
+    assert post(server, "delete_docs", {**body, "delete_content": True})["data"] == {
+        "failed_files": {"none.txt": "未找到文件 none.txt"}
+    }
+    doc = {"knowledge_base_name": base, "docs": {"no number": None}}
+    assert post(server, "update_docs_by_id", doc)["msg"] == "文档更新失败"
+    long = {"query": "", "knowledge_base_name": base, "file_name": "%" * 1001}
+    assert post(server, "search_docs", long)["code"] == 400
+
+
 def test_a_model_that_was_chosen_and_does_not_run_is_no_other(server: Live) -> None:
     reply = post(server, "create_knowledge_base", {"knowledge_base_name": "m", "embed_model": "m3e-base"})
     assert reply["code"] == 500 and reply["msg"].startswith("创建知识库出错： ") and "vectors" in reply["msg"]
@@ -94,12 +114,12 @@ def test_search_gives_distances(server: Live, base: str) -> None:
     assert [each["id"] for each in post(server, "search_docs", same)] == [first["id"]]
 
 
-def test_a_file_that_is_there_is_told(server: Live, base: str) -> None:
+def test_uploading_an_existing_file_needs_override(server: Live, base: str) -> None:
     assert upload(server, [SPEC])["data"] == {"failed_files": {"spec.txt": "文件 spec.txt 已存在。"}}
     assert upload(server, [SPEC], override="true")["data"] == {"failed_files": {}}
 
 
-def test_a_file_may_wait(server: Live, base: str) -> None:
+def test_a_file_may_be_uploaded_without_indexing_it(server: Live, base: str) -> None:
     upload(server, [("files", ("later.txt", b"A pump that waits."))], to_vector_store="false")
     assert "later.txt" in get(server, "list_files").json()["data"] and listed(server, "later.txt") == []
     answer = post(server, "update_docs", {"knowledge_base_name": base, "file_names": ["later.txt", "no.txt"]})
@@ -107,7 +127,7 @@ def test_a_file_may_wait(server: Live, base: str) -> None:
     assert [each["page_content"] for each in listed(server, "later.txt")] == ["A pump that waits."]
 
 
-def test_chunks_by_hand(server: Live, base: str) -> None:
+def test_chunks_can_be_written_and_edited_by_hand(server: Live, base: str) -> None:
     by_hand = {"c.txt": [{"page_content": "one", "metadata": {"k": "v"}}, {"page_content": "two", "metadata": {}}]}
     upload(server, [("files", ("c.txt", b"from the file"))], docs=json.dumps(by_hand))
     one, two = listed(server, "c.txt")
@@ -127,7 +147,7 @@ def test_chunks_by_hand(server: Live, base: str) -> None:
     assert post(server, "update_docs_by_id", unknown)["msg"] == "文档更新失败"
 
 
-def test_delete_takes_out_of_the_index_and_then_away(server: Live, base: str) -> None:
+def test_deleting_removes_from_the_index_and_then_the_content(server: Live, base: str) -> None:
     body = {"knowledge_base_name": base, "file_names": ["spec.txt", "no"]}
     missing = {"code": 200, "msg": "文件删除完成", "data": {"failed_files": {"no": "未找到文件 no"}}}
     assert post(server, "delete_docs", body) == missing
@@ -137,14 +157,14 @@ def test_delete_takes_out_of_the_index_and_then_away(server: Live, base: str) ->
     assert gone.json() == refused(500, "spec.txt 读取文件失败")
 
 
-def test_download(server: Live, base: str) -> None:
+def test_a_document_can_be_downloaded_or_previewed(server: Live, base: str) -> None:
     answer = get(server, "download_doc", file_name="spec.txt")
     assert answer.content == SPEC[1][1] and answer.headers["content-type"] == "multipart/form-data"
     shown = get(server, "download_doc", file_name="spec.txt", preview="true")
     assert shown.headers["content-disposition"].startswith("inline")
 
 
-def test_recreate_tells_of_each_document(server: Live, base: str) -> None:
+def test_rebuilding_the_index_streams_each_document(server: Live, base: str) -> None:
     answer = raw(server, "recreate_vector_store", {"knowledge_base_name": base})
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [json.loads(each.removeprefix("data: ")) for each in answer.text.split("\r\n\r\n") if each]
@@ -156,12 +176,12 @@ def test_recreate_tells_of_each_document(server: Live, base: str) -> None:
     assert missing.text == 'data: {"code": 404, "msg": "未找到知识库 ‘nope’"}\r\n\r\n'
 
 
-def test_info(server: Live, base: str) -> None:
+def test_a_base_can_be_described(server: Live, base: str) -> None:
     reply = post(server, "update_info", {"knowledge_base_name": base, "kb_info": "关于"})
     assert reply == {"code": 200, "msg": "知识库介绍修改完成", "data": {"kb_info": "关于"}}
 
 
-def test_files_of_one_talk(server: Live) -> None:
+def test_temporary_files_are_searched_and_replaced(server: Live) -> None:
     ask = server.http.post
     reply = ask("/knowledge_base/upload_temp_docs", files=[SPEC], data={"chunk_size": "40", "chunk_overlap": "150"})
     assert reply.json()["code"] == 200 and reply.json()["data"]["failed_files"] == []

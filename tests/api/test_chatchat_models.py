@@ -48,7 +48,7 @@ def changed(server: Live, old: str, new: str) -> dict[str, Any]:
     return found
 
 
-def test_what_runs(server: Live) -> None:
+def test_running_models_are_listed_with_their_configuration(server: Live) -> None:
     found = post(server, RUNNING, {"controller_address": None, "placeholder": None})
     assert found["code"] == 200 and found["msg"] == "success" and set(found["data"]) == {"m"}
     url = httpx.URL(server.url)
@@ -58,7 +58,7 @@ def test_what_runs(server: Live) -> None:
     assert post(server, "/llm_model/get_model_config", {"model_name": "m"})["data"] == config
 
 
-def test_what_could_run(server: Live) -> None:
+def test_configured_models_are_listed_by_kind(server: Live) -> None:
     configured(server, "later", api_key_env="SECRET")
     found = post(server, CONFIGURED, {"types": ["local", "online", "worker"], "placeholder": None})["data"]
     assert set(found) == {"local", "online", "worker"} and found["online"] == {}
@@ -74,7 +74,7 @@ def test_what_could_run(server: Live) -> None:
     assert post(server, CONFIGURED, {"types": ["online"]})["data"] == {"online": {}}
 
 
-def test_a_model_that_nobody_knows(server: Live) -> None:
+def test_an_unknown_model_has_no_configuration(server: Live) -> None:
     unknown = post(server, "/llm_model/get_model_config", {"model_name": "nobody"})
     assert unknown == {"code": 404, "msg": "未找到模型 nobody", "data": {}}
     reply = post(server, "/llm_model/stop", {"model_name": "nobody", "controller_address": None})
@@ -86,7 +86,7 @@ def test_a_model_that_nobody_knows(server: Live) -> None:
     assert server.http.post("/llm_model/stop", json={}).status_code == 422
 
 
-def test_stop(server: Live) -> None:
+def test_a_model_can_be_stopped(server: Live) -> None:
     server.launched("gone")
     reply = post(server, "/llm_model/stop", {"model_name": "gone"})
     assert reply == {"code": 200, "msg": "sucess to release model: gone", "data": None}
@@ -100,7 +100,7 @@ def test_a_model_that_hangs_at_its_start_can_be_stopped(server: Live) -> None:
     assert server.status("stuck") == "GONE"
 
 
-def test_change(server: Live) -> None:
+def test_a_model_can_be_replaced(server: Live) -> None:
     server.launched("a")
     configured(server, "b", tokens=3)
     reply = changed(server, "a", "b")
@@ -113,7 +113,7 @@ def test_change(server: Live) -> None:
     assert post(server, "/llm_model/stop", {"model_name": "modelyard-demo"})["code"] == 200
 
 
-def test_change_to_a_path(server: Live, tmp_path: Path) -> None:
+def test_a_model_can_be_replaced_by_a_path(server: Live, tmp_path: Path) -> None:
     """A file or folder goes by its own name, which the answer says."""
     shutil.copy(FAMILIES.folder.parent / "demo" / "modelyard-demo.gguf", tmp_path / "通义.Q4.gguf")
     server.launched("a")
@@ -150,7 +150,7 @@ def filled(server: Live, rest: int) -> list[str]:
     return fillers
 
 
-def test_where_there_is_no_room_for_both(server: Live) -> None:
+def test_without_memory_for_both_the_old_model_stops_first(server: Live) -> None:
     most = 500
     fillers = filled(server, 700)
     server.launched("big", memory_mb=most, tokens=5)
@@ -172,7 +172,7 @@ def test_where_there_is_no_room_for_both(server: Live) -> None:
         post(server, "/llm_model/stop", {"model_name": name})
 
 
-def test_configs(server: Live) -> None:
+def test_the_server_configuration_is_complete(server: Live) -> None:
     found = post(server, "/server/configs")
     assert list(found) == [
         "DEFAULT_KNOWLEDGE_BASE", "DEFAULT_SEARCH_ENGINE", "DEFAULT_VS_TYPE", "CHUNK_SIZE", "OVERLAP_SIZE",
@@ -186,7 +186,7 @@ def test_configs(server: Live) -> None:
     assert post(server, "/server/list_search_engines")["data"] == ["duckduckgo"]
 
 
-def test_templates(server: Live) -> None:
+def test_prompt_templates_are_found_by_kind_and_name(server: Live) -> None:
     path = "/server/get_prompt_template"
     assert post(server, path) == post(server, path, {"type": "llm_chat", "name": "default"}) == "{{ input }}"
     empty = post(server, path, {"type": "knowledge_base_chat", "name": "empty"})
@@ -195,7 +195,7 @@ def test_templates(server: Live) -> None:
     assert server.http.post(path, json={"type": "none"}).status_code == 422
 
 
-def test_completion(server: Live) -> None:
+def test_a_text_is_completed_whole_or_streamed(server: Live) -> None:
     def ask(**body: Any) -> str:
         answer = server.http.post("/other/completion", json={"query": "Once", "max_tokens": 3, **body})
         assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
@@ -209,7 +209,7 @@ def test_completion(server: Live) -> None:
     assert server.http.post("/other/completion", json={"query": "x", "temperature": 2}).status_code == 422
 
 
-def test_vectors(server: Live) -> None:
+def test_texts_are_embedded(server: Live) -> None:
     body = {"texts": ["你好", "hello"], "embed_model": "bge-large-zh-v1.5", "to_query": False}
     found = post(server, "/other/embed_texts", body)
     assert found["code"] == 200 and [len(each) for each in found["data"]] == [32, 32]
@@ -218,7 +218,7 @@ def test_vectors(server: Live) -> None:
     assert refused == {"code": 500, "msg": "指定的模型 m 不支持 Embeddings 功能。", "data": None}
 
 
-def test_the_demo_model_goes_on_with_a_text(server: Live) -> None:
+def test_the_demo_model_completes_a_text(server: Live) -> None:
     server.launched("demo", model_engine=None)
     body = {"query": "The capital of France is", "model_name": "demo", "max_tokens": 8, "temperature": 0}
     whole = server.http.post("/other/completion", json=body).text
@@ -227,7 +227,7 @@ def test_the_demo_model_goes_on_with_a_text(server: Live) -> None:
     post(server, "/llm_model/stop", {"model_name": "demo"})
 
 
-def test_keys(tmp_path: Path) -> None:
+def test_a_key_sees_and_changes_only_its_models(tmp_path: Path) -> None:
     with live(tmp_path / "home") as server:
         made = server.http.post("/v1/admin/keys", json={"name": "root"}).json()
         server.http.headers["authorization"] = f"Bearer {made['key']}"

@@ -60,7 +60,7 @@ def chunks(server: Live, base: str, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_one_document(server: Live, base: str) -> None:
+def test_one_document_is_summarised(server: Live, base: str) -> None:
     assert summary_events(server, ONE, file_name="hours.txt", file_description="opening") == [
         {"code": 200, "msg": "hours.txt 总结完成", "doc": "hours.txt"}
     ]
@@ -81,7 +81,7 @@ def test_one_document(server: Live, base: str) -> None:
     assert "docs.summary" not in str(chunks(server, base, "%"))
 
 
-def test_every_document(server: Live, base: str) -> None:
+def test_every_document_is_summarised(server: Live, base: str) -> None:
     summary_events(server, ONE, file_name="hours.txt")
     found = summary_events(
         server, ALL, allow_empty_kb=True, vs_type="faiss", embed_model="bge-large-zh-v1.5", max_tokens=2
@@ -105,7 +105,7 @@ def test_a_base_of_summaries_can_be_indexed_anew(server: Live, base: str) -> Non
     assert len(chunks(server, "docs.summary", "%")) == 2
 
 
-def test_chunks_by_id(server: Live, base: str) -> None:
+def test_chunks_are_summarised_without_storing(server: Live, base: str) -> None:
     ids = [each["id"] for each in chunks(server, base, "hours.txt")]
     body = {"knowledge_base_name": base, "doc_ids": ids, "file_description": "x"}
     found = post(server, f"{API}/{CHUNKS}", body)
@@ -123,7 +123,7 @@ def test_chunks_by_id(server: Live, base: str) -> None:
     assert gone == {"code": 404, "msg": "未找到知识库 nope", "data": {}}
 
 
-def test_what_goes_wrong(server: Live, base: str) -> None:
+def test_unknown_bases_documents_and_models_are_reported(server: Live, base: str) -> None:
     for name in (ONE, ALL):
         missing = summary_events(server, name, knowledge_base_name="nope", file_name="hours.txt")
         assert missing == [{"code": 404, "msg": "未找到知识库 ‘nope’"}]
@@ -157,7 +157,7 @@ def test_the_demo_model_summarises(server: Live, base: str) -> None:
     assert kept["page_content"] and "quick brown" not in kept["page_content"]
 
 
-def test_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_key_needs_to_write_the_base(tmp_path_factory: pytest.TempPathFactory) -> None:
     with live(tmp_path_factory.mktemp("keys") / "home") as server:
         made = server.http.post("/v1/admin/keys", json={"name": "root"}).json()
         server.http.headers["authorization"] = f"Bearer {made['key']}"

@@ -42,7 +42,7 @@ def client(server: Live) -> Iterator[OpenAI]:
         yield made
 
 
-def test_a_model(server: Live, client: OpenAI, model: Scripted) -> None:
+def test_a_chat_without_tools_is_the_models(server: Live, client: OpenAI, model: Scripted) -> None:
     talk = {"conversation_id": "talk"}
     whole = client.chat.completions.create(model="script", messages=ASKED, seed=7, extra_body=talk)
     assert whole.choices[0].message.content == ANSWER and model.bodies[-1]["seed"] == 7
@@ -53,7 +53,7 @@ def test_a_model(server: Live, client: OpenAI, model: Scripted) -> None:
     assert chunks[0].model_extra and chunks[0].model_extra["message_id"] == kept[1]["id"]
 
 
-def test_an_agent_in_chunks(client: OpenAI, model: Scripted) -> None:
+def test_a_tool_loop_streams_its_states(client: OpenAI, model: Scripted) -> None:
     model.reply_to = lambda messages: (
         ANSWER if len(messages) > 1 else tool_calls_delta(("calculator", {"expression": "6*7"}))
     )
@@ -67,7 +67,7 @@ def test_an_agent_in_chunks(client: OpenAI, model: Scripted) -> None:
     assert [each["function"]["name"] for each in model.bodies[0]["tools"]] == ["calculator"]
 
 
-def test_an_agent_whose_tool_is_chosen(client: OpenAI, model: Scripted) -> None:
+def test_a_chosen_tool_must_be_called(client: OpenAI, model: Scripted) -> None:
     model.reply_to = lambda messages: (
         ANSWER if len(messages) > 1 else tool_calls_delta(("calculator", {"expression": "6*7"}))
     )
@@ -79,7 +79,7 @@ def test_an_agent_whose_tool_is_chosen(client: OpenAI, model: Scripted) -> None:
     assert model.bodies[0]["tool_choice"]["function"]["name"] == "calculator" and "tool_choice" not in model.bodies[1]
 
 
-def test_a_tool_that_is_called_at_once(client: OpenAI, model: Scripted) -> None:
+def test_tool_input_calls_the_tool_first(client: OpenAI, model: Scripted) -> None:
     chosen: Any = "calculate"
     extra = {"tool_input": {"expression": "6*7"}}
     whole = client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen, extra_body=extra)
@@ -90,7 +90,7 @@ def test_a_tool_that_is_called_at_once(client: OpenAI, model: Scripted) -> None:
         client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen, extra_body=extra)
 
 
-def test_tools_of_the_caller(client: OpenAI, model: Scripted) -> None:
+def test_tools_given_as_objects_are_the_callers(client: OpenAI, model: Scripted) -> None:
     model.reply_to = lambda messages: tool_calls_delta(("mine", {"a": 1}))
     whole = client.chat.completions.create(model="script", messages=ASKED, tools=[OWN])
     (named_calls,) = whole.choices[0].message.tool_calls or []
@@ -101,7 +101,7 @@ def test_tools_of_the_caller(client: OpenAI, model: Scripted) -> None:
     assert whole.choices[0].finish_reason == "tool_calls" and model.bodies[-1]["tools"] == [OWN]
 
 
-def test_what_is_refused(client: OpenAI, model: Scripted) -> None:
+def test_unknown_tools_and_conversations_are_refused(client: OpenAI, model: Scripted) -> None:
     with pytest.raises(BadRequestError, match="shell"):
         client.chat.completions.create(model="script", messages=ASKED, tools=["shell"])  # type: ignore[list-item]
     with pytest.raises(NotFoundError, match="没有"):

@@ -40,7 +40,7 @@ def values(answer: httpx.Response) -> list[dict[str, Any]]:
     return [json.loads(each) for each in answer.content.split(b"\0") if each]
 
 
-def test_the_controller(server: Live) -> None:
+def test_the_controller_lists_models_and_workers(server: Live) -> None:
     assert server.http.get("/test_connection").json() == "success"
     assert post(server, "/refresh_all_workers") is None
     assert post(server, "/list_models") == {"models": ["demo", "org/m"]}
@@ -51,7 +51,7 @@ def test_the_controller(server: Live) -> None:
     assert address(server, "nobody") == ""
 
 
-def test_a_worker(server: Live) -> None:
+def test_a_worker_reports_status_and_details(server: Live) -> None:
     worker = address(server, "org/m")
     assert post(server, worker + "/worker_get_status") == {"model_names": ["org/m"], "speed": 2, "queue_length": 0}
     assert post(server, worker + "/count_token", {"prompt": "one two three"}) == {"count": 3, "error_code": 0}
@@ -61,7 +61,7 @@ def test_a_worker(server: Live) -> None:
     assert gone.status_code == 404
 
 
-def test_texts_grow(server: Live) -> None:
+def test_each_value_has_the_whole_text_so_far(server: Live) -> None:
     body = {"model": "org/m", "prompt": "Say:", "max_new_tokens": 3, "temperature": 0.7, "top_p": 1.0, "stop": None}
     answers = values(server.http.post(address(server, "org/m") + "/worker_generate_stream", json=body))
     texts = ["Say:the ", "Say:the quick ", "Say:the quick brown ", "Say:the quick brown "]
@@ -77,7 +77,7 @@ def test_texts_grow(server: Live) -> None:
     assert post(server, "/worker_generate", pairs)["text"] == "the quick brown "
 
 
-def test_a_real_model(server: Live) -> None:
+def test_the_demo_model_generates(server: Live) -> None:
     body = {"model": "demo", "prompt": "The sky is", "max_new_tokens": 6, "temperature": 0, "echo": False}
     worker = address(server, "demo")
     answers = values(server.http.post(worker + "/worker_generate_stream", json=body))
@@ -87,7 +87,7 @@ def test_a_real_model(server: Live) -> None:
     assert count == {"count": answers[-1]["usage"]["prompt_tokens"], "error_code": 0} and count["count"] >= 3
 
 
-def test_what_goes_wrong_is_the_last_value(server: Live) -> None:
+def test_an_error_is_the_last_value(server: Live) -> None:
     [answers] = values(server.http.post("/worker_generate_stream", json={"model": "nobody", "prompt": "x"}))
     assert answers["error_code"] == 50005 and "'nobody' not found" in answers["text"]
     [answers] = values(server.http.post("/worker_generate_stream", json={"model": "vectors", "prompt": "x"}))
@@ -104,14 +104,14 @@ def test_what_goes_wrong_is_the_last_value(server: Live) -> None:
     assert post(server, "/release_worker", {"model_name": "frail"})["code"] == 200
 
 
-def test_vectors(server: Live) -> None:
+def test_texts_are_embedded(server: Live) -> None:
     body = {"model": "vectors", "input": ["one two", "three"]}
     found = post(server, "/worker_get_embeddings", body)
     assert [len(each) for each in found["embedding"]] == [32, 32] and found["token_num"] == 3
     assert post(server, address(server, "vectors") + "/worker_get_embeddings", body) == found
 
 
-def test_release(server: Live) -> None:
+def test_a_worker_is_released_or_replaced(server: Live) -> None:
     server.launched("a")
     beside = {"model_name": "a", "new_model_name": "modelyard-demo", "keep_origin": True}
     reply = post(server, "/release_worker", beside)

@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from mcp.types import CallToolResult
 
 from modelyard.chats.tools import mcp_config
 from modelyard.chats.tools.base import Tool
 from modelyard.chats.tools.mcp_config import McpServer
 from modelyard.chats.tools.mcp_servers import McpServers, tool_name
+from modelyard.chats.tools.mcp_session import MOST_CHARACTERS, result_text
 from modelyard.core.errors import InvalidParameter, MissingLibrary, ToolFailed
 from tests.processes import wait_for
 
@@ -91,7 +93,7 @@ async def use(tools: dict[str, Tool]) -> None:
     assert many == [f"和 = {number}" for number in range(20)]
 
 
-def test_over_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tools_are_called_over_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_TEST_SECRET", "is not handed on")
 
     async def go() -> int:
@@ -104,7 +106,7 @@ def test_over_standard_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not psutil.pid_exists(asyncio.run(go()))
 
 
-def test_over_http(over_http: OverHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tools_are_called_over_http(over_http: OverHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     over_http.end()
     monkeypatch.setenv("MCP_TEST_GIVEN", "1")
     over_http.start()
@@ -116,7 +118,7 @@ def test_over_http(over_http: OverHttp, monkeypatch: pytest.MonkeyPatch) -> None
     asyncio.run(go())
 
 
-def test_a_server_over_http_that_goes_and_comes_back(over_http: OverHttp) -> None:
+def test_an_http_server_may_restart(over_http: OverHttp) -> None:
     async def go() -> None:
         async with McpServers([McpServer("tests", url=over_http.url)], call_timeout=20, start_timeout=20) as servers:
             add = by_name(await servers.tools())["tests__add"]
@@ -133,7 +135,7 @@ def test_a_server_over_http_that_goes_and_comes_back(over_http: OverHttp) -> Non
     asyncio.run(go())
 
 
-def test_a_server_that_dies_is_a_failed_tool_and_is_started_again() -> None:
+def test_a_server_that_ends_fails_the_call_and_is_restarted() -> None:
     async def go() -> None:
         async with McpServers([ours()]) as servers:
             tools = by_name(await servers.tools())
@@ -160,7 +162,7 @@ async def again(tool: Tool) -> str:
         return await tool.call({})
 
 
-def test_a_server_that_hangs_is_a_failed_tool() -> None:
+def test_a_server_that_hangs_fails_the_call() -> None:
     async def go() -> None:
         async with McpServers([ours()], call_timeout=1) as servers:
             tools = by_name(await servers.tools())
@@ -194,7 +196,7 @@ async def until(path: Path) -> None:
     await asyncio.to_thread(wait_for, path.exists, 30)
 
 
-def test_servers_that_do_not_come_up_do_not_hinder_others() -> None:
+def test_a_server_that_fails_to_start_does_not_affect_others() -> None:
     silent = ours("silent", "--silent")
     nowhere = McpServer("nowhere", url=f"http://127.0.0.1:{free_port()}/mcp")
     servers = [ours("broken", "--broken"), McpServer("missing", "no-such-command"), nowhere, ours()]
@@ -212,7 +214,7 @@ def test_servers_that_do_not_come_up_do_not_hinder_others() -> None:
     asyncio.run(go())
 
 
-def test_closing_from_another_task_than_the_one_that_opened() -> None:
+def test_a_session_can_be_closed_from_another_task() -> None:
     async def go() -> None:
         servers = McpServers([ours()])
         tools = by_name(await asyncio.create_task(servers.tools()))
@@ -226,7 +228,7 @@ def test_closing_from_another_task_than_the_one_that_opened() -> None:
     asyncio.run(go())
 
 
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp", None)
     monkeypatch.delitem(sys.modules, "modelyard.chats.tools.mcp_session", raising=False)
     with pytest.raises(MissingLibrary, match=r"modelyard\[mcp\]"):
@@ -234,7 +236,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(McpServers([]).tools()) == []
 
 
-def test_the_configuration_of_other_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_common_configuration_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "secret")
     config = {
         "mcpServers": {
@@ -271,12 +273,12 @@ def test_the_configuration_of_other_programs(tmp_path: Path, monkeypatch: pytest
         ({"mcpServers": {"x": {"command": "a", "args": ["${NOT_SET_ANYWHERE}"]}}}, "NOT_SET_ANYWHERE is not set"),
     ],
 )
-def test_configurations_that_are_wrong(config: object, why: str) -> None:
+def test_a_wrong_configuration_names_the_server(config: object, why: str) -> None:
     with pytest.raises(InvalidParameter, match=why):
         mcp_config.parse(config)
 
 
-def test_files_that_are_wrong(tmp_path: Path) -> None:
+def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match="cannot be read"):
         mcp_config.read(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
@@ -284,10 +286,39 @@ def test_files_that_are_wrong(tmp_path: Path) -> None:
         mcp_config.read(tmp_path / "bad.json")
 
 
-def test_names_of_tools() -> None:
+def test_tool_names_are_valid_and_unique() -> None:
     assert tool_name("a__b-c_1", []) == "a__b-c_1"
     assert tool_name("a__b.c", []) == "a__b_c"
     assert tool_name("a__b.c", ["a__b_c"]) != "a__b_c"
     one, two = tool_name("服务器__查询", []), tool_name("服务器__删除", [])
     assert one != two and all(name.isascii() and len(name) <= 64 for name in (one, two))
     assert len(tool_name("a__" + "b" * 100, [])) == 64
+
+
+RESULTS = {
+    "text": (
+        [{"type": "text", "text": "one"}, {"type": "text", "text": ""}, {"type": "text", "text": "two"}],
+        "one\ntwo",
+    ),
+    "a file with text": ([{"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}}], "inside"),
+    "a file of bytes": ([{"type": "resource", "resource": {"uri": "file:///a", "blob": "AAAA"}}], "[file:///a]"),
+    "a link": ([{"type": "resource_link", "uri": "file:///a", "name": "a", "title": "A"}], "[A](file:///a)"),
+    "a link without a title": ([{"type": "resource_link", "uri": "file:///a", "name": "a"}], "[a](file:///a)"),
+    "an image": ([{"type": "image", "data": "AAAA", "mimeType": "image/png"}], "[image, image/png]"),
+    "a sound": ([{"type": "audio", "data": "AAAA", "mimeType": "audio/wav"}], "[audio, audio/wav]"),
+    "nothing": ([], '{"degrees":21}'),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_result_becomes_text(name: str) -> None:
+    content, expected = RESULTS[name]
+    result = CallToolResult.model_validate({"content": content, "structuredContent": {"degrees": 21}})
+    assert result_text(result) == expected
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(MOST_CHARACTERS, False), (MOST_CHARACTERS + 1, True)])
+def test_a_long_result_is_cut(length: int, is_cut: bool) -> None:
+    text = result_text(CallToolResult.model_validate({"content": [{"type": "text", "text": "x" * length}]}))
+    cut = f"\n(cut; {length} characters in all)" if is_cut else ""
+    assert text == "x" * MOST_CHARACTERS + cut

@@ -142,7 +142,7 @@ def failure(server: Web, name: str, reply: Reply) -> str:
     return caught.value.message
 
 
-def test_searxng(server: Web) -> None:
+def test_searxng_returns_its_hits(server: Web) -> None:
     found = search(server, "searxng", Reply.of(SEARXNG), "知识库")
     assert found == [
         WebHit(
@@ -161,7 +161,7 @@ def test_searxng_says_what_is_wrong(server: Web) -> None:
     assert "google: CAPTCHA, brave: too many requests" in failure(server, "searxng", Reply.of(silent))
 
 
-def test_bing(server: Web) -> None:
+def test_bing_sends_its_key_and_returns_its_hits(server: Web) -> None:
     assert search(server, "bing", Reply.of(BING), k=50) == [
         WebHit("vLLM", "https://docs.vllm.ai/", "Easy, fast, and cheap LLM serving for everyone.")
     ]
@@ -180,7 +180,7 @@ def test_bing_says_what_is_wrong(server: Web) -> None:
     assert "Parameter is missing value." in failure(server, "bing", Reply.of(wrong, 400))
 
 
-def test_tavily(server: Web) -> None:
+def test_tavily_sends_its_key_and_returns_its_hits(server: Web) -> None:
     assert search(server, "tavily", Reply.of(TAVILY), k=2) == [
         WebHit("vLLM", "https://docs.vllm.ai/", "vLLM is a fast library."),
         WebHit("Two", "https://example.org/2", "second"),
@@ -192,7 +192,7 @@ def test_tavily(server: Web) -> None:
     assert "missing or invalid API key" in failure(server, "tavily", Reply.of(denied, 401))
 
 
-def test_duckduckgo(server: Web) -> None:
+def test_duckduckgo_is_read_without_advertisements(server: Web) -> None:
     assert search(server, "duckduckgo", Reply(DUCKDUCKGO)) == [
         WebHit("vLLM & docs", "https://docs.vllm.ai/文档?a=1&b=2", "Easy, fast serving 快"),
         WebHit("Plain", "https://plain.example/", ""),
@@ -205,7 +205,7 @@ def test_duckduckgo(server: Web) -> None:
 
 
 @pytest.mark.parametrize("name", ["searxng", "bing", "tavily"])
-def test_broken_answers(name: str, server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_answers_are_search_failures(name: str, server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no JSON object" in failure(server, name, Reply("<html>welcome</html>"))
     assert "no JSON object" in failure(server, name, Reply.of(["a list"]))
     assert "503: Service Unavailable" in failure(server, name, Reply("<h1>Service Unavailable</h1>", status=503))
@@ -217,7 +217,7 @@ def test_broken_answers(name: str, server: Web, monkeypatch: pytest.MonkeyPatch)
     assert "0.2 s" in failure(server, name, Reply(stall=True, promised=10))
 
 
-def test_nobody_answers() -> None:
+def test_a_server_that_does_not_answer_is_a_search_failure() -> None:
     with pytest.raises(SearchFailed, match="ConnectError"):
         asyncio.run(engine(Settings(searxng_url="http://127.0.0.1:1"), "searxng").search("x", 1))
     with pytest.raises(SearchFailed, match="searxng"):
@@ -231,7 +231,7 @@ def test_redirects_are_followed_where_no_key_would_go_along(server: Web) -> None
     assert len(search(server, "searxng", Reply(status=308, headers={"Location": "/other"}))) == 2
 
 
-def test_what_is_set_up_and_what_is_not(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_without_its_settings_names_them(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(configured_engines(Settings())) == ["duckduckgo"]
     assert sorted(configured_engines(settings(server))) == ["bing", "duckduckgo", "searxng", "tavily"]
     for name, variable in [
@@ -242,6 +242,10 @@ def test_what_is_set_up_and_what_is_not(server: Web, monkeypatch: pytest.MonkeyP
         with pytest.raises(SearchNotConfigured, match=variable) as caught:
             engine(Settings(), name)
         assert caught.value.status == 400
+    for name in ("bing", "duckduckgo", "tavily"):
+        variable = f"MODELYARD_{name.upper()}_URL"
+        with pytest.raises(SearchNotConfigured, match=variable):
+            engine(settings(server).model_copy(update={f"{name}_url": ""}), name)
     with pytest.raises(UnknownName, match="Known: bing, duckduckgo, searxng, tavily"):
         engine(Settings(), "metaphor")
     monkeypatch.setenv("MODELYARD_TAVILY_API_KEY", KEY)
@@ -249,7 +253,7 @@ def test_what_is_set_up_and_what_is_not(server: Web, monkeypatch: pytest.MonkeyP
     assert KEY not in repr(Settings())
 
 
-def test_searches_run_side_by_side(server: Web) -> None:
+def test_searches_run_concurrently(server: Web) -> None:
     def answer(request: WebRequest) -> Reply:
         query = request.query["q"][0]
         return Reply.of({"results": [{"url": f"https://example.org/{query}", "title": query, "content": ""}]})

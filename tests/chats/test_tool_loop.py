@@ -116,7 +116,7 @@ def outputs(found: list[Event]) -> dict[str, tuple[str, bool]]:
     return {event.id: (event.output, event.ok) for event in found if isinstance(event, ToolEnded)}
 
 
-def test_an_answer_without_calls() -> None:
+def test_an_answer_without_calls_ends_the_loop() -> None:
     script = Script(says("四十", "二"))
     assert events(script, Calculator()) == [
         TextPiece("四十"),
@@ -158,7 +158,7 @@ def test_a_call_and_the_answer_from_it() -> None:
     assert script.closed == 2
 
 
-def test_calls_of_a_round_run_side_by_side_and_are_told_in_order() -> None:
+def test_calls_of_a_round_run_concurrently_and_are_reported_in_order() -> None:
     both = asyncio.Barrier(2)
 
     async def meet(arguments: dict[str, Any]) -> str:
@@ -175,7 +175,7 @@ def test_calls_of_a_round_run_side_by_side_and_are_told_in_order() -> None:
     assert [message["content"] for message in told] == ["one", "two"]
 
 
-def test_what_goes_wrong_is_told_to_the_model() -> None:
+def test_the_model_gets_the_errors_of_tools() -> None:
     async def ours(arguments: dict[str, Any]) -> str:
         raise ToolFailed("ours", "it is broken.")
 
@@ -216,7 +216,7 @@ def test_what_goes_wrong_is_told_to_the_model() -> None:
     assert isinstance(found[-1], FinalAnswer)
 
 
-def test_a_defect_that_no_tool_should_have_is_raised() -> None:
+def test_an_unexpected_exception_of_a_tool_is_raised() -> None:
     async def defect(arguments: dict[str, Any]) -> str:
         raise AssertionError("a defect")
 
@@ -236,7 +236,7 @@ def test_the_last_round_has_no_tools() -> None:
     assert isinstance(events(stubborn, Calculator(), max_rounds=1)[-1], FinalAnswer)
 
 
-def test_a_call_that_is_demanded_is_demanded_once() -> None:
+def test_tool_choice_is_sent_in_the_first_round_only() -> None:
     body = {**BODY, "tool_choice": "required", "parallel_tool_calls": False, "tools": [{"type": "function"}]}
     script = Script(calls(("c", "calculator", '{"expression": "1+1"}')), says("2"))
     events(script, Calculator(), body=body)
@@ -277,7 +277,7 @@ def test_a_refusal_of_tools_that_comes_twice_or_late_is_raised() -> None:
 
 
 @pytest.mark.parametrize("way", ["close", "cancel"])
-def test_who_leaves_cancels_the_tools(way: str) -> None:
+def test_closing_the_loop_cancels_running_tools(way: str) -> None:
     async def go() -> None:
         began, ended = asyncio.Event(), asyncio.Event()
 
@@ -314,7 +314,7 @@ def test_who_leaves_cancels_the_tools(way: str) -> None:
     asyncio.run(go())
 
 
-def test_who_leaves_in_the_middle_of_a_sentence_closes_the_chat() -> None:
+def test_closing_the_loop_closes_the_chat() -> None:
     script = Script(says(*"many words"))
 
     async def go() -> None:
@@ -326,7 +326,7 @@ def test_who_leaves_in_the_middle_of_a_sentence_closes_the_chat() -> None:
     assert script.closed == 1
 
 
-def test_thoughts_are_told_apart() -> None:
+def test_thinking_is_separated_from_text() -> None:
     script = Script([delta(reasoning_content="嗯"), delta(reasoning="hm"), delta(content="ok"), delta("length")])
     assert events(script) == [
         ThinkingPiece("嗯"),
@@ -354,14 +354,16 @@ WHOLE = '{"q": 1}'
         ([{"index": 0, "id": "a", "function": None}], [("a", "", "")]),
     ],
 )  # fmt: skip
-def test_calls_as_engines_stream_them(pieces: list[dict[str, Any]], expected: list[tuple[str, str, str]]) -> None:
+def test_calls_are_assembled_as_engines_stream_them(
+    pieces: list[dict[str, Any]], expected: list[tuple[str, str, str]]
+) -> None:
     reply = ModelReply()
     for each in pieces:
         assert reply.add(delta(tool_calls=[each])) is None
     assert [(call.id, call.name, call.text) for call in reply.calls(0)] == expected
 
 
-def test_chunks_of_any_shape() -> None:
+def test_chunks_of_any_form_are_accepted() -> None:
     reply = ModelReply()
     odd: list[Chunk] = [{}, {"choices": []}, {"choices": [{}]}, {"choices": [{"delta": None}]}, {"usage": None},
                         delta(content=None, tool_calls=None)]  # fmt: skip
@@ -369,7 +371,7 @@ def test_chunks_of_any_shape() -> None:
     assert reply.calls(0) == [] and reply.text == "" and reply.usage == {}
 
 
-def test_many_calls_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_so_many_calls_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_loop, "AT_ONCE", 2)
     now, most = 0, 0
 

@@ -56,7 +56,7 @@ def call(tool: Tool, **arguments: Any) -> str:
         ("123456789 * 987654321", "121932631112635269"), ("-0.5", "-0.5"), ("1/8", "0.125"), ("10**20 + 1", f"{10**20 + 1}"),
     ],
 )  # fmt: skip
-def test_reckoning(expression: str, result: str | None) -> None:
+def test_the_calculator_gives_this_result(expression: str, result: str | None) -> None:
     if result is None:
         with pytest.raises(InvalidParameter):
             calculate(expression)
@@ -83,7 +83,7 @@ def test_reckoning(expression: str, result: str | None) -> None:
         ("f'{1}'", "no arithmetic"), ("1 @ 2", "no arithmetic"), ("1 << 9999", "no arithmetic"), ("not 1", "no arithmetic"),
     ],
 )  # fmt: skip
-def test_what_is_not_reckoned(expression: str, why: str) -> None:
+def test_the_calculator_refuses(expression: str, why: str) -> None:
     with pytest.raises(InvalidParameter, match=why) as caught:
         call(Calculator(), expression=expression)
     assert caught.value.param == "expression"
@@ -91,7 +91,7 @@ def test_what_is_not_reckoned(expression: str, why: str) -> None:
 
 @settings(deadline=None)
 @given(st.text(alphabet="0123456789+-*/%().,^ ×÷（）eπ√²", max_size=40))
-def test_any_text_is_a_number_or_a_sentence(expression: str) -> None:
+def test_any_expression_gives_a_number_or_an_error_message(expression: str) -> None:
     try:
         assert math.isfinite(float(calculate(expression)))
     except InvalidParameter:
@@ -105,7 +105,7 @@ def test_any_text_is_a_number_or_a_sentence(expression: str) -> None:
     lambda inner: st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda each: f"({' '.join(each)})"),
     max_leaves=8,
 ))  # fmt: skip
-def test_as_exact_as_fractions(expression: str) -> None:
+def test_the_calculator_is_as_exact_as_fractions(expression: str) -> None:
     class Exact(ast.NodeTransformer):
         def visit_Constant(self, node: ast.Constant) -> ast.AST:
             written = ast.get_source_segment(expression, node)
@@ -120,13 +120,13 @@ def test_as_exact_as_fractions(expression: str) -> None:
     assert abs(found - expected) <= abs(expected) / 10**13
 
 
-def test_arguments_that_models_get_wrong() -> None:
+def test_wrong_arguments_are_refused_by_name() -> None:
     for wrong in ({}, {"expression": 5}, {"expression": " "}, {"expression": None}):
         with pytest.raises(InvalidParameter, match="expression"):
             asyncio.run(Calculator().call(wrong))
 
 
-def test_every_tool_describes_itself(server: Web) -> None:
+def test_every_tool_has_a_valid_definition(server: Web) -> None:
     async def search(query: str, base: str) -> str:
         return ""
 
@@ -144,7 +144,7 @@ def test_every_tool_describes_itself(server: Web) -> None:
     assert [tool.name for tool in tools] == ["calculator", "search_internet", "read_url", "search_knowledge"]
 
 
-def test_searching_the_web(server: Web) -> None:
+def test_web_hits_are_numbered(server: Web) -> None:
     results = [{"url": f"https://example.org/{n}", "title": f"Page {n}", "content": f"about {n}"} for n in range(30)]
     server.pages["/search"] = Reply.of({"results": results})
     tool = InternetSearch(SearXNG(SearchSettings("searxng", server.url)))
@@ -163,7 +163,7 @@ def test_searching_the_web(server: Web) -> None:
         call(tool, query="x")
 
 
-def test_searching_knowledge() -> None:
+def test_a_search_needs_a_known_base() -> None:
     async def search(query: str, base: str) -> str:
         return f"{query} in {base}"
 
@@ -192,7 +192,7 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title> 年假 &amp;
 <p>工龄满十年</p><aside>ad</aside><footer>© 2026</footer></body></html>"""
 
 
-def test_a_page_as_text() -> None:
+def test_a_page_becomes_text_without_menus_and_scripts() -> None:
     page = parse_html(PAGE)
     assert page.title == "年假 & 规定"
     assert page.text == (
@@ -201,7 +201,7 @@ def test_a_page_as_text() -> None:
     )
 
 
-def test_the_main_part_of_a_page() -> None:
+def test_a_long_main_part_is_the_page() -> None:
     words = "The story goes on and on. " * 20
     menu = "<div>menu</div>" * 20
     assert parse_html(f"<body>{menu}<article>{words}</article></body>").text == words.strip()
@@ -211,15 +211,15 @@ def test_the_main_part_of_a_page() -> None:
 @pytest.mark.parametrize(
     "source", ["", " ", "<", "\x00", "<!-- x", "plain words", "<p>" * 100_000, "<div>" * 5000 + "x"]
 )
-def test_pages_of_any_shape(source: str) -> None:
+def test_any_html_becomes_text(source: str) -> None:
     assert isinstance(parse_html(source).text, str)
 
 
-def test_deep_pages_keep_what_is_said_above() -> None:
+def test_deeply_nested_pages_keep_the_text_above() -> None:
     assert "above" in parse_html("<p>above</p>" + "<div>" * 5000 + "x").text
 
 
-def test_charsets() -> None:
+def test_pages_are_decoded_by_their_charset() -> None:
     said = "知识库的编码，没有乱码。"
     assert decode_text(said.encode()) == said
     assert decode_text(said.encode("gbk"), "gb2312") == said
@@ -236,7 +236,7 @@ def test_charsets() -> None:
     assert parse_page(Fetched("https://x.example/", "text/plain", b"<b>\r\n1 ", "")).text == "<b>\n1"
 
 
-def test_reading_pages(server: Web) -> None:
+def test_long_pages_are_read_in_parts(server: Web) -> None:
     server.pages |= {
         "/page": Reply(PAGE),
         "/long": Reply("字" * (MOST_CHARACTERS + 10), "text/plain; charset=utf-8"),

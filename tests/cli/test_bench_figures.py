@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from modelyard.cli.benchmark import plot
-from modelyard.cli.benchmark.figures import Wanted, figures, peak, percentile, tokens_by_second
-from modelyard.cli.benchmark.load import Outcome, arrivals
+from modelyard.cli.benchmark.figures import FigureOptions, figures, peak, percentile, tokens_by_second
+from modelyard.cli.benchmark.load import LoadOutcome, arrivals
 from modelyard.cli.benchmark.progress import line
 from modelyard.cli.benchmark.prompts import (
-    Kind,
-    Prompt,
+    BenchPrompt,
+    EndpointKind,
     RandomLengths,
     bodies,
     builtin_prompts,
     file_prompts,
     random_prompts,
 )
-from modelyard.cli.benchmark.wire import Answer, Sample, Server
+from modelyard.cli.benchmark.wire import AnswerReader, BenchServer, RequestSample
 from modelyard.core.errors import BadRequest
 
 KEYS = """
@@ -32,8 +32,8 @@ input_lens output_lens ttfts itls latencies start_times queue_times generated_te
 """
 
 
-def sample(start: float, ttft: float, *itls: float, counted: int | None = None, problem: str = "") -> Sample:
-    return Sample(
+def sample(start: float, ttft: float, *itls: float, counted: int | None = None, problem: str = "") -> RequestSample:
+    return RequestSample(
         start=start,
         ttft=ttft,
         itls=array("d", itls),
@@ -55,7 +55,7 @@ RUN = [
 
 
 def test_figures_by_hand() -> None:
-    got = figures(RUN, 2.0, Wanted(percentiles=(50, 99.5), goodput={"ttft": 250, "tpot": 101}))
+    got = figures(RUN, 2.0, FigureOptions(percentiles=(50, 99.5), goodput={"ttft": 250, "tpot": 101}))
     expected = {
         "completed": 3,
         "failed": 1,
@@ -80,7 +80,7 @@ def test_figures_by_hand() -> None:
 
 
 def test_the_keys_are_those_of_vllms_benchmark() -> None:
-    keys = set(figures(RUN, 2.0, Wanted(detailed=True)))
+    keys = set(figures(RUN, 2.0, FigureOptions(detailed=True)))
     spreads = itertools.product(("mean", "median", "std", "p50", "p95", "p99"), ("ttft", "tpot", "itl", "e2el"))
     assert keys == {
         *KEYS.split(),
@@ -90,7 +90,7 @@ def test_the_keys_are_those_of_vllms_benchmark() -> None:
 
 
 def test_nothing_measured_is_zeros() -> None:
-    got = figures([], 0.0, Wanted(goodput={"ttft": 1}))
+    got = figures([], 0.0, FigureOptions(goodput={"ttft": 1}))
     assert {value for key, value in got.items() if key != "error_kinds"} == {0}
     assert plot.html([], {**got, "model_id": "m"}).count("No request was completed") == 1
 
@@ -160,8 +160,8 @@ def test_rows_of_a_file(tmp_path: Path) -> None:
 
 
 def test_bodies() -> None:
-    asked = [Prompt("hi", 5)]
-    (chat,) = bodies(Kind.CHAT, "m", asked, True, {"temperature": 0, "stream_options": None})
+    asked = [BenchPrompt("hi", 5)]
+    (chat,) = bodies(EndpointKind.CHAT, "m", asked, True, {"temperature": 0, "stream_options": None})
     assert chat == {
         "model": "m",
         "messages": [{"role": "user", "content": "hi"}],
@@ -170,11 +170,13 @@ def test_bodies() -> None:
         "ignore_eos": True,
         "temperature": 0,
     }
-    (completion,) = bodies(Kind.COMPLETIONS, "m", asked, False, {})
+    (completion,) = bodies(EndpointKind.COMPLETIONS, "m", asked, False, {})
     assert (completion["prompt"], completion["stream_options"]) == ("hi", {"include_usage": True})
-    assert list(bodies(Kind.EMBEDDINGS, "m", asked, True, {})) == [{"model": "m", "input": "hi"}]
+    assert list(bodies(EndpointKind.EMBEDDINGS, "m", asked, True, {})) == [{"model": "m", "input": "hi"}]
     with pytest.raises(BadRequest, match="'messages'"):
-        list(bodies(Kind.COMPLETIONS, "m", [Prompt(None, 5, [{"role": "user", "content": "x"}])], False, {}))
+        list(
+            bodies(EndpointKind.COMPLETIONS, "m", [BenchPrompt(None, 5, [{"role": "user", "content": "x"}])], False, {})
+        )
 
 
 def test_a_stream_in_any_pieces_reads_the_same() -> None:
@@ -190,8 +192,8 @@ def test_a_stream_in_any_pieces_reads_the_same() -> None:
     )
     data = b"".join(events)
     for size in (1, 7, len(data)):
-        read = Sample()
-        answer = Answer(read, stream=True, keep_text=True)
+        read = RequestSample()
+        answer = AnswerReader(read, stream=True, keep_text=True)
         for at in range(0, len(data), size):
             answer.feed(data[at : at + size], 1e9 + at, 200)
         answer.end(1e9 + len(data), 200)
@@ -201,21 +203,21 @@ def test_a_stream_in_any_pieces_reads_the_same() -> None:
 
 
 def test_addresses() -> None:
-    plain = Server.at("http://h:81/v1", None).request("/v1/models")
+    plain = BenchServer.at("http://h:81/v1", None).request("/v1/models")
     assert plain.startswith(b"GET /v1/models HTTP/1.1\r\nHost: h:81\r\n") and b"Authorization" not in plain
-    below = Server.at("http://h/some/place", "sk-1").request("/v1/completions", {"a": 1})
+    below = BenchServer.at("http://h/some/place", "sk-1").request("/v1/completions", {"a": 1})
     assert below.startswith(b"POST /some/place/v1/completions HTTP/1.1\r\nHost: h\r\n")
     assert b"\r\nAuthorization: Bearer sk-1\r\n" in below and below.endswith(b'\r\nContent-Length: 7\r\n\r\n{"a":1}')
-    assert (Server.at("https://h", None).port, Server.at("h:9", None).port) == (443, 9)
+    assert (BenchServer.at("https://h", None).port, BenchServer.at("h:9", None).port) == (443, 9)
     for wrong in ("ftp://h", "http://", "http://h:x"):
         with pytest.raises(BadRequest, match="no address"):
-            Server.at(wrong, None)
+            BenchServer.at(wrong, None)
     with pytest.raises(BadRequest, match="printable"):
-        Server.at("http://h", "a\r\nb: c")
+        BenchServer.at("http://h", "a\r\nb: c")
 
 
 def test_the_page_is_well_formed_and_draws_every_request() -> None:
-    result = {**figures(RUN, 2.0, Wanted()), "model_id": '<a & "b">'}
+    result = {**figures(RUN, 2.0, FigureOptions()), "model_id": '<a & "b">'}
     page = plot.html(RUN, result)
     tree = ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
     assert tree.findtext("body/h1") == '<a & "b">: 3 requests in 2.0 s'
@@ -249,5 +251,5 @@ def test_axes() -> None:
 
 
 def test_the_line_of_progress() -> None:
-    outcome = Outcome(total=4, samples=RUN[:2], running=2, completed=1, tokens=30, began=1.0)
+    outcome = LoadOutcome(total=4, samples=RUN[:2], running=2, completed=1, tokens=30, began=1.0)
     assert line(outcome, 2.0) == "████████████░░░░░░░░░░░░  2/4  2 running  1 failed  0.5 req/s  15 tok/s  2 s"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.kb_chatchat import bases_folder, read
+from modelyard.cli.kb_chatchat import bases_folder, read_data
 from modelyard.cli.kb_chatchat_conversations import MESSAGES_AT_ONCE, identity, portions
-from modelyard.cli.kb_import_plan import allowed
+from modelyard.cli.kb_import_plan import allowed_name
 from modelyard.client import Client
 from modelyard.core.errors import BadRequest
 from tests.cli.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
@@ -184,9 +184,9 @@ def test_a_table_that_is_damaged_in_part(tmp_path: Path) -> None:
     data = bytearray(there.database.read_bytes())
     data[len(data) // 2 :] = b"\xee" * (len(data) - len(data) // 2)
     there.database.write_bytes(data)
-    found = read(there.root)
+    found = read_data(there.root)
     assert any("table message is damaged" in each for each in found.problems)
-    assert 100 < sum(len(talk["messages"]) for talk in found.talks) < 2000
+    assert 100 < sum(len(talk["messages"]) for talk in found.conversations) < 2000
 
 
 def test_a_database_in_use_with_its_log_is_not_touched(tmp_path: Path) -> None:
@@ -197,8 +197,8 @@ def test_a_database_in_use_with_its_log_is_not_touched(tmp_path: Path) -> None:
         there.say(writer, "9" * 32, GROWN, "in the log", "yes", "2024-02-02 08:00:00")
         writer.commit()
         before = state(there.root)
-        found = read(there.root)
-        assert "in the log" in [each["question"] for talk in found.talks for each in talk["messages"]]
+        found = read_data(there.root)
+        assert "in the log" in [each["question"] for talk in found.conversations for each in talk["messages"]]
         assert state(there.root) == before
     finally:
         writer.close()
@@ -215,8 +215,8 @@ def test_a_journal_left_by_a_crash_is_rolled_back_in_a_copy(tmp_path: Path) -> N
         writer.rollback()
     assert (crashed.bases / "info.db-journal").exists()
     before = state(crashed.root)
-    found = read(crashed.root)
-    assert found.problems == [] and sum(len(talk["messages"]) for talk in found.talks) == 6
+    found = read_data(crashed.root)
+    assert found.problems == [] and sum(len(talk["messages"]) for talk in found.conversations) == 6
     assert state(crashed.root) == before
 
 
@@ -274,8 +274,8 @@ def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:
         database.execute("ALTER TABLE knowledge_base DROP COLUMN kb_info")
         database.execute("ALTER TABLE knowledge_file DROP COLUMN custom_docs")
         database.executescript("DROP TABLE message; DROP TABLE conversation; DROP TABLE summary_chunk;")
-    found = read(there.root)
-    assert (found.problems, found.talks) == ([], [])
+    found = read_data(there.root)
+    assert (found.problems, found.conversations) == ([], [])
     assert [(base.name, base.info, base.model, base.missing) for base in found.bases] == [
         ("samples", "", "", []),
         ("人事", "", "bge-large-zh-v1.5", ["已删除.docx"]),
@@ -283,7 +283,7 @@ def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:
 
 
 def test_names_and_ids() -> None:
-    assert [allowed(name) for name in ("人事", "a/b", "search", " x ", "a\nb", "..")] == [
+    assert [allowed_name(name) for name in ("人事", "a/b", "search", " x ", "a\nb", "..")] == [
         "人事",
         "a_b",
         "search_",

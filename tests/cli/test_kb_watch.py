@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.cli.kb_add import passing
+from modelyard.cli.kb_add import is_temporary
 from modelyard.client import Client
 from modelyard.core.errors import (
     BodyTooLarge,
@@ -127,4 +127,4 @@ def test_it_ends_when_the_base_is_gone(tmp_path: Path, folder: Path) -> None:
     ],
 )
 def test_what_waiting_mends(error: ModelyardError, mends: bool) -> None:
-    assert passing(error) is mends
+    assert is_temporary(error) is mends

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from modelyard.cli.launch import absolute, divided, split
+from modelyard.cli.launch import absolute, separate_adapters, split_words
 from tests.cli.terminal import Terminal, run, start, words_of
 from tests.client.stub import Answer, Asked, Stub, Write, error_answer, json_answer, model
 
@@ -58,12 +58,12 @@ def step(progress: float, stage: str, info: str = "") -> dict[str, Any]:
     ],
 )
 def test_engine_options(rest: list[str], expected: object) -> None:
-    assert split(rest) == expected
+    assert split_words(rest) == expected
 
 
 def test_an_unknown_short_option_is_refused() -> None:
     with pytest.raises(click.NoSuchOption):
-        split(["demo", "-x", "1"])
+        split_words(["demo", "-x", "1"])
     assert run("launch", "demo", "-x", "1").returncode == 2
     assert run("launch", "a", "b").returncode == 2
     assert run("launch").returncode == 2
@@ -245,4 +245,4 @@ def test_each_file_of_a_download_has_a_bar(launching: Stub) -> None:
     ],
 )
 def test_adapters_in_every_spelling(typed: list[str], read: list[str]) -> None:
-    assert divided(typed) == read
+    assert separate_adapters(typed) == read

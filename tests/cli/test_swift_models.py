@@ -11,7 +11,7 @@ import pytest
 from modelyard.catalog.swift_models import name_of
 from modelyard.cli.infer import dataset
 from modelyard.cli.swift_flags import parse
-from modelyard.cli.swift_models import wanted
+from modelyard.cli.swift_models import run_options
 from modelyard.core.errors import BadRequest
 from modelyard.infer.dataset import questions
 from modelyard.infer.launching import body
@@ -35,7 +35,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def launch(line: str) -> dict[str, object]:
-    return body(wanted(parse(shlex.split(line))))
+    return body(run_options(parse(shlex.split(line))))
 
 
 @pytest.mark.parametrize(

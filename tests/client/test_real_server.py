@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from modelyard import __version__
 from modelyard.client import AsyncClient, Client
+from modelyard.client.nouns import Nouns
 from modelyard.core import errors
 from tests.cli.served import Served
 
@@ -88,3 +91,30 @@ def test_the_async_client(server: Served) -> None:
             await client.models.terminate(uid)
 
     asyncio.run(run())
+
+
+def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    printed = []
+    for snippet in snippets:
+        real = snippet.replace("http://127.0.0.1:9997", server.url)
+        exec(real.replace('"modelyard-demo"', '"echo", model_engine="fake"'), {})
+        printed.append(capsys.readouterr().out)
+    whole, stream, documents, settings = printed
+    assert re.search(r"\d+$", whole.strip()) and stream
+    assert "done 1 of 1" in documents and documents.endswith("travel.txt\n")
+    assert settings.strip()
+
+
+def test_the_page_on_clients_names_every_group_and_only_calls_that_are_there() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+    with Client("http://127.0.0.1:1") as client:
+        rows = re.findall(r"^\| (`client\..*?) \| (.*) \|$", page, re.MULTILINE)
+        named: set[str] = set()
+        for groups, calls in rows:
+            for group, names in zip(re.findall(r"`client\.(\w+)`", groups), calls.split(";"), strict=True):
+                named.add(group)
+                for name in re.findall(r"`(\w+)`", names):
+                    assert callable(getattr(getattr(client, group), name)), f"{group}.{name}"
+    assert named == {name for name, member in vars(Nouns).items() if isinstance(member, property)}

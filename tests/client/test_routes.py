@@ -14,7 +14,17 @@ import pydantic
 import pytest
 
 from modelyard.api.openapi import document
-from modelyard.client import AsyncClient, Client, handles, knowledge_types, media, nouns, types, xinference
+from modelyard.client import (
+    AsyncClient,
+    Client,
+    account_types,
+    handles,
+    knowledge_types,
+    media,
+    nouns,
+    types,
+    xinference,
+)
 from modelyard.client.calls import CallGroup, ClientMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
@@ -175,7 +185,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(knowledge_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

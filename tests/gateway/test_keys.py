@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from modelyard.core.access import Access, Grant, fingerprint
+from modelyard.core.config import Settings
 from modelyard.core.errors import RateLimited
+from modelyard.core.traffic import Traffic
+from modelyard.core.types import Address, Endpoint, RouteTable, Task
+from modelyard.gateway.app import Gateway
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.tokens import Tap
-from tests.gateway.conftest import Replica, Reply, Yard, chat, route, until
+from tests.gateway.conftest import Replica, Reply, Yard, chat, route, table, until
 
 KEY = "my-key-of-the-client"
 READ = frozenset({"models:read"})
@@ -257,3 +261,25 @@ def test_a_key_aborts_its_own_requests_only(locked: Callable[..., Yard], replica
     assert yard.on_loop(lambda: yard.gateway.abort("m", "guessed", grant(id="3", scopes=frozenset({"admin"})))) is True
     thread.join()
     assert problem(replies[0]) == (409, "request_aborted")
+
+
+def test_a_refusal_ends_the_connection_only_where_the_body_is_unread(locked: Callable[..., Yard]) -> None:
+    yard = locked()
+    unread = yard.post(chat())
+    assert (unread.status, unread.headers["connection"]) == (401, "close")
+    read = ask(yard, "nobody")
+    assert read.status == 404 and "connection" not in read.headers
+    no_body = yard.send("GET", "/v1/chat/completions", b"", {"authorization": f"Bearer {KEY}"})
+    assert no_body.status == 405 and "connection" not in no_body.headers
+
+
+def test_a_chat_model_is_one_that_is_ready_and_that_the_key_may_use() -> None:
+    endpoint = Endpoint("r", Address(uds="/r"))
+    gateway = Gateway(Settings(), Traffic())
+    embeds = route(endpoint, name="b-embeds", tasks=frozenset({Task.EMBEDDING}))
+    gateway.publish(table(route(name="a-starting"), embeds, route(endpoint, name="d"), route(endpoint, name="c")))
+    assert gateway.chats() == "c"
+    assert gateway.chats(grant(models=("d",))) == "d"
+    assert gateway.chats(grant(models=("a-starting", "b-embeds"))) is None
+    gateway.publish(RouteTable())
+    assert gateway.chats() is None

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
-from modelyard.infer import InferRequest, InferStats, LlamaEngine, RequestConfig
+from modelyard.core.errors import AdapterNotFound, BadRequest, CannotStart, InvalidParameter, NotFound
+from modelyard.infer import AdapterRequest, Engine, InferRequest, InferStats, LlamaEngine, RequestConfig
 from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
@@ -22,13 +22,7 @@ WORDS = ("Paris", "杭州")
 ASKED = [InferRequest([{"role": "user", "content": question}]) for question in QUESTIONS]
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[LlamaEngine]:
-    with LlamaEngine(model_type="modelyard-demo") as made:
-        yield made
-
-
-def test_answers_in_order_with_figures(engine: LlamaEngine) -> None:
+def test_answers_in_order_with_figures(engine: Engine) -> None:
     stats = InferStats()
     answers = engine.infer(ASKED, RequestConfig(temperature=0, max_tokens=40), [stats])
     for answer, word in zip(answers, WORDS, strict=True):
@@ -40,14 +34,14 @@ def test_answers_in_order_with_figures(engine: LlamaEngine) -> None:
     assert {"num_prompt_tokens", "runtime", "samples/s", "tokens/s", "ttft", "tpot"} < set(figures)
 
 
-def test_streams_are_the_whole_answers(engine: LlamaEngine) -> None:
+def test_streams_are_the_whole_answers(engine: Engine) -> None:
     whole = engine.infer(ASKED, RequestConfig(temperature=0, max_tokens=40))
     streams = engine.infer(ASKED, RequestConfig(temperature=0, max_tokens=40, stream=True))
     texts = ["".join(chunk.choices[0].delta.content for chunk in stream) for stream in streams]
     assert texts == [answer.choices[0].message.content for answer in whole]
 
 
-def test_async(engine: LlamaEngine) -> None:
+def test_async(engine: Engine) -> None:
     async def both() -> list[str]:
         config = RequestConfig(temperature=0, max_tokens=40)
         answers = await asyncio.gather(*(engine.infer_async(each, config) for each in ASKED))
@@ -59,9 +53,28 @@ def test_async(engine: LlamaEngine) -> None:
     assert WORDS[0] in first and WORDS[1] in second and streamed == first
 
 
-def test_no_beam_search(engine: LlamaEngine) -> None:
+def test_no_beam_search(engine: Engine) -> None:
     with pytest.raises(InvalidParameter, match="num_beams"):
         engine.infer(ASKED, RequestConfig(num_beams=2))
+
+
+def test_an_adapter_that_is_not_there_is_refused(engine: LlamaEngine) -> None:
+    with pytest.raises(AdapterNotFound, match="There is nothing at"):
+        engine.infer(ASKED, adapter_request=AdapterRequest("polite", "/nowhere/polite"))
+    with pytest.raises(AdapterNotFound, match="No adapter 'other' is loaded"):
+        engine.infer(ASKED, adapter_request=AdapterRequest("other"))
+
+
+def test_a_server_that_does_not_start_is_an_error_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "modelyard"
+    broken.mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "__main__.py").write_text("import sys; sys.exit('this installation is broken')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(CannotStart, match="this installation is broken"):
+        LlamaEngine(model_type="modelyard-demo")
 
 
 SLEEPER = """

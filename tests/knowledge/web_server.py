@@ -1,4 +1,4 @@
-"""An HTTP server on loopback whose answers a test writes down, by path; it remembers what it was asked."""
+"""An HTTP server on loopback that answers each path as a test sets it, and records the requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class WebRequest:
-    """One request as it came."""
+    """A request that the server received."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class WebRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `stall` means that the body never comes."""
+    """A response. With `stall`, the body is never sent."""
 
     body: bytes | str = b""
     kind: str = "text/html; charset=utf-8"
@@ -36,16 +36,16 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     stall: bool = False
     promised: int | None = None
-    """Content-Length, where it is not true; -1 leaves it out."""
+    """A Content-Length that differs from the body's; -1 leaves it out."""
 
     @classmethod
     def of(cls, value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-        """As JSON."""
+        """Make a response of JSON."""
         return cls(json.dumps(value, ensure_ascii=False), "application/json", status, headers or {})
 
 
 class Web(ThreadingHTTPServer):
-    """`pages` has a reply, or a function that makes one of a request, for each path."""
+    """`pages` maps each path to a reply, or to a function that makes one from the request."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""A client that only knows Langchain-Chatchat: its routes, its bodies, its envelopes, its streams."""
+"""A client that knows only Langchain-Chatchat: its routes, bodies, envelopes and streams."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ROUTES = {
     "POST /server/get_prompt_template",
     "POST /server/list_search_engines",
 }
-"""`mount_app_routes` of 0.2.10: its 32 routes, and the way from `/` to the documentation."""
+"""The 32 routes that `mount_app_routes` of 0.2.10 adds, and the redirect from `/` to the documentation."""
 
 FASTCHAT = {
     "POST /count_token",
@@ -61,11 +61,11 @@ FASTCHAT = {
     "POST /worker_get_embeddings",
     "POST /worker_get_status",
 }
-"""What clients call of the controller and the workers beside it."""
+"""The routes of FastChat's controller and workers that clients call."""
 
 
 class Chatchat:
-    """Sends what `ApiRequest` of Chatchat's web page sends, and reads what it reads. Remembers which routes were asked."""
+    """Sends and reads the same as `ApiRequest` of Chatchat's web page. `routes` has the routes that were requested."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=120)
@@ -78,7 +78,7 @@ class Chatchat:
         return answer
 
     def root(self) -> str:
-        """Where `/` leads."""
+        """Return the path that `/` redirects to."""
         self.routes.add("GET /")
         return str(self.http.get("/", follow_redirects=True).url.path)
 
@@ -92,7 +92,7 @@ class Chatchat:
         return self.raw(path, body).json()
 
     def done(self, path: str, body: Any = None) -> Any:
-        """`data` of an answer that says 200, the three fields of the envelope being all there is."""
+        """Return `data` of an envelope that has code 200 and no other fields than its three."""
         return self.opened(self.post(path, body))
 
     def upload(self, path: str, files: dict[str, bytes], **fields: Any) -> Any:
@@ -100,7 +100,7 @@ class Chatchat:
         return self.opened(self._request("POST", path, files=parts, data=fields).json())
 
     def events(self, path: str, **body: Any) -> list[Json]:
-        """What a stream tells, read line by line as `httpx_stream2generator` does."""
+        """Return the events of a stream, read line by line as `httpx_stream2generator` does."""
         return [json.loads(line) for line in self.lines(path, **body)]
 
     def lines(self, path: str, **body: Any) -> list[str]:
@@ -117,6 +117,6 @@ class Chatchat:
 
     @staticmethod
     def opened(answer: Json) -> Any:
-        """`data` of an envelope that says 200."""
+        """Return `data` of an envelope with code 200."""
         assert answer["code"] == 200 and set(answer) <= {"code", "msg", "data"}, answer
         return answer.get("data")

@@ -1,4 +1,4 @@
-"""One server with real models of three kinds, which the libraries of others drive as they would drive Xinference."""
+"""One server with real models of three types, which clients of Xinference use unchanged."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CHAT, VECTORS, RANKER = "demo-chat", "vectors", "ranker"
 
 
 @pytest.fixture(scope="session")
-def peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server with the demo chat model, an embedding model and a rerank model, all on llama.cpp."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Run a server with the demo chat model, an embedding model and a rerank model, all on llama.cpp."""
     folder = tmp_path_factory.mktemp("peers")
     with live(folder / "home") as server:
         server.launched(CHAT, model_name="modelyard-demo", model_engine="llama.cpp")
@@ -25,6 +25,6 @@ def peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def launch_encoder(server: Live, uid: str, kind: str, path: Path) -> None:
-    """Launch a file by its path, leaving the engine to the server."""
+    """Launch a model file by its path; the server chooses the engine."""
     answer = server.http.post("/v1/models", json={"model_name": str(path), "model_uid": uid, "model_type": kind})
     assert answer.status_code == 200, answer.text

@@ -84,7 +84,7 @@ def found(client: Chatchat, **how: Any) -> list[Json]:
     return answer
 
 
-def test_the_state_of_the_server(client: Chatchat) -> None:
+def test_the_server_reports_its_state(client: Chatchat) -> None:
     assert client.root() == "/docs"
     configs = client.post("/server/configs")
     assert {"LLM_MODELS", "PROMPT_TEMPLATES", "VECTOR_SEARCH_TOP_K", "api_address"} <= set(configs)
@@ -94,7 +94,7 @@ def test_the_state_of_the_server(client: Chatchat) -> None:
     assert "{{ context }}" in template and "{{ question }}" in template
 
 
-def test_chats(client: Chatchat, model: Scripted) -> None:
+def test_chats_answer(client: Chatchat, model: Scripted) -> None:
     model.reply_to = lambda messages: ANSWER
     events = client.events("/chat/chat", query="你好", model_name=MODEL, stream=True, history=[["user", "一"]])
     assert joined(events, "text") == ANSWER
@@ -113,7 +113,7 @@ def test_chats(client: Chatchat, model: Scripted) -> None:
     assert joined(answer, "answer") == ANSWER and "年假是带薪的。" in sources["docs"][0]
 
 
-def test_a_chat_about_files(client: Chatchat) -> None:
+def test_a_chat_about_files_has_sources(client: Chatchat) -> None:
     made = client.upload("/knowledge_base/upload_temp_docs", {PUMP: FILES[PUMP]}, chunk_size=250)
     assert made["failed_files"] == []
     body = {"query": "How much does the MX-2140 deliver?", "knowledge_id": made["id"]}
@@ -127,7 +127,7 @@ def test_a_chat_about_files(client: Chatchat) -> None:
     assert client.post("/knowledge_base/search_temp_docs", unknown)["code"] == 404
 
 
-def test_an_agent(client: Chatchat, model: Scripted) -> None:
+def test_an_agent_calls_a_tool(client: Chatchat, model: Scripted) -> None:
     call = tool_calls_delta(("calculator", {"expression": "6*7"}))
     model.reply_to = lambda messages: "42" if messages[-1]["role"] == "tool" else call
     events = client.events("/chat/agent_chat", query="六乘七？", model_name=MODEL, stream=True)
@@ -136,7 +136,7 @@ def test_an_agent(client: Chatchat, model: Scripted) -> None:
     model.reply_to = lambda messages: ANSWER
 
 
-def test_bases_and_documents(client: Chatchat) -> None:
+def test_bases_and_documents_can_be_managed(client: Chatchat) -> None:
     assert client.get("/knowledge_base/list_knowledge_bases").json()["data"] == [BASE]
     assert client.get("/knowledge_base/list_files", **named()).json()["data"] == [PUMP, LEAVE]
     download = client.get("/knowledge_base/download_doc", **named(file_name=LEAVE))
@@ -155,7 +155,7 @@ def test_bases_and_documents(client: Chatchat) -> None:
     assert found(client, query="年假", top_k=1)[0]["metadata"]["source"] == LEAVE
 
 
-def test_summaries(client: Chatchat, model: Scripted) -> None:
+def test_documents_can_be_summarised(client: Chatchat, model: Scripted) -> None:
     api = "/knowledge_base/kb_summary_api"
     done = client.events(f"{api}/summary_file_to_vector_store", **named(file_name=PUMP, model_name=MODEL))
     assert done == [{"code": 200, "msg": f"{PUMP} 总结完成", "doc": PUMP}]
@@ -166,7 +166,7 @@ def test_summaries(client: Chatchat, model: Scripted) -> None:
     assert reply["summarize"][0]["page_content"] == ANSWER
 
 
-def test_other(client: Chatchat, model: Scripted) -> None:
+def test_completion_and_embedding_work(client: Chatchat, model: Scripted) -> None:
     model.web.pages["/v1/completions"] = Reply(
         'data: {"choices": [{"index": 0, "text": "后来"}]}\n\ndata: [DONE]\n\n', "text/event-stream"
     )
@@ -175,7 +175,7 @@ def test_other(client: Chatchat, model: Scripted) -> None:
     assert len(vectors) == 2 and len(vectors[0]) == len(vectors[1]) > 0
 
 
-def test_models(client: Chatchat, server: Live) -> None:
+def test_models_can_be_listed_and_changed(client: Chatchat, server: Live) -> None:
     everyone = {"controller_address": None}
     assert set(client.done("/llm_model/list_running_models", everyone)) == {MODEL}
     assert client.done("/llm_model/list_config_models", {"types": ["local", "online"]})["online"].keys() == {MODEL}
@@ -190,7 +190,7 @@ def test_models(client: Chatchat, server: Live) -> None:
     assert reply["msg"] == "sucess to release model: third"
 
 
-def test_fastchat(client: Chatchat, server: Live) -> None:
+def test_fastchats_routes_answer(client: Chatchat, server: Live) -> None:
     server.launched(OTHER)
     assert client.get("/test_connection").json() == "success"
     assert client.post("/refresh_all_workers") is None
@@ -208,7 +208,7 @@ def test_fastchat(client: Chatchat, server: Live) -> None:
     assert client.post("/release_worker", {"model_name": OTHER})["code"] == 200
 
 
-def test_an_end(client: Chatchat) -> None:
+def test_bases_can_be_deleted_and_every_route_was_requested(client: Chatchat) -> None:
     taken = named(file_names=[PUMP], delete_content=True)
     assert client.done("/knowledge_base/delete_docs", taken) == {"failed_files": {}}
     assert client.get("/knowledge_base/list_files", **named()).json()["data"] == [LEAVE]
@@ -217,7 +217,7 @@ def test_an_end(client: Chatchat) -> None:
     assert client.routes >= ROUTES | FASTCHAT
 
 
-def test_the_page_tells_of_every_route() -> None:
+def test_the_page_documents_every_route() -> None:
     documented = {path for row in re.findall(r"^\| ((?:`[^`]+`[, ]*)+)", PAGE, re.MULTILINE) for path in names(row)}
     assert {route.split(" ")[1].rpartition("/")[2] for route in ROUTES - {"GET /"}} <= documented
     assert {route.split(" ")[1].rpartition("/")[2] for route in FASTCHAT} <= documented
@@ -235,7 +235,7 @@ def commands(number: int, folder: Path) -> list[list[str]]:
     return [[word.replace("~/Langchain-Chatchat", str(folder)) for word in line[1:]] for line in lines if line]
 
 
-def test_the_second_port(tmp_path: Path) -> None:
+def test_chatchats_own_port_is_served_too(tmp_path: Path) -> None:
     (serve,) = commands(0, tmp_path)
     assert serve == ["serve", "--chatchat-port", "7861"]
     env = environment(MODELYARD_HOME=str(tmp_path / "home"), MODELYARD_PORT="0")
@@ -258,7 +258,7 @@ def put_in_cache(hub: Path) -> None:
     make_tiny(made / "snapshots" / commit)
 
 
-def test_data_is_brought_over(tmp_path: Path) -> None:
+def test_data_of_chatchat_can_be_imported(tmp_path: Path) -> None:
     trial, move = commands(1, v02(tmp_path / "old").root)
     launch, with_model = commands(2, v03(tmp_path / "new").root)
     home, hub = tmp_path / "home", tmp_path / "hub"

@@ -24,7 +24,7 @@ import httpx
 import pytest
 
 from modelyard.cli.swift_flags import parse
-from modelyard.cli.swift_models import wanted
+from modelyard.cli.swift_models import run_options
 from modelyard.control.launching import plan_launch
 from modelyard.control.placement import Machine
 from modelyard.core.types import Address, Device, Hardware, Launch
@@ -162,19 +162,19 @@ def test_the_page_has_everything() -> None:
 @pytest.mark.parametrize(
     ("command", "answer"), TERMINAL, ids=[row[0].partition("modelyard ")[2][:60] for row in TERMINAL]
 )
-def test_a_row_at_the_terminal(place: Path, command: str, answer: str) -> None:
+def test_a_row_prints_its_answer(place: Path, command: str, answer: str) -> None:
     assert answer in run_typed(place, ["bash", "-c"], lighter(command), False, QUESTION)
 
 
 @pytest.mark.parametrize(("command", "answer"), REFUSED, ids=[row[1][1:21] for row in REFUSED])
-def test_a_row_that_is_refused(place: Path, command: str, answer: str) -> None:
+def test_a_refused_row_says_why(place: Path, command: str, answer: str) -> None:
     argv = ["bash", "-c", command]
     done = subprocess.run(argv, capture_output=True, text=True, env=environment(place, True), cwd=place, timeout=200)
     assert done.returncode == 1 and answer in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("number", range(len(OFFLINE)))
-def test_a_block_with_an_engine_of_its_own(place: Path, number: int) -> None:
+def test_a_block_with_its_own_engine_prints_what_it_says(place: Path, number: int) -> None:
     text = OFFLINE[number]
     output = run_typed(place, [sys.executable, "-c"], text, False)
     expected = re.findall(r"^# prints: (.+)$", text, re.MULTILINE)
@@ -190,7 +190,7 @@ def deployment(request: pytest.FixtureRequest, place: Path) -> Iterator[tuple[st
 
 
 @pytest.mark.parametrize("deployment", DEPLOYED, ids=[row[1] for row in DEPLOYED], indirect=True)
-def test_a_deployment_and_who_talks_to_it(place: Path, deployment: tuple[str, list[str]]) -> None:
+def test_a_deployment_answers_the_clients_of_the_page(place: Path, deployment: tuple[str, list[str]]) -> None:
     url, names = deployment
     listed = [each["id"] for each in httpx.get(f"{url}/v1/models").json()["data"]]
     assert listed == names
@@ -217,7 +217,7 @@ def vllm_command(place: Path, line: str, monkeypatch: pytest.MonkeyPatch, gpus: 
     for name, value in environment(place, True).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(place)
-    made = body(wanted(parse(shlex.split(line))))
+    made = body(run_options(parse(shlex.split(line))))
     assert made["model_engine"] == "vllm"
     memory = Device("cpu", "main memory", 2**36, 2**36)
     machine = Machine(Hardware(8, (memory, *[GPU] * gpus)), engines=place / "home" / "engines")
@@ -235,7 +235,7 @@ def model_folder(place: Path, made: Mapping[str, object]) -> object:
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_tensor_parallel_is_vllms(place: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensor_parallel_size_reaches_vllm(place: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's lines with `--tensor_parallel_size`."""
     line = f"--model_id_or_path {DEMO} --infer_backend vllm --max_model_len 2048 --tensor_parallel_size {size}"
     launch, command = vllm_command(place, line, monkeypatch, gpus=size)

@@ -20,12 +20,12 @@ def described(server: Live, uid: str) -> dict[str, Any]:
     return found
 
 
-def test_language_model(peers: Live) -> None:
-    model = described(peers, CHAT)
+def test_language_model(server: Live) -> None:
+    model = described(server, CHAT)
     assert "chat" in model["model_ability"]
     assert model["model_format"] == "ggufv2"
     assert isinstance(model["context_length"], int) and isinstance(model["max_tokens"], int)
-    with OpenAI(base_url=f"{peers.url}/v1", api_key="any", max_retries=3, timeout=60) as client:
+    with OpenAI(base_url=f"{server.url}/v1", api_key="any", max_retries=3, timeout=60) as client:
         chunks = client.chat.completions.create(
             model=CHAT,
             messages=[{"role": "user", "content": "ping"}],
@@ -39,9 +39,9 @@ def test_language_model(peers: Live) -> None:
         assert client.completions.create(model=CHAT, prompt="ping", max_tokens=4).choices[0].text is not None
 
 
-def test_embedding_model(peers: Live) -> None:
-    assert described(peers, VECTORS)["model_type"] == "embedding"
-    client = RESTfulClient(peers.url, api_key="any")
+def test_embedding_model(server: Live) -> None:
+    assert described(server, VECTORS)["model_type"] == "embedding"
+    client = RESTfulClient(server.url, api_key="any")
     handle = client.get_model(VECTORS)
     assert isinstance(handle, RESTfulEmbeddingModelHandle)
     answer = handle.create_embedding(input=["ping"])
@@ -51,8 +51,8 @@ def test_embedding_model(peers: Live) -> None:
     client.close()
 
 
-def test_rerank_model(peers: Live) -> None:
-    assert described(peers, RANKER)["model_type"] == "rerank"
+def test_rerank_model(server: Live) -> None:
+    assert described(server, RANKER)["model_type"] == "rerank"
     body: dict[str, Any] = {
         "model": RANKER,
         "query": "天气",
@@ -60,14 +60,14 @@ def test_rerank_model(peers: Live) -> None:
         "top_n": 2,
         "return_documents": True,
     }
-    answer = requests.post(f"{peers.url}/v1/rerank", json=body, timeout=60)
+    answer = requests.post(f"{server.url}/v1/rerank", json=body, timeout=60)
     assert answer.status_code == 200
     for result in answer.json()["results"]:
         assert result["document"]["text"] == body["documents"][result["index"]]
         assert isinstance(result["relevance_score"], float)
 
 
-def test_a_model_that_is_not_there(peers: Live) -> None:
-    answer = requests.get(f"{peers.url}/v1/models/none", timeout=10)
+def test_a_model_that_is_not_there(server: Live) -> None:
+    answer = requests.get(f"{server.url}/v1/models/none", timeout=10)
     assert answer.status_code == 404
     assert "none" in answer.json()["detail"]

@@ -16,8 +16,8 @@ from tests.peers.conftest import CHAT, VECTORS
 QUESTION = "浙江的省会在哪里？"
 
 
-def test_llm(peers: Live) -> None:
-    options: dict[str, Any] = {"server_url": peers.url, "model_uid": CHAT, "temperature": 0, "max_tokens": 16}
+def test_the_llm_completes(server: Live) -> None:
+    options: dict[str, Any] = {"server_url": server.url, "model_uid": CHAT, "temperature": 0, "max_tokens": 16}
     whole = Xinference(**options).invoke("The capital of France is")
     assert whole
     streaming = Xinference(**options, stream=True)
@@ -25,17 +25,17 @@ def test_llm(peers: Live) -> None:
     assert "".join(streaming.stream("The capital of France is")) == whole
 
 
-def test_chat(peers: Live) -> None:
+def test_chat(server: Live) -> None:
     # without `stream` this integration iterates over a whole answer as if it were one, with any server
-    chat = ChatXinference(server_url=peers.url, model_uid=CHAT, temperature=0, stream=True)
+    chat = ChatXinference(server_url=server.url, model_uid=CHAT, temperature=0, stream=True)
     answer = chat.invoke([SystemMessage(content="You are a helpful assistant."), HumanMessage(content=QUESTION)])
     assert "杭州" in str(answer.content)
     assert "杭州" in "".join(str(chunk.content) for chunk in chat.stream(QUESTION))
 
 
-def test_embeddings(peers: Live) -> None:
+def test_embeddings_have_the_models_dimension(server: Live) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        embeddings = XinferenceEmbeddings(server_url=peers.url, model_uid=VECTORS)
+        embeddings = XinferenceEmbeddings(server_url=server.url, model_uid=VECTORS)
     assert len(embeddings.embed_query(QUESTION)) == 64
     assert [len(vector) for vector in embeddings.embed_documents(["a", "你好"])] == [64, 64]

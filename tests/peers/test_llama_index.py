@@ -21,11 +21,11 @@ QUESTION = "浙江的省会在哪里？"
 
 
 @pytest.fixture
-def llm(peers: Live, monkeypatch: pytest.MonkeyPatch) -> Iterator[Xinference]:
+def llm(server: Live, monkeypatch: pytest.MonkeyPatch) -> Iterator[Xinference]:
     """It imports `xinference.client`: our client stands there under that name."""
     monkeypatch.setitem(sys.modules, "xinference", types.ModuleType("xinference"))
     monkeypatch.setitem(sys.modules, "xinference.client", modelyard.client)
-    made = Xinference(model_uid=CHAT, endpoint=peers.url, temperature=0.0, max_tokens=32)
+    made = Xinference(model_uid=CHAT, endpoint=server.url, temperature=0.0, max_tokens=32)
     yield made
     made._generator._sender.close()  # which it never does itself
 

@@ -30,7 +30,7 @@ def drive(server: Live, work: Callable[[Any], Awaitable[None]]) -> None:
     asyncio.run(go())
 
 
-def test_chat(peers: Live) -> None:
+def test_chat(server: Live) -> None:
     async def work(client: Any) -> None:
         assert CHAT in await client.list_models()
         model = await client.get_model(CHAT)
@@ -43,10 +43,10 @@ def test_chat(peers: Live) -> None:
         assert text == answer["choices"][0]["message"]["content"]
         await model.close()
 
-    drive(peers, work)
+    drive(server, work)
 
 
-def test_embedding_and_rerank(peers: Live) -> None:
+def test_embedding_and_rerank(server: Live) -> None:
     async def work(client: Any) -> None:
         vectors = await client.get_model(VECTORS)
         answer = await vectors.create_embedding("你好")
@@ -58,10 +58,10 @@ def test_embedding_and_rerank(peers: Live) -> None:
         await vectors.close()
         await ranker.close()
 
-    drive(peers, work)
+    drive(server, work)
 
 
-def test_the_life_of_a_model(peers: Live) -> None:
+def test_the_life_of_a_model(server: Live) -> None:
     async def work(client: Any) -> None:
         uid = await client.launch_model(model_name="a", model_uid="async-life", model_engine="fake")
         assert uid == "async-life"
@@ -70,10 +70,10 @@ def test_the_life_of_a_model(peers: Live) -> None:
         await client.terminate_model(uid)
         assert uid not in await client.list_models()
 
-    drive(peers, work)
+    drive(server, work)
 
 
-def test_registrations(peers: Live) -> None:
+def test_registrations(server: Live) -> None:
     async def work(client: Any) -> None:
         await client.register_model("LLM", json.dumps(record("async-own", demo_file())), persist=False)
         listed = await client.list_model_registrations("LLM")
@@ -83,4 +83,4 @@ def test_registrations(peers: Live) -> None:
         with pytest.raises(RuntimeError, match="async-own"):
             await client.get_model_registration("LLM", "async-own")
 
-    drive(peers, work)
+    drive(server, work)

@@ -28,8 +28,8 @@ COLD = {"temperature": 0, "max_tokens": 32}
 
 
 @pytest.fixture
-def client(peers: Live) -> Iterator[Any]:
-    made = RESTfulClient(peers.url)
+def client(server: Live) -> Iterator[Any]:
+    made = RESTfulClient(server.url)
     yield made
     made.close()
 
@@ -77,7 +77,7 @@ def test_listing_and_describing(client: Any) -> None:
         client.describe_model("no-such")
 
 
-def test_chat(client: Any) -> None:
+def test_a_chat_answers_whole_or_streamed(client: Any) -> None:
     model = client.get_model(CHAT)
     answer = model.chat(HELLO, generate_config=COLD)
     assert "杭州" in answer["choices"][0]["message"]["content"]
@@ -87,7 +87,7 @@ def test_chat(client: Any) -> None:
     assert text == answer["choices"][0]["message"]["content"]
 
 
-def test_generate(client: Any) -> None:
+def test_a_completion_answers_whole_or_streamed(client: Any) -> None:
     model = client.get_model(CHAT)
     whole = model.generate("Once", generate_config=COLD)
     assert whole["object"] == "text_completion"
@@ -261,8 +261,8 @@ def test_cached_models(client: Any) -> None:
         client.confirm_and_remove_model("no-such--1B--ggufv2--q4", None)
 
 
-def test_aborting(client: Any, peers: Live) -> None:
-    peers.launched("endless", tokens=100000, tokens_per_second=50)
+def test_aborting(client: Any, server: Live) -> None:
+    server.launched("endless", tokens=100000, tokens_per_second=50)
     stream = client.get_model("endless").chat(
         HELLO, generate_config={"stream": True, "max_tokens": 100000, "request_id": "mine"}
     )
@@ -272,12 +272,12 @@ def test_aborting(client: Any, peers: Live) -> None:
     with pytest.raises(Exception, match="abort"):
         for _ in stream:
             pass
-    wait_for(lambda: peers.replicas("endless")[0]["in_flight"] == 0)
+    wait_for(lambda: server.replicas("endless")[0]["in_flight"] == 0)
     client.terminate_model("endless")
 
 
-def test_limits(client: Any, peers: Live) -> None:
-    peers.launched("limited", request_limits=1, tokens=100000, tokens_per_second=50)
+def test_limits(client: Any, server: Live) -> None:
+    server.launched("limited", request_limits=1, tokens=100000, tokens_per_second=50)
     model = client.get_model("limited")
     stream = model.chat(HELLO, generate_config={"stream": True, "max_tokens": 100000})
     next(stream)

@@ -68,11 +68,16 @@ def base_of(path: str | Path) -> str:
     """What the files of a PEFT folder call its base: a folder or the id of a repository; empty when they do not say."""
     place = Path(path).expanduser()
     training = _json(place / TRAINING) if (place / TRAINING).is_file() else {}
-    config = _json(place / CONFIG) if (place / CONFIG).is_file() else {}
-    names = [training.get("model_id_or_path"), training.get("model"), config.get("base_model_name_or_path")]
+    names = [training.get("model_id_or_path"), training.get("model"), config_base(place)]
     found = [name for name in names if isinstance(name, str) and name]
     here = [name for name in found if is_folder(name)]
     return next(iter([*here, *found]), "")
+
+
+def config_base(path: str | Path) -> str:
+    """What the config of a PEFT folder calls its base; empty where there is none. Raises `AdapterInvalid`."""
+    place = Path(path).expanduser() / CONFIG
+    return str(_json(place).get("base_model_name_or_path") or "") if place.is_file() else ""
 
 
 def is_folder(name: str) -> bool:

@@ -82,8 +82,8 @@ class Conversations:
         """List the messages of a conversation in order, all or only the `last` ones."""
         query = select(Message).where(Message.conversation_id == name).order_by(Message.number.desc())
         async with self.database.session() as session:
-            found = (await session.scalars(query if last is None else query.limit(last))).all()
-        return found[::-1]
+            newest_first = (await session.scalars(query if last is None else query.limit(last))).all()
+        return newest_first[::-1]
 
     async def history(self, name: str, last: int) -> list[dict[str, str]]:
         """Return the last questions and answers as messages for a model."""

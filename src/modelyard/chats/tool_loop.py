@@ -69,7 +69,7 @@ class ToolEnded:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the person should know."""
+    """A message for the person who chats."""
 
     code: str
     """`tools_unsupported` or `rounds_spent`."""

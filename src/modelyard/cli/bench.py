@@ -1,6 +1,6 @@
 """`modelyard bench serve`: how fast any OpenAI-compatible server answers, in the terms of vLLM's benchmark.
 
-Here is what the command line takes; `benchmark/serving.py` carries it out.
+This file has the options of the command line; `benchmark/serving.py` runs the benchmark.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def serve(**given: Any) -> int:
 
 
 def options_of(given: dict[str, Any]) -> Options:
-    """What was typed, checked. Raises `InvalidParameter`."""
-    from modelyard.cli.benchmark.figures import Wanted
-    from modelyard.cli.benchmark.prompts import Kind, RandomLengths
+    """The options of the command line, checked. Raises `InvalidParameter`."""
+    from modelyard.cli.benchmark.figures import FigureOptions
+    from modelyard.cli.benchmark.prompts import EndpointKind, RandomLengths
     from modelyard.cli.benchmark.serving import Options
 
     url, path, api_key = where(given["base_url"], given["endpoint"], given["api_key"])
@@ -135,7 +135,7 @@ def options_of(given: dict[str, Any]) -> Options:
         url=url,
         api_key=api_key,
         model=given["model"],
-        kind=Kind(KINDS[given["kind"]]),
+        kind=EndpointKind(KINDS[given["kind"]]),
         path=path,
         dataset=given["dataset_name"],
         dataset_path=given["dataset_path"],
@@ -152,7 +152,7 @@ def options_of(given: dict[str, Any]) -> Options:
         burstiness=given["burstiness"],
         max_concurrency=given["max_concurrency"],
         timeout=given["timeout"],
-        wanted=Wanted(
+        figure_options=FigureOptions(
             metrics=metrics(given["percentile_metrics"]),
             percentiles=percentiles(given["metric_percentiles"]),
             goodput=goodput([*given["goodput"], *given["more"]]),
@@ -166,7 +166,7 @@ def options_of(given: dict[str, Any]) -> Options:
 
 
 def where(base_url: str | None, endpoint: str | None, api_key: str | None) -> tuple[str, str | None, str | None]:
-    """The server's address, the path if one was named, and the key. OpenAI's key goes only where it was told to go."""
+    """The server's address, the path if one was named, and the key. OpenAI's key is used with `--base-url` only."""
     from modelyard.cli import tokens
 
     path = endpoint if endpoint and endpoint.startswith("/") else None

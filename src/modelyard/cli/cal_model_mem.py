@@ -9,7 +9,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.launch import absolute
-from modelyard.cli.names import name_argument, the_name
+from modelyard.cli.names import name_argument, required_name
 from modelyard.cli.output import in_bytes, json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def command(client: Client, /, name: str | None, model_name: str | None, as_json
     """Estimate the memory that a launch would take, from what the catalog, the hub or the files say."""
     bits = given.pop("kv_cache_dtype")
     found = client.models.estimate(
-        absolute(the_name(name, model_name)), kv_cache_dtype=int(bits) if bits and bits.isdigit() else bits, **given
+        absolute(required_name(name, model_name)),
+        kv_cache_dtype=int(bits) if bits and bits.isdigit() else bits,
+        **given,
     )
     if as_json:
         print_json(found)

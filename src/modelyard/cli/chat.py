@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.connection import the_model, with_client
+from modelyard.cli.connection import find_model, with_client
 from modelyard.cli.conversation import Conversation
 from modelyard.cli.output import clean
 
@@ -42,7 +42,7 @@ def command(
     """
     given = {"max_tokens": max_tokens, "temperature": temperature}
     config: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    model = client.models.get(the_model(client, model_uid or uid, "chat", "chat")["id"])
+    model = client.models.get(find_model(client, model_uid or uid, "chat", "chat")["id"])
     if not hasattr(model, "chat"):
         raise click.ClickException(f"'{model.uid}' only continues text; use `modelyard generate {model.uid}`.")
     talk = Conversation(model, clean(system) if system else None, config, think, stream)

@@ -55,7 +55,7 @@ def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[..., 
     return server_options(connected)
 
 
-def the_model(client: Client, uid: str | None, command: str, ability: str) -> ModelDict:
+def find_model(client: Client, uid: str | None, command: str, ability: str) -> ModelDict:
     """The model of that uid; without one, the only running language model that has the ability."""
     if uid:
         info = client.models.describe(uid)

@@ -13,7 +13,7 @@ import click
 
 from modelyard.cli.output import note
 from modelyard.cli.swift_flags import parse, truth
-from modelyard.cli.swift_models import passing, wanted
+from modelyard.cli.swift_models import passthrough, run_options
 
 if TYPE_CHECKING:
     from modelyard.api.server import Started
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OWN = ("host", "port", "api_key", "insecure", "ssl_keyfile", "ssl_certfile", "log_level")
 
 
-SETTINGS = passing(
+SETTINGS = passthrough(
     "Serve one model, as ms-swift deploys.",
     "Start a server with one model on it, at 127.0.0.1:8000, and stop both with Ctrl-C.",
     {
@@ -44,7 +44,7 @@ def command(words: tuple[str, ...]) -> int:
     from modelyard.infer.child import private_home
     from modelyard.infer.launching import body
 
-    launch = body(wanted(flags, Settings().infer_backend))
+    launch = body(run_options(flags, Settings().infer_backend))
     home = private_home()
     try:
         return run(home, own, launch, truth(str(flags.model.get("verbose", "false"))))

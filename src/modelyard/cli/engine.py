@@ -9,7 +9,7 @@ import click
 
 from modelyard.cli import environments
 from modelyard.cli.connection import with_client
-from modelyard.cli.names import name_argument, the_name
+from modelyard.cli.names import name_argument, required_name
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def of(
     client: Client, /, name: str | None, model_name: str | None, model_type: str, as_json: bool, **wanted: str | None
 ) -> int:
     """Show which engines can run a model here, and in which formats, sizes and quantisations."""
-    chosen = the_name(name, model_name)
+    chosen = required_name(name, model_name)
     engines = client.engines.query(chosen, model_type, reasons=not as_json)
     if as_json:
         print_json(engines)

@@ -8,12 +8,12 @@ import click
 
 from modelyard.cli.output import note
 from modelyard.cli.swift_flags import parse, truth
-from modelyard.cli.swift_models import passing
+from modelyard.cli.swift_models import passthrough
 
 OWN = ("output_dir", "exist_ok", "quant_bits", "quant_method", "to_ollama", "push_to_hub")
 
 
-SETTINGS = passing(
+SETTINGS = passthrough(
     "Merge a LoRA checkpoint into its base.",
     "Write the base with the adapter merged into it to a folder beside the checkpoint, <checkpoint>-merged.",
     {

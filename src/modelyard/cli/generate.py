@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.connection import the_model, with_client
+from modelyard.cli.connection import find_model, with_client
 from modelyard.cli.conversation import Printer
 from modelyard.cli.output import clean, note
 
@@ -47,18 +47,18 @@ def command(
         config["temperature"] = temperature
     if stop:
         config["stop"] = list(stop)
-    model = client.models.get(the_model(client, model_uid or uid, "generate", "generate")["id"])
+    model = client.models.get(find_model(client, model_uid or uid, "generate", "generate")["id"])
     if prompt is not None:
-        go_on(model, clean(prompt), config, stream)
+        print_continuation(model, clean(prompt), config, stream)
     elif sys.stdin.isatty():
         note(f"Continuing with {model.uid}; Ctrl-D leaves.", dim=True)
-        while line := _line():
-            go_on(model, line, config, stream)
+        while line := _next_line():
+            print_continuation(model, line, config, stream)
     else:
-        go_on(model, clean(sys.stdin.read()), config, stream)
+        print_continuation(model, clean(sys.stdin.read()), config, stream)
 
 
-def go_on(model: GenerateModel, text: str, config: dict[str, Any], stream: bool) -> None:
+def print_continuation(model: GenerateModel, text: str, config: dict[str, Any], stream: bool) -> None:
     """Print how the model continues a text."""
     printer = Printer()
     try:
@@ -73,7 +73,7 @@ def go_on(model: GenerateModel, text: str, config: dict[str, Any], stream: bool)
         printer.end()
 
 
-def _line() -> str:
+def _next_line() -> str:
     """The next line with something on it; empty at the end."""
     while True:
         try:

@@ -12,7 +12,7 @@ import click
 
 from modelyard.cli.output import note, print_json
 from modelyard.cli.swift_flags import Flags, parse, truth
-from modelyard.cli.swift_models import passing, wanted
+from modelyard.cli.swift_models import passthrough, run_options
 
 if TYPE_CHECKING:
     from modelyard.infer.dataset import Question
@@ -26,7 +26,7 @@ OWN = (
 INTERRUPTED = 130
 
 
-SETTINGS = passing(
+SETTINGS = passthrough(
     "Ask one model, as ms-swift infers.",
     "Launch a model for this command alone and ask it: at <<< , or every row of --val_dataset.",
     {
@@ -49,28 +49,28 @@ def command(words: tuple[str, ...]) -> int:
     from modelyard.infer.engine import Engine
     from modelyard.infer.requests import AdapterRequest, RequestConfig
 
-    found = wanted(flags, Settings().infer_backend)
-    files = dataset(flags, found.model)
-    asked = questions_of(files, flags) if files else []
+    options = run_options(flags, Settings().infer_backend)
+    files = dataset(flags, options.model)
+    questions = questions_of(files, flags) if files else []
     config = RequestConfig(**{name: value for name, value in flags.answer.items() if name != "stream"})
     with Engine(
-        found.model,
-        model_type=found.model_type,
-        adapters=dict(found.adapters),
-        infer_backend=found.backend,
-        served_model_name=found.served_name,
-        **found.options,
+        options.model,
+        model_type=options.model_type,
+        adapters=dict(options.adapters),
+        infer_backend=options.backend,
+        served_model_name=options.served_name,
+        **options.options,
     ) as engine:
         names = [name for name in engine.models if name != engine.model]
         adapter = AdapterRequest(names[0]) if names else None
         if files:
-            return over(engine, asked, flags, config, adapter)
-        talk(engine, config, adapter, flags.model.get("system"), bool(flags.answer.get("stream", True)))
+            return answer_dataset(engine, questions, flags, config, adapter)
+        converse(engine, config, adapter, flags.model.get("system"), bool(flags.answer.get("stream", True)))
     return 0
 
 
 def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
-    """The files of questions; none is a talk at the terminal."""
+    """The files of questions; without any, the command converses at the terminal."""
     files = flags.own.get("val_dataset") or []
     if files or not truth(str(flags.own.get("load_dataset_config", "false"))):
         return list(files)
@@ -78,10 +78,10 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
 
     notes = training(flags.model.get("ckpt_dir") or checkpoint)
     noted = notes.get("val_dataset") or notes.get("dataset") or []
-    found = [noted] if isinstance(noted, str) else list(noted)
-    if not found:
+    named = [noted] if isinstance(noted, str) else list(noted)
+    if not named:
         raise click.UsageError("The checkpoint's args.json names no val_dataset; give one as --val_dataset.")
-    return found
+    return named
 
 
 def questions_of(files: list[str], flags: Flags) -> list[Question]:
@@ -92,10 +92,10 @@ def questions_of(files: list[str], flags: Flags) -> list[Question]:
     return questions(files, _number("val_dataset_sample", sample))
 
 
-def over(
-    engine: Engine, asked: list[Question], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None
+def answer_dataset(
+    engine: Engine, questions: list[Question], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None
 ) -> int:
-    """Answer every row; the exit code is 1 when some could not be."""
+    """Answer every row; returns the exit code, 1 if some rows failed."""
     from modelyard.infer.dataset import run
     from modelyard.infer.progress import bar
     from modelyard.infer.remote import CONCURRENCY
@@ -106,9 +106,9 @@ def over(
     stats = InferStats()
     code = 0
     try:
-        with bar(len(asked)) as tick:
+        with bar(len(questions)) as tick:
             outcome = run(
-                engine, asked, result, config, adapter=adapter, stats=stats, tick=tick, concurrency=concurrency
+                engine, questions, result, config, adapter=adapter, stats=stats, tick=tick, concurrency=concurrency
             )
         if outcome.kept:
             note(f"{outcome.kept} rows were answered before.")
@@ -128,7 +128,7 @@ def over(
 
 
 def default_result(flags: Flags) -> str:
-    """Beside the checkpoint, or here."""
+    """A file beside the checkpoint, or in the current folder."""
     above = flags.model.get("ckpt_dir") or flags.model.get("model") or "."
     folder = Path(above).expanduser() if Path(above).expanduser().is_dir() else Path()
     return str(folder / "infer_result" / time.strftime("%Y%m%d-%H%M%S.jsonl"))
@@ -141,7 +141,7 @@ def _number(name: str, text: Any) -> int | None:
         raise click.UsageError(f"--{name} is a number, not '{text}'.") from None
 
 
-def talk(
+def converse(
     engine: Engine, config: RequestConfig, adapter: AdapterRequest | None, system: str | None, stream: bool
 ) -> None:
     """A conversation at the terminal, with ms-swift's commands, until `exit` or the end of the input."""
@@ -164,7 +164,7 @@ def talk(
 
 
 def _query(multi: bool, prompt: str = "<<< ") -> str | None:
-    """What somebody types; None at the end of the input. In several lines, `#` at the end of one ends it."""
+    """The next question typed; None at the end of the input. One of several lines ends with `#` at the end of a line."""
     lines: list[str] = []
     while True:
         click.echo("<<<[M] " if multi and not lines and prompt == "<<< " else prompt if not lines else "", nl=False)
@@ -189,18 +189,18 @@ def _answer(
     query: str,
     stream: bool,
 ) -> None:
-    """Ask, print, remember; a question that failed is forgotten."""
+    """Ask, print the answer and add both to the messages; a question that failed is not added."""
     from dataclasses import replace
 
     from modelyard.core.errors import ModelyardError
     from modelyard.infer.requests import InferRequest
 
-    told = [{"role": "system", "content": system}] if system else []
-    asked = InferRequest([*told, *messages, {"role": "user", "content": query}])
+    system_messages = [{"role": "system", "content": system}] if system else []
+    request = InferRequest([*system_messages, *messages, {"role": "user", "content": query}])
     text = ""
     try:
         if stream:
-            (chunks,) = engine.infer([asked], replace(config, stream=True), adapter_request=adapter)
+            (chunks,) = engine.infer([request], replace(config, stream=True), adapter_request=adapter)
             for chunk in chunks:
                 piece = chunk.choices[0].delta.content or ""
                 text += piece
@@ -208,8 +208,8 @@ def _answer(
                 sys.stdout.flush()
             click.echo()
         else:
-            (found,) = engine.infer([asked], config, adapter_request=adapter)
-            text = found.choices[0].message.content or ""
+            (response,) = engine.infer([request], config, adapter_request=adapter)
+            text = response.choices[0].message.content or ""
             click.echo(text)
     except KeyboardInterrupt:
         note("\n(stopped)")

@@ -14,7 +14,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
-from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
+from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
 from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
 
@@ -31,21 +31,21 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 @dataclass(slots=True)
-class Plan:
-    """What is to be done, and what was done."""
+class UploadPlan:
+    """Which files are sent, indexed and deleted; and which were refused."""
 
     send: dict[str, Path] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unchanged: int = 0
     index: list[str] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the command line asks for."""
+class AddOptions:
+    """The arguments of `kb add`."""
 
     base: str
     paths: Sequence[str]
@@ -85,14 +85,14 @@ def add(
     Documents of a folder are named from it, with /. Hidden files and formats that are not read are left out. What is there
     already and has not changed is not sent again.
     """
-    wanted = Wanted(clean(name), paths, include, exclude, pairs(metadata), delete, not no_wait, as_json)
+    options = AddOptions(clean(name), paths, include, exclude, pairs(metadata), delete, not no_wait, as_json)
     hashes = Hashes()
-    code = once(client, wanted, hashes)
-    return go_on(client, wanted, hashes) if watch and code != INTERRUPTED else code
+    code = update(client, options, hashes)
+    return follow_changes(client, options, hashes) if watch and code != INTERRUPTED else code
 
 
 def pairs(given: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE` as an object; numbers, true and false are such."""
+    """`KEY=VALUE` as an object; numbers, true and false become JSON values."""
     found: dict[str, Any] = {}
     for each in map(clean, given):
         key, mark, value = each.partition("=")
@@ -106,47 +106,47 @@ def pairs(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def once(client: Client, wanted: Wanted, hashes: Hashes, quiet: bool = False) -> int:
-    """Bring the base up to date; the exit code. With `quiet`, nothing is said where nothing is to be done."""
-    files = collect(wanted.paths, wanted.include, wanted.exclude, client.knowledge.formats())
-    plan = planned(files, {each["name"]: each for each in all_documents(client, wanted.base)}, hashes, wanted)
+def update(client: Client, options: AddOptions, hashes: Hashes, quiet: bool = False) -> int:
+    """Bring the base up to date; returns the exit code. With `quiet`, nothing is printed if nothing has changed."""
+    files = collect(options.paths, options.include, options.exclude, client.knowledge.formats())
+    plan = plan_update(files, {each["name"]: each for each in all_documents(client, options.base)}, hashes, options)
     hashes.save()
-    if quiet and not (plan.send or plan.index or plan.gone):
+    if quiet and not (plan.send or plan.index or plan.deleted):
         return 0
-    send(client, wanted.base, plan, wanted.metadata)
-    for start in range(0, len(plan.gone), BATCH):
-        client.documents.delete(wanted.base, plan.gone[start : start + BATCH])
-    if not wanted.as_json:
-        _told(files, plan)
+    send(client, options.base, plan, options.metadata)
+    for start in range(0, len(plan.deleted), BATCH):
+        client.documents.delete(options.base, plan.deleted[start : start + BATCH])
+    if not options.as_json:
+        _print_plan(files, plan)
     views: list[KnowledgeJobDict] = []
     jobs = [
-        client.documents.index(wanted.base, plan.index[start : start + BATCH])
+        client.documents.index(options.base, plan.index[start : start + BATCH])
         for start in range(0, len(plan.index), BATCH)
     ]
-    for job in jobs if wanted.wait else ():
-        view = follow_job(client, wanted.base, job)
+    for job in jobs if options.wait else ():
+        view = follow_job(client, options.base, job)
         if view is None:
             return INTERRUPTED
         views.append(view)
-        if not wanted.as_json:
-            tell(view)
-    if wanted.as_json:
+        if not options.as_json:
+            print_job(view)
+    if options.as_json:
         print_json(_summary(files, plan, jobs, views))
-    elif not wanted.wait:
+    elif not options.wait:
         for job in jobs:
             click.echo(job)
-    return max([int(bool(plan.refused)), *map(ended_well, views)])
+    return max([int(bool(plan.refused)), *map(exit_code_of, views)])
 
 
-def planned(files: Files, there: Mapping[str, DocumentDict], hashes: Hashes, wanted: Wanted) -> Plan:
-    """What is new, changed, unchanged or gone."""
-    plan = Plan()
+def plan_update(files: Files, there: Mapping[str, DocumentDict], hashes: Hashes, options: AddOptions) -> UploadPlan:
+    """Compare files with documents: which are new, changed, unchanged or deleted."""
+    plan = UploadPlan()
     for name, path in files.paths.items():
         known = there.get(name)
         if known is None:
             plan.new.append(name)
         elif known["hash"] != hashes.of(path) or any(
-            known["metadata"].get(key) != value for key, value in wanted.metadata.items()
+            known["metadata"].get(key) != value for key, value in options.metadata.items()
         ):
             plan.changed.append(name)
         else:
@@ -155,19 +155,19 @@ def planned(files: Files, there: Mapping[str, DocumentDict], hashes: Hashes, wan
                 plan.index.append(name)
             continue
         plan.send[name] = path
-    if wanted.delete and files.there:
-        plan.gone = [name for name in there if name not in files.there]
-    elif wanted.delete and there:
+    if options.delete and files.there:
+        plan.deleted = [name for name in there if name not in files.there]
+    elif options.delete and there:
         note("No file is under that path, so nothing is deleted.", fg="yellow")
     return plan
 
 
-def send(client: Client, base: str, plan: Plan, metadata: Mapping[str, Any]) -> None:
-    """Upload, in small requests. What is not taken is noted in the plan."""
+def send(client: Client, base: str, plan: UploadPlan, metadata: Mapping[str, Any]) -> None:
+    """Upload files in small requests. Files that the server refuses are noted in the plan."""
     from modelyard.client.resources.documents import batches
 
     total = sum(path.stat().st_size for path in plan.send.values())
-    with counting("Uploading", total, "bytes") as sent:
+    with counting("Uploading", total, "bytes") as advance:
         for batch in batches(list(plan.send.items())):
             portion = [each for each in batch if isinstance(each, tuple)]
             try:
@@ -179,65 +179,65 @@ def send(client: Client, base: str, plan: Plan, metadata: Mapping[str, Any]) -> 
                 continue
             plan.refused |= answer["failed"]
             plan.index += [each["name"] for each in answer["data"]]
-            sent(sum(Path(str(path)).stat().st_size for _, path in portion))
+            advance(sum(Path(str(path)).stat().st_size for _, path in portion))
 
 
-def go_on(client: Client, wanted: Wanted, hashes: Hashes) -> int:
-    """Bring what changes until Ctrl-C."""
+def follow_changes(client: Client, options: AddOptions, hashes: Hashes) -> int:
+    """Update the base whenever files change, until Ctrl-C."""
     from watchfiles import watch
 
     note("Watching; Ctrl-C ends.", dim=True)
     try:
-        paths, looked = (Path(each).expanduser() for each in wanted.paths), False
+        paths, looked = (Path(each).expanduser() for each in options.paths), False
         for changes in watch(*paths, raise_interrupt=True, rust_timeout=1000, yield_on_timeout=True):
             if not changes and looked:
                 continue
             looked = True  # once at the start, too: for what changed after the first run and before this watched
-            if patiently(client, wanted, hashes) == INTERRUPTED:
+            if update_with_retries(client, options, hashes) == INTERRUPTED:
                 break
     except KeyboardInterrupt:
         pass
     return 0
 
 
-def patiently(client: Client, wanted: Wanted, hashes: Hashes) -> int:
-    """`once`, tried again with longer and longer pauses while the server is away or ails. Raises what no waiting mends."""
-    pause, tried = FIRST_PAUSE, False
+def update_with_retries(client: Client, options: AddOptions, hashes: Hashes) -> int:
+    """Call `update` until it succeeds, with longer and longer pauses. Raises errors that are not temporary."""
+    pause, failed_before = FIRST_PAUSE, False
     while True:
         try:
-            code = once(client, wanted, hashes, quiet=True)
+            code = update(client, options, hashes, quiet=True)
         except ModelyardError as error:
-            if not passing(error):
+            if not is_temporary(error):
                 raise
             note(f"{printable(error.message)} Trying again in {pause:.0f} s.", fg="yellow")
         else:
-            if tried:
+            if failed_before:
                 note("The server answers again.", dim=True)
             return code
         time.sleep(pause)
-        pause, tried = min(2 * pause, LONGEST_PAUSE), True
+        pause, failed_before = min(2 * pause, LONGEST_PAUSE), True
 
 
-def passing(error: ModelyardError) -> bool:
-    """Whether the same request may well be answered later."""
+def is_temporary(error: ModelyardError) -> bool:
+    """Whether the same request may succeed later."""
     return isinstance(error, ServerUnreachable | RateLimited) or error.status >= 500
 
 
-def _told(files: Files, plan: Plan) -> None:
+def _print_plan(files: Files, plan: UploadPlan) -> None:
     parts = [f"{len(plan.new)} new", f"{len(plan.changed)} changed", f"{plan.unchanged} unchanged"]
-    parts += [f"{len(plan.gone)} deleted"] if plan.gone else []
+    parts += [f"{len(plan.deleted)} deleted"] if plan.deleted else []
     parts += [f"{count} skipped ({reason})" for reason, count in files.skipped.items()]
     click.echo(", ".join(parts))
     for name, why in plan.refused.items():
         note(f"{printable(name)}: {printable(why)}", fg="red")
 
 
-def _summary(files: Files, plan: Plan, jobs: list[str], views: list[KnowledgeJobDict]) -> dict[str, Any]:
+def _summary(files: Files, plan: UploadPlan, jobs: list[str], views: list[KnowledgeJobDict]) -> dict[str, Any]:
     return {
         "new": plan.new,
         "changed": plan.changed,
         "unchanged": plan.unchanged,
-        "deleted": plan.gone,
+        "deleted": plan.deleted,
         "skipped": files.skipped,
         "refused": plan.refused,
         "jobs": views or jobs,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelyard.cli.kb_chatchat_conversations import Talk, talks
+from modelyard.cli.kb_chatchat_conversations import ChatchatConversation, conversations
 from modelyard.cli.output import clean
 from modelyard.core.errors import BadRequest
 from modelyard.core.wording import reason
@@ -33,8 +33,8 @@ Row = dict[str, Any]
 
 
 @dataclass(slots=True)
-class SourceBase:
-    """A knowledge base as it was kept there."""
+class ChatchatBase:
+    """A knowledge base of Langchain-Chatchat."""
 
     name: str
     info: str = ""
@@ -51,28 +51,28 @@ class SourceBase:
 
 
 @dataclass(slots=True)
-class Source:
-    """All that was found."""
+class ChatchatData:
+    """The data of an installation of Langchain-Chatchat."""
 
     folder: Path
     database: Path | None
     """None where there is none."""
-    bases: list[SourceBase]
-    talks: list[Talk]
+    bases: list[ChatchatBase]
+    conversations: list[ChatchatConversation]
     problems: list[str]
     """What is wrong with the database, for people."""
 
 
-def read(path: Path, database: Path | None = None) -> Source:
+def read_data(path: Path, database: Path | None = None) -> ChatchatData:
     """Everything below a path; `database` is the `info.db` if it lies elsewhere. Raises `BadRequest`."""
     folder = bases_folder(path)
     file = database or folder / DATABASE
     if database is not None and not database.is_file():
         raise BadRequest(f"There is no file '{database}'.")
     if not file.is_file():
-        return Source(folder, None, _bases(folder, {}), [], [])
+        return ChatchatData(folder, None, _bases(folder, {}), [], [])
     rows, problems = tables(file)
-    return Source(folder, file, _bases(folder, rows), talks(rows, file.stat().st_mtime), problems)
+    return ChatchatData(folder, file, _bases(folder, rows), conversations(rows, file.stat().st_mtime), problems)
 
 
 def bases_folder(path: Path) -> Path:
@@ -99,16 +99,16 @@ def bases_folder(path: Path) -> Path:
     )
 
 
-def _bases(folder: Path, rows: dict[str, list[Row]]) -> list[SourceBase]:
+def _bases(folder: Path, rows: dict[str, list[Row]]) -> list[ChatchatBase]:
     """Bases of the database and those that are folders only, by name."""
-    found: dict[str, SourceBase] = {}
-    base: SourceBase | None
+    found: dict[str, ChatchatBase] = {}
+    base: ChatchatBase | None
     for row in rows.get("knowledge_base", ()):
         name = _text(row.get("kb_name"))
-        found[name] = SourceBase(name, _text(row.get("kb_info")), _text(row.get("embed_model")))
+        found[name] = ChatchatBase(name, _text(row.get("kb_info")), _text(row.get("embed_model")))
     for kept in sorted(folder.iterdir()):
         if not kept.name.startswith(LEFT_OUT) and (kept / CONTENT).is_dir():
-            base = found.setdefault(_name(kept.name), SourceBase(_name(kept.name)))
+            base = found.setdefault(_name(kept.name), ChatchatBase(_name(kept.name)))
             _files(base, kept / CONTENT)
     for row in rows.get("knowledge_file", ()):
         base = found.get(_text(row.get("kb_name")))
@@ -120,7 +120,7 @@ def _bases(folder: Path, rows: dict[str, list[Row]]) -> list[SourceBase]:
     return [found[name] for name in sorted(found) if name]
 
 
-def _files(base: SourceBase, content: Path) -> None:
+def _files(base: ChatchatBase, content: Path) -> None:
     """Every file of a base, as Chatchat finds them: links to folders are followed, once each."""
     seen: set[str] = set()
     for root, folders, files in os.walk(content, followlinks=True):
@@ -146,11 +146,11 @@ def tables(file: Path) -> tuple[dict[str, list[Row]], list[str]]:
     found: dict[str, list[Row]] = {}
     problems: list[str] = []
     try:
-        with opened(file) as database:
-            asked = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            there = {str(row["name"]) for row in asked}
+        with open_database(file) as database:
+            names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            present = {str(row["name"]) for row in names}
             for table in TABLES:
-                if table in there:
+                if table in present:
                     found[table] = []
                     _table(database, table, found[table], problems)
     except (sqlite3.Error, OSError) as error:
@@ -173,7 +173,7 @@ def _table(database: sqlite3.Connection, table: str, rows: list[Row], problems: 
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[sqlite3.Connection]:
+def open_database(file: Path) -> Iterator[sqlite3.Connection]:
     """The database, to be read. Where it has a log, a copy with the log: reading the log would write beside it.
 
     Raises `sqlite3.Error` or `OSError`.
@@ -196,16 +196,16 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
             connection.close()
 
 
-def chosen(bases: Sequence[SourceBase], names: Sequence[str]) -> list[SourceBase]:
+def select_bases(bases: Sequence[ChatchatBase], names: Sequence[str]) -> list[ChatchatBase]:
     """The bases of these names; all without any. Raises `BadRequest`."""
     if not names:
         return list(bases)
-    there = {base.name: base for base in bases}
-    unknown = [name for name in names if _name(name) not in there]
+    present = {base.name: base for base in bases}
+    unknown = [name for name in names if _name(name) not in present]
     if unknown:
-        known = ", ".join(there) or "none"
+        known = ", ".join(present) or "none"
         raise BadRequest(f"There is no base '{unknown[0]}' in that data; it has: {known}.")
-    return [there[name] for name in dict.fromkeys(map(_name, names))]
+    return [present[name] for name in dict.fromkeys(map(_name, names))]
 
 
 def _name(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-Talk = dict[str, Any]
+ChatchatConversation = dict[str, Any]
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 LONGEST_ID = 32
@@ -19,26 +19,26 @@ MESSAGES_AT_ONCE = 500
 """Of one request; Chatchat cuts questions and answers at 4096 characters where its database does."""
 
 
-def talks(rows: Rows, otherwise: float) -> list[Talk]:
+def conversations(rows: Rows, fallback: float) -> list[ChatchatConversation]:
     """Every conversation with its messages, the oldest first; `otherwise` is the time, in Unix seconds, of one without any.
 
     Chatchat's own server writes no rows of conversations, only their ids into messages; and messages without such an id
     are a conversation for each day.
     """
     named = {str(row["id"]): row for row in rows.get("conversation", ()) if row.get("id")}
-    grouped: dict[str, list[Talk]] = {}
-    alone: dict[str, list[Talk]] = {}
-    every = [(moment(row.get("create_time"), otherwise), row) for row in _messages(rows)]
+    grouped: dict[str, list[ChatchatConversation]] = {}
+    alone: dict[str, list[ChatchatConversation]] = {}
+    every = [(unix_time(row.get("create_time"), fallback), row) for row in _messages(rows)]
     for when, row in sorted(every, key=lambda each: each[0]):
-        inside = str(row.get("conversation_id") or "")
-        if inside:
-            grouped.setdefault(inside, []).append(_message(row, when))
+        conversation_id = str(row.get("conversation_id") or "")
+        if conversation_id:
+            grouped.setdefault(conversation_id, []).append(_message(row, when))
         else:
             day = datetime.fromtimestamp(when, UTC).date().isoformat()
             alone.setdefault(day, []).append(_message(row, when))
-    found = [_talk(name, named.get(name, {}), grouped.get(name, []), otherwise) for name in {**named, **grouped}]
-    found += [_day(day, messages) for day, messages in alone.items()]
-    return sorted(found, key=lambda talk: float(talk["created_at"]))
+    found = [_conversation(name, named.get(name, {}), grouped.get(name, []), fallback) for name in {**named, **grouped}]
+    found += [_conversation_of_day(day, messages) for day, messages in alone.items()]
+    return sorted(found, key=lambda conversation: float(conversation["created_at"]))
 
 
 def _messages(rows: Rows) -> Iterator[Mapping[str, Any]]:
@@ -46,19 +46,21 @@ def _messages(rows: Rows) -> Iterator[Mapping[str, Any]]:
         yield from (row for row in rows.get(table, ()) if row.get("id"))
 
 
-def _talk(name: str, row: Mapping[str, Any], messages: list[Talk], otherwise: float) -> Talk:
+def _conversation(
+    name: str, row: Mapping[str, Any], messages: list[ChatchatConversation], fallback: float
+) -> ChatchatConversation:
     first = messages[0] if messages else {}
     kinds = [kind for each in messages if (kind := _text(each["metadata"].get("chat_type")))]
     return {
         "id": identity(name),
         "title": _line(_text(row.get("name"))) or _line(first.get("question", "")),
         "kind": (_text(row.get("chat_type")) or next(iter(kinds), ""))[:LONGEST_KIND],
-        "created_at": moment(row.get("create_time"), first.get("created_at", otherwise)),
+        "created_at": unix_time(row.get("create_time"), first.get("created_at", fallback)),
         "messages": messages,
     }
 
 
-def _day(day: str, messages: list[Talk]) -> Talk:
+def _conversation_of_day(day: str, messages: list[ChatchatConversation]) -> ChatchatConversation:
     """Messages of one day without a conversation. More of them on another run are another conversation."""
     return {
         "id": hashlib.sha256("\n".join(each["id"] for each in messages).encode()).hexdigest()[:LONGEST_ID],
@@ -69,7 +71,7 @@ def _day(day: str, messages: list[Talk]) -> Talk:
     }
 
 
-def _message(row: Mapping[str, Any], when: float) -> Talk:
+def _message(row: Mapping[str, Any], when: float) -> ChatchatConversation:
     score = row.get("feedback_score")
     metadata = _object(row.get("meta_data"))
     if kind := _text(row.get("chat_type")):
@@ -93,21 +95,21 @@ def identity(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:LONGEST_ID]
 
 
-def moment(value: object, otherwise: float) -> float:
+def unix_time(value: object, fallback: float) -> float:
     """Unix time of what SQLite's `CURRENT_TIMESTAMP` wrote, which is UTC."""
     try:
         found = datetime.fromisoformat(str(value))
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        return otherwise
+        return fallback
 
 
-def portions(found: Sequence[Talk]) -> Iterator[list[Talk]]:
+def portions(found: Sequence[ChatchatConversation]) -> Iterator[list[ChatchatConversation]]:
     """The same in portions that one request takes; a long conversation is in several, one after the other."""
-    portion: list[Talk] = []
+    portion: list[ChatchatConversation] = []
     left = MESSAGES_AT_ONCE
-    for talk in found:
-        for piece in _pieces(talk):
+    for conversation in found:
+        for piece in _pieces(conversation):
             if portion and len(piece["messages"]) >= left:
                 yield portion
                 portion, left = [], MESSAGES_AT_ONCE
@@ -117,11 +119,11 @@ def portions(found: Sequence[Talk]) -> Iterator[list[Talk]]:
         yield portion
 
 
-def _pieces(talk: Talk) -> Iterator[Talk]:
+def _pieces(conversation: ChatchatConversation) -> Iterator[ChatchatConversation]:
     """A conversation in pieces of at most as many messages as one request takes."""
-    messages = talk["messages"]
+    messages = conversation["messages"]
     for start in range(0, max(len(messages), 1), MESSAGES_AT_ONCE):
-        yield {**talk, "messages": messages[start : start + MESSAGES_AT_ONCE]}
+        yield {**conversation, "messages": messages[start : start + MESSAGES_AT_ONCE]}
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_documents import all_documents
-from modelyard.cli.kb_evaluation import Ran, Setting, report, summary
+from modelyard.cli.kb_evaluation import QuestionResult, SearchSetting, report, summary
 from modelyard.cli.kb_jobs import INTERRUPTED
 from modelyard.cli.kb_search import MODES
 from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
@@ -33,24 +33,24 @@ KEYS = ("base", "mode", "top_k", "rerank", "min_score", "model")
 MOST_HITS = 200
 MOST_SETTINGS = 10
 LINE = "Parameter 'line': "
-"""What an error about a whole line begins with; the number of the line stands before it."""
-TOLD = 20
-"""Wrong lines, and documents that are not there, that are named."""
+"""Beginning of an error about a whole line, which is replaced by the line's number."""
+MOST_NAMES = 20
+"""Wrong lines, and missing documents, that are named."""
 _KEY = re.compile(rf"(?:^|,)({'|'.join(KEYS)})=")
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass(slots=True)
-class Run:
-    """What is asked, and what came of it so far."""
+class Evaluation:
+    """The questions and settings of an evaluation, and its results so far."""
 
     client: Client
     questions: Sequence[Judged]
-    settings: Sequence[Setting]
+    settings: Sequence[SearchSetting]
     answers: bool
     file: IO[str] | None = None
-    done: list[list[Ran]] = field(default_factory=list)
-    """For each question whose turn is over, what each setting made of it."""
+    done: list[list[QuestionResult]] = field(default_factory=list)
+    """For each question so far, the result of each setting."""
     remarks: dict[str, None] = field(default_factory=dict)
 
 
@@ -78,30 +78,30 @@ def evaluate(
     is another setting: the one of the options, with what it names changed, as in --compare mode=lexical,top_k=10.
     """
     answers, output = options.pop("answers"), options.pop("output")
-    first = Setting(clean(name), **options)
-    settings = [first, *(changed(first, clean(each), answers) for each in compare)]
+    first = SearchSetting(clean(name), **options)
+    settings = [first, *(changed_setting(first, clean(each), answers) for each in compare)]
     if len(settings) > MOST_SETTINGS:
         raise click.UsageError(f"{MOST_SETTINGS} settings at most can be compared.")
-    check(first, answers)
-    run = Run(client, asked(clean(questions)), settings, answers)
-    known(run)
+    check_setting(first, answers)
+    evaluation = Evaluation(client, read_questions(clean(questions)), settings, answers)
+    report_missing(evaluation)
     with ExitStack() as stack:
         if output:
-            run.file = stack.enter_context(opened(output))
-        over = go(run)
-    return told(run, over, as_json)
+            evaluation.file = stack.enter_context(open_output(output))
+        complete = ask_all(evaluation)
+    return print_results(evaluation, complete, as_json)
 
 
-def changed(first: Setting, text: str, answers: bool) -> Setting:
+def changed_setting(first: SearchSetting, text: str, answers: bool) -> SearchSetting:
     """A setting as `--compare` writes it: `key=value,key=value`."""
     parts = _KEY.split(text)
     if parts[0] or len(parts) < 3:
         raise click.UsageError(f"--compare {text} is no KEY=VALUE; keys are {', '.join(KEYS)}.")
-    found = first
+    setting = first
     for key, value in zip(parts[1::2], parts[2::2], strict=True):
-        found = replace(found, **_value(key, value))
-    check(found, answers)
-    return found
+        setting = replace(setting, **_value(key, value))
+    check_setting(setting, answers)
+    return setting
 
 
 def _value(key: str, value: str) -> dict[str, Any]:
@@ -117,13 +117,15 @@ def _value(key: str, value: str) -> dict[str, Any]:
     if not value:
         raise click.UsageError(f"--compare {key}= names nothing.")
     if key == "rerank":
-        known = _SWITCH.get(value.lower())
-        return {"rerank": known, "rerank_model": None} if known is not None else {"rerank": True, "rerank_model": value}
+        switch = _SWITCH.get(value.lower())
+        return (
+            {"rerank": switch, "rerank_model": None} if switch is not None else {"rerank": True, "rerank_model": value}
+        )
     return {key: value}
 
 
-def check(setting: Setting, answers: bool) -> None:
-    """Refuse what cannot be asked for together."""
+def check_setting(setting: SearchSetting, answers: bool) -> None:
+    """Refuse options that exclude each other."""
     if answers and setting.rerank_model:
         raise click.UsageError("With --answers the base's own model ranks; `modelyard kb configure` sets it.")
     if math.isnan(setting.min_score):
@@ -132,7 +134,7 @@ def check(setting: Setting, answers: bool) -> None:
         raise click.UsageError("A chat model is asked only with --answers.")
 
 
-def asked(path: str) -> list[Judged]:
+def read_questions(path: str) -> list[Judged]:
     """The questions of a file. Wrong lines are named on stderr; raises `BadRequest`."""
     try:
         with Path(path).expanduser().open(encoding="utf-8-sig") as file:
@@ -141,7 +143,7 @@ def asked(path: str) -> list[Judged]:
         raise BadRequest(f"'{path}' cannot be read: {reason(error)}.") from None
     except UnicodeDecodeError:
         raise BadRequest(f"'{path}' is no UTF-8 text.") from None
-    for number, why in list(wrong.items())[:TOLD]:
+    for number, why in list(wrong.items())[:MOST_NAMES]:
         note(f"line {number}: {printable(why.removeprefix(LINE))}", fg="red")
     if wrong:
         raise BadRequest(f"'{path}' has {len(wrong)} wrong lines, so nothing was asked.")
@@ -150,76 +152,78 @@ def asked(path: str) -> list[Judged]:
     return questions
 
 
-def known(run: Run) -> None:
-    """Say which documents are named that a base does not have. Raises `KnowledgeBaseNotFound`."""
-    named = {each.document for question in run.questions for each in question.relevant if each.document}
-    for base in dict.fromkeys(setting.base for setting in run.settings):
-        there = {each["name"] for each in all_documents(run.client, base)}
-        missing = sorted(named - there)
-        for each in missing[:TOLD]:
+def report_missing(evaluation: Evaluation) -> None:
+    """Print which documents of the questions a base does not have. Raises `KnowledgeBaseNotFound`."""
+    named = {each.document for question in evaluation.questions for each in question.relevant if each.document}
+    for base in dict.fromkeys(setting.base for setting in evaluation.settings):
+        present = {each["name"] for each in all_documents(evaluation.client, base)}
+        missing = sorted(named - present)
+        for each in missing[:MOST_NAMES]:
             note(f"'{base}' has no document '{printable(each)}'; it cannot be found.", fg="yellow")
-        if len(missing) > TOLD:
-            note(f"and {len(missing) - TOLD} more documents", fg="yellow")
+        if len(missing) > MOST_NAMES:
+            note(f"and {len(missing) - MOST_NAMES} more documents", fg="yellow")
 
 
-def opened(path: str) -> IO[str]:
-    """A file to write to. Raises `BadRequest`."""
+def open_output(path: str) -> IO[str]:
+    """Open a file for writing. Raises `BadRequest`."""
     try:
         return Path(path).expanduser().open("w", encoding="utf-8")
     except OSError as error:
         raise BadRequest(f"'{path}' cannot be written: {reason(error)}.") from None
 
 
-def go(run: Run) -> bool:
-    """Ask every question, each of all settings; false after Ctrl-C. Raises what would be the same for every question."""
+def ask_all(evaluation: Evaluation) -> bool:
+    """Ask every question with all settings; false after Ctrl-C. Raises errors that every question would meet."""
     try:
-        with counting("Asking", len(run.questions)) as count:
-            for question in run.questions:
-                run.done.append([one(run, question, setting) for setting in run.settings])
-                keep(run, question)
+        with counting("Asking", len(evaluation.questions)) as count:
+            for question in evaluation.questions:
+                evaluation.done.append([evaluate_one(evaluation, question, setting) for setting in evaluation.settings])
+                write_results(evaluation, question)
                 count(1)
     except KeyboardInterrupt:
         return False
     return True
 
 
-def one(run: Run, question: Judged, setting: Setting) -> Ran:
-    """What a setting makes of a question. An error is kept, unless the server, a base or a model is not there."""
-    begun = time.perf_counter()
-    ran = Ran()
+def evaluate_one(evaluation: Evaluation, question: Judged, setting: SearchSetting) -> QuestionResult:
+    """Ask one question with one setting. An error is kept in the result, unless the server, a base or a model is missing."""
+    started = time.perf_counter()
+    result = QuestionResult()
     rank: dict[str, Any] = {"rerank": setting.rerank, "min_score": setting.min_score}
     what = (setting.base, question.text)
     try:
-        found = run.client.knowledge.search(
+        search = evaluation.client.knowledge.search(
             *what, setting.top_k, setting.mode, rerank_model=setting.rerank_model, **rank
         )
-        ran.seconds = time.perf_counter() - begun
-        ran.hits = found["data"]
-        run.remarks.update(dict.fromkeys(found["notes"]))
-        ran.measures = measured(question, ran.hits, setting.top_k)
-        if run.answers:
-            ran.answer = run.client.knowledge.ask(*what, setting.model, top_k=setting.top_k, mode=setting.mode, **rank)
-            ran.measures |= answer_measured(question, ran.answer)
+        result.seconds = time.perf_counter() - started
+        result.hits = search["data"]
+        evaluation.remarks.update(dict.fromkeys(search["notes"]))
+        result.measures = measured(question, result.hits, setting.top_k)
+        if evaluation.answers:
+            result.answer = evaluation.client.knowledge.ask(
+                *what, setting.model, top_k=setting.top_k, mode=setting.mode, **rank
+            )
+            result.measures |= answer_measured(question, result.answer)
     except (NotFound, ServerUnreachable):
         raise
     except ModelyardError as error:
-        ran.error, ran.measures = error.message, {}
-    return ran
+        result.error, result.measures = error.message, {}
+    return result
 
 
-def keep(run: Run, question: Judged) -> None:
-    """Write what each setting made of a question."""
-    if run.file is None:
+def write_results(evaluation: Evaluation, question: Judged) -> None:
+    """Write the result of each setting for the last question."""
+    if evaluation.file is None:
         return
-    for setting, ran in zip(run.settings, run.done[-1], strict=True):
+    for setting, result in zip(evaluation.settings, evaluation.done[-1], strict=True):
         row: dict[str, Any] = {"id": question.id, "question": question.text, "setting": setting.view()}
-        row |= {"measures": dict(ran.measures), "hits": [_hit(question, each) for each in ran.hits]}
-        if ran.answer:
-            row |= {"answer": ran.answer["answer"], "evidence": ran.answer["evidence"]}
-            row["citations"] = [_hit(question, each) for each in ran.answer["citations"]]
-        row |= {"error": ran.error} if ran.error else {}
-        run.file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    run.file.flush()
+        row |= {"measures": dict(result.measures), "hits": [_hit(question, each) for each in result.hits]}
+        if result.answer:
+            row |= {"answer": result.answer["answer"], "evidence": result.answer["evidence"]}
+            row["citations"] = [_hit(question, each) for each in result.answer["citations"]]
+        row |= {"error": result.error} if result.error else {}
+        evaluation.file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    evaluation.file.flush()
 
 
 def _hit(question: Judged, hit: HitDict) -> dict[str, Any]:
@@ -228,22 +232,22 @@ def _hit(question: Judged, hit: HitDict) -> dict[str, Any]:
     return {**place, "score": hit["score"], "grade": grade}
 
 
-def told(run: Run, over: bool, as_json: bool) -> int:
-    """Show what came of it; the exit code."""
-    errors = [ran.error for row in run.done for ran in row if ran.error]
-    for remark in run.remarks:
+def print_results(evaluation: Evaluation, complete: bool, as_json: bool) -> int:
+    """Print the results; returns the exit code."""
+    errors = [result.error for row in evaluation.done for result in row if result.error]
+    for remark in evaluation.remarks:
         note(printable(remark), dim=True)
-    if not over:
-        note(f"Interrupted after {len(run.done)} of {len(run.questions)} questions.", fg="yellow")
+    if not complete:
+        note(f"Interrupted after {len(evaluation.done)} of {len(evaluation.questions)} questions.", fg="yellow")
     if errors:
-        failed = sum(any(ran.error for ran in row) for row in run.done)
+        failed = sum(any(result.error for result in row) for row in evaluation.done)
         many = "1 question failed and is" if failed == 1 else f"{failed} questions failed and are"
         note(f"{many} left out: {printable(errors[0])}", fg="red")
-    if not over and not run.done:
+    if not complete and not evaluation.done:
         return INTERRUPTED
-    made = summary(run.questions, run.settings, run.done, over)
+    data = summary(evaluation.questions, evaluation.settings, evaluation.done, complete)
     if as_json:
-        print_json(made)
+        print_json(data)
     else:
-        report(made)
-    return INTERRUPTED if not over else int(bool(errors))
+        report(data)
+    return INTERRUPTED if not complete else int(bool(errors))

@@ -22,8 +22,8 @@ AT_K = ("recall", "hit_rate", "mrr", "ndcg")
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One way of asking."""
+class SearchSetting:
+    """One way of searching and answering."""
 
     base: str
     mode: str = "hybrid"
@@ -36,11 +36,11 @@ class Setting:
     """The chat model that answers."""
 
     def view(self) -> dict[str, Any]:
-        """It as JSON."""
+        """The setting as JSON."""
         return asdict(self)
 
     def label(self) -> str:
-        """It for people."""
+        """The setting in words."""
         parts = [self.base, self.mode, f"top {self.top_k}"]
         if self.rerank is not None:
             parts.append(f"ranked by {self.rerank_model or 'its model'}" if self.rerank else "not ranked by a model")
@@ -52,26 +52,29 @@ class Setting:
 
 
 @dataclass(slots=True)
-class Ran:
-    """What a setting made of a question."""
+class QuestionResult:
+    """The hits and the answer that one question got with one setting."""
 
     hits: Sequence[HitDict] = ()
     measures: dict[str, float] = field(default_factory=dict)
     answer: AnswerDict | None = None
     seconds: float = 0.0
-    """That the search took, seen from here."""
+    """Duration of the search, measured in this process."""
     error: str = ""
 
 
 def summary(
-    questions: Sequence[Judged], settings: Sequence[Setting], done: Sequence[Sequence[Ran]], over: bool
+    questions: Sequence[Judged],
+    settings: Sequence[SearchSetting],
+    done: Sequence[Sequence[QuestionResult]],
+    complete: bool,
 ) -> dict[str, Any]:
-    """All as JSON. Questions that failed with any setting are left out, so that all settings have the same ones."""
-    asked = [(question, row) for question, row in zip(questions, done, strict=False) if not any(r.error for r in row)]
-    columns = [[row[number].measures for _, row in asked] for number in range(len(settings))]
+    """All results as JSON. Questions that failed with any setting are left out, so that all settings have the same ones."""
+    pairs = [(question, row) for question, row in zip(questions, done, strict=False) if not any(r.error for r in row)]
+    columns = [[row[number].measures for _, row in pairs] for number in range(len(settings))]
     views = []
     for number, setting in enumerate(settings):
-        seconds = median([row[number].seconds for _, row in asked]) if asked else 0.0
+        seconds = median([row[number].seconds for _, row in pairs]) if pairs else 0.0
         figures = {"measures": means(columns[number]), "search_seconds": seconds}
         views.append({"name": LETTERS[number], **setting.view(), "label": setting.label(), **figures})
     compared = [
@@ -82,28 +85,28 @@ def summary(
         }
         for number in range(1, len(settings))
     ]
-    negatives = sum(not question.relevant for question, _ in asked)
-    counts = {"asked": len(asked), "answerable": len(asked) - negatives, "negative": negatives}
+    negatives = sum(not question.relevant for question, _ in pairs)
+    counts = {"asked": len(pairs), "answerable": len(pairs) - negatives, "negative": negatives}
     return {
-        "questions": {**counts, "failed": len(done) - len(asked), "of": len(questions)},
-        "complete": over,
+        "questions": {**counts, "failed": len(done) - len(pairs), "of": len(questions)},
+        "complete": complete,
         "settings": views,
         "comparisons": compared,
     }
 
 
-def report(made: Mapping[str, Any]) -> None:
-    """All for people."""
-    counts, settings = made["questions"], made["settings"]
+def report(data: Mapping[str, Any]) -> None:
+    """Print all results as tables."""
+    counts, settings = data["questions"], data["settings"]
     click.echo(f"{counts['asked']} questions, {counts['negative']} of them with nothing that answers them")
     for each in settings:
         click.echo(f"{each['name']}: {each['label']}" if len(settings) > 1 else each["label"])
     click.echo("")
     titles = ["MEASURE", *(each["name"] if len(settings) > 1 else "VALUE" for each in settings)]
-    for each in made["comparisons"]:
+    for each in data["comparisons"]:
         titles += [f"{each['setting']} - {each['against']}", "95 %", "P"]
-    print_table(titles, [_row(made, name) for name in _names(settings)])
-    if made["comparisons"]:
+    print_table(titles, [_row(data, name) for name in _names(settings)])
+    if data["comparisons"]:
         note("95 %: bootstrap over questions. P: paired randomization test, for each measure alone.", dim=True)
 
 
@@ -111,23 +114,23 @@ def _names(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*dict.fromkeys(name for each in settings for name in each["measures"]), "search_seconds"]
 
 
-def _row(made: Mapping[str, Any], name: str) -> list[str]:
-    settings = made["settings"]
+def _row(data: Mapping[str, Any], name: str) -> list[str]:
+    settings = data["settings"]
     if name == "search_seconds":
         cells = ["search, median ms", *(f"{each[name] * 1000:.1f}" for each in settings)]
-        return cells + ["", "", ""] * len(made["comparisons"])
+        return cells + ["", "", ""] * len(data["comparisons"])
     depths = {each["top_k"] for each in settings}
     at = f"@{depths.pop() if len(depths) == 1 else 'k'}" if name in AT_K else ""
     cells = [name.replace("_", " ") + at]
     cells += [f"{each['measures'][name]:.3f}" if name in each["measures"] else "-" for each in settings]
-    for each in made["comparisons"]:
-        found = each["measures"].get(name)
-        if found is None:
+    for each in data["comparisons"]:
+        difference = each["measures"].get(name)
+        if difference is None:
             cells += ["-", "-", "-"]
         else:
             cells += [
-                f"{found['mean']:+.3f}",
-                f"{found['low']:+.3f} to {found['high']:+.3f}",
-                "<0.001" if found["p"] < 0.001 else f"{found['p']:.3f}",
+                f"{difference['mean']:+.3f}",
+                f"{difference['low']:+.3f} to {difference['high']:+.3f}",
+                "<0.001" if difference["p"] < 0.001 else f"{difference['p']:.3f}",
             ]
     return cells

@@ -11,12 +11,12 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import BATCH, send
-from modelyard.cli.kb_chatchat import Source, chosen, read
-from modelyard.cli.kb_chatchat_conversations import Talk, portions
+from modelyard.cli.kb_chatchat import ChatchatData, read_data, select_bases
+from modelyard.cli.kb_chatchat_conversations import ChatchatConversation, portions
 from modelyard.cli.kb_folder import Hashes
-from modelyard.cli.kb_import_plan import Coming, Models, planned
-from modelyard.cli.kb_import_report import summary, tell_base, tell_end, tell_plan
-from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
+from modelyard.cli.kb_import_plan import BaseImport, EmbeddingModels, plan_imports
+from modelyard.cli.kb_import_report import print_base, print_outcome, print_plan, summary
+from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
 from modelyard.cli.output import counting, json_option, note, print_json
 from modelyard.core.errors import ModelyardError, ServerUnreachable
 
@@ -28,14 +28,14 @@ CONVERSATIONS_PAGE = 1000
 
 
 @dataclass(slots=True)
-class Done:
-    """What was done, beside what stands in the plans."""
+class ImportOutcome:
+    """The result of an import, beside what stands in the plans of the bases."""
 
     conversations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("new", "messages", "unchanged"), 0))
     failed: list[str] = field(default_factory=list)
-    """What went wrong that is no document, for people."""
+    """Sentences about failures that concern no document."""
     views: list[KnowledgeJobDict] = field(default_factory=list)
-    """Jobs, at their end."""
+    """The last views of the jobs."""
     interrupted: bool = False
 
 
@@ -66,119 +66,129 @@ def import_chatchat(
     Nothing of Chatchat's is changed. What came before and has not changed is left alone, so the command can be stopped and
     called again. Documents are indexed anew here: Chatchat's own indexes are not used.
     """
-    source = read(Path(path), None if database is None else Path(database).expanduser())
-    bases = chosen(source.bases, names)
-    talks = source.talks if (not names if conversations is None else conversations) else []
-    models = Models.running(client, embedding_model)
+    source = read_data(Path(path), None if database is None else Path(database).expanduser())
+    bases = select_bases(source.bases, names)
+    history = source.conversations if (not names if conversations is None else conversations) else []
+    models = EmbeddingModels.on_server(client, embedding_model)
     hashes = Hashes()
-    comings = planned(client, bases, models, hashes)
+    imports = plan_imports(client, bases, models, hashes)
     hashes.save()
-    done = Done()
+    outcome = ImportOutcome()
     if dry_run:
-        done.conversations |= _known(client, talks)
+        outcome.conversations |= _count_new(client, history)
         if not as_json:
-            tell_plan(source, comings, done.conversations)
+            print_plan(source, imports, outcome.conversations)
     else:
-        _bring(client, source, comings, talks, done, as_json, not no_wait)
+        _import_all(client, source, imports, history, outcome, as_json, not no_wait)
     if as_json:
-        print_json(summary(source, comings, done.conversations, done.failed, done.views, dry_run))
-    elif not dry_run and not done.interrupted:
-        tell_end(comings, done.conversations, done.failed)
-    return _code(source, comings, done)
+        print_json(summary(source, imports, outcome.conversations, outcome.failed, outcome.views, dry_run))
+    elif not dry_run and not outcome.interrupted:
+        print_outcome(imports, outcome.conversations, outcome.failed)
+    return _code(source, imports, outcome)
 
 
-def _bring(
-    client: Client, source: Source, comings: list[Coming], talks: list[Talk], done: Done, as_json: bool, wait: bool
+def _import_all(
+    client: Client,
+    source: ChatchatData,
+    imports: list[BaseImport],
+    conversations: list[ChatchatConversation],
+    outcome: ImportOutcome,
+    as_json: bool,
+    wait: bool,
 ) -> None:
-    """Everything, in an order in which a Ctrl-C loses least: files, conversations, and then waiting."""
+    """Import files, then conversations, and then wait: in this order a Ctrl-C loses least."""
     try:
         for each in source.problems:
             note(each, fg="yellow")
-        for coming in comings:
-            _bring_base(client, coming)
+        for base_import in imports:
+            _import_base(client, base_import)
             if not as_json:
-                tell_base(coming)
-        _bring_talks(client, talks, done)
+                print_base(base_import)
+        _import_conversations(client, conversations, outcome)
         if wait:
-            _wait(client, comings, done, as_json)
+            _wait(client, imports, outcome, as_json)
     except KeyboardInterrupt:
-        done.interrupted = True
-    if done.interrupted:
+        outcome.interrupted = True
+    if outcome.interrupted:
         note("Stopped. The same command goes on from here.", fg="yellow")
 
 
-def _bring_base(client: Client, coming: Coming) -> None:
-    """Make the base if there is none, upload what is new, and begin to index it. What fails is noted."""
-    if coming.failed:
+def _import_base(client: Client, base_import: BaseImport) -> None:
+    """Make the base if there is none, upload new files, and start to index them. Failures are noted in the base's plan."""
+    if base_import.failed:
         return
     try:
-        if not coming.exists:
-            client.knowledge.create(coming.name, embedding_model=coming.model, description=coming.source.info or None)
-        send(client, coming.name, coming.plan, {})
-        for start in range(0, len(coming.plan.index), BATCH):
-            coming.jobs.append(client.documents.index(coming.name, coming.plan.index[start : start + BATCH]))
+        if not base_import.exists:
+            client.knowledge.create(
+                base_import.name, embedding_model=base_import.model, description=base_import.source.info or None
+            )
+        send(client, base_import.name, base_import.plan, {})
+        for start in range(0, len(base_import.plan.index), BATCH):
+            base_import.jobs.append(
+                client.documents.index(base_import.name, base_import.plan.index[start : start + BATCH])
+            )
     except ServerUnreachable:
         raise
     except ModelyardError as error:
-        coming.failed = error.message
+        base_import.failed = error.message
 
 
-def _bring_talks(client: Client, talks: list[Talk], done: Done) -> None:
-    with counting("Conversations", len(talks)) as step:
-        for portion in portions(talks):
-            _bring_portion(client, portion, done)
+def _import_conversations(client: Client, conversations: list[ChatchatConversation], outcome: ImportOutcome) -> None:
+    with counting("Conversations", len(conversations)) as step:
+        for portion in portions(conversations):
+            _import_portion(client, portion, outcome)
             step(len(portion))
 
 
-def _bring_portion(client: Client, portion: list[Talk], done: Done) -> None:
-    """Bring a few conversations; where the server refuses them, one by one. What fails is noted."""
+def _import_portion(client: Client, portion: list[ChatchatConversation], outcome: ImportOutcome) -> None:
+    """Import a few conversations; if the server refuses them, one by one. Failures are noted in the outcome."""
     try:
         answer = client.conversations.import_(portion)
     except ServerUnreachable:
         raise
     except ModelyardError as error:
         if len(portion) == 1:
-            done.failed.append(f"Conversation '{portion[0]['title']}': {error.message}")
+            outcome.failed.append(f"Conversation '{portion[0]['title']}': {error.message}")
             return
         for each in portion:
-            _bring_portion(client, [each], done)
+            _import_portion(client, [each], outcome)
     else:
-        done.conversations["new"] += answer["conversations"]
-        done.conversations["messages"] += answer["messages"]
-        done.conversations["unchanged"] += answer["skipped"]
+        outcome.conversations["new"] += answer["conversations"]
+        outcome.conversations["messages"] += answer["messages"]
+        outcome.conversations["unchanged"] += answer["skipped"]
 
 
-def _wait(client: Client, comings: list[Coming], done: Done, as_json: bool) -> None:
+def _wait(client: Client, imports: list[BaseImport], outcome: ImportOutcome, as_json: bool) -> None:
     """Follow the jobs of each base, those of an earlier call too; `done.interrupted` after Ctrl-C."""
-    for coming in comings:
-        if coming.failed:
+    for base_import in imports:
+        if base_import.failed:
             continue
-        running = client.knowledge.describe(coming.name)["jobs"]
-        for job in dict.fromkeys([*running, *coming.jobs]):
-            view = follow_job(client, coming.name, job)
+        on_server = client.knowledge.describe(base_import.name)["jobs"]
+        for job in dict.fromkeys([*on_server, *base_import.jobs]):
+            view = follow_job(client, base_import.name, job)
             if view is None:
-                done.interrupted = True
+                outcome.interrupted = True
                 return
-            done.views.append(view)
+            outcome.views.append(view)
             if not as_json:
-                click.echo(f"{coming.name}: ", nl=False)
-                tell(view)
+                click.echo(f"{base_import.name}: ", nl=False)
+                print_job(view)
 
 
-def _known(client: Client, talks: list[Talk]) -> Mapping[str, int]:
-    """What would come of conversations, as far as their ids tell."""
+def _count_new(client: Client, conversations: list[ChatchatConversation]) -> Mapping[str, int]:
+    """How many conversations would be new, judging by their ids."""
     here: set[str] = set()
-    while page := client.conversations.list(CONVERSATIONS_PAGE, len(here)) if talks else []:
-        here |= {str(talk["id"]) for talk in page}
+    while page := client.conversations.list(CONVERSATIONS_PAGE, len(here)) if conversations else []:
+        here |= {str(conversation["id"]) for conversation in page}
         if len(page) < CONVERSATIONS_PAGE:
             break
-    new = [talk for talk in talks if talk["id"] not in here]
-    messages = sum(len(talk["messages"]) for talk in new)
-    return {"new": len(new), "messages": messages, "unchanged": len(talks) - len(new)}
+    new = [conversation for conversation in conversations if conversation["id"] not in here]
+    messages = sum(len(conversation["messages"]) for conversation in new)
+    return {"new": len(new), "messages": messages, "unchanged": len(conversations) - len(new)}
 
 
-def _code(source: Source, comings: list[Coming], done: Done) -> int:
-    if done.interrupted:
+def _code(source: ChatchatData, imports: list[BaseImport], outcome: ImportOutcome) -> int:
+    if outcome.interrupted:
         return INTERRUPTED
-    wrong = source.problems or done.failed or any(each.failed or each.refused() for each in comings)
-    return max([int(bool(wrong)), *map(ended_well, done.views)])
+    wrong = source.problems or outcome.failed or any(each.failed or each.refused() for each in imports)
+    return max([int(bool(wrong)), *map(exit_code_of, outcome.views)])

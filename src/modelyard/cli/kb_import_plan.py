@@ -1,4 +1,4 @@
-"""What `kb import-chatchat` would do: which base becomes which, what is new in it, and which embedding model it gets."""
+"""The plan of `kb import-chatchat`: the name of each base here, its new files, and the embedding model it gets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelyard.cli.kb_add import Plan, Wanted
-from modelyard.cli.kb_add import planned as planned_files
-from modelyard.cli.kb_chatchat import SourceBase
+from modelyard.cli.kb_add import AddOptions, UploadPlan, plan_update
+from modelyard.cli.kb_chatchat import ChatchatBase
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes
 from modelyard.core.errors import BadRequest, ModelyardError, ServerUnreachable
@@ -22,112 +21,114 @@ ROUTES = ("answer", "formats", "search")
 
 
 @dataclass(slots=True)
-class Coming:
-    """A base on its way."""
+class BaseImport:
+    """A base of Chatchat, and the base of this server that it becomes."""
 
-    source: SourceBase
+    source: ChatchatBase
     name: str
-    """Here."""
+    """Of the base on this server."""
     exists: bool = False
     model: str | None = None
-    """Embedding model here."""
+    """The base's embedding model on this server."""
     remarks: list[str] = field(default_factory=list)
     """For people."""
-    plan: Plan = field(default_factory=Plan)
+    plan: UploadPlan = field(default_factory=UploadPlan)
     unread: list[str] = field(default_factory=list)
     """Files of formats that are not read here."""
     failed: str = ""
-    """Why nothing of it comes."""
+    """Why nothing of it can be imported; empty if it can."""
     jobs: list[str] = field(default_factory=list)
 
     def refused(self) -> dict[str, str]:
-        """Files that did not come, and why."""
+        """Files that were not imported, and why."""
         return {**{name: "it cannot be read." for name in self.source.links}, **self.plan.refused}
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """Embedding models that run."""
+class EmbeddingModels:
+    """The embedding models that run on the server."""
 
     uids: Mapping[str, str]
     """A name in lower case, without what stands before its last slash → uid."""
-    otherwise: str | None
-    """For bases whose own does not run."""
+    fallback: str | None
+    """For bases whose own model does not run."""
 
     @classmethod
-    def running(cls, client: Client, otherwise: str | None) -> Models:
+    def on_server(cls, client: Client, fallback: str | None) -> EmbeddingModels:
         """Those of the server. Raises `BadRequest` if `otherwise` is none of them."""
         models = {uid: info for uid, info in client.models.list().items() if info["model_type"].lower() == "embedding"}
-        if otherwise and otherwise not in models:
-            told = f"those that run: {', '.join(models)}" if models else "none runs"
-            raise BadRequest(f"No embedding model '{otherwise}' is running; {told}.")
+        if fallback and fallback not in models:
+            running_models = f"those that run: {', '.join(models)}" if models else "none runs"
+            raise BadRequest(f"No embedding model '{fallback}' is running; {running_models}.")
         uids = {_short(uid): uid for uid in models}
         for uid, info in models.items():
             uids.setdefault(_short(info["model_name"]), uid)
-        return cls(uids, otherwise or None)
+        return cls(uids, fallback or None)
 
-    def of(self, base: SourceBase) -> tuple[str | None, str]:
-        """The model that a base gets, and what is to be said about it."""
+    def of(self, base: ChatchatBase) -> tuple[str | None, str]:
+        """The model that a base gets, and a remark about it, which may be empty."""
         if base.model and (uid := self.uids.get(_short(base.model))):
             return uid, ""
         own = (
             f"its embedding model {base.model} does not run here" if base.model else "its embedding model is not known"
         )
-        if self.otherwise:
-            return self.otherwise, f"{own}; it gets {self.otherwise}."
+        if self.fallback:
+            return self.fallback, f"{own}; it gets {self.fallback}."
         return None, f"{own}, so it is searched by words alone; launch one before, or give --embedding-model UID."
 
 
-def planned(client: Client, bases: Sequence[SourceBase], models: Models, hashes: Hashes) -> list[Coming]:
-    """What is to be done with each base. Nothing is changed."""
+def plan_imports(
+    client: Client, bases: Sequence[ChatchatBase], models: EmbeddingModels, hashes: Hashes
+) -> list[BaseImport]:
+    """Plan the import of each base. Nothing is changed."""
     here = {str(base["name"]): base["embedding_model"] for base in client.knowledge.list()}
     formats = client.knowledge.formats()
-    found: list[Coming] = []
+    found: list[BaseImport] = []
     for base in bases:
-        coming = Coming(base, allowed(base.name))
-        if coming.name != base.name:
-            coming.remarks.append(f"it is called '{coming.name}' here.")
-        if any(each.name == coming.name for each in found):
-            coming.failed = f"another base is called '{coming.name}' here, too; rename its folder."
-        found.append(coming)
-        _choose_model(coming, models, here)
+        base_import = BaseImport(base, allowed_name(base.name))
+        if base_import.name != base.name:
+            base_import.remarks.append(f"it is called '{base_import.name}' here.")
+        if any(each.name == base_import.name for each in found):
+            base_import.failed = f"another base is called '{base_import.name}' here, too; rename its folder."
+        found.append(base_import)
+        _choose_model(base_import, models, here)
         try:
-            _compare(client, coming, formats, hashes)
+            _compare(client, base_import, formats, hashes)
         except ServerUnreachable:
             raise
         except ModelyardError as error:
-            coming.failed = coming.failed or error.message
+            base_import.failed = base_import.failed or error.message
     return found
 
 
-def _choose_model(coming: Coming, models: Models, here: Mapping[str, str | None]) -> None:
-    wanted, remark = models.of(coming.source)
-    if coming.name not in here:
-        coming.model = wanted
-        coming.remarks += [remark] if remark else []
+def _choose_model(base_import: BaseImport, models: EmbeddingModels, here: Mapping[str, str | None]) -> None:
+    suggestion, remark = models.of(base_import.source)
+    if base_import.name not in here:
+        base_import.model = suggestion
+        base_import.remarks += [remark] if remark else []
         return
-    coming.exists, coming.model = True, here[coming.name]
-    if coming.model is None and wanted is not None:
-        coming.remarks.append(
+    base_import.exists, base_import.model = True, here[base_import.name]
+    if base_import.model is None and suggestion is not None:
+        base_import.remarks.append(
             "it is here already, and searched by words alone; "
-            f"`modelyard kb reindex {coming.name} --embedding-model {wanted}` changes that."
+            f"`modelyard kb reindex {base_import.name} --embedding-model {suggestion}` changes that."
         )
 
 
-def _compare(client: Client, coming: Coming, formats: Mapping[str, str], hashes: Hashes) -> None:
+def _compare(client: Client, base_import: BaseImport, formats: Mapping[str, str], hashes: Hashes) -> None:
     files = Files()
-    for name, path in coming.source.files.items():
+    for name, path in base_import.source.files.items():
         if path.suffix.lower().lstrip(".") in formats:
             files.paths[name] = path
         else:
-            coming.unread.append(name)
-    there = {each["name"]: each for each in all_documents(client, coming.name)} if coming.exists else {}
-    wanted = Wanted(coming.name, (), (), (), {}, delete=False, wait=True, as_json=False)
-    coming.plan = planned_files(files, there, hashes, wanted)
+            base_import.unread.append(name)
+    present = {each["name"]: each for each in all_documents(client, base_import.name)} if base_import.exists else {}
+    options = AddOptions(base_import.name, (), (), (), {}, delete=False, wait=True, as_json=False)
+    base_import.plan = plan_update(files, present, hashes, options)
 
 
-def allowed(name: str) -> str:
-    """A name that a base can have here: the same one, but for what cannot stand in an address or in one line."""
+def allowed_name(name: str) -> str:
+    """The name with `_` in place of characters that a base's name cannot have here."""
     found = "".join("_" if char == "/" or not char.isprintable() else char for char in name).strip()[:LONGEST_NAME]
     return f"{found}_" if found in (*ROUTES, ".", "..", "") else found
 

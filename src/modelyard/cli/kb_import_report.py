@@ -1,4 +1,4 @@
-"""How `kb import-chatchat` tells what would come, what came and what did not, to people and as JSON."""
+"""The output of `kb import-chatchat`: what would be imported, what was and what was not, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -7,134 +7,134 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.kb_chatchat import Source
-from modelyard.cli.kb_import_plan import Coming
+from modelyard.cli.kb_chatchat import ChatchatData
+from modelyard.cli.kb_import_plan import BaseImport
 from modelyard.cli.output import in_bytes, note, print_table, printable
 
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import KnowledgeJobDict
 
 TITLES = ("BASE", "NEW", "CHANGED", "UNCHANGED", "TO SEND", "EMBEDDING MODEL")
-SHOWN = 20
-"""Names of files that are told in one sentence."""
+MOST_NAMES = 20
+"""Names of files in one sentence at most."""
 
 
-def tell_plan(source: Source, comings: Sequence[Coming], talks: Mapping[str, int]) -> None:
-    """What would come."""
+def print_plan(source: ChatchatData, imports: Sequence[BaseImport], conversations: Mapping[str, int]) -> None:
+    """Print what an import would do."""
     click.echo(f"Langchain-Chatchat's bases in {source.folder}")
     if source.database is None:
         note("There is no info.db, so there are no conversations and no descriptions.", fg="yellow")
     for each in source.problems:
         note(each, fg="yellow")
-    if comings:
-        print_table(TITLES, [_row(coming) for coming in comings])
-    for coming in comings:
-        _tell_rest(coming)
-    click.echo(_talks(talks))
+    if imports:
+        print_table(TITLES, [_row(base_import) for base_import in imports])
+    for base_import in imports:
+        _print_remarks(base_import)
+    click.echo(_conversation_counts(conversations))
     note("This was a dry run; nothing was changed.")
 
 
-def tell_base(coming: Coming) -> None:
-    """What came of a base, before it is indexed."""
-    if not coming.failed:
-        plan = coming.plan
-        sent = f"{len(plan.new)} new, {len(plan.changed)} changed, {plan.unchanged} unchanged"
-        searched = f"with {coming.model}" if coming.model else "by words alone"
-        made = "here already" if coming.exists else "made"
-        click.echo(f"{printable(coming.name)} ({made}, searched {searched}): {sent}")
-    _tell_rest(coming)
+def print_base(base_import: BaseImport) -> None:
+    """Print how many files of a base were sent, before they are indexed."""
+    if not base_import.failed:
+        plan = base_import.plan
+        counts = f"{len(plan.new)} new, {len(plan.changed)} changed, {plan.unchanged} unchanged"
+        searched = f"with {base_import.model}" if base_import.model else "by words alone"
+        state = "here already" if base_import.exists else "made"
+        click.echo(f"{printable(base_import.name)} ({state}, searched {searched}): {counts}")
+    _print_remarks(base_import)
 
 
-def tell_end(comings: Sequence[Coming], talks: Mapping[str, int], failed: Sequence[str]) -> None:
-    """The counts of it all."""
+def print_outcome(imports: Sequence[BaseImport], conversations: Mapping[str, int], failed: Sequence[str]) -> None:
+    """Print the counts of the whole import."""
     for each in failed:
         note(printable(each), fg="red")
-    whole = [coming for coming in comings if not coming.failed]
+    whole = [base_import for base_import in imports if not base_import.failed]
     new, changed, same = (sum(counts) for counts in zip(*map(_counts, whole), strict=True)) if whole else (0, 0, 0)
-    missing = sum(len(coming.source.missing) for coming in comings)
-    refused = sum(len(coming.refused()) for coming in comings) + sum(
-        len(coming.source.files) for coming in comings if coming.failed
+    missing = sum(len(base_import.source.missing) for base_import in imports)
+    refused = sum(len(base_import.refused()) for base_import in imports) + sum(
+        len(base_import.source.files) for base_import in imports if base_import.failed
     )
     parts = [f"{new} new files, {changed} changed, {same} unchanged"]
     parts += [f"{missing} missing"] if missing else []
     parts += [f"{refused} failed"] if refused else []
-    parts.append(_talks(talks))
-    click.echo(f"{len(whole)} of {len(comings)} bases: {', '.join(parts)}")
+    parts.append(_conversation_counts(conversations))
+    click.echo(f"{len(whole)} of {len(imports)} bases: {', '.join(parts)}")
 
 
-def _tell_rest(coming: Coming) -> None:
-    """What is to be known about a base."""
-    name = printable(coming.source.name)
-    if coming.failed:
-        note(f"{name}: {printable(coming.failed)}", fg="red")
+def _print_remarks(base_import: BaseImport) -> None:
+    """Print failures, remarks and files of a base that were left out."""
+    name = printable(base_import.source.name)
+    if base_import.failed:
+        note(f"{name}: {printable(base_import.failed)}", fg="red")
         return
-    for remark in coming.remarks:
+    for remark in base_import.remarks:
         note(f"{name}: {printable(remark)}", fg="yellow")
     for files, what in (
-        (coming.source.missing, "in the database, and not in the folder"),
-        (coming.unread, "of formats that are not read here"),
-        (coming.source.edited, "with chunks that were edited there; the files come, the edits do not"),
+        (base_import.source.missing, "in the database, and not in the folder"),
+        (base_import.unread, "of formats that are not read here"),
+        (base_import.source.edited, "with chunks that were edited there; the files come, the edits do not"),
     ):
         if files:
             note(f"{name}: {len(files)} {what}: {_named(files)}", fg="yellow")
-    for file, why in coming.refused().items():
+    for file, why in base_import.refused().items():
         note(f"{name}: {printable(file)}: {printable(why)}", fg="red")
 
 
 def _named(files: Sequence[str]) -> str:
-    more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-    return printable(", ".join(files[:SHOWN])) + more
+    more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
+    return printable(", ".join(files[:MOST_NAMES])) + more
 
 
-def _talks(talks: Mapping[str, int]) -> str:
-    same = f", {talks['unchanged']} here already" if talks["unchanged"] else ""
-    return f"{talks['new']} new conversations with {talks['messages']} new messages{same}"
+def _conversation_counts(conversations: Mapping[str, int]) -> str:
+    same = f", {conversations['unchanged']} here already" if conversations["unchanged"] else ""
+    return f"{conversations['new']} new conversations with {conversations['messages']} new messages{same}"
 
 
-def _counts(coming: Coming) -> tuple[int, int, int]:
-    return len(coming.plan.new), len(coming.plan.changed), coming.plan.unchanged
+def _counts(base_import: BaseImport) -> tuple[int, int, int]:
+    return len(base_import.plan.new), len(base_import.plan.changed), base_import.plan.unchanged
 
 
-def _row(coming: Coming) -> list[str]:
-    size = sum(path.stat().st_size for path in coming.plan.send.values())
-    return [coming.name, *map(str, _counts(coming)), in_bytes(size), coming.model or "- (words alone)"]
+def _row(base_import: BaseImport) -> list[str]:
+    size = sum(path.stat().st_size for path in base_import.plan.send.values())
+    return [base_import.name, *map(str, _counts(base_import)), in_bytes(size), base_import.model or "- (words alone)"]
 
 
 def summary(
-    source: Source,
-    comings: Sequence[Coming],
-    talks: Mapping[str, int],
+    source: ChatchatData,
+    imports: Sequence[BaseImport],
+    conversations: Mapping[str, int],
     failed: Sequence[str],
     views: Sequence[KnowledgeJobDict],
     dry_run: bool,
 ) -> dict[str, Any]:
-    """All of it for programs."""
+    """The whole import as JSON."""
     return {
         "dry_run": dry_run,
         "folder": printable(str(source.folder)),
         "database": None if source.database is None else printable(str(source.database)),
         "problems": source.problems,
-        "bases": [_summary(coming) for coming in comings],
-        "conversations": dict(talks),
+        "bases": [_summary(base_import) for base_import in imports],
+        "conversations": dict(conversations),
         "failed": list(failed),
         "jobs": list(views),
     }
 
 
-def _summary(coming: Coming) -> dict[str, Any]:
+def _summary(base_import: BaseImport) -> dict[str, Any]:
     return {
-        "name": coming.name,
-        "source_name": coming.source.name,
-        "exists": coming.exists,
-        "embedding_model": coming.model,
-        "remarks": coming.remarks,
-        "new": coming.plan.new,
-        "changed": coming.plan.changed,
-        "unchanged": coming.plan.unchanged,
-        "missing": coming.source.missing,
-        "not_read": coming.unread,
-        "edited": coming.source.edited,
-        "refused": coming.refused(),
-        "failed": coming.failed,
-        "jobs": coming.jobs,
+        "name": base_import.name,
+        "source_name": base_import.source.name,
+        "exists": base_import.exists,
+        "embedding_model": base_import.model,
+        "remarks": base_import.remarks,
+        "new": base_import.plan.new,
+        "changed": base_import.plan.changed,
+        "unchanged": base_import.plan.unchanged,
+        "missing": base_import.source.missing,
+        "not_read": base_import.unread,
+        "edited": base_import.source.edited,
+        "refused": base_import.refused(),
+        "failed": base_import.failed,
+        "jobs": base_import.jobs,
     }

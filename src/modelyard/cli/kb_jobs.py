@@ -1,4 +1,4 @@
-"""`modelyard kb jobs`, `job` and `reindex`: what goes on in the background, and how it is followed."""
+"""`modelyard kb jobs`, `job` and `reindex`: jobs that index in the background, and following them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def job(client: Client, name: str, job_id: str, follow: bool, cancel: bool, as_j
     base = clean(name)
     view = client.knowledge.cancel_job(base, job_id) if cancel else client.knowledge.job(base, job_id)
     if follow:
-        return watched(client, base, job_id, as_json)
+        return follow_and_report(client, base, job_id, as_json)
     if as_json:
         print_json(view)
     else:
@@ -79,41 +79,41 @@ def reindex(
 ) -> int:
     """Make all chunks of a base anew, in the background; searches use the old ones until the new ones are complete."""
     base = clean(name)
-    cut = None
+    chunking = None
     if chunk_size is not None or chunk_overlap is not None:
-        cut = dict(client.knowledge.describe(base)["chunking"])
-        cut["size"] = cut["size"] if chunk_size is None else chunk_size
-        cut["overlap"] = cut["overlap"] if chunk_overlap is None else chunk_overlap
-    begun = client.knowledge.reindex(base, embedding_model, cut, force)
+        chunking = dict(client.knowledge.describe(base)["chunking"])
+        chunking["size"] = chunking["size"] if chunk_size is None else chunk_size
+        chunking["overlap"] = chunking["overlap"] if chunk_overlap is None else chunk_overlap
+    started = client.knowledge.reindex(base, embedding_model, chunking, force)
     if follow:
-        return watched(client, base, begun, as_json)
+        return follow_and_report(client, base, started, as_json)
     if as_json:
-        print_json({"job": begun})
+        print_json({"job": started})
     else:
-        click.echo(begun)
-        note(f"`modelyard kb job {base} {begun} --follow` follows it.")
+        click.echo(started)
+        note(f"`modelyard kb job {base} {started} --follow` follows it.")
     return 0
 
 
-def watched(client: Client, base: str, job_id: str, as_json: bool = False) -> int:
-    """Follow a job and tell how it ended; the exit code, 1 if a document failed, 130 after Ctrl-C."""
+def follow_and_report(client: Client, base: str, job_id: str, as_json: bool = False) -> int:
+    """Follow a job and print how it ended; returns the exit code, 1 if a document failed, 130 after Ctrl-C."""
     view = follow_job(client, base, job_id)
     if view is None:
         return INTERRUPTED
     if as_json:
         print_json(view)
     else:
-        tell(view)
-    return ended_well(view)
+        print_job(view)
+    return exit_code_of(view)
 
 
-def ended_well(view: KnowledgeJobDict) -> int:
+def exit_code_of(view: KnowledgeJobDict) -> int:
     """0, or 1 if the job or a document of it failed."""
     return int(bool(view["failed"]) or view["state"] != "done")
 
 
-def tell(view: KnowledgeJobDict) -> None:
-    """How a job ended, for people."""
+def print_job(view: KnowledgeJobDict) -> None:
+    """Print how a job ended."""
     click.echo(
         f"{view['done']} of {view['total']} documents indexed, {view['unchanged']} of them unchanged; "
         f"{view['chunks']} chunks, {view['embedded']} embedded"
@@ -124,7 +124,7 @@ def tell(view: KnowledgeJobDict) -> None:
 
 
 def problems(view: KnowledgeJobDict) -> None:
-    """Which documents failed, and why; and what was left out of others."""
+    """Print which documents failed, and why; and what was left out of others."""
     for each in view["problems"]:
         note(about(each["document"], each["error"]), fg="red")
     if view["failed"] > len(view["problems"]):
@@ -134,7 +134,7 @@ def problems(view: KnowledgeJobDict) -> None:
 
 
 def remarks(document: str, notes: Sequence[str]) -> None:
-    """What is in a document's file and not in its text."""
+    """Print what is in a document's file and not in its text."""
     for each in notes:
         note(f"{printable(document)}: {printable(each)}", fg="yellow")
 
@@ -142,7 +142,7 @@ def remarks(document: str, notes: Sequence[str]) -> None:
 def follow_job(client: Client, base: str, job_id: str) -> KnowledgeJobDict | None:
     """The view of a job once it is finished; None after Ctrl-C, which leaves it running and says so."""
     try:
-        *_, last = _shown(_remarked(_views(client, base, job_id)))
+        *_, last = _with_bar(_with_remarks(_views(client, base, job_id)))
     except KeyboardInterrupt:
         note(
             f"The job goes on. `modelyard kb job {base} {job_id} --follow` follows it, "
@@ -153,7 +153,7 @@ def follow_job(client: Client, base: str, job_id: str) -> KnowledgeJobDict | Non
 
 
 def _views(client: Client, base: str, job_id: str) -> Iterator[KnowledgeJobDict]:
-    """Views until the last one. A connection that breaks, or a stream that ends early, is asked for again."""
+    """Views until the last one. A connection that breaks, or a stream that ends early, is opened again."""
     lost = 0
     while True:
         try:
@@ -170,8 +170,8 @@ def _views(client: Client, base: str, job_id: str) -> Iterator[KnowledgeJobDict]
         time.sleep(0.5)
 
 
-def _remarked(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
-    """The same; tells once why a job waits."""
+def _with_remarks(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
+    """Pass views on, and print once why a job waits."""
     before = ""
     for view in views:
         if view["waiting"] and view["waiting"] != before:
@@ -180,8 +180,8 @@ def _remarked(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
         yield view
 
 
-def _shown(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
-    """The same, with a bar on a terminal."""
+def _with_bar(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
+    """Pass views on, with a progress bar on a terminal."""
     if not sys.stderr.isatty():
         yield from views
         return

@@ -12,7 +12,7 @@ from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 if TYPE_CHECKING:
-    from modelyard.client.types import KeyDict
+    from modelyard.client.account_types import KeyDict
 
 TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "STATE")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

@@ -18,7 +18,7 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import KeyDict, NewKeyDict, UserDict
+    from modelyard.client.account_types import KeyDict, NewKeyDict, UserDict
     from modelyard.control.keys import Keys
     from modelyard.db.tables import Key, User
 

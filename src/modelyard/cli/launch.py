@@ -26,17 +26,17 @@ LOG_LINES = 15
 CANCELLED = 130
 
 
-class Launch(click.Command):
+class LaunchCommand(click.Command):
     """`--lora-modules` takes `NAME PATH`, as Xinference has it, and any number of `NAME=PATH`, as vLLM and ms-swift do."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, divided(args))
+        return super().parse_args(ctx, separate_adapters(args))
 
 
 ADAPTER_FLAGS = ("-lm", "--lora-modules", "--lora_modules")
 
 
-def divided(args: Sequence[str]) -> list[str]:
+def separate_adapters(args: Sequence[str]) -> list[str]:
     """The arguments with every `NAME=PATH` after `--lora-modules` as an option of its own, in two words."""
     found: list[str] = []
     words = deque(args)
@@ -56,7 +56,7 @@ def divided(args: Sequence[str]) -> list[str]:
     return found
 
 
-@click.command(cls=Launch, short_help="Start a model.", context_settings={"ignore_unknown_options": True})
+@click.command(cls=LaunchCommand, short_help="Start a model.", context_settings={"ignore_unknown_options": True})
 @click.option("-n", "--model-name", metavar="NAME", help="The same as NAME.")
 @click.option("-u", "--model-uid", metavar="UID", help="Name under which it will answer; else the model's name.")
 @click.option("-t", "--model-type", metavar="TYPE", help="LLM, embedding, rerank, …; else read from the files.")
@@ -109,8 +109,8 @@ def command(client: Client, /, rest: Sequence[str], no_wait: bool, **given: Any)
 
 
 def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `Client.launch_model` from what the command line says."""
-    names, options = split(rest)
+    """The arguments of `models.launch` that the command line gives."""
+    names, options = split_words(rest)
     if len(names) > 1:
         raise click.UsageError(f"One model at a time, not {', '.join(names)}.")
     name = given.pop("model_name") or (names[0] if names else None)
@@ -124,8 +124,8 @@ def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, **options, "model_name": name and absolute(clean(name))}
 
 
-def split(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Names and engine options in what click did not know: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`, `--d` is true."""
+def split_words(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Names and engine options in words unknown to click: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`; `--d` is true."""
     names: list[str] = []
     options: dict[str, str] = {}
     waiting: str | None = None
@@ -151,14 +151,14 @@ def split(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def absolute(name: str) -> str:
-    """A path that exists here as the server can find it; every other name as it is: `demo` is one even beside a folder `demo`."""
+    """The absolute path of a path that exists; any other name as it is: `demo` is a name even beside a folder `demo`."""
     looks_like_path = "/" in name or name.endswith(".gguf") or name.startswith("~")
     path = Path(name).expanduser()
     return str(path.resolve()) if looks_like_path and path.exists() else name
 
 
 def _adapters(arguments: dict[str, Any]) -> dict[str, Any]:
-    """What the options about adapters ask for, as the body has it; they are taken out of the arguments."""
+    """The options about adapters as a value of `peft_model_config`; they are removed from the arguments."""
     found: dict[str, Any] = {}
     if modules := arguments.pop("lora_modules", ()):
         found["lora_list"] = [{"lora_name": name, "local_path": absolute(path)} for name, path in modules]
@@ -200,7 +200,7 @@ CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "virtual_env_package": ("virtual_env_packages", list),
     "virtual_env_find_link": ("virtual_env_find_links", list),
 }
-"""Options whose value is written otherwise than it is sent: the key of the body, and how the value is made."""
+"""Options whose value is converted before it is sent: the key of the body, and the function that converts."""
 
 
 def _wait(client: Client, uid: str) -> LaunchProgressDict | None:
@@ -223,7 +223,7 @@ def _wait(client: Client, uid: str) -> LaunchProgressDict | None:
 
 
 def _explain(client: Client, uid: str, end: LaunchProgressDict) -> None:
-    """Why a launch ended without a model, with the last words of its process."""
+    """Print why a launch failed, with the last lines of its log."""
     if end["stage"] == "cancelled":
         note(f"{click.style('Error:', fg='red')} The launch of {uid} was cancelled.")
         return

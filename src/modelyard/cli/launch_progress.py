@@ -36,12 +36,12 @@ def _steps(client: Client, uid: str) -> Iterator[LaunchProgressDict]:
 
 
 def _lines(client: Client, uid: str) -> LaunchProgressDict:
-    shown = ""
+    last_line = ""
     for step in _steps(client, uid):
-        line = f"{uid}: {_what(step)}"
-        if line != shown:
+        line = f"{uid}: {_stage(step)}"
+        if line != last_line:
             note(line)
-            shown = line
+            last_line = line
     return step
 
 
@@ -62,7 +62,7 @@ def _bar(client: Client, uid: str) -> LaunchProgressDict:
         task = progress.add_task("", total=1.0, uid=escape(uid))
         files: dict[str, TaskID] = {}
         for step in _steps(client, uid):
-            progress.update(task, completed=step["progress"], description=escape(_what(step)))
+            progress.update(task, completed=step["progress"], description=escape(_stage(step)))
             for file in downloads(step):
                 if file.name not in files:
                     files[file.name] = progress.add_task("", uid="", total=None)
@@ -95,7 +95,7 @@ def downloads(step: LaunchProgressDict) -> list[File]:
     return found
 
 
-def _what(step: LaunchProgressDict) -> str:
+def _stage(step: LaunchProgressDict) -> str:
     """The stage, and what goes on in it."""
     if step["stage"] == "failed" or not step["info"]:
         return step["stage"]

@@ -19,7 +19,7 @@ def name_argument(function: Callable[P, R]) -> Callable[P, R]:
     return click.argument("name", required=False)(option(function))
 
 
-def the_name(name: str | None, model_name: str | None) -> str:
+def required_name(name: str | None, model_name: str | None) -> str:
     """The one that was given."""
     chosen = model_name or name
     if not chosen:

@@ -1,4 +1,4 @@
-"""Command lines of ms-swift, in the spellings of its versions 2 and 4, as what shall run and how it shall answer. Pure."""
+"""Command lines of ms-swift 2 and 4, sorted into options of the model, of the engine and of the answer. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODEL = {
     "system": "system",
     "verbose": "verbose",
 }
-"""Flags that say what shall run → our names."""
+"""Flags about the model → our names."""
 
 ENGINE = {
     name: name
@@ -47,7 +47,7 @@ ANSWER = {
     "seed": "seed",
     "stream": "stream",
 }
-"""Flags that say how to answer → fields of a `RequestConfig`."""
+"""Flags about answers → fields of a `RequestConfig`."""
 LISTS = ("adapters", "lora_modules", "stop_words", "val_dataset")
 NUMBERS = {
     "max_tokens": int,
@@ -58,7 +58,7 @@ NUMBERS = {
     "seed": int,
 }
 SWITCHES = ("merge_lora", "verbose", "stream", "enforce_eager", "enable_prefix_caching", "enable_lora")
-"""Of our names in these tables, those that may stand without a value: true."""
+"""Names of these tables whose flag may stand without a value, which means true."""
 ADAPTER_SIZES = ("enable_lora", "max_loras", "max_lora_rank")
 
 

@@ -1,4 +1,4 @@
-"""What the flags of `modelyard deploy` say shall run, as the room `infer` takes it."""
+"""The model, adapters and options that ms-swift's flags name, as the package `infer` takes them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from modelyard.infer.launching import LaunchSpec
 
 
-def wanted(flags: Flags, default_backend: str = "") -> LaunchSpec:
-    """What shall run. Raises `click.UsageError` for `--merge_lora true`, which `modelyard export` does."""
+def run_options(flags: Flags, default_backend: str = "") -> LaunchSpec:
+    """The model to run and its options. Raises `click.UsageError` for `--merge_lora true`, which `modelyard export` does."""
     from modelyard.infer.launching import LaunchSpec, engine_of
 
     model = flags.model
@@ -69,7 +69,7 @@ COMMON = {
 """Flags that the commands share."""
 
 
-def passing(short: str, summary: str, flags: dict[str, str]) -> dict[str, Any]:
+def passthrough(short: str, summary: str, flags: dict[str, str]) -> dict[str, Any]:
     """Settings of a click command that gets all words as they are, because ms-swift's flags take several values."""
     return {
         "short_help": short,

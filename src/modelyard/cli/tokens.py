@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelyard.core.private import private_folder
 
 if TYPE_CHECKING:
-    from modelyard.client.types import TokensDict
+    from modelyard.client.account_types import TokensDict
 
 EARLY = 60.0  # seconds before its end that a token is renewed
 

@@ -20,10 +20,10 @@ def command(endpoint: str | None, api_key: str | None, as_json: bool) -> None:
     with connect(endpoint, api_key, timeout=5) as client:
         try:
             server: str | None = client.cluster.version()["version"]
-            said = f"server {server} at {client.base_url}"
+            server_line = f"server {server} at {client.base_url}"
         except ModelyardError as error:
-            server, said = None, error.message
+            server, server_line = None, error.message
     if as_json:
         print_json({"modelyard": __version__, "python": platform.python_version(), "server": server})
     else:
-        click.echo(f"modelyard {__version__} on Python {platform.python_version()}\n{said}")
+        click.echo(f"modelyard {__version__} on Python {platform.python_version()}\n{server_line}")

@@ -19,7 +19,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from modelyard.client.connection import AsyncConnection, SyncConnection
 from modelyard.client.request import Request
@@ -53,17 +53,35 @@ class ClientMethod(Generic[SyncForm, AsyncForm]):
     """A method of a group: of type `SyncForm` on a sync client, of type `AsyncForm` on an async one."""
 
     def __init__(self, build: Callable[..., Any]) -> None:
+        self.build = build
+        """Describe the call without sending it: its `Request`, given a group, which most requests do not depend on."""
+        functools.update_wrapper(self, build)
+
+    @functools.cached_property
+    def _forms(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The function and the coroutine function, made on first use: an import of the client makes none."""
+        build = self.build
+
         def method(group: CallGroup[SyncConnection], /, *args: Any, **kwargs: Any) -> Any:
             return _answer(group._sender, build(group, *args, **kwargs))
 
         async def coroutine(group: CallGroup[AsyncConnection], /, *args: Any, **kwargs: Any) -> Any:
             return await _async_answer(group._sender, build(group, *args, **kwargs))
 
-        self.build = build
-        """Describe the call without sending it: its `Request`, given a group, which most requests do not depend on."""
-        self._method, self._coroutine = method, coroutine
-        for each in (self, method, coroutine):
-            _describe(each, build)
+        forms: tuple[Callable[..., Any], Callable[..., Any]] = (method, coroutine)
+        for each in forms:
+            functools.update_wrapper(each, build)
+            setattr(each, "__signature__", self.__signature__)  # noqa: B010 - unknown to the type checker
+        return forms
+
+    def __getattr__(self, name: str) -> Any:
+        """`__signature__`, for `help()` and editors: that of the function that builds the request, with the answer's type."""
+        if name != "__signature__":
+            raise AttributeError(name)
+        signature = inspect.signature(self.build)
+        answer = str(signature.return_annotation).removeprefix("Request[").removeprefix("Steps[").removesuffix("]")
+        self.__dict__[name] = signature.replace(return_annotation=answer)
+        return self.__dict__[name]
 
     @overload
     def __get__(self, group: None, owner: type) -> Self: ...
@@ -75,7 +93,7 @@ class ClientMethod(Generic[SyncForm, AsyncForm]):
     def __get__(self, group: CallGroup[Any] | None, owner: type | None = None) -> Any:
         if group is None:
             return self
-        return MethodType(self._method if isinstance(group._sender, SyncConnection) else self._coroutine, group)
+        return MethodType(self._forms[isinstance(group._sender, AsyncConnection)], group)
 
     def __call__(self, group: CallGroup[Any], /, *args: Any, **kwargs: Any) -> Any:
         """`Group.method(group, …)`, which is what `group.method(…)` does."""
@@ -147,11 +165,3 @@ async def _async_send(sender: AsyncConnection, request: Request[Any]) -> Any:
     if not request.streams:
         return await sender.send(request)
     return await (sender.open_bytes(request) if request.raw else sender.open(request))
-
-
-def _describe(method: object, build: Callable[..., Any]) -> None:
-    """Give a method the name, docstring and parameters of the function that builds its request, for `help()` and editors."""
-    functools.update_wrapper(cast(Callable[..., Any], method), build)
-    signature = inspect.signature(build)
-    answer = str(signature.return_annotation).removeprefix("Request[").removeprefix("Steps[").removesuffix("]")
-    setattr(method, "__signature__", signature.replace(return_annotation=answer))  # noqa: B010 - unknown to the type checker

@@ -6,8 +6,8 @@ what a `Client` returns, `AsyncChatModel` what an `AsyncClient` returns.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
 
 from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call, exchange
 from modelyard.client.connection import AsyncConnection, SyncConnection
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from modelyard.client.stream import AsyncStream, Stream
     from modelyard.client.types import ModelDict
 
+Whole = TypeVar("Whole", covariant=True)
+Chunks = TypeVar("Chunks", covariant=True)
 Messages = Sequence[Mapping[str, Any]]
 Tools = Sequence[Mapping[str, Any]] | None
 Config = Mapping[str, Any]
@@ -45,40 +47,21 @@ class ModelHandle(CallGroup[S]):
         yield from ()
 
 
-class Generate(Protocol):
-    """`GenerateModel.generate`: a stream if one is asked for, else the whole answer."""
+class Generate(Protocol[Whole, Chunks]):
+    """`GenerateModel.generate`: chunks if a stream is asked for, else the whole answer."""
 
     @overload
-    def __call__(
-        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]
-    ) -> Stream[TextCompletionDict]: ...
+    def __call__(self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]) -> Chunks: ...
     @overload
-    def __call__(self, prompt: str, generate_config: StreamedConfigDict) -> Stream[TextCompletionDict]: ...
-    @overload
-    def __call__(
-        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[False] | None = None
-    ) -> TextCompletionDict: ...
-
-
-class AsyncGenerate(Protocol):
-    """`Generate` of the async client."""
-
-    @overload
-    def __call__(
-        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]
-    ) -> Coroutine[Any, Any, AsyncStream[TextCompletionDict]]: ...
-    @overload
-    def __call__(
-        self, prompt: str, generate_config: StreamedConfigDict
-    ) -> Coroutine[Any, Any, AsyncStream[TextCompletionDict]]: ...
+    def __call__(self, prompt: str, generate_config: StreamedConfigDict) -> Chunks: ...
     @overload
     def __call__(
         self, prompt: str, generate_config: Config | None = None, *, stream: Literal[False] | None = None
-    ) -> Coroutine[Any, Any, TextCompletionDict]: ...
+    ) -> Whole: ...
 
 
-class Chat(Protocol):
-    """`ChatModel.chat`: a stream if one is asked for, else the whole answer."""
+class Chat(Protocol[Whole, Chunks]):
+    """`ChatModel.chat`: chunks if a stream is asked for, else the whole answer."""
 
     @overload
     def __call__(
@@ -92,7 +75,7 @@ class Chat(Protocol):
         prompt: str | None = None,
         system_prompt: str | None = None,
         chat_history: Messages | None = None,
-    ) -> Stream[ChatChunkDict]: ...
+    ) -> Chunks: ...
     @overload
     def __call__(
         self,
@@ -101,7 +84,7 @@ class Chat(Protocol):
         enable_thinking: bool | None = None,
         *,
         generate_config: StreamedConfigDict,
-    ) -> Stream[ChatChunkDict]: ...
+    ) -> Chunks: ...
     @overload
     def __call__(
         self,
@@ -114,53 +97,31 @@ class Chat(Protocol):
         prompt: str | None = None,
         system_prompt: str | None = None,
         chat_history: Messages | None = None,
-    ) -> ChatCompletionDict: ...
+    ) -> Whole: ...
 
 
-class AsyncChat(Protocol):
-    """`Chat` of the async client."""
+def _generate_call(
+    build: Callable[..., Request[Any]],
+) -> ClientMethod[
+    Generate[TextCompletionDict, Stream[TextCompletionDict]],
+    Generate[Coroutine[Any, Any, TextCompletionDict], Coroutine[Any, Any, AsyncStream[TextCompletionDict]]],
+]:
+    return ClientMethod(build)
 
-    @overload
-    def __call__(
-        self,
-        messages: Messages | str | None = None,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: Config | None = None,
-        *,
-        stream: Literal[True],
-        prompt: str | None = None,
-        system_prompt: str | None = None,
-        chat_history: Messages | None = None,
-    ) -> Coroutine[Any, Any, AsyncStream[ChatChunkDict]]: ...
-    @overload
-    def __call__(
-        self,
-        messages: Messages | str | None = None,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        *,
-        generate_config: StreamedConfigDict,
-    ) -> Coroutine[Any, Any, AsyncStream[ChatChunkDict]]: ...
-    @overload
-    def __call__(
-        self,
-        messages: Messages | str | None = None,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: Config | None = None,
-        *,
-        stream: Literal[False] | None = None,
-        prompt: str | None = None,
-        system_prompt: str | None = None,
-        chat_history: Messages | None = None,
-    ) -> Coroutine[Any, Any, ChatCompletionDict]: ...
+
+def _chat_call(
+    build: Callable[..., Request[Any]],
+) -> ClientMethod[
+    Chat[ChatCompletionDict, Stream[ChatChunkDict]],
+    Chat[Coroutine[Any, Any, ChatCompletionDict], Coroutine[Any, Any, AsyncStream[ChatChunkDict]]],
+]:
+    return ClientMethod(build)
 
 
 class GenerateCalls(ModelHandle[S]):
     """What is asked of a language model that continues text."""
 
-    @ClientMethod[Generate, AsyncGenerate]
+    @_generate_call
     def generate(
         self, prompt: str, generate_config: Config | None = None, *, stream: bool | None = None
     ) -> Request[Any]:
@@ -174,7 +135,7 @@ class GenerateCalls(ModelHandle[S]):
 class ChatCalls(ModelHandle[S]):
     """What is asked of a language model that answers messages."""
 
-    @ClientMethod[Chat, AsyncChat]
+    @_chat_call
     def chat(
         self,
         messages: Messages | str | None = None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from modelyard.client.calls import ClientMethod, S, call
 from modelyard.client.connection import AsyncConnection, SyncConnection
 from modelyard.client.forms import File, optional, part, several, texts, with_extras
-from modelyard.client.handles import ModelHandle
+from modelyard.client.handles import Chunks, ModelHandle, Whole
 from modelyard.client.request import FilePart, Request, an_object, anything, at
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class VideoCalls(ModelHandle[S]):
         return _form("video/generations/flf", self.uid, fields, kwargs, files)
 
 
-class Speech(Protocol):
+class Speech(Protocol[Whole, Chunks]):
     """`AudioModel.speech`: portions of bytes if a stream is asked for, else all of them."""
 
     @overload
@@ -144,7 +144,7 @@ class Speech(Protocol):
         prompt_speech: File | None = None,
         prompt_latent: File | None = None,
         **kwargs: Any,
-    ) -> Iterator[bytes]: ...
+    ) -> Chunks: ...
     @overload
     def __call__(
         self,
@@ -156,37 +156,15 @@ class Speech(Protocol):
         prompt_speech: File | None = None,
         prompt_latent: File | None = None,
         **kwargs: Any,
-    ) -> bytes: ...
+    ) -> Whole: ...
 
 
-class AsyncSpeech(Protocol):
-    """`Speech` of the async client."""
-
-    @overload
-    def __call__(
-        self,
-        input: str,
-        voice: str = "",
-        response_format: str = "mp3",
-        speed: float = 1.0,
-        *,
-        stream: Literal[True],
-        prompt_speech: File | None = None,
-        prompt_latent: File | None = None,
-        **kwargs: Any,
-    ) -> Coroutine[Any, Any, AsyncIterator[bytes]]: ...
-    @overload
-    def __call__(
-        self,
-        input: str,
-        voice: str = "",
-        response_format: str = "mp3",
-        speed: float = 1.0,
-        stream: Literal[False] = False,
-        prompt_speech: File | None = None,
-        prompt_latent: File | None = None,
-        **kwargs: Any,
-    ) -> Coroutine[Any, Any, bytes]: ...
+def _speech_call(
+    build: Callable[..., Request[bytes]],
+) -> ClientMethod[
+    Speech[bytes, Iterator[bytes]], Speech[Coroutine[Any, Any, bytes], Coroutine[Any, Any, AsyncIterator[bytes]]]
+]:
+    return ClientMethod(build)
 
 
 class AudioCalls(ModelHandle[S]):
@@ -227,7 +205,7 @@ class AudioCalls(ModelHandle[S]):
         """The vector of a voice."""
         return _form("audio/embeddings", self.uid, {}, None, [part("file", audio)])
 
-    @ClientMethod[Speech, AsyncSpeech]
+    @_speech_call
     def speech(
         self,
         /,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 from modelyard.catalog.swift_models import swift_models
@@ -94,15 +95,16 @@ def inference_client(
 ) -> Any:
     """Ask a server that was deployed: a whole answer, or with `stream` an iterator of chunks."""
     config = request_config or RequestConfig()
-    client = Client(url or f"http://{host}:{port}", api_key)
-    chat = is_chat_request
-    if chat is None:
-        chat = chats(model_type, read(ModelList, client.send(_listing())))
-    body = generation_body(model_type, query, history, system, images=images or (), config=config, chat=chat)
-    request = generation_request(body | _tools(tools, tool_choice))
-    if config.stream:
-        return _stream(client, request, chat)
-    with client:
+    with ExitStack() as stack:
+        client = stack.enter_context(Client(url or f"http://{host}:{port}", api_key))
+        chat = is_chat_request
+        if chat is None:
+            chat = chats(model_type, read(ModelList, client.send(_listing())))
+        body = generation_body(model_type, query, history, system, images=images or (), config=config, chat=chat)
+        request = generation_request(body | _tools(tools, tool_choice))
+        if config.stream:
+            stack.pop_all()  # the stream closes the client
+            return _stream(client, request, chat)
         return read(ChatCompletionResponse if chat else CompletionResponse, client.send(request))
 
 
@@ -125,15 +127,16 @@ async def inference_client_async(
 ) -> Any:
     """The asynchronous twin of `inference_client`; with `stream`, an asynchronous iterator of chunks."""
     config = request_config or RequestConfig()
-    client = AsyncClient(url or f"http://{host}:{port}", api_key)
-    chat = is_chat_request
-    if chat is None:
-        chat = chats(model_type, read(ModelList, await client.send(_listing())))
-    body = generation_body(model_type, query, history, system, images=images or (), config=config, chat=chat)
-    request = generation_request(body | _tools(tools, tool_choice))
-    if config.stream:
-        return _stream_async(client, request, chat)
-    async with client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(AsyncClient(url or f"http://{host}:{port}", api_key))
+        chat = is_chat_request
+        if chat is None:
+            chat = chats(model_type, read(ModelList, await client.send(_listing())))
+        body = generation_body(model_type, query, history, system, images=images or (), config=config, chat=chat)
+        request = generation_request(body | _tools(tools, tool_choice))
+        if config.stream:
+            stack.pop_all()  # the stream closes the client
+            return _stream_async(client, request, chat)
         return read(ChatCompletionResponse if chat else CompletionResponse, await client.send(request))
 
 

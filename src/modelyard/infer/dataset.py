@@ -106,11 +106,16 @@ def _rows(path: Path) -> Iterator[Any]:
         )
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".json":
-            yield from json.loads(text)
-            return
+        rows = json.loads(text) if path.suffix == ".json" else None
     except (OSError, ValueError) as error:
         raise BadRequest(f"'{path}' cannot be read: {reason(error)}.") from None
+    if path.suffix == ".json":
+        if not isinstance(rows, list):
+            raise BadRequest(
+                f"'{path}' is no JSON list; questions are a list of objects, or one object a line in a .jsonl file."
+            )
+        yield from rows
+        return
     for line in text.splitlines():
         if line.strip():
             try:
@@ -132,9 +137,9 @@ def _question(number: int, row: Any) -> Question:
 
 def _of_messages(number: int, row: Row, messages: list[Any]) -> Question:
     """A conversation; what an assistant says last is the expected answer."""
-    rest = [message for message in messages if isinstance(message, dict)]
+    rest = list(messages) if all(isinstance(message, dict) for message in messages) else []
     label = rest.pop().get("content") if rest and rest[-1].get("role") == "assistant" else None
-    if not rest or len(rest) < len(messages) - 1:
+    if not rest:
         return Question(number, row, "its messages are no conversation")
     return Question(number, {**row, "messages": rest, "response": label, "query": str(rest[-1].get("content"))})
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.catalog.adapters import is_adapter
 from modelyard.catalog.files import describe
-from modelyard.core.errors import BadRequest
+from modelyard.core.errors import AdapterNotFound, BadRequest
 from modelyard.infer.child import PrivateServer
 from modelyard.infer.launching import DEFAULT_ADAPTER, LaunchSpec, body
 from modelyard.infer.remote import InferClient
@@ -62,7 +62,7 @@ class Engine(InferClient):
         super().__init__(base_url=self.server.url, api_key=None, model=uid)
 
     def _prepare(self, adapter: AdapterRequest | None) -> None:
-        """Load an adapter that is asked for and not there yet. Raises what is wrong with it."""
+        """Load the adapter of a request where it is not loaded yet. Raises `AdapterNotFound` or `AdapterInvalid`."""
         if adapter is None:
             return
         with self._loading:
@@ -71,6 +71,8 @@ class Engine(InferClient):
                 return
             if before is not None:
                 raise BadRequest(f"Adapter '{adapter.name}' was loaded from {before}, and not from {adapter.path}.")
+            if not adapter.path:
+                raise AdapterNotFound(adapter.name, [name for name in self._loaded if name != self.model])
             self.server.client.adapters.load(adapter.name, adapter.path, model=self.model)
             self._loaded[adapter.name] = adapter.path
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelyard.catalog.adapters import CONFIG, is_adapter
+from modelyard.catalog.adapters import config_base, is_adapter
 from modelyard.catalog.swift_models import is_known, name_of, place, swift_models, unknown
 from modelyard.core.errors import BadRequest, InvalidParameter, nearest
 from modelyard.core.types import ModelType
@@ -134,10 +134,9 @@ def _text(notes: Mapping[str, Any], key: str) -> str | None:
 
 
 def _title(adapter: str | None, path: str | None) -> str:
-    """A public name for what has none: of an adapter, what ms-swift calls its base."""
+    """A public name for a model without one: for an adapter, ms-swift's name of its base. Raises `AdapterInvalid`."""
     if adapter:
-        config = json.loads((Path(adapter).expanduser() / CONFIG).read_text(encoding="utf-8"))
-        path = str(config.get("base_model_name_or_path") or adapter)
+        path = config_base(adapter) or adapter
         if name := name_of(path):
             return name
     place = Path(str(path))

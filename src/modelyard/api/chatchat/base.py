@@ -96,11 +96,11 @@ async def permanent_base(
 ) -> KnowledgeBase:
     """Find a base that the key may use and that is not temporary. Raises `PermissionDenied` and `Refused`."""
     check_access(grant, unquote(name), level)
-    found = await find_base(knowledge, name)
-    if found is None or found.temporary:
+    base = await find_base(knowledge, name)
+    if base is None or base.temporary:
         raise Refused(404, f"未找到知识库 {name}", data)
-    check_access(grant, found.name, level)
-    return found
+    check_access(grant, base.name, level)
+    return base
 
 
 def launched_models(parts: Parts, kind: ModelType, grant: Grant | None = None) -> dict[str, ModelView]:
@@ -114,8 +114,8 @@ def launched_models(parts: Parts, kind: ModelType, grant: Grant | None = None) -
 
 def ready_models(parts: Parts, kind: ModelType, grant: Grant | None = None) -> list[str]:
     """Return the uids of the models of a type that are ready and that the key may see."""
-    found = launched_models(parts, kind, grant)
-    return sorted(uid for uid, view in found.items() if view.state is ReplicaState.READY)
+    models = launched_models(parts, kind, grant)
+    return sorted(uid for uid, view in models.items() if view.state is ReplicaState.READY)
 
 
 def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
@@ -124,8 +124,8 @@ def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
         if grant is not None:
             grant.check_model(name)
         return name
-    if (found := parts.gateway.chats(grant)) is not None:
-        return found
+    if (uid := parts.gateway.chats(grant)) is not None:
+        return uid
     for each in ready_models(parts, ModelType.LLM, grant):
         return each
     raise InvalidParameter("model_name", "no chat model is running; launch one, or name one.")

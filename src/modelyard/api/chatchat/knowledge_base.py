@@ -25,9 +25,9 @@ from modelyard.api.chatchat.base import (
 )
 from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.files import file_response
 from modelyard.api.knowledge_views import readable
 from modelyard.api.router import FILE, BodyKind, Router
-from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
@@ -244,8 +244,8 @@ async def near(
     )
     if counts and search_query.asks_models:
         parts.gateway.count(grant)
-    found = await parts.knowledge.search.search(search_query)
-    return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
+    results = await parts.knowledge.search.search(search_query)
+    return [each for each in results.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 
 
 def distance(hit: Hit) -> float:

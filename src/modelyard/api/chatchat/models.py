@@ -140,8 +140,8 @@ async def _basic(parts: Parts, address: str) -> ModelConfig:
 async def _own(parts: Parts, grant: Grant | None, basic: ModelConfig) -> dict[str, ModelConfig]:
     """Return the configurations of models that are launched or have an autostart entry."""
     entries = [each for each in await parts.autostarts.entries() if grant is None or grant.sees(each.uid)]
-    found = {each.uid: _of_entry(each, basic) for each in entries if _is_llm(each)}
-    return found | {uid: _of_view(view, basic) for uid, view in language_models(parts, grant).items()}
+    configs = {each.uid: _of_entry(each, basic) for each in entries if _is_llm(each)}
+    return configs | {uid: _of_view(view, basic) for uid, view in language_models(parts, grant).items()}
 
 
 def _is_llm(entry: Entry) -> bool:
@@ -180,11 +180,11 @@ def _of_family(family: Family, cached: dict[str, str], basic: ModelConfig) -> Mo
 def _families(parts: Parts, basic: ModelConfig) -> dict[str, ModelConfig]:
     """Return the configurations of all families of the catalog, those whose weights are on this machine first."""
     cached = {entry.name: str(entry.cached.path) for entry in parts.caching.here()}
-    found = {
+    configs = {
         family.name: _of_family(family, cached, basic)
         for family in sorted(parts.catalog.families(ModelType.LLM), key=_key)
     }
-    return dict(sorted(found.items(), key=lambda item: "model_path_exists" not in item[1]))
+    return dict(sorted(configs.items(), key=lambda item: "model_path_exists" not in item[1]))
 
 
 def _key(family: Family) -> str:
@@ -196,16 +196,16 @@ def _own_files(family: Family) -> Iterator[str]:
     for spec in family.specs:
         for name, source in spec.src.items():
             for quantization in quantizations(spec) if source.path and name in HUBS else ():
-                if (found := HUBS.get(name).locate(source, quantization)) is not None:
-                    yield str(found)
+                if (path := HUBS.get(name).locate(source, quantization)) is not None:
+                    yield str(path)
 
 
 def _ids(family: Family) -> Iterator[str]:
     """Yield the family's repository ids on the hubs."""
     for spec in family.specs:
         for source in spec.src.values():
-            if found := repository(source, next(iter(quantizations(spec)), "")):
-                yield found
+            if model_id := repository(source, next(iter(quantizations(spec)), "")):
+                yield model_id
 
 
 def _exists(path: str | None) -> ModelConfig:

@@ -48,11 +48,11 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
 def template(kind: str, name: str) -> str:
     """Return a template's text. Raises `InvalidParameter`."""
     group = TEMPLATES.get(kind, {})
-    found = group.get(name, group.get(name.lower()))
-    if found is None:
+    text = group.get(name, group.get(name.lower()))
+    if text is None:
         known = ", ".join(TEMPLATES.get(kind, TEMPLATES))
         raise InvalidParameter("prompt_name", f"'{name}' is none of {known}.")
-    return found
+    return text
 
 
 def render_prompt(kind: str, name: str, **values: str) -> str:

@@ -21,8 +21,8 @@ from modelyard.api.chatchat.base import (
 )
 from modelyard.api.chatchat.streams import event_stream
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.files import portions
 from modelyard.api.router import BodyKind, Router
-from modelyard.api.routes.documents import portions
 from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
 from modelyard.db.tables import KnowledgeBase
@@ -84,8 +84,8 @@ def chunking_options(size: int, overlap: int, titles: bool) -> dict[str, Any]:
 def parse_custom_docs(text: str) -> CustomDocs:
     """Parse the field `docs`, which has chunks written by hand. Raises `InvalidParameter`."""
     try:
-        found = check_text("docs", text or "{}")
-        return {name: [dict(each) for each in chunks] for name, chunks in found.items()}
+        documents = check_text("docs", text or "{}")
+        return {name: [dict(each) for each in chunks] for name, chunks in documents.items()}
     except (MalformedBody, ValueError, TypeError, AttributeError) as error:
         raise InvalidParameter("docs", f"it is no JSON object of lists of documents: {error}") from None
 
@@ -208,8 +208,8 @@ async def upload_temp_docs(
 
 async def find_temporary(knowledge: Knowledge, name: str, owner: Owner) -> KnowledgeBase | None:
     """Find a temporary base that the owner may see."""
-    found = await find_base(knowledge, name)
-    return found if found is not None and found.temporary and owner.sees(found.owner) else None
+    base = await find_base(knowledge, name)
+    return base if base is not None and base.temporary and owner.sees(base.owner) else None
 
 
 async def temporary_base_of(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:

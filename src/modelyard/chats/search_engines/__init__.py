@@ -25,13 +25,13 @@ def engine(settings: Settings, name: str) -> SearchEngine:
 
 def configured_engines(settings: Settings) -> dict[str, SearchEngine]:
     """Return the search engines that are configured, by name."""
-    found: dict[str, SearchEngine] = {}
+    configured: dict[str, SearchEngine] = {}
     for name in SEARCH_ENGINES:
         try:
-            found[name] = engine(settings, name)
+            configured[name] = engine(settings, name)
         except SearchNotConfigured:
             continue
-    return found
+    return configured
 
 
 def search_settings(settings: Settings, name: str) -> SearchSettings:

@@ -53,7 +53,7 @@ MakeEngine = Callable[[SearchSettings], SearchEngine]
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRequest:
+class WebSearchRequest:
     """An HTTP request to a search engine."""
 
     url: str
@@ -74,7 +74,7 @@ class SearchResponse:
     retry_after: str = ""
 
 
-async def send(engine: str, request: SearchRequest) -> SearchResponse:
+async def send(engine: str, request: WebSearchRequest) -> SearchResponse:
     """Send a request, and return the response whatever its status. Raises `SearchFailed` if there is none."""
     try:
         async with (
@@ -106,7 +106,9 @@ async def _read(engine: str, response: httpx.Response) -> bytes:
     return bytes(read)
 
 
-async def send_json(engine: str, request: SearchRequest, refusals: Mapping[int, str] | None = None) -> dict[str, Any]:
+async def send_json(
+    engine: str, request: WebSearchRequest, refusals: Mapping[int, str] | None = None
+) -> dict[str, Any]:
     """Send a request, and return the JSON object of the response. Raises `SearchFailed` for any other response.
 
     `refusals` has error messages for statuses that have a special meaning at this engine.
@@ -137,25 +139,25 @@ def check_status(engine: str, answer: SearchResponse) -> None:
 def _words(text: str) -> str:
     """Return a response's own error message: the innermost text of its JSON, or its whole text."""
     try:
-        found = msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return _short(one_line(re.sub(r"<[^<>]*>", " ", text))) or "without a word"
     for name in ("detail", "error", "errors", "message"):
-        while isinstance(found, list) and found:
-            found = found[0]
-        if isinstance(found, dict):
-            found = found.get(name, found)
-    return _short(found if isinstance(found, str) else text)
+        while isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, dict):
+            value = value.get(name, value)
+    return _short(value if isinstance(value, str) else text)
 
 
-def web_hits(found: object, title: str, snippet: str, k: int) -> list[WebHit]:
+def web_hits(items: object, title: str, snippet: str, k: int) -> list[WebHit]:
     """Return the hits in a list of JSON objects, with the given keys for title and snippet. Items without `url` are left out."""
-    made = []
-    for each in found if isinstance(found, list) else []:
+    hits = []
+    for each in items if isinstance(items, list) else []:
         url = each.get("url") if isinstance(each, dict) else None
         if isinstance(url, str) and url.startswith(("http://", "https://")):
-            made.append(WebHit(one_line(each.get(title)) or url, url, one_line(each.get(snippet))))
-    return made[:k]
+            hits.append(WebHit(one_line(each.get(title)) or url, url, one_line(each.get(snippet))))
+    return hits[:k]
 
 
 def one_line(text: object) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from modelyard.chats.search_engines.base import (
     MOST_HITS,
-    SearchRequest,
     SearchSettings,
     WebHit,
+    WebSearchRequest,
     send_json,
     web_hits,
 )
@@ -25,7 +25,7 @@ class Bing:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = SearchRequest(
+        request = WebSearchRequest(
             self._settings.url,
             params={"q": query, "count": min(k, MOST_HITS), "textDecorations": "false", "textFormat": "Raw"},
             headers={"Ocp-Apim-Subscription-Key": self._settings.key},

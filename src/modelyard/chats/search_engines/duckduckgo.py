@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from lxml import etree, html
 
 from modelyard.chats.search_engines.base import (
-    SearchRequest,
     SearchSettings,
     WebHit,
+    WebSearchRequest,
     check_status,
     one_line,
     send,
@@ -38,7 +38,7 @@ class DuckDuckGo:
         """See `SearchEngine.search`."""
         name = self._settings.engine
         answer = await send(
-            name, SearchRequest(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True)
+            name, WebSearchRequest(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True)
         )
         if answer.status == 202:
             raise SearchFailed(name, CHALLENGE)
@@ -53,12 +53,12 @@ def read(engine: str, page: str) -> list[WebHit]:
     except (etree.LxmlError, ValueError) as error:
         raise SearchFailed(engine, f"its answer is no page: {error}") from error
     results = root.xpath(RESULT)
-    found = [hit for hit in map(_hit, results) if hit is not None]
-    if not found and root.xpath(CHALLENGES):
+    hits = [hit for hit in map(_hit, results) if hit is not None]
+    if not hits and root.xpath(CHALLENGES):
         raise SearchFailed(engine, CHALLENGE)
     if not results and not root.xpath(NONE):
         raise SearchFailed(engine, "its page is not of the form that is known here.")
-    return found
+    return hits
 
 
 def _hit(result: html.HtmlElement) -> WebHit | None:

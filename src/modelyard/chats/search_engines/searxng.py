@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard.chats.search_engines.base import (
-    SearchRequest,
-    SearchSettings,
-    WebHit,
-    send_json,
-    web_hits,
-)
+from modelyard.chats.search_engines.base import SearchSettings, WebHit, WebSearchRequest, send_json, web_hits
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
 
 REFUSALS = {403: "it gives no JSON (403): add `json` to `search.formats` in the settings.yml of the instance."}
@@ -25,12 +19,12 @@ class SearXNG:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = SearchRequest(self._url, params={"q": query, "format": "json"}, redirects=True)
-        found = await send_json(self._name, request, REFUSALS)
-        made = web_hits(found.get("results"), "title", "content", k)
-        silent = found.get("unresponsive_engines")
-        if not made and isinstance(silent, list) and silent:
+        request = WebSearchRequest(self._url, params={"q": query, "format": "json"}, redirects=True)
+        body = await send_json(self._name, request, REFUSALS)
+        hits = web_hits(body.get("results"), "title", "content", k)
+        silent = body.get("unresponsive_engines")
+        if not hits and isinstance(silent, list) and silent:
             # Each item is a pair of an engine and its error.
             troubles = ", ".join(": ".join(map(str, each)) if isinstance(each, list) else str(each) for each in silent)
             raise SearchFailed(self._name, f"none of its engines answers ({troubles}).")
-        return made
+        return hits

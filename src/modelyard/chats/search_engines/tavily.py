@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from modelyard.chats.search_engines.base import (
     MOST_HITS,
-    SearchRequest,
     SearchSettings,
     WebHit,
+    WebSearchRequest,
     send_json,
     web_hits,
 )
@@ -25,11 +25,11 @@ class Tavily:
 
     async def search(self, query: str, k: int) -> list[WebHit]:
         """See `SearchEngine.search`."""
-        request = SearchRequest(
+        request = WebSearchRequest(
             f"{self._settings.url.rstrip('/').removesuffix('/search')}/search",
             "POST",
             headers={"Authorization": f"Bearer {self._settings.key}"},
             json={"query": query, "max_results": min(k, MOST_HITS)},
         )
-        found = await send_json(self._settings.engine, request)
-        return web_hits(found.get("results"), "title", "content", k)
+        body = await send_json(self._settings.engine, request)
+        return web_hits(body.get("results"), "title", "content", k)

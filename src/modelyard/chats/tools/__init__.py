@@ -1,1 +1,1 @@
-"""What an agent can do: reckon, search the web and the bases, read pages, and whatever MCP servers offer. No shell."""
+"""The tools that a model can call: a calculator, web search, knowledge bases, web pages and MCP servers. None runs a shell."""

@@ -74,14 +74,14 @@ def normalise(expression: str) -> str:
     """Rewrite an expression as Python: replaces full-width and typographic signs, thousands separators and percentages."""
     if len(expression) > MOST_CHARACTERS:
         raise _wrong(f"it has more than {MOST_CHARACTERS} characters.")
-    plain = ROOT.sub(lambda found: f"sqrt({found[1]})" if found[1] else "sqrt", expression)
+    plain = ROOT.sub(lambda match: f"sqrt({match[1]})" if match[1] else "sqrt", expression)
     plain = OF.sub("% *", unicodedata.normalize("NFKC", plain.translate(SIGNS)).translate(SIGNS))
     plain = " ".join(plain.strip().rstrip("=?").split())
     if not re.search(r"[a-z]\s*\(", plain, re.IGNORECASE):  # the comma in min(1,200) separates two arguments
-        plain = THOUSANDS.sub(lambda found: found[0].replace(",", ""), plain)
-    while found := PERCENT.search(plain):
-        start = _operand(plain, found.start())
-        plain = f"{plain[:start]}({plain[start : found.start()]}/100){plain[found.end() :]}"
+        plain = THOUSANDS.sub(lambda match: match[0].replace(",", ""), plain)
+    while match := PERCENT.search(plain):
+        start = _operand(plain, match.start())
+        plain = f"{plain[:start]}({plain[start : match.start()]}/100){plain[match.end() :]}"
     return plain
 
 

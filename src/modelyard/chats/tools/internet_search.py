@@ -29,8 +29,8 @@ class InternetSearch:
     async def call(self, arguments: dict[str, Any]) -> str:
         """Return the pages found, numbered. Raises `SearchFailed`."""
         query = text_argument(arguments, "query")
-        found = await self._engine.search(query, integer_argument(arguments, "count", 5, 1, MOST))
-        return "\n\n".join(map(_numbered, range(1, len(found) + 1), found)) or f"Nothing was found for '{query}'."
+        hits = await self._engine.search(query, integer_argument(arguments, "count", 5, 1, MOST))
+        return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"Nothing was found for '{query}'."
 
 
 def _numbered(number: int, hit: WebHit) -> str:

@@ -103,10 +103,10 @@ def _server(name: str, value: object) -> McpServer | None:
 
 
 def _expand_variables(server: str, text: str) -> str:
-    def value(found: re.Match[str]) -> str:
-        variable = os.environ.get(found[1], found[2])
+    def value(match: re.Match[str]) -> str:
+        variable = os.environ.get(match[1], match[2])
         if variable is None:
-            raise _invalid(f"server '{server}': the variable {found[1]} is not set.")
+            raise _invalid(f"server '{server}': the variable {match[1]} is not set.")
         return variable
 
     return VARIABLE.sub(value, text)

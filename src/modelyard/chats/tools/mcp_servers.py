@@ -114,10 +114,10 @@ class McpServers:
         await self.close()
 
 
-def tool_name(wanted: str, taken: Iterable[str]) -> str:
+def tool_name(name: str, taken: Iterable[str]) -> str:
     """Return a name that OpenAI's API allows (letters, digits, `_`, `-`, at most 64) and that is not taken yet."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
     if len(plain) <= MOST_NAME and re.search(r"[A-Za-z0-9]", plain.partition("__")[2]) and plain not in taken:
         return plain
-    mark = hashlib.sha256(wanted.encode()).hexdigest()[:8]
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{plain[: MOST_NAME - 9]}_{mark}"

@@ -56,20 +56,20 @@ class McpConnection:
     async def tools(self) -> list[mcp_types.Tool]:
         """Request the server's list of tools. Raises `ToolFailed`."""
         session = await self._open_session()
-        found: list[mcp_types.Tool] = []
+        tools: list[mcp_types.Tool] = []
         cursor: str | None = None
         try:
             async with asyncio.timeout(self._start_timeout):
                 for _ in range(MOST_PAGES):
                     page = await session.client.list_tools(cursor=cursor)
-                    found += page.tools
+                    tools += page.tools
                     cursor = page.next_cursor
                     if cursor is None:
                         break
         except BROKEN as error:
             await self._drop(session)
             raise self._failed(error, session) from error
-        return found
+        return tools
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
         """Call a tool, and return its output as text. Raises `ToolFailed`, also for errors of the tool."""

@@ -39,14 +39,14 @@ class Toolbox:
         Raises `InvalidParameter` for a file of MCP servers that is wrong, and `MissingLibrary`, `UnknownName` and
         `SearchNotConfigured` for settings that cannot be used.
         """
-        found: list[Tool] = [Calculator()]
+        tools: list[Tool] = [Calculator()]
         if bases:
-            found.append(KnowledgeSearch(search, bases))
+            tools.append(KnowledgeSearch(search, bases))
         if outside:
             if (web := self._engine()) is not None:
-                found.append(InternetSearch(web))
-            found += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
-        return found
+                tools.append(InternetSearch(web))
+            tools += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
+        return tools
 
     async def close(self) -> None:
         """End the MCP servers."""

@@ -1,4 +1,4 @@
-"""What the samples of a run add up to, in the words, units and JSON keys of vLLM's benchmark. Pure.
+"""The figures of a run, computed from its samples, in the words, units and JSON keys of vLLM's benchmark. Pure.
 
 TTFT is the time to the first token, TPOT = (latency - TTFT) / (output tokens - 1) for answers of two tokens and more, ITL
 the gap between two events with text, E2EL the whole latency. Standard deviations are of the population; percentiles are
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.cli.benchmark.wire import Sample
+from modelyard.cli.benchmark.wire import RequestSample
 
 METRICS: Mapping[str, str] = {
     "ttft": "Time to first token",
@@ -26,8 +26,8 @@ GOALS = ("ttft", "tpot", "e2el")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which figures are asked for."""
+class FigureOptions:
+    """Which figures are computed."""
 
     metrics: tuple[str, ...] = tuple(METRICS)
     percentiles: tuple[float, ...] = (50, 95, 99)
@@ -36,7 +36,9 @@ class Wanted:
     detailed: bool = False
 
 
-def figures(samples: Sequence[Sample], duration: float, wanted: Wanted, embeddings: bool = False) -> dict[str, Any]:
+def figures(
+    samples: Sequence[RequestSample], duration: float, options: FigureOptions, embeddings: bool = False
+) -> dict[str, Any]:
     """The result as one flat object."""
     good = [sample for sample in samples if not sample.problem]
     seconds = duration or math.inf
@@ -55,22 +57,22 @@ def figures(samples: Sequence[Sample], duration: float, wanted: Wanted, embeddin
         "max_output_tokens_per_s": max(tokens_by_second(good).values(), default=0.0),
         "max_concurrent_requests": peak(good),
     }
-    if wanted.goodput:
-        result["request_goodput"] = sum(meets(sample, wanted.goodput) for sample in good) / seconds
-    for metric in ("e2el",) if embeddings else wanted.metrics:
-        result |= spread(metric, values_of(metric, good), wanted.percentiles)
+    if options.goodput:
+        result["request_goodput"] = sum(meets(sample, options.goodput) for sample in good) / seconds
+    for metric in ("e2el",) if embeddings else options.metrics:
+        result |= spread(metric, values_of(metric, good), options.percentiles)
     result["error_kinds"] = problems(samples)
-    return result | details(samples) if wanted.detailed else result
+    return result | details(samples) if options.detailed else result
 
 
-def tpot(sample: Sample) -> float | None:
+def tpot(sample: RequestSample) -> float | None:
     """Seconds for each token after the first; None when there is none."""
     if sample.output_tokens < 2 or sample.ttft is None:
         return None
     return (sample.latency - sample.ttft) / (sample.output_tokens - 1)
 
 
-def values_of(metric: str, samples: Iterable[Sample]) -> list[float]:
+def values_of(metric: str, samples: Iterable[RequestSample]) -> list[float]:
     """All values of a metric, in seconds and sorted."""
     if metric == "itl":
         return sorted(gap for sample in samples for gap in sample.itls)
@@ -102,13 +104,13 @@ def percentile(ordered: Sequence[float], part: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-def meets(sample: Sample, goals: Mapping[str, float]) -> bool:
+def meets(sample: RequestSample, goals: Mapping[str, float]) -> bool:
     """Whether a request kept to every goal; one without a second token has kept any for TPOT."""
     took = {"ttft": sample.ttft or 0.0, "tpot": tpot(sample) or 0.0, "e2el": sample.latency}
     return all(took[metric] * 1000 <= most for metric, most in goals.items())
 
 
-def peak(samples: Iterable[Sample]) -> int:
+def peak(samples: Iterable[RequestSample]) -> int:
     """The most requests that were under way at one moment."""
     steps = sorted(
         step for sample in samples for step in ((sample.start, 1), (sample.start + sample.latency, -1))
@@ -120,7 +122,7 @@ def peak(samples: Iterable[Sample]) -> int:
     return most
 
 
-def tokens_by_second(samples: Iterable[Sample]) -> dict[int, float]:
+def tokens_by_second(samples: Iterable[RequestSample]) -> dict[int, float]:
     """Output tokens in each second of the run; an event that brought several tokens counts as so many."""
     seconds: dict[int, float] = defaultdict(float)
     for sample in samples:
@@ -135,7 +137,7 @@ def tokens_by_second(samples: Iterable[Sample]) -> dict[int, float]:
     return dict(seconds)
 
 
-def problems(samples: Iterable[Sample]) -> dict[str, dict[str, Any]]:
+def problems(samples: Iterable[RequestSample]) -> dict[str, dict[str, Any]]:
     """The kinds of errors: how many, and one in full."""
     found: dict[str, dict[str, Any]] = {}
     for sample in samples:
@@ -145,7 +147,7 @@ def problems(samples: Iterable[Sample]) -> dict[str, dict[str, Any]]:
     return dict(sorted(found.items(), key=lambda item: -item[1]["count"]))
 
 
-def details(samples: Sequence[Sample]) -> dict[str, Any]:
+def details(samples: Sequence[RequestSample]) -> dict[str, Any]:
     """Lists with an entry for each request, in the order of their beginnings; times are seconds."""
     ordered = sorted(samples, key=lambda sample: sample.start)
     return {

@@ -1,4 +1,4 @@
-"""The load itself: when each request is sent, how many at once, and what came of it."""
+"""The load: when each request is sent, how many at once, and the samples of their answers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from modelyard.cli.benchmark.wire import Answer, Connection, Sample, Server
+from modelyard.cli.benchmark.wire import AnswerReader, BenchConnection, BenchServer, RequestSample
 
 MOST_AT_ONCE = 256
 """Connections that are being opened at one time: a server's queue of new ones is short."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How to send requests; which ones is told apart."""
+class LoadPlan:
+    """Which requests are sent to which server, when, and how many at once."""
 
-    server: Server
+    server: BenchServer
     requests: Sequence[bytes]
     stream: bool
     """Whether answers are streams of tokens."""
@@ -34,11 +34,11 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What is known of a run, also while it goes on."""
+class LoadOutcome:
+    """The result of a run so far."""
 
     total: int
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[RequestSample] = field(default_factory=list)
     """Of the requests that ended, in the order of their ends."""
     running: int = 0
     completed: int = 0
@@ -70,16 +70,16 @@ def arrivals(count: int, rate: float, burstiness: float, seed: int) -> list[floa
     return [each * stretch for each in times]
 
 
-class Load:
+class LoadRun:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
-        self.outcome = Outcome(len(plan.requests))
-        self._idle: list[Connection] = []
+        self.outcome = LoadOutcome(len(plan.requests))
+        self._idle: list[BenchConnection] = []
         self._opening = asyncio.Semaphore(MOST_AT_ONCE)
 
-    async def run(self, stop: asyncio.Event) -> Outcome:
+    async def run(self, stop: asyncio.Event) -> LoadOutcome:
         """Send everything and wait for every answer, or until `stop` is set: what is under way then is dropped."""
         plan, outcome = self.plan, self.outcome
         gate = asyncio.Semaphore(plan.max_concurrency) if plan.max_concurrency else None
@@ -110,21 +110,21 @@ class Load:
                 wait = self.outcome.began + due - time.perf_counter()
                 if wait > 0:
                     await asyncio.sleep(wait)
-                group.create_task(self._gated(gate, request))
+                group.create_task(self._send_within_limit(gate, request))
 
-    async def _gated(self, gate: asyncio.Semaphore | None, request: bytes) -> None:
+    async def _send_within_limit(self, gate: asyncio.Semaphore | None, request: bytes) -> None:
         if gate is None:
             await self.one(request)
             return
-        asked = time.perf_counter()
+        queued_at = time.perf_counter()
         async with gate:
-            await self.one(request, queued=time.perf_counter() - asked)
+            await self.one(request, queued=time.perf_counter() - queued_at)
 
-    async def one(self, request: bytes, queued: float = 0.0) -> Sample:
+    async def one(self, request: bytes, queued: float = 0.0) -> RequestSample:
         """Send one request and measure its answer."""
         outcome = self.outcome
-        sample = Sample(start=time.perf_counter() - outcome.began, queued=queued)
-        answer = Answer(sample, self.plan.stream, self.plan.keep_text)
+        sample = RequestSample(start=time.perf_counter() - outcome.began, queued=queued)
+        answer = AnswerReader(sample, self.plan.stream, self.plan.keep_text)
         outcome.running += 1
         try:
             async with asyncio.timeout(self.plan.timeout):
@@ -143,43 +143,43 @@ class Load:
             outcome.tokens += sample.output_tokens
         return sample
 
-    async def _exchange(self, request: bytes, answer: Answer) -> None:
-        """On a kept connection if there is one; when the server had closed that, once more on a fresh one."""
+    async def _exchange(self, request: bytes, answer: AnswerReader) -> None:
+        """Use an idle connection if there is one; if the server had closed it, send again on a new one."""
         while True:
-            kept = self._kept()
-            connection = kept or await self._fresh()
+            idle = self._idle_connection()
+            connection = idle or await self._new_connection()
             try:
                 await connection.ask(request, answer)
             finally:
                 if not connection.finished:
                     connection.transport.abort()
-            if kept is None or not connection.stale:
+            if idle is None or not connection.stale:
                 break
             answer.again()
         if connection.reusable:
             self._idle.append(connection)
 
-    def _kept(self) -> Connection | None:
+    def _idle_connection(self) -> BenchConnection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.reusable:
                 return connection
         return None
 
-    async def _fresh(self) -> Connection:
+    async def _new_connection(self) -> BenchConnection:
         async with self._opening:
             return await self.plan.server.connect()
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close the idle connections."""
         for connection in self._idle:
             connection.transport.abort()
         self._idle.clear()
 
 
 async def until_done(
-    outcome: Outcome, show: Callable[[Outcome], None], work: Awaitable[Outcome], pause: float
-) -> Outcome:
+    outcome: LoadOutcome, show: Callable[[LoadOutcome], None], work: Awaitable[LoadOutcome], pause: float
+) -> LoadOutcome:
     """Call `show` every `pause` seconds until the work is done."""
     task = asyncio.ensure_future(work)
     while not task.done():

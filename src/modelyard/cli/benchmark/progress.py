@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 import time
 
-from modelyard.cli.benchmark.load import Outcome
+from modelyard.cli.benchmark.load import LoadOutcome
 
 PAUSE = 0.2
 BAR = 24
 
 
-class Progress:
+class ProgressLine:
     """The line on stderr; silent where that is no terminal."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
 
-    def show(self, outcome: Outcome) -> None:
+    def show(self, outcome: LoadOutcome) -> None:
         """Draw the line anew."""
         if self._live:
             sys.stderr.write(f"\r\x1b[2K{line(outcome, time.perf_counter() - outcome.began)}")
@@ -30,7 +30,7 @@ class Progress:
             sys.stderr.flush()
 
 
-def line(outcome: Outcome, seconds: float) -> str:
+def line(outcome: LoadOutcome, seconds: float) -> str:
     """The state of a run after so many seconds, in less than 80 columns as a rule."""
     done = len(outcome.samples)
     full = BAR * done // outcome.total if outcome.total else BAR

@@ -17,7 +17,7 @@ from modelyard.core.errors import BadRequest
 from modelyard.core.wording import reason
 
 
-class Kind(StrEnum):
+class EndpointKind(StrEnum):
     """What kind of endpoint is measured."""
 
     CHAT = "chat"
@@ -25,15 +25,15 @@ class Kind(StrEnum):
     EMBEDDINGS = "embeddings"
 
 
-PATHS: Mapping[Kind, str] = {
-    Kind.CHAT: "/v1/chat/completions",
-    Kind.COMPLETIONS: "/v1/completions",
-    Kind.EMBEDDINGS: "/v1/embeddings",
+PATHS: Mapping[EndpointKind, str] = {
+    EndpointKind.CHAT: "/v1/chat/completions",
+    EndpointKind.COMPLETIONS: "/v1/completions",
+    EndpointKind.EMBEDDINGS: "/v1/embeddings",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class BenchPrompt:
     """One question: a text, or the messages of a conversation; and how long its answer may be."""
 
     text: str | None
@@ -50,7 +50,7 @@ class RandomLengths:
     ratio: float = 0.0
 
 
-def random_prompts(count: int, lengths: RandomLengths, seed: int) -> list[Prompt]:
+def random_prompts(count: int, lengths: RandomLengths, seed: int) -> list[BenchPrompt]:
     """Prompts of words that most tokenizers take as one token each; the server's own count is what is reported."""
     chance = random.Random(seed)
 
@@ -60,17 +60,17 @@ def random_prompts(count: int, lengths: RandomLengths, seed: int) -> list[Prompt
     prompts = []
     for _ in range(count):
         text = " ".join(chance.choices(WORDS, k=length(lengths.input_len)))
-        prompts.append(Prompt(text, length(lengths.output_len)))
+        prompts.append(BenchPrompt(text, length(lengths.output_len)))
     return prompts
 
 
-def builtin_prompts(count: int, output_len: int, seed: int) -> list[Prompt]:
+def builtin_prompts(count: int, output_len: int, seed: int) -> list[BenchPrompt]:
     """Questions of our own in English and Chinese, in an order that the seed decides, again and again."""
     questions = random.Random(seed).sample(QUESTIONS, len(QUESTIONS))
-    return [Prompt(text, output_len) for text in itertools.islice(itertools.cycle(questions), count)]
+    return [BenchPrompt(text, output_len) for text in itertools.islice(itertools.cycle(questions), count)]
 
 
-def file_prompts(path: Path, count: int, output_len: int) -> list[Prompt]:
+def file_prompts(path: Path, count: int, output_len: int) -> list[BenchPrompt]:
     """The rows of a JSON Lines file in their order, from the start again when they do not suffice. Raises `BadRequest`."""
     rows = list(_rows(path, output_len))
     if not rows:
@@ -78,7 +78,7 @@ def file_prompts(path: Path, count: int, output_len: int) -> list[Prompt]:
     return list(itertools.islice(itertools.cycle(rows), count))
 
 
-def _rows(path: Path, output_len: int) -> Iterator[Prompt]:
+def _rows(path: Path, output_len: int) -> Iterator[BenchPrompt]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -91,9 +91,9 @@ def _rows(path: Path, output_len: int) -> Iterator[Prompt]:
                 raise BadRequest(f"{path}, line {number}: {error}") from None
 
 
-def _row(row: object, output_len: int) -> Prompt:
+def _row(row: object, output_len: int) -> BenchPrompt:
     if isinstance(row, str):
-        return Prompt(row, output_len)
+        return BenchPrompt(row, output_len)
     if not isinstance(row, dict):
         raise ValueError("a row is an object with 'prompt' or 'messages', or a text.")
     length = row.get("output_tokens", output_len)
@@ -101,27 +101,27 @@ def _row(row: object, output_len: int) -> Prompt:
         raise ValueError("'output_tokens' must be a positive number.")
     messages, prompt = row.get("messages"), row.get("prompt")
     if isinstance(messages, list) and messages:
-        return Prompt(None, length, messages)
+        return BenchPrompt(None, length, messages)
     if isinstance(prompt, str) and prompt:
-        return Prompt(prompt, length)
+        return BenchPrompt(prompt, length)
     raise ValueError("a row needs 'prompt', a text, or 'messages', a list.")
 
 
 def bodies(
-    kind: Kind, model: str, prompts: Sequence[Prompt], ignore_eos: bool, extra: Mapping[str, Any]
+    kind: EndpointKind, model: str, prompts: Sequence[BenchPrompt], ignore_eos: bool, extra: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """The JSON of each request. A key of `extra` wins over ours, and null removes it. Raises `BadRequest`."""
     for number, prompt in enumerate(prompts, 1):
         body: dict[str, Any] = {"model": model}
-        if kind is Kind.CHAT:
+        if kind is EndpointKind.CHAT:
             body["messages"] = prompt.messages or [{"role": "user", "content": prompt.text}]
         elif prompt.text is None:
             raise BadRequest(f"Prompt {number} has 'messages', which {PATHS[kind]} does not take; it needs 'prompt'.")
-        elif kind is Kind.COMPLETIONS:
+        elif kind is EndpointKind.COMPLETIONS:
             body["prompt"] = prompt.text
         else:
             body["input"] = prompt.text
-        if kind is not Kind.EMBEDDINGS:
+        if kind is not EndpointKind.EMBEDDINGS:
             body |= {"max_tokens": prompt.output_len, "stream": True, "stream_options": {"include_usage": True}}
             if ignore_eos:
                 body["ignore_eos"] = True

@@ -1,4 +1,4 @@
-"""`modelyard bench serve` carried out: find the model, warm up, send the load, show and keep what came of it."""
+"""`modelyard bench serve` carried out: find the model, warm up, send the load, show and save the figures."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ import msgspec
 import uvloop
 
 from modelyard.cli.benchmark import plot, prompts
-from modelyard.cli.benchmark.figures import METRICS, Wanted, figures
-from modelyard.cli.benchmark.load import Load, Outcome, Plan, until_done
-from modelyard.cli.benchmark.progress import PAUSE, Progress
-from modelyard.cli.benchmark.prompts import PATHS, Kind, Prompt
-from modelyard.cli.benchmark.wire import Answer, Sample, Server
+from modelyard.cli.benchmark.figures import METRICS, FigureOptions, figures
+from modelyard.cli.benchmark.load import LoadOutcome, LoadPlan, LoadRun, until_done
+from modelyard.cli.benchmark.progress import PAUSE, ProgressLine
+from modelyard.cli.benchmark.prompts import PATHS, BenchPrompt, EndpointKind
+from modelyard.cli.benchmark.wire import AnswerReader, BenchServer, RequestSample
 from modelyard.cli.output import note, print_json, print_table
 from modelyard.core.errors import BadRequest, NotFound, ServerUnreachable
 
@@ -33,12 +33,12 @@ OPEN_FILES = 65536
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command was given."""
+    """The arguments of the command, checked."""
 
     url: str
     api_key: str | None
     model: str | None
-    kind: Kind
+    kind: EndpointKind
     path: str | None
     dataset: str
     dataset_path: Path | None
@@ -53,7 +53,7 @@ class Options:
     burstiness: float
     max_concurrency: int | None
     timeout: float
-    wanted: Wanted
+    figure_options: FigureOptions
     save: Path | None
     plot: Path | None
     as_json: bool
@@ -61,11 +61,11 @@ class Options:
 
 
 def bench(options: Options) -> int:
-    """Run it; returns the exit code: 1 when nothing was completed, 130 after Ctrl-C."""
+    """Run the benchmark; returns the exit code: 1 when nothing was completed, 130 after Ctrl-C."""
     check_targets(options)
-    asked = chosen(options)
+    chosen_prompts = prompts_of(options)
     allow_connections()
-    result, outcome = uvloop.run(measure(options, asked))
+    result, outcome = uvloop.run(measure(options, chosen_prompts))
     if options.as_json:
         print_json(result)
     else:
@@ -90,8 +90,8 @@ def check_targets(options: Options) -> None:
             raise BadRequest(f"'{path}' cannot be written: there is no such folder, or it is one itself.")
 
 
-def chosen(options: Options) -> list[Prompt]:
-    """The prompts of the dataset that was named."""
+def prompts_of(options: Options) -> list[BenchPrompt]:
+    """The prompts of the dataset that the options name."""
     if options.dataset == "random":
         return prompts.random_prompts(options.count, options.lengths, options.seed)
     if options.dataset == "builtin":
@@ -101,68 +101,70 @@ def chosen(options: Options) -> list[Prompt]:
     return prompts.file_prompts(options.dataset_path, options.count, options.output_len)
 
 
-async def measure(options: Options, asked: Sequence[Prompt]) -> tuple[dict[str, Any], Outcome]:
-    """All that talks to the server. Ctrl-C ends it early, with what was measured so far."""
-    server = Server.at(options.url, options.api_key)
-    model = options.model or await the_model(server, options.kind)
+async def measure(options: Options, chosen_prompts: Sequence[BenchPrompt]) -> tuple[dict[str, Any], LoadOutcome]:
+    """Send all requests and measure the answers. Ctrl-C ends it early, with the samples so far."""
+    server = BenchServer.at(options.url, options.api_key)
+    model = options.model or await find_model(server, options.kind)
     path = options.path or PATHS[options.kind]
-    bodies = prompts.bodies(options.kind, model, asked, options.ignore_eos, options.extra)
+    bodies = prompts.bodies(options.kind, model, chosen_prompts, options.ignore_eos, options.extra)
     requests = [server.request(path, body) for body in bodies]
-    plan = Plan(
+    plan = LoadPlan(
         server=server,
         requests=requests,
-        stream=options.kind is not Kind.EMBEDDINGS and options.extra.get("stream") is not False,
+        stream=options.kind is not EndpointKind.EMBEDDINGS and options.extra.get("stream") is not False,
         rate=options.rate,
         burstiness=options.burstiness,
         max_concurrency=options.max_concurrency,
         timeout=options.timeout,
         seed=options.seed,
-        keep_text=options.wanted.detailed,
+        keep_text=options.figure_options.detailed,
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     await warm_up(plan, options.warmups, stop)
     outcome = await send(plan, stop)
-    return described(options, model, outcome), outcome
+    return result_of(options, model, outcome), outcome
 
 
-async def warm_up(plan: Plan, count: int, stop: asyncio.Event) -> None:
+async def warm_up(plan: LoadPlan, count: int, stop: asyncio.Event) -> None:
     """Requests that are not measured. Raises `BadRequest` when none of them succeeds: the others would not, either."""
     if not count or stop.is_set():
         return
     first = [plan.requests[number % len(plan.requests)] for number in range(count)]
-    load = Load(Plan(plan.server, first, plan.stream, timeout=plan.timeout, max_concurrency=plan.max_concurrency or 8))
+    load = LoadRun(
+        LoadPlan(plan.server, first, plan.stream, timeout=plan.timeout, max_concurrency=plan.max_concurrency or 8)
+    )
     outcome = await load.run(stop)
     if not outcome.interrupted and not outcome.completed:
         raise BadRequest(f"The request that warms up failed: {outcome.samples[0].example}")
 
 
-async def send(plan: Plan, stop: asyncio.Event) -> Outcome:
+async def send(plan: LoadPlan, stop: asyncio.Event) -> LoadOutcome:
     """The load, with its progress on the terminal."""
-    load, progress = Load(plan), Progress()
+    load, progress = LoadRun(plan), ProgressLine()
     try:
         return await until_done(load.outcome, progress.show, load.run(stop), PAUSE)
     finally:
         progress.end()
 
 
-async def the_model(server: Server, kind: Kind) -> str:
+async def find_model(server: BenchServer, kind: EndpointKind) -> str:
     """The only model of the kind that the server has. Raises `NotFound` or `BadRequest`."""
     models = await fetch_models(server)
-    wanted = "embedding" if kind is Kind.EMBEDDINGS else "LLM"
-    fitting = [each for each in models if each.get("model_type", wanted) == wanted]
-    names = [str(each["id"]) for each in fitting if "id" in each]
+    model_type = "embedding" if kind is EndpointKind.EMBEDDINGS else "LLM"
+    suitable = [each for each in models if each.get("model_type", model_type) == model_type]
+    names = [str(each["id"]) for each in suitable if "id" in each]
     if not names:
-        raise NotFound(f"No model of type {wanted} runs at {server.authority}.")
+        raise NotFound(f"No model of type {model_type} runs at {server.authority}.")
     if len(names) > 1:
         raise BadRequest(f"{len(names)} models run at {server.authority}: {', '.join(names)}. Name one with --model.")
     return names[0]
 
 
-async def fetch_models(server: Server) -> list[dict[str, Any]]:
-    """What `/v1/models` lists. Raises `ServerUnreachable`, or `BadRequest` when it is no such server."""
-    sample = Sample()
-    answer = Answer(sample, stream=False)
+async def fetch_models(server: BenchServer) -> list[dict[str, Any]]:
+    """The models that `/v1/models` lists. Raises `ServerUnreachable`, or `BadRequest` when it is no such server."""
+    sample = RequestSample()
+    answer = AnswerReader(sample, stream=False)
     try:
         connection = await server.connect()
     except OSError:
@@ -186,9 +188,9 @@ def allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def described(options: Options, model: str, outcome: Outcome) -> dict[str, Any]:
-    """The figures, and before them what was measured, under vLLM's keys."""
-    about = {
+def result_of(options: Options, model: str, outcome: LoadOutcome) -> dict[str, Any]:
+    """The description of the run and its figures, under vLLM's keys."""
+    description = {
         "date": time.strftime("%Y%m%d-%H%M%S"),
         "endpoint_type": str(options.kind),
         "base_url": options.url,
@@ -201,16 +203,16 @@ def described(options: Options, model: str, outcome: Outcome) -> dict[str, Any]:
         "max_concurrency": options.max_concurrency,
         "interrupted": outcome.interrupted,
     }
-    embeddings = options.kind is Kind.EMBEDDINGS
-    return about | figures(outcome.samples, outcome.duration, options.wanted, embeddings)
+    embeddings = options.kind is EndpointKind.EMBEDDINGS
+    return description | figures(outcome.samples, outcome.duration, options.figure_options, embeddings)
 
 
 def show(result: Mapping[str, Any], options: Options) -> None:
-    """The tables."""
+    """Print the figures as tables."""
     if result["interrupted"]:
         missing = result["num_prompts"] - result["completed"] - result["failed"]
         note(f"Interrupted: {missing} of {result['num_prompts']} requests are not counted.", fg="yellow")
-    embeddings = options.kind is Kind.EMBEDDINGS
+    embeddings = options.kind is EndpointKind.EMBEDDINGS
     rows = [
         ("Completed requests", f"{result['completed']}"),
         ("Failed requests", f"{result['failed']}"),
@@ -228,7 +230,7 @@ def show(result: Mapping[str, Any], options: Options) -> None:
         (result["model_id"], ""), [row for row in rows if not (embeddings and "utput" in row[0]) and row[1] != "-"]
     )
     names = [name for name in METRICS if f"mean_{name}_ms" in result]
-    kinds = ["mean", "median", "std", *(f"p{part:g}" for part in options.wanted.percentiles if part != 50)]
+    kinds = ["mean", "median", "std", *(f"p{part:g}" for part in options.figure_options.percentiles if part != 50)]
     if names:
         print()
         print_table(

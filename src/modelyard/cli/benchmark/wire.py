@@ -19,13 +19,13 @@ import msgspec
 
 from modelyard.core.errors import BadRequest
 
-KEPT = 64 * 1024
+MOST_BODY = 64 * 1024
 """Bytes of an answer that is no stream of tokens and no embedding that are looked at."""
-SHOWN = 300
+MOST_ERROR = 300
 """Characters of a server's error that are repeated."""
 
 
-class Delta(msgspec.Struct):
+class EventDelta(msgspec.Struct):
     """What a chat event adds."""
 
     content: Any = None
@@ -34,34 +34,34 @@ class Delta(msgspec.Struct):
     tool_calls: Any = None
 
 
-class Choice(msgspec.Struct):
+class EventChoice(msgspec.Struct):
     """One choice of an event, of a chat or of a completion."""
 
-    delta: Delta | None = None
+    delta: EventDelta | None = None
     text: Any = None
     finish_reason: Any = None
 
 
-class Usage(msgspec.Struct):
+class EventUsage(msgspec.Struct):
     """The server's own count."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
-class Event(msgspec.Struct):
+class StreamEvent(msgspec.Struct):
     """What is read of an event, or of a whole answer."""
 
-    choices: list[Choice] | None = None
-    usage: Usage | None = None
+    choices: list[EventChoice] | None = None
+    usage: EventUsage | None = None
     error: Any = None
 
 
-READ_EVENT = msgspec.json.Decoder(Event).decode
+READ_EVENT = msgspec.json.Decoder(StreamEvent).decode
 
 
 @dataclass(slots=True)
-class Sample:
+class RequestSample:
     """What was measured of one request. Times are seconds; `start` counts from the beginning of the run."""
 
     start: float = 0.0
@@ -92,13 +92,13 @@ class Sample:
     def fail(self, problem: str, example: str = "") -> None:
         """Note the first thing that went wrong."""
         if not self.problem:
-            self.problem, self.example = problem, (example or problem)[:SHOWN]
+            self.problem, self.example = problem, (example or problem)[:MOST_ERROR]
 
 
-class Answer:
+class AnswerReader:
     """Reads one answer into its sample."""
 
-    def __init__(self, sample: Sample, stream: bool, keep_text: bool = False) -> None:
+    def __init__(self, sample: RequestSample, stream: bool, keep_text: bool = False) -> None:
         self.sample = sample
         self.done = False
         """Whether the stream said that it ends."""
@@ -117,27 +117,29 @@ class Answer:
     def feed(self, data: bytes, now: float, status: int) -> None:
         """Bytes of the body."""
         if not self._stream or status != 200:
-            if status == 200 or len(self._body) < KEPT:
+            if status == 200 or len(self._body) < MOST_BODY:
                 self._body += data
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
                 self._event(line[5:].strip(), now)
-            elif line.startswith(b"{") and len(self._body) < KEPT:
+            elif line.startswith(b"{") and len(self._body) < MOST_BODY:
                 self._body += line
 
     def end(self, now: float, status: int) -> None:
         """The body is complete."""
         sample = self.sample
         if status != 200:
-            sample.fail(f"HTTP {status}", f"HTTP {status}: {said(bytes(self._body))}")
+            sample.fail(f"HTTP {status}", f"HTTP {status}: {error_text(bytes(self._body))}")
         elif not self._stream:
             self._last = now
             self._whole()
         elif self._last == self._began:
-            shown = said(bytes(self._body) + self._rest)
-            sample.fail("no events", f"the answer is no stream of events: {shown}" if shown else "an empty answer")
+            body_text = error_text(bytes(self._body) + self._rest)
+            sample.fail(
+                "no events", f"the answer is no stream of events: {body_text}" if body_text else "an empty answer"
+            )
         elif not self.done:
             sample.fail("cut off", "the stream ended before the answer did")
         sample.latency = self._last - self._began
@@ -158,23 +160,23 @@ class Answer:
         try:
             event = READ_EVENT(data)
         except msgspec.MsgspecError as error:
-            self.sample.fail("not understood", f"{error}: {data[:SHOWN].decode(errors='replace')}")
+            self.sample.fail("not understood", f"{error}: {data[:MOST_ERROR].decode(errors='replace')}")
             return
         if event is None:
             return
         if event.error is not None:
-            self.sample.fail("error in the stream", said(data))
+            self.sample.fail("error in the stream", error_text(data))
         self._last = now
         if event.usage:
             self._count(event.usage)
-        brings = False
+        adds_token = False
         for choice in event.choices or ():
-            brings |= self._brings(choice)
+            adds_token |= self._adds_token(choice)
             self.done = self.done or bool(choice.finish_reason)
-        if brings:
+        if adds_token:
             self._token(now)
 
-    def _brings(self, choice: Choice) -> bool:
+    def _adds_token(self, choice: EventChoice) -> bool:
         """Whether a choice adds a token: words, thoughts, or a piece of a tool call."""
         delta = choice.delta
         text = choice.text if delta is None else delta.content or delta.reasoning_content or delta.reasoning
@@ -195,50 +197,50 @@ class Answer:
         try:
             answer = READ_EVENT(bytes(self._body))
         except msgspec.MsgspecError as error:
-            self.sample.fail("not understood", f"{error}: {said(bytes(self._body))}")
+            self.sample.fail("not understood", f"{error}: {error_text(bytes(self._body))}")
             return
         if answer.error is not None:
-            self.sample.fail("error in the answer", said(bytes(self._body)))
+            self.sample.fail("error in the answer", error_text(bytes(self._body)))
         if answer.usage:
             self._count(answer.usage)
 
-    def _count(self, usage: Usage) -> None:
+    def _count(self, usage: EventUsage) -> None:
         self.sample.input_tokens = usage.prompt_tokens
         if self._stream and usage.completion_tokens is not None:
             self.sample.counted_tokens = usage.completion_tokens
 
 
-def said(body: bytes) -> str:
+def error_text(body: bytes) -> str:
     """The sentence in an error's body, or its beginning."""
     text = body.decode(errors="replace").strip()
     try:
         value = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return text[:SHOWN]
+        return text[:MOST_ERROR]
     if isinstance(value, dict):
         error = value.get("error") or value.get("detail") or value.get("message")
         message = error.get("message") if isinstance(error, dict) else error
-        return str(message or text)[:SHOWN]
-    return text[:SHOWN]
+        return str(message or text)[:MOST_ERROR]
+    return text[:MOST_ERROR]
 
 
-class Connection(asyncio.Protocol):
+class BenchConnection(asyncio.Protocol):
     """A connection that serves one request after another."""
 
     def __init__(self) -> None:
-        self.heard = False
+        self.received = False
         """Whether any byte of the current answer came."""
         self._parser = httptools.HttpResponseParser(self)
-        self._answer: Answer | None = None
+        self._answer: AnswerReader | None = None
         self._ended: asyncio.Future[None] | None = None
         self._now = 0.0
         self._status = 0
         self._framed = False
         self._gone = False
 
-    def ask(self, request: bytes, answer: Answer) -> asyncio.Future[None]:
+    def ask(self, request: bytes, answer: AnswerReader) -> asyncio.Future[None]:
         """Send a request; what comes goes into `answer`, and the future is done at its end, whatever that is."""
-        self.heard, self._answer, self._status = False, answer, 0
+        self.received, self._answer, self._status = False, answer, 0
         self._ended = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return self._ended
@@ -251,7 +253,7 @@ class Connection(asyncio.Protocol):
     @property
     def stale(self) -> bool:
         """Whether the server had closed the connection before it saw the request."""
-        return not self.heard and self._gone
+        return not self.received and self._gone
 
     @property
     def reusable(self) -> bool:
@@ -264,7 +266,7 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = True
+        self.received = True
         self._now = time.perf_counter()
         try:
             self._parser.feed_data(data)
@@ -320,7 +322,7 @@ def why(error: Exception | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class BenchServer:
     """Where requests go, and with which headers."""
 
     host: str
@@ -331,7 +333,7 @@ class Server:
     api_key: str | None
 
     @classmethod
-    def at(cls, url: str, api_key: str | None) -> Server:
+    def at(cls, url: str, api_key: str | None) -> BenchServer:
         """The server at an address such as `http://127.0.0.1:9997`, with or without `/v1`."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
@@ -366,8 +368,8 @@ class Server:
             lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
         return "\r\n".join([*lines, "", ""]).encode() + data
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> BenchConnection:
         """A fresh connection; raises `OSError`."""
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, self.host, self.port, ssl=self.tls)
+        _, connection = await loop.create_connection(BenchConnection, self.host, self.port, ssl=self.tls)
         return connection

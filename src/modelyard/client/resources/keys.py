@@ -9,7 +9,8 @@ from modelyard.client.calls import CallGroup, S, call
 from modelyard.client.request import Request, a_list, an_object, at, given
 
 if TYPE_CHECKING:
-    from modelyard.client.types import DoneDict, KeyDict, MeDict, NewKeyDict, TokensDict, UserDict
+    from modelyard.client.account_types import KeyDict, MeDict, NewKeyDict, TokensDict, UserDict
+    from modelyard.client.types import DoneDict
 
 
 class KeyCalls(CallGroup[S]):

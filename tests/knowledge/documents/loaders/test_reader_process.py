@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -11,12 +12,22 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import Limits, load, ocr
-from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
+from modelyard.knowledge.documents.loaders.reader_process import (
+    LENGTH,
+    TIMEOUT,
+    ReaderProcess,
+    Readers,
+    ReadReply,
+    ReadRequest,
+    serve,
+    time_for,
+)
 from modelyard.knowledge.documents.splitter import DEFAULT, split
 from modelyard.knowledge.types import CutDocument, Loaded
 from tests.knowledge.documents.loaders import samples
@@ -163,6 +174,7 @@ def test_the_child_dies_with_its_parent(slow: Path) -> None:
     code = f"""
 import asyncio, pathlib, sys
 from modelyard.knowledge.documents.loaders.reader_process import ReaderProcess
+from modelyard.knowledge.documents.loaders.reader_process import TIMEOUT, ReaderProcess, Readers, time_for
 async def main():
     reader = ReaderProcess()
     reading = asyncio.create_task(reader.cut(pathlib.Path({str(slow)!r}), "slow.xlsx"))
@@ -206,3 +218,46 @@ def test_a_slow_document_does_not_hold_up_the_next(folder: Path, slow: Path) -> 
 
 def test_the_time_of_a_document_goes_by_its_size() -> None:
     assert time_for(0) < time_for(10 << 20) < TIMEOUT < time_for(200 << 20)
+
+
+def served(*requests: ReadRequest, tail: bytes = b"") -> list[ReadReply]:
+    """What the child answers to these messages."""
+    messages = [msgspec.json.encode(request) for request in requests]
+    replies = io.BytesIO()
+    serve(io.BytesIO(b"".join(LENGTH.pack(len(each)) + each for each in messages) + tail), replies)
+    replies.seek(0)
+    found = []
+    while head := replies.read(LENGTH.size):
+        found.append(msgspec.json.decode(replies.read(LENGTH.unpack(head)[0]), type=ReadReply))
+    return found
+
+
+def request(path: Path, limits: Limits = Limits()) -> ReadRequest:  # noqa: B008
+    return ReadRequest(str(path), path.name, limits, False, DEFAULT)
+
+
+def test_a_child_answers_each_request_and_ends_with_its_input(folder: Path) -> None:
+    (folder / "bad.pdf").write_bytes(b"%PDF-1.7 no more")
+    missing, small = folder / "missing.md", Limits(max_bytes=1)
+    replies = served(
+        request(folder / "bad.pdf"),
+        request(missing),
+        request(folder / "a.md", small),
+        request(folder / "a.md"),
+        tail=b"\0",
+    )
+    assert "bad.pdf" not in replies[0].problem and replies[0].problem
+    assert replies[1].problem == "the file cannot be opened: there is no such file or folder."
+    assert replies[2].problem == "it is larger than 1 bytes, the limit."
+    assert (replies[3].problem, replies[3].text) == ("", load(FILES["a.md"], "a.md").text)
+    assert [reply.spent for reply in replies] == [False] * 4
+
+
+@pytest.mark.parametrize("place", ["load", "split"])
+def test_a_child_without_memory_says_so_and_ends(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"modelyard.knowledge.documents.loaders.reader_process.{place}", full)
+    (reply,) = served(request(folder / "a.md"), request(folder / "a.md"))
+    assert reply.spent and "more memory" in reply.problem

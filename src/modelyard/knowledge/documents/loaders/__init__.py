@@ -26,7 +26,7 @@ from modelyard.knowledge.types import Loaded
 __all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
-VERSION = 2
+VERSION = 3
 """Raised when the same bytes are read in another way, so that reindexing reads those documents again."""
 
 LOADERS: Registry[Loader] = Registry("loaders", OURS)

@@ -23,7 +23,7 @@ def load(source: Source) -> Loaded:
 
     with parsing(source, "OpenDocument file", etree.LxmlError), _parts(source) as parts:
         content = parts.required("content.xml")
-        kind = next((child for child in content.find(f"{OFFICE}body") if isinstance(child.tag, str)), None)
+        kind = next(content.find(f"{OFFICE}body").iterchildren(tag="*"), None)
         if kind is None:
             raise ValueError("it has no body")
         reader = OdfBody(source, parts, content)
@@ -50,6 +50,9 @@ def _sheets(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:
                 source.note(f"The sheet '{name}' is hidden, and was read.")
             yield Block(name, Kind.HEADING, 1, page)
             yield from found
+    reader.page = None
+    for choices in kind.iterchildren(f"{TABLE}content-validations"):
+        yield from reader.element(choices, 0)
 
 
 def _slides(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:

@@ -243,7 +243,8 @@ def _read(message: bytes) -> ReadReply:
         return ReadReply(problem="reading it takes more memory than there is for it.", spent=True)
 
 
-def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer requests until they end, or until a document has used up the memory of this process."""
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         reply = _read(requests.read(LENGTH.unpack(head)[0]))
         encoded = msgspec.json.encode(reply)
@@ -259,7 +260,7 @@ def main() -> None:
     _settle(int(sys.argv[1]), int(sys.argv[2]))
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, replies)
+    serve(sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

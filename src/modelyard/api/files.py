@@ -1,0 +1,39 @@
+"""Files of documents on their way in and out: reading an upload, and sending a stored document."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from mimetypes import guess_type
+from urllib.parse import quote
+
+from fastapi import UploadFile
+from fastapi.responses import FileResponse, Response
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.db.tables import KnowledgeDocument
+from modelyard.knowledge.service import Knowledge
+
+PORTION = 1 << 20
+
+
+async def portions(file: UploadFile) -> AsyncIterator[bytes]:
+    """Read an uploaded file in portions."""
+    while data := await file.read(PORTION):
+        yield data
+
+
+def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -> Response:
+    """Send a document's bytes, so that no script in it runs in a browser. Raises `DocumentUnreadable` if the file is gone."""
+    path = knowledge.blobs.path(row.hash)
+    if not path.exists():
+        raise DocumentUnreadable(row.name, "its file is gone.")
+    title = row.name.replace("\\", "/").rsplit("/", 1)[-1]
+    headers = {
+        "content-disposition": f"{'inline' if preview else 'attachment'}; filename*=utf-8''{quote(title, safe='')}",
+        "content-security-policy": "sandbox",
+        "x-content-type-options": "nosniff",
+    }
+    kind = guess_type(title)[0] or "application/octet-stream"
+    return FileResponse(
+        path, media_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, headers=headers
+    )

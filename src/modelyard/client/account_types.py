@@ -1,0 +1,61 @@
+"""The answers of the server about keys, users and logging in, as plain dicts; as `types.py`."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class KeyDict(TypedDict):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    owner: str
+    scopes: list[str]
+    models: list[str] | None
+    bases: dict[str, str] | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    usable: bool
+
+
+class NewKeyDict(KeyDict):
+    """A key with its secret, `key`, which is shown this one time."""
+
+    key: str
+
+
+class UserDict(TypedDict):
+    """A person who may log in."""
+
+    id: int
+    username: str
+    owner: str
+    scopes: list[str]
+    created_at: float
+
+
+class TokensDict(TypedDict):
+    """What logging in gives: a token to work with, and one to get the next with."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+class MeDict(TypedDict):
+    """Who asks, and what they may do."""
+
+    id: str
+    name: str
+    username: str | None
+    owner: str
+    scopes: list[str]
+    permissions: list[str]
+    models: list[str] | None
+    expires_at: float | None

@@ -1,0 +1,237 @@
+"""Asking a server that runs: what goes over the wire, answers in order, the first error, figures, and swift's functions."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelyard.core.errors import BadRequest, InvalidParameter, NotFound, ServerUnreachable, UnsupportedTask
+from modelyard.infer import AdapterRequest, InferClient, InferRequest, InferStats, RequestConfig
+from modelyard.infer.dataset import Outcome, questions, run
+from modelyard.infer.progress import bar
+from modelyard.llm import (
+    XRequestConfig,
+    get_model_list_client,
+    get_model_list_client_async,
+    inference_client,
+    inference_client_async,
+)
+from tests.client.stub import Stub, error_answer, event, json_answer, model, sse_answer
+
+CHAT, TEXT = "POST /v1/chat/completions", "POST /v1/completions"
+MODELS = {"data": [model("base", is_chat=True), model("polite", parent="base"), model("raw", is_chat=False)]}
+USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}\n\n'
+DONE = b"data: [DONE]\n\n"
+TOOL = {"type": "function", "function": {"name": "now"}}
+
+
+def ask(text: str) -> InferRequest:
+    return InferRequest([{"role": "user", "content": text}])
+
+
+def whole(text: str) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """Answers chats by repeating the last message, as a whole or as a stream."""
+
+    def echo(asked: Any, write: Any) -> None:
+        content = asked.body["messages"][-1]["content"]
+        text = content if isinstance(content, str) else content[-1]["text"]
+        if text == "bad":
+            return error_answer("unsupported_task", "Not that.", 400)(asked, write)
+        if asked.body.get("stream"):
+            return sse_answer(event(text[:2]), event(text[2:]), USAGE, DONE)(asked, write)
+        return json_answer(whole(text))(asked, write)
+
+    with Stub() as server:
+        server.routes |= {CHAT: echo, "GET /v1/models": json_answer(MODELS)}
+        server.routes[TEXT] = json_answer({"choices": [{"text": "and on"}]})
+        yield server
+
+
+@pytest.fixture
+def client(stub: Stub) -> Iterator[InferClient]:
+    with InferClient(base_url=f"{stub.url}/v1/", api_key="k") as one:
+        yield one
+
+
+def test_answers_come_in_the_order_of_the_requests(client: InferClient, stub: Stub) -> None:
+    texts = [f"question {number}" for number in range(20)]
+    answers = client.infer([ask(text) for text in texts], RequestConfig(max_tokens=9), max_concurrency=7)
+    assert [answer.choices[0].message.content for answer in answers] == texts
+    sent = [asked for asked in stub.asked if asked.method == "POST"]
+    assert {asked.body["model"] for asked in sent} == {"base"}, "the first model that the server lists"
+    assert {asked.headers["authorization"] for asked in sent} == {"Bearer k"}
+    assert all("stream" not in asked.body and asked.body["max_tokens"] == 9 for asked in sent)
+
+
+def test_nothing_asked_is_nothing_answered(client: InferClient) -> None:
+    assert client.infer([]) == []
+
+
+def test_the_first_error_is_raised(client: InferClient) -> None:
+    with pytest.raises(UnsupportedTask, match="Not that"):
+        client.infer([ask("good"), ask("bad"), ask("good")])
+
+
+def test_an_adapter_is_asked_by_its_name(client: InferClient, stub: Stub) -> None:
+    client.infer([ask("hi")], adapter_request=AdapterRequest("polite"))
+    assert stub.last().body["model"] == "polite"
+
+
+def test_without_any_model_there_is_nobody_to_ask(client: InferClient, stub: Stub) -> None:
+    stub.routes["GET /v1/models"] = json_answer({"data": []})
+    with pytest.raises(NotFound, match="No model runs"):
+        client.infer([ask("hi")])
+
+
+def test_figures_are_taken_from_a_stream_and_the_answer_is_whole(client: InferClient, stub: Stub) -> None:
+    stats = InferStats(clock=map(float, count()).__next__)
+    (answer,) = client.infer([ask("hello")], metrics=[stats])
+    assert answer.choices[0].message.content == "hello" and stub.last().body["stream"] is True
+    figures = stats.compute()
+    assert (figures["num_prompt_tokens"], figures["num_generated_tokens"], figures["num_samples"]) == (3, 2, 1)
+    assert (figures["ttft"], figures["tpot"], figures["runtime"]) == (1.0, 1.0, 2.0)
+    stats.reset()
+    assert stats.compute() == {
+        "num_prompt_tokens": 0, "num_generated_tokens": 0, "num_samples": 0, "runtime": 0.0, "samples/s": 0.0, "tokens/s": 0.0,
+    }  # fmt: skip
+
+
+def test_an_answer_without_text_has_no_time_per_token(client: InferClient, stub: Stub) -> None:
+    stub.routes[CHAT] = sse_answer(DONE)
+    stats = InferStats(clock=map(float, count()).__next__)
+    client.infer([ask("hello")], metrics=[stats])
+    figures = stats.compute()
+    assert "tpot" not in figures and figures["ttft"] == figures["runtime"] == 1.0
+
+
+def test_streams_and_the_asynchronous_twin_have_the_same_text(client: InferClient) -> None:
+    streaming = RequestConfig(stream=True)
+
+    async def both() -> tuple[str, str]:
+        answer = await client.infer_async(ask("hello"))
+        chunks = await client.infer_async(ask("hello"), streaming)
+        return answer.choices[0].message.content, "".join([chunk.choices[0].delta.content async for chunk in chunks])
+
+    (stream,) = client.infer([ask("hello")], streaming)
+    text = "".join(chunk.choices[0].delta.content for chunk in stream)
+    assert asyncio.run(both()) == (text, text) == ("hello", "hello")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(client: InferClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (io.StringIO(), Terminal()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        client.infer([ask("a"), ask("b")], use_tqdm=True)
+        assert ("2/2" in stream.getvalue()) is stream.isatty()
+        with bar(5, done=4) as tick:
+            tick()
+        assert ("5/5" in stream.getvalue()) is stream.isatty()
+
+
+def swift(stub: Stub, name: str, *arguments: Any, **options: Any) -> list[Any]:
+    """What both twins of `inference_client` answer; streams as the list of their chunks."""
+
+    async def twin() -> Any:
+        answer = await inference_client_async(name, *arguments, url=stub.url, **options)
+        return [chunk async for chunk in answer] if hasattr(answer, "__aiter__") else answer
+
+    answer = inference_client(name, *arguments, url=stub.url, **options)
+    first = list(answer) if hasattr(answer, "__next__") else answer
+    return [first, asyncio.run(twin())]
+
+
+def test_swifts_client_sends_history_system_and_tools(stub: Stub) -> None:
+    first, second = swift(stub, "base", "c", [["a", "b"]], "brief", None, [TOOL], "auto")
+    assert first == second and first.choices[0].message.content == "c"
+    body = stub.last().body
+    assert [message["content"] for message in body["messages"]] == ["brief", "a", "b", "c"]
+    assert (body["tools"], body["tool_choice"], body["model"]) == ([TOOL], "auto", "base")
+
+
+def test_swifts_client_streams(stub: Stub) -> None:
+    first, second = swift(stub, "base", "hello", request_config=XRequestConfig(stream=True))
+    assert first == second and "".join(chunk.choices[0].delta.content for chunk in first) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("base", "/v1/chat/completions"),  # as the server says
+        ("raw", "/v1/completions"),
+        ("polite", "/v1/chat/completions"),  # an adapter, by its base
+        ("atom-7b", "/v1/completions"),  # a name of swift's whose template continues text
+        ("unheard of", "/v1/chat/completions"),
+    ],
+)
+def test_swifts_client_chats_with_models_that_chat(stub: Stub, name: str, path: str) -> None:
+    swift(stub, name, "go")
+    assert stub.last().path == path
+
+
+def test_swifts_client_continues_text_where_that_is_asked_for(stub: Stub) -> None:
+    first, second = swift(stub, "base", "go", is_chat_request=False)
+    assert first == second and first.choices[0].text == "and on"
+    assert stub.last().body == {"model": "base", "prompt": "go"}
+    with pytest.raises(InvalidParameter, match="only continues text"):
+        inference_client("raw", "go", [["a", "b"]], url=stub.url)
+
+
+def test_swifts_lists_of_models(stub: Stub) -> None:
+    port = stub.url.rpartition(":")[2]
+    listed = get_model_list_client(port=port)
+    assert [each.id for each in listed.data] == ["base", "polite", "raw"]
+    assert asyncio.run(get_model_list_client_async(url=stub.url)) == listed
+
+
+def test_a_dataset_ends_where_its_server_ends(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"query": "x"}\n\n', encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with InferClient(port=port, model="base") as client, pytest.raises(ServerUnreachable):
+        run(client, questions([str(tmp_path / "a.jsonl")]), tmp_path / "out.jsonl", RequestConfig())
+
+
+def test_pictures_and_histories_of_a_dataset_are_in_its_answers(client: InferClient, tmp_path: Path) -> None:
+    rows = [
+        {"query": "a", "images": ["https://example.org/1.png"]},
+        {"query": "b", "history": [["x", "y"]]},
+        {"messages": [{"role": "assistant", "content": "alone"}]},
+        {"messages": [{"role": "user", "content": "c"}, 5]},
+        {"query": "bad"},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    ticks: list[int] = []
+    rows_read = questions([str(tmp_path / "a.jsonl")], sample=-1)
+    outcome = run(client, rows_read, tmp_path / "out.jsonl", RequestConfig(), tick=lambda: ticks.append(1))
+    assert outcome == Outcome(answered=2, failed=3, kept=0) and len(ticks) == 5
+    found = sorted(
+        map(json.loads, (tmp_path / "out.jsonl").read_text("utf-8").splitlines()), key=lambda row: row["index"]
+    )
+    assert (found[0]["images"], found[0]["response"]) == (["https://example.org/1.png"], "a")
+    assert found[1]["history"] == [["x", "y"], ["b", "b"]]
+    assert [each.get("error") for each in found[2:]] == ["its messages are no conversation"] * 2 + ["Not that."]
+
+
+@pytest.mark.parametrize("text", ["5", '{"query": "x"}', "nope"])
+def test_a_json_file_that_is_no_list_of_questions(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BadRequest, match=r"a\.json"):
+        questions([str(tmp_path / "a.json")])
