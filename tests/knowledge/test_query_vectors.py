@@ -100,8 +100,8 @@ def test_the_vector_of_a_long_text_is_the_mean_of_its_parts() -> None:
     short, long = asyncio.run(Narrow(100).embed("m", ["ab", text]))
     assert list(short) == [1, 1]
     assert long[0] / long[1] == pytest.approx(3) and long[0] ** 2 + long[1] ** 2 == pytest.approx(1)
-    [asked] = results(Narrow(100), text)
-    assert list(asked) == list(long)
+    [vector] = results(Narrow(100), text)
+    assert list(vector) == list(long)
 
 
 def test_what_is_refused_for_another_reason_is_soon_given_up() -> None:

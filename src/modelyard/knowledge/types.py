@@ -13,7 +13,7 @@ import msgspec
 
 
 class Kind(StrEnum):
-    """What a block of a document is; it decides how the block may be cut."""
+    """Kind of a block; it decides how the block may be cut."""
 
     TEXT = "text"
     HEADING = "heading"
@@ -31,7 +31,7 @@ class Block:
     """Without blank lines at its ends; never empty."""
     kind: Kind = Kind.TEXT
     level: int = 0
-    """Of a heading, from 1."""
+    """Level of a heading, from 1."""
     page: int | None = None
     """From 1, where the format has pages: pages of a PDF, slides, sheets."""
 
@@ -76,7 +76,7 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def hash(self) -> str:
-        """What the vector of its text is found by."""
+        """The key of the vector of its text."""
         return text_hash(self.text)
 
 
@@ -110,7 +110,7 @@ class IndexEntry:
 
 
 class Store(Protocol):
-    """One generation of one base's indexes: lexical and vector. Calls block, and may come from many threads at once.
+    """The lexical and the vector index of one generation of a base. Calls block, and may come from many threads at once.
 
     The contract suite in `modelyard.knowledge.indexing.stores.contract` says what each must do, for third parties too.
     """

@@ -10,7 +10,7 @@ from modelyard.knowledge.indexing.words import MAX_TERM, query_terms, terms
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("向量", ["向", "量", "向量"]),
         ("数据库", ["数", "据", "库", "数据", "据库"]),
@@ -40,12 +40,12 @@ from modelyard.knowledge.indexing.words import MAX_TERM, query_terms, terms
         ("?! …", []),
     ],
 )
-def test_a_text_has_these_terms(text: str, wanted: list[str]) -> None:
-    assert terms(text) == wanted
+def test_a_text_has_these_terms(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("数据库", ["数据", "据库"]),
         ("库", ["库"]),
@@ -57,8 +57,8 @@ def test_a_text_has_these_terms(text: str, wanted: list[str]) -> None:
         ("iphone 15 的 手机", ["iphon", "15", "手机"]),
     ],
 )
-def test_a_query_has_these_terms_without_function_words(text: str, wanted: list[str]) -> None:
-    assert query_terms(text) == wanted
+def test_a_query_has_these_terms_without_function_words(text: str, expected: list[str]) -> None:
+    assert query_terms(text) == expected
 
 
 @given(st.text(max_size=200))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ir_measures import RR, R, Success, nDCG
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.search import evaluation as evaluate
+from modelyard.knowledge.search import evaluation
 from modelyard.knowledge.search.judgments import Judged, Judgment, grade_of, parse_line, ranking, read
 
 
@@ -82,36 +82,36 @@ def test_wrong_lines_are_named_by_number() -> None:
 
 
 def test_a_second_hit_of_a_document_takes_a_place_and_gains_nothing() -> None:
-    asked = question("a.md", "b.md")
+    judged_question = question("a.md", "b.md")
     hits = [hit(1, "a.md"), hit(2, "a.md"), hit(3, "b.md")]
-    assert ranking(asked, hits) == ["relevant 0", "other 1", "relevant 1"]
-    assert evaluate.measured(asked, hits, 3)["recall"] == 1
-    assert evaluate.measured(asked, hits[:2], 3)["recall"] == 0.5
+    assert ranking(judged_question, hits) == ["relevant 0", "other 1", "relevant 1"]
+    assert evaluation.measured(judged_question, hits, 3)["recall"] == 1
+    assert evaluation.measured(judged_question, hits[:2], 3)["recall"] == 0.5
 
 
 def test_a_hit_that_holds_two_answers_finds_both_and_is_the_best_there_is() -> None:
-    asked = question({"text": "one"}, {"text": "two", "grade": 3})
-    got = evaluate.measured(asked, [hit(1, text="one and two")], 1)
+    judged_question = question({"text": "one"}, {"text": "two", "grade": 3})
+    got = evaluation.measured(judged_question, [hit(1, text="one and two")], 1)
     assert got == {"recall": 1, "hit_rate": 1, "mrr": 1, "ndcg": 1}
 
 
 def test_questions_that_nothing_answers_are_measured_by_silence() -> None:
-    asked = question()
-    assert evaluate.measured(asked, [], 5) == {"nothing_found": 1}
-    assert evaluate.measured(asked, [hit(1)], 5) == {"nothing_found": 0}
+    judged_question = question()
+    assert evaluation.measured(judged_question, [], 5) == {"nothing_found": 1}
+    assert evaluation.measured(judged_question, [hit(1)], 5) == {"nothing_found": 0}
     answer = {"evidence": True, "citations": []}
-    assert evaluate.answer_measured(asked, answer) == {"no_evidence": 0, "nothing_cited": 1}
+    assert evaluation.answer_measured(judged_question, answer) == {"no_evidence": 0, "nothing_cited": 1}
 
 
 def test_citations_are_measured_by_what_is_relevant() -> None:
-    asked = question("a.md", "b.md")
+    judged_question = question("a.md", "b.md")
     answer = {"evidence": True, "citations": [hit(1, "a.md"), hit(2, "a.md"), hit(3, "c.md")]}
-    assert evaluate.answer_measured(asked, answer) == {
+    assert evaluation.answer_measured(judged_question, answer) == {
         "answered": 1,
         "citation_precision": pytest.approx(2 / 3),
         "citation_recall": 0.5,
     }
-    assert evaluate.answer_measured(asked, {"evidence": False, "citations": []}) == {
+    assert evaluation.answer_measured(judged_question, {"evidence": False, "citations": []}) == {
         "answered": 0,
         "citation_recall": 0,
     }
@@ -124,8 +124,8 @@ def test_ir_measures_says_the_same_of_hits(data: st.DataObject) -> None:
     found = data.draw(st.permutations(names).map(lambda order: order[: data.draw(st.integers(0, 12))]))
     marks = data.draw(st.dictionaries(st.sampled_from(names), st.integers(1, 4), min_size=1, max_size=6))
     k = max(len(found), 1)
-    asked = parse_line(json.dumps({"question": "?", "relevant": marks}), "q")
-    ours = evaluate.measured(asked, [hit(place, name) for place, name in enumerate(found)], k)
+    judged_question = parse_line(json.dumps({"question": "?", "relevant": marks}), "q")
+    ours = evaluation.measured(judged_question, [hit(place, name) for place, name in enumerate(found)], k)
     run = {"q": {name: -float(place) for place, name in enumerate(found)}}
     pairs = {R @ k: "recall", Success @ k: "hit_rate", RR: "mrr", nDCG @ k: "ndcg"}
     theirs = {each.measure: each.value for each in ir_measures.iter_calc(list(pairs), {"q": marks}, run)}
@@ -134,7 +134,7 @@ def test_ir_measures_says_the_same_of_hits(data: st.DataObject) -> None:
 
 def test_means_are_over_the_questions_that_have_a_measure() -> None:
     rows = [{"recall": 1.0}, {"nothing_found": 1.0}, {"recall": 0.0}]
-    assert evaluate.means(rows) == {"recall": 0.5, "nothing_found": 1.0}
+    assert evaluation.means(rows) == {"recall": 0.5, "nothing_found": 1.0}
 
 
 def test_few_questions_are_compared_exactly() -> None:
@@ -142,10 +142,10 @@ def test_few_questions_are_compared_exactly() -> None:
     kept = [value for value in values if value]
     sums = [sum(sign * value for sign, value in zip(signs, kept, strict=True)) for signs in product((1, -1), repeat=6)]
     expected = sum(abs(each) >= abs(sum(kept)) for each in sums) / len(sums)
-    made = evaluate.difference(values)
-    assert made.p == expected
-    assert (made.better, made.worse, made.equal) == (5, 1, 1)
-    assert made.mean == pytest.approx(sum(values) / 7) and made.low < made.mean < made.high
+    result = evaluation.difference(values)
+    assert result.p == expected
+    assert (result.better, result.worse, result.equal) == (5, 1, 1)
+    assert result.mean == pytest.approx(sum(values) / 7) and result.low < result.mean < result.high
 
 
 def test_many_questions_are_compared_by_sampling_nearly_as_well() -> None:
@@ -156,12 +156,12 @@ def test_many_questions_are_compared_by_sampling_nearly_as_well() -> None:
     beyond = sum(
         abs(sum(v if (bits >> n) & 1 else -v for n, v in enumerate(values))) >= total for bits in range(1 << 16)
     )
-    made = evaluate.difference(values)
-    assert made.p == pytest.approx(beyond / (1 << 16), abs=0.02)
-    assert evaluate.difference(values) == made
+    result = evaluation.difference(values)
+    assert result.p == pytest.approx(beyond / (1 << 16), abs=0.02)
+    assert evaluation.difference(values) == result
 
 
 def test_equal_settings_have_no_significant_difference() -> None:
-    made = evaluate.difference([0.0, 0.1 + 0.2 - 0.3, 0.0])
-    assert made == evaluate.Difference(0, 0, 0, 1, 0, 0, 3)
-    assert evaluate.differences([{"recall": 1.0}], [{"nothing_found": 1.0}]) == {}
+    result = evaluation.difference([0.0, 0.1 + 0.2 - 0.3, 0.0])
+    assert result == evaluation.Difference(0, 0, 0, 1, 0, 0, 3)
+    assert evaluation.differences([{"recall": 1.0}], [{"nothing_found": 1.0}]) == {}

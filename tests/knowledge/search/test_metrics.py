@@ -57,8 +57,8 @@ def test_an_id_that_comes_twice_counts_once_and_takes_one_place() -> None:
 def test_means_are_over_questions_that_have_relevant_ids() -> None:
     relevant = {"found": {"a": 1}, "missed": {"b": 1}, "unranked": {"c": 1}, "negative": {}, "refused": {"d": 0}}
     ranked = {"found": ["a"], "missed": ["x"], "negative": ["a"], "refused": ["d"], "unknown": ["a"]}
-    made = metrics.summary(ranked, relevant, ks=(1, 5))
-    assert made == pytest.approx(
+    means = metrics.summary(ranked, relevant, ks=(1, 5))
+    assert means == pytest.approx(
         {
             **{f"{name}@{k}": 1 / 3 for name in ("recall", "hit", "ndcg") for k in (1, 5)},
             "precision@1": 1 / 3,

@@ -348,7 +348,7 @@ async def serve(config: Config, token: str) -> None:
         listener = await loop.create_server(accept, config.host, config.port, backlog=4096)
     print(f"fake engine of {config.uid} listens at {config.uds or f'{config.host}:{config.port}'}", flush=True)
     await stopping.wait()
-    listener.close()  # held until here: a server that nobody refers to is collected, and its socket closed
+    listener.close()  # uvloop closes a server that nothing refers to, so it is kept until here
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.citations import cited, extracted, marker
+from modelyard.knowledge.answering.citations import cited_numbers, extract, likely_source
 from modelyard.knowledge.answering.prompts import prompt
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
@@ -18,19 +18,19 @@ from modelyard.knowledge.types import Models, texts_of
 from modelyard.protocol.hits import Citation, Hit
 
 SIMILAR = 0.3
-"""Cosine from which a chunk counts as evidence though it shares no word with the question."""
+"""Cosine from which a chunk counts as evidence even if it shares no word with the question."""
 SHARED = 0.5
-"""Part of the question's words from which it does."""
+"""Share of the words of the question that a chunk must have to count as evidence."""
 SHARED_CJK = 0.2
 """As `SHARED`, for Chinese, Japanese and Korean, where words are pairs of characters, most of which are no words."""
 RANKED = 0.1
-"""Score of a ranking model from which it does."""
+"""Score of a ranking model from which a chunk counts as evidence."""
 SHORT = 16
 """Characters below which a question is searched for together with the one before it."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
 CONTEXT = 6000
-"""Characters of sources that a model is given, whole sources only but for the first."""
+"""Characters of sources that a model gets; sources are not cut, and the first is always among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ Event = Sources | Token | Answered
 
 
 class Answering:
-    """Answers questions. Keeps nothing."""
+    """Answers questions. It has no state of its own."""
 
     def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
         """`any_model` gives a model that chats now and that a key may use, if there is one."""
@@ -140,7 +140,7 @@ class Answering:
             yield Answered(sentence, [], False, None)
             return
         if model is None:
-            text, used = extracted(question.text, hits)
+            text, used = extract(question.text, hits)
             yield Token(text)
             yield Answered(text, [sources[number - 1] for number in used], True, None)
             return
@@ -175,10 +175,10 @@ class Answering:
 
 def _with_citations(answer: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
     """The answer with its citations, and the mark that is added to it where the model set none."""
-    used = cited(answer.text, len(hits))
+    used = cited_numbers(answer.text, len(hits))
     more = ""
     if not used:
-        used = [number for number in [marker(answer.text, hits)] if number]
+        used = [number for number in [likely_source(answer.text, hits)] if number]
         more = "".join(f" [{number}]" for number in used)
     return (
         Answered(
@@ -208,7 +208,7 @@ def is_evidence(question: str, hit: Hit) -> bool:
 
 
 def nothing_found(question: Question) -> str:
-    """The sentence that says so, in the language of the question."""
+    """The answer that nothing was found, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"

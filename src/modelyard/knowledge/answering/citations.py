@@ -11,13 +11,13 @@ from modelyard.protocol.hits import Hit
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
 _SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?]+[”』」\"')）]*|\.(?=\s|$)|\n|$)", re.DOTALL)
 TAKEN = 0.3
-"""Part of an answer's words that a source must have for the answer to be taken from it."""
+"""Share of the words of an answer that a source must have to count as its source."""
 SENTENCES = 3
 LONGEST = 600
 """Characters of a sentence that is quoted."""
 
 
-def cited(answer: str, sources: int) -> list[int]:
+def cited_numbers(answer: str, sources: int) -> list[int]:
     """Numbers of the sources that an answer cites, in their order, each once."""
     found: dict[int, None] = {}
     for match in _MARK.finditer(answer):
@@ -27,7 +27,7 @@ def cited(answer: str, sources: int) -> list[int]:
     return list(found)
 
 
-def marker(answer: str, hits: Sequence[Hit]) -> int | None:
+def likely_source(answer: str, hits: Sequence[Hit]) -> int | None:
     """The number of the source that an answer without marks took its words from; None where it is taken from none."""
     words = set(query_terms(answer))
     if not words:
@@ -42,7 +42,7 @@ def sentences(text: str) -> list[str]:
     return [found.strip() for found in _SENTENCE.findall(text) if found.strip()]
 
 
-def extracted(question: str, hits: Sequence[Hit]) -> tuple[str, list[int]]:
+def extract(question: str, hits: Sequence[Hit]) -> tuple[str, list[int]]:
     """An answer without a model: the sentences that share most with the question, each with its source."""
     words = set(query_terms(question))
     scored: list[tuple[float, int, int, str]] = []

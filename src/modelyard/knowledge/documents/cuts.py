@@ -10,7 +10,7 @@ import unicodedata
 from itertools import takewhile
 
 NEAR = 200
-"""Characters in which the last sentence end is looked for first."""
+"""Characters before the limit in which a sentence end is searched first."""
 AHEAD = 40
 """Characters behind a place that decide whether a sentence ends there."""
 
@@ -28,9 +28,9 @@ ABBREVIATION = re.compile(
 )
 """What a full stop follows without ending a sentence; single letters are initials, `e.g.` and `U.S.`."""
 NUMBERED = re.compile(r"\b(?:No|Nos|Fig|Figs|Eq|Vol|pp?|Sec|Ch|Art|Tab|Ver|ver)\Z")
-"""The same where a number follows."""
+"""What a full stop follows without ending a sentence, if a number comes next."""
 MARKS = "\u200c\u200d\u0e33\u0eb3\uff9e\uff9f"
-"""Joined to the character before them, though Unicode does not call them marks."""
+"""Characters that belong to the one before them, although Unicode does not class them as marks."""
 WORD = re.compile(r"[^\W\d_]{4}\Z")
 LINE = re.compile(r"\n")
 CLAUSE = re.compile(r"[、，：]|[,;:](?=\s|[\u3400-\u9fff])")
@@ -127,7 +127,7 @@ def first_line_end(text: str, start: int, end: int) -> int:
 
 
 def _worth(line: re.Match[str]) -> tuple[bool, bool, int, int]:
-    """How good a place the line before this line's beginning is to cut code; not before what closes a block."""
+    """How good it is to cut code before this line, to compare; worst before a line that closes a block."""
     return not line[3], line[1] is not None, -len(line[2]), line.start()
 
 
@@ -143,7 +143,7 @@ def _last(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
 
 
 def _ends_sentence(text: str, found: re.Match[str]) -> bool:
-    """Not behind an abbreviation or a number of a list; before small letters only behind a word of four or more."""
+    """Whether a full stop ends a sentence: not behind an abbreviation or number, before small letters only behind long words."""
     at = found.start()
     if text[at] != ".":
         return True
@@ -173,7 +173,7 @@ def _inside(text: str, at: int) -> bool:
 
 
 def _indicator(character: str) -> bool:
-    """Half of a flag."""
+    """Whether a character is half of a flag."""
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 

@@ -104,7 +104,7 @@ class Documents:
         return StoredDocument(row, changed)
 
     async def get(self, base: KnowledgeBase, name: str) -> KnowledgeDocument:
-        """Raises `DocumentNotFound`."""
+        """A document by its name. Raises `DocumentNotFound`."""
         async with self._database.session() as session:
             return await rows.document_named(session, base, name)
 

@@ -20,7 +20,7 @@ ADD, REINDEX = IndexingKind.ADD, IndexingKind.REINDEX
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
-    """Ids of the chunks that searches shall find."""
+    """Query for the ids of the chunks that searches find."""
     return (
         select(KnowledgeChunk.id)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeChunk.document_id)
@@ -45,13 +45,13 @@ async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None
 
 
 async def not_rebuilding(session: AsyncSession, base: KnowledgeBase) -> None:
-    """Raises `KnowledgeBaseBusy` while a base is indexed anew: what changes a chunk now would be lost."""
+    """Raises `KnowledgeBaseBusy` while a base is indexed anew, because a change of a chunk would be lost."""
     if (job := await rebuilding(session, base.id)) is not None:
         raise KnowledgeBaseBusy(base.name, job.id)
 
 
 async def held(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
-    """The base as it is now; nobody else changes its chunks by hand or begins a new generation until the transaction ends.
+    """Lock a base and read it: until the transaction ends, nobody else edits its chunks or begins a new generation.
 
     Raises `KnowledgeBaseNotFound`, and `KnowledgeBaseBusy` while it is indexed anew.
     """
@@ -65,7 +65,7 @@ async def held(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
 
 
 async def present(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
-    """The base as it is now. Raises `KnowledgeBaseNotFound` where it was deleted meanwhile."""
+    """Read a base again. Raises `KnowledgeBaseNotFound` if it was deleted in between."""
     found = await session.get(KnowledgeBase, base.id, populate_existing=True)
     if found is None:
         raise KnowledgeBaseNotFound(base.name)
@@ -99,7 +99,7 @@ async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) 
 async def documents_named(
     session: AsyncSession, base: KnowledgeBase, names: Sequence[str], present_only: bool = False
 ) -> list[KnowledgeDocument]:
-    """Documents by their names, in that order. Raises `DocumentNotFound`, unless those that are there are enough."""
+    """Documents by their names, in that order. Raises `DocumentNotFound`; with `present_only`, missing ones are left out."""
     found: dict[str, KnowledgeDocument] = {}
     for some in batched(names):
         query = select(KnowledgeDocument).where(

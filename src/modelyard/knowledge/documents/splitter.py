@@ -1,4 +1,4 @@
-"""Documents cut into chunks: blocks packed in order, long ones cut where it hurts least. Where is in `cuts.py`.
+"""Cuts documents into chunks: packs blocks in order, and cuts long ones at the best places, which `cuts.py` finds.
 
 A chunk is a span of `Loaded.text`. Only the repeated header of a table and the title of `title_enhance` are added to it.
 """
@@ -17,7 +17,7 @@ from modelyard.knowledge.documents import cuts
 from modelyard.knowledge.types import SEPARATOR, Block, Chunk, Kind, Loaded
 
 VERSION = 1
-"""Of the algorithm. It grows when the same document would be cut otherwise, so that documents are cut again."""
+"""Version of the algorithm. It grows when the same document is cut in another way, so that documents are cut again."""
 SMALLEST, LARGEST = 20, 20_000
 """Characters that `Chunking.size` may be."""
 TITLE_LENGTH = 20
@@ -25,7 +25,7 @@ PUNCTUATION_END = re.compile(r"[^\w\s]\Z")
 
 
 class Chunking(msgspec.Struct, frozen=True, kw_only=True):
-    """How documents are cut. `InvalidParameter` if `size` is not 20 to 20,000 or `overlap` is below 0."""
+    """Chunking options. Raises `InvalidParameter` if `size` is not 20 to 20,000 or `overlap` is below 0."""
 
     size: int = 800
     """Characters that a chunk has at most; a row of a table and its header may take more."""
@@ -57,11 +57,11 @@ def split(loaded: Loaded, chunking: Chunking = DEFAULT) -> list[Chunk]:
     paths = _paths(items)
     titles = _titles(items, text) if chunking.title_enhance else []
     starts = [item.start for item in items]
-    return [_piece(text, span, items, starts, paths, titles) for span in packer.spans]
+    return [_chunk(text, span, items, starts, paths, titles) for span in packer.spans]
 
 
 def key(chunking: Chunking) -> str:
-    """The same string for as long as the same documents are cut the same; for fingerprints."""
+    """A string for fingerprints: equal if the same documents are cut into the same chunks."""
     return msgspec.json.encode({"version": VERSION, **msgspec.structs.asdict(chunking)}, order="sorted").decode()
 
 
@@ -88,7 +88,7 @@ class _Span:
 
 
 class _Packer:
-    """The chunk under way and those done.
+    """Packs blocks into chunks: the chunk that it is filling, and the spans of those that are done.
 
     The chunk has content up to `content`, then headings from `tail` on that go with what follows; -1 where there is none.
     """
@@ -103,7 +103,7 @@ class _Packer:
         self._end = 0
         self._page: int | None = None
         self._barrier = 0
-        """Overlaps begin here at the earliest: behind the last heading, table or code."""
+        """The first place where an overlap may begin: behind the last heading, table or code."""
 
     def add(self, item: _Item) -> None:
         """The next block."""
@@ -138,15 +138,15 @@ class _Packer:
         self._tail = -1
 
     def _short(self, item: _Item) -> bool:
-        """Headings of more than half a chunk are cut as text."""
+        """Whether a heading fits half a chunk; longer ones are cut as text."""
         return item.end - item.start <= self._size // 2
 
     def _length(self, end: int) -> int:
-        """Characters of the chunk under way if it ends there."""
+        """Characters of the present chunk if it ends there."""
         return end - self._start + (len(self._header) + 1 if self._header else 0)
 
     def _closes(self, item: _Item) -> bool:
-        """Whether the chunk under way ends before a block."""
+        """Whether the present chunk ends before a block."""
         most = self._size * 3 // 4
         short = item.heading and self._short(item)
         if self._content < 0:  # headings only: they wait for content, unless they leave no room for it
@@ -161,7 +161,7 @@ class _Packer:
         return half or item.end - item.start <= self._size or not self._has_room(item)
 
     def _has_room(self, item: _Item) -> bool:
-        """Whether a block that will be cut may begin in the chunk under way."""
+        """Whether a block that will be cut may begin in the present chunk."""
         if self._length(item.start) > self._size * 3 // 4:
             return False
         if item.block.kind is Kind.TEXT:
@@ -210,7 +210,7 @@ class _Packer:
         self._header = ""
 
     def _emit(self, start: int, end: int) -> int:
-        """A chunk done, without the blanks at its end; its end."""
+        """Finish a chunk without the blanks at its end, and return its end."""
         end = start + len(self._text[start:end].rstrip())
         self.spans.append(_Span(start, end, self._header))
         return end
@@ -280,7 +280,7 @@ def _paths(items: Sequence[_Item]) -> list[str]:
 
 
 def _titles(items: Sequence[_Item], text: str) -> list[tuple[int, str]]:
-    """Where titles stand, and what they say: short, a digit among the first five characters, no punctuation at the end."""
+    """Places and texts of titles: short, a digit among the first five characters, no punctuation at the end."""
     titles = []
     for item in items:
         words = text[item.start : item.end]
@@ -295,7 +295,7 @@ def _titles(items: Sequence[_Item], text: str) -> list[tuple[int, str]]:
     return titles
 
 
-def _piece(
+def _chunk(
     text: str,
     span: _Span,
     items: Sequence[_Item],
@@ -303,7 +303,7 @@ def _piece(
     paths: Sequence[str],
     titles: Sequence[tuple[int, str]],
 ) -> Chunk:
-    """A chunk with what stands above it."""
+    """The chunk of a span, with the headings and the title above it."""
     first = inner = bisect_right(starts, span.start) - 1
     while items[inner].heading and inner + 1 < len(items) and starts[inner + 1] < span.end:
         inner += 1

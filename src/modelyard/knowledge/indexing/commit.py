@@ -19,7 +19,7 @@ from modelyard.knowledge.indexing.vectors import as_vector
 from modelyard.knowledge.types import Chunk, IndexEntry
 
 BY_WORDS = "words:"
-"""What the fingerprint of a document begins with whose chunks can be found by words and have no vectors yet."""
+"""Prefix of the fingerprint of a document whose chunks can be found by words and have no vectors yet."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ async def commit(database: Database, batch: Batch, vectors: Mapping[str, bytes])
     async with database.writing() as session:
         differences = [
             _Difference(by_task[task.id], task, document)
-            for task, document in await waiting(session, list(by_task), for_update=True)
+            for task, document in await waiting_tasks(session, list(by_task), for_update=True)
             if document.hash == by_task[task.id].row.hash  # else another upload came: the task does that one later
         ]
         await _compare(session, batch, differences)
@@ -70,10 +70,10 @@ async def commit(database: Database, batch: Batch, vectors: Mapping[str, bytes])
     return _change(batch, differences, vectors)
 
 
-async def waiting(
+async def waiting_tasks(
     session: AsyncSession, numbers: Sequence[int], for_update: bool = False
 ) -> list[tuple[KnowledgeTask, KnowledgeDocument]]:
-    """Those of these tasks that are not done, with their documents, by number."""
+    """The tasks of these numbers that are not done, each with its document."""
     query = (
         select(KnowledgeTask, KnowledgeDocument)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
@@ -180,7 +180,7 @@ def _finish(batch: Batch, difference: _Difference) -> None:
 
 
 def has_vectors(document: KnowledgeDocument) -> bool:
-    """Whether its chunks are in the index as they shall be, as far as its row says."""
+    """Whether the chunks of a document are indexed with their vectors, according to its row."""
     return bool(document.fingerprint) and not document.fingerprint.startswith(BY_WORDS)
 
 

@@ -1,4 +1,4 @@
-"""Documents from their bytes to their rows: read, cut, embed, commit. What is the same is not embedded or written again."""
+"""Reads, cuts, embeds and commits documents. What has not changed is neither embedded nor written again."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from modelyard.knowledge.documents.loaders.reader_process import Readers
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
-from modelyard.knowledge.indexing.commit import BY_WORDS, IndexChange, commit, waiting
+from modelyard.knowledge.indexing.commit import BY_WORDS, IndexChange, commit, waiting_tasks
 from modelyard.knowledge.indexing.index_pool import Indexes
 from modelyard.knowledge.indexing.jobs import chunking_for, fingerprint
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.types import Chunk, CutDocument
 
 READING = 0.5
-"""Seconds after which no more documents are read before those that were are written."""
+"""Seconds of reading after which a batch is written with the documents that it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexingOutcome:
-    """What became of tasks. Those that are in neither field wait, or had nothing to do."""
+    """What became of tasks. Those that are in neither field still wait, or had nothing to do."""
 
     change: IndexChange | None = None
     unreadable: dict[int, DocumentUnreadable] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class IndexingOutcome:
 
 
 class Indexing:
-    """Does tasks. Raises what the embedding model's server raises."""
+    """Does the tasks of jobs. Raises what the embedding model raises."""
 
     def __init__(
         self, database: Database, blobs: Blobs, indexes: Indexes, vectors: Vectors, limits: Limits, ocr: bool
@@ -52,9 +52,9 @@ class Indexing:
         self._ocr = ocr
         self._readers = Readers()
         self.stages: dict[int, str] = {}
-        """Document → what is done with it now."""
+        """Document → what is being done with it, for people."""
         self.writing: set[int] = set()
-        """Tasks that are not to be cancelled just now: what they commit, an index must learn."""
+        """Tasks that must not be cancelled now, because an index must learn what they commit."""
 
     async def close(self) -> None:
         """End the processes that read documents."""
@@ -111,7 +111,7 @@ class Indexing:
     async def _begin(self, numbers: Sequence[int], by_words: bool) -> Batch | None:
         """The batch of tasks that have something to do, if any; the others are done now."""
         async with self._database.session() as session:
-            found = await waiting(session, numbers)
+            found = await waiting_tasks(session, numbers)
             if not found:
                 return None
             job = await session.get_one(KnowledgeJob, found[0][0].job_id)
@@ -135,7 +135,7 @@ class Indexing:
         return batch
 
     async def _read(self, batch: Batch) -> dict[int, DocumentUnreadable]:
-        """Read the documents of a batch and cut them; what is not read in time leaves the batch, and what is unreadable, too."""
+        """Read and cut the documents of a batch; those that are unreadable or not read in time leave it."""
         ready: list[PreparedDocument] = []
         unreadable: dict[int, DocumentUnreadable] = {}
         until = time.monotonic() + READING
@@ -206,7 +206,7 @@ class Indexing:
         return vectors
 
     async def _note_dimension(self, batch: Batch, dimension: int) -> None:
-        """Note how long the vectors of a generation are, with its first."""
+        """Note the length of the vectors of a generation, when its first are there."""
         async with self._database.session() as session:
             if batch.job.kind == IndexingKind.REINDEX:
                 job = await session.get_one(KnowledgeJob, batch.job.id)

@@ -1,4 +1,4 @@
-"""The terms of a text for lexical search: the same for every store, when indexing and when asking.
+"""Splits texts and queries into terms for lexical search, in one way for all stores.
 
 Words are folded and stemmed; compounds give themselves and their parts; scripts that are written without spaces give
 characters and pairs of characters.
@@ -15,7 +15,7 @@ from typing import Final
 import tantivy
 
 VERSION: Final = 1
-"""Goes up when the terms of a text change: an index of other terms is made again."""
+"""Version of the terms; an index of another version is made again."""
 MAX_TERM: Final = 64
 """Characters of the longest term. Longer words are cut, longer compounds give their parts only."""
 
@@ -52,7 +52,7 @@ _ENGLISH: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(ta
 
 
 def terms(text: str) -> list[str]:
-    """The terms to index, in order and with repetitions. None holds a space."""
+    """The terms of a text to index, in order and with repetitions. None has a space."""
     found: list[str] = []
     for token in _tokens(text):
         if token[0] >= "\u0e00" and _RUN.match(token):
@@ -64,7 +64,7 @@ def terms(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[str]:
-    """The terms to ask for, each once. Function words are left out, unless nothing else is there."""
+    """The terms of a query, each once. Function words are left out, unless there is nothing else."""
     found: list[str] = []
     content: list[str] = []
     for token in _tokens(text):
@@ -91,7 +91,7 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)  # the words of most texts; each takes some 300 bytes
 def _of_word(token: str) -> tuple[str, ...]:
     """The terms of one word, number or compound, the most exact first and each once."""
     word = _DASHES.sub("-", token.casefold().replace("\u2019", "'")).removesuffix("'s")

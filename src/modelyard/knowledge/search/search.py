@@ -26,18 +26,18 @@ from modelyard.protocol.hits import Hit, Scores
 log = logging.getLogger(__name__)
 
 RANK_CONSTANT = 60
-"""Of reciprocal rank fusion, as in Cormack, Clarke and Büttcher (2009)."""
+"""The constant of reciprocal rank fusion, as in Cormack, Clarke and Büttcher (2009)."""
 FEWEST_CANDIDATES = 20
-"""Of each list. More of them let passages in that share only a frequent word, which costs more than it finds."""
+"""Candidates of each list, at least. More would let in passages that share only a frequent word with the query."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 MOST_KNOWN = 50_000
 TRIES = 3
-"""Of a search whose base is indexed anew while it runs."""
+"""Tries of a search whose base is indexed anew while it runs."""
 
 
 class Outdated(Exception):
-    """A base has another generation now; `bases` are as they are now. Never leaves this file."""
+    """A base was indexed anew during a search; `bases` are as they are now. Never leaves this file."""
 
     def __init__(self, bases: Sequence[KnowledgeBase]) -> None:
         super().__init__("indexed anew")
@@ -54,16 +54,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One search."""
+    """A search: the text, the bases, and how to search them."""
 
     text: str
     bases: Sequence[KnowledgeBase]
     k: int = 5
     mode: Mode = Mode.HYBRID
     where: Mapping[str, Any] = field(default_factory=dict)
-    """What documents must have; see `filters.py`."""
+    """A filter of documents by their metadata; see `filters.py`."""
     rerank: bool | None = None
-    """None for where a base has a model for it that answers; True raises what that model raises."""
+    """None ranks if a base has a ranking model and it answers; True raises what that model raises."""
     rerank_model: str | None = None
     min_score: float = 0.0
     similarities: bool = False
@@ -73,7 +73,7 @@ class Query:
 
     @property
     def asks_models(self) -> bool:
-        """Whether a model may be asked for it: for a vector of the text, or to rank what is found."""
+        """Whether a model may be asked: for the vector of the text, or to rank hits."""
         embeds = self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
         ranks = self.rerank_model or any(base.rerank_model for base in self.bases)
         return embeds or bool(self.rerank is not False and ranks)
@@ -100,16 +100,16 @@ class RankedLists:
 
 
 class Search:
-    """Searches bases. Text of chunks is remembered: an id means one text for ever."""
+    """Searches bases. It remembers chunks, because an id means one text for ever."""
 
     def __init__(self, database: Database, indexes: Indexes, models: Models) -> None:
         self._database = database
         self._indexes = indexes
         self._models = models
         self._known: OrderedDict[int, Hit] = OrderedDict()
-        """Chunks that were shown lately, by id, without scores."""
+        """Chunks of recent hits by id, without scores."""
         self._forgotten = 0
-        """How often something was forgotten: what was read before that is not remembered."""
+        """How often chunks were forgotten: rows that were read before are not remembered then."""
 
     def forget(self, ids: Iterable[int]) -> None:
         """Read these chunks again when they are next shown: their place or their details have changed."""
@@ -161,7 +161,7 @@ class Search:
             raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
         depth = max(FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
         lists = await asyncio.gather(*(self._candidates(base, query, depth) for base in query.bases))
-        scores = fused(lists)
+        scores = fuse(lists)
         notes = list(dict.fromkeys(note for each in lists for note in each.notes))
         best = sorted(scores, key=lambda number: -scores[number].fused)[: depth if reranks else query.k + 5]
         chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
@@ -206,7 +206,7 @@ class Search:
         return RankedLists(lexical, nearest, vector is not None and query.mode is Mode.HYBRID, notes)
 
     async def _vector(self, base: KnowledgeBase, query: Query, notes: list[str]) -> Sequence[float] | None:
-        """The query's vector; None, and a note, where its model does not answer and words can do without."""
+        """The vector of the query. If its model does not answer, a hybrid search goes on without it and gets a note."""
         assert base.embedding_model is not None
         try:
             models = query.models or self._models
@@ -270,7 +270,7 @@ class Search:
         return sorted(ranked, key=lambda hit: -hit.score), []
 
     async def _with_similarities(self, query: Query, hits: list[Hit]) -> list[Hit]:
-        """The hits with the cosine of those too that only words found, from the rows of their vectors."""
+        """The hits, of which those that only words found get their cosine from the rows of vectors."""
         missing = [each.chunk_id for each in hits if each.scores.similarity is None]
         models = {base.embedding_model for base in query.bases if base.embedding_model}
         if not missing or not models:
@@ -304,8 +304,8 @@ class Search:
         ]
 
 
-def fused(lists: Iterable[RankedLists]) -> dict[int, Scores]:
-    """Reciprocal rank fusion of each base's lists, as a part of what first places in all of them would give."""
+def fuse(lists: Iterable[RankedLists]) -> dict[int, Scores]:
+    """Fuse the lists of all bases by reciprocal rank, relative to a first place in each list of a base."""
     ranks: dict[int, float] = defaultdict(float)
     lexical: dict[int, float] = {}
     similarity: dict[int, float] = {}

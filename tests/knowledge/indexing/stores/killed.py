@@ -13,7 +13,7 @@ DIMENSION = 8
 BATCH = 200
 
 
-def made(number: int) -> IndexEntry:
+def entry_of(number: int) -> IndexEntry:
     """The entry of that number; each batch of them is a document."""
     vector = [1.0 if at == number % DIMENSION else 0.01 for at in range(DIMENSION)]
     return IndexEntry(number, number // BATCH, f"common {name(number)} 数据", vector)
@@ -24,8 +24,8 @@ def run(folder: Path) -> None:
     store = EmbeddedStore(folder, DIMENSION)
     start = (max(store.ids(), default=0) // BATCH + 1) * BATCH
     while True:
-        gone = [number for number in range(start - BATCH, start) if number % 3]
-        store.apply([made(number) for number in range(start, start + BATCH)], gone)
+        removed = [number for number in range(start - BATCH, start) if number % 3]
+        store.apply([entry_of(number) for number in range(start, start + BATCH)], removed)
         sys.stdout.write(f"{start}\n")
         sys.stdout.flush()
         start += BATCH
@@ -51,7 +51,7 @@ def check(store: Store, lines: list[list[str]]) -> None:
     assert {n for n, _ in store.nearest([1.0] * DIMENSION, everything)} == ids
     for number in sorted(ids)[-5:]:
         assert [n for n, _ in store.lexical(name(number), 5)] == [number]
-        best = [n for n, _ in store.nearest(made(number).vector or [], everything, frozenset({number // BATCH}))]
+        best = [n for n, _ in store.nearest(entry_of(number).vector or [], everything, frozenset({number // BATCH}))]
         assert best[0] % DIMENSION == number % DIMENSION
 
 

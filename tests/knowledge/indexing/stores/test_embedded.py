@@ -187,15 +187,15 @@ def test_a_killed_process_loses_nothing_it_was_told(tmp_path: Path) -> None:
             [sys.executable, killed.__file__, str(folder)], stdout=subprocess.PIPE, text=True, bufsize=1
         )
         assert child.stdout is not None
-        told = [child.stdout.readline() for _ in range(chance.randrange(1, 12))]
+        output = [child.stdout.readline() for _ in range(chance.randrange(1, 12))]
         try:  # then anywhere within the next call
             child.wait(timeout=chance.uniform(0, 0.02))
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
-        told += child.stdout.readlines()
+        output += child.stdout.readlines()
         child.wait()
         child.stdout.close()
-        lines = [line.split() for line in told if line.endswith("\n")]
+        lines = [line.split() for line in output if line.endswith("\n")]
         assert lines
         with closing(EmbeddedStore(folder, killed.DIMENSION)) as store:
             killed.check(store, lines)

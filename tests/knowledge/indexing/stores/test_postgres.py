@@ -25,8 +25,8 @@ from tests.conftest import new_database
 @pytest.fixture(scope="module")
 def url(postgres_url: str) -> Iterator[str]:
     """A database of this module, as the server's settings name it."""
-    with new_database(postgres_url) as made:
-        yield made
+    with new_database(postgres_url) as database:
+        yield database
 
 
 class TestPostgres(StoreContract):
@@ -46,9 +46,9 @@ class TestPostgres(StoreContract):
 @pytest.fixture
 def store(url: str) -> Iterator[PostgresStore]:
     """A store of three dimensions."""
-    made = PostgresStore(url, 2, 1, 3)
-    yield made
-    made.drop()
+    opened = PostgresStore(url, 2, 1, 3)
+    yield opened
+    opened.drop()
 
 
 STEPS = st.lists(
@@ -190,10 +190,10 @@ def test_two_stores_write_the_same_tables(url: str, store: PostgresStore) -> Non
         assert set(found(store.lexical("common", 50))) == set(range(1, 41))
 
 
-@pytest.mark.parametrize("given", ["", "sqlite+aiosqlite:////tmp/x.db", "postgresql+asyncpg://nobody@127.0.0.1:9/none"])
-def test_a_database_that_cannot_be_used_is_named(given: str) -> None:
+@pytest.mark.parametrize("url", ["", "sqlite+aiosqlite:////tmp/x.db", "postgresql+asyncpg://nobody@127.0.0.1:9/none"])
+def test_a_database_that_cannot_be_used_is_named(url: str) -> None:
     with pytest.raises(DatabaseUnavailable):
-        PostgresStore(given, 1, 1, 3)
+        PostgresStore(url, 1, 1, 3)
 
 
 def test_without_pgvector_it_says_what_to_run(postgres_url: str, url: str) -> None:
@@ -217,12 +217,12 @@ def test_without_pgvector_it_says_what_to_run(postgres_url: str, url: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("url", "expected"),
     [
         ("postgresql+asyncpg://u:p%40@h:5433/d?ssl=require", "postgresql://u:p%40@h:5433/d?sslmode=require"),
         ("postgresql+asyncpg://u@/d?host=/run/pg", "postgresql://u@/d?host=%2Frun%2Fpg"),
         ("postgresql://h/d?prepared_statement_cache_size=0", "postgresql://h/d"),
     ],
 )
-def test_urls_of_sqlalchemy_become_those_of_libpq(given: str, wanted: str) -> None:
-    assert conninfo(given) == wanted
+def test_urls_of_sqlalchemy_become_those_of_libpq(url: str, expected: str) -> None:
+    assert conninfo(url) == expected

@@ -19,14 +19,14 @@ K1: Final = 1.2
 B: Final = 0.75
 MOST: Final = 0xFFFF
 SPARSE: Final = 8
-"""Rows per posting above which scores are not added up in one array over all rows."""
+"""Rows for each posting above which scores are not summed in one array over all rows."""
 
 Rows = NDArray[numpy.int64]
 Scores = NDArray[numpy.float64]
 
 
-def packed(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearray], int]:
-    """The postings of each term of these (row, terms), and how many terms there are in all."""
+def pack(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearray], int]:
+    """The postings of each term in these pairs of row and terms, and the number of terms in all."""
     postings: dict[str, bytearray] = defaultdict(bytearray)
     words = 0
     pack = struct.Struct("<IHH").pack
@@ -38,7 +38,7 @@ def packed(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytear
     return postings, words
 
 
-def scored(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, Scores]:
+def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, Scores]:
     """The rows that have any of these terms, and the BM25 of each. One item is all postings of one term."""
     average = max(words / max(chunks, 1), 1e-9)
     rows: list[Rows] = []
@@ -72,8 +72,8 @@ def best(rows: Rows, scores: Scores, k: int) -> list[tuple[int, float]]:
     return list(zip(rows[chosen].tolist(), scores[chosen].tolist(), strict=True))
 
 
-def living(data: bytes, alive: NDArray[numpy.bool_], lengths: NDArray[numpy.int64]) -> bytes:
-    """The postings whose row is alive; the lengths of these rows are written into `lengths`."""
+def keep_living(data: bytes, alive: NDArray[numpy.bool_], lengths: NDArray[numpy.int64]) -> bytes:
+    """The postings whose row is alive. Writes the lengths of these rows into `lengths`."""
     found = numpy.frombuffer(data, dtype=POSTING)
     kept = found[alive[found["row"]]]
     lengths[kept["row"]] = kept["length"]

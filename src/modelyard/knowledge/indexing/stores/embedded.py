@@ -165,7 +165,7 @@ class EmbeddedStore(Store):
             raise
         self._rows.publish(removed)
         if self._rows.wasteful:
-            old, new = self._rows, self._rows.compacted()
+            old, new = self._rows, self._rows.compact()
             self._write_about(new.number)
             self._rows = new
             old.close(delete=True)

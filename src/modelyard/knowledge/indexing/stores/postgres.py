@@ -25,14 +25,20 @@ from psycopg.types.numeric import Int4, Int8
 
 from modelyard.core.errors import DatabaseUnavailable
 from modelyard.knowledge.indexing.stores import bm25, checks, postgres_upkeep
-from modelyard.knowledge.indexing.stores.postgres_pool import Connection, conninfo, give_back, shared, translated
+from modelyard.knowledge.indexing.stores.postgres_pool import (
+    Connection,
+    acquire_pool,
+    conninfo,
+    release_pool,
+    translate_errors,
+)
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.knowledge.types import IndexEntry, Store
 
 EXACT: Final = 20_000
-"""Chunks up to which every vector is compared; above, an HNSW index is built and asked."""
+"""Chunks up to which every vector is compared; above that, an HNSW index is built and used."""
 FEW: Final = 5_000
-"""Chunks up to which those of the asked documents are read before the best are looked for among them."""
+"""Chunks of the filtered documents up to which they are read first, and the best chosen among them."""
 EF_SEARCH: Final = 200
 """How many neighbours an HNSW search holds at once: more find more, and take longer."""
 MAX_TERMS: Final = 256
@@ -53,9 +59,9 @@ class PostgresStore(Store):
         self._target = conninfo(url)
         self._closing = threading.Lock()
         self._closed = False
-        with translated(), psycopg.connect(self._target, autocommit=True, connect_timeout=10) as connection:
+        with translate_errors(), psycopg.connect(self._target, autocommit=True, connect_timeout=10) as connection:
             postgres_upkeep.prepare(connection, self.name, dimension)
-        self._pool = shared(self._target)
+        self._pool = acquire_pool(self._target)
 
     def ids(self) -> set[int]:
         with self._connection() as connection:
@@ -92,7 +98,7 @@ class PostgresStore(Store):
                 f"SELECT term, postings FROM {self.name}_terms WHERE term = ANY(%s)", [query_words]
             ):
                 postings[term].append(data)
-            rows, scores = bm25.scored([b"".join(parts) for parts in postings.values()], chunks, words)
+            rows, scores = bm25.score([b"".join(parts) for parts in postings.values()], chunks, words)
             chosen = None if documents is None else list(documents)
             if chosen is not None and not self._more(connection, chosen, FEW):
                 inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [chosen])
@@ -122,18 +128,18 @@ class PostgresStore(Store):
         with self._closing:
             if not self._closed:
                 self._closed = True
-                give_back(self._target)
+                release_pool(self._target)
 
     def drop(self) -> None:
         self.close()
-        with translated(), psycopg.connect(self._target, autocommit=True, connect_timeout=10) as connection:
+        with translate_errors(), psycopg.connect(self._target, autocommit=True, connect_timeout=10) as connection:
             postgres_upkeep.drop(connection, self.name)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         if self._closed:
             raise DatabaseUnavailable(f"the index {self.name} is closed.")
-        with translated(), self._pool.connection() as connection:
+        with translate_errors(), self._pool.connection() as connection:
             yield connection
 
     def _known(self, connection: Connection, ids: Iterable[int]) -> set[int]:
@@ -144,7 +150,7 @@ class PostgresStore(Store):
         """Write the chunks and their postings as one part."""
         part, last = postgres_upkeep.last(connection, self.name)
         numbered = list(enumerate(fresh, last + 1))
-        postings, words = bm25.packed((row, terms(entry.text)) for row, entry in numbered)
+        postings, words = bm25.pack((row, terms(entry.text)) for row, entry in numbered)
         columns = "id, document, row" if vectors is None else "id, document, row, vector"
         head = struct.pack(">HH", self.dimension or 0, 0)
         with connection.cursor() as cursor:
@@ -165,7 +171,7 @@ class PostgresStore(Store):
     def _alive(
         self, cursor: Any, rows: bm25.Rows, scores: bm25.Scores, k: int, documents: list[int] | None
     ) -> list[tuple[int, float]]:
-        """The best that are not removed, as postings of removed chunks stay for a while, and of these documents."""
+        """The best rows of these documents that are not removed; postings of removed chunks stay for a while."""
         where, values = ("", []) if documents is None else (" AND document = ANY(%s)", [documents])
         query = f"SELECT row, id FROM {self.name} WHERE row = ANY(%s){where}"
         take = 2 * k + 32
@@ -178,7 +184,7 @@ class PostgresStore(Store):
             take *= 8
 
     def _more(self, connection: Connection, documents: list[int], count: int) -> bool:
-        """Whether these documents have more chunks than that."""
+        """Whether these documents have more than so many chunks."""
         query = f"SELECT count(*) FROM (SELECT 1 FROM {self.name} WHERE document = ANY(%s) LIMIT %s) AS those"
         row = connection.execute(query, [documents, count + 1]).fetchone()
         return row is not None and row[0] > count
@@ -186,7 +192,7 @@ class PostgresStore(Store):
     def _exact(
         self, connection: Connection, vector: str, k: int, documents: list[int] | None
     ) -> list[tuple[int, float]]:
-        """Every vector compared: an order of a sum is none that an index gives."""
+        """Compare every vector. The sum in the order keeps PostgreSQL from using the index."""
         where, values = ("", []) if documents is None else ("WHERE document = ANY(%s)", [documents])
         query = (
             f"SELECT id, -distance FROM (SELECT id, (vector <#> %s::vector) + 0 AS distance FROM {self.name} {where}) "
@@ -198,7 +204,7 @@ class PostgresStore(Store):
         self, connection: Connection, vector: str, k: int, documents: list[int] | None
     ) -> list[tuple[int, float]]:
         where, values = ("", []) if documents is None else ("WHERE document = ANY(%s)", [documents])
-        column, _, kind = postgres_upkeep.indexed(self.dimension or 0)
+        column, _, kind = postgres_upkeep.index_expression(self.dimension or 0)
         query = (
             f"SELECT id, -(vector <#> %s::vector) FROM {self.name} {where} ORDER BY {column} <=> %s::{kind} LIMIT %s"
         )

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL for stores: one pool per database in a process, and what its driver raises made ours."""
+"""Connections to PostgreSQL for stores: one pool for each database in a process, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CONNECTIONS: Final = 8
 WAIT: Final = 10.0
 """Seconds that a call waits for a connection."""
 _SSL: Final = "ssl"
-"""How asyncpg calls what libpq calls sslmode."""
+"""The parameter of asyncpg that is called `sslmode` in libpq."""
 
 Connection = psycopg.Connection[Any]
 
@@ -27,7 +27,7 @@ _pools: dict[str, tuple[ConnectionPool[Connection], int]] = {}
 
 
 def conninfo(url: str) -> str:
-    """What libpq takes for SQLAlchemy's URL of a PostgreSQL, whatever its driver. Raises `DatabaseUnavailable`."""
+    """The connection string of libpq for SQLAlchemy's URL of a PostgreSQL. Raises `DatabaseUnavailable`."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -40,16 +40,16 @@ def conninfo(url: str) -> str:
     return parsed.set(drivername="postgresql", query=ours).render_as_string(hide_password=False)
 
 
-def shared(target: str) -> ConnectionPool[Connection]:
-    """The pool of that database; every caller gives it back once, and the last closes it."""
+def acquire_pool(target: str) -> ConnectionPool[Connection]:
+    """The pool of a database. Every caller releases it once, and the last release closes it."""
     with _lock:
         pool, users = _pools.get(target) or (_made(target), 0)
         _pools[target] = pool, users + 1
         return pool
 
 
-def give_back(target: str) -> None:
-    """One user less."""
+def release_pool(target: str) -> None:
+    """Release a pool; the last user closes it."""
     with _lock:
         pool, users = _pools[target]
         if users > 1:
@@ -60,8 +60,8 @@ def give_back(target: str) -> None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turns what the driver raises into `DatabaseUnavailable`."""
+def translate_errors() -> Iterator[None]:
+    """Raise errors of the driver as `DatabaseUnavailable`."""
     try:
         yield
     except psycopg.Error as error:

@@ -1,4 +1,4 @@
-"""The tables of a store in PostgreSQL: making, merging, clearing out and indexing them."""
+"""The tables of a store in PostgreSQL: creates, merges, cleans and indexes them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from modelyard.knowledge.indexing.stores.postgres_pool import Connection
 from modelyard.knowledge.indexing.words import VERSION
 
 FORMAT: Final = f"1.{VERSION}"
-"""Of the tables and of the terms; tables of another are dropped."""
+"""Version of the tables and of the terms; tables of another format are dropped."""
 FANOUT: Final = 16
 """Parts of about one size that are merged into one."""
 TIER: Final = 64
 """Chunks below which parts are of the first tier."""
 SMALL: Final = 1_000
-"""Removed chunks that are not worth clearing out."""
+"""Removed chunks up to which cleaning is not worthwhile."""
 INLINE: Final = 1_900
-"""Numbers of a vector that fits into a page beside the rest of its row."""
+"""Numbers of the longest vector that fits into a page beside the rest of its row."""
 BUILD_MEMORY: Final = "256MB"
 _WITHOUT: Final = (
     "pgvector is missing, and this store needs it. As a superuser of that database, run: CREATE EXTENSION vector"
@@ -30,7 +30,7 @@ _WITHOUT: Final = (
 
 
 def prepare(connection: Connection, name: str, dimension: int | None) -> None:
-    """Have the tables there, empty if they were of another format or dimension. Raises `DatabaseUnavailable`."""
+    """Create the tables, or empty those of another format or dimension. Raises `DatabaseUnavailable`."""
     if dimension is not None:
         _have_pgvector(connection)
     about = f"modelyard {FORMAT} {dimension}"
@@ -63,7 +63,7 @@ def drop(connection: Connection, name: str) -> None:
 
 
 def lock(connection: Connection, name: str) -> None:
-    """Let one transaction at a time write this store, in whatever process."""
+    """Lock the store for this transaction, also against other processes."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
@@ -74,7 +74,7 @@ def last(connection: Connection, name: str) -> tuple[int, int]:
 
 
 def merge(connection: Connection, name: str) -> None:
-    """Join parts of about one size when there are many, so that a term has few pieces and each is written few times."""
+    """Merge parts of about one size when there are many, so that a term has few parts and each is written few times."""
     tiers: dict[int, list[int]] = {}
     for part, chunks in connection.execute(f"SELECT part, chunks FROM {name}_parts"):
         tiers.setdefault(_tier(chunks), []).append(part)
@@ -95,7 +95,7 @@ def merge(connection: Connection, name: str) -> None:
 
 
 def tidy(connection: Connection, name: str, dimension: int | None, exact: int) -> None:
-    """Take out removed postings once they are a third; build the index of vectors above `exact` chunks."""
+    """Delete the postings of removed chunks once they are a third; index vectors above `exact` chunks."""
     query = f"SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(removed), 0)::bigint FROM {name}_parts"
     chunks, removed = connection.execute(query).fetchone() or (0, 0)
     if removed > SMALL and removed * 3 > chunks:
@@ -112,8 +112,8 @@ def has_index(connection: Connection, name: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def indexed(dimension: int) -> tuple[str, str, str]:
-    """What of a vector is indexed, with which operators, and its type; empty strings where pgvector has no index."""
+def index_expression(dimension: int) -> tuple[str, str, str]:
+    """The expression, operator class and type of an index of vectors; empty strings if pgvector cannot index them."""
     if dimension <= 2000:
         return "vector", "vector_cosine_ops", "vector"
     if dimension <= 4000:
@@ -142,7 +142,7 @@ def _clear(connection: Connection, name: str) -> None:
         while rows := old.fetchmany(20_000):
             with new.copy(f"COPY {name}_terms (term, part, postings) FROM STDIN (FORMAT BINARY)") as copy:
                 for term, data in rows:
-                    if kept := bm25.living(data, alive, lengths):
+                    if kept := bm25.keep_living(data, alive, lengths):
                         copy.write_row((term, Int4(part + 1), kept))
     connection.execute(f"DELETE FROM {name}_terms WHERE part <= %s", [part])
     connection.execute(f"DELETE FROM {name}_parts")
@@ -153,7 +153,7 @@ def _clear(connection: Connection, name: str) -> None:
 
 
 def _build(connection: Connection, name: str, dimension: int) -> None:
-    column, operators, _ = indexed(dimension)
+    column, operators, _ = index_expression(dimension)
     if not column:
         return
     with connection.transaction():

@@ -16,7 +16,7 @@ import numpy
 from numpy.typing import NDArray
 
 BLOCK: Final = 4096
-"""Rows for which the file of vectors grows at least, and that are copied at once."""
+"""Rows by which the file of vectors grows at least, and that are copied at once."""
 REMOVED: Final = -1
 _ROW: Final = 16
 FEW: Final = 4
@@ -93,7 +93,7 @@ class VectorRows:
         self.view = self._make_view()
 
     def reserve(self, ids: Sequence[int], documents: Sequence[int], vectors: Floats | None) -> None:
-        """Write rows behind the last, on disk at the return, not yet seen. Raises `OSError`, having changed nothing."""
+        """Write rows behind the last: on disk at the return, hidden until published. Changes nothing if it raises `OSError`."""
         end = self._count + len(ids)
         if self._vectors is not None and vectors is not None and ids:
             self._map(end)
@@ -110,7 +110,7 @@ class VectorRows:
         os.ftruncate(self._rows, self._count * _ROW)
 
     def publish(self, remove: Iterable[int]) -> None:
-        """Let searches see what was reserved and no longer what is removed, then mark these on disk."""
+        """Show the reserved rows to searches and hide the removed ones, then mark those on disk."""
         ids, documents = self._pending
         self._pending = ([], [])
         start, end = self._count, self._count + len(ids)
@@ -132,7 +132,7 @@ class VectorRows:
         """Whether more than a third is removed."""
         return self._count > BLOCK and len(self.view.dead) * 3 > self._count
 
-    def compacted(self) -> VectorRows:
+    def compact(self) -> VectorRows:
         """A copy without the removed rows, in files of the next number, on disk at the return."""
         number = self.number + 1
         for name in ("rows", "vectors"):
