@@ -13,7 +13,7 @@ from typing import Any, cast, get_args, get_origin
 import msgspec
 
 from modelyard.api.deps import Parts
-from modelyard.api.knowledge_door import RULES as BASES
+from modelyard.api.knowledge_chat import RULES as BASES
 from modelyard.api.management import management_app
 from modelyard.cli.reference import render as commands
 from modelyard.core.config import Settings

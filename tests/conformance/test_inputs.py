@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from modelyard.core.types import Task
-from modelyard.gateway.paths import PATHS, Path
+from modelyard.gateway.paths import PATHS, InferencePath
 from tests.conformance.models import KINDS
 from tests.engine_server import EngineServer
 
@@ -30,7 +30,9 @@ NEEDED: dict[Task, dict[str, Any]] = {
     Task.RERANK: {"query": "Hello", "documents": ["a", "b"]},
 }
 KIND = {Task.CHAT: "chat", Task.COMPLETION: "chat", Task.EMBEDDING: "embedding", Task.RERANK: "rerank"}
-ROWS: dict[Task, tuple[str, Path]] = {row.task: (path, row) for path, row in PATHS.items() if row.task in NEEDED}
+ROWS: dict[Task, tuple[str, InferencePath]] = {
+    row.task: (path, row) for path, row in PATHS.items() if row.task in NEEDED
+}
 
 WRONG: tuple[Any, ...] = ([["x"]], "x", {"a": {}}, 5)
 EMPTY: tuple[Any, ...] = ("", [], {}, 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.api.knowledge_door import RULES as BASES
+from modelyard.api.knowledge_chat import RULES as BASES
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rules
 from modelyard.core.types import Address, Json, Launch, Model, ReplicaState, Route, Task
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP

@@ -15,7 +15,7 @@ import modelyard
 from modelyard.core.errors import InstallFailed
 from modelyard.core.types import Recipe, Step
 from modelyard.runtime import installer
-from modelyard.runtime.environments import RECEIPT, Environments, made_from
+from modelyard.runtime.environments import RECEIPT, Environments, origin_of
 
 BASE = Recipe(
     proof="heavy_engine",
@@ -163,10 +163,10 @@ def test_the_receipt_tells_lock_files_apart(environments: Environments, wheels: 
     found = environments.find("heavy")
     assert found is not None
     receipt = json.loads((Path(found.folder) / RECEIPT).read_text(encoding="utf-8"))
-    made = made_from(recipe, gpu=False)
+    made = origin_of(recipe, gpu=False)
     assert {name: receipt[name] for name in made} == made
     lock.write_text(lock.read_text() + "# compiled anew\n", encoding="utf-8")
-    assert made_from(recipe, gpu=False) != made
+    assert origin_of(recipe, gpu=False) != made
 
 
 def test_what_fails_leaves_what_was_there(environments: Environments, capfd: pytest.CaptureFixture[str]) -> None:

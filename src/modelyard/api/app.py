@@ -1,4 +1,4 @@
-"""The composition root: makes every part of a server, joins them, and takes them apart again."""
+"""The composition root: makes the parts of a server, joins them, and closes them in the reverse order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import Paths
-from modelyard.api.second_door import SecondDoor
+from modelyard.api.second_port import SecondPort
 from modelyard.catalog.hubs import asking
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.adapters import Adapters
@@ -56,7 +56,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Application:
-    """The ASGI app of a server: inference goes to the gateway without passing anything else, the rest to management."""
+    """The ASGI app of a server: inference goes straight to the gateway, all other requests to the management routes."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -67,9 +67,9 @@ class Application:
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
 
-    def lead_on(self, port: int) -> None:
-        """Answer at a second port, too, where `GET /` leads to `/docs`."""
-        self._inner = SecondDoor(self._inner, port)
+    def add_port(self, port: int) -> None:
+        """Answer at a second port too, where `GET /` redirects to `/docs`."""
+        self._inner = SecondPort(self._inner, port)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -83,11 +83,11 @@ class Application:
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
         else:
-            await self._management(scope, receive, tagged(scope, send) if scope["type"] == "http" else send)
+            await self._management(scope, receive, with_request_id(scope, send) if scope["type"] == "http" else send)
 
 
-def tagged(scope: Scope, send: Send) -> Send:
-    """`send` that adds the request's id to the answer, as the gateway does with its own."""
+def with_request_id(scope: Scope, send: Send) -> Send:
+    """`send` that adds the request id to the answer, as the gateway does for inference."""
     name = request_id(scope["headers"])
 
     async def send_tagged(message: MutableMapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ def tagged(scope: Scope, send: Send) -> Send:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Application]:
-    """A server's parts, started; everything is stopped and every replica is gone when the block is left.
+    """A running server. When the block is left, everything is stopped and every replica is gone.
 
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
@@ -115,7 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    registrations = await loaded_registrations(settings, database, catalog, deployments)
+    registrations = await load_registrations(settings, database, catalog, deployments)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
@@ -170,29 +170,29 @@ async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
 def _begin(
     work: Coroutine[Any, Any, None], name: str, ended: Callable[[asyncio.Task[None]], None]
 ) -> asyncio.Task[None]:
-    """A task that runs beside the server, and who is told when it is over."""
+    """Start a task beside the server; `ended` is called when it is over."""
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(ended)
     return task
 
 
 def _autostart_ended(task: asyncio.Task[None]) -> None:
-    """A defect there costs the order of the start and its retries, and nothing else."""
+    """Log a defect: the order of starts and their retries are lost, and nothing else."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:
-    """A defect there would let revoked keys in."""
+    """End the server after a defect: without this task, revoked keys would stay valid."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the watch over keys broke; the server ends", exc_info=error)
         os._exit(70)
 
 
-async def loaded_registrations(
+async def load_registrations(
     settings: Settings, database: Database, catalog: Catalog, deployments: Deployments
 ) -> Registrations:
-    """What users registered, in the catalog."""
+    """Load the families that users registered into the catalog."""
     files = RegistrationFiles(settings.folder / "registrations")
     registrations = Registrations(
         database, catalog, lambda: [view.desired.launch for view in deployments.views()], files
@@ -202,14 +202,14 @@ async def loaded_registrations(
 
 
 def _control_loop_ended(task: asyncio.Task[None]) -> None:
-    """A defect in the loop must not leave a server that looks alive and does nothing."""
+    """End the server after a defect: without the loop it would look alive and do nothing."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the control loop broke; the server ends", exc_info=error)
         os._exit(70)
 
 
 def take_home(folder: Path) -> IO[str]:
-    """The home folder, made, private, writable and ours alone as long as the returned file stays open."""
+    """Make the home folder private and lock it for this process, as long as the returned file stays open."""
     try:
         private_home(folder)
         lock = open(folder / "server.lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115

@@ -109,7 +109,7 @@ def serve(
 async def _serve(settings: Settings, listeners: Sequence[socket.socket], wishes: Wishes, on_ready: Ready | None) -> int:
     async with running(settings) as app:
         if len(listeners) > 1:
-            app.lead_on(listeners[1].getsockname()[1])
+            app.add_port(listeners[1].getsockname()[1])
         config = uvicorn.Config(
             app,
             loop="none",

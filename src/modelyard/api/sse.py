@@ -1,4 +1,4 @@
-"""Server-sent events: how a stream of JSON values is answered, and how an error in its middle is told."""
+"""Server-sent events: answers that are streams of JSON values, with pings and with errors as last events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from modelyard.api.leaving import unless_left
+from modelyard.api.disconnects import until_disconnect
 from modelyard.core.asgi import Receive, Scope, Send
 from modelyard.core.errors import ClientGone, InternalError, ModelyardError
 from modelyard.protocol import errors
@@ -19,7 +19,7 @@ from modelyard.protocol import errors
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 15.0
-"""Silence after which a comment is sent, so that proxies between do not give up."""
+"""Seconds of silence after which a comment is sent, so that proxies do not time out."""
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -46,11 +46,11 @@ class Pings:
         self._pinging: asyncio.Future[None] | None = None
 
     def beat(self) -> None:
-        """Something was sent."""
+        """Note that an event was sent."""
         self._last = self._loop.time()
 
     def stop(self) -> None:
-        """Send none any more."""
+        """Send no more comments."""
         self._timer.cancel()
         if self._pinging is not None:
             self._pinging.cancel()
@@ -81,7 +81,7 @@ async def send_events(events: AsyncGenerator[bytes], send: Send, comment: Callab
 
 
 class EventStream(StreamingResponse):
-    """An answer of events. It ends when the client leaves; an error in its middle is its last event."""
+    """An answer of events. It ends when the client disconnects; an error in mid-stream becomes its last event."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class EventStream(StreamingResponse):
         failure: Callable[[Mapping[str, object]], bytes] = event,
         comment: Callable[[], bytes] = ping,
     ) -> None:
-        """`failure` makes an event of an error's envelope."""
+        """`failure` makes the event for an error's envelope."""
         super().__init__(events, media_type=MEDIA_TYPE, headers=headers)
         self._events = events
         self._failure = failure
@@ -99,7 +99,7 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            await unless_left(receive, self._send_all(send))
+            await until_disconnect(receive, self._send_all(send))
         except ClientGone:
             return
         if self.background is not None:
@@ -110,7 +110,7 @@ class EventStream(StreamingResponse):
             await send_events(self._events, send, self._comment)
         except ModelyardError as error:
             last = self._failure(errors.envelope(error))
-        except Exception as error:  # the top of a stream: a defect of ours is told like any error
+        except Exception as error:  # the top of a stream: a defect becomes an event like any error
             log.exception("a stream failed")
             last = self._failure(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
         else:
@@ -119,5 +119,5 @@ class EventStream(StreamingResponse):
 
 
 def streamed(values: AsyncGenerator[bytes]) -> StreamingResponse:
-    """An answer of events as they come."""
+    """An answer that sends events as they come."""
     return EventStream(values)

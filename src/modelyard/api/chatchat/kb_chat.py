@@ -26,8 +26,8 @@ from modelyard.api.chatchat.sourced_chat import (
 from modelyard.api.chatchat.streams import streamed
 from modelyard.api.chatchat.talking import TEMPERATURE, History, Talk
 from modelyard.api.deps import Parts, TheGrant, TheParts
-from modelyard.api.knowledge_door import text_of
-from modelyard.api.leaving import while_awaited
+from modelyard.api.disconnects import while_connected
+from modelyard.api.knowledge_chat import text_of
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
 from modelyard.knowledge.search_engines.base import MOST_HITS
@@ -132,7 +132,7 @@ async def _answer(body: KbChat, request: Request, parts: Parts, grant: Grant | N
     talk = Talk(request, parts, grant, body, looking.model)
     if body.stream:
         return streamed(_chunks(talk, looking, body))
-    return JSONResponse(await while_awaited(request, _whole(talk, looking, body)))
+    return JSONResponse(await while_connected(request, _whole(talk, looking, body)))
 
 
 class _Looking:

@@ -18,8 +18,8 @@ from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import limit, streamed
 from modelyard.api.chatchat.talking import Chat, Talk, tools_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
-from modelyard.api.knowledge_door import text_of
-from modelyard.api.leaving import while_awaited
+from modelyard.api.disconnects import while_connected
+from modelyard.api.knowledge_chat import text_of
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
@@ -89,7 +89,7 @@ async def chat_completions(body: Unified, request: Request, parts: TheParts, gra
     chunks = _kept(said, parts, row)
     if body.stream:
         return streamed(chunks)
-    return JSONResponse(await while_awaited(request, _whole(chunks)))
+    return JSONResponse(await while_connected(request, _whole(chunks)))
 
 
 async def chosen_tools(body: Unified, parts: Parts, grant: Grant | None) -> list[Tool]:

@@ -13,8 +13,8 @@ from modelyard.api.absent_models import warnings
 from modelyard.api.asking import Asked, ask
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.api.disconnects import while_connected
 from modelyard.api.knowledge_views import base_info, hit_dict, readable
-from modelyard.api.leaving import while_awaited
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE
 from modelyard.core.errors import InvalidParameter, JobNotFound
@@ -164,7 +164,7 @@ async def _answer(
     asked = await Asked.begin(knowledge, bases, body, grant, models_for(parts, grant))
     if body.stream:
         return streamed(ask(knowledge, asked))
-    told = await while_awaited(request, _all(asked, knowledge))
+    told = await while_connected(request, _all(asked, knowledge))
     return JSONResponse({name: value for name, value in told[-1].items() if name != "type"})
 
 

@@ -1,4 +1,4 @@
-"""Answering a question from documents: search, ask a model, bind what it says to its sources."""
+"""Answers a question from documents: searches, asks a model, and ties the answer to its sources."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from modelyard.knowledge.types import Models, texts_of
 from modelyard.knowledge.words import query_terms, terms
 
 SIMILAR = 0.3
-"""Cosine from which a chunk counts as evidence though it shares no word with the question."""
+"""Least cosine of a chunk that counts as evidence without sharing a word with the question."""
 SHARED = 0.5
-"""Part of the question's words from which it does."""
+"""Least share of the question's words that a chunk must contain to count as evidence."""
 SHARED_CJK = 0.2
-"""The same where words are pairs of characters, most of which are no words."""
+"""The least share in Chinese, Japanese and Korean, where terms are pairs of characters, most of which are not words."""
 RANKED = 0.1
-"""Score of a ranking model from which it does."""
+"""Least score of a ranking model for a chunk that counts as evidence."""
 SHORT = 16
-"""Characters below which a question is searched for together with the one before it."""
+"""A question of fewer characters is searched for together with the one before it."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
 CONTEXT = 6000
-"""Characters of sources that a model is given, whole sources only but for the first."""
+"""Most characters of sources in a prompt. Sources are never cut; the first one is given however long it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked."""
+    """A question, and how it is to be answered."""
 
     text: str
     bases: Sequence[KnowledgeBase]
     model: str | None = None
-    """None for the base's own, else any that chats."""
+    """The model that answers; None for that of the base, or any chat model."""
     history: Sequence[Mapping[str, Any]] = ()
     """Earlier messages, as OpenAI has them."""
     k: int = SOURCES
@@ -48,17 +48,17 @@ class Question:
     rerank: bool | None = None
     min_score: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
-    """More of the chat request: `temperature`, `max_tokens` …"""
+    """More fields of the chat request: `temperature`, `max_tokens` …"""
     grant: Grant | None = None
-    """What the key of who asks allows: only models that it may use answer. None where no key is asked for."""
+    """The grant of the caller: only models that it may use answer. None if no key is required."""
     models: Models | None = None
-    """Models as a caller may use them, so that their tokens count for the caller; None for the room's own."""
+    """Models that count tokens for the caller; None for those of the server itself."""
     context: int = CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was found, before the first word of the answer."""
+    """The sources of an answer, sent before its first token."""
 
     citations: Sequence[Citation]
     notes: Sequence[str] = ()
@@ -73,15 +73,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The end."""
+    """The complete answer, sent last."""
 
     text: str
     citations: Sequence[Citation]
-    """The sources that the answer cites, by their numbers."""
+    """The sources that the answer cites."""
     evidence: bool
-    """Whether anything was found that the question is about."""
+    """Whether the search found evidence for an answer."""
     model: str | None
-    """Who answered; None where no model did."""
+    """The model that answered; None if none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
 
@@ -90,17 +90,17 @@ Event = Sources | Token | Answered
 
 
 class Answering:
-    """Answers questions. Keeps nothing."""
+    """Answers questions. It stores nothing."""
 
     def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
-        """`any_model` gives a model that chats now and that a key may use, if there is one."""
+        """`any_model` gives a ready chat model that a grant may use, or None."""
         self._search = search
         self._models = models
         self._any_model = any_model
 
     async def find(self, question: Question) -> tuple[list[Hit], Found]:
-        """The hits that are evidence, of all that were found."""
-        text = _searched(question)
+        """The hits that count as evidence, and all that the search found."""
+        text = _search_text(question)
         found = await self._search.search(
             Query(
                 text=text,
@@ -113,10 +113,10 @@ class Answering:
                 models=question.models,
             )
         )
-        return _fitting([hit for hit in found.hits if is_evidence(text, hit)], question.context), found
+        return _within([hit for hit in found.hits if is_evidence(text, hit)], question.context), found
 
     def model(self, question: Question) -> str | None:
-        """The model that answers: the named one, that of a base, or any that chats; None if there is none.
+        """The model that answers: the named one, that of a base, or any chat model; None if there is none.
 
         Raises `PermissionDenied` where the first or second of these is a model that the key may not use.
         """
@@ -128,7 +128,7 @@ class Answering:
         return named
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
-        """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
+        """Sources, tokens, and the complete answer. Raises the errors of the search and of the model."""
         model = self.model(question)
         hits, found = await self.find(question)
         sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
@@ -143,21 +143,23 @@ class Answering:
             yield Token(text)
             yield Answered(text, [sources[number - 1] for number in used], True, None)
             return
-        async with aclosing(self._written(question, model, hits)) as events:
+        async with aclosing(self._from_model(question, model, hits)) as events:
             async for event in events:
                 if isinstance(event, Answered):
-                    event, more = _bound(event, hits, sources)
+                    event, more = _with_citations(event, hits, sources)
                     if more:
                         yield Token(more)
                 yield event
 
-    async def _written(self, question: Question, model: str, hits: Sequence[Hit]) -> AsyncGenerator[Token | Answered]:
-        """What the model says."""
+    async def _from_model(
+        self, question: Question, model: str, hits: Sequence[Hit]
+    ) -> AsyncGenerator[Token | Answered]:
+        """The tokens of the model, and its complete answer."""
         templates = question.bases[0].prompts
-        told = [
+        sources = [
             {"document": h.row.document, "page": h.row.page, "text": h.row.text, "heading": h.row.heading} for h in hits
         ]
-        messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, told)}]
+        messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, sources)}]
         usage: Mapping[str, int] = {}
         reason, parts = "stop", []
         chunks = (question.models or self._models).chat({**question.options, "model": model, "messages": messages})
@@ -172,8 +174,11 @@ class Answering:
         yield Answered("".join(parts), [], True, model, usage, reason)
 
 
-def _bound(answered: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
-    """The answer with its citations; where the model set no marks, those of the sources that it has its words from."""
+def _with_citations(answered: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
+    """The answer with its citations, and a text to add to it.
+
+    If the model cited nothing, the source that it took its words from is cited for it.
+    """
     used = cited(answered.text, len(hits))
     more = ""
     if not used:
@@ -193,36 +198,36 @@ def _bound(answered: Answered, hits: Sequence[Hit], sources: Sequence[Citation])
 
 
 def is_evidence(question: str, hit: Hit) -> bool:
-    """Whether a hit is about the question at all, rather than the least bad of what there is."""
+    """Whether a hit is about the question at all, rather than merely the best of poor hits."""
     scores = hit.scores
     if scores.rerank is not None:
         return scores.rerank >= RANKED
     if scores.similarity is not None and scores.similarity >= SIMILAR:
         return True
-    asked = set(query_terms(question))
-    if scores.lexical is None or not asked:
+    words = set(query_terms(question))
+    if scores.lexical is None or not words:
         return False
-    shared = asked & set(terms(f"{hit.row.heading} {hit.row.text}"))
-    return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(asked)
+    shared = words & set(terms(f"{hit.row.heading} {hit.row.text}"))
+    return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(words)
 
 
 def nothing_found(question: Question) -> str:
-    """A sentence in the question's language."""
+    """The answer if nothing was found, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
     return f"I found nothing about this in {' and '.join(names)}."
 
 
-def _searched(question: Question) -> str:
-    """What is searched for: a short question says little without the one before it."""
-    asked = [m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)]
-    if asked and len(question.text) < SHORT:
-        return f"{asked[-1][:500]}\n{question.text}"
+def _search_text(question: Question) -> str:
+    """The text to search for: a short question is searched for together with the one before it."""
+    earlier = [m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)]
+    if earlier and len(question.text) < SHORT:
+        return f"{earlier[-1][:500]}\n{question.text}"
     return question.text
 
 
-def _fitting(hits: list[Hit], characters: int) -> list[Hit]:
+def _within(hits: list[Hit], characters: int) -> list[Hit]:
     kept: list[Hit] = []
     size = 0
     for hit in hits:

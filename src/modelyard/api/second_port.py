@@ -1,4 +1,4 @@
-"""The second port of a server, for programs that look for Langchain-Chatchat: the same app, but `GET /` leads to `/docs`."""
+"""The second port of a server, for programs written for Langchain-Chatchat: the same app, but `GET /` redirects to `/docs`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class SecondDoor:
-    """An ASGI app around the server's; which port a request came in by is in its scope."""
+class SecondPort:
+    """Wraps the server's app and redirects `GET /` of requests that came in by the second port."""
 
     def __init__(self, app: App, port: int) -> None:
         self._app = app
         self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._leads_on(scope):
+        if scope["type"] == "http" and self._redirects(scope):
             await RedirectResponse("/docs")(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _leads_on(self, scope: Scope) -> bool:
+    def _redirects(self, scope: Scope) -> bool:
         at_the_root = scope["path"] == "/" and scope["method"] in ("GET", "HEAD")
         return at_the_root and scope["server"][1] == self._port
