@@ -26,8 +26,8 @@ from tests.encoder_models import minilm
 from benchmarks.cold import environment
 from benchmarks.load import Plan, Result, measure
 from benchmarks.servers import MODEL, Running, environments, ours
-from modelyard.knowledge.stores.embedded import EmbeddedStore
-from modelyard.knowledge.types import Entry
+from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
+from modelyard.knowledge.types import IndexEntry
 
 WIDTH = 384
 CHUNKS_PER_DOCUMENT = 50
@@ -253,7 +253,7 @@ def million(count: int) -> Iterator[Row]:
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
             texts = [words.english(20) for _ in range(5000)]
             store.apply(
-                [Entry(first + n, first // 50, texts[n], rows[n]) for n in range(5000)],
+                [IndexEntry(first + n, first // 50, texts[n], rows[n]) for n in range(5000)],
                 [],
             )
         yield Row(what=f"store of {count:,} chunks, filled", value=f"{count / (time.perf_counter() - began):,.0f}/s")

@@ -31,7 +31,7 @@ from tests.processes import wait_for
 
 from benchmarks.make_model import DEMO, copy_tokenizer
 from modelyard.catalog.files import describe
-from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
+from modelyard.core.memory import MEBIBYTE, PYTORCH, footprint
 from modelyard.core.types import Address, Footprint, Json, Launch
 from modelyard.engines.llama_cpp import engine
 
@@ -240,9 +240,7 @@ def weigh_transformers(case: Case, folder: Path, python: str) -> Row:
     measured = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     model = describe(place)
     kind = "f32" if case.kind == "float32" else "f16"
-    runtime = RUNTIMES["transformers"]
-    if kind == "f32":
-        runtime = replace(runtime, element=4)
+    runtime = replace(PYTORCH, element=4) if kind == "f32" else PYTORCH
     need = footprint(
         model.weights_bytes, model.shape, runtime, context=case.context, key=kind, value=kind, on_gpu=False
     )

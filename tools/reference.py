@@ -7,22 +7,23 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
-from modelyard.api.deps import Parts
 from modelyard.api.knowledge_chat import RULES as BASES
-from modelyard.api.management import management_app
+from modelyard.api.openapi import document
+from modelyard.api.router import ANY_KEY, ANYBODY
+from modelyard.api.routes import ROUTES
 from modelyard.cli.reference import render as commands
+from modelyard.core.access import SCOPES
 from modelyard.core.config import Settings
 from modelyard.core.errors import error_classes
 from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace, Rule, Wrap
 from modelyard.core.types import Task
 from modelyard.engines import ENGINES
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
@@ -89,11 +90,9 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
 
 def routes() -> str:
     """Every route with its first sentence, and the error codes."""
-    app = management_app(cast(Parts, SimpleNamespace()))
-    document = app.openapi()
     lines = ["# Routes", NOTICE, "The shapes are in `/docs` and `/openapi.json` of a running server.", ""]
     lines += ["| method | path | |", "|---|---|---|"]
-    for path, methods in sorted(document["paths"].items()):
+    for path, methods in sorted(document()["paths"].items()):
         for method, operation in methods.items():
             about = str(operation.get("description") or operation.get("summary")).splitlines()[0]
             lines.append(f"| {method.upper()} | `{path.replace(':path', '')}` | {about} |")
@@ -109,6 +108,28 @@ def routes() -> str:
         if code not in ("cannot_start", "install_failed"):
             lines.append(f"| {kind.status} | `{code}` | {(inspect.getdoc(kind) or '').splitlines()[0]} |")
     return "\n".join([*lines, ""])
+
+
+SCOPE_TITLES = {ANYBODY: "No key", ANY_KEY: "Any key"}
+
+
+def permissions() -> str:
+    """Every scope with the management routes that take it."""
+    lines = [
+        "# Permissions",
+        NOTICE,
+        "What each route of management asks of a key. Inference asks for `models:read`.",
+        "",
+    ]
+    for scope in (ANYBODY, ANY_KEY, *SCOPES):
+        routes = sorted((route.path_format, route.method) for route in ROUTES if route.scope == scope)
+        title = SCOPE_TITLES.get(scope, f"`{scope}`")
+        lines += [f"## {title}", ""]
+        if scope in SCOPES:
+            lines += [f"{SCOPES[scope][0].upper()}{SCOPES[scope][1:]}.", ""]
+        lines += [f"- `{method} {path}`" for path, method in routes]
+        lines += [""] if routes else []
+    return "\n".join(lines)
 
 
 TABLES = {
@@ -131,7 +152,7 @@ field `knowledge`.
 
 def parameters() -> str:
     """Every parameter of the requests that have rules, by engine."""
-    tables = {displayed(name): rules for name, rules in TABLES.items()} | {"bases": BASES}
+    tables = {title_of(name): rules for name, rules in TABLES.items()} | {"bases": BASES}
     lines = ["# Parameters", NOTICE, PARAMETERS]
     for task, title in TITLES.items():
         found = {name: rules.by_task[task] for name, rules in tables.items() if task in rules.by_task}
@@ -160,6 +181,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "engines.md": engines,
     "routes.md": routes,
+    "permissions.md": permissions,
     "cli.md": commands,
     "parameters.md": parameters,
 }

@@ -1,4 +1,4 @@
-"""The names of ms-swift's `swift.llm` (version 2), for programs that import them: a thin coat over `modelyard.infer`.
+"""The names of ms-swift's module `swift.llm` (version 2), on top of `modelyard.infer`, for programs that import them.
 
 New programs use `modelyard.infer`. `MODELYARD_INFER_BACKEND` names another engine for `get_vllm_engine` where vLLM cannot run.
 """
@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from modelyard.catalog.swift_models import is_known, swift_models, unknown
-from modelyard.client._request import Request
+from modelyard.client import Request
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.infer.asking import (
@@ -32,11 +32,11 @@ from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
 from modelyard.infer.stats import six
 
 GENERATION = "default_generation"
-"""The template of models that continue text."""
+"""The template of models that continue text instead of chatting."""
 
 
 class _Names(type):
-    """Attributes are the names themselves: `ModelType.qwen_7b_chat` is `"qwen-7b-chat"`."""
+    """Makes each model type an attribute: `ModelType.qwen_7b_chat` is `"qwen-7b-chat"`."""
 
     def __getattr__(cls, name: str) -> str:
         for known in swift_models():
@@ -53,18 +53,18 @@ class ModelType(metaclass=_Names):
 
     @staticmethod
     def get_model_name_list() -> list[str]:
-        """All of them."""
+        """List all model types."""
         return list(swift_models())
 
 
 @dataclass
 class XRequestConfig(RequestConfig):
-    """How to answer; see `modelyard.infer.RequestConfig`."""
+    """Sampling parameters under swift's name; see `modelyard.infer.RequestConfig`."""
 
 
 @dataclass
 class GenerationConfig(RequestConfig):
-    """How an engine answers where a call brings no settings of its own; the words of `transformers.GenerationConfig` work too."""
+    """An engine's default sampling parameters. `max_new_tokens` and `do_sample` of `transformers.GenerationConfig` work too."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "max_length":
@@ -79,18 +79,18 @@ class GenerationConfig(RequestConfig):
 
     @property
     def max_new_tokens(self) -> int | None:
-        """The longest answer."""
+        """The most tokens of an answer."""
         return self.max_tokens
 
     @property
     def do_sample(self) -> bool:
-        """Whether it draws instead of taking the likeliest token."""
+        """Whether tokens are sampled; if not, the likeliest one is taken."""
         return self.temperature != 0
 
 
 @dataclass(frozen=True)
 class LoRARequest:
-    """An adapter, as vLLM names it. The number is not used here: names tell adapters apart."""
+    """An adapter in vLLM's form. The number has no effect: adapters are told apart by name."""
 
     lora_name: str
     lora_int_id: int
@@ -99,26 +99,26 @@ class LoRARequest:
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """Stands for the tokenizer, which is in the engine's process: it can be handed to `get_template`, and nothing else."""
+    """A placeholder to pass to `get_template`. The tokenizer itself is in the engine's process."""
 
     model_dir: str
 
 
 @dataclass(frozen=True)
 class Template:
-    """Whether and how messages become a prompt. The engine does it, by the template in the model's files."""
+    """Tells whether a model chats. The engine renders messages by the chat template in the model's files."""
 
     template_type: str
     tokenizer: Any = None
 
     @property
     def chats(self) -> bool:
-        """Whether messages are asked for an answer, or a text for its continuation."""
+        """Whether the model answers messages; if not, it continues a text."""
         return not self.template_type.endswith("generation")
 
 
 class LLMEngine(Engine):
-    """An engine with the attributes that `swift.llm`'s have."""
+    """An engine with the attributes of an engine of `swift.llm`."""
 
     def __init__(self, model_type: str, torch_dtype: Any, model_id_or_path: str | None, **options: Any) -> None:
         self.model_type = model_type
@@ -153,7 +153,7 @@ def get_vllm_engine(
 ) -> LLMEngine:
     """Launch a model on vLLM in a child process, or on `infer_backend`. `torch_dtype` is `torch.float16` or its name.
 
-    Raises what a launch raises. `disable_custom_all_reduce` and `use_async` change nothing here.
+    Raises the errors of a launch. `disable_custom_all_reduce` and `use_async` have no effect.
     """
     for name, value in (("revision", revision), ("limit_mm_per_prompt", limit_mm_per_prompt)):
         if value is not None:
@@ -175,7 +175,7 @@ def get_vllm_engine(
 
 
 def get_default_template_type(model_type: str) -> str:
-    """The name of a model's template. Raises `NotFound`, with near names."""
+    """Return the name of a model's template. Raises `NotFound`, which suggests similar names."""
     if (known := swift_models().get(model_type)) is not None:
         return known.template
     if is_known(model_type):
@@ -184,7 +184,7 @@ def get_default_template_type(model_type: str) -> str:
 
 
 def get_template(template_type: str, tokenizer: Any = None, *args: Any, **kwargs: Any) -> Template:
-    """A template to hand to `inference_vllm`."""
+    """Return a template for `inference_vllm`."""
     return Template(template_type, tokenizer)
 
 
@@ -202,34 +202,37 @@ def inference_vllm(
     prompt_prefix: str = "[PROMPT]",
     output_prefix: str = "[OUTPUT]",
 ) -> list[dict[str, Any]]:
-    """`[{"response": …, "history": [[question, answer], …]}]` in the order of the requests, with `logprobs` if they are wanted.
+    """Answer requests: `[{"response": …, "history": [[question, answer], …]}]` in their order, with `logprobs` if requested.
 
-    `generation_info` gets the six figures. The requests are not changed.
+    `generation_info` is filled with the six figures of a run. The requests are not changed.
     """
     tally = _Tally(generation_info)
     config = replace(generation_config or llm_engine.generation_config, stream=False)
-    asked = [_asked(llm_engine, template, each, config, lora_request) for each in request_list]
-    if not asked:
+    questions = [_prepare(llm_engine, template, each, config, lora_request) for each in request_list]
+    if not questions:
         return []
-    with ThreadPoolExecutor(max_batch_size or min(len(asked), 64)) as pool, bar(len(asked) if use_tqdm else 0) as tick:
+    with (
+        ThreadPoolExecutor(max_batch_size or min(len(questions), 64)) as pool,
+        bar(len(questions) if use_tqdm else 0) as tick,
+    ):
 
-        def answer(one: _Asked) -> dict[str, Any]:
-            found: dict[str, Any] = llm_engine.server.client.send(one.request)
+        def answer(one: _PreparedQuestion) -> dict[str, Any]:
+            body: dict[str, Any] = llm_engine.server.client.send(one.request)
             tick()
-            return found
+            return body
 
-        answers = list(pool.map(answer, asked))
-    made = []
-    for one, found in zip(asked, answers, strict=True):
-        choice = found["choices"][0]
+        answers = list(pool.map(answer, questions))
+    results = []
+    for one, body in zip(questions, answers, strict=True):
+        choice = body["choices"][0]
         response = (choice["message"]["content"] if template.chats else choice["text"]) or ""
         extra = {"logprobs": choice["logprobs"]} if choice.get("logprobs") else {}
-        made.append({**one.answered(response), **extra})
-        tally.add(found.get("usage"))
+        results.append({**one.result(response), **extra})
+        tally.add(body.get("usage"))
         if verbose:
             print(f"{prompt_prefix}{one.query}{output_prefix}{response}")
-    tally.show()
-    return made
+    tally.write()
+    return results
 
 
 def inference_stream_vllm(
@@ -243,65 +246,65 @@ def inference_stream_vllm(
     flush_steps: int | None = None,
     use_tqdm: bool = False,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Every step is the whole list so far: `response` grows, and the last step has the final `history`."""
+    """Answer requests in steps. Each step has the whole list, whose texts grow; the last step is complete."""
     tally = _Tally(generation_info)
     config = replace(generation_config or llm_engine.generation_config, stream=True)
-    asked = [_asked(llm_engine, template, each, config, lora_request) for each in request_list]
-    texts = [""] * len(asked)
-    usages: list[dict[str, Any]] = [{} for _ in asked]
+    questions = [_prepare(llm_engine, template, each, config, lora_request) for each in request_list]
+    texts = [""] * len(questions)
+    usages: list[dict[str, Any]] = [{} for _ in questions]
     steps = max(1, flush_steps or 1)
-    streams = [llm_engine.server.client.open(one.request) for one in asked]
+    streams = [llm_engine.server.client.open(one.request) for one in questions]
     try:
         for number, chunks in enumerate(zip_longest(*streams), 1):
             for place, chunk in enumerate(chunks):
                 usages[place] = (chunk or {}).get("usage") or usages[place]
                 texts[place] += _piece(chunk or {}, template)
             if number % steps == 0 and any((chunk or {}).get("choices") for chunk in chunks):
-                yield [one.answered(text) for one, text in zip(asked, texts, strict=True)]
+                yield [one.result(text) for one, text in zip(questions, texts, strict=True)]
     finally:
         for stream in streams:
             stream.close()
     for usage in usages:
         tally.add(usage)
-    tally.show()
-    if asked:
-        yield [one.answered(text) for one, text in zip(asked, texts, strict=True)]
+    tally.write()
+    if questions:
+        yield [one.result(text) for one, text in zip(questions, texts, strict=True)]
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """One question of a list, and its request."""
+class _PreparedQuestion:
+    """A question of the list with its history, and the request that asks it."""
 
     query: str
     history: list[list[str]]
     request: Request[Any]
 
-    def answered(self, response: str) -> dict[str, Any]:
-        """The answer with everything that was said."""
+    def result(self, response: str) -> dict[str, Any]:
+        """Return the answer with the whole history."""
         return {"response": response, "history": [*deepcopy(self.history), [self.query, response]]}
 
 
-def _asked(
-    engine: LLMEngine, template: Template, given: Mapping[str, Any], config: RequestConfig, lora: LoRARequest | None
-) -> _Asked:
-    query = str(given["query"])
-    history = [[str(text) for text in pair] for pair in given.get("history") or ()]
+def _prepare(
+    engine: LLMEngine, template: Template, question: Mapping[str, Any], config: RequestConfig, lora: LoRARequest | None
+) -> _PreparedQuestion:
+    query = str(question["query"])
+    history = [[str(text) for text in pair] for pair in question.get("history") or ()]
     adapter = AdapterRequest(lora.lora_name, lora.lora_path) if lora else None
     engine._prepare(adapter)
     body = generation_body(
         adapter.name if adapter else engine.model,
         query,
         history,
-        given.get("system"),
-        images=given.get("images") or (),
+        question.get("system"),
+        images=question.get("images") or (),
         config=config,
         chat=template.chats,
     )
-    return _Asked(query, history, generation_request(body))
+    return _PreparedQuestion(query, history, generation_request(body))
 
 
 def _piece(chunk: Mapping[str, Any], template: Template) -> str:
-    """The text of a chunk."""
+    """Return the text of a chunk."""
     for choice in chunk.get("choices") or ():
         text = (choice.get("delta") or {}).get("content") if template.chats else choice.get("text")
         return text or ""
@@ -309,7 +312,7 @@ def _piece(chunk: Mapping[str, Any], template: Template) -> str:
 
 
 class _Tally:
-    """Counts into a caller's dict, which is emptied first."""
+    """Counts tokens and time into the caller's dict, which is emptied first."""
 
     def __init__(self, info: dict[str, Any] | None) -> None:
         self._info = info
@@ -319,14 +322,14 @@ class _Tally:
         self._prompt = self._tokens = self._samples = 0
 
     def add(self, usage: Mapping[str, Any] | None) -> None:
-        """One answer."""
-        found = usage or {}
-        self._prompt += found.get("prompt_tokens") or 0
-        self._tokens += found.get("completion_tokens") or 0
+        """Count one answer."""
+        counts = usage or {}
+        self._prompt += counts.get("prompt_tokens") or 0
+        self._tokens += counts.get("completion_tokens") or 0
         self._samples += 1
 
-    def show(self) -> None:
-        """Write the six figures."""
+    def write(self) -> None:
+        """Write the six figures into the caller's dict."""
         if self._info is not None:
             self._info.update(six(self._prompt, self._tokens, self._samples, time.perf_counter() - self._began))
 

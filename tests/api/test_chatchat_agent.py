@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.talking import Scripted, asked, calls, joined, scripted
+from tests.api.scripted_model import Scripted, chat_events, joined, scripted, tool_calls_delta
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 
@@ -44,7 +44,7 @@ def server(model: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def playing(model: Scripted, *rounds: Any) -> None:
     """Let the model say one of these in each round of one run."""
     model.bodies.clear()
-    model.say = lambda messages: rounds[min(len(model.bodies), len(rounds)) - 1]
+    model.reply_to = lambda messages: rounds[min(len(model.bodies), len(rounds)) - 1]
 
 
 def tools(model: Scripted) -> set[str]:
@@ -53,12 +53,14 @@ def tools(model: Scripted) -> set[str]:
 
 
 def outputs(model: Scripted) -> list[str]:
-    return [each["content"] for each in model.told if each["role"] == "tool"]
+    return [each["content"] for each in model.messages if each["role"] == "tool"]
 
 
 def test_a_calculation_in_pieces(server: Live, model: Scripted) -> None:
-    playing(model, {"content": "我算一下。", **calls(("calculator", {"expression": "6*7"}))}, "一共是42。")
-    events = asked(server, "agent_chat", query="六乘七？", stream=True, history=[["user", "早"], ["assistant", "早"]])
+    playing(model, {"content": "我算一下。", **tool_calls_delta(("calculator", {"expression": "6*7"}))}, "一共是42。")
+    events = chat_events(
+        server, "agent_chat", query="六乘七？", stream=True, history=[["user", "早"], ["assistant", "早"]]
+    )
     block = [FENCE, "工具名称: calculator", "工具状态: 调用成功", "工具输入: 6*7", "工具输出: 42", FENCE]
     assert [each for each in events if "tools" in each] == [{"tools": block}]
     assert events[-1] == {"final_answer": "一共是42。"}
@@ -68,15 +70,15 @@ def test_a_calculation_in_pieces(server: Live, model: Scripted) -> None:
 
 
 def test_a_calculation_in_one_event(server: Live, model: Scripted) -> None:
-    playing(model, calls(("calculator", {"expression": "6*7"})), "一共是42。")
+    playing(model, tool_calls_delta(("calculator", {"expression": "6*7"})), "一共是42。")
     block = f"{FENCE}工具名称: calculator\n工具状态: 调用成功\n工具输入: 6*7\n工具输出: 42\n{FENCE}"
     expected = {"answer": f"{block}一共是42。", "final_answer": "一共是42。"}
-    assert asked(server, "agent_chat", query="六乘七？", prompt_name="ChatGLM3") == [expected]
+    assert chat_events(server, "agent_chat", query="六乘七？", prompt_name="ChatGLM3") == [expected]
 
 
 def test_a_call_that_fails_is_told_to_both(server: Live, model: Scripted) -> None:
-    playing(model, calls(("calculator", {"expression": "1/0"})), "不行。")
-    first, *_, last = asked(server, "agent_chat", query="一除以零？", stream=True)
+    playing(model, tool_calls_delta(("calculator", {"expression": "1/0"})), "不行。")
+    first, *_, last = chat_events(server, "agent_chat", query="一除以零？", stream=True)
     head, name, state, error, again, end = first["tools"]
     assert (head, name, state, again, end) == (
         FENCE,
@@ -90,14 +92,14 @@ def test_a_call_that_fails_is_told_to_both(server: Live, model: Scripted) -> Non
 
 
 def test_bases_the_web_and_servers(server: Live, model: Scripted) -> None:
-    wanted: list[tuple[str, Any]] = [
+    named_calls: list[tuple[str, Any]] = [
         ("search_knowledge", {"query": "年假", "base": "手册"}),
         ("search_internet", {"query": "湖"}),
         ("tests__add", {"left": 1, "right": 2}),
         ("read_url", {"url": server.url}),
     ]
-    playing(model, calls(*wanted), "好。")
-    events = asked(server, "agent_chat", query="都查一下", stream=True)
+    playing(model, tool_calls_delta(*named_calls), "好。")
+    events = chat_events(server, "agent_chat", query="都查一下", stream=True)
     found = {each["tools"][1]: each["tools"] for each in events if "tools" in each}
     assert "员工每年有十五天年假。" in found["工具名称: search_knowledge"][4]
     assert "湖很深。" in found["工具名称: search_internet"][4]
@@ -108,14 +110,14 @@ def test_bases_the_web_and_servers(server: Live, model: Scripted) -> None:
 
 def test_a_model_without_tools_answers_all_the_same(server: Live, model: Scripted) -> None:
     server.launched("plain", tokens=3)
-    events = asked(server, "agent_chat", query="hello", model_name="plain", stream=True)
+    events = chat_events(server, "agent_chat", query="hello", model_name="plain", stream=True)
     assert events[-1] == {"final_answer": joined(events, "answer")} and events[-1]["final_answer"]
     assert server.http.delete("/v1/models/plain").status_code == 200
 
 
-def made(server: Live, **wanted: Any) -> httpx.Client:
+def made(server: Live, **named_calls: Any) -> httpx.Client:
     """A client with a key of its own."""
-    key = server.http.post("/v1/admin/keys", json={"name": "k", **wanted}).json()["key"]
+    key = server.http.post("/v1/admin/keys", json={"name": "k", **named_calls}).json()["key"]
     return httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.talking import Scripted, asked, joined, raw, scripted, told
+from tests.api.scripted_model import Scripted, chat_events, joined, post_chat, scripted, stream_events
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 from tests.processes import wait_for
@@ -48,26 +48,26 @@ def messages(server: Live, conversation: str) -> list[dict[str, Any]]:
 
 
 def test_chat_in_one_event(server: Live, model: Scripted) -> None:
-    answer = raw(server, "chat", query="你好", model_name="script")
-    (event,) = told(answer)
+    answer = post_chat(server, "chat", query="你好", model_name="script")
+    (event,) = stream_events(answer)
     assert re.fullmatch("[0-9a-f]{32}", event["message_id"])
     assert answer.text == f'data: {{"text": "{ANSWER}", "message_id": "{event["message_id"]}"}}\r\n\r\n'
-    assert model.told == [{"role": "user", "content": "你好"}]
+    assert model.messages == [{"role": "user", "content": "你好"}]
     assert model.bodies[-1]["temperature"] == 0.7 and "max_tokens" not in model.bodies[-1]
 
 
 def test_chat_in_pieces(server: Live, model: Scripted) -> None:
-    events = asked(server, "chat", query="{{ x }}", stream=True, temperature=1.5, max_tokens=9)
+    events = chat_events(server, "chat", query="{{ x }}", stream=True, temperature=1.5, max_tokens=9)
     assert len(events) == 3 and all(set(each) == {"text", "message_id"} for each in events)
     assert joined(events, "text") == ANSWER and len({each["message_id"] for each in events}) == 1
-    assert model.told[0]["content"] == "{{ x }}"
+    assert model.messages[0]["content"] == "{{ x }}"
     assert (model.bodies[-1]["temperature"], model.bodies[-1]["max_tokens"]) == (1.5, 9)
 
 
 def test_history_that_is_given(server: Live, model: Scripted) -> None:
     given = [{"role": "human", "content": "一 {{ 二 }}"}, ["assistant", "三"]]
-    asked(server, "chat", query="四", history=given, prompt_name="py", max_tokens=0)
-    first, second, last = model.told
+    chat_events(server, "chat", query="四", history=given, prompt_name="py", max_tokens=0)
+    first, second, last = model.messages
     assert (first["role"], first["content"], second["role"]) == ("user", "一 {{ 二 }}", "assistant")
     assert "py代码" in last["content"] and "四" in last["content"] and "max_tokens" not in model.bodies[-1]
 
@@ -75,29 +75,29 @@ def test_history_that_is_given(server: Live, model: Scripted) -> None:
 def test_history_of_a_conversation(server: Live, model: Scripted) -> None:
     name = "c" * 32
     for query in ("一", "二"):
-        asked(server, "chat", query=query, conversation_id=name)
+        chat_events(server, "chat", query=query, conversation_id=name)
     kept = messages(server, name)
     assert [(each["question"], each["answer"]) for each in kept] == [("一", ANSWER), ("二", ANSWER)]
-    assert len(model.told) == 1
+    assert len(model.messages) == 1
     for options in ({"history_len": 1}, {"history": 1}):
-        asked(server, "chat", query="三", conversation_id=name, **options)
-        assert [each["role"] for each in model.told] == ["user", "assistant", "user"]
-    asked(server, "chat", query="五", conversation_id=name, history_len=9, history=[["user", "四"]])
-    assert [each["content"] for each in model.told] == ["四", "五"]
-    asked(server, "chat", query="长", conversation_id="x" * 40)
-    asked(server, "chat", query="长", conversation_id="x" * 40, history_len=2)
-    assert len(model.told) == 3
+        chat_events(server, "chat", query="三", conversation_id=name, **options)
+        assert [each["role"] for each in model.messages] == ["user", "assistant", "user"]
+    chat_events(server, "chat", query="五", conversation_id=name, history_len=9, history=[["user", "四"]])
+    assert [each["content"] for each in model.messages] == ["四", "五"]
+    chat_events(server, "chat", query="长", conversation_id="x" * 40)
+    chat_events(server, "chat", query="长", conversation_id="x" * 40, history_len=2)
+    assert len(model.messages) == 3
 
 
 def test_feedback(server: Live) -> None:
-    (event,) = asked(server, "chat", query="好吗", conversation_id="f")
+    (event,) = chat_events(server, "chat", query="好吗", conversation_id="f")
     body = {"message_id": event["message_id"], "score": 100, "reason": "好"}
     done = {"code": 200, "msg": f"已反馈聊天记录 {event['message_id']}", "data": None}
-    assert raw(server, "feedback", **body).json() == done
+    assert post_chat(server, "feedback", **body).json() == done
     assert [(each["score"], each["reason"]) for each in messages(server, "f")] == [(100, "好")]
     for wrong in ({"message_id": "nope"}, {**body, "score": 500}):
-        said = raw(server, "feedback", **wrong).json()
-        assert said["code"] == 500 and said["msg"].startswith("反馈聊天记录出错： ")
+        reply = post_chat(server, "feedback", **wrong).json()
+        assert reply["code"] == 500 and reply["msg"].startswith("反馈聊天记录出错： ")
 
 
 CHATS = {
@@ -113,15 +113,15 @@ CHATS = {
 def test_what_goes_wrong_is_an_event(server: Live, model: Scripted, name: str, stream: bool) -> None:
     model.web.pages["/search"] = Reply.of(FOUND)
     body = {"query": "年假", "stream": stream, **CHATS[name]}
-    (event,) = asked(server, name, **body, prompt_name="nope")
+    (event,) = chat_events(server, name, **body, prompt_name="nope")
     assert event["error"]["code"] == "invalid_parameter" and "'nope'" in event["error"]["message"]
-    (event,) = asked(server, name, **body, model_name="没有")
+    (event,) = chat_events(server, name, **body, model_name="没有")
     assert event["error"]["code"] == "model_not_found" and "没有" in event["error"]["message"]
 
 
 def test_a_model_that_breaks_off_is_told(server: Live) -> None:
     server.launched("breaking", crash_after=2)
-    events = asked(server, "chat", query="hello", model_name="breaking", conversation_id="b", stream=True)
+    events = chat_events(server, "chat", query="hello", model_name="breaking", conversation_id="b", stream=True)
     assert joined(events[:-1], "text") and events[-1]["error"]["code"] == "upstream_failed"
     (kept,) = messages(server, "b")
     assert kept["answer"] == joined(events[:-1], "text")
@@ -140,7 +140,7 @@ def test_wrong_bodies(server: Live) -> None:
 
 def test_a_base_answers_with_sources(server: Live, model: Scripted) -> None:
     body = {"query": "年假有几天？", "knowledge_base_name": "样例"}
-    *pieces, last = asked(server, "knowledge_base_chat", **body, stream=True)
+    *pieces, last = chat_events(server, "knowledge_base_chat", **body, stream=True)
     assert joined(pieces, "answer") == ANSWER and all(set(each) == {"answer"} for each in pieces)
     (source,) = last["docs"]
     link = re.fullmatch(r"出处 \[1\] \[员工手册\.md\]\((\S+)\) \n\n(.+)\n\n", source, re.DOTALL)
@@ -149,19 +149,19 @@ def test_a_base_answers_with_sources(server: Live, model: Scripted) -> None:
         f"{server.url}/knowledge_base/download_doc?knowledge_base_name=%E6%A0%B7%E4%BE%8B&file_name="
     )
     assert httpx.get(link[1]).content == MANUAL[1][1]
-    assert "<已知信息>" in model.told[0]["content"] and "十五天年假" in model.told[0]["content"]
+    assert "<已知信息>" in model.messages[0]["content"] and "十五天年假" in model.messages[0]["content"]
     history = [{"role": "user", "content": "早"}, {"role": "assistant", "content": "早"}]
-    assert asked(server, "knowledge_base_chat", **body, history=history) == [{"answer": ANSWER, "docs": [source]}]
-    assert [each["content"] for each in model.told[:2]] == ["早", "早"]
+    assert chat_events(server, "knowledge_base_chat", **body, history=history) == [{"answer": ANSWER, "docs": [source]}]
+    assert [each["content"] for each in model.messages[:2]] == ["早", "早"]
 
 
 def test_a_base_that_has_nothing(server: Live, model: Scripted) -> None:
     body = {"query": "How deep is the lake?", "knowledge_base_name": "样例"}
-    assert asked(server, "knowledge_base_chat", **body) == [{"answer": ANSWER, "docs": [NOTHING]}]
-    assert model.told == [{"role": "user", "content": "请你回答我的问题:\nHow deep is the lake?\n\n"}]
+    assert chat_events(server, "knowledge_base_chat", **body) == [{"answer": ANSWER, "docs": [NOTHING]}]
+    assert model.messages == [{"role": "user", "content": "请你回答我的问题:\nHow deep is the lake?\n\n"}]
     none = {**body, "query": "年假", "top_k": 0, "stream": True}
-    assert asked(server, "knowledge_base_chat", **none)[-1] == {"docs": [NOTHING]}
-    every = asked(server, "knowledge_base_chat", **{**body, "query": "年假 lake"}, score_threshold=2)
+    assert chat_events(server, "knowledge_base_chat", **none)[-1] == {"docs": [NOTHING]}
+    every = chat_events(server, "knowledge_base_chat", **{**body, "query": "年假 lake"}, score_threshold=2)
     assert "十五天年假" in every[0]["docs"][0]
 
 
@@ -172,28 +172,28 @@ def test_a_threshold_is_a_distance(server: Live) -> None:
     text = ("files", ("近.txt", "湖很深。".encode()))
     server.http.post("/knowledge_base/upload_docs", files=[text], data={"knowledge_base_name": "近"})
     near = {"knowledge_base_name": "近", "score_threshold": 0.01}
-    assert "湖很深。" in asked(server, "knowledge_base_chat", query="湖很深。", **near)[0]["docs"][0]
-    assert asked(server, "knowledge_base_chat", query="湖", **near)[0]["docs"] == [NOTHING]
+    assert "湖很深。" in chat_events(server, "knowledge_base_chat", query="湖很深。", **near)[0]["docs"][0]
+    assert chat_events(server, "knowledge_base_chat", query="湖", **near)[0]["docs"] == [NOTHING]
     assert server.http.delete("/v1/models/vectors").status_code == 200
 
 
 def test_bases_that_are_not_there(server: Live) -> None:
-    unknown = raw(server, "knowledge_base_chat", query="x", knowledge_base_name="无", stream=True)
+    unknown = post_chat(server, "knowledge_base_chat", query="x", knowledge_base_name="无", stream=True)
     assert unknown.json() == {"code": 404, "msg": "未找到知识库 无", "data": None}
-    missing = raw(server, "file_chat", query="x", knowledge_id="无", stream=True)
+    missing = post_chat(server, "file_chat", query="x", knowledge_id="无", stream=True)
     assert missing.json() == {"code": 404, "msg": "未找到临时知识库 无，请先上传文件", "data": None}
 
 
 def test_files_of_one_talk(server: Live, model: Scripted) -> None:
     name = server.http.post("/knowledge_base/upload_temp_docs", files=[MANUAL]).json()["data"]["id"]
     body = {"query": "年假有几天？", "knowledge_id": name}
-    (event,) = asked(server, "file_chat", **body)
+    (event,) = chat_events(server, "file_chat", **body)
     assert event["answer"] == ANSWER and len(event["docs"]) == 1
     assert event["docs"][0].startswith("出处 [1] [员工手册.md] \n\n") and event["docs"][0].endswith("\n\n")
-    assert asked(server, "file_chat", **body, stream=True)[-1] == {"docs": event["docs"]}
-    nothing = asked(server, "file_chat", query="How deep is the lake?", knowledge_id=name)
+    assert chat_events(server, "file_chat", **body, stream=True)[-1] == {"docs": event["docs"]}
+    nothing = chat_events(server, "file_chat", query="How deep is the lake?", knowledge_id=name)
     assert nothing[0]["docs"] == [NOTHING]
-    taken = raw(server, "knowledge_base_chat", query="x", knowledge_base_name=name).json()
+    taken = post_chat(server, "knowledge_base_chat", query="x", knowledge_base_name=name).json()
     assert taken == {"code": 404, "msg": f"未找到知识库 {name}", "data": None}
 
 
@@ -205,27 +205,27 @@ def test_the_web_answers(server: Live, model: Scripted) -> None:
     ]
     for engine in ("searxng", "searx"):
         body = {"query": "年假", "search_engine_name": engine}
-        assert asked(server, "search_engine_chat", **body) == [{"answer": ANSWER, "docs": docs}]
-        assert model.web.asked[-2].query["q"] == ["年假"]
-        assert "年假是带薪的。\nThe lake is deep." in model.told[0]["content"]
-        *pieces, last = asked(server, "search_engine_chat", **body, stream=True, top_k=1, prompt_name="search")
+        assert chat_events(server, "search_engine_chat", **body) == [{"answer": ANSWER, "docs": docs}]
+        assert model.web.requests[-2].query["q"] == ["年假"]
+        assert "年假是带薪的。\nThe lake is deep." in model.messages[0]["content"]
+        *pieces, last = chat_events(server, "search_engine_chat", **body, stream=True, top_k=1, prompt_name="search")
         assert joined(pieces, "answer") == ANSWER and last == {"docs": docs[:1]}
     model.web.pages["/search"] = Reply.of({"results": []})
-    assert asked(server, "search_engine_chat", **body)[0]["docs"] == [NOTHING]
+    assert chat_events(server, "search_engine_chat", **body)[0]["docs"] == [NOTHING]
     model.web.pages["/search"] = Reply("kaputt", status=500)
-    (event,) = asked(server, "search_engine_chat", **body)
+    (event,) = chat_events(server, "search_engine_chat", **body)
     assert event["error"]["code"] == "search_failed" and "kaputt" in event["error"]["message"]
 
 
 def test_search_engines_that_cannot_be_asked(server: Live) -> None:
-    said = {
+    reply = {
         "metaphor": "未支持搜索引擎 metaphor",
         "bing": "要使用Bing搜索引擎，需要设置 `BING_SUBSCRIPTION_KEY`",
     }
-    for name, sentence in said.items():
-        answer = raw(server, "search_engine_chat", query="x", search_engine_name=name).json()
+    for name, sentence in reply.items():
+        answer = post_chat(server, "search_engine_chat", query="x", search_engine_name=name).json()
         assert answer == {"code": 404, "msg": sentence, "data": None}
-    unset = raw(server, "search_engine_chat", query="x", search_engine_name="tavily").json()
+    unset = post_chat(server, "search_engine_chat", query="x", search_engine_name="tavily").json()
     assert unset["code"] == 404 and "MODELYARD_TAVILY_API_KEY" in unset["msg"]
 
 
@@ -276,8 +276,10 @@ def test_a_client_that_leaves_stops_the_model(server: Live, slow: str, path: str
 def test_the_demo_model_speaks_itself(server: Live) -> None:
     server.launched("modelyard-demo", model_engine=None)
     body = {"query": "Which port does the Yard server use?", "model_name": "modelyard-demo", "max_tokens": 20}
-    (whole,) = asked(server, "chat", **body, temperature=0)
-    assert joined(asked(server, "chat", **body, temperature=0, stream=True), "text") == whole["text"] != ""
-    (about,) = asked(server, "knowledge_base_chat", **{**body, "query": "年假有几天？"}, knowledge_base_name="样例")
+    (whole,) = chat_events(server, "chat", **body, temperature=0)
+    assert joined(chat_events(server, "chat", **body, temperature=0, stream=True), "text") == whole["text"] != ""
+    (about,) = chat_events(
+        server, "knowledge_base_chat", **{**body, "query": "年假有几天？"}, knowledge_base_name="样例"
+    )
     assert about["answer"] and "员工手册.md" in about["docs"][0]
     assert server.http.delete("/v1/models/modelyard-demo").status_code == 200

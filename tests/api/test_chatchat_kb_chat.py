@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
-from tests.api.talking import Scripted, asked, raw, scripted
+from tests.api.scripted_model import Scripted, chat_events, post_chat, scripted
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 
@@ -37,7 +37,7 @@ def server(model: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_chunks(server: Live, model: Scripted) -> None:
-    first, *rest = asked(server, "kb_chat", query="年假有几天？", kb_name="样例", model="script")
+    first, *rest = chat_events(server, "kb_chat", query="年假有几天？", kb_name="样例", model="script")
     choice = {"index": 0, "delta": {"content": "", "tool_calls": []}, "role": "assistant", "finish_reason": None}
     head = {"object": "chat.completion.chunk", "model": "script", "status": None, "message_type": 1}
     assert {**first, **head} == first and first["choices"] == [choice] and first["is_ref"] is False
@@ -45,29 +45,29 @@ def test_chunks(server: Live, model: Scripted) -> None:
     assert "".join(each["choices"][0]["delta"]["content"] for each in rest) == ANSWER
     assert {each["id"] for each in rest} == {first["id"]} and not any("docs" in each for each in rest)
     assert rest[-1]["choices"][0]["finish_reason"] == "stop"
-    assert "十五天年假" in model.told[0]["content"]
+    assert "十五天年假" in model.messages[0]["content"]
 
 
 def test_whole(server: Live, model: Scripted) -> None:
-    found = raw(server, "kb_chat", query="湖多深", kb_name="样例", stream=False, history=[["user", "早"]]).json()
+    found = post_chat(server, "kb_chat", query="湖多深", kb_name="样例", stream=False, history=[["user", "早"]]).json()
     assert found["docs"] == [NOTHING] and found["choices"][0]["message"]["content"] == ANSWER
-    assert [each["content"] for each in model.told] == ["早", "请你回答我的问题:\n湖多深\n\n"]
+    assert [each["content"] for each in model.messages] == ["早", "请你回答我的问题:\n湖多深\n\n"]
 
 
 def test_what_was_found_and_no_answer(server: Live, model: Scripted) -> None:
     model.bodies.clear()
     body = {"query": "年假", "kb_name": "样例", "return_direct": True}
-    (event,) = asked(server, "kb_chat", **body)
-    whole = raw(server, "kb_chat", **body, stream=False).json()
+    (event,) = chat_events(server, "kb_chat", **body)
+    whole = post_chat(server, "kb_chat", **body, stream=False).json()
     assert event["docs"] == whole["docs"] and "十五天" in event["docs"][0] and event["model"] is None
     assert not model.bodies
 
 
 def test_files_and_the_web(server: Live) -> None:
     name = server.http.post("/knowledge_base/upload_temp_docs", files=[MANUAL]).json()["data"]["id"]
-    files = asked(server, "kb_chat", query="年假有几天？", mode="temp_kb", kb_name=name)
+    files = chat_events(server, "kb_chat", query="年假有几天？", mode="temp_kb", kb_name=name)
     assert "十五天年假" in files[0]["docs"][0]
-    web = asked(server, "kb_chat", query="湖", mode="search_engine", kb_name="searx")
+    web = chat_events(server, "kb_chat", query="湖", mode="search_engine", kb_name="searx")
     assert web[0]["docs"] == ["出处 [1] [湖](https://x.org/) \n\n深\n\n"]
 
 
@@ -81,14 +81,14 @@ def test_files_and_the_web(server: Live) -> None:
 )
 def test_nowhere_to_look(server: Live, mode: str, sentence: str) -> None:
     for stream in (True, False):
-        answer = raw(server, "kb_chat", query="q", mode=mode, kb_name="x", stream=stream).json()
+        answer = post_chat(server, "kb_chat", query="q", mode=mode, kb_name="x", stream=stream).json()
         assert answer == {"code": 404, "msg": sentence, "data": None}
 
 
 def test_no_model(server: Live) -> None:
     body = {"query": "年假", "kb_name": "样例", "model": "没有"}
-    assert asked(server, "kb_chat", **body)[-1]["error"]["code"] == "model_not_found"
-    assert raw(server, "kb_chat", **body, stream=False).json()["code"] == 404
+    assert chat_events(server, "kb_chat", **body)[-1]["error"]["code"] == "model_not_found"
+    assert post_chat(server, "kb_chat", **body, stream=False).json()["code"] == 404
 
 
 def test_the_official_client(server: Live, model: Scripted) -> None:
@@ -100,7 +100,7 @@ def test_the_official_client(server: Live, model: Scripted) -> None:
         chunks = list(client.chat.completions.create(model="script", messages=messages, stream=True))
         assert "".join(each.choices[0].delta.content or "" for each in chunks) == ANSWER
         assert chunks[0].model_extra and chunks[0].model_extra["docs"] == whole.model_extra["docs"]
-        assert model.told[0]["content"] == "早"
+        assert model.messages[0]["content"] == "早"
         with pytest.raises(NotFoundError, match="没有"):
             client.chat.completions.create(model="没有", messages=messages)
         with pytest.raises(BadRequestError):

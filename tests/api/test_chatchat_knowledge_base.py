@@ -74,8 +74,8 @@ def test_names_are_checked(server: Live, base: str) -> None:
 
 
 def test_a_model_that_was_chosen_and_does_not_run_is_no_other(server: Live) -> None:
-    said = post(server, "create_knowledge_base", {"knowledge_base_name": "m", "embed_model": "m3e-base"})
-    assert said["code"] == 500 and said["msg"].startswith("创建知识库出错： ") and "vectors" in said["msg"]
+    reply = post(server, "create_knowledge_base", {"knowledge_base_name": "m", "embed_model": "m3e-base"})
+    assert reply["code"] == 500 and reply["msg"].startswith("创建知识库出错： ") and "vectors" in reply["msg"]
 
 
 def test_bases_and_files_are_listed(server: Live, base: str) -> None:
@@ -115,8 +115,8 @@ def test_chunks_by_hand(server: Live, base: str) -> None:
     assert post(server, "search_docs", {"knowledge_base_name": base, "metadata": {"k": "v"}}) == [one]
     assert {each["metadata"]["source"] for each in listed(server, "%.TXT")} == {"c.txt", "spec.txt"}
     docs = {one["id"]: {**one, "page_content": "changed"}, two["id"]: {"page_content": ""}}
-    said = post(server, "update_docs_by_id", {"knowledge_base_name": base, "docs": docs})
-    assert said == {"code": 200, "msg": "文档更新成功", "data": None}
+    reply = post(server, "update_docs_by_id", {"knowledge_base_name": base, "docs": docs})
+    assert reply == {"code": 200, "msg": "文档更新成功", "data": None}
     assert [each["page_content"] for each in listed(server, "c.txt")] == ["changed"]
     again = {"knowledge_base_name": base, "file_names": ["c.txt"]}
     post(server, "update_docs", again)
@@ -147,9 +147,9 @@ def test_download(server: Live, base: str) -> None:
 def test_recreate_tells_of_each_document(server: Live, base: str) -> None:
     answer = raw(server, "recreate_vector_store", {"knowledge_base_name": base})
     assert answer.headers["content-type"].startswith("text/event-stream")
-    told = [json.loads(each.removeprefix("data: ")) for each in answer.text.split("\r\n\r\n") if each]
-    assert {each["doc"] for each in told} == {"spec.txt", "员工手册.md"}
-    for number, each in enumerate(told, 1):
+    events = [json.loads(each.removeprefix("data: ")) for each in answer.text.split("\r\n\r\n") if each]
+    assert {each["doc"] for each in events} == {"spec.txt", "员工手册.md"}
+    for number, each in enumerate(events, 1):
         head = f"({number} / 2): {each['doc']}"
         assert each == {"code": 200, "msg": head, "total": 2, "finished": number, "doc": each["doc"]}
     missing = raw(server, "recreate_vector_store", {"knowledge_base_name": "nope"})
@@ -157,15 +157,15 @@ def test_recreate_tells_of_each_document(server: Live, base: str) -> None:
 
 
 def test_info(server: Live, base: str) -> None:
-    said = post(server, "update_info", {"knowledge_base_name": base, "kb_info": "关于"})
-    assert said == {"code": 200, "msg": "知识库介绍修改完成", "data": {"kb_info": "关于"}}
+    reply = post(server, "update_info", {"knowledge_base_name": base, "kb_info": "关于"})
+    assert reply == {"code": 200, "msg": "知识库介绍修改完成", "data": {"kb_info": "关于"}}
 
 
 def test_files_of_one_talk(server: Live) -> None:
     ask = server.http.post
-    said = ask("/knowledge_base/upload_temp_docs", files=[SPEC], data={"chunk_size": "40", "chunk_overlap": "150"})
-    assert said.json()["code"] == 200 and said.json()["data"]["failed_files"] == []
-    name = said.json()["data"]["id"]
+    reply = ask("/knowledge_base/upload_temp_docs", files=[SPEC], data={"chunk_size": "40", "chunk_overlap": "150"})
+    assert reply.json()["code"] == 200 and reply.json()["data"]["failed_files"] == []
+    name = reply.json()["data"]["id"]
     again = ask("/knowledge_base/upload_temp_docs", files=[HANDBOOK], data={"knowledge_id": name}).json()
     assert again["data"] == {"id": name, "failed_files": []}
     assert name not in get(server, "list_knowledge_bases").json()["data"]

@@ -77,8 +77,8 @@ def test_what_could_run(server: Live) -> None:
 def test_a_model_that_nobody_knows(server: Live) -> None:
     unknown = post(server, "/llm_model/get_model_config", {"model_name": "nobody"})
     assert unknown == {"code": 404, "msg": "未找到模型 nobody", "data": {}}
-    said = post(server, "/llm_model/stop", {"model_name": "nobody", "controller_address": None})
-    assert said == {"code": 500, "msg": "the model nobody is not available", "data": None}
+    reply = post(server, "/llm_model/stop", {"model_name": "nobody", "controller_address": None})
+    assert reply == {"code": 500, "msg": "the model nobody is not available", "data": None}
     assert changed(server, "nobody", "m") == {"code": 500, "msg": "要切换的LLM模型 m 已经存在"}
     assert changed(server, "nobody", "new") == {"code": 500, "msg": "the model nobody is not available"}
     assert post(server, "/llm_model/stop", {"model_name": "vectors"})["code"] == 500
@@ -88,8 +88,8 @@ def test_a_model_that_nobody_knows(server: Live) -> None:
 
 def test_stop(server: Live) -> None:
     server.launched("gone")
-    said = post(server, "/llm_model/stop", {"model_name": "gone"})
-    assert said == {"code": 200, "msg": "sucess to release model: gone", "data": None}
+    reply = post(server, "/llm_model/stop", {"model_name": "gone"})
+    assert reply == {"code": 200, "msg": "sucess to release model: gone", "data": None}
     assert server.status("gone") == "GONE"
 
 
@@ -103,12 +103,12 @@ def test_a_model_that_hangs_at_its_start_can_be_stopped(server: Live) -> None:
 def test_change(server: Live) -> None:
     server.launched("a")
     configured(server, "b", tokens=3)
-    said = changed(server, "a", "b")
-    assert said == {"code": 200, "msg": "sucess change model from a to b"}
+    reply = changed(server, "a", "b")
+    assert reply == {"code": 200, "msg": "sucess change model from a to b"}
     assert (server.status("a"), server.status("b")) == ("GONE", "READY")
     assert server.chat("b").json()["usage"]["completion_tokens"] == 3
-    said = changed(server, "b", "modelyard-demo")
-    assert said["code"] == 200 and names(server) == {"m", "modelyard-demo"}
+    reply = changed(server, "b", "modelyard-demo")
+    assert reply["code"] == 200 and names(server) == {"m", "modelyard-demo"}
     assert server.http.get("/v1/models/modelyard-demo").json()["model_engine"] == "llama.cpp"
     assert post(server, "/llm_model/stop", {"model_name": "modelyard-demo"})["code"] == 200
 
@@ -117,13 +117,13 @@ def test_change_to_a_path(server: Live, tmp_path: Path) -> None:
     """A file or folder goes by its own name, which the answer says."""
     shutil.copy(FAMILIES.folder.parent / "demo" / "modelyard-demo.gguf", tmp_path / "通义.Q4.gguf")
     server.launched("a")
-    said = changed(server, "a", f"{tmp_path}/nowhere.gguf")
-    assert said["code"] == 500 and f"{tmp_path}/nowhere.gguf" in said["msg"] and "model_uid" not in said["msg"]
-    said = changed(server, "a", f"{tmp_path}/通义.Q4.gguf")
-    assert said == {"code": 200, "msg": "sucess change model from a to 通义.Q4"}
+    reply = changed(server, "a", f"{tmp_path}/nowhere.gguf")
+    assert reply["code"] == 500 and f"{tmp_path}/nowhere.gguf" in reply["msg"] and "model_uid" not in reply["msg"]
+    reply = changed(server, "a", f"{tmp_path}/通义.Q4.gguf")
+    assert reply == {"code": 200, "msg": "sucess change model from a to 通义.Q4"}
     assert server.status("a") == "GONE" and server.chat("通义.Q4", max_tokens=4).status_code == 200
-    said = changed(server, "m", f"{tmp_path}/通义.Q4.gguf")
-    assert said["code"] == 500 and said["msg"].endswith("已经存在")
+    reply = changed(server, "m", f"{tmp_path}/通义.Q4.gguf")
+    assert reply["code"] == 500 and reply["msg"].endswith("已经存在")
     assert post(server, "/llm_model/stop", {"model_name": "通义.Q4"})["code"] == 200
 
 
@@ -131,9 +131,9 @@ def test_change_to_a_path(server: Live, tmp_path: Path) -> None:
 def test_a_change_that_fails_leaves_the_old_model(server: Live, new: str) -> None:
     configured(server, "bad", crash_at_start="CUDA out of memory")
     replicas = server.replicas("m")
-    said = changed(server, "m", new)
-    assert said["code"] == 500 and said["msg"].startswith(f"failed change model from m to {new}。错误信息是： ")
-    assert ("CUDA out of memory" in said["msg"]) is (new == "bad")
+    reply = changed(server, "m", new)
+    assert reply["code"] == 500 and reply["msg"].startswith(f"failed change model from m to {new}。错误信息是： ")
+    assert ("CUDA out of memory" in reply["msg"]) is (new == "bad")
     assert server.replicas("m")[0]["pid"] == replicas[0]["pid"]
     assert server.status(new) == "GONE" and server.chat("m").status_code == 200
 
@@ -159,8 +159,8 @@ def test_where_there_is_no_room_for_both(server: Live) -> None:
     before = server.replicas("big")[0]["pid"]
     kept = post(server, "/release_worker", {"model_name": "big", "new_model_name": "bigger", "keep_origin": True})
     assert kept["code"] == 500 and "memory" in kept["msg"] and server.replicas("big")[0]["pid"] == before
-    said = changed(server, "big", "broken")
-    assert said["code"] == 500 and "bad weights" in said["msg"]
+    reply = changed(server, "big", "broken")
+    assert reply["code"] == 500 and "bad weights" in reply["msg"]
     assert server.status("big") == "READY" and server.status("broken") == "GONE"
     assert server.replicas("big")[0]["pid"] != before
     assert server.chat("big").json()["usage"]["completion_tokens"] == 5
@@ -220,9 +220,9 @@ def test_vectors(server: Live) -> None:
 
 def test_the_demo_model_goes_on_with_a_text(server: Live) -> None:
     server.launched("demo", model_engine=None)
-    asked = {"query": "The capital of France is", "model_name": "demo", "max_tokens": 8, "temperature": 0}
-    whole = server.http.post("/other/completion", json=asked).text
-    pieces = server.http.post("/other/completion", json={**asked, "stream": True}).text.split("\r\n\r\n")
+    body = {"query": "The capital of France is", "model_name": "demo", "max_tokens": 8, "temperature": 0}
+    whole = server.http.post("/other/completion", json=body).text
+    pieces = server.http.post("/other/completion", json={**body, "stream": True}).text.split("\r\n\r\n")
     assert len(pieces) > 2 and "".join(each.removeprefix("data: ") for each in pieces) == whole[6:].rstrip("\r\n")
     post(server, "/llm_model/stop", {"model_name": "demo"})
 

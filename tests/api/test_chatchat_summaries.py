@@ -47,7 +47,7 @@ def post_get(server: Live, path: str, **params: str) -> Any:
     return server.http.get(path, params=params).json()
 
 
-def told(server: Live, name: str, **body: Any) -> list[dict[str, Any]]:
+def summary_events(server: Live, name: str, **body: Any) -> list[dict[str, Any]]:
     """The events of a stream."""
     answer = server.http.post(f"{API}/{name}", json={"knowledge_base_name": "docs", **body})
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream"), answer.text
@@ -61,7 +61,7 @@ def chunks(server: Live, base: str, name: str) -> list[dict[str, Any]]:
 
 
 def test_one_document(server: Live, base: str) -> None:
-    assert told(server, ONE, file_name="hours.txt", file_description="opening") == [
+    assert summary_events(server, ONE, file_name="hours.txt", file_description="opening") == [
         {"code": 200, "msg": "hours.txt 总结完成", "doc": "hours.txt"}
     ]
     [kept] = chunks(server, "docs.summary", "hours.txt.summary.md")
@@ -76,14 +76,16 @@ def test_one_document(server: Live, base: str) -> None:
     }
     query = {"query": "the quick brown fox", "knowledge_base_name": "docs.summary"}
     assert [each["id"] for each in post(server, "/knowledge_base/search_docs", query)] == [kept["id"]]
-    told(server, ONE, file_name="hours.txt")
+    summary_events(server, ONE, file_name="hours.txt")
     assert len(chunks(server, "docs.summary", "%")) == 1
     assert "docs.summary" not in str(chunks(server, base, "%"))
 
 
 def test_every_document(server: Live, base: str) -> None:
-    told(server, ONE, file_name="hours.txt")
-    found = told(server, ALL, allow_empty_kb=True, vs_type="faiss", embed_model="bge-large-zh-v1.5", max_tokens=2)
+    summary_events(server, ONE, file_name="hours.txt")
+    found = summary_events(
+        server, ALL, allow_empty_kb=True, vs_type="faiss", embed_model="bge-large-zh-v1.5", max_tokens=2
+    )
     assert found == [
         {"code": 200, "msg": f"({number} / 2): {name}", "total": 2, "finished": number, "doc": name}
         for number, name in enumerate(["hours.txt", "手册.md"], 1)
@@ -91,13 +93,13 @@ def test_every_document(server: Live, base: str) -> None:
     assert {each["page_content"] for each in chunks(server, "docs.summary", "%")} == {"the quick"}
     body = {"knowledge_base_name": base, "file_names": ["hours.txt"], "delete_content": True}
     post(server, "/knowledge_base/delete_docs", body)
-    assert [each["doc"] for each in told(server, ALL)] == ["手册.md"]
+    assert [each["doc"] for each in summary_events(server, ALL)] == ["手册.md"]
     listed = post_get(server, "/knowledge_base/list_files", knowledge_base_name="docs.summary")
     assert listed["data"] == ["手册.md.summary.md"]
 
 
 def test_a_base_of_summaries_can_be_indexed_anew(server: Live, base: str) -> None:
-    told(server, ALL)
+    summary_events(server, ALL)
     answer = server.http.post("/knowledge_base/recreate_vector_store", json={"knowledge_base_name": "docs.summary"})
     assert answer.text.count('"code": 200') == 2, answer.text
     assert len(chunks(server, "docs.summary", "%")) == 2
@@ -123,17 +125,17 @@ def test_chunks_by_id(server: Live, base: str) -> None:
 
 def test_what_goes_wrong(server: Live, base: str) -> None:
     for name in (ONE, ALL):
-        missing = told(server, name, knowledge_base_name="nope", file_name="hours.txt")
+        missing = summary_events(server, name, knowledge_base_name="nope", file_name="hours.txt")
         assert missing == [{"code": 404, "msg": "未找到知识库 ‘nope’"}]
-    [absent] = told(server, ONE, file_name="none.txt")
+    [absent] = summary_events(server, ONE, file_name="none.txt")
     assert (absent["code"], absent["msg"]) == (500, "知识库'docs'总结文件‘none.txt’时出错。已跳过。")
-    found = told(server, ALL, model_name="nobody")
+    found = summary_events(server, ALL, model_name="nobody")
     assert [each["code"] for each in found] == [500, 500] and "'nobody' not found" in found[0]["error"]
     hot = {"knowledge_base_name": base, "file_name": "hours.txt", "temperature": 2}
     assert server.http.post(f"{API}/{ONE}", json=hot).status_code == 422
     post(server, "/knowledge_base/delete_knowledge_base", "docs.summary")
     post(server, "/knowledge_base/create_knowledge_base", {"knowledge_base_name": "docs.summary"})
-    [taken] = told(server, ONE, file_name="hours.txt")
+    [taken] = summary_events(server, ONE, file_name="hours.txt")
     assert taken["code"] == 500 and "docs.summary" in taken["msg"]
     post(server, "/knowledge_base/delete_knowledge_base", "docs.summary")
 
@@ -142,14 +144,14 @@ def test_a_long_document_is_summarised_piece_by_piece(server: Live, base: str) -
     pages = "\n\n".join(f"Chapter {number}. " + "A quiet sentence about the sea. " * 60 for number in range(8))
     data = {"knowledge_base_name": base, "chunk_size": "1000", "chunk_overlap": "0"}
     server.http.post("/knowledge_base/upload_docs", files=[("files", ("long.txt", pages.encode()))], data=data)
-    assert told(server, ONE, file_name="long.txt")[0]["code"] == 200
+    assert summary_events(server, ONE, file_name="long.txt")[0]["code"] == 200
     [kept] = chunks(server, "docs.summary", "long.txt.summary.md")
     assert len(kept["metadata"]["summary_intermediate_steps"]) >= 4
 
 
 def test_the_demo_model_summarises(server: Live, base: str) -> None:
     server.launched("demo", model_engine=None)
-    found = told(server, ONE, file_name="hours.txt", model_name="demo", temperature=0, max_tokens=40)
+    found = summary_events(server, ONE, file_name="hours.txt", model_name="demo", temperature=0, max_tokens=40)
     assert found[0]["code"] == 200, found
     [kept] = chunks(server, "docs.summary", "hours.txt.summary.md")
     assert kept["page_content"] and "quick brown" not in kept["page_content"]

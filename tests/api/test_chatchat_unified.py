@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
-from tests.api.talking import Scripted, calls, scripted
+from tests.api.scripted_model import Scripted, scripted, tool_calls_delta
 from tests.live import Live, live
 
 ANSWER = "好的，没问题。"
@@ -25,7 +25,7 @@ def scripts() -> Iterator[Scripted]:
 @pytest.fixture
 def model(scripts: Scripted) -> Scripted:
     scripts.bodies.clear()
-    scripts.say = lambda messages: ANSWER
+    scripts.reply_to = lambda messages: ANSWER
     return scripts
 
 
@@ -54,7 +54,9 @@ def test_a_model(server: Live, client: OpenAI, model: Scripted) -> None:
 
 
 def test_an_agent_in_chunks(client: OpenAI, model: Scripted) -> None:
-    model.say = lambda messages: ANSWER if len(messages) > 1 else calls(("calculator", {"expression": "6*7"}))
+    model.reply_to = lambda messages: (
+        ANSWER if len(messages) > 1 else tool_calls_delta(("calculator", {"expression": "6*7"}))
+    )
     tools: Any = ["calculate"]
     chunks = list(client.chat.completions.create(model="script", messages=ASKED, tools=tools, stream=True))
     status = [(each.model_extra or {})["status"] for each in chunks]
@@ -66,7 +68,9 @@ def test_an_agent_in_chunks(client: OpenAI, model: Scripted) -> None:
 
 
 def test_an_agent_whose_tool_is_chosen(client: OpenAI, model: Scripted) -> None:
-    model.say = lambda messages: ANSWER if len(messages) > 1 else calls(("calculator", {"expression": "6*7"}))
+    model.reply_to = lambda messages: (
+        ANSWER if len(messages) > 1 else tool_calls_delta(("calculator", {"expression": "6*7"}))
+    )
     chosen: Any = "calculate"
     whole = client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen)
     (ended,) = whole.choices[0].message.tool_calls or []
@@ -80,17 +84,20 @@ def test_a_tool_that_is_called_at_once(client: OpenAI, model: Scripted) -> None:
     extra = {"tool_input": {"expression": "6*7"}}
     whole = client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen, extra_body=extra)
     assert whole.choices[0].message.content == ANSWER and whole.model_extra and whole.model_extra["tool_output"] == "42"
-    assert "42" in model.told[0]["content"] and "六乘七？" in model.told[0]["content"]
+    assert "42" in model.messages[0]["content"] and "六乘七？" in model.messages[0]["content"]
     with pytest.raises(BadRequestError, match="expression"):
         extra = {"tool_input": {"text": "6*7"}}
         client.chat.completions.create(model="script", messages=ASKED, tool_choice=chosen, extra_body=extra)
 
 
 def test_tools_of_the_caller(client: OpenAI, model: Scripted) -> None:
-    model.say = lambda messages: calls(("mine", {"a": 1}))
+    model.reply_to = lambda messages: tool_calls_delta(("mine", {"a": 1}))
     whole = client.chat.completions.create(model="script", messages=ASKED, tools=[OWN])
-    (wanted,) = whole.choices[0].message.tool_calls or []
-    assert wanted.type == "function" and (wanted.function.name, wanted.function.arguments) == ("mine", '{"a": 1}')
+    (named_calls,) = whole.choices[0].message.tool_calls or []
+    assert named_calls.type == "function" and (named_calls.function.name, named_calls.function.arguments) == (
+        "mine",
+        '{"a": 1}',
+    )
     assert whole.choices[0].finish_reason == "tool_calls" and model.bodies[-1]["tools"] == [OWN]
 
 

@@ -143,7 +143,7 @@ def test_what_the_peers_clients_always_send(server: Live) -> None:
         ({"n_gpu": -1}, 400, "negative"),
         ({"gpu_idx": [0]}, 400, "there is no GPU 0"),
         ({"worker_ip": "192.0.2.7"}, 400, "not this machine"),
-        ({"virtual_env_packages": ["torch"]}, 400, "no environments of their own"),
+        ({"virtual_env_packages": ["torch"]}, 400, "a launch installs nothing"),
         ({"replica_config": [{}, {}]}, 400, "2 entries, and 1 replicas"),
         ({"replica_config": [{"role": "prefill"}]}, 400, "differ"),
         ({"replica_config": [{"colour": 1}]}, 400, "no key 'colour'"),

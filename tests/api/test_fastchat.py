@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from modelyard.api.routes import ROUTERS
+from modelyard.api.routes import ROUTES
 from modelyard.gateway.paths import PATHS
 from tests.live import Live, live
 
@@ -62,36 +62,36 @@ def test_a_worker(server: Live) -> None:
 
 
 def test_texts_grow(server: Live) -> None:
-    asked = {"model": "org/m", "prompt": "Say:", "max_new_tokens": 3, "temperature": 0.7, "top_p": 1.0, "stop": None}
-    told = values(server.http.post(address(server, "org/m") + "/worker_generate_stream", json=asked))
+    body = {"model": "org/m", "prompt": "Say:", "max_new_tokens": 3, "temperature": 0.7, "top_p": 1.0, "stop": None}
+    answers = values(server.http.post(address(server, "org/m") + "/worker_generate_stream", json=body))
     texts = ["Say:the ", "Say:the quick ", "Say:the quick brown ", "Say:the quick brown "]
-    assert [each["text"] for each in told] == texts
-    assert {each["error_code"] for each in told} == {0}
-    assert [each["finish_reason"] for each in told] == [None, None, None, "length"]
-    assert told[-1]["usage"] == {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
-    bare = {**asked, "echo": False, "stop": ["brown"]}
-    told = values(server.http.post("/worker_generate_stream", json=bare))
-    assert (told[-1]["text"], told[-1]["finish_reason"]) == ("the quick ", "stop")
-    assert post(server, "/worker_generate", bare) == told[-1]
+    assert [each["text"] for each in answers] == texts
+    assert {each["error_code"] for each in answers} == {0}
+    assert [each["finish_reason"] for each in answers] == [None, None, None, "length"]
+    assert answers[-1]["usage"] == {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
+    bare = {**body, "echo": False, "stop": ["brown"]}
+    answers = values(server.http.post("/worker_generate_stream", json=bare))
+    assert (answers[-1]["text"], answers[-1]["finish_reason"]) == ("the quick ", "stop")
+    assert post(server, "/worker_generate", bare) == answers[-1]
     pairs = {**bare, "stop": None, "prompt": [["问", "你好"], ["答", None]]}
     assert post(server, "/worker_generate", pairs)["text"] == "the quick brown "
 
 
 def test_a_real_model(server: Live) -> None:
-    asked = {"model": "demo", "prompt": "The sky is", "max_new_tokens": 6, "temperature": 0, "echo": False}
+    body = {"model": "demo", "prompt": "The sky is", "max_new_tokens": 6, "temperature": 0, "echo": False}
     worker = address(server, "demo")
-    told = values(server.http.post(worker + "/worker_generate_stream", json=asked))
-    assert len(told) > 2 and told[-1]["text"] and told[-1]["finish_reason"] in ("length", "stop")
-    assert all(later["text"].startswith(each["text"]) for each, later in itertools.pairwise(told))
+    answers = values(server.http.post(worker + "/worker_generate_stream", json=body))
+    assert len(answers) > 2 and answers[-1]["text"] and answers[-1]["finish_reason"] in ("length", "stop")
+    assert all(later["text"].startswith(each["text"]) for each, later in itertools.pairwise(answers))
     count = post(server, worker + "/count_token", {"prompt": "The sky is"})
-    assert count == {"count": told[-1]["usage"]["prompt_tokens"], "error_code": 0} and count["count"] >= 3
+    assert count == {"count": answers[-1]["usage"]["prompt_tokens"], "error_code": 0} and count["count"] >= 3
 
 
 def test_what_goes_wrong_is_the_last_value(server: Live) -> None:
-    [told] = values(server.http.post("/worker_generate_stream", json={"model": "nobody", "prompt": "x"}))
-    assert told["error_code"] == 50005 and "'nobody' not found" in told["text"]
-    [told] = values(server.http.post("/worker_generate_stream", json={"model": "vectors", "prompt": "x"}))
-    assert told["error_code"] == 50001 and "cannot do completion" in told["text"]
+    [answers] = values(server.http.post("/worker_generate_stream", json={"model": "nobody", "prompt": "x"}))
+    assert answers["error_code"] == 50005 and "'nobody' not found" in answers["text"]
+    [answers] = values(server.http.post("/worker_generate_stream", json={"model": "vectors", "prompt": "x"}))
+    assert answers["error_code"] == 50001 and "cannot do completion" in answers["text"]
     odd = {"model": "org/m", "prompt": "x", "top_p": 7}
     assert post(server, "/worker_generate", odd)["error_code"] == 40302
     beams = {"model": "org/m", "prompt": "x", "use_beam_search": True, "best_of": 2}
@@ -114,25 +114,20 @@ def test_vectors(server: Live) -> None:
 def test_release(server: Live) -> None:
     server.launched("a")
     beside = {"model_name": "a", "new_model_name": "modelyard-demo", "keep_origin": True}
-    said = post(server, "/release_worker", beside)
-    assert said == {"code": 200, "msg": "sucess change model from a to modelyard-demo"}
+    reply = post(server, "/release_worker", beside)
+    assert reply == {"code": 200, "msg": "sucess change model from a to modelyard-demo"}
     assert {"a", "modelyard-demo"} <= set(post(server, "/list_models")["models"])
     assert post(server, "/release_worker", beside)["msg"] == "要切换的LLM模型 modelyard-demo 已经存在"
     kept = post(server, "/release_worker", {"model_name": "a", "keep_origin": True})
     assert kept["code"] == 500 and server.status("a") == "READY"
     for name in ("a", "modelyard-demo"):
-        said = post(server, "/release_worker", {"model_name": name})
-        assert said == {"code": 200, "msg": f"sucess to release model: {name}"}
+        reply = post(server, "/release_worker", {"model_name": name})
+        assert reply == {"code": 200, "msg": f"sucess to release model: {name}"}
     assert post(server, "/release_worker", {"model_name": "a"}) == {"code": 500, "msg": "the model a is not available"}
 
 
 def test_no_two_routes_share_a_path() -> None:
     """Theirs stand at the root, beside ours and the gateway's."""
-    found = [
-        (method, route.path)  # type: ignore[attr-defined]
-        for router in ROUTERS
-        for route in router.routes
-        for method in route.methods  # type: ignore[attr-defined]
-    ]
+    found = [(route.method, route.path) for route in ROUTES]
     assert len(found) == len(set(found))
     assert not {path for _, path in found} & set(PATHS)

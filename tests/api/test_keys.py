@@ -15,8 +15,9 @@ import openai
 import pytest
 import xinference_client
 
-from modelyard.api.permissions import SCOPE_OF, scope_of
-from modelyard.api.routes import ROUTERS
+from modelyard.api.guard import METRICS
+from modelyard.api.router import ANY_KEY, ANYBODY, Route
+from modelyard.api.routes import ROUTES
 from modelyard.core.access import SCOPES
 from tests.cli.terminal import run
 from tests.live import HELLO, Live, error_of, live
@@ -25,27 +26,8 @@ from tests.processes import wait_for
 PASSWORD = "planted-password-of-ann"
 
 
-def operations() -> list[tuple[str, str]]:
-    return [
-        (method, route.path)  # type: ignore[attr-defined]
-        for router in ROUTERS
-        for route in router.routes
-        for method in route.methods  # type: ignore[attr-defined]
-    ]
-
-
-def test_every_route_says_what_it_takes() -> None:
-    missing = [(method, path) for method, path in operations() if scope_of(method, path) is None]
-    assert operations() and missing == [], "api/permissions.py"
-
-
-def test_only_routes_that_exist_are_listed() -> None:
-    there = {(method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in operations()}
-    assert set(SCOPE_OF) - there == set()
-
-
-def test_scopes_of_routes_exist() -> None:
-    assert set(SCOPE_OF.values()) - {"", "any"} <= set(SCOPES)
+def test_every_route_takes_a_scope_that_exists() -> None:
+    assert {route.scope for route in ROUTES} <= {ANYBODY, ANY_KEY, *SCOPES}
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -83,11 +65,13 @@ def concrete(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "m", path)
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(operations()))
-def test_no_route_answers_without_a_key_but_those_that_say_so(anybody: httpx.Client, method: str, path: str) -> None:
-    needed = scope_of(method, path)
-    answer = anybody.request(method, concrete(path), content=b"{")
-    if needed in ("", "monitor:view"):
+every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path_format}")
+
+
+@every_route
+def test_no_route_answers_without_a_key_but_those_that_say_so(anybody: httpx.Client, route: Route) -> None:
+    answer = anybody.request(route.method, concrete(route.path), content=b"{")
+    if route.scope in (ANYBODY, METRICS):
         assert answer.status_code != 403 and "asks for an API key" not in answer.text
     else:
         assert (answer.status_code, error_of(answer)["code"]) == (401, "invalid_api_key")
@@ -100,16 +84,13 @@ def useless(server: Live) -> str:
     return made(server, scopes=["settings:write"])
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(operations()))
-def test_no_route_answers_a_key_that_lacks_its_scope(
-    anybody: httpx.Client, useless: str, method: str, path: str
-) -> None:
-    needed = scope_of(method, path)
-    if needed in ("", "any", "monitor:view"):
+@every_route
+def test_no_route_answers_a_key_that_lacks_its_scope(anybody: httpx.Client, useless: str, route: Route) -> None:
+    if route.scope in (ANYBODY, ANY_KEY, METRICS):
         return
-    answer = anybody.request(method, concrete(path), content=b"{", headers=bearer(useless))
+    answer = anybody.request(route.method, concrete(route.path), content=b"{", headers=bearer(useless))
     assert (answer.status_code, error_of(answer)["code"]) == (403, "permission_denied")
-    assert f"'{needed}'" in error_of(answer)["message"]
+    assert f"'{route.scope}'" in error_of(answer)["message"]
 
 
 def test_what_is_open_to_all(anybody: httpx.Client) -> None:
@@ -406,9 +387,9 @@ def test_no_secret_is_ever_shown(tmp_path: Path) -> None:
         for path in ("/v1/models", "/v1/chat/completions"):
             server.http.post(path, headers=bearer("my-planted-guess"), content=b"{")
         server.chat("m", user="planted-env")
-        for method, path in operations():
-            if method == "GET":
-                server.http.get(concrete(path))
+        for route in ROUTES:
+            if route.method == "GET":
+                server.http.get(concrete(route.path))
         server.http.get("/openapi.json")
         assert len(said) > 30
         server.stop()

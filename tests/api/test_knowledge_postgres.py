@@ -13,7 +13,7 @@ import pytest
 
 from tests.api.knowing import Base, embedding, ok
 from tests.conftest import new_database
-from tests.knowledge.loaders import made
+from tests.knowledge.documents.loaders import samples
 from tests.live import Live, live
 
 SETTINGS = {"rows": (True, "embedded"), "rows and indexes": (True, "postgres"), "indexes": (False, "postgres")}
@@ -24,9 +24,9 @@ FILES = {
     "spec.txt": b"The MX-2140 pump delivers 12 litres per minute.",
     "prices.csv": b"part,price\nvalve,12\nquartz gasket,7\n",
     "page.html": b"<html><body><h1>Yard</h1><p>The zebra crossing is painted white.</p></body></html>",
-    "notes.docx": made.word(lambda document: document.add_paragraph("The falcon nests on the tower.")),
-    "book.xlsx": made.workbook(lambda book: book.worksheets[0].append(["walnut", 5])),
-    "paper.pdf": made.pdf([made.paragraph(700, "The glacier moves two metres a day.")]),
+    "notes.docx": samples.word(lambda document: document.add_paragraph("The falcon nests on the tower.")),
+    "book.xlsx": samples.workbook(lambda book: book.worksheets[0].append(["walnut", 5])),
+    "paper.pdf": samples.pdf([samples.paragraph(700, "The glacier moves two metres a day.")]),
 }
 WORDS = {
     "员工手册.md": "年假",

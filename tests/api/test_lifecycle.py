@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from xinference_client import RESTfulClient
 
+import modelyard
 from tests.live import Live, error_of, live
 from tests.processes import wait_for
 
@@ -79,6 +82,8 @@ def test_versions_launch_what_they_say(server: Live) -> None:
         ("POST", "/v1/workers/127.0.0.1%3A1/relaunch", {}, 409),
         ("GET", "/v1/worker-relaunches/x", None, 404),
         ("DELETE", "/v1/virtualenvs?model_name=m", None, 404),
+        ("DELETE", "/v1/virtualenvs?model_engine=vLLM", None, 404),
+        ("POST", "/v1/models/m/reload", {"model_config": 3}, 400),
         ("PUT", "/v1/cluster/system_settings", {}, 405),
         ("POST", "/v1/models/m/replicas", {"model_engine": "vLLM"}, 400),
         ("POST", "/v1/models/m/replicas", {"n_gpu": 3}, 400),
@@ -127,11 +132,47 @@ def test_machines(server: Live, peer: Any) -> None:
     ]
 
 
+def environment(server: Live, engine: str) -> Path:
+    """A folder that counts as the environment of an engine: with a Python, this package, and a list of what was installed."""
+    place = server.home / "engines" / engine
+    packages = place / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (place / "bin").mkdir()
+    (place / "bin" / "python").symlink_to(sys.executable)
+    (packages / "modelyard").symlink_to(Path(modelyard.__file__).parent, target_is_directory=True)
+    (place / "requirements.lock").write_text("torch==2.13.0\nvllm==0.32.0\n")
+    (place / "environment.json").write_text('{"installed_at": 1.5, "versions": {"vllm": "0.32.0"}}')
+    return place
+
+
+def test_virtual_environments_are_those_of_engines(server: Live) -> None:
+    path = "/v1/virtualenvs"
+    assert server.http.get(path).json() == server.http.get(f"{path}/packages").json() == {"list": []}
+    vllm, fake = environment(server, "vllm"), environment(server, "fake")
+    listed = {each["model_engine"]: each for each in server.http.get(path).json()["list"]}
+    assert set(listed) == {"vLLM", "fake"}
+    about = listed["vLLM"]
+    assert (about["path"], about["python_version"]) == (str(vllm), "3.11")
+    assert (about["actor_ip_address"], about["versions"]) == ("127.0.0.1", {"vllm": "0.32.0"})
+    packages = server.http.get(f"{path}/packages", params={"model_engine": "vllm"}).json()["list"]
+    assert {each["name"]: each["version"] for each in packages} == {"torch": "2.13.0", "vllm": "0.32.0"}
+    for query, engines in (
+        ({"model_name": "m"}, ["fake"]),
+        ({"model_name": "no"}, []),
+        ({"python_version": "3.9"}, []),
+    ):
+        assert [each["model_engine"] for each in server.http.get(path, params=query).json()["list"]] == engines
+    assert "BaichuanForCausalLM" in server.http.get("/v1/models/vllm-supported").json()["chat"]
+    in_use = server.http.delete(path, params={"model_engine": "fake"})
+    assert in_use.status_code == 409 and "m" in error_of(in_use)["message"] and fake.exists()
+    assert server.http.delete(path, params={"model_engine": "vLLM"}).json() == {"result": True}
+    assert not vllm.exists() and server.http.get("/v1/models/vllm-supported").json() == {"chat": [], "generate": []}
+    shutil.rmtree(fake)
+
+
 def test_what_there_is_none_of(server: Live, peer: Any) -> None:
     assert peer.vllm_models() == {"chat": [], "generate": []}
     assert peer.list_api_relaunches() == peer.list_supervisor_relaunches() == peer.list_worker_relaunches() == []
-    for path in ("/v1/virtualenvs", "/v1/virtualenvs/packages"):
-        assert server.http.get(path).json() == {"list": []}
     settings = server.http.get("/v1/cluster/system_settings").json()
     assert (settings["download_source"], settings["hf_token"], settings["download_max_attempts"]) == ("auto", "", 3)
     assert server.http.get("/v1/cluster/ui_config").json()["auth_advanced"] is False

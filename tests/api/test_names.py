@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelyard.api.routes import ROUTERS
+from modelyard.api.routes import ROUTES
 from modelyard.core.names import BEHIND_MODELS, MODEL_ROUTES
-from modelyard.knowledge.bases import RESERVED
+from modelyard.knowledge.documents.bases import RESERVED
 from tests.live import Live, error_of, live
 
 ODD = st.text(st.sampled_from("aé/?#%.: \u0301\u200b\t:&=+\\'\"~中😀K"), min_size=1, max_size=8)
@@ -131,7 +131,7 @@ def test_two_spellings_are_one_name(server: Live) -> None:
 def test_the_reserved_words_are_those_of_the_routes() -> None:
     words: dict[str, set[str]] = {"/v1/models/": set(), "/v1/autostart/models/": set(), "/v1/knowledge_bases/": set()}
     behind: set[str] = set()
-    for path in (getattr(route, "path", "") for router in ROUTERS for route in router.routes):
+    for path in (route.path for route in ROUTES):
         for start, found in words.items():
             first, *others = path.removeprefix(start).split("/") if path.startswith(start) else ("{",)
             if not first.startswith("{"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from modelyard.api.permissions import PERMISSIONS
+from modelyard.api.routes import ROUTES
 from tests.api.knowing import Base, ok
 from tests.live import HELLO, Live, error_of, live
 
@@ -98,13 +99,8 @@ def test_a_user_of_the_same_name_inherits_nothing(server: Live) -> None:
 
 def of_routes(prefix: str) -> list[tuple[str, str]]:
     """Every route below a path that names one thing by `{}` first."""
-    return sorted(
-        (method, path)
-        for paths in PERMISSIONS.values()
-        for path, methods in paths.items()
-        for method in methods.split()
-        if path.startswith(prefix)
-    )
+    paths = ((route.method, re.sub(r"\{[^}]*\}", "{}", route.path)) for route in ROUTES)
+    return [(method, path) for method, path in paths if path.startswith(prefix)]
 
 
 @pytest.mark.parametrize(("method", "path"), of_routes("/v1/conversations/{}"))

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from modelyard.api.permissions import ANY_KEY, ANYBODY, METRICS, SCOPE_OF
+from modelyard.api.guard import METRICS
+from modelyard.api.router import ANY_KEY, ANYBODY, Route
+from modelyard.api.routes import ROUTES
 from modelyard.core.access import ADMIN, SCOPES
 from tests.api.knowing import Base, embedding, ok
 from tests.live import HELLO, Live, error_of, live
@@ -83,14 +85,14 @@ def expected(scope: str, path: str) -> int:
     return 403 if path.startswith(named) else 0
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(SCOPE_OF))
-def test_every_route_with_a_key_for_one_model_and_one_base(narrow: httpx.Client, method: str, path: str) -> None:
-    scope = SCOPE_OF[method, path]
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path_format}")
+def test_every_route_with_a_key_for_one_model_and_one_base(narrow: httpx.Client, route: Route) -> None:
+    scope, path = route.scope, re.sub(r"\{[^}]*\}", "{}", route.path)
     concrete = path.replace("/v1/model_registrations/{}", "/v1/model_registrations/LLM").replace(
         "/v1/models/{}/{}/versions", "/v1/models/LLM/{}/versions"
     )
     concrete = concrete.replace("{}", "shut" if "knowledge_bases" in path else OTHER, 1).replace("{}", "1")
-    answer = narrow.request(method, concrete, content=b"{}", headers={"content-type": "application/json"})
+    answer = narrow.request(route.method, concrete, content=b"{}", headers={"content-type": "application/json"})
     assert SECRET.decode() not in answer.text
     if expected(scope, path):
         if scope == METRICS and answer.status_code == 200:

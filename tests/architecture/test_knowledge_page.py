@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from modelyard.api.routes import ROUTERS
+from modelyard.api.routes import ROUTES
 from modelyard.cli.main import cli
 from modelyard.client import Client
 from modelyard.core.config import Settings
@@ -75,8 +75,10 @@ def test_every_block_in_order(typist: Typist) -> None:
     with Client(typist.server.url) as client:
         details = {"year": 2025, "team": "hr"}
         files = [("rules/new.md", b"Travel by train."), ("else.md", b"Travel by train.")]
-        *_, _ = client.follow_knowledge_job("handbook", client.upload_documents("handbook", files, details)["job"])
-        hits = client.search_knowledge("handbook", "travel", filter=json.loads(where))["data"]
+        job = client.documents.upload("handbook", files, details)["job"]
+        assert job is not None
+        *_, _ = client.knowledge.follow_job("handbook", job)
+        hits = client.knowledge.search("handbook", "travel", filter=json.loads(where))["data"]
         assert [each["document"] for each in hits] == ["rules/new.md"]
     (typist.folder / "questions.jsonl").write_text(questions, encoding="utf-8")
     first, second, third = [typist.types("bash", "-c", line) for line in measured.splitlines()]
@@ -101,12 +103,7 @@ def test_commands_in_the_text_exist(written: str) -> None:
 
 def test_routes_in_the_text_exist() -> None:
     """`…` stands for what comes before in the path."""
-    known = {
-        (method, re.sub(r"\{[^}]*\}", "{}", route.path))  # type: ignore[attr-defined]
-        for router in ROUTERS
-        for route in router.routes
-        for method in route.methods  # type: ignore[attr-defined]
-    }
+    known = {(route.method, re.sub(r"\{[^}]*\}", "{}", route.path)) for route in ROUTES}
     written = [re.fullmatch(r"(GET|POST|PATCH|DELETE) (…?/\S*)", each) for each in SPANS]
     told = [(match[1], re.sub(r"\{[^}]*\}", "{}", match[2].partition("?")[0])) for match in written if match]
     assert len(told) >= 5

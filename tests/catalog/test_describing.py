@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from modelyard.catalog.describing import one_line
-from modelyard.catalog.family import Family, Source, Spec
+from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.index import FAMILIES
 from modelyard.catalog.record import record
 from modelyard.core.types import ModelType
@@ -54,7 +54,8 @@ def test_context_and_abilities_are_in_every_record(type: ModelType) -> None:
 
 def family(type: ModelType = ModelType.LLM, *sizes: int | float | str, **more: Any) -> Family:
     specs = [
-        Spec(format="pytorch", src={"huggingface": Source(model_id="a/b")}, size_in_billions=size) for size in sizes
+        Spec(format="pytorch", src={"huggingface": ModelSource(model_id="a/b")}, size_in_billions=size)
+        for size in sizes
     ]
     return msgspec.structs.replace(Family(name="x", type=type, specs=specs or [Spec(format="pytorch", src={})]), **more)
 

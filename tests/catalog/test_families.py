@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.catalog.family import Family, Source, Spec, load
+from modelyard.catalog.family import Family, ModelSource, Spec, load
 from modelyard.catalog.index import FAMILIES, file_name
 from modelyard.catalog.resolve import resolve, size_of, variants
 from modelyard.core.types import ModelType
@@ -126,8 +126,8 @@ def test_a_source_falls_back_to_the_quantisations_of_its_spec() -> None:
         format="mlx",
         quantizations=["4bit", "8bit"],
         src={
-            "huggingface": Source(model_id="a/b"),
-            "modelscope": Source(model_id="a/b", quantizations=["8bit", "bf16"]),
+            "huggingface": ModelSource(model_id="a/b"),
+            "modelscope": ModelSource(model_id="a/b", quantizations=["8bit", "bf16"]),
         },
     )
     assert both.quantizations_of(both.src["huggingface"]) == ["4bit", "8bit"]

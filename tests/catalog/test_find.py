@@ -11,11 +11,10 @@ import pytest
 from modelyard.catalog.family import load
 from modelyard.catalog.find import find
 from modelyard.catalog.index import Catalog, file_name
-from modelyard.catalog.memory import estimate
 from modelyard.catalog.resolve import Variant, resolve, size_of, variants
 from modelyard.core.errors import HubUnavailable, InvalidParameter, ModelFilesInvalid, NotFound
-from modelyard.core.memory import kv_bytes
-from modelyard.core.types import Model, ModelType, Shape
+from modelyard.core.memory import PYTORCH, footprint, kv_bytes
+from modelyard.core.types import ModelType, Shape
 from tests import make_gguf
 
 QWEN = """{
@@ -203,6 +202,6 @@ def test_the_cache_counts_key_and_value_heads() -> None:
 
 
 def test_an_estimate_without_a_shape_is_a_guess() -> None:
-    assert estimate(Model(name="m", weights_bytes=1000), context=10).kv_cache == 200
-    full = estimate(Model(name="m", weights_bytes=1000, shape=SHAPE), context=4096, parallel=2)
+    assert footprint(1000, None, PYTORCH, context=10).kv_cache == 200
+    full = footprint(1000, SHAPE, PYTORCH, context=4096, parallel=2)
     assert full.kv_cache == kv_bytes(SHAPE, 8192) and full.overhead > 0

@@ -9,10 +9,12 @@ import pytest
 
 from modelyard.catalog.files import describe
 from modelyard.catalog.index import FAMILIES
-from modelyard.catalog.memory import bits, estimate, parameters, sketch
+from modelyard.catalog.memory import bits, parameters, sketch
 from modelyard.catalog.resolve import matching, variants
-from modelyard.core.memory import RUNTIMES, footprint, kv_bytes, kv_bytes_per_token
-from modelyard.core.types import Model, ModelType, Shape
+from modelyard.core.memory import footprint, kv_bytes, kv_bytes_per_token
+from modelyard.core.types import ModelType, Shape
+from modelyard.engines.llama_cpp import RUNTIME
+from modelyard.engines.names import profiles
 from tests import make_gguf
 
 GIGABYTE = 1e9
@@ -124,16 +126,17 @@ def test_types_of_the_cache(dtype: str, part: float) -> None:
 
 
 def test_room_for_logits_that_nobody_asks_for_counts_on_gpus_only() -> None:
-    model = Model("m", weights_bytes=5_000_000_000, shape=GROUPED)
-    there = estimate(model, context=4096, on_gpu=True)
-    here = estimate(model, context=4096, on_gpu=False)
+    there = footprint(5_000_000_000, GROUPED, RUNTIME, context=4096, parallel=1, on_gpu=True)
+    here = footprint(5_000_000_000, GROUPED, RUNTIME, context=4096, parallel=1, on_gpu=False)
     assert there.activations - here.activations == (512 - 1) * GROUPED.vocab * 4
     assert (there.weights, there.kv_cache) == (here.weights, here.kv_cache)
 
 
 def test_every_engine_grows_with_context_and_requests() -> None:
-    for name in RUNTIMES:
-        one, two = (footprint(10**9, GROUPED, RUNTIMES[name], context=8192, parallel=n) for n in (1, 2))
+    measured = [(name, profile.memory) for name, profile in profiles() if profile.memory]
+    assert len(measured) == 5
+    for name, runtime in measured:
+        one, two = (footprint(10**9, GROUPED, runtime, context=8192, parallel=n) for n in (1, 2))
         assert two.kv_cache == 2 * one.kv_cache, name
         assert one.total > 10**9
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.catalog.family import Source
+from modelyard.catalog.family import ModelSource
 from modelyard.catalog.index import FAMILIES
 from modelyard.catalog.record import by_ability, prompts, record
 from modelyard.catalog.registration import check_abilities, local_path, parse
@@ -69,7 +69,7 @@ def test_the_record_of_the_seed() -> None:
     family = parse(ModelType.LLM, SEED, FAMILIES)
     (spec,) = family.specs
     assert (family.name, family.version, family.context_length, family.family) == ("Yi-34B-Chat", 1, 2048, "Yi-chat")
-    assert spec.src == {"local": Source(path="/TRTDir/Models/Yi-34B-Chat-GGUF", file="yi-34b-chat.Q4_K_M.gguf")}
+    assert spec.src == {"local": ModelSource(path="/TRTDir/Models/Yi-34B-Chat-GGUF", file="yi-34b-chat.Q4_K_M.gguf")}
     assert (spec.format, spec.size_in_billions, spec.quantizations) == ("ggufv2", 34, ["none"])
     assert family.prompt_style is not None and family.prompt_style.style_name == "CHATML"
     assert family.stops == ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|im_sep|>"]
@@ -81,7 +81,7 @@ def test_the_record_of_the_second_generation() -> None:
     family = parse(ModelType.LLM, SECOND, FAMILIES)
     assert family.version == 2 and family.rules_template
     assert family.template == SECOND["chat_template"] and family.stop == ["</s>"] and family.stop_token_ids == [7]
-    assert family.specs[0].src == {"local": Source(path="/models/my model")}
+    assert family.specs[0].src == {"local": ModelSource(path="/models/my model")}
     assert family.reasoning_start_tag == "<think>"
 
 
@@ -110,7 +110,7 @@ def test_weights_on_a_hub_and_on_several() -> None:
     one = parse(
         ModelType.LLM, with_spec(model_uri=None, model_id="a/b-{quantization}", model_hub="modelscope"), FAMILIES
     )
-    assert one.specs[0].src == {"modelscope": Source(model_id="a/b-{quantization}")}
+    assert one.specs[0].src == {"modelscope": ModelSource(model_id="a/b-{quantization}")}
     source = {"huggingface": {"model_id": "a/b", "quantizations": ["Int4"]}, "modelscope": {"model_id": "c/d"}}
     two = parse(ModelType.LLM, with_spec(model_uri=None, model_src=source), FAMILIES)
     assert two.specs[0].quantizations_of(two.specs[0].src["huggingface"]) == ["Int4"]
@@ -245,7 +245,7 @@ def test_a_lean_record_has_one_hub_and_a_full_one_all() -> None:
 
 
 def test_what_is_on_this_machine_is_told_per_quantisation() -> None:
-    def asked(hub: str, source: Source, quantization: str) -> bool:
+    def asked(hub: str, source: ModelSource, quantization: str) -> bool:
         return quantization == "q4_0"
 
     first = record(FAMILIES.get("baichuan"), built_in=True, cached=asked)["model_specs"][0]

@@ -21,15 +21,15 @@ def emptied(url: str) -> Iterator[Client]:
     """A client; what it leaves of bases and conversations is deleted after the block."""
     with Client(url) as client:
         yield client
-        for base in client.list_knowledge_bases():
-            client.delete_knowledge_base(base["name"])
-        for talk in client.list_conversations(1000):
-            client.delete_conversation(talk["id"])
+        for base in client.knowledge.list():
+            client.knowledge.delete(base["name"])
+        for talk in client.conversations.list(1000):
+            client.conversations.delete(talk["id"])
 
 
 def names_in(client: Client, base: str) -> list[str]:
     """Names of a base's documents."""
-    return sorted(each["name"] for each in client.list_documents(base)["data"])
+    return sorted(each["name"] for each in client.documents.list(base)["data"])
 
 
 class Served:

@@ -228,7 +228,7 @@ def test_a_users_day(server: Served, tmp_path: Path) -> None:
     assert "total" in server.run("cal-model-mem", "-n", "qwen2.5-instruct", "-s", "7", "-f", "ggufv2").stdout
     assert isinstance(json.loads(server.run("cached", "--json").stdout), list)
     assert server.run("remove-cache", "-n", "nobody--1B--ggufv2--none", "--check").returncode == 1
-    assert "no engine of this server" in server.run("vllm-models").stderr
+    assert "vLLM cannot run on this server" in server.run("vllm-models").stderr
     assert server.run("stop-cluster", "-y").returncode == 0
     with server.process:
         assert server.process.wait(terminal.PATIENCE) == 0

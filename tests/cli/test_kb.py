@@ -88,8 +88,8 @@ def test_what_was_left_out_of_a_document_is_said(server: Served, folder: Path) -
     assert listed["mail.eml"]["notes"] == [note]
     assert listed["pump.txt"]["notes"] == []
     with Client(server.url) as client:
-        (found,) = client.list_documents("noted", name="mail.eml")["data"]
-        assert client.get_document("noted", found["id"])["notes"] == listed["mail.eml"]["notes"]
+        (found,) = client.documents.list("noted", name="mail.eml")["data"]
+        assert client.documents.get("noted", found["id"])["notes"] == listed["mail.eml"]["notes"]
 
 
 def test_errors_are_one_sentence(server: Served, folder: Path) -> None:
@@ -101,14 +101,15 @@ def test_errors_are_one_sentence(server: Served, folder: Path) -> None:
 
 def test_an_upload_of_several_batches_is_one_job(server: Served) -> None:
     with Client(server.url) as client:
-        client.create_knowledge_base("many")
-        told = client.upload_documents("many", [(f"a/{i}.txt", f"number {i}".encode()) for i in range(45)])
+        client.knowledge.create("many")
+        told = client.documents.upload("many", [(f"a/{i}.txt", f"number {i}".encode()) for i in range(45)])
         assert len(told["data"]) == 45 and told["failed"] == {}
-        *_, last = client.follow_knowledge_job("many", told["job"])
+        assert told["job"] is not None
+        *_, last = client.knowledge.follow_job("many", told["job"])
         assert (last["state"], last["done"]) == ("done", 45)
         talk = {"id": "a" * 32, "title": "旧", "created_at": 5.0}
         message = {"id": "b" * 32, "question": "问", "answer": "答", "score": 80, "created_at": 6.0}
         brought = [{**talk, "messages": [message]}]
-        assert client.import_conversations(brought) == {"conversations": 1, "messages": 1, "skipped": 0}
-        assert client.import_conversations(brought) == {"conversations": 0, "messages": 0, "skipped": 1}
-        assert client.get_conversation_messages("a" * 32)[0]["score"] == 80
+        assert client.conversations.import_(brought) == {"conversations": 1, "messages": 1, "skipped": 0}
+        assert client.conversations.import_(brought) == {"conversations": 0, "messages": 0, "skipped": 1}
+        assert client.conversations.messages("a" * 32)[0]["score"] == 80

@@ -34,9 +34,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     try:
         with Client(served.url) as client:
             for name, documents in (("house", DOCUMENTS), ("poor", {"pump.txt": DOCUMENTS["pump.txt"]})):
-                client.create_knowledge_base(name)
+                client.knowledge.create(name)
                 files = [(title, text.encode()) for title, text in documents.items()]
-                *_, _ = client.follow_knowledge_job(name, client.upload_documents(name, files)["job"])
+                job = client.documents.upload(name, files)["job"]
+                assert job is not None
+                *_, _ = client.knowledge.follow_job(name, job)
         yield served
     finally:
         served.stop()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modelyard.cli.kb_chatchat import bases_folder, read
-from modelyard.cli.kb_chatchat_talks import MESSAGES_AT_ONCE, identity, portions
+from modelyard.cli.kb_chatchat_conversations import MESSAGES_AT_ONCE, identity, portions
 from modelyard.cli.kb_import_plan import allowed
 from modelyard.client import Client
 from modelyard.core.errors import BadRequest
@@ -71,11 +71,11 @@ def test_everything_comes_once(
     assert state(there.root) == before
 
     assert names_in(client, "人事") == sorted(NAMES)
-    base = client.describe_knowledge_base("人事")
+    base = client.knowledge.describe("人事")
     assert (base["description"], base["states"]) == ("关于人事的知识库", {"ready": 3})
-    assert client.search_knowledge("人事", "年假")["data"][0]["document"] == "制度/年假 2024.md"
-    assert client.get_conversation(TALK)["title"] == "年假问题"
-    first, second = client.get_conversation_messages(TALK)
+    assert client.knowledge.search("人事", "年假")["data"][0]["document"] == "制度/年假 2024.md"
+    assert client.conversations.get(TALK)["title"] == "年假问题"
+    first, second = client.conversations.messages(TALK)
     assert (first["question"], first["answer"], first["score"], first["reason"]) == (
         "年假有几天？",
         "十五天。",
@@ -84,10 +84,10 @@ def test_everything_comes_once(
     )
     assert (second["question"], second["score"]) == ("可以分开休吗？", None)
     assert first["created_at"] == 1706256001.0 and first["metadata"] == {"知识库": "人事", "chat_type": "llm_chat"}
-    assert client.get_conversation(GROWN)["title"] == "Who wrote the manual?"
-    assert client.get_conversation_messages(GROWN)[0]["score"] == 100
-    alone = next(talk for talk in client.list_conversations() if talk["title"] == "Langchain-Chatchat, 2024-01-28")
-    told = client.get_conversation_messages(alone["id"])
+    assert client.conversations.get(GROWN)["title"] == "Who wrote the manual?"
+    assert client.conversations.messages(GROWN)[0]["score"] == 100
+    alone = next(talk for talk in client.conversations.list() if talk["title"] == "Langchain-Chatchat, 2024-01-28")
+    told = client.conversations.messages(alone["id"])
     assert [(each["question"], each["answer"], each["score"]) for each in told] == [
         ("alone, too", "", 0),
         ("alone", "yes", None),
@@ -109,8 +109,8 @@ def test_what_is_new_there_comes_later(server: Served, client: Client, tmp_path:
     found = brought(server, there.bases)
     assert [(each["new"], each["changed"]) for each in found["bases"]] == [([], []), ([], ["制度/年假 2024.md"])]
     assert found["conversations"] == {"new": 1, "messages": 2, "unchanged": 2}
-    assert [each["question"] for each in client.get_conversation_messages(GROWN)][-1] == "And when?"
-    assert "二十天" in client.search_knowledge("人事", "年假")["data"][0]["text"]
+    assert [each["question"] for each in client.conversations.messages(GROWN)][-1] == "And when?"
+    assert "二十天" in client.knowledge.search("人事", "年假")["data"][0]["text"]
 
 
 def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert "BASE" in done.stdout and "4 new conversations with 6 new messages" in done.stdout
     assert "已删除.docx" in done.stderr and "nothing was changed" in done.stderr
-    assert client.list_knowledge_bases() == [] and client.list_conversations() == []
+    assert client.knowledge.list() == [] and client.conversations.list() == []
     brought(server, there.root)
     told = brought(server, there.root, "--dry-run")
     assert told["dry_run"] and told["conversations"] == {"new": 0, "messages": 0, "unchanged": 4}
@@ -129,7 +129,7 @@ def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Pat
 def test_one_base_without_conversations(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     found = brought(server, there.root, "--base", "人事")
-    assert [each["name"] for each in found["bases"]] == ["人事"] and client.list_conversations() == []
+    assert [each["name"] for each in found["bases"]] == ["人事"] and client.conversations.list() == []
     assert brought(server, there.root, "--base", "人事", "--conversations")["conversations"]["new"] == 4
     done = bring(server, there.root, "--base", "nothing")
     assert done.returncode == 1 and "it has: samples, 人事." in done.stderr
@@ -139,7 +139,7 @@ def test_one_base_without_conversations(server: Served, client: Client, tmp_path
 def test_the_embedding_model(server: Served, client: Client, tmp_path: Path, how: str) -> None:
     there = v02(tmp_path / "chatchat")
     uid = "BGE-large-zh-v1.5" if how == "by its name" else "other"
-    client.launch_model("fake", model_type="embedding", model_engine="fake", model_uid=uid)
+    client.models.launch("fake", model_type="embedding", model_engine="fake", model_uid=uid)
     try:
         done = bring(server, there.root, "--base", "人事", "--embedding-model", "nothing")
         assert done.returncode == 1 and f"'nothing' is running; those that run: {uid}." in done.stderr
@@ -149,14 +149,14 @@ def test_the_embedding_model(server: Served, client: Client, tmp_path: Path, how
         assert found["remarks"] == (
             [] if not rest else ["its embedding model bge-large-zh-v1.5 does not run here; it gets other."]
         )
-        base = client.describe_knowledge_base("人事")
+        base = client.knowledge.describe("人事")
         assert (base["embedding_model"], base["states"]) == (uid, {"ready": 3})
-        client.delete_knowledge_base("人事")
-        client.create_knowledge_base("人事")
+        client.knowledge.delete("人事")
+        client.knowledge.create("人事")
         remark = brought(server, there.root, "--base", "人事", *rest)["bases"][0]["remarks"]
         assert f"`modelyard kb reindex 人事 --embedding-model {uid}`" in remark[0]
     finally:
-        client.terminate_model(uid)
+        client.models.terminate(uid)
 
 
 def test_no_database_and_a_damaged_one(server: Served, client: Client, tmp_path: Path) -> None:
@@ -239,13 +239,13 @@ def test_ctrl_c_and_going_on(server: Served, client: Client, tmp_path: Path) -> 
         (content / f"{number:03}.txt").write_text(f"number {number}\n" * 2000)
     process = start("kb", "import-chatchat", str(there.root), MODELYARD_ENDPOINT=server.url)
     with process:
-        while not any(base["documents"] for base in client.list_knowledge_bases()):
+        while not any(base["documents"] for base in client.knowledge.list()):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=30)[1]
     assert process.returncode == 130 and "The same command goes on from here." in told and "Traceback" not in told
     found = brought(server, there.root)
-    assert client.describe_knowledge_base("samples")["states"] == {"ready": 301}
+    assert client.knowledge.describe("samples")["states"] == {"ready": 301}
     assert found["conversations"]["new"] + found["conversations"]["unchanged"] == 4
 
 

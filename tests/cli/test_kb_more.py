@@ -24,8 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = Served(tmp_path_factory.mktemp("more") / "home")
     try:
         with Client(served.url) as client:
-            client.launch_model("fake", "embedding", "fake", model_uid=SLOW, answer_seconds=3600)
-            client.launch_model("fake", "embedding", "fake", model_uid="refuses", error_status=400)
+            client.models.launch("fake", "embedding", "fake", model_uid=SLOW, answer_seconds=3600)
+            client.models.launch("fake", "embedding", "fake", model_uid="refuses", error_status=400)
         yield served
     finally:
         served.stop()
@@ -62,7 +62,7 @@ def told(server: Served, *arguments: object) -> Any:
 
 
 def test_include_and_exclude(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b")
+    client.knowledge.create("b")
     found = told(server, "add", "b", folder, "--include", "*.md", "--exclude", "notes*")
     assert (found["new"], found["skipped"]) == (["人事/手册.md"], {"by pattern": 2})
     found = told(server, "add", "b", folder, "--include", "人事/*", "--delete")
@@ -72,13 +72,13 @@ def test_include_and_exclude(server: Served, client: Client, folder: Path) -> No
 
 
 def test_metadata(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b")
+    client.knowledge.create("b")
     found = told(
         server, "add", "b", folder, "--metadata", "year=2024", "--metadata", "部门=人事=1", "--metadata", "draft=true"
     )
     assert len(found["new"]) == 3
     assert (
-        client.list_documents("b", name="pump.txt")["data"][0]["metadata"].items()
+        client.documents.list("b", name="pump.txt")["data"][0]["metadata"].items()
         >= {
             "year": 2024,
             "部门": "人事=1",
@@ -95,7 +95,7 @@ def test_metadata(server: Served, client: Client, folder: Path) -> None:
 
 
 def test_no_wait_then_jobs_and_cancel(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("慢", embedding_model=SLOW)
+    client.knowledge.create("慢", embedding_model=SLOW)
     done = kb(server, "add", "慢", folder, "--no-wait")
     assert done.returncode == 0
     job = done.stdout.splitlines()[-1]
@@ -113,30 +113,30 @@ def test_no_wait_then_jobs_and_cancel(server: Served, client: Client, folder: Pa
 
 
 def _states(client: Client, base: str) -> dict[str, int]:
-    found: dict[str, int] = client.describe_knowledge_base(base)["states"]
+    found: dict[str, int] = client.knowledge.describe(base)["states"]
     return found
 
 
 def test_ctrl_c_while_documents_are_indexed(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b", embedding_model=SLOW)
+    client.knowledge.create("b", embedding_model=SLOW)
     with start("kb", "add", "b", str(folder), **env(server)) as process:
-        wait_for(lambda: client.describe_knowledge_base("b")["jobs"], seconds=20)
-        job = client.describe_knowledge_base("b")["jobs"][0]
-        wait_for(lambda: client.get_knowledge_job("b", job)["working"], seconds=20)
+        wait_for(lambda: client.knowledge.describe("b")["jobs"], seconds=20)
+        job = client.knowledge.describe("b")["jobs"][0]
+        wait_for(lambda: client.knowledge.job("b", job)["working"], seconds=20)
         process.send_signal(signal.SIGINT)
         out, problems = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "3 new, 0 changed, 0 unchanged" in out
     assert f"`modelyard kb job b {job} --cancel` ends it." in problems and "Traceback" not in problems
-    assert client.get_knowledge_job("b", job)["state"] == "running"
+    assert client.knowledge.job("b", job)["state"] == "running"
     with start("kb", "job", "b", job, "--follow", **env(server)) as process:
-        client.cancel_knowledge_job("b", job)
+        client.knowledge.cancel_job("b", job)
         process.communicate(timeout=20)
     assert process.returncode == 1
 
 
 def test_ctrl_c_at_a_terminal(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b", embedding_model=SLOW)
+    client.knowledge.create("b", embedding_model=SLOW)
     with Terminal("kb", "add", "b", str(folder), **env(server)) as terminal:
         terminal.expect("Indexing")
         terminal.type("\x03")
@@ -147,9 +147,9 @@ def test_ctrl_c_at_a_terminal(server: Served, client: Client, folder: Path) -> N
 def test_ctrl_c_while_files_are_sent(server: Served, client: Client, folder: Path) -> None:
     for number in range(200):
         (folder / f"{number:03}.txt").write_text(f"number {number}\n" * 20000)
-    client.create_knowledge_base("b")
+    client.knowledge.create("b")
     with start("kb", "add", "b", str(folder), **env(server)) as process:
-        wait_for(lambda: client.describe_knowledge_base("b")["documents"], seconds=20)
+        wait_for(lambda: client.knowledge.describe("b")["documents"], seconds=20)
         process.send_signal(signal.SIGINT)
         problems = process.communicate(timeout=20)[1]
     assert process.returncode == 130 and "Traceback" not in problems
@@ -158,11 +158,11 @@ def test_ctrl_c_while_files_are_sent(server: Served, client: Client, folder: Pat
         (folder / f"{number:03}.txt").unlink()
     found = told(server, "add", "b", folder, "--delete")
     assert found["jobs"][0]["state"] == "done"
-    assert client.describe_knowledge_base("b")["states"] == {"ready": 5}
+    assert client.knowledge.describe("b")["states"] == {"ready": 5}
 
 
 def test_watch(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b")
+    client.knowledge.create("b")
     with start("kb", "add", "b", str(folder), "--watch", "--delete", **env(server)) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "Watching; Ctrl-C ends.\n"
@@ -170,7 +170,7 @@ def test_watch(server: Served, client: Client, folder: Path) -> None:
         (folder / "新.txt").write_text("新的文件\n", encoding="utf-8")
         wait_for(lambda: "新.txt" in names_in(client, "b"), seconds=20)
         (folder / "pump.txt").write_text("The MX-9999 pump.\n")
-        wait_for(lambda: client.search_knowledge("b", "MX-9999")["data"], seconds=20)
+        wait_for(lambda: client.knowledge.search("b", "MX-9999")["data"], seconds=20)
         (folder / "notes.md").unlink()
         wait_for(lambda: "notes.md" not in names_in(client, "b"), seconds=20)
         process.send_signal(signal.SIGINT)
@@ -183,7 +183,7 @@ def test_watch_goes_on_while_the_server_is_away(client: Client, tmp_path: Path, 
     served = Served(tmp_path / "home")
     try:
         with Client(served.url) as mine:
-            mine.create_knowledge_base("b")
+            mine.knowledge.create("b")
         with start("kb", "add", "b", str(folder), "--watch", **env(served)) as process:
             assert process.stderr is not None
             assert process.stderr.readline() == "Watching; Ctrl-C ends.\n"
@@ -206,29 +206,30 @@ def test_watch_goes_on_while_the_server_is_away(client: Client, tmp_path: Path, 
 
 
 def test_what_fails_is_told(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b", embedding_model="refuses")
+    client.knowledge.create("b", embedding_model="refuses")
     done = kb(server, "add", "b", folder)
     assert done.returncode == 1 and "notes.md: error_status=400" in done.stderr
-    client.create_knowledge_base("c")
+    client.knowledge.create("c")
     assert kb(server, "add", "c", folder).returncode == 0
     done = kb(server, "reindex", "c", "--embedding-model", "refuses", "--follow")
     assert done.returncode == 1
     assert "The job is failed: error_status=400" in done.stderr and "Traceback" not in done.stderr
     assert told(server, "jobs", "c")[0]["state"] == "failed"
-    assert client.search_knowledge("c", "MX-2140")["data"]
+    assert client.knowledge.search("c", "MX-2140")["data"]
 
 
 def test_a_cancelled_job_makes_room_at_once(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("slow", embedding_model=SLOW)
-    client.create_knowledge_base("b")
-    job = client.upload_documents("slow", [folder / "pump.txt", folder / "notes.md"])["job"]
-    wait_for(lambda: len(client.get_knowledge_job("slow", job)["working"]) == 2, seconds=20)
-    client.cancel_knowledge_job("slow", job)
+    client.knowledge.create("slow", embedding_model=SLOW)
+    client.knowledge.create("b")
+    job = client.documents.upload("slow", [folder / "pump.txt", folder / "notes.md"])["job"]
+    assert job is not None
+    wait_for(lambda: len(client.knowledge.job("slow", job)["working"]) == 2, seconds=20)
+    client.knowledge.cancel_job("slow", job)
     assert kb(server, "add", "b", folder).returncode == 0
 
 
 def test_a_file_that_is_refused_does_not_end_it(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b")
+    client.knowledge.create("b")
     for number in range(18):
         (folder / f"{number:02}.txt").write_text("some text\n")
     with (folder / "huge.txt").open("wb") as file:
@@ -239,7 +240,7 @@ def test_a_file_that_is_refused_does_not_end_it(server: Served, client: Client, 
 
 
 def test_configure(server: Served, client: Client) -> None:
-    client.create_knowledge_base("旧", description="old")
+    client.knowledge.create("旧", description="old")
     given = ["--description", "", "--language", "zh", "--chat-model", "m", "--rerank-model", "r", "--name", "新 的"]
     assert kb(server, "configure", "旧", *given).stdout == "新 的 configured\n"
     base = told(server, "show", "新 的")
@@ -250,14 +251,14 @@ def test_configure(server: Served, client: Client) -> None:
     assert "新 的" in shown and "zh" in shown
     done = kb(server, "configure", "新 的")
     assert done.returncode == 2 and "There is nothing to change" in done.stderr
-    client.create_knowledge_base("other")
+    client.knowledge.create("other")
     done = kb(server, "configure", "新 的", "--name", "other")
     assert done.returncode == 1 and "There already is a knowledge base 'other'." in done.stderr
 
 
 def test_conversations(server: Served, client: Client) -> None:
     assert kb(server, "conversations").stderr == "There is no conversation yet.\n"
-    client.import_conversations(
+    client.conversations.import_(
         [
             {
                 "id": name * 32,
@@ -283,7 +284,7 @@ def test_conversations(server: Served, client: Client) -> None:
 
 
 def test_download_and_delete(server: Served, client: Client, folder: Path) -> None:
-    client.create_knowledge_base("b")
+    client.knowledge.create("b")
     told(server, "add", "b", folder)
     target = folder.parent / "copy.md"
     assert kb(server, "download", "b", "人事/手册.md", "-o", target).returncode == 0

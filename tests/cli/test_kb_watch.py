@@ -73,13 +73,13 @@ def folder(tmp_path: Path) -> Path:
 
 def names(server: Served) -> list[str]:
     with Client(server.url) as client:
-        return [each["name"] for each in client.list_documents("b")["data"] if each["state"] == "ready"]
+        return [each["name"] for each in client.documents.list("b")["data"] if each["state"] == "ready"]
 
 
 def test_it_waits_for_a_server_that_is_away(tmp_path: Path, folder: Path) -> None:
     server = Served(tmp_path / "home")
     with Client(server.url) as client:
-        client.create_knowledge_base("b")
+        client.knowledge.create("b")
     watcher = Watcher(server, folder)
     try:
         watcher.expect("Watching")
@@ -102,10 +102,10 @@ def test_it_ends_when_the_base_is_gone(tmp_path: Path, folder: Path) -> None:
     server = Served(tmp_path / "home")
     try:
         with Client(server.url) as client:
-            client.create_knowledge_base("b")
+            client.knowledge.create("b")
             watcher = Watcher(server, folder)
             watcher.expect("Watching")
-            client.delete_knowledge_base("b")
+            client.knowledge.delete("b")
         (folder / "b.txt").write_text("second")
         watcher.expect("There is no knowledge base 'b'")
         assert watcher.process.wait(PATIENCE) == 1

@@ -91,15 +91,15 @@ def test_ctrl_c_in_a_chat_stops_the_engine(server: Served) -> None:
         terminal.expect("> ")
         terminal.type("go on\r")
         terminal.expect("fox")
-        assert client.get_replicas("endless")[0]["in_flight"] == 1
+        assert client.replicas.list("endless")[0]["in_flight"] == 1
         terminal.interrupt()
         terminal.expect("(stopped)")
         deadline = time.monotonic() + PATIENCE
-        while client.get_replicas("endless")[0]["in_flight"]:
+        while client.replicas.list("endless")[0]["in_flight"]:
             assert time.monotonic() < deadline
         terminal.type("\x04")
         assert terminal.wait() == 0
-        client.terminate_model("endless")
+        client.models.terminate("endless")
 
 
 def test_ctrl_c_in_a_launch_cancels_it(server: Served) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 
 import pytest
 
 from modelyard.client import AsyncChatModel, AsyncClient, ChatModel, Client, EmbeddingModel, GenerateModel, RerankModel
+from modelyard.client.completion_types import ChatChunkDict
 from modelyard.core import errors
 from modelyard.protocol.events import EventReader
 from tests.client.stub import Endless, Stub, error_answer, event, json_answer, model, raw_answer, sse_answer
@@ -18,13 +20,13 @@ HELLO = [{"role": "user", "content": "Hello"}]
 @pytest.fixture
 def chat(stub: Stub, client: Client) -> ChatModel:
     stub.routes["GET /v1/models/m"] = json_answer(model("m"))
-    handle = client.get_model("m")
+    handle = client.models.get("m")
     assert isinstance(handle, ChatModel)
     return handle
 
 
-def texts(chunks: list[dict[str, object]]) -> list[object]:
-    return [chunk["choices"][0]["delta"]["content"] for chunk in chunks]  # type: ignore[index]
+def texts(chunks: Iterable[ChatChunkDict]) -> list[str | None]:
+    return [chunk["choices"][0]["delta"]["content"] for chunk in chunks]
 
 
 def test_get_model_chooses_by_type_and_ability(stub: Stub, client: Client) -> None:
@@ -37,7 +39,7 @@ def test_get_model_chooses_by_type_and_ability(stub: Stub, client: Client) -> No
         "POST /v1/rerank": json_answer({"results": [{"index": 0}]}),
         "POST /v1/completions": json_answer({"choices": [{"text": "x"}]}),
     }
-    base, emb, rr = client.get_model("base"), client.get_model("emb"), client.get_model("rr")
+    base, emb, rr = client.models.get("base"), client.models.get("emb"), client.models.get("rr")
     assert type(base) is GenerateModel
     assert base.generate("Once", {"max_tokens": 3})["choices"][0]["text"] == "x"
     assert stub.last().body == {"model": "base", "prompt": "Once", "max_tokens": 3, "stream": False}
@@ -48,7 +50,7 @@ def test_get_model_chooses_by_type_and_ability(stub: Stub, client: Client) -> No
     assert rr.rerank(["d"], "q", top_n=1)["results"][0]["index"] == 0
     assert stub.last().body == {"model": "rr", "query": "q", "documents": ["d"], "top_n": 1}
     with pytest.raises(errors.BadRequest, match="openai library"):
-        client.get_model("img")
+        client.models.get("img")
 
 
 def test_chat_body(stub: Stub, chat: ChatModel) -> None:
@@ -149,7 +151,7 @@ def test_leaving_an_async_stream_stops_the_generation(stub: Stub, how: str) -> N
 
     async def run() -> None:
         async with AsyncClient(stub.url) as client:
-            handle = await client.get_model("m")
+            handle = await client.models.get("m")
             if how == "cancel":
                 task = asyncio.create_task(read_on(handle))
                 assert await asyncio.to_thread(endless.started.wait, 10)
@@ -175,7 +177,7 @@ def test_async_stream_and_errors(stub: Stub) -> None:
 
     async def run() -> None:
         async with AsyncClient(stub.url) as client:
-            handle = await client.get_model("m")
+            handle = await client.models.get("m")
             stub.routes[route] = sse_answer(event("a"), event("b"), b"data: [DONE]\n\n")
             assert texts([chunk async for chunk in await handle.chat(HELLO, stream=True)]) == ["a", "b"]
             stub.routes[route] = sse_answer(event("a"), b'data: {"error": "bad"}\n\n')

@@ -26,65 +26,65 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def test_a_models_life(server: Served) -> None:
     with Client(server.url) as client:
-        assert client.health()["status"] == "ok"
-        assert client.get_cluster_version() == {"version": __version__}
-        assert {node["node_type"] for node in client.get_cluster_info(detailed=True)} == {"Supervisor", "Worker"}
-        assert client.get_cluster_devices() >= 0
-        assert client.is_auth_required() is False
-        assert client.launch_model("echo", model_engine="fake", model_uid="a/b c", tokens=5) == "a/b c"
-        assert client.list_models()["a/b c"]["status"] == "READY"
-        assert client.get_launch_model_progress("a/b c")["stage"] == "completed"
-        assert client.get_events("a/b c")
-        assert client.get_logs("a/b c", lines=1)["lines"]
-        model = client.get_model("a/b c")
+        assert client.cluster.health()["status"] == "ok"
+        assert client.cluster.version() == {"version": __version__}
+        assert {node["node_type"] for node in client.cluster.nodes(detailed=True)} == {"Supervisor", "Worker"}
+        assert client.cluster.devices() >= 0
+        assert client.cluster.auth_required() is False
+        assert client.models.launch("echo", model_engine="fake", model_uid="a/b c", tokens=5) == "a/b c"
+        assert client.models.list()["a/b c"]["status"] == "READY"
+        assert client.models.progress("a/b c")["stage"] == "completed"
+        assert client.models.events("a/b c")
+        assert client.models.logs("a/b c", lines=1)["lines"]
+        model = client.models.get("a/b c")
         assert model.chat(HELLO)["choices"][0]["message"]["content"]
         assert model.generate("Once")["choices"][0]["text"]
         text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in model.chat(HELLO, stream=True))
         assert text == model.chat(HELLO)["choices"][0]["message"]["content"]
-        client.add_replicas("a/b c")
-        assert [each["replica_id"] for each in client.get_replicas("a/b c")] == [0, 1]
-        assert client.remove_replica("a/b c", 1) == 1
-        client.terminate_model("a/b c")
-        assert client.list_models() == {}
+        client.replicas.add("a/b c")
+        assert [each["replica_id"] for each in client.replicas.list("a/b c")] == [0, 1]
+        assert client.replicas.remove("a/b c", 1) == 1
+        client.models.terminate("a/b c")
+        assert client.models.list() == {}
 
 
 def test_embedding_and_rerank(server: Served) -> None:
     with Client(server.url) as client:
-        client.launch_model("e", "embedding", "fake", dimensions=8)
-        client.launch_model("r", "rerank", "fake")
-        vectors = client.get_model("e").create_embedding(["one", "two"])["data"]
+        client.models.launch("e", "embedding", "fake", dimensions=8)
+        client.models.launch("r", "rerank", "fake")
+        vectors = client.models.get("e").create_embedding(["one", "two"])["data"]
         assert [len(each["embedding"]) for each in vectors] == [8, 8]
-        ranked = client.get_model("r").rerank(["a", "b", "c"], "b", top_n=2)["results"]
+        ranked = client.models.get("r").rerank(["a", "b", "c"], "b", top_n=2)["results"]
         assert len(ranked) == 2
-        client.terminate_model("e")
-        client.terminate_model("r")
+        client.models.terminate("e")
+        client.models.terminate("r")
 
 
 def test_errors_keep_their_class(server: Served) -> None:
     with Client(server.url) as client:
         with pytest.raises(errors.ModelNotFound):
-            client.describe_model("nobody")
+            client.models.describe("nobody")
         with pytest.raises(errors.UnknownOption):
-            client.launch_model("echo", model_engine="fake", nonsense=1)
+            client.models.launch("echo", model_engine="fake", nonsense=1)
         with pytest.raises(errors.LaunchFailed, match="boom"):
-            client.launch_model("echo", model_engine="fake", model_uid="bad", crash_at_start="boom")
-        client.terminate_model("bad")
-        client.launch_model("echo", model_engine="fake", model_uid="dies", crash_after=3)
+            client.models.launch("echo", model_engine="fake", model_uid="bad", crash_at_start="boom")
+        client.models.terminate("bad")
+        client.models.launch("echo", model_engine="fake", model_uid="dies", crash_after=3)
         with pytest.raises(errors.ModelyardError):
-            list(client.get_model("dies").chat(HELLO, stream=True))
-        client.terminate_model("dies")
+            list(client.models.get("dies").chat(HELLO, stream=True))
+        client.models.terminate("dies")
 
 
 def test_the_async_client(server: Served) -> None:
     async def run() -> None:
         async with AsyncClient(server.url) as client:
-            uid = await client.launch_model("echo", model_engine="fake", model_uid="async")
-            model = await client.get_model(uid)
+            uid = await client.models.launch("echo", model_engine="fake", model_uid="async")
+            model = await client.models.get(uid)
             answers = await asyncio.gather(*(model.chat(HELLO) for _ in range(20)))
             assert len({answer["choices"][0]["message"]["content"] for answer in answers}) == 1
             async with await model.chat(HELLO, stream=True) as stream:
                 chunks = [chunk async for chunk in stream]
             assert len(chunks) > 3
-            await client.terminate_model(uid)
+            await client.models.terminate(uid)
 
     asyncio.run(run())

@@ -12,7 +12,7 @@ import openai
 from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello, who are you?"}]
 
@@ -146,7 +146,7 @@ def outcome(wanted: Feature, subject: Subject) -> Outcome:
 
 def names(engine: str, text: str) -> bool:
     """Whether a sentence names an engine, as people or as we spell it."""
-    return any(name.lower() in text.lower() for name in (engine, displayed(engine), engine.replace("_", "-")))
+    return any(name.lower() in text.lower() for name in (engine, title_of(engine), engine.replace("_", "-")))
 
 
 def reason(text: str) -> str:

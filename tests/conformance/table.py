@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from tests.conformance import probes
 from tests.conformance.feature import Feature, Outcome
 from tests.conformance.models import KINDS
@@ -44,7 +44,7 @@ def written(outcomes: Mapping[tuple[str, str], Outcome]) -> str:
     for room, group in itertools.groupby(probes.FEATURES, lambda each: each.room):
         features = list(group)
         names = engines(features[0])
-        lines += [f"## {room}", "", "| | " + " | ".join(map(displayed, names)) + " |", "|---" * (len(names) + 1) + "|"]
+        lines += [f"## {room}", "", "| | " + " | ".join(map(title_of, names)) + " |", "|---" * (len(names) + 1) + "|"]
         for feature in features:
             cells = []
             for name in names:
@@ -56,7 +56,7 @@ def written(outcomes: Mapping[tuple[str, str], Outcome]) -> str:
         lines.append("")
     lines += ["## What is refused, and why", ""]
     for name, sentences in reasons.items():
-        lines += [f"**{displayed(name)}**", "", *sentences, ""]
+        lines += [f"**{title_of(name)}**", "", *sentences, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

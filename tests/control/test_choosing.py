@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from modelyard.catalog.family import Dimensions, Family, Source, Spec
+from modelyard.catalog.family import Dimensions, Family, ModelSource, Spec
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import matching, variants
-from modelyard.control.choosing import Candidate, Offer, Wish, choose, decide, gpu_counts, weigh
+from modelyard.control.choosing import Candidate, Offer, Requirements, choose, decide, gpu_counts, runnable
 from modelyard.control.placement import Claims, Machine
 from modelyard.core.errors import InvalidParameter, NoEngineFits, NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Model, ModelType
@@ -34,7 +34,7 @@ def spec(size: float | str, format: str = "ggufv2", quantizations: list[str] = L
         format=format,
         size_in_billions=size,
         quantizations=quantizations,
-        src={"huggingface": Source(model_id="owner/name", file="{quantization}.gguf")},
+        src={"huggingface": ModelSource(model_id="owner/name", file="{quantization}.gguf")},
         **more,
     )
 
@@ -55,7 +55,7 @@ def nowhere(offer: Offer) -> bool:
 
 
 def chosen(of: Family, where: Machine, engine: str | None = None, **wish: Any) -> tuple[float | None, str | None]:
-    found = decide("some", offers(of, **wish), Wish("some", engine), where, nowhere)
+    found = decide("some", offers(of, **wish), Requirements("some", engine), where, nowhere)
     return found.model.size_in_billions, found.model.quantization
 
 
@@ -92,7 +92,7 @@ def test_files_on_this_machine_go_first() -> None:
     def here(offer: Offer) -> bool:
         return (offer[0].size_in_billions, offer[0].quantization) == (0.5, "q2_k")
 
-    found = decide("some", offers(MANY), Wish("some"), machine(64), here)
+    found = decide("some", offers(MANY), Requirements("some"), machine(64), here)
     assert (found.model.size_in_billions, found.model.quantization, found.here) == (0.5, "q2_k", True)
 
 
@@ -100,13 +100,13 @@ def test_files_on_this_machine_that_do_not_fit_are_no_use() -> None:
     def here(offer: Offer) -> bool:
         return offer[0].size_in_billions == 72
 
-    found = decide("some", offers(MANY), Wish("some"), machine(16), here)
+    found = decide("some", offers(MANY), Requirements("some"), machine(16), here)
     assert found.model.size_in_billions == 7
 
 
 def candidate(score: int = 80, size: float = 7, quantization: str = "q4_k_m", **more: Any) -> Candidate:
     model = Model("some", format="ggufv2", size_in_billions=size, quantization=quantization, weights_bytes=GIB)
-    return Candidate(model, "an engine", score, Footprint(GIB, 0, 0), 64 * GIB, **more)
+    return Candidate(model, "an engine", score, need=Footprint(GIB, 0, 0), capacity=64 * GIB, **more)
 
 
 def test_the_engine_that_fits_best_goes_before_size() -> None:
@@ -117,32 +117,37 @@ def test_the_engine_that_fits_best_goes_before_size() -> None:
 
 def test_parallel_sizes_say_how_many_gpus_a_replica_takes() -> None:
     where, vllm = machine(64, 24, 24).hardware, ENGINES.get("vllm")
-    assert gpu_counts(vllm, Wish("m"), where) == (1, 0)
-    assert gpu_counts(vllm, Wish("m", options={"tensor_parallel_size": "2"}), where) == (2,)
-    assert gpu_counts(vllm, Wish("m", options={"vllm_tensor_parallel_size": 2, "data_parallel_size": 2}), where) == (4,)
-    assert gpu_counts(vllm, Wish("m", options={"tensor_parallel_size": "two"}), where) == (1, 0)
-    assert gpu_counts(vllm, Wish("m", gpus=0, options={"tensor_parallel_size": 2}), where) == (0,)
-    assert gpu_counts(vllm, Wish("m", options={"tensor_parallel_size": 2}), machine(64).hardware) == (0,)
-    assert gpu_counts(ENGINES.get("fake"), Wish("m", options={"tensor_parallel_size": 2}), where) == (0,)
+    assert gpu_counts(vllm, Requirements("m"), where) == (1, 0)
+    assert gpu_counts(vllm, Requirements("m", options={"tensor_parallel_size": "2"}), where) == (2,)
+    assert gpu_counts(
+        vllm, Requirements("m", options={"vllm_tensor_parallel_size": 2, "data_parallel_size": 2}), where
+    ) == (4,)
+    assert gpu_counts(vllm, Requirements("m", options={"tensor_parallel_size": "two"}), where) == (1, 0)
+    assert gpu_counts(vllm, Requirements("m", gpus=0, options={"tensor_parallel_size": 2}), where) == (0,)
+    assert gpu_counts(vllm, Requirements("m", options={"tensor_parallel_size": 2}), machine(64).hardware) == (0,)
+    assert gpu_counts(ENGINES.get("fake"), Requirements("m", options={"tensor_parallel_size": 2}), where) == (0,)
 
 
 def test_a_gpu_takes_larger_models_than_a_cpu() -> None:
     big = Model("some", format="ggufv2", size_in_billions=32, quantization="q4_k_m", weights_bytes=19 * 10**9)
-    assert Candidate(big, "e", 1, Footprint(big.weights_bytes, 0, 0), 80 * GIB, gpus=1).comfortable
-    assert not Candidate(big, "e", 1, Footprint(big.weights_bytes, 0, 0), 80 * GIB).comfortable
+    need = Footprint(big.weights_bytes, 0, 0)
+    assert Candidate(big, "e", 1, gpus=1, need=need, capacity=80 * GIB).comfortable
+    assert not Candidate(big, "e", 1, need=need, capacity=80 * GIB).comfortable
     huge = Model("some", format="ggufv2", weights_bytes=30 * 10**9)
-    assert not Candidate(huge, "e", 1, Footprint(1, 0, 0), 80 * GIB, gpus=1).comfortable
+    assert not Candidate(huge, "e", 1, gpus=1, need=Footprint(1, 0, 0), capacity=80 * GIB).comfortable
 
 
 def test_gpus_are_taken_by_engines_that_can_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
     where = machine(64, 24)
-    assert decide("some", offers(MANY), Wish("some"), where, nowhere).gpus == 0, "this build computes on the CPU"
+    assert decide("some", offers(MANY), Requirements("some"), where, nowhere).gpus == 0, (
+        "this build computes on the CPU"
+    )
     monkeypatch.setattr(type(ENGINES.get("llama_cpp")), "uses_gpus", lambda self: True)
-    found = decide("some", offers(MANY), Wish("some"), where, nowhere)
+    found = decide("some", offers(MANY), Requirements("some"), where, nowhere)
     assert (found.gpus, found.model.size_in_billions, found.model.quantization) == (1, 14, "q6_k")
-    alone = decide("some", offers(MANY, size=72), Wish("some"), where, nowhere)
+    alone = decide("some", offers(MANY, size=72), Requirements("some"), where, nowhere)
     assert alone.gpus == 0, "what the GPU has no room for runs in main memory"
-    assert decide("some", offers(MANY), Wish("some", gpus=0), where, nowhere).gpus == 0
+    assert decide("some", offers(MANY), Requirements("some", gpus=0), where, nowhere).gpus == 0
 
 
 def test_what_our_own_replicas_hold_is_not_given_away_twice() -> None:
@@ -155,7 +160,7 @@ def test_what_our_own_replicas_hold_is_not_given_away_twice() -> None:
 
 def test_too_large_a_model_is_refused_with_the_figures_of_its_smallest_variant() -> None:
     with pytest.raises(NotEnoughMemory) as caught:
-        decide("some", offers(MANY, size=72), Wish("some"), machine(16), nowhere)
+        decide("some", offers(MANY, size=72), Requirements("some"), machine(16), nowhere)
     said = caught.value.message
     assert "the smallest of 8 ways to run it is 72 billion, ggufv2, q2_k on llama.cpp" in said
     assert "GiB (weights 26.5 GiB" in said and "can be used on cpu" in said
@@ -169,7 +174,7 @@ def test_a_model_that_no_engine_runs_has_every_reason_and_an_estimate() -> None:
                       intermediate_size=18944, vocab_size=152064)  # fmt: skip
     only = family(spec(7, "pytorch", ["none"], shape=dims))
     with pytest.raises(NoEngineFits) as caught:
-        decide("some", offers(only), Wish("some"), machine(64), nowhere)
+        decide("some", offers(only), Requirements("some"), machine(64), nowhere)
     said = caught.value.message
     assert "llama.cpp: it runs GGUF files, not format 'pytorch'" in said
     assert "vLLM: vLLM is not installed: modelyard engine install vllm;" in said
@@ -182,13 +187,13 @@ def test_a_model_that_no_engine_runs_has_every_reason_and_an_estimate() -> None:
 def test_one_engine_that_was_asked_for_says_why_not() -> None:
     only = family(spec(7, "pytorch", ["none"]))
     with pytest.raises(NoEngineFits, match=r"llama\.cpp cannot run 'some': it runs GGUF files"):
-        decide("some", offers(only), Wish("some", "llama_cpp"), machine(64), nowhere)
+        decide("some", offers(only), Requirements("some", "llama_cpp"), machine(64), nowhere)
 
 
 def test_weights_made_for_one_engine_go_to_no_other() -> None:
     only = family(spec(1, "ggufv2", ["q8_0"], engine="MLX"))
     with pytest.raises(NoEngineFits, match=r"llama\.cpp: these weights are made for MLX;.* MLX: could run it"):
-        decide("some", offers(only), Wish("some"), machine(64), nowhere)
+        decide("some", offers(only), Requirements("some"), machine(64), nowhere)
 
 
 def test_a_wish_that_no_variant_satisfies() -> None:
@@ -204,7 +209,7 @@ def test_an_engine_that_has_the_options_is_chosen(tmp_path: Path) -> None:
     where = replace(machine(64), engines=tmp_path / "engines")
 
     def engines(**options: Any) -> set[str]:
-        found, _ = weigh([(of, None)], Wish("some", options=options), where, nowhere)
+        found, _ = runnable([(of, None)], Requirements("some", options=options), where, nowhere)
         return {one.engine for one in found}
 
     assert engines() == engines(trust_remote_code=False) == engines(none_such=1) == {"transformers", "vllm"}

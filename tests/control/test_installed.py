@@ -24,7 +24,7 @@ COMMAND = Command((PYTHON, "-m", "something"), Address(uds="/x"), frozenset(), e
 class ServersOwn(Vllm):
     """An engine whose libraries the server has itself."""
 
-    environment: Recipe | None = Recipe(proof="msgspec", steps=())
+    environment = Recipe(proof="msgspec", steps=())
 
     def missing(self) -> tuple[str, ...]:
         return ()

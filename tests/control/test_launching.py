@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modelyard.control.launching import CHECKING, checked_uid, engine_spelled, plan_launch
+from modelyard.control.launching import checked_uid, plan_launch
 from modelyard.control.other_engines import naming_others
-from modelyard.control.peer_keys import is_this_machine
 from modelyard.control.permitting import Permit
 from modelyard.control.placement import Machine
+from modelyard.control.xinference_keys import is_this_machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
 from modelyard.core.trust import OWNER
 from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
 from modelyard.engines import ENGINES
+from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import LaunchRequest
 
 MACHINE = Machine(Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),)))
@@ -44,7 +45,7 @@ SPELLINGS = [("llama.cpp", "llama_cpp"), ("xllamacpp", "llama_cpp"), ("vLLM", "v
 
 @pytest.mark.parametrize(("given", "name"), SPELLINGS)
 def test_engines_by_the_names_people_use(given: str, name: str) -> None:
-    assert engine_spelled(given) == name
+    assert canonical_name(given) == name
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_an_option_of_other_engines_names_them(engine: str, option: str, others:
     model = Model("m", path="/m", format="ggufv2" if engine == "llama_cpp" else "pytorch")
     launch = Launch("m", model, engine, {option: "2"})
     with pytest.raises(UnknownOption) as caught, naming_others():
-        ENGINES.get(engine).command(launch, CHECKING, "")
+        ENGINES.get(engine).check(launch)
     assert caught.value.message.startswith(f"Engine '{engine}' has no option '{option}'; {others}. It has: ")
     assert caught.value.param == option
 

@@ -14,7 +14,7 @@ from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import OWNER, Trust
 from modelyard.core.types import Address, Device, Hardware, Launch, Model
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Remote
+from modelyard.engines.base import Engine, Remote
 from modelyard.protocol.models import LaunchRequest
 
 APP = Trust(False, "The key 'app'")
@@ -77,8 +77,9 @@ def test_variables_that_tune_are_open() -> None:
 
 
 def test_an_engine_that_lists_nothing_has_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stranger:
+    class Stranger(type(ENGINES.get("fake"))):  # type: ignore[misc]
         name = "stranger"
+        privileges = Engine.privileges
 
     monkeypatch.setattr(ENGINES, "get", lambda name: Stranger())
     assert names("stranger", size=1) == {"size"}

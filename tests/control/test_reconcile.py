@@ -22,6 +22,7 @@ from modelyard.core.traffic import Traffic
 from modelyard.core.trust import OWNER
 from modelyard.core.types import ReplicaState, RouteTable
 from modelyard.db.session import Database
+from modelyard.jobs.service import Jobs
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.local import LocalHost
 from tests.adapter_files import peft_adapter
@@ -37,7 +38,12 @@ class Plane:
         self.database = database
         self.host = LocalHost(settings)
         self.reconciler = Reconciler(
-            settings, Journal(database, settings.folder), self.host, self.traffic, self._publish
+            settings,
+            Journal(database, settings.folder),
+            self.host,
+            self.traffic,
+            self._publish,
+            Jobs(settings, database, self.host),
         )
         self.deployments = Deployments(settings, database, self.host, self.reconciler)
 

@@ -63,8 +63,8 @@ def test_a_page_and_what_its_host_says_of_it(server: Web) -> None:
     assert get(f"{server.url}/a#part") == Fetched(f"{server.url}/a", "text/html", PAGE, "utf-8")
     server.pages["/%E5%9B%BE%20%E7%89%87"] = Reply(b"x", "Text/Plain")
     assert get(f" {server.url}/图 片?名=值&x=%20").content_type == "text/plain"
-    assert server.asked[0].headers["host"] == f"127.0.0.1:{server.port}"
-    assert server.asked[1].query == {"名": ["值"], "x": [" "]}
+    assert server.requests[0].headers["host"] == f"127.0.0.1:{server.port}"
+    assert server.requests[1].query == {"名": ["值"], "x": [" "]}
 
 
 def test_the_environment_of_a_replica_says_which_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_only_hosts_that_the_owner_names_are_private(server: Web) -> None:
             get(f"http://localhost:{port}/a", Hosts.read(other))
     with pytest.raises(AddressRefused, match="not one of a"):
         get(f"http://localhost:{port}/a", Hosts.read("localhost", only="a"))
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_loopback_is_refused_before_a_connection(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_loopback_is_refused_before_a_connection(server: Web, monkeypatch: pytes
     for host in ("127.0.0.1", "localhost", "localhost."):
         found = why(f"http://{host}:{server.port}/a", Hosts())
         assert "not public" in found or "gaierror" in found
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_ports_of_public_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +158,10 @@ def test_the_name_is_looked_up_once_and_the_connection_goes_there(server: Web, m
     rebinding = resolver(["127.0.0.1"], ["10.0.0.1"])
     found = asyncio.run(fetch(f"http://rebound.example:{server.port}/a", resolve=rebinding))
     assert found.url == f"http://rebound.example:{server.port}/a"
-    assert server.asked[0].headers["host"] == f"rebound.example:{server.port}"
+    assert server.requests[0].headers["host"] == f"rebound.example:{server.port}"
     with pytest.raises(FetchFailed):
         asyncio.run(fetch(f"http://rebound.example:{server.port}/a", resolve=rebinding))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_redirects_are_followed_and_each_is_checked(server: Web) -> None:
@@ -178,7 +178,7 @@ def test_redirects_are_followed_and_each_is_checked(server: Web) -> None:
 def test_a_redirect_to_loopback_is_refused(server: Web) -> None:
     server.pages["/away"] = Reply(status=302, headers={"Location": f"http://localhost:{server.port}/a"})
     assert "its port" in why(f"{server.url}/away", Hosts.read("*,127.0.0.1"))
-    assert [each.path for each in server.asked] == ["/away"]
+    assert [each.path for each in server.requests] == ["/away"]
 
 
 def test_the_next_address_of_a_host_is_tried(server: Web) -> None:

@@ -11,6 +11,7 @@ from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Engine
+from modelyard.engines.names import canonical_name, title_of
 
 MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
 NOWHERE = Address(uds="/nowhere.sock")
@@ -52,7 +53,21 @@ def test_fits_never_raises_and_always_says_why(engine: Engine, kind: ModelType, 
 def test_an_option_it_does_not_have_is_refused(engine: Engine) -> None:
     launch = Launch("m", Model("m", path="/nowhere.gguf"), engine.name, {"n_ctxx": 1})
     with pytest.raises(UnknownOption):
-        engine.command(launch, NOWHERE, "")
+        engine.check(launch)
+
+
+def test_a_launch_without_options_is_accepted_before_its_files_are_here(engine: Engine) -> None:
+    launch = Launch("m", Model("m", format="fake"), engine.name)
+    if not engine.profile.remote:  # whose address has no default
+        engine.check(launch)
+    assert engine.footprint(launch).total >= 0
+
+
+def test_its_profile_is_found_by_every_name_it_has(engine: Engine) -> None:
+    profile = engine.profile
+    assert {canonical_name(each) for each in (engine.name, profile.title, *profile.aliases)} == {engine.name}
+    assert title_of(engine.name) == profile.title
+    assert profile.weightless or profile.formats, "an engine runs weights of some format, or none at all"
 
 
 def test_the_token_is_on_no_command_line(engine: Engine) -> None:

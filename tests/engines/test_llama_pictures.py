@@ -55,12 +55,12 @@ def test_a_picture_by_address_is_the_same_as_its_data(seeing: Replica, host: Web
         assert answer["usage"]["prompt_tokens"] > 25
     assert by_data["choices"][0]["message"] == by_address["choices"][0]["message"]
     assert "data: [DONE]" in seeing.post(CHAT, **request(f"{host.url}/a.png", stream=True)).text
-    assert [each.path for each in host.asked] == ["/a.png"] * 2
-    assert host.asked[0].headers["user-agent"].endswith("modelyard)"), "our fetcher, not llama.cpp's"
+    assert [each.path for each in host.requests] == ["/a.png"] * 2
+    assert host.requests[0].headers["user-agent"].endswith("modelyard)"), "our fetcher, not llama.cpp's"
 
 
 def test_private_addresses_are_not_visited(seeing: Replica, host: Web) -> None:
-    before = len(host.asked)
+    before = len(host.requests)
     sentences = set()
     for url in (
         f"http://localhost:{host.port}/a.png", f"http://[::ffff:127.0.0.1]:{host.port}/a.png", f"http://127.1:{host.port}/",
@@ -71,32 +71,32 @@ def test_private_addresses_are_not_visited(seeing: Replica, host: Web) -> None:
             answer = seeing.post(CHAT, **request(url, **more))
             assert answer.status_code == 400 and answer.json()["error"]["param"] == "messages", answer.text
             sentences.add(answer.json()["error"]["message"])
-    assert len(host.asked) == before and not any("refused" in each or "Errno" in each for each in sentences)
+    assert len(host.requests) == before and not any("refused" in each or "Errno" in each for each in sentences)
     for url in (f"{host.url}/redir", f"{host.url}/secret", f"{host.url}/none"):
         answer = seeing.post(CHAT, **request(url))
         assert answer.status_code == 400 and "internal" not in answer.text
         assert answer.json()["error"]["message"].startswith(f"The address '{url}' could not be fetched: it must be")
-    assert len(host.asked) == before + 3, "what they redirect to is checked too"
+    assert len(host.requests) == before + 3, "what they redirect to is checked too"
 
 
 def test_other_paths_and_what_is_no_json(seeing: Replica, host: Web) -> None:
-    before = len(host.asked)
+    before = len(host.requests)
     for path in ("/v1/responses", "/v1/messages", "/apply-template", "/v1/completions"):
         answer = seeing.post(path, **request(f"http://localhost:{host.port}/a.png"))
         assert answer.status_code == 400, (path, answer.text)
     body = json.dumps({"model": "m", **request(f"http://localhost:{host.port}/a.png")})[:-1] + ',"x":1e999}'
     headers = {"content-type": "application/json"}
     assert seeing.http.post(CHAT, content=body, headers=headers).status_code == 400
-    assert len(host.asked) == before
+    assert len(host.requests) == before
 
 
 def test_without_a_projector_nothing_is_fetched(tmp_path: Path, host: Web) -> None:
-    before = len(host.asked)
+    before = len(host.requests)
     replica = Replica(tmp_path, launch(make_gguf.chat_model(tmp_path / "m.gguf")))
     for url in (f"{host.url}/a.png", DATA):
         answer = replica.post(CHAT, **request(url))
         assert answer.status_code == 400 and "no projector" in answer.json()["error"]["message"]
-    assert replica.stop() == 0 and len(host.asked) == before
+    assert replica.stop() == 0 and len(host.requests) == before
 
 
 def test_a_client_that_leaves_ends_the_fetch(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_every_spelling_of_an_address_becomes_data(server: Web, number: int, rol
     assert replaced(chat({"type": "text", "text": url}, spelt(url), role=role)) == chat(
         {"type": "text", "text": url}, spelt(DATA), role=role
     )
-    assert {each.path for each in server.asked} == {"/a"}
+    assert {each.path for each in server.requests} == {"/a"}
 
 
 def test_sound_and_films(server: Web) -> None:
@@ -92,7 +92,7 @@ def test_sound_and_films(server: Web) -> None:
     assert sound["audio_url"] == same["input_audio"] == {"url": "data:audio/wav;base64,UklGRg=="}
     assert film["video_url"]["url"] == frames["video"][0] == "data:video/mp4;base64,ZmlsbQ=="
     assert untyped["image"] == DATA
-    assert len(server.asked) == 3, "an address that stands there twice is fetched once"
+    assert len(server.requests) == 3, "an address that stands there twice is fetched once"
 
 
 @pytest.mark.parametrize("field", ["input", "prompt", "query", "documents", "messages"])
@@ -211,7 +211,7 @@ def test_limits(server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
         deep = [deep]
     assert "deeply" in refusal({"input": deep})
     assert "32" in refusal(chat(*({"image_url": f"{server.url}/a?{number}"} for number in range(33))))
-    assert server.asked == []
+    assert server.requests == []
     assert "image/" in refusal(chat({"image_url": f"{server.url}/page"}))
     monkeypatch.setattr(media, "MOST_BYTES", len(PNG) + 1)
     two = chat(*({"image_url": f"{server.url}/a?{number}"} for number in range(2)))
@@ -227,7 +227,7 @@ def test_private_hosts_are_not_fetched_from(server: Web) -> None:
     ]
     for part in ways:
         assert "not" in refusal(chat(part), "*")
-    assert server.asked == []
+    assert server.requests == []
 
 
 # the doors of vLLM and SGLang, with a stub behind them
@@ -290,7 +290,7 @@ def test_a_door_refuses_private_addresses_before_the_engine(kind: type[Any], ser
         engine, (head, body) = through(kind, chat(SPELLINGS[0](url)))
         error = json.loads(body["body"])["error"]
         assert (engine, head["status"], error["param"]) == ([], 400, "messages") and url in error["message"]
-    assert server.asked == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("path", sorted(door.READ))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.catalog.family import Family, Source, Spec
+from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.find import find
-from modelyard.catalog.hubs import asking, huggingface
+from modelyard.catalog.hubs import huggingface, queries
 from modelyard.catalog.hubs.base import Snapshot
 from modelyard.catalog.hubs.cache import cached, cached_models, in_cache, remove, scan
 from modelyard.catalog.index import Catalog
@@ -50,7 +50,7 @@ def chat_bytes(folder: Path) -> bytes:
 
 
 def test_a_quantization_is_cached_when_its_file_is(caches: Path) -> None:
-    source = Source(model_id="a/m-GGUF", file="m-{quantization}.gguf")
+    source = ModelSource(model_id="a/m-GGUF", file="m-{quantization}.gguf")
     assert not cached(source, "q4_0")
     put(caches, "a/m-GGUF", "m-Q4_0.gguf", chat_bytes(caches))
     scan.forget()
@@ -68,12 +68,12 @@ def test_thousands_of_questions_take_one_scan(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(huggingface.hub, "snapshots", snapshots)
     monkeypatch.setattr("modelyard.catalog.hubs.cache.FRESH", 3600.0)
     scan.forget()
-    assert not any(cached(Source(model_id=f"a/m{number}"), "none") for number in range(2000))
+    assert not any(cached(ModelSource(model_id=f"a/m{number}"), "none") for number in range(2000))
     assert len(scans) == 1
 
 
 def test_a_cached_model_needs_no_network(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "ACCESS", asking.Access(offline=True))
+    monkeypatch.setattr(queries, "ACCESS", queries.HubAccess(offline=True))
     put(caches, "a/m-GGUF", "m-q8_0.gguf", chat_bytes(caches), SECOND)
     model = find("a/m-GGUF")
     assert model.download is None and model.name == "a/m-GGUF"
@@ -88,7 +88,7 @@ def test_main_is_preferred_and_a_wanted_revision_to_it(caches: Path) -> None:
     put(caches, "a/m", "m.gguf", data, FIRST)
     assert huggingface.hub.revisions("a/m", None)[0].revision == FIRST
     assert huggingface.hub.revisions("a/m", SECOND)[0].revision == SECOND
-    assert huggingface.hub.locate(Source(model_id="a/m", revision=SECOND), "none") == (
+    assert huggingface.hub.locate(ModelSource(model_id="a/m", revision=SECOND), "none") == (
         caches / "hf/models--a--m/snapshots" / SECOND / "m.gguf"
     )
 
@@ -124,7 +124,7 @@ def test_removing_leaves_what_another_revision_points_at(caches: Path) -> None:
 
 
 def test_the_inventory_knows_families_and_speaks_of_the_rest_by_id(caches: Path, tmp_path: Path) -> None:
-    source = Source(model_id="a/m-{quantization}", file="m.gguf")
+    source = ModelSource(model_id="a/m-{quantization}", file="m.gguf")
     spec = Spec(format="ggufv2", size_in_billions="0_5", quantizations=["q4_0", "q8_0"], src={"huggingface": source})
     folder = tmp_path / "families"
     folder.mkdir()

@@ -17,7 +17,7 @@ import pytest
 
 from tests import make_gguf
 from tests.hub_server import COMMIT, HubServer, Repository, hub_server, sha256
-from tests.live import Live, error_of, live
+from tests.live import Live, error_of, events, live
 from tests.processes import marked, wait_for
 
 DEMO = Path(__file__).parents[2] / "src/modelyard/catalog/demo"
@@ -221,16 +221,34 @@ def test_a_killed_server_goes_on_with_a_download(hub: HubServer, home: Path) -> 
     assert last is not None and int(last.removeprefix("bytes=").removesuffix("-")) > 0
 
 
-def test_a_killed_server_goes_on_with_a_download_for_the_cache(hub: HubServer, home: Path) -> None:
+def test_a_download_is_a_job_that_goes_on_after_the_server_was_killed(hub: HubServer, home: Path) -> None:
+    """One job with one id, by whichever route it is started; a follower goes on with the events that it has not seen."""
     environment = {**hub.environment(home.parent), **QUICK}
     hub.stall_at[FILE] = MIDDLE
     with live(home, environment) as server:
-        server.http.post("/v1/cache/models", json={"model_name": ID, "cache_uid": "mine"})
+        body = {"kind": "download", "parameters": {"model_name": ID, "cache_uid": "mine"}}
+        job = server.http.post("/v1/jobs", json=body).json()["id"]
         assert hub.stalled.wait(30)
+        server.http.post("/v1/cache/models", json={"model_name": ID, "cache_uid": "theirs"})
+        [download] = server.http.get("/v1/downloads").json()["list"]
+        assert (download["uid"], download["names"]) == (job, ["mine", "theirs"])
+        running = wait_for(
+            lambda: found if (found := server.http.get(f"/v1/jobs/{job}").json())["progress"]["done"] else None
+        )
+        assert (running["state"], running["progress"]["total"], running["progress"]["unit"]) == (
+            "running",
+            len(GGUF),
+            "bytes",
+        )
         server.kill()
     hub.go_on.set()
     with live(home, environment) as server:
         wait_for(lambda: server.http.get("/v1/cache/models/mine/progress").json()["progress"] == 1.0)
+        text = server.http.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "2"}).text
+        states = [each["data"]["state"] for each in events(text) if each["type"] == "state"]
+        assert states == ["queued", "running", "done"], "after the two of the first run"
+        again = server.http.post("/v1/jobs", json=body).json()
+        assert (again["state"], again["kind"]) == ("done", "download") and again["id"] != job
 
 
 def test_files_that_somebody_deleted_come_again(hub: HubServer, home: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from modelyard.catalog.find import find
-from modelyard.catalog.hubs import asking
+from modelyard.catalog.hubs import queries
 from modelyard.catalog.hubs.select import choose_projector
 from modelyard.catalog.index import Catalog
 from modelyard.core.errors import HubUnavailable, InvalidParameter
@@ -38,9 +38,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         server.add(ID, {WEIGHTS: weights, **eyes, "README.md": b"#"})
         for name, value in server.environment(tmp_path).items():
             monkeypatch.setenv(name, value)
-        asking.use("huggingface", offline=False)
+        queries.use("huggingface", offline=False)
         yield server
-        asking.use(asking.AUTO, offline=False)
+        queries.use(queries.AUTO, offline=False)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def arrive(model: Model, hub: HubServer, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         (folder / name).write_bytes(hub.repositories[ID].files[name])
-    asking.ACCESS.answers.clear()
+    queries.ACCESS.answers.clear()
     return folder
 
 
@@ -118,7 +118,7 @@ def test_the_first_one_that_a_family_names(hub: HubServer, families: Catalog) ->
 
 def test_without_the_hub_it_reads_text(hub: HubServer, families: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     arrive(find("seer", catalog=families), hub, WEIGHTS)
-    asking.use(asking.AUTO, offline=False)
+    queries.use(queries.AUTO, offline=False)
     for name in ("HF_ENDPOINT", "MODELSCOPE_ENDPOINT"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     blind = find("seer", catalog=families)

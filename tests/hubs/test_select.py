@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.catalog.family import Source
+from modelyard.catalog.family import ModelSource
 from modelyard.catalog.hubs.complete import is_complete, named_files, place
-from modelyard.catalog.hubs.select import choose_folder, choose_gguf, ggufs, in_order, named
+from modelyard.catalog.hubs.select import by_names, choose_folder, choose_gguf, ggufs, in_order
 from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.core.types import RemoteFile
 
@@ -78,16 +78,16 @@ def test_no_weights_is_said() -> None:
     with pytest.raises(NotFound, match="has no GGUF"):
         choose_gguf("a/m", files("config.json"), None)
     with pytest.raises(NotFound, match=r"has no file 'x\.gguf'; it has y\.gguf"):
-        named("a/m", files("y.gguf"), ["x.gguf"])
+        by_names("a/m", files("y.gguf"), ["x.gguf"])
 
 
 def test_letter_case_of_files_is_overlooked_and_weights_come_last() -> None:
-    assert names(named("a/m", files("Qwen-Q8_0.gguf"), ["qwen-q8_0.gguf"])) == ["Qwen-Q8_0.gguf"]
+    assert names(by_names("a/m", files("Qwen-Q8_0.gguf"), ["qwen-q8_0.gguf"])) == ["Qwen-Q8_0.gguf"]
     assert names(in_order(files("a.safetensors", "z.json", "b.txt"))) == ["b.txt", "z.json", "a.safetensors"]
 
 
 def test_a_source_names_its_files() -> None:
-    source = Source(
+    source = ModelSource(
         model_id="a/m",
         file="m-{quantization}.gguf",
         split_file="m-{quantization}-{part}.gguf",
@@ -95,7 +95,7 @@ def test_a_source_names_its_files() -> None:
     )
     assert named_files(source, "q4_0") == ["m-q4_0.gguf"]
     assert named_files(source, "Q8_0") == ["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"]
-    assert named_files(Source(model_id="a/m"), "none") == []
+    assert named_files(ModelSource(model_id="a/m"), "none") == []
 
 
 def test_a_folder_is_whole_with_every_part_its_index_names(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_pipeline_is_whole_with_every_component(tmp_path: Path) -> None:
 
 
 def test_the_place_of_a_split_file_needs_all_parts(tmp_path: Path) -> None:
-    source = Source(
+    source = ModelSource(
         model_id="a/m", file="m.gguf", split_file="M-{quantization}-{part}.gguf", parts={"q8_0": ["1", "2"]}
     )
     (tmp_path / "m-q8_0-1.gguf").write_bytes(b"1")

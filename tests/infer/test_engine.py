@@ -14,7 +14,7 @@ import pytest
 
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.infer import InferRequest, InferStats, LlamaEngine, RequestConfig
-from modelyard.infer.launching import Wanted, body, engine_of
+from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
 QUESTIONS = ("What is the capital of France?", "浙江的省会在哪？")
@@ -108,13 +108,13 @@ def test_closing_takes_the_home_away() -> None:
 
 def test_names() -> None:
     with pytest.raises(NotFound, match=r"qwen-7b-chat"):
-        body(Wanted(model_type="qwen-7b-chatt"))
+        body(LaunchSpec(model_type="qwen-7b-chatt"))
     with pytest.raises(BadRequest, match="Which model"):
-        body(Wanted())
+        body(LaunchSpec())
     with pytest.raises(InvalidParameter, match="LMDeploy"):
         engine_of("lmdeploy")
     assert (engine_of("pt"), engine_of("auto"), engine_of("llama.cpp")) == ("transformers", None, "llama_cpp")
-    assert body(Wanted(model_type="modelyard-demo", backend="pt")) == {
+    assert body(LaunchSpec(model_type="modelyard-demo", backend="pt")) == {
         "model_name": "modelyard-demo",
         "model_uid": "modelyard-demo",
         "model_engine": "transformers",

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.core.errors import BadRequest, InternalError
+from modelyard.knowledge.indexing.adaptive_size import SLOW
 from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, Answer, ServedModels, halves
-from modelyard.knowledge.portions import SLOW
 
 
 async def unused(path: str, body: bytes) -> Answer:
@@ -156,14 +156,14 @@ def test_questions_of_one_moment_go_together_and_are_remembered() -> None:
     assert results(models, "bb", "dddd") == [[2.0], [4.0]] and models.sent[1:] == [["dddd"]]
 
 
-def test_one_that_is_refused_is_no_harm_to_others() -> None:
+def test_a_refused_question_does_not_fail_the_others() -> None:
     models = Counting()
     first, refused, last = results(models, "a", "long", "ccc")
     assert (first, last) == ([1.0], [3.0]) and isinstance(refused, BadRequest)
     assert results(models, "a") == [[1.0]] and len(models.sent) == 4
 
 
-def test_nobody_waits_in_vain() -> None:
+def test_a_question_is_answered_or_refused_however_asking_ends() -> None:
     models = Counting()
     models.broken = True
     assert all(isinstance(each, InternalError) for each in results(models, "a", "bb"))

@@ -13,10 +13,12 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.blobs import whole
-from modelyard.knowledge.search import Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.blobs import whole
+from modelyard.knowledge.documents.states import DocumentState
+from modelyard.knowledge.search.search import Query
 from modelyard.knowledge.service import Knowledge
+from modelyard.protocol.hits import Hit
 
 SMALL = {"size": 40, "overlap": 0}
 TEXT = b"The lake is deep in January.\n\nThe river is shallow in July."
@@ -84,9 +86,9 @@ def test_bytes_that_come_while_the_last_document_that_has_them_goes(settings: Se
                 late = asyncio.create_task(upload())
                 for _ in range(number % 30):
                     await asyncio.sleep(0)
-                _, name = await asyncio.gather(knowledge.documents.delete(base, ["old.txt"]), late)
+                _, name = await asyncio.gather(knowledge.edits.delete(base, ["old.txt"]), late)
                 assert await knowledge.blobs.read(name) == data, number
-                await knowledge.documents.delete(base, ["new.txt"])
+                await knowledge.edits.delete(base, ["new.txt"])
                 assert not knowledge.blobs.path(name).exists(), number
 
     asyncio.run(go())
@@ -98,7 +100,7 @@ def test_a_preview_keeps_nothing_and_takes_nothing_away(settings: Settings) -> N
             base = await knowledge.create("b", BaseSettings())
             async with knowledge.blobs.holding(whole(b"some bytes"), 1000) as blob:
                 kept = await knowledge.put(base, "a.txt", whole(b"some bytes"))
-                await knowledge.documents.delete(base, ["a.txt"])
+                await knowledge.edits.delete(base, ["a.txt"])
                 assert await knowledge.blobs.read(blob.hash) == b"some bytes"
             await knowledge.documents.forget_blobs([kept.row.hash])
             assert not knowledge.blobs.path(blob.hash).exists()
@@ -141,9 +143,9 @@ def test_a_chunk_is_not_written_into_a_base_that_is_indexed_anew_meanwhile(setti
             models.while_embedding = begun
             with pytest.raises(KnowledgeBaseBusy):
                 if what == "edit":
-                    await knowledge.documents.edit(base, chunks[0].id, text="Something else.")
+                    await knowledge.edits.change_chunk(base, chunks[0].id, text="Something else.")
                 else:
-                    await knowledge.documents.add(base, "a.txt", "Something else.")
+                    await knowledge.edits.add_chunk(base, "a.txt", "Something else.")
             after, total = await knowledge.documents.chunks(base, "a.txt")
             assert [each.text for each in after] == [each.text for each in chunks] and total == 2
 
@@ -160,29 +162,56 @@ def test_a_chunk_that_is_added_while_a_new_generation_is_finished_is_in_that_one
                 await knowledge.ingest.wait(await knowledge.reindex(base, BaseSettings()))
 
             models.while_embedding = all_of_it
-            added = await knowledge.documents.add(base, "a.txt", "Something else.")
+            added = await knowledge.edits.add_chunk(base, "a.txt", "Something else.")
             fresh = await knowledge.bases.get("b")
             assert added.generation == fresh.generation == base.generation + 1
             found = await knowledge.search.search(Query(text="something else", bases=[fresh]))
-            assert found.hits[0].row.id == added.id
+            assert found.hits[0].chunk_id == added.id
 
     asyncio.run(go())
 
 
-def test_hits_show_what_was_edited(settings: Settings) -> None:
+def test_a_hit_shows_where_its_chunk_stands_now(settings: Settings) -> None:
     async def go() -> None:
         async with room(settings) as knowledge:
             base = await filled(knowledge)
 
-            async def hit() -> tuple[int, object]:
-                row = (await knowledge.search.search(Query(text="river", bases=[base]))).hits[0].row
-                return row.position, dict(row.extra)
+            async def hit() -> Hit:
+                return (await knowledge.search.search(Query(text="river", bases=[base]))).hits[0]
 
-            assert await hit() == (1, {})
+            before = await hit()
+            await knowledge.put(base, "a.txt", whole(b"A word of ten letters before.\n\n" + TEXT))
+            await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+            after = await hit()
+            assert (after.chunk_id, after.text) == (before.chunk_id, before.text)
+            assert before.start is not None and after.start == before.start + len("A word of ten letters before.\n\n")
+
+    asyncio.run(go())
+
+
+def test_metadata_that_change_while_a_document_is_embedded_stay(settings: Settings) -> None:
+    async def go() -> None:
+        models = Models()
+        async with room(settings, models) as knowledge:
+            base = await knowledge.create("b", BaseSettings(embedding_model="letters"))
+            await knowledge.put(base, "a.txt", whole(TEXT), details={"team": "old"})
+            models.while_embedding = lambda: knowledge.edits.configure(base, "a.txt", details={"team": "new"})
+            await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+            document = await knowledge.documents.get(base, "a.txt")
+            assert document.details["team"] == "new" and document.state == DocumentState.READY
+
+    asyncio.run(go())
+
+
+def test_chunks_keep_what_people_note_with_them(settings: Settings) -> None:
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await filled(knowledge)
             chunks, _ = await knowledge.documents.chunks(base, "a.txt")
-            await knowledge.documents.edit(base, chunks[1].id, extra={"tag": "water"})
-            assert await hit() == (1, {"tag": "water"})
-            await knowledge.documents.add(base, "a.txt", "A word before.", position=0)
-            assert await hit() == (2, {"tag": "water"})
+            first, second = (chunk.id for chunk in chunks)
+            await knowledge.edits.change_chunk(base, second, extra={"tag": "water"})
+            await knowledge.edits.add_chunk(base, "a.txt", "A word before.", position=0)
+            assert await knowledge.documents.extras([first, second]) == {second: {"tag": "water"}}
+            assert (await knowledge.documents.chunk(base, second)).position == 2
 
     asyncio.run(go())

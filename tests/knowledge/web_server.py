@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True)
-class Asked:
+class WebRequest:
     """One request as it came."""
 
     method: str
@@ -51,8 +51,8 @@ class Web(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.pages: dict[str, Reply | Callable[[Asked], Reply]] = {}
-        self.asked: list[Asked] = []
+        self.pages: dict[str, Reply | Callable[[WebRequest], Reply]] = {}
+        self.requests: list[WebRequest] = []
         self.left = threading.Event()
         self.port = self.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -65,10 +65,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, parts.path, parse_qs(parts.query), headers, body)
-        self.server.asked.append(asked)
-        found = self.server.pages.get(parts.path, Reply("no such page", status=404))
-        self._send(found if isinstance(found, Reply) else found(asked))
+        request = WebRequest(self.command, parts.path, parse_qs(parts.query), headers, body)
+        self.server.requests.append(request)
+        page = self.server.pages.get(parts.path, Reply("no such page", status=404))
+        self._send(page if isinstance(page, Reply) else page(request))
 
     do_POST = do_GET
 

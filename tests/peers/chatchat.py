@@ -69,24 +69,24 @@ class Chatchat:
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=120)
-        self.asked: set[str] = set()
+        self.routes: set[str] = set()
 
-    def _asked(self, method: str, path: str, **given: Any) -> httpx.Response:
-        self.asked.add(f"{method} {path}")
+    def _request(self, method: str, path: str, **given: Any) -> httpx.Response:
+        self.routes.add(f"{method} {path}")
         answer = self.http.request(method, path, **given)
         assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
     def root(self) -> str:
         """Where `/` leads."""
-        self.asked.add("GET /")
+        self.routes.add("GET /")
         return str(self.http.get("/", follow_redirects=True).url.path)
 
     def get(self, path: str, **params: Any) -> httpx.Response:
-        return self._asked("GET", path, params=params)
+        return self._request("GET", path, params=params)
 
     def raw(self, path: str, body: Any = None) -> httpx.Response:
-        return self._asked("POST", path, json=body)
+        return self._request("POST", path, json=body)
 
     def post(self, path: str, body: Any = None) -> Any:
         return self.raw(path, body).json()
@@ -97,23 +97,23 @@ class Chatchat:
 
     def upload(self, path: str, files: dict[str, bytes], **fields: Any) -> Any:
         parts = [("files", (name, data)) for name, data in files.items()]
-        return self.opened(self._asked("POST", path, files=parts, data=fields).json())
+        return self.opened(self._request("POST", path, files=parts, data=fields).json())
 
     def events(self, path: str, **body: Any) -> list[Json]:
         """What a stream tells, read line by line as `httpx_stream2generator` does."""
         return [json.loads(line) for line in self.lines(path, **body)]
 
     def lines(self, path: str, **body: Any) -> list[str]:
-        self.asked.add(f"POST {path}")
-        told = []
+        self.routes.add(f"POST {path}")
+        events = []
         with self.http.stream("POST", path, json=body) as answer:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"].startswith("text/event-stream")
             for line in answer.iter_lines():
                 if line and not line.startswith(":"):
                     assert line.startswith("data: "), line
-                    told.append(line.removeprefix("data: "))
-        return told
+                    events.append(line.removeprefix("data: "))
+        return events
 
     @staticmethod
     def opened(answer: Json) -> Any:

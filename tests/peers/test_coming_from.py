@@ -50,7 +50,7 @@ def run(server: Live, *argv: str) -> str:
     return done.stdout
 
 
-def asked(server: Live, here: str) -> str:
+def response_text(server: Live, here: str) -> str:
     method, path, *rest = here.split(" ", 2)
     answer = server.http.request(method, path, json=json.loads(rest[0]) if rest else None)
     assert answer.status_code == 200, answer.text
@@ -62,14 +62,14 @@ def test_the_page_has_rows() -> None:
 
 
 @pytest.mark.parametrize(("here", "answer"), ROWS, ids=[f"{n:02}-{row[0][:50]}" for n, row in enumerate(ROWS)])
-def test_row(server: Live, models: Path, here: str, answer: str) -> None:
+def test_a_row_prints_its_answer(server: Live, models: Path, here: str, answer: str) -> None:
     here = here.replace(WRITTEN, server.url).replace("/models/Yi-34B-Chat-GGUF", f"{models}/Yi-34B-Chat-GGUF")
-    said = run(server, "bash", "-c", here) if here.startswith(("modelyard ", "cat ")) else asked(server, here)
-    assert answer in said
+    output = run(server, "bash", "-c", here) if here.startswith(("modelyard ", "cat ")) else response_text(server, here)
+    assert answer in output
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_snippet(server: Live, number: int) -> None:
+def test_a_snippet_prints_what_it_says(server: Live, number: int) -> None:
     expected = re.findall(r"^# prints: (.+)$", SNIPPETS[number], re.MULTILINE)
-    said = run(server, sys.executable, "-c", SNIPPETS[number].replace(WRITTEN, server.url))
-    assert expected and all(text in said for text in expected)
+    output = run(server, sys.executable, "-c", SNIPPETS[number].replace(WRITTEN, server.url))
+    assert expected and all(text in output for text in expected)

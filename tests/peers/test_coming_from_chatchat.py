@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.talking import Scripted, calls, joined, scripted
+from tests.api.scripted_model import Scripted, joined, scripted, tool_calls_delta
 from tests.cli.chatchat_data import v02, v03
 from tests.cli.terminal import COMMAND, environment, run
 from tests.conftest import new_database
@@ -95,9 +95,9 @@ def test_the_state_of_the_server(client: Chatchat) -> None:
 
 
 def test_chats(client: Chatchat, model: Scripted) -> None:
-    model.say = lambda messages: ANSWER
-    told = client.events("/chat/chat", query="你好", model_name=MODEL, stream=True, history=[["user", "一"]])
-    assert joined(told, "text") == ANSWER
+    model.reply_to = lambda messages: ANSWER
+    events = client.events("/chat/chat", query="你好", model_name=MODEL, stream=True, history=[["user", "一"]])
+    assert joined(events, "text") == ANSWER
     (event,) = client.events("/chat/chat", query="你好", model_name=MODEL)
     assert event["text"] == ANSWER
     body = {"message_id": event["message_id"], "score": 80, "reason": "好"}
@@ -105,7 +105,7 @@ def test_chats(client: Chatchat, model: Scripted) -> None:
 
     *answer, sources = client.events("/chat/knowledge_base_chat", **named(query="年假有几天？", stream=True))
     assert joined(answer, "answer") == ANSWER and sources["docs"][0].startswith(f"出处 [1] [{LEAVE}](http")
-    assert "十五天" in model.told[-1]["content"]
+    assert "十五天" in model.messages[-1]["content"]
 
     *answer, sources = client.events(
         "/chat/search_engine_chat", query="年假", search_engine_name="searxng", stream=True
@@ -116,24 +116,24 @@ def test_chats(client: Chatchat, model: Scripted) -> None:
 def test_a_chat_about_files(client: Chatchat) -> None:
     made = client.upload("/knowledge_base/upload_temp_docs", {PUMP: FILES[PUMP]}, chunk_size=250)
     assert made["failed_files"] == []
-    asked = {"query": "How much does the MX-2140 deliver?", "knowledge_id": made["id"]}
-    *answer, sources = client.events("/chat/file_chat", **asked, stream=True)
+    body = {"query": "How much does the MX-2140 deliver?", "knowledge_id": made["id"]}
+    *answer, sources = client.events("/chat/file_chat", **body, stream=True)
     assert joined(answer, "answer") == ANSWER and sources["docs"][0].startswith(f"出处 [1] [{PUMP}] \n\n")
-    (hit,) = client.post("/knowledge_base/search_temp_docs", {**asked, "top_k": 3, "score_threshold": 2})
+    (hit,) = client.post("/knowledge_base/search_temp_docs", {**body, "top_k": 3, "score_threshold": 2})
     assert (hit["page_content"].encode(), hit["metadata"]["source"]) == (FILES[PUMP], PUMP)
-    nothing = client.post("/knowledge_base/search_temp_docs", {**asked, "query": "", "top_k": 3, "score_threshold": 2})
+    nothing = client.post("/knowledge_base/search_temp_docs", {**body, "query": "", "top_k": 3, "score_threshold": 2})
     assert nothing == []
-    unknown = {**asked, "knowledge_id": "nope", "top_k": 3, "score_threshold": 2}
+    unknown = {**body, "knowledge_id": "nope", "top_k": 3, "score_threshold": 2}
     assert client.post("/knowledge_base/search_temp_docs", unknown)["code"] == 404
 
 
 def test_an_agent(client: Chatchat, model: Scripted) -> None:
-    call = calls(("calculator", {"expression": "6*7"}))
-    model.say = lambda messages: "42" if messages[-1]["role"] == "tool" else call
-    told = client.events("/chat/agent_chat", query="六乘七？", model_name=MODEL, stream=True)
-    assert told[-1]["final_answer"] == "42"
-    assert any("工具状态: 调用成功" in each.get("tools", []) for each in told)
-    model.say = lambda messages: ANSWER
+    call = tool_calls_delta(("calculator", {"expression": "6*7"}))
+    model.reply_to = lambda messages: "42" if messages[-1]["role"] == "tool" else call
+    events = client.events("/chat/agent_chat", query="六乘七？", model_name=MODEL, stream=True)
+    assert events[-1]["final_answer"] == "42"
+    assert any("工具状态: 调用成功" in each.get("tools", []) for each in events)
+    model.reply_to = lambda messages: ANSWER
 
 
 def test_bases_and_documents(client: Chatchat) -> None:
@@ -150,8 +150,8 @@ def test_bases_and_documents(client: Chatchat) -> None:
     again = named(file_names=[PUMP], override_custom_docs=True)
     assert client.done("/knowledge_base/update_docs", again) == {"failed_files": {}}
     assert found(client, file_name=PUMP)[0]["page_content"].encode() == FILES[PUMP]
-    told = client.events("/knowledge_base/recreate_vector_store", **named(vs_type="faiss", embed_model=EMBEDDING))
-    assert [(each["finished"], each["total"]) for each in told] == [(1, 2), (2, 2)]
+    events = client.events("/knowledge_base/recreate_vector_store", **named(vs_type="faiss", embed_model=EMBEDDING))
+    assert [(each["finished"], each["total"]) for each in events] == [(1, 2), (2, 2)]
     assert found(client, query="年假", top_k=1)[0]["metadata"]["source"] == LEAVE
 
 
@@ -159,11 +159,11 @@ def test_summaries(client: Chatchat, model: Scripted) -> None:
     api = "/knowledge_base/kb_summary_api"
     done = client.events(f"{api}/summary_file_to_vector_store", **named(file_name=PUMP, model_name=MODEL))
     assert done == [{"code": 200, "msg": f"{PUMP} 总结完成", "doc": PUMP}]
-    told = client.events(f"{api}/recreate_summary_vector_store", **named(model_name=MODEL))
-    assert [each["doc"] for each in told] == [PUMP, LEAVE]
+    events = client.events(f"{api}/recreate_summary_vector_store", **named(model_name=MODEL))
+    assert [each["doc"] for each in events] == [PUMP, LEAVE]
     ids = [each["id"] for each in found(client, file_name=LEAVE)]
-    said = client.done(f"{api}/summary_doc_ids_to_vector_store", named(doc_ids=ids, model_name=MODEL))
-    assert said["summarize"][0]["page_content"] == ANSWER
+    reply = client.done(f"{api}/summary_doc_ids_to_vector_store", named(doc_ids=ids, model_name=MODEL))
+    assert reply["summarize"][0]["page_content"] == ANSWER
 
 
 def test_other(client: Chatchat, model: Scripted) -> None:
@@ -184,10 +184,10 @@ def test_models(client: Chatchat, server: Live) -> None:
         launch = {"model_name": uid, "model_engine": "fake", "model_uid": uid}
         server.http.post("/v1/autostart/models", json={"model_uid": uid, "launch": launch}).raise_for_status()
     server.launched(OTHER)
-    said = client.post("/llm_model/change", {"model_name": OTHER, "new_model_name": "third", **everyone})
-    assert said == {"code": 200, "msg": f"sucess change model from {OTHER} to third"}
-    said = client.post("/llm_model/stop", {"model_name": "third", **everyone})
-    assert said["msg"] == "sucess to release model: third"
+    reply = client.post("/llm_model/change", {"model_name": OTHER, "new_model_name": "third", **everyone})
+    assert reply == {"code": 200, "msg": f"sucess change model from {OTHER} to third"}
+    reply = client.post("/llm_model/stop", {"model_name": "third", **everyone})
+    assert reply["msg"] == "sucess to release model: third"
 
 
 def test_fastchat(client: Chatchat, server: Live) -> None:
@@ -199,11 +199,11 @@ def test_fastchat(client: Chatchat, server: Live) -> None:
     assert client.post("/list_multimodal_models")["models"] == []
     assert client.post("/get_worker_address", {"model": OTHER})["address"].endswith(f"/fastchat/{OTHER}")
     assert client.post("/worker_get_status")["model_names"] == [MODEL, OTHER]
-    asked = {"model": OTHER, "prompt": "hello", "max_new_tokens": 4, "temperature": 0}
-    assert client.post("/worker_generate", asked)["text"]
-    assert client.raw("/worker_generate_stream", asked).content.endswith(b"\0")
-    assert client.post("/count_token", asked)["count"] > 0
-    assert client.post("/model_details", asked)["context_length"] > 0
+    body = {"model": OTHER, "prompt": "hello", "max_new_tokens": 4, "temperature": 0}
+    assert client.post("/worker_generate", body)["text"]
+    assert client.raw("/worker_generate_stream", body).content.endswith(b"\0")
+    assert client.post("/count_token", body)["count"] > 0
+    assert client.post("/model_details", body)["context_length"] > 0
     assert client.post("/worker_get_embeddings", {"model": EMBEDDING, "input": ["一"]})["embedding"]
     assert client.post("/release_worker", {"model_name": OTHER})["code"] == 200
 
@@ -214,13 +214,13 @@ def test_an_end(client: Chatchat) -> None:
     assert client.get("/knowledge_base/list_files", **named()).json()["data"] == [LEAVE]
     assert client.post("/knowledge_base/delete_knowledge_base", BASE)["msg"] == f"成功删除知识库 {BASE}"
     assert client.get("/knowledge_base/list_knowledge_bases").json()["data"] == []
-    assert client.asked >= ROUTES | FASTCHAT
+    assert client.routes >= ROUTES | FASTCHAT
 
 
 def test_the_page_tells_of_every_route() -> None:
-    told = {path for row in re.findall(r"^\| ((?:`[^`]+`[, ]*)+)", PAGE, re.MULTILINE) for path in names(row)}
-    assert {route.split(" ")[1].rpartition("/")[2] for route in ROUTES - {"GET /"}} <= told
-    assert {route.split(" ")[1].rpartition("/")[2] for route in FASTCHAT} <= told
+    documented = {path for row in re.findall(r"^\| ((?:`[^`]+`[, ]*)+)", PAGE, re.MULTILINE) for path in names(row)}
+    assert {route.split(" ")[1].rpartition("/")[2] for route in ROUTES - {"GET /"}} <= documented
+    assert {route.split(" ")[1].rpartition("/")[2] for route in FASTCHAT} <= documented
 
 
 def names(cell: str) -> Iterator[str]:
@@ -265,11 +265,11 @@ def test_data_is_brought_over(tmp_path: Path) -> None:
     give_environment(home)
     put_in_cache(hub)
     with live(home, {"HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1"}) as server:
-        said = [
+        runs = [
             run(*argv, MODELYARD_ENDPOINT=server.url, XDG_CACHE_HOME=str(tmp_path / "cache"))
             for argv in (trial, move, launch, with_model)
         ]
-        assert [each.returncode for each in said] == [0] * 4, said
+        assert [each.returncode for each in runs] == [0] * 4, runs
         listed = server.http.get("/v1/knowledge_bases").json()["data"]
         assert sorted(each["name"] for each in listed) == ["samples", "人事"]
         reindexed = run("kb", "reindex", "人事", "--chunk-size", "100", MODELYARD_ENDPOINT=server.url)

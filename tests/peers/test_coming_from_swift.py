@@ -101,11 +101,11 @@ def environment(place: Path, real: bool) -> dict[str, str]:
     return found if real else {**found, "MODELYARD_INFER_BACKEND": "transformers"}
 
 
-def typed(place: Path, argv: list[str], text: str, real: bool, said: str = "") -> str:
+def run_typed(place: Path, argv: list[str], text: str, real: bool, typed: str = "") -> str:
     """What a program prints."""
     done = subprocess.run(
         [*argv, text],
-        input=said,
+        input=typed,
         capture_output=True,
         text=True,
         env=environment(place, real),
@@ -130,10 +130,10 @@ def deployed(place: Path, command: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = place / f"deploy-{port}.log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             ["bash", "-c", f"exec env {text} --port {port}"],
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=environment(place, real),
             cwd=place,
@@ -163,7 +163,7 @@ def test_the_page_has_everything() -> None:
     ("command", "answer"), TERMINAL, ids=[row[0].partition("modelyard ")[2][:60] for row in TERMINAL]
 )
 def test_a_row_at_the_terminal(place: Path, command: str, answer: str) -> None:
-    assert answer in typed(place, ["bash", "-c"], lighter(command), False, QUESTION)
+    assert answer in run_typed(place, ["bash", "-c"], lighter(command), False, QUESTION)
 
 
 @pytest.mark.parametrize(("command", "answer"), REFUSED, ids=[row[1][1:21] for row in REFUSED])
@@ -176,9 +176,9 @@ def test_a_row_that_is_refused(place: Path, command: str, answer: str) -> None:
 @pytest.mark.parametrize("number", range(len(OFFLINE)))
 def test_a_block_with_an_engine_of_its_own(place: Path, number: int) -> None:
     text = OFFLINE[number]
-    said = typed(place, [sys.executable, "-c"], text, False)
+    output = run_typed(place, [sys.executable, "-c"], text, False)
     expected = re.findall(r"^# prints: (.+)$", text, re.MULTILINE)
-    assert expected and [words for words in expected if words not in said] == [], said
+    assert expected and [words for words in expected if words not in output] == [], output
 
 
 @pytest.fixture
@@ -207,9 +207,9 @@ def talk(place: Path, url: str, kind: str, text: str) -> None:
     here = re.sub(r"get_model_list_client\(\)", f"get_model_list_client(port={port})", here)
     here = here.replace("request_config=request_config", f"request_config=request_config, port={port}")
     argv = ["bash", "-c"] if kind == "sh" else [sys.executable, "-c"]
-    said = typed(place, argv, here, False)
+    output = run_typed(place, argv, here, False)
     expected = re.findall(r"^# prints: (.+)$", text, re.MULTILINE)
-    assert expected and [words for words in expected if words not in said] == [], said
+    assert expected and [words for words in expected if words not in output] == [], output
 
 
 def vllm_command(place: Path, line: str, monkeypatch: pytest.MonkeyPatch, gpus: int = 0) -> tuple[Launch, str]:

@@ -22,30 +22,34 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield running
 
 
-def test_whole_and_streamed_under_another_name(upstream: Live, tmp_path: Path) -> None:
-    with live(tmp_path / "home") as own:
-        own.launched("ours", model_engine="external", base_url=f"{upstream.url}/v1", upstream_model="theirs")
-        assert own.chat("ours").json()["usage"]["completion_tokens"] == 5
-        assert len(events(own.chat("ours", stream=True).text)) > 5
-        (replica,) = own.replicas("ours")
-        assert replica["status"] == "READY" and replica["pid"] is None
-        assert own.http.delete("/v1/models/ours").json() is None
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The server that launches models of others."""
+    with live(tmp_path_factory.mktemp("own") / "home") as running:
+        yield running
 
 
-def test_what_breaks_off_over_there_is_an_error_event_here(upstream: Live, tmp_path: Path) -> None:
+def test_whole_and_streamed_under_another_name(upstream: Live, own: Live) -> None:
+    own.launched("ours", model_engine="external", base_url=f"{upstream.url}/v1", upstream_model="theirs")
+    assert own.chat("ours").json()["usage"]["completion_tokens"] == 5
+    assert len(events(own.chat("ours", stream=True).text)) > 5
+    (replica,) = own.replicas("ours")
+    assert replica["status"] == "READY" and replica["pid"] is None
+    assert own.http.delete("/v1/models/ours").json() is None
+
+
+def test_what_breaks_off_over_there_is_an_error_event_here(upstream: Live, own: Live) -> None:
     upstream.launched("mortal", tokens=5)  # its own: the others' model shall not be restarting when they ask
-    with live(tmp_path / "home") as own:
-        own.launched("ours", model_engine="external", base_url=f"{upstream.url}/v1", upstream_model="mortal")
-        broken = own.chat("ours", fake={"crash_after": 2}, stream=True)
-        assert events(broken.text)[-1]["error"]["code"] == "upstream_failed"
+    own.launched("breaks", model_engine="external", base_url=f"{upstream.url}/v1", upstream_model="mortal")
+    broken = own.chat("breaks", fake={"crash_after": 2}, stream=True)
+    assert events(broken.text)[-1]["error"]["code"] == "upstream_failed"
 
 
-def test_a_server_that_does_not_answer_is_503_with_the_reason(tmp_path: Path) -> None:
-    with live(tmp_path / "home") as own:
-        own.launched("gone", model_engine="external", base_url="http://127.0.0.1:9/v1")
-        answer = own.chat("gone")
-        assert answer.status_code == 503
-        assert "cannot be reached" in error_of(answer)["message"]
+def test_a_server_that_does_not_answer_is_503_with_the_reason(own: Live) -> None:
+    own.launched("gone", model_engine="external", base_url="http://127.0.0.1:9/v1")
+    answer = own.chat("gone")
+    assert answer.status_code == 503
+    assert "cannot be reached" in error_of(answer)["message"]
 
 
 WRONG_OPTIONS = [

@@ -61,7 +61,7 @@ class Observer:
 
     def __init__(self, settings: Settings) -> None:
         self.host = LocalHost(settings)
-        self.host.on_change = self._changed
+        self.host.subscribe(self._changed)
         self.seen: list[ProcessState] = []
         self._event = asyncio.Event()
 

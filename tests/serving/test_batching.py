@@ -11,7 +11,7 @@ import pytest
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.stops import Stops
 from modelyard.engines.generation import NOTHING, Drawn, Source, Wish
-from modelyard.serving.batching import Generation, Piece, Scheduler
+from modelyard.serving.batching import AnswerPiece, AnswerSequence, Scheduler
 from modelyard.serving.text import Characters
 
 WORDS = 500
@@ -49,9 +49,9 @@ class Remembering:
         self.unreadable: int | None = None
         """A token that no prompt may have."""
 
-    def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
+    def begin(self, row: int, sampling: Wish, prompt: Sequence[int], source: Source) -> None:
         assert row < self.rows
-        self.told[row] = wish.prompt_logprobs is not None
+        self.told[row] = sampling.prompt_logprobs is not None
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[Drawn]:
         assert len(self.memory[row]) >= start
@@ -106,13 +106,15 @@ class Collected:
         told: int | None = None,
         least: int = 0,
     ) -> None:
-        self.pieces: list[Piece] = []
+        self.pieces: list[AnswerPiece] = []
         self.done = threading.Event()
         characters = Characters(lambda tokens: "".join(f"{token} " for token in tokens))
-        wish = Wish(prompt_logprobs=told, least=least)
-        self.generation = Generation(prompt, wish, most, frozenset(ends), characters, Stops(stops), self.take, source)
+        sampling = Wish(prompt_logprobs=told, least=least)
+        self.generation = AnswerSequence(
+            prompt, sampling, most, frozenset(ends), characters, Stops(stops), self.take, source
+        )
 
-    def take(self, pieces: list[Piece]) -> None:
+    def take(self, pieces: list[AnswerPiece]) -> None:
         self.pieces += pieces
         if pieces[-1].finish or pieces[-1].error:
             self.done.set()
@@ -143,7 +145,7 @@ def take_in(scheduler: Scheduler, *answers: Collected) -> None:
         scheduler.submit(answer.generation)
     while not scheduler._inbox.empty():
         found = scheduler._inbox.get()
-        assert isinstance(found, Generation)
+        assert isinstance(found, AnswerSequence)
         scheduler._waiting.append(found)
 
 
@@ -382,7 +384,7 @@ def test_a_prompt_is_told_whole_though_another_has_read_it() -> None:
         rounds(scheduler, answer)
     want = [following(prompt[:count]) for count in range(1, 40)]
     for answer in (told, only):
-        assert [drawn.token for piece in answer.pieces for drawn in piece.read] == want
+        assert [drawn.token for piece in answer.pieces for drawn in piece.prompt_drawn] == want
     assert told.tokens == before.tokens == alone(prompt, 3)
     assert (only.tokens, only.pieces[-1].finish) == ([], "length")
     after = Collected([*prompt, 1], 2)
@@ -398,5 +400,5 @@ def test_prompts_that_are_only_told_make_room_for_others() -> None:
     for answer in answers:
         scheduler.submit(answer.generation)
     rounds(scheduler, *answers)
-    assert all(sum(len(piece.read) for piece in answer.pieces) == 29 for answer in answers[:4])
+    assert all(sum(len(piece.prompt_drawn) for piece in answer.pieces) == 29 for answer in answers[:4])
     assert answers[4].tokens == alone(list(range(50, 60)), 4)

@@ -16,25 +16,37 @@ from hypothesis import strategies as st
 from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter, Unavailable
 from modelyard.core.types import ModelType
 from modelyard.engines.served import Config
-from modelyard.serving.encoding import FIRST, LEAST, TURN, WASTE, WINDOW, Batcher, Encoding, Job, Turn, cut, draw
+from modelyard.serving.encoding import (
+    FIRST,
+    LEAST,
+    TURN,
+    WASTE,
+    WINDOW,
+    Batcher,
+    Encoding,
+    EncodingJob,
+    Turn,
+    cut,
+    draw,
+)
 
 
 @dataclass(frozen=True)
-class Text:
+class FakeText:
     size: int
     group: int = 0
     name: str = ""
 
 
-def texts(*sizes: int, name: str = "") -> list[Text]:
-    return [Text(size, name=f"{name}{index}") for index, size in enumerate(sizes)]
+def texts(*sizes: int, name: str = "") -> list[FakeText]:
+    return [FakeText(size, name=f"{name}{index}") for index, size in enumerate(sizes)]
 
 
-def job(*given: Text) -> Job:
-    return Job(given, cast(Any, None))  # nobody waits for it here
+def job(*given: FakeText) -> EncodingJob:
+    return EncodingJob(given, cast(Any, None))  # nobody waits for it here
 
 
-def drawn(ring: deque[Job], tokens: int) -> list[tuple[int, int]]:
+def pieces(ring: deque[EncodingJob], tokens: int) -> list[tuple[int, int]]:
     """Each drawn text as the position its job had in the ring, and its index."""
     jobs = list(ring)
     return [(jobs.index(each), index) for each, index in draw(ring, tokens)]
@@ -42,13 +54,13 @@ def drawn(ring: deque[Job], tokens: int) -> list[tuple[int, int]]:
 
 def test_jobs_are_drawn_from_in_turn_and_longest_texts_first() -> None:
     ring = deque([job(*texts(5, 9, 7)), job(*texts(3)), job(*texts(1, 2))])
-    assert drawn(ring, 1000) == [(0, 1), (1, 0), (2, 1), (0, 2), (2, 0), (0, 0)]
+    assert pieces(ring, 1000) == [(0, 1), (1, 0), (2, 1), (0, 2), (2, 0), (0, 0)]
     assert not ring
 
 
 def test_a_draw_ends_with_its_tokens_and_the_next_goes_on_from_there() -> None:
     ring = deque([job(*texts(*[10] * 100)), job(*texts(10))])
-    assert drawn(ring, 30) == [(0, 0), (1, 0), (0, 1)]
+    assert pieces(ring, 30) == [(0, 0), (1, 0), (0, 1)]
     assert len(ring) == 1
     assert len(ring[0].left) == 98
 
@@ -56,12 +68,12 @@ def test_a_draw_ends_with_its_tokens_and_the_next_goes_on_from_there() -> None:
 def test_who_has_gone_is_not_drawn_from() -> None:
     ring = deque([job(*texts(10, 10)), job(*texts(4))])
     ring[0].gone = True
-    assert drawn(ring, 100) == [(1, 0)]
+    assert pieces(ring, 100) == [(1, 0)]
 
 
 @given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 2)), max_size=200), st.integers(50, 3000))
 def test_batches_hold_every_text_once_and_keep_to_the_budget(sizes: list[tuple[int, int]], budget: int) -> None:
-    given_texts = [Text(size, group) for size, group in sizes]
+    given_texts = [FakeText(size, group) for size, group in sizes]
     one = job(*given_texts)
     batches = cut([(one, index) for index in range(len(sizes))], budget)
     assert sorted(index for batch in batches for _, index in batch) == list(range(len(sizes)))
@@ -77,13 +89,13 @@ class Model:
     """Computes only when told to, and keeps what it was given. Its time is what its passes take, and that is for us to say."""
 
     def __init__(self, free: bool = False, seconds_per_token: float = 0.0) -> None:
-        self.passes: list[list[Text]] = []
+        self.passes: list[list[FakeText]] = []
         self.seconds = 0.0
         self._seconds_per_token = seconds_per_token
         self._may = threading.Semaphore(1_000_000 if free else 0)
         self._begun = threading.Semaphore(0)
 
-    def run(self, batch: Sequence[Text]) -> Sequence[Any]:
+    def run(self, batch: Sequence[FakeText]) -> Sequence[Any]:
         self.passes.append(list(batch))
         self._begun.release()
         self._may.acquire()
@@ -258,13 +270,13 @@ class Counter:
         self.prompts: Mapping[str, str] = {}
 
     def read(self, given: Sequence[str], prompt: str = "", keep: int = 0) -> list[Any]:
-        return [Text(len(one[: keep or None]), name=one) for one in given]
+        return [FakeText(len(one[: keep or None]), name=one) for one in given]
 
     def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[Any]:
         return self.read([query + one for one in documents], keep=keep)
 
     def read_ids(self, ids: Sequence[int], keep: int = 0) -> Any:
-        return Text(len(ids))
+        return FakeText(len(ids))
 
     def run(self, given: Sequence[Any]) -> Sequence[Any]:
         return [text.size for text in given]
@@ -321,18 +333,18 @@ def test_it_is_cut_where_the_launch_says_so() -> None:
     with_encoding(Options(truncate=True), test)
 
 
-@pytest.mark.parametrize(("asked", "kept"), [(None, 0), (-1, 8), (3, 3), (100, 8)])
-def test_how_much_of_a_text_is_kept(asked: int | None, kept: int) -> None:
+@pytest.mark.parametrize(("length", "kept"), [(None, 0), (-1, 8), (3, 3), (100, 8)])
+def test_how_much_of_a_text_is_kept(length: int | None, kept: int) -> None:
     async def test(encoding: Encoding) -> None:
-        assert encoding.keep(asked) == kept
+        assert encoding.keep(length) == kept
 
     with_encoding(Options(), test)
 
 
-@pytest.mark.parametrize("asked", [0, 2, -2])
-def test_a_cut_that_leaves_nothing_is_refused(asked: int) -> None:
+@pytest.mark.parametrize("length", [0, 2, -2])
+def test_a_cut_that_leaves_nothing_is_refused(length: int) -> None:
     async def test(encoding: Encoding) -> None:
         with pytest.raises(InvalidParameter, match="truncate_prompt_tokens"):
-            encoding.keep(asked)
+            encoding.keep(length)
 
     with_encoding(Options(), test)

@@ -25,8 +25,10 @@ from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import Paths
 from modelyard.api.second_port import SecondPort
-from modelyard.catalog.hubs import asking
+from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
+from modelyard.chats.service import Chats
+from modelyard.control import installing
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
@@ -45,6 +47,8 @@ from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.headers import request_id
+from modelyard.jobs.service import Jobs
+from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
@@ -90,12 +94,12 @@ def with_request_id(scope: Scope, send: Send) -> Send:
     """`send` that adds the request id to the answer, as the gateway does for inference."""
     name = request_id(scope["headers"])
 
-    async def send_tagged(message: MutableMapping[str, Any]) -> None:
+    async def send_with_id(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], (b"x-request-id", name)]
         await send(message)
 
-    return send_tagged
+    return send_with_id
 
 
 @asynccontextmanager
@@ -104,23 +108,28 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
-    asking.use(settings.hub, settings.offline)
+    queries.use(settings.hub, settings.offline)
     lock, database, keys = await _opened(settings)
     traffic = Traffic()
     gateway = Gateway(settings, traffic)
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish)
+    jobs = Jobs(settings, database, host)
+    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    caching = Caching(catalog, reconciler, jobs)
+    await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
+    chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
     loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
+    working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, catalog) as knowledge:
@@ -135,21 +144,36 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     adapters=Adapters(database, deployments, reconciler, settings.folder),
                     autostarts=autostarts,
                     keys=keys,
+                    jobs=jobs,
                     registrations=registrations,
-                    caching=Caching(catalog, reconciler),
+                    caching=caching,
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
+                    chats=chats,
                 )
             )
     finally:
-        for task in (looking, starting, loop):
-            task.cancel()
-        await asyncio.gather(looking, starting, loop, return_exceptions=True)
+        await _end(looking, starting, working, loop)
+        await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
         lock.close()
+
+
+async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
+    """Let jobs go on that an earlier run of the server left unfinished."""
+    installing.register(jobs, settings.engines_folder)
+    await jobs.open()
+    await reconciler.downloads.adopt_records()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and return when they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, Keys]:
@@ -186,6 +210,13 @@ def _keys_ended(task: asyncio.Task[None]) -> None:
     """End the server after a defect: without this task, revoked keys would stay valid."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the watch over keys broke; the server ends", exc_info=error)
+        os._exit(70)
+
+
+def _jobs_ended(task: asyncio.Task[None]) -> None:
+    """Without the loop of jobs no weights would come for models that are launched, and nobody would know."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("the loop of jobs broke; the server ends", exc_info=error)
         os._exit(70)
 
 

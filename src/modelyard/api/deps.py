@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from modelyard.api.foreign_pages import counts_as_owner
 from modelyard.catalog.index import Catalog
+from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
 from modelyard.control.caching import Caching
@@ -24,6 +25,7 @@ from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
 from modelyard.core.trust import Trust, trust_of
 from modelyard.gateway.app import Gateway
+from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import Knowledge
 from modelyard.runtime.base import Host
 
@@ -41,10 +43,12 @@ class Parts:
     adapters: Adapters = field(kw_only=True)
     autostarts: Autostarts = field(kw_only=True)
     keys: Keys = field(kw_only=True)
+    jobs: Jobs = field(kw_only=True)
     caching: Caching = field(kw_only=True)
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)
     knowledge: Knowledge = field(kw_only=True)
+    chats: Chats = field(kw_only=True)
 
 
 async def parts(request: Request) -> Parts:
@@ -83,6 +87,11 @@ async def knowledge(request: Request) -> Knowledge:
     return (await parts(request)).knowledge
 
 
+async def chats(request: Request) -> Chats:
+    """Kept conversations, and the tools of agents."""
+    return (await parts(request)).chats
+
+
 async def address(request: Request) -> str:
     """Where this server listens, as host and port: the address under which its client found it."""
     host, port = request.scope["server"]
@@ -105,6 +114,7 @@ TheTrust = Annotated[Trust, Depends(trust)]
 TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
 TheKnowledge = Annotated[Knowledge, Depends(knowledge)]
+TheChats = Annotated[Chats, Depends(chats)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]

@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from modelyard.api.paths import is_documentation, route_of
-from modelyard.api.permissions import ANY_KEY, ANYBODY, METRICS, scope_of
+from modelyard.api.paths import match_of
+from modelyard.api.router import ANY_KEY, ANYBODY
 from modelyard.control.keys import REFRESH, Keys
-from modelyard.core.access import ADMIN, KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
+from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
 from modelyard.gateway.asgi import send_error
 
@@ -18,6 +18,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+METRICS = "monitor:view"
+"""A scope that nobody needs as long as the server listens on loopback only."""
 LISTING = frozenset({"models:list", "models:read", ANY_KEY})
 """What a key that is limited to some models may do where a path names none; handlers show it only its own."""
 
@@ -85,15 +87,8 @@ def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:
 
 
 def _needed(scope: Scope) -> tuple[str, str | None, str | None]:
-    """The scope that a request takes, and the model and the knowledge base that its path names.
-
-    A path that is no route at all takes any key.
-    """
-    if is_documentation(scope["path"]):
+    """The scope that a request takes, and the model and the knowledge base that its path names."""
+    match = match_of(scope)
+    if match is None:  # documentation
         return ANYBODY, None, None
-    route = route_of(scope)
-    if route is None:
-        return ANY_KEY, None, None
-    named = route.matches(scope)[1].get("path_params", {})
-    scope_needed = scope_of(scope["method"], route.path)
-    return ADMIN if scope_needed is None else scope_needed, named.get("uid"), named.get("base")
+    return match.route.scope, match.params.get("uid"), match.params.get("base")

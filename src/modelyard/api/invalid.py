@@ -9,9 +9,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 
-from modelyard.api.paths import route_of
+from modelyard.api.paths import match_of
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError
 from modelyard.protocol import errors
 
@@ -33,8 +32,8 @@ async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
     found = error.errors()
     problem = problem_of(found[0])
     body = errors.envelope(problem)
-    route = route_of(request.scope)
-    if isinstance(route, APIRoute) and CHATCHAT in route.tags:
+    match = match_of(request.scope)
+    if match is not None and CHATCHAT in match.route.tags:
         body["detail"] = [_listed(each) for each in found[:MOST_LISTED]]
         return JSONResponse(body, UNPROCESSABLE)
     return JSONResponse(body, problem.status)

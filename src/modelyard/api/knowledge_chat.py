@@ -9,9 +9,8 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
-from modelyard.api.knowledge_views import citation_dict
 from modelyard.api.sse import HEADERS, MEDIA_TYPE, send_events
 from modelyard.core.access import BASE, Grant
 from modelyard.core.asgi import App, Receive, Scope, Send
@@ -22,7 +21,7 @@ from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
 from modelyard.gateway.apps import caller_of
 from modelyard.gateway.sender import Caller
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
-from modelyard.knowledge.search import Mode
+from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import Knowledge
 from modelyard.knowledge.types import Models
 from modelyard.protocol.inference import ChatRequest, StreamOptions
@@ -135,7 +134,7 @@ async def _completion(knowledge: Knowledge, model: str, question: Question) -> d
     async with aclosing(knowledge.answering.answer(question)) as parts:
         async for each in parts:
             if isinstance(each, Sources):
-                sources = [citation_dict(source) for source in each.citations]
+                sources = [to_builtins(source) for source in each.citations]
             elif isinstance(each, Answered):
                 answered = each
     assert answered is not None
@@ -164,7 +163,7 @@ async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_us
             if isinstance(each, Token):
                 yield begin + msgspec.json.encode(each.text) + end
             elif isinstance(each, Sources):
-                sources = [citation_dict(source) for source in each.citations]
+                sources = [to_builtins(source) for source in each.citations]
             else:
                 yield chunk({"content": ""}, each.finish_reason, **_extra(each, sources))
                 if wants_usage:
@@ -189,7 +188,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
 def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The fields of an answer that OpenAI does not have."""
     return {
-        "citations": [citation_dict(each) for each in answered.citations],
+        "citations": [to_builtins(each) for each in answered.citations],
         "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
     }
 

@@ -1,4 +1,4 @@
-"""How knowledge bases, documents, hits and answers are shown."""
+"""Knowledge bases, documents, chunks and conversations as the bodies of answers, made from their rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 
 from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
-from modelyard.knowledge.answering.citing import Citation
-from modelyard.knowledge.bases import Counts, chunking_of
-from modelyard.knowledge.search import Hit
+from modelyard.knowledge.documents.bases import Counts, chunking_of
+from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
+from modelyard.protocol.knowledge_jobs import JobInfo
 from modelyard.protocol.models import KnowledgeModel
 
 MOST = 10_000
@@ -72,6 +72,11 @@ async def readable(knowledge: Knowledge, grant: Grant | None) -> list[KnowledgeB
     return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
 
 
+def job_info(view: JobView) -> JobInfo:
+    """A job and how far it is."""
+    return JobInfo.model_validate(builtins(view))
+
+
 def document_info(row: KnowledgeDocument) -> bodies.DocumentInfo:
     """A document."""
     return bodies.DocumentInfo(
@@ -109,55 +114,6 @@ def chunk_info(row: KnowledgeChunk) -> bodies.ChunkInfo:
         enabled=row.enabled,
         edited=row.edited,
     )
-
-
-def hit_dict(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON; made by hand, because searches are asked for a lot."""
-    row, scores = hit.row, hit.scores
-    return {
-        "chunk_id": row.id,
-        "knowledge_base": row.base,
-        "document_id": row.document_id,
-        "document": row.document,
-        "page": row.page,
-        "start": row.start,
-        "end": row.end,
-        "heading": row.heading,
-        "text": row.text,
-        "score": round(hit.score, 6),
-        "scores": {
-            "lexical": scores.lexical,
-            "similarity": scores.similarity,
-            "fused": round(scores.fused, 6),
-            "rerank": scores.rerank,
-        },
-        "highlights": hit.highlights,
-    }
-
-
-def citation_dict(citation: Citation) -> dict[str, Any]:
-    """A source of an answer as JSON."""
-    scores = citation.scores
-    return {
-        "number": citation.number,
-        "chunk_id": citation.chunk,
-        "knowledge_base": citation.base,
-        "document_id": citation.document_id,
-        "document": citation.document,
-        "page": citation.page,
-        "start": citation.start,
-        "end": citation.end,
-        "heading": citation.heading,
-        "text": citation.text,
-        "score": round(citation.score, 6),
-        "scores": {
-            "lexical": scores.lexical,
-            "similarity": scores.similarity,
-            "fused": round(scores.fused, 6),
-            "rerank": scores.rerank,
-        },
-        "highlights": [list(span) for span in citation.highlights],
-    }
 
 
 def conversation_info(row: Conversation) -> ConversationInfo:

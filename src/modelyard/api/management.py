@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,8 +19,8 @@ from starlette.routing import Route
 from modelyard import __version__
 from modelyard.api.deps import Parts
 from modelyard.api.invalid import answer_invalid
-from modelyard.api.openapi import completed
-from modelyard.api.routes import ROUTERS
+from modelyard.api.openapi import document
+from modelyard.api.paths import MatchedRoute
 from modelyard.core.errors import (
     ClientGone,
     InternalError,
@@ -41,8 +40,7 @@ def management_app(parts: Parts) -> FastAPI:
     """Every route that is not inference. `/docs` carries its scripts along and needs no internet."""
     app = FastAPIOffline(title="Modelyard", version=__version__, redirect_slashes=False)
     app.state.parts = parts
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes[:0] = [MatchedRoute(), Route("/openapi.json", openapi)]  # ahead of the framework's own document
     app.add_exception_handler(ModelyardError, _ours)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -51,29 +49,18 @@ def management_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(UnicodeError, _unstorable)
     app.add_exception_handler(OSError, _system)
     app.add_exception_handler(Exception, _defect)
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if not app.openapi_schema:
-            app.openapi_schema = completed(plain())
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
-    number = next(at for at, route in enumerate(app.routes) if getattr(route, "path", None) == app.openapi_url)
-    app.router.routes[number] = Route("/openapi.json", document_of(app))
     return app
 
 
-def document_of(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
-    """The handler of `/openapi.json`: some 400 KB, which are written once."""
-    written: list[bytes] = []
+async def openapi(request: Request) -> Response:
+    """Answer `/openapi.json`."""
+    return Response(_openapi_bytes(), media_type="application/json")
 
-    async def document(request: Request) -> Response:
-        if not written:
-            written.append(json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode())
-        return Response(written[0], media_type="application/json")
 
-    return document
+@cache
+def _openapi_bytes() -> bytes:
+    """Some 400 KB, which are written once."""
+    return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def render(error: ModelyardError) -> JSONResponse:

@@ -1,13 +1,19 @@
-"""What FastAPI cannot know of `/openapi.json`: the gateway's paths, made from its table, and how errors look."""
+"""`/openapi.json`: what FastAPI knows of the management routes, the gateway's paths from its table, and how errors look."""
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
+from modelyard import __version__
 from modelyard.api.invalid import CHATCHAT
+from modelyard.api.router import Route
+from modelyard.api.routes import ROUTES
 from modelyard.gateway.paths import PATHS, BodyFormat
 
 REFERENCE = "#/components/schemas/{name}"
@@ -49,56 +55,95 @@ FIELD_ERRORS = {
 }
 """Answer of Chatchat's routes to wrong fields: `detail` is FastAPI's list."""
 
-CONTENT = {BodyFormat.JSON: "application/json", BodyFormat.FORM: "multipart/form-data"}
+JSON = "application/json"
+CONTENT = {BodyFormat.JSON: JSON, BodyFormat.FORM: "multipart/form-data"}
 
 ANYWHERE = (400, 401, 403, 404, 409, 413, 415, 421, 429, 503)
 """Statuses that any operation may answer with."""
 ENGINES = (499, 502, 504)
 """Statuses of operations that wait for an engine."""
-WAITING = {
-    ("/v1/load_lora_adapter", "post"),
-    ("/v1/models", "post"),
-    ("/v1/models/instance", "post"),
-    ("/v1/models/{uid}", "delete"),
-}
-"""Management operations that wait for an engine."""
 
 
-def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with every path of the gateway, and every error that can come."""
-    requests = {row.request.__name__: row.request for row in PATHS.values()}
-    _, components = msgspec.json.schema_components(requests.values(), ref_template=REFERENCE)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(components, Error=ERROR, FieldErrors=FIELD_ERRORS)
+@cache
+def document() -> dict[str, Any]:
+    """`/openapi.json`: the management routes as FastAPI describes them, every path of the gateway, and every error."""
+    found = get_openapi(title="Modelyard", version=__version__, routes=ROUTES)
+    schemas = found["components"]["schemas"]
+    schemas.update(Error=ERROR, FieldErrors=FIELD_ERRORS)
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own answer to bad input, which ours replaces
         schemas.pop(name, None)
+    for route in ROUTES:
+        operation = found["paths"][route.path_format][route.method.lower()]
+        _complete_answer(route, operation, schemas)
+        _document_errors(operation, (*ANYWHERE, *ENGINES) if route.waits else ANYWHERE)
+    _add_gateway(found["paths"], schemas)
+    return found
+
+
+def _complete_answer(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Describe what FastAPI does not: server-sent events, and that a route never succeeds."""
+    if route.refuses:
+        del operation["responses"]["200"]
+        return
+    answer = operation["responses"][str(route.status_code or 200)]
+    if route.events is not None:
+        if route.response_field is None:
+            answer["content"] = {}
+        answer["content"]["text/event-stream"] = {"schema": _events(route.events, schemas)}
+
+
+def _events(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a stream of events, whose data are JSON of a type, or plain text."""
+    if kind is str:
+        return {"type": "string", "description": "Server-sent events, whose data are text."}
+    return {
+        "type": "string",
+        "description": "Server-sent events, whose data are JSON.",
+        "contentMediaType": JSON,
+        "contentSchema": _schema(kind, schemas),
+    }
+
+
+def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a pydantic model or of what msgspec encodes; those that it refers to are added to `schemas`."""
+    if not _is_struct(kind):
+        own = TypeAdapter(kind).json_schema(ref_template=REFERENCE.replace("name", "model"), mode="serialization")
+        for name, schema in own.pop("$defs", {}).items():
+            schemas.setdefault(name, schema)
+        if "properties" not in own:
+            return own
+        schemas.setdefault(own["title"], own)
+        return {"$ref": REFERENCE.format(name=own["title"])}
+    (schema,), components = msgspec.json.schema_components([kind], ref_template=REFERENCE)
+    schemas.update(components)
+    return schema
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _add_gateway(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Add the paths of the gateway, from its table, with the schemas of their requests and answers."""
     for path, row in PATHS.items():
-        schema = {"$ref": REFERENCE.format(name=row.request.__name__)}
-        document["paths"][path] = {
-            row.method.lower(): {
-                "tags": ["inference"],
-                "summary": (row.request.__doc__ or path).strip().splitlines()[0],
-                "operationId": path.strip("/").replace("/", "_"),
-                "requestBody": {"required": True, "content": {CONTENT[row.format]: {"schema": schema}}},
-                "responses": {"200": {"description": "The engine's answer, as JSON or as server-sent events."}},
-            }
+        content: dict[str, Any] = {
+            kind: {"schema": {"type": "string", "format": "binary"} if answer is bytes else _schema(answer, schemas)}
+            for kind, answer in row.answers.items()
         }
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            waits = path in PATHS or (path, method) in WAITING
-            _document_errors(operation, (*ANYWHERE, *ENGINES) if waits else ANYWHERE)
-            _document_stream(operation, schemas)
-    return document
-
-
-def _document_stream(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """An operation whose body has `stream` answers with JSON or with events."""
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    name = body.get("$ref", "").rpartition("/")[2]
-    if "stream" in schemas.get(name, {}).get("properties", {}):
-        content = operation["responses"]["200"].setdefault("content", {})
-        content.setdefault("application/json", {"schema": {}})
-        content["text/event-stream"] = {"schema": {}}
+        if row.events is not None:
+            content["text/event-stream"] = {"schema": _events(row.events, schemas)}
+        operation = {
+            "tags": ["inference"],
+            "summary": (row.request.__doc__ or path).strip().splitlines()[0],
+            "operationId": path.strip("/").replace("/", "_"),
+            "requestBody": {
+                "required": True,
+                "content": {CONTENT[row.format]: {"schema": _schema(row.request, schemas)}},
+            },
+            "responses": {"200": {"description": "The engine's answer.", "content": content}},
+        }
+        _document_errors(operation, (*ANYWHERE, *ENGINES))
+        paths[path] = {row.method.lower(): operation}
 
 
 def _document_errors(operation: dict[str, Any], statuses: tuple[int, ...]) -> None:

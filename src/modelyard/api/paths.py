@@ -7,14 +7,16 @@ then what is wrong with the body, and last what the path names and does not exis
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fastapi.routing import APIRoute
-from starlette.routing import Route
+from starlette.routing import BaseRoute, NoMatchFound
+from starlette.routing import Match as Fit
 
-from modelyard.api.routes import ROUTERS
+from modelyard.api.router import Route
+from modelyard.api.routes import ROUTES
 from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.gateway.asgi import send_error, send_options
 from modelyard.gateway.paths import PATHS
@@ -28,14 +30,22 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
 """Paths, and what is below them, that everybody may read: they tell what the routes are, and nothing of this server."""
 
-ROUTE = "route"
-"""Key in `scope["state"]`: the route of a request."""
+MATCH = "match"
+"""Key in `scope["state"]`: the `Match` of a request, None for documentation."""
 INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")
 SENDFILE = "http.response.pathsend"
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A route that has the path of a request, and what stands in the variable parts of the path."""
+
+    route: Route
+    params: Mapping[str, str]
+
+
 class Paths:
-    """The management app behind a check of paths and methods. It notes the route of a request for those behind it."""
+    """The management app behind a check of paths and methods. It notes the `Match` of a request for the layers behind it."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -53,12 +63,32 @@ class Paths:
             await send_error(send, error, [(b"allow", ", ".join(allowed).encode())] if allowed else [])
         else:
             as_method = "GET" if method == "HEAD" else method
-            route = next((each for each in candidates if as_method in (each.methods or ())), None)
-            scope = {**scope, "method": as_method, "state": {**scope.get("state", {}), ROUTE: route}}
+            match = next((each for each in candidates if as_method == each.route.method), None)
+            scope = {**scope, "method": as_method, "state": {**scope.get("state", {}), MATCH: match}}
             if method == "HEAD":
                 scope["extensions"] = {**scope.get("extensions", {}), SENDFILE: {}}
                 send = headless(send)
             await self._app(scope, receive, send)
+
+
+class MatchedRoute(BaseRoute):
+    """The one route of the framework's table beside the documentation: it calls the route that `Paths` matched."""
+
+    def matches(self, scope: Scope) -> tuple[Fit, Scope]:
+        """A full match for every request that `Paths` matched."""
+        match = match_of(scope)
+        if match is None:
+            return Fit.NONE, {}
+        route = match.route
+        return Fit.FULL, {"endpoint": route.endpoint, "path_params": dict(match.params), "route": route}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the route."""
+        await scope["route"].handle(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        """Raises `NoMatchFound`: it has no path of its own."""
+        raise NoMatchFound(name, path_params)
 
 
 def refusal(method: str, path: str, allowed: Sequence[str]) -> ModelyardError | None:
@@ -75,42 +105,37 @@ def is_documentation(path: str) -> bool:
     return any(path == each or path.startswith(each + "/") for each in DOCUMENTATION)
 
 
-def route_of(scope: Scope) -> Route | None:
-    """The management route of a request; None if there is none, or not with this method."""
-    state = scope.get("state", {})
-    if ROUTE in state:
-        found: Route | None = state[ROUTE]
-        return found
-    candidates = candidates_for(scope["path"])
-    return next((each for each in candidates if scope["method"] in (each.methods or ())), None)
+def match_of(scope: Scope) -> Match | None:
+    """The route of a request, as `Paths` found it; None for documentation."""
+    found: Match | None = scope["state"][MATCH]
+    return found
 
 
-def candidates_for(path: str) -> list[Route]:
+def candidates_for(path: str) -> list[Match]:
     """The routes of a path, whatever their methods, in the order in which they are tried.
 
     `/documents/delete` is no document: where a number stands in one route's pattern and a word in another's, the word decides.
     """
-    matching: list[Route] = []
-    fitting: list[Route] = []
-    for prefix, route, numbers in _routes():
-        if not path.startswith(prefix) or (found := route.path_regex.match(path)) is None:
+    matching: list[Match] = []
+    fitting: list[Match] = []
+    for route, numbers in _routes_by_noun().get(_noun(path), ()):
+        found = route.path_regex.match(path)
+        if found is None or not all((params := found.groupdict()).values()):
             continue
-        given = found.groupdict()
-        if not all(given.values()):
-            continue
-        matching.append(route)
-        if all(INTEGER.fullmatch(given[name]) for name in numbers):
-            fitting.append(route)
+        match = Match(route, params)
+        matching.append(match)
+        if all(INTEGER.fullmatch(params[name]) for name in numbers):
+            fitting.append(match)
     return fitting or matching
 
 
-def allowed_methods(path: str, routes: Sequence[Route]) -> list[str]:
-    """Every method that a path has, for `Allow`; none where it is no path. `routes` are those of the path."""
+def allowed_methods(path: str, candidates: Sequence[Match]) -> list[str]:
+    """Every method that a path has, for `Allow`; none where it is no path. `candidates` are the routes of the path."""
     if path == "*":
         return ["OPTIONS"]
     if is_documentation(path):
         return ["GET", "HEAD", "OPTIONS"]
-    found = {method for route in routes for method in route.methods or ()}
+    found = {each.route.method for each in candidates}
     if not found:
         return []
     return sorted(found | ({"HEAD"} if "GET" in found else set()) | {"OPTIONS"})
@@ -137,13 +162,20 @@ def headless(send: Send) -> Send:
 
 
 @cache
-def _routes() -> tuple[tuple[str, Route, frozenset[str]], ...]:
-    """Every management route, in the order in which they are tried: what its paths begin with, and which of their parts are
-    integers."""
-    found = [route for router in ROUTERS for route in router.routes if isinstance(route, Route)]
-    return tuple((route.path.partition("{")[0], route, _numbers(route)) for route in found)
+def _routes_by_noun() -> Mapping[str, Sequence[tuple[Route, frozenset[str]]]]:
+    """Noun of a path → its routes, in the order in which they are tried, and which of their parts are integers."""
+    table: dict[str, list[tuple[Route, frozenset[str]]]] = {}
+    for route in ROUTES:
+        table.setdefault(_noun(route.path), []).append((route, _numbers(route)))
+    return table
+
+
+def _noun(path: str) -> str:
+    """The first part of a path, or the second where the first is `v1`. It is no variable part in any route."""
+    first, _, rest = path[1:].partition("/")
+    return rest.partition("/")[0] if first == "v1" else first
 
 
 def _numbers(route: Route) -> frozenset[str]:
-    fields = route.dependant.path_params if isinstance(route, APIRoute) else ()
+    fields = route.dependant.path_params
     return frozenset(field.alias for field in fields if field.field_info.annotation is int)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard.catalog.inventory import Entry
-from modelyard.control.downloads import DownloadState, DownloadView
+from modelyard.catalog.inventory import InventoryEntry
+from modelyard.control.downloads import DownloadView
 from modelyard.control.views import AdapterView, ModelView, Running
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
+from modelyard.jobs.types import JobState
 from modelyard.protocol.adapters import AdapterInfo
 from modelyard.protocol.cache import CachedModel, DownloadInfo
 from modelyard.protocol.models import LaunchProgress, ModelInfo, ReplicaInfo, ReplicaProgress
@@ -52,7 +53,7 @@ def model_info(view: ModelView) -> ModelInfo:
         model_uid=launch.uid,
         model_type=model.type.value,
         model_name=model.name,
-        model_engine=displayed(launch.engine),
+        model_engine=title_of(launch.engine),
         model_format=model.format,
         model_size_in_billions=model.size_in_billions,
         model_family=model.family or model.name,
@@ -207,7 +208,7 @@ DOWNLOADED = 0.9
 def download_progress(view: DownloadView, full: float = DOWNLOADED) -> LaunchProgress:
     """How far a download is, where `full` is what a finished one counts for."""
     job = view.job
-    stage = {DownloadState.DONE: "completed", DownloadState.FAILED: "failed"}.get(job.state, "downloading")
+    stage = {JobState.DONE: "completed", JobState.FAILED: "failed"}.get(job.state, "downloading")
     progress = 1.0 if stage == "failed" else round(full * view.part, 4)
     info = str(job.error) if stage == "failed" else view.reason
     return LaunchProgress(progress=progress, stage=stage, info=info, download_files=download_files(view))
@@ -227,17 +228,21 @@ def download_files(view: DownloadView) -> list[dict[str, Any]]:
     ]
 
 
+WAITING = "waiting"
+"""State of a download that is queued."""
+
+
 def download_info(view: DownloadView) -> DownloadInfo:
     """A download as it is listed."""
-    job, download = view.job, view.job.download
-    failed = job.state is DownloadState.FAILED
+    job, download = view.job, view.download
+    failed = job.state is JobState.FAILED
     return DownloadInfo(
-        uid=job.uid,
-        names=sorted(job.names),
+        uid=job.id,
+        names=view.names,
         model_id=download.model_id,
         model_hub=download.hub,
         revision=download.revision,
-        status=job.state.value,
+        status=WAITING if job.state is JobState.QUEUED else job.state.value,
         progress=round(view.part, 4),
         downloaded=view.here,
         total=download.size,
@@ -246,7 +251,7 @@ def download_info(view: DownloadView) -> DownloadInfo:
     )
 
 
-def cached_model(entry: Entry) -> CachedModel:
+def cached_model(entry: InventoryEntry) -> CachedModel:
     """A cached model as it is listed."""
     snapshot, path = entry.cached.snapshot, entry.cached.path
     return CachedModel(

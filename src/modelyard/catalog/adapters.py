@@ -142,14 +142,14 @@ def _ranks(config: Mapping[str, Any]) -> list[int]:
 
 
 def _traits(config: Mapping[str, Any], modules: set[str], sides: set[str]) -> tuple[str, ...]:
-    told = {
+    traits = {
         "dora": bool(config.get("use_dora")) or "magnitude_vector" in sides,
         "bias": (config.get("bias") or "none") != "none" or bool(config.get("lora_bias")),
         "modules_to_save": bool(config.get("modules_to_save")) or bool(config.get("trainable_token_indices")),
         "parameters": bool(config.get("target_parameters")),
         "embeddings": any(side.startswith("embedding") for side in sides) or bool(modules & set(EMBEDDING)),
     }
-    return tuple(sorted(name for name, so in told.items() if so))
+    return tuple(sorted(name for name, so in traits.items() if so))
 
 
 def _peft_shapes(place: Path) -> Shapes:

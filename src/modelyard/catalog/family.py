@@ -12,7 +12,7 @@ from modelyard.catalog.prompt_styles import PromptStyle, template
 from modelyard.core.types import ModelType
 
 Size = int | float | str
-"""Billions of weights; `"0_6"` is the peer's spelling of 0.6."""
+"""Billions of weights; `"0_6"` is Xinference's spelling of 0.6."""
 Text = Annotated[str, Meta(min_length=1)]
 Defaults = dict[str, Any]
 
@@ -21,7 +21,7 @@ class Data(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
     """What stands in a data file: an unknown field is an error, and a default is not written down."""
 
 
-class Source(Data, kw_only=True, frozen=True):
+class ModelSource(Data, kw_only=True, frozen=True):
     """Where the files of a spec are: in this package or on this machine (`path`), or on a hub (`model_id`)."""
 
     path: str | None = None
@@ -60,21 +60,21 @@ class Spec(Data, kw_only=True, frozen=True):
     size_in_billions: Size | None = None
     activated_size_in_billions: Size | None = None
     quantizations: list[str] = msgspec.field(default_factory=lambda: ["none"])
-    src: dict[str, Source]
+    src: dict[str, ModelSource]
     """Hub, or `package`, or `local` → where."""
     aliases: list[str] = []
     """Names that mean this spec alone, such as swift's `qwen-7b-chat`."""
     shape: Dimensions | None = None
     engine: str | None = None
     """The only engine for it, where the weights decide that."""
-    gguf: dict[str, Source] = {}
+    gguf: dict[str, ModelSource] = {}
     """For image and video models, by hub: a quantised transformer to go with the pipeline."""
-    lightning: dict[str, Source] = {}
+    lightning: dict[str, ModelSource] = {}
     """For image and video models, by hub: weights that need fewer steps; `quantizations` are their versions."""
     default_model_config: Defaults = {}
     default_generate_config: Defaults = {}
 
-    def quantizations_of(self, source: Source) -> list[str]:
+    def quantizations_of(self, source: ModelSource) -> list[str]:
         """What one source has."""
         return source.quantizations or self.quantizations
 
@@ -89,7 +89,7 @@ class Family(Data, kw_only=True, frozen=True):
     name: Text
     type: ModelType
     version: int = 2
-    """The generation of the record, as the peer counts them. In 1, the prompt style rules even where the files have a
+    """The generation of the record, as Xinference counts them. In 1, the prompt style rules even where the files have a
     chat template of their own."""
     aliases: list[str] = []
     description: str = ""
@@ -103,7 +103,7 @@ class Family(Data, kw_only=True, frozen=True):
     """For embedding and rerank models, the longest text."""
     dimensions: int | None = None
     family: str | None = None
-    """The peer's `model_family`, where it is not the name."""
+    """Xinference's `model_family`, where it is not the name."""
     architectures: list[str] = []
     prompt_style: PromptStyle | None = None
     chat_template: str | None = None

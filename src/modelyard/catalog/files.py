@@ -59,7 +59,7 @@ TEXT = (ModelType.LLM, ModelType.EMBEDDING, ModelType.RERANK)
 
 
 def described_as(path: Path, type: ModelType | None) -> Model:
-    """The model at a path that somebody says is of a type: the catalog, or who launches it.
+    """The model at a path whose type is given, by the catalog or by the launch.
 
     Where files cannot say what they are, as with many audio and image models, that word is enough.
     """

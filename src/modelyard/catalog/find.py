@@ -14,13 +14,13 @@ from modelyard.catalog.describing import one_line
 from modelyard.catalog.family import Size
 from modelyard.catalog.files import describe, described_as
 from modelyard.catalog.hubs import HUBS, REMOTE
-from modelyard.catalog.hubs.asking import AUTO, Question, ask, to_ask
 from modelyard.catalog.hubs.cache import in_cache, snapshot_of
 from modelyard.catalog.hubs.complete import named_files, repository
+from modelyard.catalog.hubs.queries import AUTO, RepositoryQuery, ask, hubs_to_ask
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.projectors import beside
 from modelyard.catalog.resolve import FORMATS, Variant, resolve
-from modelyard.catalog.shaping import shaped
+from modelyard.catalog.shaping import with_family
 from modelyard.core.errors import (
     BadRequest,
     HubsOffline,
@@ -121,7 +121,7 @@ def _from_hub(variant: Variant, hub: str | None, projector: str | None) -> Model
         )
     what = f"'{variant.family.name}' ({variant.spec.format}, {variant.quantization})"
     return _first_answer(
-        to_ask(what, hub, having), lambda name: _from_family(ask(_question(variant, name, projector)), variant, name)
+        hubs_to_ask(what, hub, having), lambda name: _from_family(ask(_query(variant, name, projector)), variant, name)
     )
 
 
@@ -141,20 +141,20 @@ def by_id(
             model = _beside_place(replace(_described(place, name, type), name=model_id), place, projector)
             if model.projector or not projector:
                 return model
-    question = Question(
+    query = RepositoryQuery(
         hub="", model_id=model_id, type=type, format=format, quantization=quantization, projector=projector
     )
-    return _first_answer(to_ask(f"'{model_id}'", hub), lambda name: ask(msgspec.structs.replace(question, hub=name)))
+    return _first_answer(hubs_to_ask(f"'{model_id}'", hub), lambda name: ask(msgspec.structs.replace(query, hub=name)))
 
 
-def _projector(variant: Variant, hub: str | None, wanted: str | None) -> str | None:
+def _projector(variant: Variant, hub: str | None, projector: str | None) -> str | None:
     """The name of the projector to take: the wished one, else the first that the family names."""
     source = variant.spec.src.get(hub or "")
-    return wanted or next(iter(source.projectors), None) if source else wanted
+    return projector or next(iter(source.projectors), None) if source else projector
 
 
 def _beside_path(model: Model, projector: str | None) -> Model:
-    """A model at a path that somebody gave, with its projector. Raises `InvalidParameter` when a wished one is not there."""
+    """The model at a path of the request, with its projector. Raises `InvalidParameter` when the named projector is missing."""
     found = beside(model, Path(str(model.path)).parent, projector, shared=True)
     if projector and not found.projector:
         raise InvalidParameter("multimodal_projector", f"there is no '{projector}' beside {model.path}.")
@@ -168,7 +168,7 @@ def _beside_place(model: Model, place: Path, projector: str | None) -> Model:
 
 
 def _first_answer(hubs: Sequence[str], read: Callable[[str], Model]) -> Model:
-    """From the first hub that has it; raises what the first one said when none has."""
+    """The answer of the first hub that has the model; when none has it, the error of the first."""
     problem: ModelyardError | None = None
     for name in hubs:
         try:
@@ -179,12 +179,12 @@ def _first_answer(hubs: Sequence[str], read: Callable[[str], Model]) -> Model:
     raise problem
 
 
-def _question(variant: Variant, hub: str, projector: str | None) -> Question:
+def _query(variant: Variant, hub: str, projector: str | None) -> RepositoryQuery:
     source = variant.spec.src[hub]
     model_id = repository(source, variant.quantization)
     assert model_id is not None, "only sources with an id are asked for"
     names = tuple(named_files(source, variant.quantization))
-    return Question(
+    return RepositoryQuery(
         hub=hub,
         model_id=model_id,
         revision=source.revision,
@@ -210,7 +210,7 @@ def as_downloaded(model: Model) -> Model:
 
     Raises `ModelFilesInvalid` when they are no such model.
     """
-    assert model.path is not None, "whoever planned the download said where the files will be"
+    assert model.path is not None, "a planned download knows where its files will be"
     found = described_as(Path(model.path), model.type)
     return replace(
         model,
@@ -231,7 +231,7 @@ def _at_path(name: str, path: str, catalog: Catalog) -> Model:
     except NotFound:
         return model
     return replace(
-        shaped(model, family),
+        with_family(model, family),
         name=family.name,
         family=family.name,
         languages=tuple(family.languages),
@@ -244,7 +244,7 @@ def _from_family(model: Model, variant: Variant, hub: str) -> Model:
     family = variant.family
     if model.type is not family.type:
         raise ModelFilesInvalid(str(model.path), f"it is of type {model.type}, and '{family.name}' is {family.type}.")
-    model = shaped(model, family)
+    model = with_family(model, family)
     return replace(
         model,
         name=family.name,

@@ -115,8 +115,8 @@ def what_is(start: bytes) -> str:
 
 
 def _truncated(path: Path, size: int, expected: int = 0) -> ModelFilesInvalid:
-    wanted = f" of {expected}" if expected else ""
-    return ModelFilesInvalid(str(path), f"the file ends too early, after {size}{wanted} bytes; download it again.")
+    of_all = f" of {expected}" if expected else ""
+    return ModelFilesInvalid(str(path), f"the file ends too early, after {size}{of_all} bytes; download it again.")
 
 
 class _Cursor:

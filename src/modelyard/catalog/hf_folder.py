@@ -108,11 +108,11 @@ def _context(folder: Path, kind: ModelType, config: Config) -> int:
         return positions
     if config.get("model_type") in OFFSET_POSITIONS and positions:
         positions -= _first(config, "pad_token_id") + 1
-    said = [positions]
+    lengths = [positions]
     for name, key in (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
         if (folder / name).is_file():
-            said.append(_first(_json(folder / name), key))
-    return min((length for length in said if 0 < length < UNLIMITED), default=0)
+            lengths.append(_first(_json(folder / name), key))
+    return min((length for length in lengths if 0 < length < UNLIMITED), default=0)
 
 
 def _sizes(folder: Path) -> dict[str, int]:

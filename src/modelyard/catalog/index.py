@@ -110,11 +110,11 @@ def file_name(name: str) -> str:
 
 
 ADVICE = " Give a family of the catalog, `owner/name` of a hub, or a path to a .gguf file or a Hugging Face folder."
-"""For who wants to launch."""
+"""The end of an error about an unknown name, where the name is to be launched."""
 
 
 def not_found(name: str, type: ModelType | None, known: list[str], advice: str = "") -> NotFound:
-    """Says what was asked for and which names are near it."""
+    """The error for an unknown name, with the known names that are near it."""
     near = difflib.get_close_matches(name[:200].lower(), [one.lower() for one in known], n=3)
     spelled = [one for one in known if one.lower() in near]
     hint = f" Did you mean {' or '.join(spelled)}?" if spelled else ""

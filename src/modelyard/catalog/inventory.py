@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from modelyard.catalog.family import Family, Source, Spec
+from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.files import describe
 from modelyard.catalog.hubs.cache import Cached, cached_models
 from modelyard.catalog.hubs.complete import named_files, repository
@@ -18,7 +18,7 @@ from modelyard.core.types import ModelType
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class InventoryEntry:
     """One cached model with its name in the catalog, or its id where the catalog does not know it."""
 
     name: str
@@ -35,7 +35,7 @@ class Entry:
         return version_of(self.name, self.size, self.format, self.quantization)
 
 
-def inventory(catalog: Catalog, name: str | None = None) -> list[Entry]:
+def inventory(catalog: Catalog, name: str | None = None) -> list[InventoryEntry]:
     """Everything that is whole in the caches, or only what goes by a name."""
     models = list(cached_models())
     known = _by_repository(catalog, {model.snapshot.model_id.lower() for model in models})
@@ -43,7 +43,7 @@ def inventory(catalog: Catalog, name: str | None = None) -> list[Entry]:
     return [entry for entry in entries if name is None or entry.name.lower() == name.lower()]
 
 
-Place = tuple[Family, Spec, Source, str]
+Place = tuple[Family, Spec, ModelSource, str]
 Known = dict[tuple[str, str], list[Place]]
 """Hub and id in lower case → what of the catalog is there."""
 
@@ -65,19 +65,23 @@ def _places(catalog: Catalog) -> Iterator[tuple[Place, str]]:
                     yield (family, spec, source, quantization), hub
 
 
-def _entry(model: Cached, known: Known) -> Entry:
+def _entry(model: Cached, known: Known) -> InventoryEntry:
     for family, spec, source, quantization in known.get((model.snapshot.hub, model.snapshot.model_id.lower()), ()):
         if _is_it(model, source, quantization):
-            return Entry(family.name, family.type, size_of(spec.size_in_billions), spec.format, quantization, model)
+            return InventoryEntry(
+                family.name, family.type, size_of(spec.size_in_billions), spec.format, quantization, model
+            )
     try:
         found = describe(model.path)
     except ModelFilesInvalid:
-        return Entry(model.snapshot.model_id, None, None, "unknown", model.quantization or "none", model)
+        return InventoryEntry(model.snapshot.model_id, None, None, "unknown", model.quantization or "none", model)
     quantization = model.quantization or found.quantization or "none"
-    return Entry(model.snapshot.model_id, found.type, found.size_in_billions, found.format, quantization, model)
+    return InventoryEntry(
+        model.snapshot.model_id, found.type, found.size_in_billions, found.format, quantization, model
+    )
 
 
-def _is_it(model: Cached, source: Source, quantization: str) -> bool:
+def _is_it(model: Cached, source: ModelSource, quantization: str) -> bool:
     names = named_files(source, quantization)
     if model.quantization is None:
         return not names

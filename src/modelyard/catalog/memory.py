@@ -11,8 +11,7 @@ from dataclasses import replace
 from modelyard.catalog.describing import one_line
 from modelyard.catalog.family import Dimensions, Family
 from modelyard.catalog.resolve import Variant, size_of
-from modelyard.core.memory import RUNTIMES, footprint
-from modelyard.core.types import Footprint, Model, Shape
+from modelyard.core.types import Model, Shape
 
 GGUF_BITS = {
     "tq1_0": 1.69, "tq2_0": 2.06, "iq1_s": 2.0, "iq1_m": 2.15, "q1_0": 1.7, "iq2_xxs": 2.39, "iq2_xs": 2.59,
@@ -45,30 +44,6 @@ SHARING = ("Gemma", "Cohere", "Bloom", "GPT2")
 
 NEAR = 0.2
 """Sizes are rounded: 7 stands for 7.6. A count from the shape this near to the size is the better figure."""
-
-
-def estimate(
-    model: Model,
-    *,
-    engine: str = "llama_cpp",
-    context: int,
-    parallel: int = 1,
-    batch: int | None = None,
-    cache_type: str = "f16",
-    on_gpu: bool = True,
-) -> Footprint:
-    """Bytes on an engine for `parallel` requests of `context` tokens each."""
-    return footprint(
-        model.weights_bytes,
-        model.shape,
-        RUNTIMES.get(engine, RUNTIMES["transformers"]),
-        context=context,
-        parallel=parallel,
-        batch=batch,
-        key=cache_type,
-        value=cache_type,
-        on_gpu=on_gpu,
-    )
 
 
 def sketch(variant: Variant) -> Model:

@@ -13,26 +13,26 @@ SENSES = ("vision", "audio", "omni")
 
 
 def with_projector(model: Model, path: Path | None) -> Model:
-    """The model with its projector; one of which nobody says what it is for is for seeing."""
+    """The model with its projector; where its purpose is unknown, it is for vision."""
     if path is None or model.type is not ModelType.LLM:
         return model
     sees = any(sense in model.abilities for sense in SENSES)
     return replace(model, projector=str(path), abilities=model.abilities if sees else (*model.abilities, "vision"))
 
 
-def beside(model: Model, folder: Path, wanted: str | None, *, shared: bool) -> Model:
+def beside(model: Model, folder: Path, title: str | None, *, shared: bool) -> Model:
     """The model with the projector in its folder that is wanted by name, or the best there; as it is when there is none.
 
-    In a folder that is `shared` by whatever somebody put there, an unnamed one belongs to a model only when there is no other.
+    In a folder that is `shared` with files of other models, an unnamed projector belongs to a model only when there is no other.
     """
     if model.format != "ggufv2" or not folder.is_dir():
         return model
     files = folder.glob("*.gguf") if shared else folder.rglob("*.gguf")
     names = [RemoteFile(str(file.relative_to(folder))) for file in files if file.is_file()]
-    if shared and not wanted and len(ggufs(names)) != 1:
+    if shared and not title and len(ggufs(names)) != 1:
         return model
     try:
-        found = choose_projector(model.name, names, wanted)
+        found = choose_projector(model.name, names, title)
     except InvalidParameter:
         return model
     return with_projector(model, folder / found.name if found else None)

@@ -1,6 +1,6 @@
-"""How models of 2023 wrote a conversation: the peer's prompt styles, each as the Jinja chat template that renders it. Pure.
+"""How models of 2023 wrote a conversation: Xinference's prompt styles, each as the Jinja chat template that renders it. Pure.
 
-A template renders what the peer rendered, with three differences where that lost what the user wrote: the words of a
+A template renders what Xinference rendered, with three differences where that lost what the user wrote: the words of a
 system message take the place of the style's own words only, not of the marks around them; in a style that has no place for
 them they stand before the first turn; and separators go by role instead of by odd and even.
 """
@@ -17,7 +17,7 @@ from modelyard.core.errors import UnknownName, nearest
 
 
 class PromptStyle(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The record of a style, as the peer's users write it."""
+    """The record of a style, as Xinference's users write it."""
 
     style_name: str
     system_prompt: str = ""
@@ -154,7 +154,7 @@ LED = "{%- if loop.first and system -%}{%- set content = system + '\\n\\n' + con
 
 
 def template(style: PromptStyle) -> str:
-    """The chat template of a style. Raises `UnknownName` for a style that nobody has described."""
+    """The chat template of a style. Raises `UnknownName` for an unknown style."""
     layout = layout_of(style.style_name)
     unheard = style.style_name in UNHEARD
     frame = frame_of(style)

@@ -1,4 +1,4 @@
-"""A family as the peer's clients see it: the records of `GET /v1/model_registrations`, of prompts and of abilities. Pure."""
+"""A family as Xinference's clients see it: the records of `GET /v1/model_registrations`, of prompts and of abilities. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from modelyard.catalog.describing import one_line
-from modelyard.catalog.family import Family, Source, Spec
+from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, PromptStyle
 from modelyard.core.types import ModelType
 
 Record = dict[str, Any]
 
-Cached = Callable[[str, Source, str], bool]
+Cached = Callable[[str, ModelSource, str], bool]
 """Hub, source and quantisation → whether the files are on this machine."""
 
 PREFERRED = ("package", "local", "huggingface", "modelscope")
@@ -24,8 +24,8 @@ ABILITIES = ("chat", "generate", "tools", "vision", "reasoning", "audio", "omni"
 """Those by which language models are listed."""
 
 
-def nothing_cached(hub: str, source: Source, quantization: str) -> bool:
-    """A `Cached` for where nobody asks."""
+def nothing_cached(hub: str, source: ModelSource, quantization: str) -> bool:
+    """A `Cached` for callers to whom it does not matter."""
     return False
 
 
@@ -36,7 +36,7 @@ def record(family: Family, *, built_in: bool, cached: Cached = nothing_cached, f
     with the fields that its sender left out behind those that were sent.
     """
     if family.sent is not None:
-        return _as_sent(family.sent, _record(family, built_in, cached, full=False))
+        return _with_record(family.sent, _record(family, built_in, cached, full=False))
     return _record(family, built_in, cached, full)
 
 
@@ -63,28 +63,28 @@ def _record(family: Family, built_in: bool, cached: Cached, full: bool) -> Recor
     return common | _first_source(specs) | {"controlnet": family.controlnet or None}
 
 
-def _as_sent(sent: Record, made: Record) -> Record:
+def _with_record(sent: Record, ours: Record) -> Record:
     """A record as it was sent, with our fields that it lacks at its end."""
-    merged = {**sent, **{key: value for key, value in made.items() if key not in sent}}
+    merged = {**sent, **{key: value for key, value in ours.items() if key not in sent}}
     if sent.get("prompt_style") and "chat_template" not in sent:
         del merged["chat_template"]  # it would be another way to say the same
     specs = sent.get("model_specs")
     if specs:
-        merged["model_specs"] = [_spec_as_sent(*pair) for pair in zip(specs, made["model_specs"], strict=True)]
+        merged["model_specs"] = [_with_spec_record(*pair) for pair in zip(specs, ours["model_specs"], strict=True)]
     else:  # the record is its own only spec
-        merged["model_specs"] = made["model_specs"]
+        merged["model_specs"] = ours["model_specs"]
     return merged
 
 
-def _spec_as_sent(sent: Record, made: Record) -> Record:
+def _with_spec_record(sent: Record, ours: Record) -> Record:
     """The same of one entry of `model_specs`; `cache_status` goes by the quantisations that were sent."""
-    ours = {**made, "cache_status": _statuses(sent.get("quantizations"), made)}
+    ours = {**ours, "cache_status": _statuses(sent.get("quantizations"), ours)}
     return {**sent, **{key: value for key, value in ours.items() if key not in sent}}
 
 
-def _statuses(sent: list[str] | None, made: Record) -> list[bool]:
-    found = dict(zip(made["quantizations"], made["cache_status"], strict=True))
-    return [found.get(name or "none", False) for name in sent or made["quantizations"]]
+def _statuses(sent: list[str] | None, ours: Record) -> list[bool]:
+    found = dict(zip(ours["quantizations"], ours["cache_status"], strict=True))
+    return [found.get(name or "none", False) for name in sent or ours["quantizations"]]
 
 
 def _llm(family: Family) -> Record:
@@ -101,7 +101,7 @@ def _llm(family: Family) -> Record:
 
 
 def _first_source(specs: list[Record]) -> Record:
-    """The peer's records of image, audio and video models have their source at the top."""
+    """Xinference's records of image, audio and video models have their source at the top."""
     keys = ("model_id", "model_revision", "model_hub", "model_uri")
     return {key: specs[0][key] if specs else None for key in keys} | {
         "cache_status": any(any(spec["cache_status"]) for spec in specs)
@@ -110,27 +110,27 @@ def _first_source(specs: list[Record]) -> Record:
 
 def _spec(spec: Spec, cached: Cached, full: bool, language: bool) -> Record:
     hub = next((name for name in PREFERRED if name in spec.src), next(iter(spec.src)))
-    shown = _source(spec, hub, cached)
-    made: Record = {"model_format": spec.format, **shown, "quantization": spec.quantizations_of(spec.src[hub])[0]}
+    source = _source(spec, hub, cached)
+    ours: Record = {"model_format": spec.format, **source, "quantization": spec.quantizations_of(spec.src[hub])[0]}
     if language:
-        made["model_size_in_billions"] = spec.size_in_billions
-        made["activated_size_in_billions"] = spec.activated_size_in_billions
+        ours["model_size_in_billions"] = spec.size_in_billions
+        ours["activated_size_in_billions"] = spec.activated_size_in_billions
     if spec.engine:
-        made["engine"] = spec.engine
+        ours["engine"] = spec.engine
     if spec.default_model_config:
-        made["default_model_config"] = spec.default_model_config
+        ours["default_model_config"] = spec.default_model_config
     if spec.default_generate_config:
-        made["default_generate_config"] = spec.default_generate_config
+        ours["default_generate_config"] = spec.default_generate_config
     if full:
-        made["model_src"] = {name: _source(spec, name, cached) for name in spec.src}
-        made["gguf"], made["lightning"] = msgspec.to_builtins(spec.gguf), msgspec.to_builtins(spec.lightning)
-    return made
+        ours["model_src"] = {name: _source(spec, name, cached) for name in spec.src}
+        ours["gguf"], ours["lightning"] = msgspec.to_builtins(spec.gguf), msgspec.to_builtins(spec.lightning)
+    return ours
 
 
 def _source(spec: Spec, hub: str, cached: Cached) -> Record:
     source = spec.src[hub]
     quantizations = in_order(spec.quantizations_of(source))
-    made: Record = {
+    ours: Record = {
         "quantizations": quantizations,
         "model_id": source.model_id,
         "model_hub": hub,
@@ -140,10 +140,10 @@ def _source(spec: Spec, hub: str, cached: Cached) -> Record:
         "cache_status": [cached(hub, source, quantization) for quantization in quantizations],
     }
     if source.split_file:
-        made["model_file_name_split_template"], made["quantization_parts"] = source.split_file, source.parts
+        ours["model_file_name_split_template"], ours["quantization_parts"] = source.split_file, source.parts
     if source.projectors:
-        made["multimodal_projectors"] = source.projectors
-    return made
+        ours["multimodal_projectors"] = source.projectors
+    return ours
 
 
 def in_order(quantizations: list[str]) -> list[str]:
@@ -155,7 +155,7 @@ BY_TEMPLATE = PromptStyle(style_name=CHAT_TEMPLATE, roles=["user", "assistant"])
 
 
 def seven_fields(style: PromptStyle) -> Record:
-    """A prompt style with every field, as the peer of 2024 lists it."""
+    """A prompt style with every field, as the Xinference of 2024 lists it."""
     return {field: getattr(style, field) for field in PromptStyle.__struct_fields__}
 
 
@@ -168,16 +168,16 @@ def prompts(families: Iterable[Family]) -> dict[str, Record]:
     for family in families:
         if "chat" not in family.abilities:
             continue
-        made: Record = seven_fields(family.prompt_style or BY_TEMPLATE)
-        made |= {
+        ours: Record = seven_fields(family.prompt_style or BY_TEMPLATE)
+        ours |= {
             "stop": family.stops or None,
             "stop_token_ids": family.stop_ids or None,
             "chat_template": family.template,
         }
         for key in ("reasoning_start_tag", "reasoning_end_tag", "tool_parser"):
             if (value := getattr(family, key)) is not None:
-                made[key] = value
-        found[family.name] = made
+                ours[key] = value
+        found[family.name] = ours
     return found
 
 

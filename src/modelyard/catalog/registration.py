@@ -1,7 +1,7 @@
-"""The record of a family as users write it, in both generations of the peer's, read into a `Family`. Pure.
+"""The record of a family as users write it, in both of Xinference's generations, read into a `Family`. Pure.
 
 Version 1 has `quantizations` and a `prompt_style`, version 2 `quantization` and a `chat_template`; both may be mixed.
-Fields that we do not know are let pass, as the peer does: its records have many.
+Unknown fields are accepted, as in Xinference, whose records have many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from msgspec import Meta
 
-from modelyard.catalog.family import OWN_ABILITIES, Defaults, Family, Size, Source, Spec
+from modelyard.catalog.family import OWN_ABILITIES, Defaults, Family, ModelSource, Size, Spec
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, LAYOUTS, PromptStyle, template
 from modelyard.catalog.resolve import size_of
@@ -71,7 +71,7 @@ class StyleBody(msgspec.Struct, kw_only=True, frozen=True):
     stop_token_ids: list[Token] | None = None
 
 
-class Body(SpecBody, kw_only=True, frozen=True):
+class RegistrationBody(SpecBody, kw_only=True, frozen=True):
     """A whole record. Small models other than LLMs may stand without `model_specs`, as their own and only spec."""
 
     model_name: str
@@ -105,11 +105,11 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
 
     The catalog is asked for prompt styles that are given as the name of a model.
     """
-    sent, body = _read(text)
+    sent, body = _decode(text)
     body = _without_template_style(body)
-    borrowed = _borrowed(body, catalog)
-    style = _style(body, catalog) or (borrowed.prompt_style if borrowed else None)
-    own = borrowed.chat_template if borrowed else _template(body)
+    lender = _borrow(body, catalog)
+    style = _style(body, catalog) or (lender.prompt_style if lender else None)
+    own = lender.chat_template if lender else _template(body)
     return Family(
         name=_name(body.model_name),
         type=type,
@@ -123,8 +123,8 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
         architectures=body.architectures or [],
         prompt_style=style,
         chat_template=own,
-        stop=_words(body.stop) or (borrowed.stop if borrowed else []),
-        stop_token_ids=body.stop_token_ids or (borrowed.stop_token_ids if borrowed else []),
+        stop=_words(body.stop) or (lender.stop if lender else []),
+        stop_token_ids=body.stop_token_ids or (lender.stop_token_ids if lender else []),
         reasoning_start_tag=body.reasoning_start_tag or None,
         reasoning_end_tag=body.reasoning_end_tag or None,
         tool_parser=body.tool_parser or None,
@@ -162,7 +162,7 @@ def check_abilities(family: Family) -> None:
 PLACES = {"tools": "tools", "vision": "pictures"}
 
 
-def _read(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Body]:
+def _decode(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], RegistrationBody]:
     """The record as it was sent, and its fields that we know."""
     try:
         text = given if isinstance(given, str) else msgspec.json.encode(given)
@@ -170,7 +170,7 @@ def _read(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Body]:
         if not isinstance(sent, dict):
             raise RegistrationInvalid("'model' must be a JSON object.")
         msgspec.json.encode(sent)  # what cannot be shown again is refused here
-        return sent, msgspec.json.decode(text, type=Body)
+        return sent, msgspec.json.decode(text, type=RegistrationBody)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         where = place.rstrip("`").lstrip(".")
@@ -195,7 +195,7 @@ def _words(given: Words | None) -> list[str]:
     return [word for word in ([given] if isinstance(given, str) else given or []) if word]
 
 
-def _abilities(type: ModelType, body: Body) -> list[str]:
+def _abilities(type: ModelType, body: RegistrationBody) -> list[str]:
     """As given; for language models that say nothing, the files decide, unless the record brings a template."""
     if given := _words(body.model_ability):
         return given
@@ -210,13 +210,13 @@ GENERATION = re.compile(r"{%-?\s*(?:end)?generation\s*-?%}")
 """A tag of transformers' own, which marks what an assistant wrote."""
 
 
-def _style(body: Body, catalog: Catalog) -> PromptStyle | None:
+def _style(body: RegistrationBody, catalog: Catalog) -> PromptStyle | None:
     """The prompt style, given as an object, or as the name of a style or of a model that has one."""
     given = body.prompt_style
     if not given:
         return None
     if isinstance(given, str):
-        return _named_style(given, catalog)
+        return _style_by_name(given, catalog)
     style = PromptStyle(
         style_name=given.style_name,
         system_prompt=given.system_prompt or "",
@@ -233,7 +233,7 @@ def _style(body: Body, catalog: Catalog) -> PromptStyle | None:
     return style
 
 
-def _without_template_style(body: Body) -> Body:
+def _without_template_style(body: RegistrationBody) -> RegistrationBody:
     """The record without a style that only says that there is a chat template; its stops become the record's own."""
     style = body.prompt_style
     if not isinstance(style, StyleBody) or style.style_name != CHAT_TEMPLATE:
@@ -242,7 +242,7 @@ def _without_template_style(body: Body) -> Body:
     return msgspec.structs.replace(body, prompt_style=None, stop=stop, stop_token_ids=tokens)
 
 
-def _named_style(name: str, catalog: Catalog) -> PromptStyle:
+def _style_by_name(name: str, catalog: Catalog) -> PromptStyle:
     try:
         if style := catalog.get(name, ModelType.LLM).prompt_style:
             return style
@@ -256,7 +256,7 @@ def _named_style(name: str, catalog: Catalog) -> PromptStyle:
     )
 
 
-def _template(body: Body) -> str | None:
+def _template(body: RegistrationBody) -> str | None:
     """The chat template, if it is Jinja."""
     text = body.chat_template
     if not text:
@@ -268,8 +268,8 @@ def _template(body: Body) -> str | None:
     return text
 
 
-def _borrowed(body: Body, catalog: Catalog) -> Family | None:
-    """The family whose template is meant, where `chat_template` is a name, as the peer allows."""
+def _borrow(body: RegistrationBody, catalog: Catalog) -> Family | None:
+    """The family that `chat_template` names, where it is a name and no template; Xinference allows that."""
     name = body.chat_template
     if not name or "{" in name:
         return None
@@ -284,7 +284,7 @@ def _borrowed(body: Body, catalog: Catalog) -> Family | None:
 # Specs
 
 
-def _specs(type: ModelType, body: Body) -> list[Spec]:
+def _specs(type: ModelType, body: RegistrationBody) -> list[Spec]:
     bodies: list[SpecBody] | None = body.model_specs
     if not bodies and type is not ModelType.LLM and (body.model_id or body.model_uri or body.model_src):
         return [_spec(body, "", body)]
@@ -293,7 +293,7 @@ def _specs(type: ModelType, body: Body) -> list[Spec]:
     return [_spec(spec, f"model_specs[{place}].", body) for place, spec in enumerate(bodies)]
 
 
-def _spec(spec: SpecBody, where: str, body: Body) -> Spec:
+def _spec(spec: SpecBody, where: str, body: RegistrationBody) -> Spec:
     format = (spec.model_format or "pytorch").lower()
     if format not in FORMATS:
         raise RegistrationInvalid(f"{where}model_format: '{spec.model_format}' is none of {', '.join(FORMATS)}.")
@@ -335,11 +335,11 @@ def _quantizations(source: SourceBody) -> list[str]:
     return list(dict.fromkeys(name for name in given if name))
 
 
-def _source(source: SourceBody, where: str, *, own: bool) -> Source:
+def _source(source: SourceBody, where: str, *, own: bool) -> ModelSource:
     path = local_path(source.model_uri, f"{where}model_uri") if source.model_uri else None
     if not path and not source.model_id:
         raise RegistrationInvalid(f"{where}model_uri: either it or model_id must say where the files are.")
-    return Source(
+    return ModelSource(
         path=path,
         model_id=None if path else source.model_id,
         revision=None if path else source.model_revision or None,

@@ -9,7 +9,7 @@ from modelyard.catalog.family import Family, Size, Spec
 from modelyard.core.errors import InvalidParameter
 
 FORMATS = ("ggufv2", "pytorch", "fp8", "awq", "gptq", "bnb", "fp4", "mlx")
-"""Order of preference where nobody names a format: what runs without a GPU first."""
+"""Order of preference where the request names no format: what runs without a GPU first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ def matching(
             lambda one: one.size is not None and abs(one.size - billions) < 1e-9,
         )  # fmt: skip
     if quantization is not None:
-        wanted = quantization.lower()
+        folded = quantization.lower()
         found = _keep(
             found, "quantization", quantization, lambda one: one.quantization,
-            lambda one: one.quantization.lower() == wanted,
+            lambda one: one.quantization.lower() == folded,
         )  # fmt: skip
     return found
 

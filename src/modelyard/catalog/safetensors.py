@@ -16,7 +16,7 @@ LONGEST = 16 << 20
 DIMENSIONS = 16
 
 
-class _Entry(msgspec.Struct):
+class _TensorEntry(msgspec.Struct):
     """What a header says of one tensor."""
 
     shape: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(max_length=DIMENSIONS)]
@@ -36,7 +36,7 @@ def tensor_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
         try:
             parts = msgspec.json.decode(file.read(length), type=dict[str, msgspec.Raw])
             parts.pop("__metadata__", None)
-            entries = {name: msgspec.json.decode(part, type=_Entry) for name, part in parts.items()}
+            entries = {name: msgspec.json.decode(part, type=_TensorEntry) for name, part in parts.items()}
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise ModelFilesInvalid(str(path), "the header of this safetensors file is damaged.") from None
     end = max((entry.data_offsets[1] for entry in entries.values()), default=0)

@@ -8,11 +8,11 @@ from modelyard.catalog.family import Family
 from modelyard.catalog.thinking import chat_abilities, thinking_key
 from modelyard.core.types import Model, ModelType
 
-TOLD_BY_TEMPLATES = ("chat", "tools", "reasoning", "hybrid")
+TEMPLATE_ABILITIES = ("chat", "tools", "reasoning", "hybrid")
 """Abilities that a chat template decides."""
 
 
-def shaped(model: Model, family: Family) -> Model:
+def with_family(model: Model, family: Family) -> Model:
     """A model as its files describe it, with the chat template and the stops of its family.
 
     A template of the family's own always rules. A prompt style rules in a record of the first generation, and elsewhere
@@ -29,7 +29,7 @@ def shaped(model: Model, family: Family) -> Model:
 
 def with_template(model: Model, template: str) -> Model:
     """A model with the abilities that another chat template than its own gives it."""
-    kept = [ability for ability in model.abilities if ability not in TOLD_BY_TEMPLATES]
+    kept = [ability for ability in model.abilities if ability not in TEMPLATE_ABILITIES]
     return replace(
         model,
         abilities=tuple(dict.fromkeys([*kept, *chat_abilities(template)])),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.catalog.hubs.asking import to_ask
 from modelyard.catalog.hubs.cache import in_cache
+from modelyard.catalog.hubs.queries import hubs_to_ask
 from modelyard.catalog.index import FAMILIES
 from modelyard.core.errors import NotFound
 
@@ -49,12 +49,12 @@ def swift_models() -> dict[str, SwiftModel]:
 def place(model: SwiftModel, hub: str | None = None) -> tuple[str, str]:
     """The hub to take a model from, and its id there: where its files lie already, else the first hub that answers.
 
-    `hub` insists on one. Raises what `to_ask` raises.
+    `hub` insists on one. Raises what `hubs_to_ask` raises.
     """
     for name, model_id in model.ids.items():
         if hub in (None, name) and in_cache(name, model_id, None, None) is not None:
             return name, model_id
-    first = to_ask(f"'{model.name}'", hub, list(model.ids))[0]
+    first = hubs_to_ask(f"'{model.name}'", hub, list(model.ids))[0]
     return first, model.ids[first]
 
 

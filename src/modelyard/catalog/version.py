@@ -10,7 +10,7 @@ UNKNOWN = "unknown"
 """Stands for a size that the family does not tell."""
 
 
-class Version(NamedTuple):
+class ModelVersion(NamedTuple):
     """What a version string says."""
 
     name: str
@@ -20,20 +20,20 @@ class Version(NamedTuple):
 
 
 def version_of(name: str, size: float | str | None, format: str, quantization: str | None) -> str:
-    """The version string; `0.5` is written `0_5`, as in the peer's."""
+    """The version string; `0.5` is written `0_5`, as in Xinference."""
     text = f"{size:g}" if isinstance(size, int | float) else (size or UNKNOWN)
     return "--".join((name, text.replace(".", "_") + ("" if text == UNKNOWN else "B"), format, quantization or "none"))
 
 
-def parse_version(version: str) -> Version:
+def parse_version(version: str) -> ModelVersion:
     """The parts of a version string; a name alone leaves the rest open. Raises `InvalidParameter`."""
     parts = version.split("--")
     if len(parts) == 1 and version:
-        return Version(version, None, None, None)
+        return ModelVersion(version, None, None, None)
     if len(parts) < 4 or not all(parts):
         raise InvalidParameter(
             "model_version", f"'{version}' is not of the form <name>--<size>B--<format>--<quantization>."
         )
     *names, size, format, quantization = parts
     size = size.removesuffix("B").removesuffix("b")
-    return Version("--".join(names), None if size == UNKNOWN else size, format, quantization)
+    return ModelVersion("--".join(names), None if size == UNKNOWN else size, format, quantization)

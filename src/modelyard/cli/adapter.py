@@ -34,7 +34,7 @@ def command() -> None:
 @with_client
 def load(client: Client, name: str, path: str, model: str | None, scale: float | None, replace: bool) -> None:
     """Load the adapter in the folder PATH on every replica of a running model; it answers as model NAME."""
-    client.load_lora_adapter(name, absolute(path), model=model, lora_scale=scale, load_inplace=replace or None)
+    client.adapters.load(name, absolute(path), model=model, lora_scale=scale, load_inplace=replace or None)
     click.echo(f"{name} loaded")
 
 
@@ -44,7 +44,7 @@ def load(client: Client, name: str, path: str, model: str | None, scale: float |
 def unload(client: Client, names: tuple[str, ...]) -> None:
     """Unload adapters; their model goes on."""
     for name in names:
-        client.unload_lora_adapter(name)
+        client.adapters.unload(name)
         click.echo(f"{name} unloaded")
 
 
@@ -53,7 +53,7 @@ def unload(client: Client, names: tuple[str, ...]) -> None:
 @with_client
 def list_adapters(client: Client, as_json: bool) -> None:
     """List the adapters of all running models."""
-    found = client.list_adapters()
+    found = client.adapters.list()
     if as_json:
         print_json(found)
     elif found:

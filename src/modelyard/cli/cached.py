@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from modelyard.cli.output import clean, in_bytes, json_option, note, print_json,
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.types import CachedModelDict
 
 TITLES = ("NAME", "TYPE", "FORMAT", "SIZE", "QUANTIZATION", "DISK", "VERSION")
 
@@ -24,7 +25,7 @@ TITLES = ("NAME", "TYPE", "FORMAT", "SIZE", "QUANTIZATION", "DISK", "VERSION")
 def command(client: Client, name: str | None, model_name: str | None, worker_ip: str | None, as_json: bool) -> None:
     """List the models whose files are on the server, or those of one NAME; the last column is for `remove-cache`."""
     chosen = model_name or name
-    found = client.list_cached_models(clean(chosen) if chosen else None, worker_ip)
+    found = client.cache.list(clean(chosen) if chosen else None, worker_ip)
     if as_json:
         print_json(found)
     elif found:
@@ -33,7 +34,7 @@ def command(client: Client, name: str | None, model_name: str | None, worker_ip:
         note(f"No files of {chosen} are on the server." if chosen else "No model's files are on the server.")
 
 
-def row(cached: dict[str, Any]) -> list[str]:
+def row(cached: CachedModelDict) -> list[str]:
     """The cells of one cached version."""
     size = cached.get("model_size_in_billions")
     return [

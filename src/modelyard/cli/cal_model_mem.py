@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from modelyard.cli.output import in_bytes, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.types import EstimateDict
 
 PARTS = {
     "weights": "weights",
@@ -21,7 +23,7 @@ PARTS = {
     "overhead": "overhead",
     "total": "total",
 }
-"""What the server tells, and how it is shown."""
+"""Parts of an estimate, and their titles in the table."""
 
 
 @click.command("cal-model-mem", short_help="Estimate the memory of a launch.")
@@ -38,19 +40,20 @@ PARTS = {
 def command(client: Client, /, name: str | None, model_name: str | None, as_json: bool, **given: Any) -> None:
     """Estimate the memory that a launch would take, from what the catalog, the hub or the files say."""
     bits = given.pop("kv_cache_dtype")
-    found = client.estimate_memory(
+    found = client.models.estimate(
         absolute(the_name(name, model_name)), kv_cache_dtype=int(bits) if bits and bits.isdigit() else bits, **given
     )
     if as_json:
         print_json(found)
         return
-    click.echo(title(found))
-    rows = [[shown, in_bytes(found[part])] for part, shown in PARTS.items() if isinstance(found.get(part), int)]
+    click.echo(heading(found))
+    figures: Mapping[str, Any] = found
+    rows = [[title, in_bytes(figures[part])] for part, title in PARTS.items() if isinstance(figures.get(part), int)]
     print_table(("PART", "MEMORY"), rows)
 
 
-def title(found: dict[str, Any]) -> str:
-    """What was estimated, in one line."""
+def heading(found: EstimateDict) -> str:
+    """The model of an estimate, in one line."""
     size = found.get("model_size_in_billions")
     words = [
         found.get("model_name"),

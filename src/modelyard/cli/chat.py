@@ -42,7 +42,7 @@ def command(
     """
     given = {"max_tokens": max_tokens, "temperature": temperature}
     config: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    model = client.get_model(the_model(client, model_uid or uid, "chat", "chat")["id"])
+    model = client.models.get(the_model(client, model_uid or uid, "chat", "chat")["id"])
     if not hasattr(model, "chat"):
         raise click.ClickException(f"'{model.uid}' only continues text; use `modelyard generate {model.uid}`.")
     talk = Conversation(model, clean(system) if system else None, config, think, stream)

@@ -15,7 +15,7 @@ from modelyard.core.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import ModelInfo
+    from modelyard.client.types import ModelDict
 
 DEFAULT_URL = "http://127.0.0.1:9997"
 
@@ -28,10 +28,10 @@ def connect(endpoint: str | None, api_key: str | None, timeout: float | None = N
     # httpx imports the library of its own command line, 40 ms of rich and pygments, unless that is absent.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from modelyard.client import Client
-    from modelyard.client._request import Target
+    from modelyard.client.target import ServerTarget
 
     if not api_key and not os.environ.get("MODELYARD_API_KEY"):
-        api_key = tokens.current(Target.find(endpoint, None, None).url)
+        api_key = tokens.current(ServerTarget.find(endpoint, None, None).url)
     return Client(endpoint, api_key) if timeout is None else Client(endpoint, api_key, timeout)
 
 
@@ -55,12 +55,12 @@ def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[..., 
     return server_options(connected)
 
 
-def the_model(client: Client, uid: str | None, command: str, ability: str) -> ModelInfo:
+def the_model(client: Client, uid: str | None, command: str, ability: str) -> ModelDict:
     """The model of that uid; without one, the only running language model that has the ability."""
     if uid:
-        info = client.describe_model(uid)
+        info = client.models.describe(uid)
     else:
-        running = [each for each in client.list_models().values() if each["model_type"] == "LLM"]
+        running = [each for each in client.models.list().values() if each["model_type"] == "LLM"]
         able = [each for each in running if ability in each["model_ability"]] or running
         if not able:
             raise NotFound(f"No {ability} model is running; start one with `modelyard launch demo`.")

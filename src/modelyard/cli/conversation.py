@@ -1,4 +1,4 @@
-"""A conversation with a chat model: what was said, and how an answer gets to stdout as it arrives."""
+"""A conversation with a chat model: its messages, and how an answer gets to stdout as it arrives."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from modelyard.cli.output import printable
 
 if TYPE_CHECKING:
     from modelyard.client import ChatModel
+    from modelyard.client.completion_types import DeltaDict, ReplyDict
 
 
 class Conversation:
@@ -35,7 +36,7 @@ class Conversation:
         self._stream = stream
 
     def messages(self) -> list[dict[str, str]]:
-        """Everything said so far, the system message first."""
+        """All messages so far, the system message first."""
         return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]
 
     def ask(self, question: str) -> str:
@@ -45,12 +46,11 @@ class Conversation:
         printer = Printer()
         reason = "stop"
         try:
-            for choice in self._choices():
-                said = choice.get("delta") or choice.get("message") or {}
-                printer.thought(said.get("reasoning_content") or "")
-                printer.text(said.get("content") or "")
-                answer.append(said.get("content") or "")
-                reason = choice.get("finish_reason") or reason
+            for piece, finish_reason in self._pieces():
+                printer.thought(piece.get("reasoning_content") or "")
+                printer.text(piece.get("content") or "")
+                answer.append(piece.get("content") or "")
+                reason = finish_reason or reason
             return reason
         finally:
             printer.end()
@@ -59,20 +59,20 @@ class Conversation:
             else:
                 self.turns.pop()
 
-    def _choices(self) -> Iterator[dict[str, Any]]:
-        """The first choice of each chunk, or of the whole answer."""
+    def _pieces(self) -> Iterator[tuple[DeltaDict | ReplyDict, str | None]]:
+        """Each piece of the answer, or the whole answer as one, and why the model ended with it."""
         messages, config = self.messages(), self._config
         if not self._stream:
-            yield self.model.chat(messages, enable_thinking=self._think, generate_config=config, stream=False)[
-                "choices"
-            ][0]
+            whole = self.model.chat(messages, enable_thinking=self._think, generate_config=config, stream=False)
+            yield whole["choices"][0]["message"], whole["choices"][0].get("finish_reason")
             return
         with self.model.chat(messages, enable_thinking=self._think, generate_config=config, stream=True) as stream:
             for chunk in stream:
-                yield (chunk.get("choices") or [{}])[0]
+                for choice in (chunk.get("choices") or [])[:1]:
+                    yield choice.get("delta") or {}, choice.get("finish_reason")
 
     def save(self, path: Path) -> None:
-        """Write what was said: JSON for a name that ends in .json, else Markdown."""
+        """Write the messages: JSON for a name that ends in .json, else Markdown."""
         if path.suffix == ".json":
             text = json.dumps(self.messages(), ensure_ascii=False, indent=2) + "\n"
         else:

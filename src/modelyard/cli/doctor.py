@@ -164,7 +164,7 @@ def _server_or_port(chosen: Settings, endpoint: str | None, api_key: str | None)
     """The server, if one answers; else whether one could listen."""
     with connect(endpoint, api_key, timeout=3) as client:
         try:
-            health: Any = client.health()
+            health: Any = client.cluster.health()
         except ModelyardError as error:
             yield Finding("ok", "server", f"none at {client.base_url}" if not endpoint else error.message)
         else:

@@ -57,7 +57,7 @@ def of(
 ) -> int:
     """Show which engines can run a model here, and in which formats, sizes and quantisations."""
     chosen = the_name(name, model_name)
-    engines = client.query_engine_by_model_name(chosen, model_type, reasons=not as_json)
+    engines = client.engines.query(chosen, model_type, reasons=not as_json)
     if as_json:
         print_json(engines)
         return 0

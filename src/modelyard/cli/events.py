@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @with_client
 def command(client: Client, uid: str, as_json: bool) -> None:
     """Show what happened to a model, oldest first."""
-    events = client.get_events(uid)
+    events = client.models.events(uid)
     if as_json:
         print_json(events)
     elif events:

@@ -47,7 +47,7 @@ def command(
         config["temperature"] = temperature
     if stop:
         config["stop"] = list(stop)
-    model = client.get_model(the_model(client, model_uid or uid, "generate", "generate")["id"])
+    model = client.models.get(the_model(client, model_uid or uid, "generate", "generate")["id"])
     if prompt is not None:
         go_on(model, clean(prompt), config, stream)
     elif sys.stdin.isatty():

@@ -19,6 +19,7 @@ from modelyard.core.errors import ModelyardError
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import BaseDict
 
 TITLES = ("NAME", "DOCUMENTS", "CHUNKS", "SIZE", "MODE", "EMBEDDING MODEL")
 
@@ -51,7 +52,7 @@ def create(
     client: Client, /, name: str, chunk_size: int | None, chunk_overlap: int | None, as_json: bool, **settings: Any
 ) -> None:
     """Make an empty knowledge base, NAME. It is also a chat model, kb:NAME, for every OpenAI client."""
-    made = client.create_knowledge_base(clean(name), chunking=chunking(chunk_size, chunk_overlap), **settings)
+    made = client.knowledge.create(clean(name), chunking=chunking(chunk_size, chunk_overlap), **settings)
     if as_json:
         print_json(made)
     else:
@@ -65,7 +66,7 @@ def create(
 @with_client
 def list_bases(client: Client, as_json: bool) -> None:
     """List the knowledge bases."""
-    found = client.list_knowledge_bases()
+    found = client.knowledge.list()
     if as_json:
         print_json(found)
     elif found:
@@ -80,7 +81,7 @@ def list_bases(client: Client, as_json: bool) -> None:
 @with_client
 def show(client: Client, name: str, as_json: bool) -> None:
     """Show the settings of a knowledge base, and how much is in it."""
-    base = client.describe_knowledge_base(clean(name))
+    base = client.knowledge.describe(clean(name))
     if as_json:
         print_json(base)
         return
@@ -118,7 +119,7 @@ def configure(client: Client, /, name: str, new_name: str | None, as_json: bool,
     """Change settings that need no new index; `modelyard kb reindex` changes the embedding model and the chunk size."""
     if new_name is None and all(value is None for value in settings.values()):
         raise click.UsageError("There is nothing to change; name a setting, such as --chat-model UID.")
-    base = client.configure_knowledge_base(clean(name), name=new_name, **settings)
+    base = client.knowledge.configure(clean(name), name=new_name, **settings)
     if as_json:
         print_json(base)
     else:
@@ -134,11 +135,11 @@ def delete(client: Client, names: tuple[str, ...], yes: bool) -> int:
     code = 0
     for name in map(clean, names):
         try:
-            base = client.describe_knowledge_base(name)
+            base = client.knowledge.describe(name)
             if not yes and not agrees(f"Delete {name} with its {base['documents']} documents?"):
                 note(f"{name} stays")
                 continue
-            client.delete_knowledge_base(name)
+            client.knowledge.delete(name)
             click.echo(f"{name} deleted")
         except ModelyardError as error:
             note(f"Error: {error.message}")
@@ -152,7 +153,7 @@ def chunking(size: int | None, overlap: int | None) -> dict[str, int] | None:
     return found or None
 
 
-def row(base: dict[str, Any]) -> list[str]:
+def row(base: BaseDict) -> list[str]:
     """A base as a row of a table."""
     counts = [str(base["documents"]), str(base["chunks"]), in_bytes(base["bytes"])]
     return [base["name"], *counts, base["mode"], base["embedding_model"] or "-"]

@@ -20,6 +20,7 @@ from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import DocumentDict, KnowledgeJobDict
 
 BATCH = 10_000
 """Documents that one request names."""
@@ -107,19 +108,19 @@ def pairs(given: Sequence[str]) -> dict[str, Any]:
 
 def once(client: Client, wanted: Wanted, hashes: Hashes, quiet: bool = False) -> int:
     """Bring the base up to date; the exit code. With `quiet`, nothing is said where nothing is to be done."""
-    files = collect(wanted.paths, wanted.include, wanted.exclude, client.knowledge_formats())
+    files = collect(wanted.paths, wanted.include, wanted.exclude, client.knowledge.formats())
     plan = planned(files, {each["name"]: each for each in all_documents(client, wanted.base)}, hashes, wanted)
     hashes.save()
     if quiet and not (plan.send or plan.index or plan.gone):
         return 0
     send(client, wanted.base, plan, wanted.metadata)
     for start in range(0, len(plan.gone), BATCH):
-        client.delete_documents(wanted.base, plan.gone[start : start + BATCH])
+        client.documents.delete(wanted.base, plan.gone[start : start + BATCH])
     if not wanted.as_json:
         _told(files, plan)
-    views: list[dict[str, Any]] = []
+    views: list[KnowledgeJobDict] = []
     jobs = [
-        client.index_documents(wanted.base, plan.index[start : start + BATCH])
+        client.documents.index(wanted.base, plan.index[start : start + BATCH])
         for start in range(0, len(plan.index), BATCH)
     ]
     for job in jobs if wanted.wait else ():
@@ -137,7 +138,7 @@ def once(client: Client, wanted: Wanted, hashes: Hashes, quiet: bool = False) ->
     return max([int(bool(plan.refused)), *map(ended_well, views)])
 
 
-def planned(files: Files, there: Mapping[str, dict[str, Any]], hashes: Hashes, wanted: Wanted) -> Plan:
+def planned(files: Files, there: Mapping[str, DocumentDict], hashes: Hashes, wanted: Wanted) -> Plan:
     """What is new, changed, unchanged or gone."""
     plan = Plan()
     for name, path in files.paths.items():
@@ -170,7 +171,7 @@ def send(client: Client, base: str, plan: Plan, metadata: Mapping[str, Any]) -> 
         for batch in batches(list(plan.send.items())):
             portion = [each for each in batch if isinstance(each, tuple)]
             try:
-                answer = client.upload_documents(base, portion, metadata or None, index=False)
+                answer = client.documents.upload(base, portion, metadata or None, index=False)
             except (BodyTooLarge, InvalidParameter) as error:
                 if len(portion) > 1:
                     raise
@@ -231,7 +232,7 @@ def _told(files: Files, plan: Plan) -> None:
         note(f"{printable(name)}: {printable(why)}", fg="red")
 
 
-def _summary(files: Files, plan: Plan, jobs: list[str], views: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(files: Files, plan: Plan, jobs: list[str], views: list[KnowledgeJobDict]) -> dict[str, Any]:
     return {
         "new": plan.new,
         "changed": plan.changed,

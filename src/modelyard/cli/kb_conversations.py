@@ -26,15 +26,15 @@ TITLES = ("ID", "TITLE", "LAST")
 def conversations(client: Client, export_id: str | None, delete_ids: tuple[str, ...], limit: int, as_json: bool) -> int:
     """List the conversations of this key, the last ones first."""
     if export_id is not None:
-        messages = client.get_conversation_messages(export_id) if as_json else None
+        messages = client.conversations.messages(export_id) if as_json else None
         if messages is not None:
             print_json(messages)
         else:
-            click.echo(client.export_conversation(export_id), nl=False)
+            click.echo(client.conversations.export(export_id), nl=False)
         return 0
     if delete_ids:
         return _deleted(client, delete_ids)
-    found = client.list_conversations(limit)
+    found = client.conversations.list(limit)
     if as_json:
         print_json(found)
     elif found:
@@ -53,7 +53,7 @@ def _deleted(client: Client, names: tuple[str, ...]) -> int:
     code = 0
     for each in names:
         try:
-            client.delete_conversation(each)
+            client.conversations.delete(each)
             click.echo(f"{each} deleted")
         except ModelyardError as error:
             note(f"Error: {error.message}")

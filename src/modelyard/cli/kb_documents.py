@@ -17,25 +17,25 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import ChunkDict, DocumentDict
 
 TITLES = ("NAME", "STATE", "SIZE", "CHUNKS", "ADDED")
 PAGE = 10_000
 
 
-def all_documents(client: Client, base: str, **which: Any) -> list[dict[str, Any]]:
+def all_documents(client: Client, base: str, **which: Any) -> list[DocumentDict]:
     """Every document of a base, in as few requests as there can be."""
-    found: list[dict[str, Any]] = []
+    found: list[DocumentDict] = []
     while True:
-        page = client.list_documents(base, limit=PAGE, offset=len(found), **which)
+        page = client.documents.list(base, limit=PAGE, offset=len(found), **which)
         found += page["data"]
         if not page["data"] or len(found) >= page["total"]:
             return found
 
 
-def named(client: Client, base: str, document: str) -> dict[str, Any]:
+def named(client: Client, base: str, document: str) -> DocumentDict:
     """The document of this name. Raises `DocumentNotFound`."""
-    found: dict[str, Any] = client.list_documents(base, name=document)["data"][0]
-    return found
+    return client.documents.list(base, name=document)["data"][0]
 
 
 @click.command(short_help="List a base's documents.")
@@ -68,9 +68,9 @@ def chunks(client: Client, name: str, document: str, as_json: bool) -> None:
     """Show the chunks that DOCUMENT was cut into."""
     base = clean(name)
     number = named(client, base, clean(document))["id"]
-    found: list[dict[str, Any]] = []
+    found: list[ChunkDict] = []
     while True:
-        page = client.get_document_chunks(base, number, limit=PAGE, offset=len(found))
+        page = client.documents.chunks(base, number, limit=PAGE, offset=len(found))
         found += page["data"]
         if not page["data"] or len(found) >= page["total"]:
             break
@@ -78,9 +78,9 @@ def chunks(client: Client, name: str, document: str, as_json: bool) -> None:
         print_json(found)
         return
     for each in found:
-        page_told = f", page {each['page']}" if each["page"] is not None else ""
+        page_number = f", page {each['page']}" if each["page"] is not None else ""
         off = "" if each["enabled"] else ", hidden from searches"
-        click.echo(click.style(f"#{each['position']} (id {each['id']}{page_told}{off}) {each['heading']}", bold=True))
+        click.echo(click.style(f"#{each['position']} (id {each['id']}{page_number}{off}) {each['heading']}", bold=True))
         click.echo(printable(each["text"]))
         click.echo("")
 
@@ -95,13 +95,13 @@ def download(client: Client, name: str, document: str, output: str | None) -> No
     base, title = clean(name), clean(document)
     number = named(client, base, title)["id"]
     if output == "-":
-        sys.stdout.buffer.write(client.document_content(base, number))
+        sys.stdout.buffer.write(client.documents.content(base, number))
         sys.stdout.buffer.flush()
         return
     path = Path(output) if output else Path(title.replace("\\", "/").rsplit("/", 1)[-1])
     if output is None and (path.exists() or path.name in ("", ".", "..")):
         raise BadRequest(f"'{path}' is here already; name another file by -o FILE.")
-    data = client.document_content(base, number)
+    data = client.documents.content(base, number)
     try:
         path.write_bytes(data)
     except OSError as error:
@@ -109,6 +109,6 @@ def download(client: Client, name: str, document: str, output: str | None) -> No
     click.echo(str(path))
 
 
-def _row(document: dict[str, Any]) -> list[str]:
+def _row(document: DocumentDict) -> list[str]:
     added = time.strftime("%Y-%m-%d %H:%M", time.localtime(document["created_at"]))
     return [document["name"], document["state"], in_bytes(document["size"]), str(document["chunks"]), added]

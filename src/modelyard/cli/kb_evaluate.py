@@ -22,11 +22,12 @@ from modelyard.cli.kb_search import MODES
 from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
 from modelyard.core.errors import BadRequest, ModelyardError, NotFound, ServerUnreachable
 from modelyard.core.wording import reason
-from modelyard.knowledge.evaluate import answer_measured, measured
-from modelyard.knowledge.judgments import Judged, grade_of, read
+from modelyard.knowledge.search.evaluation import answer_measured, measured
+from modelyard.knowledge.search.judgments import Judged, grade_of, read
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import HitDict
 
 KEYS = ("base", "mode", "top_k", "rerank", "min_score", "model")
 MOST_HITS = 200
@@ -189,7 +190,7 @@ def one(run: Run, question: Judged, setting: Setting) -> Ran:
     rank: dict[str, Any] = {"rerank": setting.rerank, "min_score": setting.min_score}
     what = (setting.base, question.text)
     try:
-        found = run.client.search_knowledge(
+        found = run.client.knowledge.search(
             *what, setting.top_k, setting.mode, rerank_model=setting.rerank_model, **rank
         )
         ran.seconds = time.perf_counter() - begun
@@ -197,7 +198,7 @@ def one(run: Run, question: Judged, setting: Setting) -> Ran:
         run.remarks.update(dict.fromkeys(found["notes"]))
         ran.measures = measured(question, ran.hits, setting.top_k)
         if run.answers:
-            ran.answer = run.client.ask_knowledge(*what, setting.model, top_k=setting.top_k, mode=setting.mode, **rank)
+            ran.answer = run.client.knowledge.ask(*what, setting.model, top_k=setting.top_k, mode=setting.mode, **rank)
             ran.measures |= answer_measured(question, ran.answer)
     except (NotFound, ServerUnreachable):
         raise
@@ -221,8 +222,10 @@ def keep(run: Run, question: Judged) -> None:
     run.file.flush()
 
 
-def _hit(question: Judged, hit: dict[str, Any]) -> dict[str, Any]:
-    return {key: hit[key] for key in ("chunk_id", "document", "page", "score")} | {"grade": grade_of(question, hit)}
+def _hit(question: Judged, hit: HitDict) -> dict[str, Any]:
+    grade = grade_of(question, hit)
+    place = {"chunk_id": hit["chunk_id"], "document": hit["document"], "page": hit["page"]}
+    return {**place, "score": hit["score"], "grade": grade}
 
 
 def told(run: Run, over: bool, as_json: bool) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelyard.cli.output import note, print_table
-from modelyard.knowledge.evaluate import differences, means
-from modelyard.knowledge.judgments import Judged
+from modelyard.knowledge.search.evaluation import differences, means
+from modelyard.knowledge.search.judgments import Judged
+
+if TYPE_CHECKING:
+    from modelyard.client.knowledge_types import AnswerDict, HitDict
 
 LETTERS = "ABCDEFGHIJ"
 AT_K = ("recall", "hit_rate", "mrr", "ndcg")
@@ -52,9 +55,9 @@ class Setting:
 class Ran:
     """What a setting made of a question."""
 
-    hits: Sequence[dict[str, Any]] = ()
+    hits: Sequence[HitDict] = ()
     measures: dict[str, float] = field(default_factory=dict)
-    answer: dict[str, Any] | None = None
+    answer: AnswerDict | None = None
     seconds: float = 0.0
     """That the search took, seen from here."""
     error: str = ""

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import BATCH, send
 from modelyard.cli.kb_chatchat import Source, chosen, read
-from modelyard.cli.kb_chatchat_talks import Talk, portions
+from modelyard.cli.kb_chatchat_conversations import Talk, portions
 from modelyard.cli.kb_folder import Hashes
 from modelyard.cli.kb_import_plan import Coming, Models, planned
-from modelyard.cli.kb_import_told import summary, tell_base, tell_end, tell_plan
+from modelyard.cli.kb_import_report import summary, tell_base, tell_end, tell_plan
 from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
 from modelyard.cli.output import counting, json_option, note, print_json
 from modelyard.core.errors import ModelyardError, ServerUnreachable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import KnowledgeJobDict
 
 CONVERSATIONS_PAGE = 1000
 
@@ -33,7 +34,7 @@ class Done:
     conversations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("new", "messages", "unchanged"), 0))
     failed: list[str] = field(default_factory=list)
     """What went wrong that is no document, for people."""
-    views: list[dict[str, Any]] = field(default_factory=list)
+    views: list[KnowledgeJobDict] = field(default_factory=list)
     """Jobs, at their end."""
     interrupted: bool = False
 
@@ -112,12 +113,10 @@ def _bring_base(client: Client, coming: Coming) -> None:
         return
     try:
         if not coming.exists:
-            client.create_knowledge_base(
-                coming.name, embedding_model=coming.model, description=coming.source.info or None
-            )
+            client.knowledge.create(coming.name, embedding_model=coming.model, description=coming.source.info or None)
         send(client, coming.name, coming.plan, {})
         for start in range(0, len(coming.plan.index), BATCH):
-            coming.jobs.append(client.index_documents(coming.name, coming.plan.index[start : start + BATCH]))
+            coming.jobs.append(client.documents.index(coming.name, coming.plan.index[start : start + BATCH]))
     except ServerUnreachable:
         raise
     except ModelyardError as error:
@@ -134,7 +133,7 @@ def _bring_talks(client: Client, talks: list[Talk], done: Done) -> None:
 def _bring_portion(client: Client, portion: list[Talk], done: Done) -> None:
     """Bring a few conversations; where the server refuses them, one by one. What fails is noted."""
     try:
-        answer = client.import_conversations(portion)
+        answer = client.conversations.import_(portion)
     except ServerUnreachable:
         raise
     except ModelyardError as error:
@@ -154,7 +153,7 @@ def _wait(client: Client, comings: list[Coming], done: Done, as_json: bool) -> N
     for coming in comings:
         if coming.failed:
             continue
-        running = client.describe_knowledge_base(coming.name)["jobs"]
+        running = client.knowledge.describe(coming.name)["jobs"]
         for job in dict.fromkeys([*running, *coming.jobs]):
             view = follow_job(client, coming.name, job)
             if view is None:
@@ -169,7 +168,7 @@ def _wait(client: Client, comings: list[Coming], done: Done, as_json: bool) -> N
 def _known(client: Client, talks: list[Talk]) -> Mapping[str, int]:
     """What would come of conversations, as far as their ids tell."""
     here: set[str] = set()
-    while page := client.list_conversations(CONVERSATIONS_PAGE, len(here)) if talks else []:
+    while page := client.conversations.list(CONVERSATIONS_PAGE, len(here)) if talks else []:
         here |= {str(talk["id"]) for talk in page}
         if len(page) < CONVERSATIONS_PAGE:
             break

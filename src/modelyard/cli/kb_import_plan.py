@@ -57,7 +57,7 @@ class Models:
     @classmethod
     def running(cls, client: Client, otherwise: str | None) -> Models:
         """Those of the server. Raises `BadRequest` if `otherwise` is none of them."""
-        models = {uid: info for uid, info in client.list_models().items() if info["model_type"].lower() == "embedding"}
+        models = {uid: info for uid, info in client.models.list().items() if info["model_type"].lower() == "embedding"}
         if otherwise and otherwise not in models:
             told = f"those that run: {', '.join(models)}" if models else "none runs"
             raise BadRequest(f"No embedding model '{otherwise}' is running; {told}.")
@@ -80,8 +80,8 @@ class Models:
 
 def planned(client: Client, bases: Sequence[SourceBase], models: Models, hashes: Hashes) -> list[Coming]:
     """What is to be done with each base. Nothing is changed."""
-    here = {str(base["name"]): base["embedding_model"] for base in client.list_knowledge_bases()}
-    formats = client.knowledge_formats()
+    here = {str(base["name"]): base["embedding_model"] for base in client.knowledge.list()}
+    formats = client.knowledge.formats()
     found: list[Coming] = []
     for base in bases:
         coming = Coming(base, allowed(base.name))

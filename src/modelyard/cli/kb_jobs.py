@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from modelyard.core.errors import ConnectionLost
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import KnowledgeJobDict
 
 TITLES = ("ID", "KIND", "STATE", "DOCUMENTS", "FAILED", "CHUNKS", "STARTED")
 RUNNING = "running"
@@ -27,7 +28,7 @@ INTERRUPTED = 130
 @with_client
 def jobs(client: Client, name: str, as_json: bool) -> None:
     """List the last jobs of a knowledge base, newest first."""
-    found = client.list_knowledge_jobs(clean(name))
+    found = client.knowledge.jobs(clean(name))
     if as_json:
         print_json(found)
     elif found:
@@ -46,7 +47,7 @@ def jobs(client: Client, name: str, as_json: bool) -> None:
 def job(client: Client, name: str, job_id: str, follow: bool, cancel: bool, as_json: bool) -> int:
     """Show how far a job is."""
     base = clean(name)
-    view = client.cancel_knowledge_job(base, job_id) if cancel else client.get_knowledge_job(base, job_id)
+    view = client.knowledge.cancel_job(base, job_id) if cancel else client.knowledge.job(base, job_id)
     if follow:
         return watched(client, base, job_id, as_json)
     if as_json:
@@ -80,10 +81,10 @@ def reindex(
     base = clean(name)
     cut = None
     if chunk_size is not None or chunk_overlap is not None:
-        cut = dict(client.describe_knowledge_base(base)["chunking"])
+        cut = dict(client.knowledge.describe(base)["chunking"])
         cut["size"] = cut["size"] if chunk_size is None else chunk_size
         cut["overlap"] = cut["overlap"] if chunk_overlap is None else chunk_overlap
-    begun = client.reindex_knowledge_base(base, embedding_model, cut, force)
+    begun = client.knowledge.reindex(base, embedding_model, cut, force)
     if follow:
         return watched(client, base, begun, as_json)
     if as_json:
@@ -106,12 +107,12 @@ def watched(client: Client, base: str, job_id: str, as_json: bool = False) -> in
     return ended_well(view)
 
 
-def ended_well(view: dict[str, Any]) -> int:
+def ended_well(view: KnowledgeJobDict) -> int:
     """0, or 1 if the job or a document of it failed."""
     return int(bool(view["failed"]) or view["state"] != "done")
 
 
-def tell(view: dict[str, Any]) -> None:
+def tell(view: KnowledgeJobDict) -> None:
     """How a job ended, for people."""
     click.echo(
         f"{view['done']} of {view['total']} documents indexed, {view['unchanged']} of them unchanged; "
@@ -122,7 +123,7 @@ def tell(view: dict[str, Any]) -> None:
     problems(view)
 
 
-def problems(view: dict[str, Any]) -> None:
+def problems(view: KnowledgeJobDict) -> None:
     """Which documents failed, and why; and what was left out of others."""
     for each in view["problems"]:
         note(about(each["document"], each["error"]), fg="red")
@@ -138,7 +139,7 @@ def remarks(document: str, notes: Sequence[str]) -> None:
         note(f"{printable(document)}: {printable(each)}", fg="yellow")
 
 
-def follow_job(client: Client, base: str, job_id: str) -> dict[str, Any] | None:
+def follow_job(client: Client, base: str, job_id: str) -> KnowledgeJobDict | None:
     """The view of a job once it is finished; None after Ctrl-C, which leaves it running and says so."""
     try:
         *_, last = _shown(_remarked(_views(client, base, job_id)))
@@ -151,12 +152,12 @@ def follow_job(client: Client, base: str, job_id: str) -> dict[str, Any] | None:
     return last
 
 
-def _views(client: Client, base: str, job_id: str) -> Iterator[dict[str, Any]]:
+def _views(client: Client, base: str, job_id: str) -> Iterator[KnowledgeJobDict]:
     """Views until the last one. A connection that breaks, or a stream that ends early, is asked for again."""
     lost = 0
     while True:
         try:
-            with client.follow_knowledge_job(base, job_id) as events:
+            with client.knowledge.follow_job(base, job_id) as events:
                 for view in events:
                     lost = 0
                     yield view
@@ -169,7 +170,7 @@ def _views(client: Client, base: str, job_id: str) -> Iterator[dict[str, Any]]:
         time.sleep(0.5)
 
 
-def _remarked(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _remarked(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
     """The same; tells once why a job waits."""
     before = ""
     for view in views:
@@ -179,7 +180,7 @@ def _remarked(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield view
 
 
-def _shown(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _shown(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
     """The same, with a bar on a terminal."""
     if not sys.stderr.isatty():
         yield from views
@@ -201,7 +202,7 @@ def _shown(views: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield view
 
 
-def _row(view: dict[str, Any]) -> list[str]:
+def _row(view: KnowledgeJobDict) -> list[str]:
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view["created_at"]))
     counts = [f"{view['done']}/{view['total']}", str(view["failed"]), str(view["chunks"])]
     return [view["id"], view["kind"], view["state"], *counts, started]

@@ -14,6 +14,7 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
+    from modelyard.client.knowledge_types import HitDict
 
 SNIPPET = 300
 """Characters of a hit that are shown."""
@@ -64,7 +65,7 @@ def search(
     """Search one or several knowledge bases; the last word, in quotes, is what is looked for."""
     names, query = names_and_text(words, "query")
     bases = names[0] if len(names) == 1 else names
-    found = client.search_knowledge(bases, query, top_k, mode, where, rerank)
+    found = client.knowledge.search(bases, query, top_k, mode, where, rerank)
     if as_json:
         print_json(found)
         return
@@ -100,13 +101,13 @@ def ask(
     """Answer a question from knowledge bases, with the places in documents that it is taken from."""
     names, question = names_and_text(words, "question")
     bases = names[0] if len(names) == 1 else names
-    asked: dict[str, Any] = {"top_k": top_k, "mode": mode, "filter": where, "temperature": temperature}
+    options: dict[str, Any] = {"top_k": top_k, "mode": mode, "filter": where, "temperature": temperature}
     if as_json:
-        print_json(client.ask_knowledge(bases, question, model, **asked))
+        print_json(client.knowledge.ask(bases, question, model, **options))
         return
-    printer, answer = Printer(), {}
+    printer, answer = Printer(), dict[str, Any]()
     try:
-        with client.stream_knowledge_answer(bases, question, model, **asked) as events:
+        with client.knowledge.stream_answer(bases, question, model, **options) as events:
             for event in events:
                 if event["type"] == "token":
                     printer.text(event["text"])
@@ -124,7 +125,7 @@ def ask(
         click.echo(f"    {snippet(each)}")
 
 
-def place(hit: dict[str, Any], with_base: bool) -> str:
+def place(hit: HitDict, with_base: bool) -> str:
     """Where a hit stands: base, document, page, heading."""
     parts = [f"{hit['knowledge_base']}: " if with_base else "", hit["document"]]
     if hit["page"] is not None:
@@ -134,7 +135,7 @@ def place(hit: dict[str, Any], with_base: bool) -> str:
     return printable("".join(parts)).replace("\n", " ")
 
 
-def snippet(hit: dict[str, Any]) -> str:
+def snippet(hit: HitDict) -> str:
     """The part of a hit's text around the first words that it shares with the query, those in colour."""
     text, spans = hit["text"], [tuple(span) for span in hit["highlights"]]
     begin = max(0, spans[0][0] - SNIPPET // 4) if spans and len(text) > SNIPPET else 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.offices import Office, with_office
+from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelyard.client.types import KeyDict
 
 TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "STATE")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -48,9 +51,9 @@ def command() -> None:
 @click.option("--expires-in", type=Duration(), metavar="TIME", help="Such as 12h or 30d; for ever if left out.")
 @click.option("--owner", metavar="ID", help="Share conversations and files with the key or user of this owner id.")
 @json_option
-@with_office
+@with_keys
 def create(
-    office: Office,
+    access: KeyAccess,
     name: str,
     scopes: tuple[str, ...],
     models: tuple[str, ...],
@@ -78,7 +81,7 @@ def create(
         "expires_in": expires_in,
         "owner": owner,
     }
-    made = office.create_key({field: value for field, value in body.items() if value is not None})
+    made = access.create_key({field: value for field, value in body.items() if value is not None})
     if as_json:
         print_json(made)
         return
@@ -89,10 +92,10 @@ def create(
 
 @command.command("list")
 @json_option
-@with_office
-def list_keys(office: Office, as_json: bool) -> None:
+@with_keys
+def list_keys(access: KeyAccess, as_json: bool) -> None:
     """List the keys, without their secrets."""
-    keys = office.keys()
+    keys = access.keys()
     if as_json:
         print_json(keys)
     elif keys:
@@ -104,13 +107,13 @@ def list_keys(office: Office, as_json: bool) -> None:
 @command.command("rotate")
 @click.argument("name", metavar="ID")
 @json_option
-@with_office
-def rotate(office: Office, name: str, as_json: bool) -> None:
+@with_keys
+def rotate(access: KeyAccess, name: str, as_json: bool) -> None:
     """Give a key, by id, prefix or name, a new secret and print it, once.
 
     Its scopes, limits, conversations and files stay; the old secret is refused within a second.
     """
-    made = office.rotate_key(name)
+    made = access.rotate_key(name)
     if as_json:
         print_json(made)
         return
@@ -121,10 +124,10 @@ def rotate(office: Office, name: str, as_json: bool) -> None:
 @command.command("revoke")
 @click.argument("names", metavar="ID...", nargs=-1, required=True)
 @json_option
-@with_office
-def revoke(office: Office, names: tuple[str, ...], as_json: bool) -> None:
+@with_keys
+def revoke(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
     """Revoke keys by id, prefix or name; they are refused within a second."""
-    revoked = [office.revoke_key(name) for name in names]
+    revoked = [access.revoke_key(name) for name in names]
     if as_json:
         print_json(revoked)
         return
@@ -132,7 +135,7 @@ def revoke(office: Office, names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{key['id']} ({key['name']}) revoked")
 
 
-def row(key: dict[str, Any]) -> list[str]:
+def row(key: KeyDict) -> list[str]:
     """The cells of one key."""
     limits = (("requests", key["requests_per_minute"]), ("tokens", key["tokens_per_minute"]))
     return [
@@ -147,7 +150,7 @@ def row(key: dict[str, Any]) -> list[str]:
     ]
 
 
-def state(key: dict[str, Any]) -> str:
+def state(key: KeyDict) -> str:
     """Whether a key can be used, and until when."""
     if key["revoked_at"]:
         return "revoked"

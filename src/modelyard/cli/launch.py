@@ -20,7 +20,7 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import LaunchProgress
+    from modelyard.client.types import LaunchProgressDict
 
 LOG_LINES = 15
 CANCELLED = 130
@@ -94,7 +94,7 @@ def command(client: Client, /, rest: Sequence[str], no_wait: bool, **given: Any)
     Options that are not listed below are handed to the engine: `--n-parallel 4`, `--n-parallel=4`, and `--use-mlock`
     alone for true. The uid is printed on stdout when the model is ready. Ctrl-C asks whether to cancel.
     """
-    uid = client.launch_model(**{**request(rest, given), "wait_ready": False})
+    uid = client.models.launch(**{**request(rest, given), "wait_ready": False})
     if no_wait:
         click.echo(uid)
         return 0
@@ -203,7 +203,7 @@ CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
 """Options whose value is written otherwise than it is sent: the key of the body, and how the value is made."""
 
 
-def _wait(client: Client, uid: str) -> LaunchProgress | None:
+def _wait(client: Client, uid: str) -> LaunchProgressDict | None:
     """Show the launch until it ends; None when it was cancelled by Ctrl-C. Without a terminal to ask on, Ctrl-C cancels."""
     while True:
         try:
@@ -217,18 +217,18 @@ def _wait(client: Client, uid: str) -> LaunchProgress | None:
             note(f"\nThe launch of {uid} goes on; `modelyard list` shows it, `modelyard terminate {uid}` ends it.")
             return None
         if cancels:
-            client.cancel_launch_model(uid)
+            client.models.cancel(uid)
             note(f"The launch of {uid} was cancelled.")
             return None
 
 
-def _explain(client: Client, uid: str, end: LaunchProgress) -> None:
+def _explain(client: Client, uid: str, end: LaunchProgressDict) -> None:
     """Why a launch ended without a model, with the last words of its process."""
     if end["stage"] == "cancelled":
         note(f"{click.style('Error:', fg='red')} The launch of {uid} was cancelled.")
         return
     try:
-        lines = client.get_logs(uid, LOG_LINES)["lines"]
+        lines = client.models.logs(uid, LOG_LINES)["lines"]
     except ModelyardError:
         lines = []
     for line in lines:

@@ -12,30 +12,30 @@ from modelyard.cli.output import in_bytes, note, printable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import LaunchProgress
+    from modelyard.client.types import LaunchProgressDict
 
 POLL = 0.2
 ENDS = ("completed", "failed", "cancelled")
 
 
-def watch(client: Client, uid: str) -> LaunchProgress:
+def watch(client: Client, uid: str) -> LaunchProgressDict:
     """Show a launch until it is completed, failed or cancelled; returns how it ended."""
     return _bar(client, uid) if sys.stderr.isatty() else _lines(client, uid)
 
 
-def _steps(client: Client, uid: str) -> Iterator[LaunchProgress]:
+def _steps(client: Client, uid: str) -> Iterator[LaunchProgressDict]:
     """How far the launch is, every `POLL` seconds, the end included. Raises `ModelNotFound` when the model vanished."""
     while True:
-        step = client.get_launch_model_progress(uid)
+        step = client.models.progress(uid)
         if step["stage"] == "pending":
-            client.describe_model(uid)
+            client.models.describe(uid)
         yield step
         if step["stage"] in ENDS:
             return
         time.sleep(POLL)
 
 
-def _lines(client: Client, uid: str) -> LaunchProgress:
+def _lines(client: Client, uid: str) -> LaunchProgressDict:
     shown = ""
     for step in _steps(client, uid):
         line = f"{uid}: {_what(step)}"
@@ -45,7 +45,7 @@ def _lines(client: Client, uid: str) -> LaunchProgress:
     return step
 
 
-def _bar(client: Client, uid: str) -> LaunchProgress:
+def _bar(client: Client, uid: str) -> LaunchProgressDict:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -84,7 +84,7 @@ class File:
         return f"{printable(self.name)} {in_bytes(self.downloaded)} of {in_bytes(self.total)}"
 
 
-def downloads(step: LaunchProgress) -> list[File]:
+def downloads(step: LaunchProgressDict) -> list[File]:
     """The files of a launch that are on their way; those that are there already are not shown."""
     found = []
     for each in step.get("download_files") or ():
@@ -95,7 +95,7 @@ def downloads(step: LaunchProgress) -> list[File]:
     return found
 
 
-def _what(step: LaunchProgress) -> str:
+def _what(step: LaunchProgressDict) -> str:
     """The stage, and what goes on in it."""
     if step["stage"] == "failed" or not step["info"]:
         return step["stage"]

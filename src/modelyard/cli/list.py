@@ -11,7 +11,7 @@ from modelyard.cli.output import in_bytes, json_option, note, print_json, print_
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import ModelInfo
+    from modelyard.client.types import ModelDict
 
 TITLES = ("UID", "TYPE", "NAME", "ENGINE", "REPLICAS", "STATE", "CONTEXT", "MEMORY")
 
@@ -21,7 +21,7 @@ TITLES = ("UID", "TYPE", "NAME", "ENGINE", "REPLICAS", "STATE", "CONTEXT", "MEMO
 @with_client
 def command(client: Client, as_json: bool) -> None:
     """List the launched models."""
-    models = list(client.list_models().values())
+    models = list(client.models.list().values())
     if as_json:
         print_json(models)
     elif models:
@@ -33,7 +33,7 @@ def command(client: Client, as_json: bool) -> None:
         note("No model is running; start one with `modelyard launch demo`.")
 
 
-def row(model: ModelInfo) -> list[str]:
+def row(model: ModelDict) -> list[str]:
     """The cells of one model."""
     memory = model.get("memory") or {}
     context = model.get("context_length")

@@ -25,7 +25,7 @@ def command(endpoint: str | None, username: str | None, password: str | None, as
     username = username or click.prompt("Username", err=True)
     password = ask_password() if password is None else password
     with connect(endpoint, "unused") as client:
-        answer = tokens.post(client, "/token", {"username": username, "password": password})
+        answer = client.auth.token(username, password)
         path = tokens.save(client.base_url, username, answer)
     if as_json:
         print_json({"endpoint": client.base_url, "username": username, "file": str(path)})

@@ -1,4 +1,4 @@
-"""`modelyard logout`: revoke what `modelyard login` got, and forget it."""
+"""`modelyard logout`: revoke the token that `modelyard login` got, and forget it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def command(endpoint: str | None, as_json: bool) -> int:
     if kept is not None:
         try:
             with connect(url, kept["access_token"]) as client:
-                tokens.post(client, "/v1/auth/logout", {})
+                client.auth.logout()
         except ModelyardError as error:
             problem = error.message
         tokens.forget(url)

@@ -15,7 +15,7 @@ from modelyard.core.errors import NotFound
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import Logs
+    from modelyard.client.types import LogsDict
 
 POLL = 0.5
 WINDOW = 2000
@@ -37,7 +37,7 @@ def command(client: Client, uid: str, lines: int, follow: bool, replica: str | N
     """Show the last lines that a model's replica printed."""
     if follow and as_json:
         raise click.UsageError("--json shows what is there; it does not go with --follow.")
-    logs = client.get_logs(uid, max(lines, WINDOW) if follow else lines, replica)
+    logs = client.models.logs(uid, max(lines, WINDOW) if follow else lines, replica)
     if as_json:
         print_json(logs)
         return
@@ -56,11 +56,11 @@ def _print(lines: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def _growth(client: Client, logs: Logs, replica: str | None) -> Iterator[list[str]]:
+def _growth(client: Client, logs: LogsDict, replica: str | None) -> Iterator[list[str]]:
     """What is added to the log, as it is added; the log of a replica that takes over is added as a whole."""
     while True:
         time.sleep(POLL)
-        now = client.get_logs(logs["uid"], WINDOW, replica)
+        now = client.models.logs(logs["uid"], WINDOW, replica)
         yield added(logs["lines"], now["lines"])
         logs = now
 

@@ -44,6 +44,7 @@ COMMANDS = (
     "terminate",
     "adapter",
     "kb",
+    "jobs",
     "stop-cluster",
     "key",
     "user",

@@ -38,7 +38,7 @@ def command(client: Client, model_type: str, file: TextIO, persist: bool, worker
         record = json.loads(text)
     except ValueError as error:
         raise click.ClickException(f"'{file.name}' is not JSON: {reason(error)}.") from None
-    client.register_model(model_type, text, persist, worker_ip)
+    client.registrations.register(model_type, text, persist, worker_ip)
     name = record.get("model_name") if isinstance(record, dict) else None
     if as_json:
         print_json({"model_type": model_type, "model_name": name, "persist": persist})

@@ -32,7 +32,7 @@ type_option = click.option(
 @with_client
 def command(client: Client, model_type: str, as_json: bool) -> None:
     """List the families of a type: those of the catalog, and those that were registered."""
-    families = client.list_model_registrations(model_type, detailed=True)
+    families = client.registrations.list(model_type, detailed=True)
     if as_json:
         print_json(families)
     elif families:

@@ -25,13 +25,13 @@ def command(client: Client, version: str | None, model_version: str | None, work
     if not chosen:
         raise click.UsageError("Which version? `modelyard cached` lists them.")
     chosen = clean(chosen)
-    paths = client.list_deletable_models(chosen, worker_ip)["paths"]
+    paths = client.cache.files(chosen, worker_ip)["paths"]
     for path in paths:
         note(printable(str(path)), dim=True)
     if not sure and not agrees(f"Delete {len(paths)} files of {chosen}?"):
         note("Nothing was deleted.")
         return 1
-    if not client.confirm_and_remove_model(chosen, worker_ip):
+    if not client.cache.remove(chosen, worker_ip):
         raise click.ClickException(f"The files of {chosen} were not removed.")
     click.echo(f"{chosen} removed")
     return 0

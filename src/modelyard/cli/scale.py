@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @with_client
 def command(client: Client, uid: str, replicas: int) -> None:
     """Start or stop replicas of a model until it has that many; the newest go first."""
-    have = client.get_replicas(uid)
+    have = client.replicas.list(uid)
     if replicas > len(have):
-        client.add_replicas(uid, replicas - len(have))
+        client.replicas.add(uid, replicas - len(have))
     numbers = sorted(each["replica_id"] for each in have)
     for number in reversed(numbers[replicas:]):
-        client.remove_replica(uid, number)
+        client.replicas.remove(uid, number)
     click.echo(f"{uid}: {len(have)} → {replicas} replicas")

@@ -21,6 +21,6 @@ def command(client: Client, sure: bool) -> int:
     if not sure and not agrees(f"Stop the server at {client.base_url} and every model?"):
         note("It goes on.")
         return 1
-    client.abort_cluster()
+    client.cluster.stop()
     click.echo(f"The server at {client.base_url} is stopping.")
     return 0

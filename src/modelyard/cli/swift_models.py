@@ -10,12 +10,12 @@ import click
 from modelyard.cli.swift_flags import Flags, options, truth
 
 if TYPE_CHECKING:
-    from modelyard.infer.launching import Wanted
+    from modelyard.infer.launching import LaunchSpec
 
 
-def wanted(flags: Flags, default_backend: str = "") -> Wanted:
+def wanted(flags: Flags, default_backend: str = "") -> LaunchSpec:
     """What shall run. Raises `click.UsageError` for `--merge_lora true`, which `modelyard export` does."""
-    from modelyard.infer.launching import Wanted, engine_of
+    from modelyard.infer.launching import LaunchSpec, engine_of
 
     model = flags.model
     if truth(str(model.get("merge_lora", "false"))):
@@ -24,7 +24,7 @@ def wanted(flags: Flags, default_backend: str = "") -> Wanted:
         )
     backend = str(model.get("backend") or default_backend or "auto")
     model_type, weights, adapters = _weights(model)
-    return Wanted(
+    return LaunchSpec(
         model_type=model_type,
         model=weights,
         adapters=tuple(adapters),

@@ -25,7 +25,7 @@ def command(client: Client, uids: tuple[str, ...], more: tuple[str, ...]) -> int
     code = 0
     for uid in uids + more:
         try:
-            client.terminate_model(uid)
+            client.models.terminate(uid)
         except ServerUnreachable:
             raise
         except ModelyardError as error:

@@ -1,4 +1,4 @@
-"""What `modelyard login` got from each server, in files that only their owner can read."""
+"""The tokens that `modelyard login` got from each server, in files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelyard.core.private import private_folder
 
 if TYPE_CHECKING:
-    from modelyard.client import Client
+    from modelyard.client.types import TokensDict
 
 EARLY = 60.0  # seconds before its end that a token is renewed
 
@@ -27,7 +27,7 @@ def file_of(url: str) -> Path:
     return home() / "auth" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 
 
-def save(url: str, username: str, tokens: dict[str, Any]) -> Path:
+def save(url: str, username: str, tokens: TokensDict) -> Path:
     """Keep the answer of `POST /token`."""
     path = file_of(url)
     private_folder(home())
@@ -78,16 +78,8 @@ def _renewed(url: str, kept: dict[str, Any]) -> str:
 
     try:
         with Client(url, "unused") as client:
-            tokens = post(client, "/v1/auth/refresh", {"refresh_token": kept["refresh_token"]})
+            tokens = client.auth.refresh(kept["refresh_token"])
     except (ModelyardError, KeyError):
         return str(kept["access_token"])
     save(url, str(kept.get("username", "")), tokens)
     return str(tokens["access_token"])
-
-
-def post(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Send JSON and get an object."""
-    from modelyard.client._request import Request, an_object
-
-    answer: dict[str, Any] = client.send(Request("POST", path, an_object, body=body))
-    return answer

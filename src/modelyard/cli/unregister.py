@@ -21,5 +21,5 @@ if TYPE_CHECKING:
 def command(client: Client, model_type: str, name: str | None, model_name: str | None) -> None:
     """Forget a family that was registered; those of the catalog stay."""
     chosen = the_name(name, model_name)
-    client.unregister_model(model_type, chosen)
+    client.registrations.unregister(model_type, chosen)
     click.echo(f"{chosen} unregistered")

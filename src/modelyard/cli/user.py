@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from modelyard.cli.key import day
+from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.login import ask_password
-from modelyard.cli.offices import Office, with_office
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 
@@ -23,11 +23,11 @@ def command() -> None:
 @click.option("--password", metavar="TEXT", help="Asked for, or read from a pipe, if left out, which is safer.")
 @click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="What they may do; repeatable.")
 @json_option
-@with_office
-def create(office: Office, name: str, password: str | None, scopes: tuple[str, ...], as_json: bool) -> None:
+@with_keys
+def create(access: KeyAccess, name: str, password: str | None, scopes: tuple[str, ...], as_json: bool) -> None:
     """Add somebody. The first administrator gets the scope admin, others models:list and models:read, if none is named."""
     body = {"username": name, "password": ask_password(confirm=True) if password is None else password}
-    made = office.create_user({**body, "scopes": list(scopes)} if scopes else body)
+    made = access.create_user({**body, "scopes": list(scopes)} if scopes else body)
     if as_json:
         print_json(made)
     else:
@@ -36,10 +36,10 @@ def create(office: Office, name: str, password: str | None, scopes: tuple[str, .
 
 @command.command("list")
 @json_option
-@with_office
-def list_users(office: Office, as_json: bool) -> None:
+@with_keys
+def list_users(access: KeyAccess, as_json: bool) -> None:
     """List who may log in."""
-    users = office.users()
+    users = access.users()
     if as_json:
         print_json(users)
     elif users:
@@ -54,10 +54,10 @@ def list_users(office: Office, as_json: bool) -> None:
 @command.command("remove")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @json_option
-@with_office
-def remove(office: Office, names: tuple[str, ...], as_json: bool) -> None:
+@with_keys
+def remove(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
     """Remove people; where they are logged in ends within a second."""
-    removed = [office.remove_user(name) for name in names]
+    removed = [access.remove_user(name) for name in names]
     if as_json:
         print_json(removed)
         return

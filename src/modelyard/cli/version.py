@@ -19,7 +19,7 @@ def command(endpoint: str | None, api_key: str | None, as_json: bool) -> None:
     """Show the version of this program, and of the server if one answers."""
     with connect(endpoint, api_key, timeout=5) as client:
         try:
-            server: str | None = client.get_cluster_version()["version"]
+            server: str | None = client.cluster.version()["version"]
             said = f"server {server} at {client.base_url}"
         except ModelyardError as error:
             server, said = None, error.message

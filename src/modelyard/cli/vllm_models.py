@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 @with_client
 def command(client: Client, as_json: bool) -> None:
     """List the architectures that vLLM would run on the server."""
-    found = client.vllm_models()
-    rows = [[name, ability] for ability, names in found.items() for name in names]
+    found = client.models.vllm_architectures()
+    rows = [[name, "chat"] for name in found["chat"]] + [[name, "generate"] for name in found["generate"]]
     if as_json:
         print_json(found)
     elif rows:
         print_table(("ARCHITECTURE", "ABILITY"), rows)
     else:
-        note("vLLM is no engine of this server; `modelyard engine NAME` tells what can run a model.")
+        note(
+            "vLLM cannot run on this server: `modelyard doctor` says why, `modelyard engine install vllm` installs it."
+        )

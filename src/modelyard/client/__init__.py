@@ -1,4 +1,4 @@
-"""The Python client: `with Client() as client: client.launch_model("demo")`."""
+"""The Python client: `with Client() as client: client.models.launch("demo")`."""
 
 from modelyard.client.client import AsyncClient, Client
 from modelyard.client.handles import (
@@ -19,10 +19,11 @@ from modelyard.client.media import (
     ImageModel,
     VideoModel,
 )
+from modelyard.client.request import Request
 from modelyard.client.stream import AsyncStream, Stream
 
 RESTfulClient = Client
-"""What programs written for Xinference call it."""
+"""Its name in programs written for Xinference."""
 AsyncRESTfulClient = AsyncClient
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "GenerateModel",
     "ImageModel",
     "RESTfulClient",
+    "Request",
     "RerankModel",
     "Stream",
     "VideoModel",

@@ -1,55 +1,157 @@
-"""How a function of `resources/` becomes a method of a client: it builds the request, the client sends it."""
+"""How a function that describes a request becomes a method of both clients.
+
+A method of a `CallGroup` is written once, as a function that returns a `Request`, and decorated:
+
+    class ModelCalls(CallGroup[S]):
+        @call
+        def describe(self, model_uid: str) -> Request[ModelDict]:
+            "What a launched model is and can do."
+            return Request("GET", at("models", model_uid), an_object)
+
+`client.models.describe("m")` then returns a `ModelDict` where the group belongs to a `Client`, and a coroutine of one where
+it belongs to an `AsyncClient`; type checkers see the one or the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
-from modelyard.client._request import Request
-from modelyard.client.handles import AsyncSender, Sender, described
+from modelyard.client.connection import AsyncConnection, SyncConnection
+from modelyard.client.request import Request
 from modelyard.client.stream import AsyncStream, Stream
+from modelyard.core.errors import ModelyardError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+S = TypeVar("S", bound=SyncConnection | AsyncConnection)
+"""What sends the requests of a group."""
+SyncForm = TypeVar("SyncForm")
+AsyncForm = TypeVar("AsyncForm")
+
+Steps = Generator[Request[Any] | Callable[[], Any], Any, T]
+"""A call of several requests: it yields each and gets its answer. It yields blocking work, such as reading files, as a
+function without parameters, which the async client runs in a thread."""
 
 
-def call(build: Callable[P, Request[T]]) -> Callable[Concatenate[Sender, P], T]:
-    """The method of `Client` that builds this request and sends it."""
+class CallGroup(Generic[S]):
+    """Calls about one noun, and the connection that sends them."""
 
-    def method(self: Sender, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.send(build(*args, **kwargs))
+    def __init__(self, sender: S) -> None:
+        self._connection = sender
 
-    described(method, build, leave_out=0)
-    return method
-
-
-def async_call(build: Callable[P, Request[T]]) -> Callable[Concatenate[AsyncSender, P], Coroutine[Any, Any, T]]:
-    """The method of `AsyncClient` that builds this request and sends it."""
-
-    async def method(self: AsyncSender, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.send(build(*args, **kwargs))
-
-    described(method, build, leave_out=0)
-    return method
+    @property
+    def _sender(self) -> S:
+        return self._connection
 
 
-def stream_call(build: Callable[P, Request[Any]]) -> Callable[Concatenate[Sender, P], Stream]:
-    """The method of `Client` that builds this request and gives its events."""
+class ClientMethod(Generic[SyncForm, AsyncForm]):
+    """A method of a group: of type `SyncForm` on a sync client, of type `AsyncForm` on an async one."""
 
-    def method(self: Sender, /, *args: P.args, **kwargs: P.kwargs) -> Stream:
-        return self.open(build(*args, **kwargs))
+    def __init__(self, build: Callable[..., Any]) -> None:
+        def method(group: CallGroup[SyncConnection], /, *args: Any, **kwargs: Any) -> Any:
+            return _answer(group._sender, build(group, *args, **kwargs))
 
-    described(method, build, leave_out=0)
-    return method
+        async def coroutine(group: CallGroup[AsyncConnection], /, *args: Any, **kwargs: Any) -> Any:
+            return await _async_answer(group._sender, build(group, *args, **kwargs))
+
+        self.build = build
+        """Describe the call without sending it: its `Request`, given a group, which most requests do not depend on."""
+        self._method, self._coroutine = method, coroutine
+        for each in (self, method, coroutine):
+            _describe(each, build)
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, group: CallGroup[SyncConnection], owner: type | None = None) -> SyncForm: ...
+    @overload
+    def __get__(self, group: CallGroup[AsyncConnection], owner: type | None = None) -> AsyncForm: ...
+
+    def __get__(self, group: CallGroup[Any] | None, owner: type | None = None) -> Any:
+        if group is None:
+            return self
+        return MethodType(self._method if isinstance(group._sender, SyncConnection) else self._coroutine, group)
+
+    def __call__(self, group: CallGroup[Any], /, *args: Any, **kwargs: Any) -> Any:
+        """`Group.method(group, …)`, which is what `group.method(…)` does."""
+        return self.__get__(group)(*args, **kwargs)
 
 
-def async_stream_call(
-    build: Callable[P, Request[Any]],
-) -> Callable[Concatenate[AsyncSender, P], Coroutine[Any, Any, AsyncStream]]:
-    """The method of `AsyncClient` that builds this request and gives its events."""
+def call(
+    build: Callable[Concatenate[Any, P], Request[T]],
+) -> ClientMethod[Callable[P, T], Callable[P, Coroutine[Any, Any, T]]]:
+    """A method that sends one request and returns its answer."""
+    return ClientMethod(build)
 
-    async def method(self: AsyncSender, /, *args: P.args, **kwargs: P.kwargs) -> AsyncStream:
-        return await self.open(build(*args, **kwargs))
 
-    described(method, build, leave_out=0)
-    return method
+def stream_call(
+    build: Callable[Concatenate[Any, P], Request[T]],
+) -> ClientMethod[Callable[P, Stream[T]], Callable[P, Coroutine[Any, Any, AsyncStream[T]]]]:
+    """A method that sends one request and returns the events of its answer; the request `streams`."""
+    return ClientMethod(build)
+
+
+def exchange(
+    build: Callable[Concatenate[Any, P], Steps[T]],
+) -> ClientMethod[Callable[P, T], Callable[P, Coroutine[Any, Any, T]]]:
+    """A method of several requests, which a generator yields."""
+    return ClientMethod(build)
+
+
+def _answer(sender: SyncConnection, plan: Request[Any] | Steps[Any]) -> Any:
+    if isinstance(plan, Request):
+        return _send(sender, plan)
+    resume = functools.partial(next, plan)
+    try:
+        while True:
+            step = resume()
+            try:
+                answer = _send(sender, step) if isinstance(step, Request) else step()
+            except ModelyardError as error:
+                resume = functools.partial(plan.throw, error)
+            else:
+                resume = functools.partial(plan.send, answer)
+    except StopIteration as end:
+        return end.value
+
+
+async def _async_answer(sender: AsyncConnection, plan: Request[Any] | Steps[Any]) -> Any:
+    if isinstance(plan, Request):
+        return await _async_send(sender, plan)
+    resume = functools.partial(next, plan)
+    try:
+        while True:
+            step = resume()
+            try:
+                answer = await (_async_send(sender, step) if isinstance(step, Request) else asyncio.to_thread(step))
+            except ModelyardError as error:
+                resume = functools.partial(plan.throw, error)
+            else:
+                resume = functools.partial(plan.send, answer)
+    except StopIteration as end:
+        return end.value
+
+
+def _send(sender: SyncConnection, request: Request[Any]) -> Any:
+    if not request.streams:
+        return sender.send(request)
+    return sender.open_bytes(request) if request.raw else sender.open(request)
+
+
+async def _async_send(sender: AsyncConnection, request: Request[Any]) -> Any:
+    if not request.streams:
+        return await sender.send(request)
+    return await (sender.open_bytes(request) if request.raw else sender.open(request))
+
+
+def _describe(method: object, build: Callable[..., Any]) -> None:
+    """Give a method the name, docstring and parameters of the function that builds its request, for `help()` and editors."""
+    functools.update_wrapper(cast(Callable[..., Any], method), build)
+    signature = inspect.signature(build)
+    answer = str(signature.return_annotation).removeprefix("Request[").removeprefix("Steps[").removesuffix("]")
+    setattr(method, "__signature__", signature.replace(return_annotation=answer))  # noqa: B010 - unknown to the type checker

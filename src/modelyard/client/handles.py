@@ -1,131 +1,180 @@
-"""What one can ask of a launched model of text: chat, completion, embeddings, rerank; each sync and async."""
+"""Handles of models of text, through which they are asked: chat, completion, embeddings, ranking.
+
+Bodies are OpenAI's, and answers come back as the engine wrote them. Each class of calls serves both clients: `ChatModel` is
+what a `Client` returns, `AsyncChatModel` what an `AsyncClient` returns.
+"""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from modelyard.client.resources import inference
-from modelyard.client.resources.inference import Answer, Config, wants_stream
+from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call, exchange
+from modelyard.client.connection import AsyncConnection, SyncConnection
+from modelyard.client.request import Request, a_list, an_object, at, given
+from modelyard.core.errors import BadRequest
 
 if TYPE_CHECKING:
-    from modelyard.client._request import Request
+    from modelyard.client.completion_types import (
+        ChatChunkDict,
+        ChatCompletionDict,
+        EmbeddingsDict,
+        RankingDict,
+        StreamedConfigDict,
+        TextCompletionDict,
+    )
     from modelyard.client.stream import AsyncStream, Stream
-    from modelyard.client.types import ModelInfo
+    from modelyard.client.types import ModelDict
 
-T = TypeVar("T")
 Messages = Sequence[Mapping[str, Any]]
 Tools = Sequence[Mapping[str, Any]] | None
+Config = Mapping[str, Any]
 
 
-class Sender(Protocol):
-    """The part of `Client` that a handle needs."""
+class ModelHandle(CallGroup[S]):
+    """A launched model of any kind: its `uid`, and in `info` the answer of `models.describe`."""
 
-    def send(self, request: Request[T]) -> T: ...
-
-    def open(self, request: Request[Any]) -> Stream: ...
-
-    def open_bytes(self, request: Request[bytes]) -> Iterator[bytes]: ...
-
-
-class AsyncSender(Protocol):
-    """The part of `AsyncClient` that a handle needs."""
-
-    async def send(self, request: Request[T]) -> T: ...
-
-    async def open(self, request: Request[Any]) -> AsyncStream: ...
-
-    async def open_bytes(self, request: Request[bytes]) -> AsyncIterator[bytes]: ...
-
-
-def described(method: Callable[..., Any], build: Callable[..., Any], leave_out: int = 1) -> None:
-    """Give a method the name, manual and signature of what builds its request, for `help()` and editors.
-
-    The first `leave_out` parameters of the builder are those that the method fills in itself.
-    """
-    functools.update_wrapper(method, build)
-    signature = inspect.signature(build)
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    answer = str(signature.return_annotation).removeprefix("Request[").removesuffix("]")
-    given = list(signature.parameters.values())[leave_out:]
-    signature = signature.replace(parameters=[own, *given], return_annotation=answer)
-    setattr(method, "__signature__", signature)  # noqa: B010 - functions have no such attribute for the type checker
-
-
-class Handle:
-    """A launched model of any kind: its `uid` and what `describe_model` said of it in `info`."""
-
-    def __init__(self, sender: Sender, info: ModelInfo) -> None:
-        self._sender = sender
+    def __init__(self, sender: S, info: ModelDict) -> None:
+        super().__init__(sender)
         self.info = info
         self.uid = info["id"]
 
-    def close(self) -> None:
-        """Nothing: the connection is the client's."""
+    @exchange
+    def close(self) -> Steps[None]:
+        """Does nothing, because the connection is the client's; Xinference's handles have this method."""
+        yield from ()
 
 
-class GenerateModel(Handle):
-    """A language model that continues text."""
-
-    @overload
-    def generate(self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]) -> Stream: ...
-    @overload
-    def generate(
-        self, prompt: str, generate_config: None = None, *, stream: Literal[False] | None = None
-    ) -> Answer: ...
-    @overload
-    def generate(self, prompt: str, generate_config: Config | None = None, *, stream: bool | None = None) -> Any: ...
-
-    def generate(
-        self, prompt: str, generate_config: Config | None = None, *, stream: bool | None = None
-    ) -> Answer | Stream:
-        """Continue `prompt`; the keys of `generate_config` (`max_tokens`, `temperature`, …) go into the body.
-
-        With `stream`, here or there, the answer is an iterator of chunks.
-        """
-        request = inference.generate(self.uid, prompt, generate_config, stream)
-        return self._sender.open(request) if wants_stream(stream, generate_config) else self._sender.send(request)
-
-
-class ChatModel(GenerateModel):
-    """A language model that answers messages."""
+class Generate(Protocol):
+    """`GenerateModel.generate`: a stream if one is asked for, else the whole answer."""
 
     @overload
-    def chat(
+    def __call__(
+        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]
+    ) -> Stream[TextCompletionDict]: ...
+    @overload
+    def __call__(self, prompt: str, generate_config: StreamedConfigDict) -> Stream[TextCompletionDict]: ...
+    @overload
+    def __call__(
+        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[False] | None = None
+    ) -> TextCompletionDict: ...
+
+
+class AsyncGenerate(Protocol):
+    """`Generate` of the async client."""
+
+    @overload
+    def __call__(
+        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]
+    ) -> Coroutine[Any, Any, AsyncStream[TextCompletionDict]]: ...
+    @overload
+    def __call__(
+        self, prompt: str, generate_config: StreamedConfigDict
+    ) -> Coroutine[Any, Any, AsyncStream[TextCompletionDict]]: ...
+    @overload
+    def __call__(
+        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[False] | None = None
+    ) -> Coroutine[Any, Any, TextCompletionDict]: ...
+
+
+class Chat(Protocol):
+    """`ChatModel.chat`: a stream if one is asked for, else the whole answer."""
+
+    @overload
+    def __call__(
         self,
-        messages: Messages,
+        messages: Messages | str | None = None,
         tools: Tools = None,
         enable_thinking: bool | None = None,
         generate_config: Config | None = None,
         *,
         stream: Literal[True],
-    ) -> Stream: ...
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
+    ) -> Stream[ChatChunkDict]: ...
     @overload
-    def chat(
+    def __call__(
         self,
-        messages: Messages,
+        messages: Messages | str | None = None,
         tools: Tools = None,
         enable_thinking: bool | None = None,
-        generate_config: None = None,
+        *,
+        generate_config: StreamedConfigDict,
+    ) -> Stream[ChatChunkDict]: ...
+    @overload
+    def __call__(
+        self,
+        messages: Messages | str | None = None,
+        tools: Tools = None,
+        enable_thinking: bool | None = None,
+        generate_config: Config | None = None,
         *,
         stream: Literal[False] | None = None,
-    ) -> Answer: ...
-    @overload
-    def chat(
-        self,
-        messages: Messages | str | None = None,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: Config | None = None,
-        *,
-        stream: bool | None = None,
         prompt: str | None = None,
         system_prompt: str | None = None,
         chat_history: Messages | None = None,
-    ) -> Any: ...
+    ) -> ChatCompletionDict: ...
 
+
+class AsyncChat(Protocol):
+    """`Chat` of the async client."""
+
+    @overload
+    def __call__(
+        self,
+        messages: Messages | str | None = None,
+        tools: Tools = None,
+        enable_thinking: bool | None = None,
+        generate_config: Config | None = None,
+        *,
+        stream: Literal[True],
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
+    ) -> Coroutine[Any, Any, AsyncStream[ChatChunkDict]]: ...
+    @overload
+    def __call__(
+        self,
+        messages: Messages | str | None = None,
+        tools: Tools = None,
+        enable_thinking: bool | None = None,
+        *,
+        generate_config: StreamedConfigDict,
+    ) -> Coroutine[Any, Any, AsyncStream[ChatChunkDict]]: ...
+    @overload
+    def __call__(
+        self,
+        messages: Messages | str | None = None,
+        tools: Tools = None,
+        enable_thinking: bool | None = None,
+        generate_config: Config | None = None,
+        *,
+        stream: Literal[False] | None = None,
+        prompt: str | None = None,
+        system_prompt: str | None = None,
+        chat_history: Messages | None = None,
+    ) -> Coroutine[Any, Any, ChatCompletionDict]: ...
+
+
+class GenerateCalls(ModelHandle[S]):
+    """What is asked of a language model that continues text."""
+
+    @ClientMethod[Generate, AsyncGenerate]
+    def generate(
+        self, prompt: str, generate_config: Config | None = None, *, stream: bool | None = None
+    ) -> Request[Any]:
+        """Continue `prompt`; the keys of `generate_config` (`max_tokens`, `temperature`, …) go into the body.
+
+        With `stream`, here or there, the answer is an iterator of chunks.
+        """
+        return _generation(at("completions"), self.uid, {"prompt": prompt}, generate_config, stream)
+
+
+class ChatCalls(ModelHandle[S]):
+    """What is asked of a language model that answers messages."""
+
+    @ClientMethod[Chat, AsyncChat]
     def chat(
         self,
         messages: Messages | str | None = None,
@@ -137,34 +186,39 @@ class ChatModel(GenerateModel):
         prompt: str | None = None,
         system_prompt: str | None = None,
         chat_history: Messages | None = None,
-    ) -> Answer | Stream:
+    ) -> Request[Any]:
         """Answer `messages` (OpenAI's shape); the keys of `generate_config` go into the body.
 
         With `stream`, here or there, the answer is an iterator of chunks. Programs written for Xinference before 0.15 give
         a text, and `system_prompt` and `chat_history` beside it.
         """
-        messages = inference.conversation(messages, prompt, system_prompt, chat_history)
-        request = inference.chat(self.uid, messages, tools, enable_thinking, generate_config, stream)
-        return self._sender.open(request) if wants_stream(stream, generate_config) else self._sender.send(request)
+        messages = _messages(messages, prompt, system_prompt, chat_history)
+        body = given(messages=messages, tools=tools, enable_thinking=enable_thinking)
+        return _generation(at("chat", "completions"), self.uid, body, generate_config, stream)
 
 
-class EmbeddingModel(Handle):
-    """A model that turns text into vectors."""
+class EmbeddingCalls(ModelHandle[S]):
+    """What is asked of a model that turns text into vectors."""
 
-    def convert_ids_to_tokens(self, input: Sequence[Any], **options: Any) -> list[Any]:
-        """The texts of token ids, where the server can tell them."""
-        return self._sender.send(inference.convert_ids_to_tokens(self.uid, input, options))
+    @call
+    def convert_ids_to_tokens(self, /, input: Sequence[Any], **options: Any) -> Request[list[Any]]:
+        """The texts of token ids, where the engine knows them."""
+        body = {"model": self.uid, "input": input, **options}
+        return Request("POST", at("convert_ids_to_tokens"), a_list, body=body)
 
-    def create_embedding(self, input: str | Sequence[Any], **options: Any) -> Answer:
+    @call
+    def create_embedding(self, /, input: str | Sequence[Any], **options: Any) -> Request[EmbeddingsDict]:
         """The vectors of a text or of several, in OpenAI's shape."""
-        return self._sender.send(inference.create_embedding(self.uid, input, options))
+        return Request("POST", at("embeddings"), an_object, body={"model": self.uid, "input": input, **options})
 
 
-class RerankModel(Handle):
-    """A model that orders documents by how well they answer a query."""
+class RerankCalls(ModelHandle[S]):
+    """What is asked of a model that orders documents by how well they answer a query."""
 
+    @call
     def rerank(
         self,
+        /,
         documents: Sequence[str | Mapping[str, Any]],
         query: str,
         top_n: int | None = None,
@@ -172,134 +226,63 @@ class RerankModel(Handle):
         return_documents: bool | None = None,
         return_len: bool | None = None,
         **options: Any,
-    ) -> Answer:
+    ) -> Request[RankingDict]:
         """`{"results": [{"index", "relevance_score", "document"}]}`, best first."""
         options |= {"top_n": top_n, "max_chunks_per_doc": max_chunks_per_doc}
         options |= {"return_documents": return_documents, "return_len": return_len}
-        return self._sender.send(inference.rerank(self.uid, documents, query, options))
+        body = {"model": self.uid, "query": query, "documents": documents, **given(**options)}
+        return Request("POST", at("rerank"), an_object, body=body)
 
 
-class AsyncHandle:
-    """The async twin of `Handle`."""
-
-    def __init__(self, sender: AsyncSender, info: ModelInfo) -> None:
-        self._sender = sender
-        self.info = info
-        self.uid = info["id"]
-
-    async def close(self) -> None:
-        """Nothing: the connection is the client's."""
+class GenerateModel(GenerateCalls[SyncConnection]):
+    """A language model that continues text."""
 
 
-class AsyncGenerateModel(AsyncHandle):
-    """The async twin of `GenerateModel`."""
-
-    @overload
-    async def generate(
-        self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]
-    ) -> AsyncStream: ...
-    @overload
-    async def generate(
-        self, prompt: str, generate_config: None = None, *, stream: Literal[False] | None = None
-    ) -> Answer: ...
-    @overload
-    async def generate(
-        self, prompt: str, generate_config: Config | None = None, *, stream: bool | None = None
-    ) -> Any: ...
-
-    async def generate(
-        self, prompt: str, generate_config: Config | None = None, *, stream: bool | None = None
-    ) -> Answer | AsyncStream:
-        """As `GenerateModel.generate`; a stream is iterated with `async for`."""
-        request = inference.generate(self.uid, prompt, generate_config, stream)
-        if wants_stream(stream, generate_config):
-            return await self._sender.open(request)
-        return await self._sender.send(request)
+class ChatModel(ChatCalls[SyncConnection], GenerateModel):
+    """A language model that answers messages."""
 
 
-class AsyncChatModel(AsyncGenerateModel):
-    """The async twin of `ChatModel`."""
-
-    @overload
-    async def chat(
-        self,
-        messages: Messages,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: Config | None = None,
-        *,
-        stream: Literal[True],
-    ) -> AsyncStream: ...
-    @overload
-    async def chat(
-        self,
-        messages: Messages,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: None = None,
-        *,
-        stream: Literal[False] | None = None,
-    ) -> Answer: ...
-    @overload
-    async def chat(
-        self,
-        messages: Messages | str | None = None,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: Config | None = None,
-        *,
-        stream: bool | None = None,
-        prompt: str | None = None,
-        system_prompt: str | None = None,
-        chat_history: Messages | None = None,
-    ) -> Any: ...
-
-    async def chat(
-        self,
-        messages: Messages | str | None = None,
-        tools: Tools = None,
-        enable_thinking: bool | None = None,
-        generate_config: Config | None = None,
-        *,
-        stream: bool | None = None,
-        prompt: str | None = None,
-        system_prompt: str | None = None,
-        chat_history: Messages | None = None,
-    ) -> Answer | AsyncStream:
-        """As `ChatModel.chat`; a stream is iterated with `async for`."""
-        messages = inference.conversation(messages, prompt, system_prompt, chat_history)
-        request = inference.chat(self.uid, messages, tools, enable_thinking, generate_config, stream)
-        if wants_stream(stream, generate_config):
-            return await self._sender.open(request)
-        return await self._sender.send(request)
+class EmbeddingModel(EmbeddingCalls[SyncConnection]):
+    """A model that turns text into vectors."""
 
 
-class AsyncEmbeddingModel(AsyncHandle):
-    """The async twin of `EmbeddingModel`."""
-
-    async def convert_ids_to_tokens(self, input: Sequence[Any], **options: Any) -> list[Any]:
-        """The texts of token ids, where the server can tell them."""
-        return await self._sender.send(inference.convert_ids_to_tokens(self.uid, input, options))
-
-    async def create_embedding(self, input: str | Sequence[Any], **options: Any) -> Answer:
-        """The vectors of a text or of several, in OpenAI's shape."""
-        return await self._sender.send(inference.create_embedding(self.uid, input, options))
+class RerankModel(RerankCalls[SyncConnection]):
+    """A model that orders documents by how well they answer a query."""
 
 
-class AsyncRerankModel(AsyncHandle):
-    """The async twin of `RerankModel`."""
+class AsyncGenerateModel(GenerateCalls[AsyncConnection]):
+    """`GenerateModel` of the async client."""
 
-    async def rerank(
-        self,
-        documents: Sequence[str | Mapping[str, Any]],
-        query: str,
-        top_n: int | None = None,
-        max_chunks_per_doc: int | None = None,
-        return_documents: bool | None = None,
-        return_len: bool | None = None,
-        **options: Any,
-    ) -> Answer:
-        """`{"results": [{"index", "relevance_score", "document"}]}`, best first."""
-        options |= {"top_n": top_n, "max_chunks_per_doc": max_chunks_per_doc}
-        options |= {"return_documents": return_documents, "return_len": return_len}
-        return await self._sender.send(inference.rerank(self.uid, documents, query, options))
+
+class AsyncChatModel(ChatCalls[AsyncConnection], AsyncGenerateModel):
+    """`ChatModel` of the async client."""
+
+
+class AsyncEmbeddingModel(EmbeddingCalls[AsyncConnection]):
+    """`EmbeddingModel` of the async client."""
+
+
+class AsyncRerankModel(RerankCalls[AsyncConnection]):
+    """`RerankModel` of the async client."""
+
+
+def _messages(
+    messages: Messages | str | None, prompt: str | None, system_prompt: str | None, chat_history: Messages | None
+) -> Messages:
+    """The messages of a chat, whether given as such or in the older way: a text beside the messages before it."""
+    if messages is not None and not isinstance(messages, str):
+        return messages
+    text = prompt if messages is None else messages
+    if text is None:
+        raise BadRequest("There is nothing to answer: give messages, or a prompt.")
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    return [*system, *(chat_history or ()), {"role": "user", "content": text}]
+
+
+def _generation(
+    path: str, model: str, body: dict[str, Any], config: Config | None, stream: bool | None
+) -> Request[Any]:
+    """A request for text, whose answer streams if the argument says so, or else if the generation settings do."""
+    streams = bool((config or {}).get("stream")) if stream is None else stream
+    merged = {**(config or {}), **body, "model": model, "stream": streams}
+    return Request("POST", path, an_object, body=merged, streams=streams)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelyard.client import handles, media
-from modelyard.core.errors import BadRequest
+from modelyard.client.connection import AsyncConnection, SyncConnection
+from modelyard.core.errors import BadRequest, InvalidParameter
 
 if TYPE_CHECKING:
-    from modelyard.client.types import ModelInfo
+    from modelyard.client.types import ModelDict
 
-HANDLES: dict[str, tuple[type[handles.Handle], type[handles.AsyncHandle]]] = {
+Handles = tuple[type[handles.ModelHandle[SyncConnection]], type[handles.ModelHandle[AsyncConnection]]]
+
+HANDLES: dict[str, Handles] = {
     "chat": (handles.ChatModel, handles.AsyncChatModel),
     "generate": (handles.GenerateModel, handles.AsyncGenerateModel),
     "embedding": (handles.EmbeddingModel, handles.AsyncEmbeddingModel),
@@ -21,8 +24,18 @@ HANDLES: dict[str, tuple[type[handles.Handle], type[handles.AsyncHandle]]] = {
 }
 
 
-def kind(info: ModelInfo, url: str) -> str:
-    """Which of `HANDLES` suits a model: its type, and for language models whether it chats."""
+def handle_of(sender: SyncConnection | AsyncConnection, info: ModelDict, wanted: type | None) -> Any:
+    """The handle of a model. Raises `InvalidParameter` where `wanted` is given and the model is of another kind."""
+    sync, asynchronous = HANDLES[_kind(info, sender.base_url)]
+    handle = sync(sender, info) if isinstance(sender, SyncConnection) else asynchronous(sender, info)
+    if wanted is not None and not isinstance(handle, wanted):
+        found = type(handle).__name__
+        raise InvalidParameter("handle", f"'{info['id']}' is no {wanted.__name__}; it has a handle of class {found}.")
+    return handle
+
+
+def _kind(info: ModelDict, url: str) -> str:
+    """The key of `HANDLES` for a model: its type, and for language models whether it chats."""
     if info["model_type"] == "LLM":
         return "chat" if "chat" in info["model_ability"] else "generate"
     if info["model_type"] in HANDLES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import httpx
 import msgspec
@@ -15,32 +15,33 @@ from modelyard.protocol import errors
 from modelyard.protocol.events import EventReader
 
 if TYPE_CHECKING:
-    from modelyard.client._request import Target
+    from modelyard.client.target import ServerTarget
 
-Chunk = dict[str, Any]
+T = TypeVar("T")
+"""One event of a stream: a JSON object."""
 
 
-def read_chunk(target: Target, data: bytes) -> Chunk:
+def read_chunk(target: ServerTarget, data: bytes) -> Any:
     """The chunk in an event; an event that reports an error raises it."""
     try:
         chunk = msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise ConnectionLost(target.url, f"an event of the stream is not a JSON object: {data[:100]!r}") from error
     problem = chunk.get("error")
-    if problem and "problems" not in chunk:  # a knowledge job's view says why the job failed, and is no failed stream
+    if problem and "state" not in chunk:  # a job's view says why the job failed, and is no failed stream
         raise errors.read(502, chunk if isinstance(problem, dict) else {"detail": str(problem)})
     return chunk
 
 
-class Stream:
+class Stream(Generic[T]):
     """An answer in chunks. Leaving a `for` loop over it, `close()`, or the end of its `with` block stops the generation."""
 
-    def __init__(self, target: Target, response: httpx.Response) -> None:
+    def __init__(self, target: ServerTarget, response: httpx.Response) -> None:
         self._response = response
         self._chunks = self._read(target)
         self._closed = False
 
-    def _read(self, target: Target) -> Iterator[Chunk]:
+    def _read(self, target: ServerTarget) -> Iterator[T]:
         reader = EventReader()
         try:
             for portion in self._response.iter_bytes():
@@ -53,12 +54,12 @@ class Stream:
         finally:
             self._response.close()
 
-    def __next__(self) -> Chunk:
+    def __next__(self) -> T:
         if self._closed:
             raise StopIteration
         return next(self._chunks)
 
-    def __iter__(self) -> Iterator[Chunk]:
+    def __iter__(self) -> Iterator[T]:
         # A generator of its own, so that leaving the loop closes the connection even while somebody holds the stream.
         try:
             while not self._closed and (chunk := next(self._chunks, None)) is not None:
@@ -80,17 +81,17 @@ class Stream:
         self.close()
 
 
-class AsyncStream:
+class AsyncStream(Generic[T]):
     """An answer in chunks. `aclose()` or the end of its `async with` block stops the generation; so does leaving the loop,
     as soon as the event loop gets to it.
     """
 
-    def __init__(self, target: Target, response: httpx.Response) -> None:
+    def __init__(self, target: ServerTarget, response: httpx.Response) -> None:
         self._response = response
         self._chunks = self._read(target)
         self._closed = False
 
-    async def _read(self, target: Target) -> AsyncGenerator[Chunk]:
+    async def _read(self, target: ServerTarget) -> AsyncGenerator[T]:
         reader = EventReader()
         try:
             async for portion in self._response.aiter_bytes():
@@ -103,12 +104,12 @@ class AsyncStream:
         finally:
             await self._response.aclose()
 
-    async def __anext__(self) -> Chunk:
+    async def __anext__(self) -> T:
         if self._closed:
             raise StopAsyncIteration
         return await anext(self._chunks)
 
-    async def __aiter__(self) -> AsyncIterator[Chunk]:
+    async def __aiter__(self) -> AsyncIterator[T]:
         try:
             while not self._closed and (chunk := await anext(self._chunks, None)) is not None:
                 yield chunk
@@ -131,7 +132,7 @@ class AsyncStream:
         await self.aclose()
 
 
-def portions(target: Target, response: httpx.Response) -> Iterator[bytes]:
+def portions(target: ServerTarget, response: httpx.Response) -> Iterator[bytes]:
     """The bytes of an answer as they come."""
     try:
         yield from response.iter_bytes()
@@ -141,7 +142,7 @@ def portions(target: Target, response: httpx.Response) -> Iterator[bytes]:
         response.close()
 
 
-async def async_portions(target: Target, response: httpx.Response) -> AsyncGenerator[bytes]:
+async def async_portions(target: ServerTarget, response: httpx.Response) -> AsyncGenerator[bytes]:
     """The async twin of `portions`."""
     try:
         async for portion in response.aiter_bytes():

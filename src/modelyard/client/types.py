@@ -1,11 +1,11 @@
-"""What the server answers, as the plain dicts that the client returns. The pydantic truth is in `protocol/`; a test compares."""
+"""The answers of the server as the plain dicts that the client returns. A test holds them to the bodies in `protocol/`."""
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
 
-class ReplicaInfo(TypedDict):
+class ReplicaDict(TypedDict):
     """One replica of a model."""
 
     replica_id: int
@@ -23,7 +23,35 @@ class ReplicaInfo(TypedDict):
     restarts: int
 
 
-class AdapterInfo(TypedDict):
+class ReplicaStatusDict(TypedDict):
+    """One replica, as the listing of instances has it."""
+
+    replica_id: int
+    replica_model_uid: str
+    worker_address: str
+    status: str
+    model_state: str | None
+    created_ts: int
+    error_message: str | None
+    replica_uid: str | None
+    gpu_idx: list[int] | None
+
+
+class InstanceDict(TypedDict):
+    """A launched model with the state of its replicas."""
+
+    model_name: str
+    model_uid: str
+    model_version: str | None
+    model_ability: list[str]
+    replica: int
+    status: str
+    instance_created_ts: int
+    n_worker: int
+    replica_statuses: list[ReplicaStatusDict]
+
+
+class AdapterDict(TypedDict):
     """A LoRA adapter of a launched model."""
 
     id: str
@@ -39,7 +67,7 @@ class AdapterInfo(TypedDict):
     replica_ready: int
 
 
-class ModelInfo(TypedDict):
+class ModelDict(TypedDict):
     """A launched model."""
 
     id: str
@@ -79,7 +107,7 @@ class ModelInfo(TypedDict):
     memory: dict[str, int] | None
 
 
-class ReplicaProgress(TypedDict):
+class ReplicaProgressDict(TypedDict):
     """Progress of one replica of a launch."""
 
     replica_id: int
@@ -90,17 +118,17 @@ class ReplicaProgress(TypedDict):
     updated_at: float
 
 
-class LaunchProgress(TypedDict):
-    """How far a launch is: `progress` 0 to 1 and its `stage`."""
+class LaunchProgressDict(TypedDict):
+    """How far a launch is: `progress` from 0 to 1 and its `stage`."""
 
     progress: float
     stage: str
     info: str
     download_files: list[dict[str, Any]]
-    replicas: list[ReplicaProgress]
+    replicas: list[ReplicaProgressDict]
 
 
-class Event(TypedDict):
+class EventDict(TypedDict):
     """One thing that happened to a model."""
 
     event_type: str
@@ -108,17 +136,17 @@ class Event(TypedDict):
     event_content: str
 
 
-class ScaleResponse(TypedDict):
+class ScaleDict(TypedDict):
     """The replicas that were added."""
 
     replica: int
-    replicas: list[ReplicaInfo]
+    replicas: list[ReplicaDict]
     replica_id: int
     replica_model_uid: str
     worker_address: str
 
 
-class Logs(TypedDict):
+class LogsDict(TypedDict):
     """The last lines that a replica wrote."""
 
     uid: str
@@ -126,7 +154,209 @@ class Logs(TypedDict):
     lines: list[str]
 
 
-class Health(TypedDict):
+class AbortedDict(TypedDict):
+    """What became of an abort: `msg` is `DONE`, `NOT_FOUND` or `NO_OP`."""
+
+    msg: str
+
+
+class EngineEstimateDict(TypedDict):
+    """Bytes of one replica on one engine."""
+
+    n_parallel: int
+    weights: int
+    kv_cache: int
+    activations: int
+    overhead: int
+    total: int
+    fits: dict[str, bool]
+
+
+class EstimateDict(EngineEstimateDict):
+    """Bytes that a launch would take: the figures of the first engine, and in `engines` those of each."""
+
+    model_name: str
+    model_type: str
+    model_format: str
+    quantization: str | None
+    model_size_in_billions: float | None
+    context_length: int
+    kv_cache_dtype: str
+    model_engine: str
+    engines: dict[str, EngineEstimateDict]
+
+
+class EngineEntryDict(TypedDict, total=False):
+    """What of a model an engine runs; sizes and quantisations as the type of the model has them."""
+
+    model_name: str
+    model_format: str
+    model_size_in_billions: int | float | str | None
+    quantizations: list[str] | None
+    quantization: str | None
+    support_draft_model: bool | None
+
+
+class ArchitecturesDict(TypedDict):
+    """Architectures that vLLM runs on the server."""
+
+    chat: list[str]
+    generate: list[str]
+
+
+class ModelVersionDict(TypedDict):
+    """One size, format and quantisation of a family."""
+
+    model_version: str
+    model_file_location: dict[str, str] | None
+    cache_status: bool
+    quantization: str
+    multimodal_projector: str | None
+    model_format: str
+    model_size_in_billions: int | float | str | None
+    model_type: str
+
+
+class AutostartStateDict(TypedDict):
+    """What became of an autostart entry since the server started."""
+
+    status: str
+    attempts: int
+    error: str | None
+    updated_at: float
+
+
+class AutostartEntryDict(TypedDict):
+    """One model that the server launches when it starts."""
+
+    enabled: bool
+    priority: int
+    max_retries: int
+    retry_interval_seconds: float
+    launch: dict[str, Any]
+    state: AutostartStateDict
+    model_uid: str
+
+
+class AutostartListDict(TypedDict):
+    """Every autostart entry."""
+
+    models: list[AutostartEntryDict]
+
+
+class AutostartItemDict(TypedDict):
+    """An autostart entry without its launch."""
+
+    model_uid: str
+    model_name: str | None
+    model_type: str | None
+    enabled: bool
+    priority: int
+    status: str
+
+
+class AutostartSummaryDict(TypedDict):
+    """The autostart entries without their launches."""
+
+    total: int
+    enabled: int
+    models: list[AutostartItemDict]
+
+
+class AutostartRemovedDict(TypedDict):
+    """The autostart entry that was removed."""
+
+    model_uid: str
+    result: bool
+
+
+class CachedModelDict(TypedDict):
+    """A model whose files are on the server."""
+
+    model_name: str
+    model_type: str | None
+    model_engine: list[str] | None
+    model_size_in_billions: float | None
+    model_format: str
+    quantization: str
+    model_version: str
+    model_hub: str
+    model_id: str
+    revision: str
+    path: str
+    real_path: str
+    actor_ip_address: str
+    size_bytes: int
+
+
+class CachedFilesDict(TypedDict):
+    """The files of a cached model."""
+
+    model_version: str
+    worker_ip: str
+    paths: list[str]
+
+
+class DownloadDict(TypedDict):
+    """One download."""
+
+    uid: str
+    names: list[str]
+    model_id: str
+    model_hub: str
+    revision: str
+    status: str
+    progress: float
+    downloaded: int
+    total: int
+    info: str
+    files: list[dict[str, Any]]
+
+
+class JobProgressDict(TypedDict):
+    """How far a job is."""
+
+    done: int
+    total: int | None
+    unit: str
+    message: str
+
+
+class JobProblemDict(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobDict(TypedDict):
+    """One background job."""
+
+    object: str
+    id: str
+    kind: str
+    state: str
+    progress: JobProgressDict
+    owner: str
+    parameters: dict[str, Any]
+    result: dict[str, Any] | None
+    error: JobProblemDict | None
+    attempts: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+class JobEventDict(TypedDict):
+    """Something that happened to a job. `seq` is None for progress."""
+
+    seq: int | None
+    type: str
+    at: float
+    data: dict[str, Any]
+
+
+class HealthDict(TypedDict):
     """The server's own state, and that of each model by uid."""
 
     status: str
@@ -134,13 +364,34 @@ class Health(TypedDict):
     models: dict[str, str]
 
 
-class Version(TypedDict):
+class VersionDict(TypedDict):
     """The server's version."""
 
     version: str
 
 
-class NodeInfo(TypedDict, total=False):
+class WorkerStatusDict(TypedDict):
+    """One machine: `status` has `cpu`, and one `gpu-<n>` for each GPU."""
+
+    update_time: float
+    failure_remaining_count: int
+    status: dict[str, dict[str, Any]]
+
+
+class ServerStatusDict(TypedDict):
+    """How long the server has been running, and how busy its machines are."""
+
+    uptime: int
+    workers: dict[str, WorkerStatusDict]
+
+
+class SupervisorDict(TypedDict):
+    """Where the server listens."""
+
+    supervisor_ip: str
+
+
+class NodeDict(TypedDict, total=False):
     """One machine; the fields from `gpu_vram_available` on come with `detailed`."""
 
     node_type: str
@@ -156,3 +407,65 @@ class NodeInfo(TypedDict, total=False):
     mem_total: int | None
     software_version: str | None
     devices: list[dict[str, str | int]] | None
+
+
+class DoneDict(TypedDict):
+    """Whether something was done."""
+
+    result: bool
+
+
+class KeyDict(TypedDict):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    owner: str
+    scopes: list[str]
+    models: list[str] | None
+    bases: dict[str, str] | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    usable: bool
+
+
+class NewKeyDict(KeyDict):
+    """A key with its secret, `key`, which is shown this one time."""
+
+    key: str
+
+
+class UserDict(TypedDict):
+    """A person who may log in."""
+
+    id: int
+    username: str
+    owner: str
+    scopes: list[str]
+    created_at: float
+
+
+class TokensDict(TypedDict):
+    """What logging in gives: a token to work with, and one to get the next with."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+class MeDict(TypedDict):
+    """Who asks, and what they may do."""
+
+    id: str
+    name: str
+    username: str | None
+    owner: str
+    scopes: list[str]
+    permissions: list[str]
+    models: list[str] | None
+    expires_at: float | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -37,7 +38,8 @@ def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...
         }
         request = LaunchRequest.model_construct(**{**fields, **extras, **update})
     adapters = tuple(read_adapter(name, place, scale) for name, place, scale in named)
-    _refuse_twins(adapters)
+    if len(names := Counter(adapter.name for adapter in adapters)) < len(adapters):
+        raise InvalidParameter(ADAPTERS, f"two adapters are called '{names.most_common(1)[0][0]}'.")
     return request, adapters
 
 
@@ -122,11 +124,3 @@ def _entry(entry: Mapping[str, Any], param: str, needs: str) -> tuple[str, str, 
     if isinstance(scale, bool) or not isinstance(scale, int | float):
         raise InvalidParameter(param, f"the scale of '{name}' is no number.")
     return name, path, float(scale)
-
-
-def _refuse_twins(adapters: Iterable[Adapter]) -> None:
-    seen: set[str] = set()
-    for adapter in adapters:
-        if adapter.name in seen:
-            raise InvalidParameter(ADAPTERS, f"two adapters are called '{adapter.name}'.")
-        seen.add(adapter.name)

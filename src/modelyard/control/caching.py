@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from modelyard.catalog.find import find
 from modelyard.catalog.hubs.cache import remove
 from modelyard.catalog.index import Catalog
-from modelyard.catalog.inventory import Entry, inventory
+from modelyard.catalog.inventory import InventoryEntry, inventory
 from modelyard.catalog.resolve import FORMATS
+from modelyard.control.downloads import KIND as DOWNLOAD
 from modelyard.control.downloads import DownloadView
 from modelyard.control.launching import model_type
 from modelyard.control.reconcile import Reconciler
+from modelyard.core.access import Owner
 from modelyard.core.errors import Conflict, NotFound
-from modelyard.core.types import Download
+from modelyard.core.types import Model
+from modelyard.jobs.service import Jobs, new_id
+from modelyard.jobs.types import Job
 from modelyard.protocol.cache import CacheRequest
 
 REMEMBERED = 1000  # names of models that were here already when somebody asked to bring them
@@ -25,21 +30,23 @@ REMEMBERED = 1000  # names of models that were here already when somebody asked 
 class Caching:
     """What the routes of the cache do."""
 
-    def __init__(self, catalog: Catalog, reconciler: Reconciler) -> None:
+    def __init__(self, catalog: Catalog, reconciler: Reconciler, jobs: Jobs) -> None:
         self._catalog = catalog
         self._reconciler = reconciler
         self._downloads = reconciler.downloads
+        self._jobs = jobs
         self._here: dict[str, None] = {}
+        jobs.register(replace(jobs.kinds[DOWNLOAD], body=CacheRequest, submit=self.submit))
 
-    async def entries(self, name: str | None = None) -> list[Entry]:
+    async def entries(self, name: str | None = None) -> list[InventoryEntry]:
         """Everything that is whole here."""
         return await asyncio.to_thread(self.here, name)
 
-    def here(self, name: str | None = None) -> list[Entry]:
+    def here(self, name: str | None = None) -> list[InventoryEntry]:
         """The same; reads folders, so it is for threads."""
         return inventory(self._catalog, name)
 
-    async def versions(self, version: str) -> list[Entry]:
+    async def versions(self, version: str) -> list[InventoryEntry]:
         """What goes by a version string, from whatever hub. Raises `NotFound`."""
         found = [
             entry for entry in await self.entries() if version.lower() in (entry.version.lower(), entry.name.lower())
@@ -58,9 +65,29 @@ class Caching:
         for entry in entries:
             await asyncio.to_thread(remove, entry.cached)
 
-    async def fill(self, request: CacheRequest) -> str:
+    async def fill(self, request: CacheRequest, owner: Owner) -> str:
         """Bring the weights of a model; returns by which name to follow it."""
-        model = await asyncio.to_thread(
+        model = await self._model(request)
+        if model.download is None:
+            name = request.cache_uid or secrets.token_hex(8)
+            self._here = dict.fromkeys([*self._here, name][-REMEMBERED:])
+            return name
+        uid = self._downloads.start(model.download, request.cache_uid, owner.id)
+        return request.cache_uid or uid
+
+    async def submit(self, request: CacheRequest, owner: Owner) -> str:
+        """Bring the weights of a model as a job; returns its id. The job is done at once if they are here already."""
+        model = await self._model(request)
+        if model.download is not None:
+            return self._downloads.start(model.download, request.cache_uid, owner.id)
+        parameters = {"model_id": model.model_id or model.name, "model_hub": model.hub, "revision": model.revision}
+        details = {"removed": True}  # it brought nothing, so it is none of the downloads that are listed
+        job = Job(id=new_id(), kind=DOWNLOAD, owner=owner.id, parameters=parameters, details=details)
+        return self._jobs.record(replace(job, result={"path": model.path})).id
+
+    async def _model(self, request: CacheRequest) -> Model:
+        """The model whose weights somebody wants."""
+        return await asyncio.to_thread(
             find,
             request.model_name,
             type=model_type(request.model_type),
@@ -71,12 +98,6 @@ class Caching:
             catalog=self._catalog,
             hub=request.download_hub or None,
         )
-        if model.download is None:
-            name = request.cache_uid or secrets.token_hex(8)
-            self._here = dict.fromkeys([*self._here, name][-REMEMBERED:])
-            return name
-        uid = self._downloads.ask(model.download, request.cache_uid)
-        return request.cache_uid or uid
 
     def progress(self, name: str) -> DownloadView | bool:
         """How far a download is; True when the weights were here already, False when nobody knows that name."""
@@ -87,12 +108,7 @@ class Caching:
 
     def cancel(self, name: str) -> None:
         """Give up a download; what has arrived stays for another time. Raises `NotFound`, or `Conflict`."""
-        self._downloads.remove(name, self._needed())
-
-    def _needed(self) -> Iterator[tuple[str, Download]]:
-        for view in self._reconciler.views():
-            if (download := view.desired.launch.model.download) is not None and not view.desired.terminating:
-                yield view.desired.uid, download
+        self._downloads.remove(name)
 
     def _paths(self) -> Iterator[tuple[str, Path]]:
         for view in self._reconciler.views():
@@ -100,7 +116,7 @@ class Caching:
                 yield view.desired.uid, Path(view.desired.launch.model.path)
 
 
-def _is_at(path: Path, entry: Entry) -> bool:
+def _is_at(path: Path, entry: InventoryEntry) -> bool:
     """Whether a model's path is that of a cached model, by whatever link."""
     place = entry.cached.path
     if place.is_file():

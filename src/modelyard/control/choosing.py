@@ -1,6 +1,6 @@
 """Which variant of a model on which engine, when the launch leaves that open; and why not, for every engine that cannot.
 
-`weigh` looks at each pair of model and engine; `choose` picks one of them and is pure.
+`runnable` looks at each pair of model and engine, `weigh` adds what it takes of memory, and `choose`, which is pure, picks one.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from modelyard.catalog.memory import bits, estimate
+from modelyard.catalog.memory import bits
 from modelyard.catalog.resolve import Variant
 from modelyard.control.installed import absent
-from modelyard.control.other_engines import PRETENDERS, lacking
+from modelyard.control.other_engines import lacking
 from modelyard.control.placement import Machine, capacity, place, show
 from modelyard.core.errors import BadRequest, ModelyardError, NoEngineFits, NotEnoughMemory
+from modelyard.core.memory import PYTORCH, footprint
 from modelyard.core.types import Adapter, Footprint, Hardware, Json, Launch, Model
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Engine
-from modelyard.engines.names import KNOWN, able, displayed, engine_spelled
+from modelyard.engines.names import able, canonical_name, profile_of, title_of
 
 GIGABYTE = 1_000_000_000
 SLOW = 5_500_000_000
@@ -31,25 +32,37 @@ MODEST_BITS = 5.0
 """What is enough where room is tight."""
 USUAL = ("q4_k_m", "q5_k_m", "q6_k", "q8_0")
 """Of the many quantisations of a GGUF model, those that most people run; more bits than these cost memory and gain nothing."""
+USUAL_CONTEXT = 8192
+UNKNOWN_CONTEXT = 4096
+"""Tokens where nobody names a number, as in a launch: the model's own context, but no more than the first of these."""
 SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One model on one engine, which could run it, as far as memory lets it."""
+class Choice:
+    """One model on one engine that could run it."""
 
     model: Model
     engine: str
     score: int
-    need: Footprint
-    capacity: int
-    """Bytes of memory where it would run, over all its GPUs if it has any."""
+    """How well the engine suits the model, see `Fit`."""
     gpus: int = 0
+    """GPUs of each replica."""
     variant: Variant | None = None
     """Of a family; None when the files themselves were named."""
     here: bool = True
     """Its files are on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate(Choice):
+    """A choice with the memory that it takes, and where it would take it from."""
+
+    need: Footprint
+    capacity: int
+    """Bytes of memory where it would run, over all its GPUs if it has any."""
     problem: NotEnoughMemory | None = None
+    """Why there is no room for it."""
 
     @property
     def comfortable(self) -> bool:
@@ -63,14 +76,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Requirements:
     """What a launch says that decides about engines and memory."""
 
     uid: str
     engine: str | None = None
     options: Mapping[str, Json] = field(default_factory=dict)
     gpus: int | None = None
-    """None leaves it to us."""
+    """GPUs of each replica; None leaves it to us."""
     gpu_idx: tuple[int, ...] = ()
     adapters: tuple[Adapter, ...] = ()
 
@@ -107,67 +120,67 @@ def _rank(one: Candidate) -> tuple[float, ...]:
 
 
 def decide(
-    name: str, offers: Sequence[Offer], wish: Wish, machine: Machine, is_here: Callable[[Offer], bool]
-) -> Candidate:
-    """The candidate that is launched. A single one is taken as it is: whether it fits is looked at when it is placed.
+    name: str, offers: Sequence[Offer], requirements: Requirements, machine: Machine, is_here: Callable[[Offer], bool]
+) -> Choice:
+    """The choice that is launched. A single one is taken as it is: whether it fits is looked at when it is placed.
 
     Raises `NoEngineFits` with every engine's reason, or `NotEnoughMemory` with the figures of the smallest candidate.
     """
-    candidates, reasons = weigh(offers, wish, machine, is_here)
-    if not candidates:
-        raise refusal(name, offers, wish, reasons)
-    if len(candidates) == 1:
-        return candidates[0]
+    choices, reasons = runnable(offers, requirements, machine, is_here)
+    if not choices:
+        raise refusal(name, offers, requirements, reasons)
+    if len(choices) == 1:
+        counts = gpu_counts(ENGINES.get(choices[0].engine), requirements, machine.hardware)
+        return replace(choices[0], gpus=counts[0]) if len(counts) == 1 else weigh(choices[0], requirements, machine)
+    candidates = [weigh(each, requirements, machine) for each in choices]
     best = choose(candidates)
     if best is None:
         raise _too_large(name, candidates)
     return best
 
 
-def weigh(
-    offers: Sequence[Offer], wish: Wish, machine: Machine, is_here: Callable[[Offer], bool]
-) -> tuple[list[Candidate], dict[str, str]]:
-    """Every pair of model and engine that could run, and the reason of each engine that can run none of them.
+def runnable(
+    offers: Sequence[Offer], requirements: Requirements, machine: Machine, is_here: Callable[[Offer], bool]
+) -> tuple[list[Choice], dict[str, str]]:
+    """Every pair of model and engine that could run, and the reason of each engine that can run none of the models.
 
     Engines that have the options go first: others are left out, unless none is left.
     """
     here = [is_here(offer) for offer in offers] if len(offers) > 1 else [True]
-    candidates, reasons = _weigh(offers, wish, machine, here, having_options=True)
-    return (candidates, reasons) if candidates else _weigh(offers, wish, machine, here, having_options=False)
+    choices: list[Choice] = []
+    for having_options in (True, False):
+        reasons: dict[str, str] = {}
+        for name in [requirements.engine] if requirements.engine else ENGINES:
+            engine = ENGINES.get(name)
+            fits = [_fit(engine, offer, requirements, machine.hardware, having_options) for offer in offers]
+            if not any(score for score, _ in fits):
+                reasons[name] = "; ".join(list(dict.fromkeys(reason for _, reason in fits))[:3])
+            elif missing := absent(engine, machine.engines):
+                reasons[name] = " ".join(missing)
+            else:
+                choices += [
+                    Choice(model, name, score, variant=variant, here=there)
+                    for (model, variant), (score, _), there in zip(offers, fits, here, strict=True)
+                    if score > 0
+                ]
+        if choices:
+            break
+    return choices, reasons
 
 
-def _weigh(
-    offers: Sequence[Offer], wish: Wish, machine: Machine, here: Sequence[bool], having_options: bool
-) -> tuple[list[Candidate], dict[str, str]]:
-    candidates: list[Candidate] = []
-    reasons: dict[str, str] = {}
-    for name in [wish.engine] if wish.engine else ENGINES:
-        engine = ENGINES.get(name)
-        fits = [_fit(engine, offer, wish, machine.hardware, having_options) for offer in offers]
-        if not any(score for score, _ in fits):
-            reasons[name] = "; ".join(list(dict.fromkeys(reason for _, reason in fits))[:3])
-        elif lacking := absent(engine, machine.engines):
-            reasons[name] = " ".join(lacking)
-        else:
-            candidates += [
-                _candidate(engine, offer, score, wish, machine, there)
-                for offer, (score, _), there in zip(offers, fits, here, strict=True)
-                if score > 0
-            ]
-    return candidates, reasons
-
-
-def _fit(engine: Engine, offer: Offer, wish: Wish, hardware: Hardware, having_options: bool) -> tuple[int, str]:
+def _fit(
+    engine: Engine, offer: Offer, requirements: Requirements, hardware: Hardware, having_options: bool
+) -> tuple[int, str]:
     model, variant = offer
     only = variant.spec.engine if variant else None
-    if only and engine.name != engine_spelled(only):
+    if only and engine.name != canonical_name(only):
         return 0, f"these weights are made for {only}"
     fit = engine.fits(model, hardware)
-    if fit.score and wish.engine is None:  # of an engine that is insisted on, its own error is better
-        launch = Launch(wish.uid, model, engine.name, wish.options, adapters=wish.adapters)
-        if having_options and wish.options and (option := lacking(engine, launch)):
+    if fit.score and requirements.engine is None:  # of an engine that is insisted on, its own error is better
+        launch = _launch(model, engine.name, requirements)
+        if having_options and requirements.options and (option := lacking(engine, launch)):
             return 0, f"it has no option '{option}'"
-        for adapter in wish.adapters:
+        for adapter in requirements.adapters:
             try:
                 engine.check_adapter(launch, adapter)
             except BadRequest as error:
@@ -175,37 +188,53 @@ def _fit(engine: Engine, offer: Offer, wish: Wish, hardware: Hardware, having_op
     return fit.score, fit.reason
 
 
-def _candidate(engine: Engine, offer: Offer, score: int, wish: Wish, machine: Machine, here: bool) -> Candidate:
-    """Placed in thought: on GPUs where the launch or the engine wants them, else in main memory."""
-    model, variant = offer
-    launch = Launch(wish.uid, model, engine.name, wish.options, gpu_idx=wish.gpu_idx, adapters=wish.adapters)
+def weigh(choice: Choice, requirements: Requirements, machine: Machine) -> Candidate:
+    """A choice with its memory: on GPUs where the launch or the engine wants them and there is room, else in main memory."""
+    engine = ENGINES.get(choice.engine)
+    launch = _launch(choice.model, choice.engine, requirements)
     try:
         need = engine.footprint(launch)
-    except BadRequest:  # a wrong option, of which the launch hears when its command is made
+    except BadRequest:  # a wrong option, for which the launch is refused when it is checked
         need = engine.footprint(replace(launch, options={}))
     problem = None
-    for gpus in gpu_counts(engine, wish, machine.hardware):
-        spot = replace(launch, gpus=gpus)
-        most = capacity(spot, machine.hardware)
+    for gpus in gpu_counts(engine, requirements, machine.hardware):
+        launch = replace(launch, gpus=gpus)
+        most = capacity(launch, machine.hardware)
         try:
-            place(spot, need, machine.hardware, machine.claims, machine.headroom)
+            place(launch, need, machine.hardware, machine.claims, machine.headroom)
         except NotEnoughMemory as error:
             problem = error
         else:
-            return Candidate(model, engine.name, score, need, most, gpus, variant, here)
-    return Candidate(model, engine.name, score, need, most, gpus, variant, here, problem)
+            problem = None
+            break
+    return Candidate(
+        choice.model, choice.engine, choice.score, gpus, choice.variant, choice.here,
+        need=need, capacity=most, problem=problem,
+    )  # fmt: skip
 
 
-def gpu_counts(engine: Engine, wish: Wish, hardware: Hardware) -> tuple[int, ...]:
+def _launch(model: Model, engine: str, requirements: Requirements) -> Launch:
+    """A launch of this model on this engine, as far as it is known."""
+    return Launch(
+        requirements.uid,
+        model,
+        engine,
+        requirements.options,
+        gpu_idx=requirements.gpu_idx,
+        adapters=requirements.adapters,
+    )
+
+
+def gpu_counts(engine: Engine, requirements: Requirements, hardware: Hardware) -> tuple[int, ...]:
     """GPUs per replica to try, in this order: where that is left to us, as many as the options speak of, one if the
 
     engine can use it, then none.
     """
-    if wish.gpus is not None:
-        return (wish.gpus,)
+    if requirements.gpus is not None:
+        return (requirements.gpus,)
     if not hardware.gpus or not engine.uses_gpus():
         return (0,)
-    return (ranks,) if (ranks := _ranks(engine, wish.options)) > 1 else (1, 0)
+    return (ranks,) if (ranks := _ranks(engine, requirements.options)) > 1 else (1, 0)
 
 
 def _ranks(engine: Engine, options: Mapping[str, Json]) -> int:
@@ -215,38 +244,37 @@ def _ranks(engine: Engine, options: Mapping[str, Json]) -> int:
     return math.prod(int(size) for size in given if size.isdigit())
 
 
-def refusal(name: str, offers: Sequence[Offer], wish: Wish, reasons: Mapping[str, str]) -> ModelyardError:
+def refusal(
+    name: str, offers: Sequence[Offer], requirements: Requirements, reasons: Mapping[str, str]
+) -> ModelyardError:
     """Why no engine runs this: each one's reason, who could, and what it would take."""
-    told = {
-        displayed(engine): reason for engine, reason in reasons.items() if wish.engine or engine not in PRETENDERS
-    }  # fmt: skip
+    by_title = {
+        title_of(engine): reason
+        for engine, reason in reasons.items()
+        if requirements.engine or not ENGINES.get(engine).profile.weightless
+    }
     others = [
         engine for engine in dict.fromkeys(each for offer in offers for each in _able(offer)) if engine not in ENGINES
     ]
-    if others and not wish.engine:
-        told[", ".join(displayed(engine) for engine in others)] = "could run it, but this server does not have that"
+    if others and not requirements.engine:
+        by_title[", ".join(title_of(engine) for engine in others)] = "could run it, but this server does not have that"
     model = _smallest(offers)
-    runtime = next((engine for engine in able(model)), "transformers")
-    need = estimate(model, engine=runtime, context=min(model.context_length or 4096, 8192))
-    sentence = f"It would take about {figures(need)}." if model.weights_bytes else ""
-    error = NoEngineFits(name, told or reasons, sentence)
-    if model.weights_bytes:
-        error.memory = {**need.figures(), "engine": displayed(runtime)}
+    if not model.weights_bytes:
+        return NoEngineFits(name, by_title or reasons, "")
+    nearest = next(iter(able(model)), "transformers")
+    profile = profile_of(nearest)
+    runtime = (profile and profile.memory) or PYTORCH
+    context = min(model.context_length or UNKNOWN_CONTEXT, USUAL_CONTEXT)
+    need = footprint(model.weights_bytes, model.shape, runtime, context=context, parallel=1)
+    error = NoEngineFits(name, by_title or reasons, f"It would take about {figures(need)}.")
+    error.memory = {**need.figures(), "engine": title_of(nearest)}
     return error
-
-
-def unknown_engine(name: str, model: str) -> NoEngineFits | None:
-    """What to say of an engine that people know and this server does not have; None when nobody knows it."""
-    if name in ENGINES or name not in KNOWN:
-        return None
-    have = ", ".join(displayed(engine) for engine in ENGINES)
-    return NoEngineFits(model, {displayed(name): f"this server does not have that engine; it has {have}"})
 
 
 def _able(offer: Offer) -> list[str]:
     """Engines that run this somewhere."""
     model, variant = offer
-    return [engine_spelled(variant.spec.engine)] if variant and variant.spec.engine else able(model)
+    return [canonical_name(variant.spec.engine)] if variant and variant.spec.engine else able(model)
 
 
 def _smallest(offers: Sequence[Offer]) -> Model:
@@ -258,10 +286,10 @@ def _too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:
     """The refusal of the smallest, which is the nearest to fitting."""
     least = min(candidates, key=lambda one: one.need.total)
     size = f"{least.model.size_in_billions:g} billion, " if least.model.size_in_billions else ""
-    title = f"{size}{least.model.format}, {least.model.quantization} on {displayed(least.engine)}"
-    said = least.problem.problem if least.problem else ""
+    title = f"{size}{least.model.format}, {least.model.quantization} on {title_of(least.engine)}"
+    problem = least.problem.problem if least.problem else ""
     memory = least.problem.memory if least.problem else None
-    return NotEnoughMemory(name, f"the smallest of {len(candidates)} ways to run it is {title}, and {said}", memory)
+    return NotEnoughMemory(name, f"the smallest of {len(candidates)} ways to run it is {title}, and {problem}", memory)
 
 
 def figures(need: Footprint) -> str:

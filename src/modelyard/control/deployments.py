@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
-from modelyard.control.launching import CHECKING, plan_launch
-from modelyard.control.peer_keys import warnings
+from modelyard.control.launching import plan_launch
 from modelyard.control.permitting import Permit, keyed
 from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.places import packed
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
+from modelyard.control.xinference_keys import warnings
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     BadRequest,
@@ -32,10 +32,11 @@ from modelyard.core.errors import (
     NotFound,
 )
 from modelyard.core.trust import Trust
-from modelyard.core.types import Hardware, Launch, ReplicaState
+from modelyard.core.types import Address, Hardware, Launch, ReplicaState
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import Deployment, Event
 from modelyard.engines import ENGINES
+from modelyard.engines.base import Remote
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.base import Host
 
@@ -93,7 +94,9 @@ class Deployments:
     async def _planned(self, request: LaunchRequest, trust: Trust, machine: Machine) -> Launch:
         permit = Permit(trust, self._settings.allowances)
         launch = await asyncio.to_thread(plan_launch, request, machine, self._catalog, permit)
-        keyed(ENGINES.get(launch.engine).command(launch, CHECKING, ""), self._settings, os.environ)
+        engine = ENGINES.get(launch.engine)
+        if engine.profile.remote and isinstance(remote := engine.command(launch, Address(), ""), Remote):
+            keyed(remote, self._settings, os.environ)
         return launch
 
     async def request(self, uid: str) -> LaunchRequest:
@@ -132,7 +135,7 @@ class Deployments:
 
     def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
         """Place every new replica in thought, so that a launch is refused before anything starts."""
-        need = ENGINES.get(launch.engine).footprint(launch)
+        need = self._reconciler.need(launch)
         for _ in range(replicas):
             spot = place(launch, need, hardware, claims, self._settings.memory_headroom)
             claims = claims.plus(spot, loading=True)

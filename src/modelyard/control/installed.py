@@ -10,12 +10,13 @@ from pathlib import Path
 
 from modelyard.core.errors import MissingLibrary
 from modelyard.engines.base import PYTHON, Command, Engine
-from modelyard.engines.names import displayed
 from modelyard.runtime.environments import Environments
 
 
 def absent(engine: Engine, folder: Path | None) -> tuple[str, ...]:
     """What keeps an engine from running here, in sentences; empty when it can. `folder` holds the environments."""
+    if engine.environment is None:
+        return engine.missing()
     return () if _own(engine, folder) else _missing(engine, folder)
 
 
@@ -29,7 +30,7 @@ def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
     python = _own(engine, folder)
     if python is None:
         if sentences := _missing(engine, folder):
-            raise MissingLibrary(displayed(engine.name), engine.name, " ".join(sentences))
+            raise MissingLibrary(engine.profile.title, engine.name, " ".join(sentences))
         return replace(command, argv=(sys.executable, *command.argv[1:]))
     return replace(command, argv=(python, *command.argv[1:]), env={**_paths(python), **command.env})
 

@@ -1,4 +1,4 @@
-"""From a launch request to a `Launch`: which weights, which engine, which options. Reads files, starts nothing."""
+"""From a launch request to a `Launch`: which weights, which engine, which options. Reads files and hubs, starts nothing."""
 
 from __future__ import annotations
 
@@ -8,29 +8,25 @@ from dataclasses import replace
 
 from modelyard.catalog.find import find, locate, looks_like_path
 from modelyard.catalog.hubs import REMOTE
-from modelyard.catalog.hubs.asking import AUTO
 from modelyard.catalog.hubs.cache import cached
+from modelyard.catalog.hubs.queries import AUTO
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapted
-from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
+from modelyard.control.choosing import Choice, Offer, Requirements, decide
 from modelyard.control.other_engines import naming_others
-from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
 from modelyard.control.templating import templated
-from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
+from modelyard.control.xinference_keys import refuse_unsupported, without_harmless
+from modelyard.core.errors import BadRequest, InvalidParameter, NoEngineFits, NotFound
 from modelyard.core.names import checked_model_name
-from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
+from modelyard.core.types import Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.engines.base import ADAPTERS, Engine
-from modelyard.engines.names import displayed
-from modelyard.engines.names import engine_spelled as engine_spelled
+from modelyard.engines.names import ELSEWHERE, canonical_name, title_of
 from modelyard.protocol.models import LaunchRequest
-
-CHECKING = Address(uds="/nowhere")
-"""Stands for an address while a command is only being checked."""
 
 
 def plan_launch(
@@ -43,53 +39,70 @@ def plan_launch(
     """
     refuse_unsupported(request)
     request, adapters = adapted.separated(request)
-    hardware = machine.hardware
     extras: dict[str, Json] = dict(request.model_extra or {})
-    hub = extras.pop("download_hub", None)
+    hub_name = extras.pop("download_hub", None)
     projector = str(extras.pop("multimodal_projector", None) or "") or None
-    wanted = request.model_engine or extras.pop("engine", None)
-    wish = Wish(
+    engine = request.model_engine or extras.pop("engine", None)
+    if request.enable_thinking is not None:
+        extras["enable_thinking"] = request.enable_thinking
+    requirements = Requirements(
         uid=request.model_uid or request.model_name or "",
-        engine=_wanted_engine(str(wanted), request) if wanted else None,
-        options={**extras, **_options(request)},
-        gpus=_gpus(request, hardware),
-        gpu_idx=_gpu_idx(request.gpu_idx, hardware),
+        engine=_named_engine(str(engine), request) if engine else None,
+        options=extras,
+        gpus=_gpus(request, machine.hardware),
+        gpu_idx=_gpu_idx(request.gpu_idx, machine.hardware),
         adapters=adapters,
     )
-    if wish.engine:
-        _refuse_useless_gpus(wish, ENGINES.get(wish.engine), hardware)
-    chosen = _chosen(request, wish, machine, catalog, checked_hub(hub), projector, permit)
-    engine = ENGINES.get(chosen.engine)
-    _refuse_useless_gpus(wish, engine, hardware)
-    launch = Launch(
-        uid=checked_uid(request.model_uid or default_uid(request, chosen.model)),
-        model=chosen.model,
-        engine=chosen.engine,
-        options=without_harmless(wish.options, engine),
-        env=checked_environment(request.envs or {}),
-        gpus=chosen.gpus,
-        gpu_idx=wish.gpu_idx,
-        request_limit=request.request_limits,
-        adapters=adapters,
-        trusted=permit.trust.full,
-    )
-    with naming_others():
-        permit.check(launch)
+    if requirements.engine:
+        _refuse_useless_gpus(requirements, ENGINES.get(requirements.engine), machine.hardware)
+    hub = checked_hub(hub_name)
+    offers = _offers(request, requirements.engine, catalog, hub, projector)
+    name = request.model_name or offers[0][0].name
+    choice = decide(name, offers, requirements, machine, is_here)
+    _refuse_useless_gpus(requirements, ENGINES.get(choice.engine), machine.hardware)
+    launch = _launch(request, requirements, choice, permit)
+    if choice.variant is not None:
+        launch = replace(launch, model=locate(choice.variant, hub=hub, projector=projector))
+        ENGINES.get(launch.engine).check(launch)  # again: the files may say less than the catalog
+    if projector and not launch.model.projector:
+        raise InvalidParameter("multimodal_projector", f"'{name}' has none; GGUF models that see or hear have.")
+    if request.model_path and request.model_name:
+        launch = replace(launch, model=replace(launch.model, name=request.model_name))
     launch = templated(launch)
-    for adapter in adapters:
-        checked_uid(adapter.name, ADAPTERS)
     adapted.check(launch, adapters)
-    with naming_others():
-        engine.command(launch, CHECKING, "")
     return launch
 
 
-def _wanted_engine(given: str, request: LaunchRequest) -> str:
-    """Our name of the engine that is insisted on. Raises when there is no such engine: the first thing to hear of."""
-    name = engine_spelled(given)
-    title = request.model_name or request.model_path or request.model_uid or "this model"
-    if error := unknown_engine(name, title):
-        raise error
+def _launch(request: LaunchRequest, requirements: Requirements, choice: Choice, permit: Permit) -> Launch:
+    """The launch of a choice, checked before a hub is asked for anything: names, variables, permissions and options."""
+    engine = ENGINES.get(choice.engine)
+    launch = Launch(
+        uid=checked_uid(request.model_uid or default_uid(request, choice.model)),
+        model=choice.model,
+        engine=choice.engine,
+        options=without_harmless(requirements.options, engine),
+        env=checked_environment(request.envs or {}),
+        gpus=choice.gpus,
+        gpu_idx=requirements.gpu_idx,
+        request_limit=request.request_limits,
+        adapters=requirements.adapters,
+        trusted=permit.trust.full,
+    )
+    for adapter in launch.adapters:
+        checked_uid(adapter.name, ADAPTERS)
+    with naming_others():
+        permit.check(launch)
+        engine.check(launch)
+    return launch
+
+
+def _named_engine(given: str, request: LaunchRequest) -> str:
+    """The registered name of the engine that is insisted on. Raises when there is no such engine."""
+    name = canonical_name(given)
+    model = request.model_name or request.model_path or request.model_uid or "this model"
+    if name in ELSEWHERE and name not in ENGINES:
+        have = ", ".join(title_of(each) for each in ENGINES)
+        raise NoEngineFits(model, {title_of(name): f"this server does not have that engine; it has {have}"})
     ENGINES.get(name)
     return name
 
@@ -103,47 +116,13 @@ def checked_hub(given: Json) -> str | None:
     return str(given)
 
 
-def _chosen(
-    request: LaunchRequest,
-    wish: Wish,
-    machine: Machine,
-    catalog: Catalog,
-    hub: str | None,
-    projector: str | None,
-    permit: Permit,
-) -> Candidate:
-    """The engine and the model with its files, or with the download that brings them."""
-    offers = _offers(request, wish.engine, catalog, hub, projector)
-    name = request.model_name or offers[0][0].name
-    chosen = decide(name, offers, wish, machine, is_here)
-    if chosen.variant is not None:
-        _check_options(chosen, wish, permit)
-        chosen = replace(chosen, model=locate(chosen.variant, hub=hub, projector=projector))
-    if projector and not chosen.model.projector:
-        raise InvalidParameter("multimodal_projector", f"'{name}' has none; GGUF models that see or hear have.")
-    if request.model_path and request.model_name:
-        chosen = replace(chosen, model=replace(chosen.model, name=request.model_name))
-    return chosen
-
-
-def _check_options(chosen: Candidate, wish: Wish, permit: Permit) -> None:
-    """Wrong options are heard of before a hub is asked for anything."""
-    engine = ENGINES.get(chosen.engine)
-    model = replace(chosen.model, path="/nowhere")
-    options = without_harmless(wish.options, engine)
-    launch = Launch("unnamed", model, engine.name, options, gpus=chosen.gpus, adapters=wish.adapters)
-    with naming_others():
-        permit.check(launch)
-        engine.command(launch, CHECKING, "")
-
-
 def _offers(
     request: LaunchRequest, engine: str | None, catalog: Catalog, hub: str | None, projector: str | None
 ) -> list[Offer]:
-    """What the name stands for: every variant of a family that satisfies the wish, or the one model of a path or an id."""
+    """What the name stands for: every variant of a family that satisfies the request, or the one model of a path or an id."""
     kind = model_type(request.model_type)
-    if engine in ("external", "fake"):
-        return [(_without_weights(request, engine, kind), None)]
+    if engine and (format := ENGINES.get(engine).profile.weightless):
+        return [(_without_weights(request, format, kind), None)]
     if not request.model_name and not request.model_path:
         raise InvalidParameter(
             "model_name", "is required: a family of the catalog, or a path to a .gguf file or folder."
@@ -167,9 +146,9 @@ def _offers(
 
 
 def family_offers(request: LaunchRequest, catalog: Catalog) -> list[Offer]:
-    """The variants of the family of that name that satisfy the wish; none when there is no such family.
+    """The variants of the family of that name that satisfy the request; none when there is no such family.
 
-    Raises `InvalidParameter` naming the wish that no variant satisfies.
+    Raises `InvalidParameter` naming the field that no variant satisfies.
     """
     name = str(request.model_name)
     if looks_like_path(name):
@@ -187,12 +166,12 @@ def family_offers(request: LaunchRequest, catalog: Catalog) -> list[Offer]:
     return [(sketch(variant), variant) for variant in found]
 
 
-def _without_weights(request: LaunchRequest, engine: str, kind: ModelType | None) -> Model:
-    """The model of an engine that has no weights of ours: the request itself describes it."""
+def _without_weights(request: LaunchRequest, format: str, kind: ModelType | None) -> Model:
+    """The model of an engine without weights: the request itself describes it."""
     name = request.model_name or request.model_uid
     if not name:
         raise InvalidParameter("model_name", "is required.")
-    return Model(name=name, type=kind or ModelType.LLM, format="remote" if engine == "external" else "fake")
+    return Model(name=name, type=kind or ModelType.LLM, format=format)
 
 
 def is_here(offer: Offer) -> bool:
@@ -204,7 +183,7 @@ def is_here(offer: Offer) -> bool:
 
 
 def default_uid(request: LaunchRequest, model: Model) -> str:
-    """The name somebody launched by, as the peer has it, unless that is a path."""
+    """The name that a model was launched by, as in Xinference, unless that is a path."""
     name = request.model_name
     return model.name if name is None or looks_like_path(name) or os.path.isdir(name) else name
 
@@ -244,14 +223,6 @@ def model_type(given: str | None) -> ModelType | None:
     raise InvalidParameter("model_type", f"'{given}' is none of {', '.join(ModelType)}.")
 
 
-def _options(request: LaunchRequest) -> dict[str, Json]:
-    """Launch keys that are options of the engine under another name."""
-    options: dict[str, Json] = {}
-    if request.enable_thinking is not None:
-        options["enable_thinking"] = request.enable_thinking
-    return options
-
-
 def _gpus(request: LaunchRequest, hardware: Hardware) -> int | None:
     """GPUs per replica: as many as are named or asked for; None, which `auto` is, leaves it to the engine and to memory."""
     given = request.n_gpu
@@ -282,11 +253,11 @@ def _have(hardware: Hardware) -> str:
     return f"this machine has {free}."
 
 
-def _refuse_useless_gpus(wish: Wish, engine: Engine, hardware: Hardware) -> None:
+def _refuse_useless_gpus(requirements: Requirements, engine: Engine, hardware: Hardware) -> None:
     """Raises `InvalidParameter` where GPUs are insisted on that the engine would not use."""
-    if wish.gpus and hardware.gpus and not engine.uses_gpus():
+    if requirements.gpus and hardware.gpus and not engine.uses_gpus():
         raise InvalidParameter(
-            "n_gpu", f"{displayed(engine.name)}, as it is installed here, does not compute on GPUs. {INSTEAD}"
+            "n_gpu", f"{engine.profile.title}, as it is installed here, does not compute on GPUs. {INSTEAD}"
         )
 
 

@@ -6,22 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from modelyard.control.peer_keys import without_harmless
+from modelyard.control.xinference_keys import without_harmless
 from modelyard.core.errors import BadRequest, UnknownOption
 from modelyard.core.types import Launch
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Engine
 
-PRETENDERS = ("fake", "external")
-"""Engines without weights: nobody wants to hear of these, unless they ask for one."""
-
 
 def having(option: str) -> list[str]:
-    """The engines that have an option of that name."""
+    """The engines with weights that have an option of that name."""
+    engines = [ENGINES.get(name) for name in ENGINES]
     return [
-        name
-        for name in ENGINES
-        if name not in PRETENDERS and option in ENGINES.get(name).Options.__struct_encode_fields__
+        engine.name
+        for engine in engines
+        if not engine.profile.weightless and option in engine.Options.__struct_encode_fields__
     ]
 
 
@@ -38,9 +36,9 @@ def naming_others() -> Iterator[None]:
 def lacking(engine: Engine, launch: Launch) -> str | None:
     """An option of a launch that this engine does not have and another one has; None when there is none."""
     try:
-        engine.footprint(replace(launch, options=without_harmless(launch.options, engine)))
+        engine.check(replace(launch, options=without_harmless(launch.options, engine)))
     except UnknownOption as error:
         return error.param if error.param and having(error.param) else None
     except BadRequest:
-        return None  # a wrong value, of which the launch hears when its command is made
+        return None  # a wrong value: the launch itself is refused for it
     return None

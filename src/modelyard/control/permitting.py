@@ -15,8 +15,7 @@ from modelyard.core.key_variables import check_binding
 from modelyard.core.trust import Privilege, Trust, check_privileges
 from modelyard.core.types import Launch
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Command, Guarded, Remote
-from modelyard.engines.external import NAME as EXTERNAL
+from modelyard.engines.base import Remote
 from modelyard.engines.external import with_key
 
 
@@ -39,14 +38,10 @@ UNKNOWN = Permit(Trust(False, "A caller of whom nothing is known"))
 
 def privileges(launch: Launch) -> Iterator[Privilege]:
     """Everything in a launch that could run code, read files other than weights, or send secrets."""
-    if launch.engine != EXTERNAL:  # which has no process that could get them
-        yield from environment_privileges(launch.env)
     engine = ENGINES.get(launch.engine)
-    if isinstance(engine, Guarded):
-        yield from engine.privileges(launch)
-        return
-    for name in launch.options:
-        yield Privilege(name, f"the engine '{launch.engine}' does not say what its options may do")
+    if not engine.profile.remote:  # a server elsewhere gets none of them
+        yield from environment_privileges(launch.env)
+    yield from engine.privileges(launch)
 
 
 def environment_privileges(env: Mapping[str, str]) -> Iterator[Privilege]:
@@ -58,13 +53,13 @@ def environment_privileges(env: Mapping[str, str]) -> Iterator[Privilege]:
             )
 
 
-def keyed(plan: Command | Remote, settings: Settings, environment: Mapping[str, str]) -> Command | Remote:
+def keyed(plan: Remote, settings: Settings, environment: Mapping[str, str]) -> Remote:
     """A plan with the key that it sends, if it sends one.
 
     Raises `PermissionDenied` where the server's owner has not bound the key's variable to that host, and `InvalidParameter`
     where the environment has no such variable.
     """
-    if isinstance(plan, Command) or not plan.key_variable:
+    if not plan.key_variable:
         return plan
     check_binding(plan.key_variable, plan.address, settings.key_bindings)
     return with_key(plan, environment)

@@ -33,10 +33,11 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import ModelyardError
 from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import Adapter, ReplicaState, RouteTable
+from modelyard.core.types import Adapter, Footprint, Launch, ReplicaState, RouteTable
 from modelyard.db.session import TROUBLE
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command, Remote
+from modelyard.jobs.service import Jobs
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,13 @@ class Reconciler:
     """Owns every replica. `publish` is called with a new `RouteTable` whenever it differs from the last."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, host: Host, traffic: Traffic, publish: Callable[[RouteTable], None]
+        self,
+        settings: Settings,
+        journal: Journal,
+        host: Host,
+        traffic: Traffic,
+        publish: Callable[[RouteTable], None],
+        jobs: Jobs,
     ) -> None:
         self._settings = settings
         self._policy = Policy(settings.restart_backoff, settings.restart_limit, settings.drain_timeout)
@@ -61,6 +68,7 @@ class Reconciler:
         self._publish = publish
         self._desired: dict[str, Desired] = {}
         self._running: dict[str, Running] = {}
+        self._needs: dict[str, tuple[Launch, Footprint]] = {}
         self._slots: dict[SlotKey, Slot] = {}
         self.held: frozenset[str] = frozenset()
         """Models that wait for their turn while the server starts: nothing is started for them yet."""
@@ -77,8 +85,8 @@ class Reconciler:
         self._reload_at = 0.0
         self._described: set[tuple[str, int]] = set()
         """Uid and generation of models whose downloaded files were read."""
-        self.downloads = Downloads(settings, host, self._nudged.set)
-        host.on_change = lambda replica: self._nudged.set()
+        self.downloads = Downloads(settings, jobs, self._nudged.set)
+        host.subscribe(lambda replica: self._nudged.set())
 
     async def look(self) -> None:
         """The rows have changed: return when a step has taken them over."""
@@ -142,6 +150,13 @@ class Reconciler:
             claims = claims.plus(running.placement, loading=running.replica.state is ReplicaState.STARTING)
         return claims
 
+    def need(self, launch: Launch) -> Footprint:
+        """What one replica of a launch takes, computed once for the launch as it stands."""
+        known = self._needs.get(launch.uid)
+        if known is None or known[0] != launch:
+            known = self._needs[launch.uid] = (launch, ENGINES.get(launch.engine).footprint(launch))
+        return known[1]
+
     def _of(self, uid: str) -> list[Running]:
         return [running for running in self._running.values() if running.replica.uid == uid]
 
@@ -163,8 +178,6 @@ class Reconciler:
         times += [slot.retry_at for slot in self._slots.values() if not slot.given_up and slot.retry_at > now]
         if any(running.replica.state is ReplicaState.DRAINING for running in self._running.values()):
             times.append(now + DRAIN_POLL)
-        if (retry_at := self.downloads.next_at()) is not None:
-            times.append(retry_at)
         return max(0.0, min(times) - now)
 
     async def step(self) -> None:
@@ -175,8 +188,7 @@ class Reconciler:
             self._reload_at = time.monotonic() + self._settings.resync_interval
             self._desired = {wanted.uid: wanted for wanted in await self._journal.load()}
         for view in self._host.observe():
-            if not self.downloads.absorb(view):
-                self._absorb(view)
+            self._absorb(view)
         self._announce()  # before anything is awaited: what can be read as ready is routed
         replicas = [running.replica for running in self._running.values()]
         due = [wanted for wanted in self._desired.values() if wanted.terminating or wanted.uid not in self.held]
@@ -194,11 +206,10 @@ class Reconciler:
                 case Remove(uid):
                     await self._remove(uid)
         self.downloads.keep(
-            wanted.launch.model.download
+            (wanted.uid, wanted.launch.model.download)
             for wanted in self._desired.values()
             if wanted.launch.model.download is not None and not wanted.terminating
         )
-        await self.downloads.step()
         self._adapt()
         self._announce()
         try:
@@ -266,11 +277,12 @@ class Reconciler:
         try:
             engine = ENGINES.get(launch.engine)
             check_there(launch.model)
-            need = engine.footprint(launch)
+            need = self.need(launch)
             spot = place(launch, need, self._host.hardware(), self.claims(), self._settings.memory_headroom)
             plan = engine.command(launch, self._host.listen(name), secrets.token_urlsafe(24))
-            plan = keyed(plan, self._settings, os.environ)
-            if isinstance(plan, Command):
+            if isinstance(plan, Remote):
+                plan = keyed(plan, self._settings, os.environ)
+            else:
                 plan = resolved(plan, engine, self._settings.engines_folder)
                 gone = [adapter for adapter in wanted.launch.adapters if adapter not in here]
                 self._adapting.started(name, () if plan.hot_adapters else here, gone)
@@ -353,6 +365,7 @@ class Reconciler:
     async def _remove(self, uid: str) -> None:
         await self._journal.remove(uid)
         self._desired.pop(uid, None)
+        self._needs.pop(uid, None)
         self._slots = {key: slot for key, slot in self._slots.items() if key[0] != uid}
         self._journal.event(uid, "INFO", "Terminated")
 

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from modelyard.catalog.family import Family, Source
+from modelyard.catalog.family import Family, ModelSource
+from modelyard.catalog.family_record import record_of
 from modelyard.catalog.hubs import HUBS, REMOTE
 from modelyard.catalog.hubs.cache import cached, scan
 from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import Cached, Record, record
 from modelyard.catalog.registration import check_abilities, parse
-from modelyard.catalog.written import written
 from modelyard.control.registration_files import RegistrationFiles, Written, skipped
 from modelyard.core.errors import (
     BadRequest,
@@ -34,9 +34,6 @@ from modelyard.db.session import Database
 from modelyard.db.tables import Registration
 
 log = logging.getLogger(__name__)
-
-NO_FILES = ("remote", "fake")
-"""Formats of launches that have no family, whatever their name."""
 
 
 class Registrations:
@@ -88,7 +85,7 @@ class Registrations:
             if row.persist and row.name not in (name for kind, name in self._paths if kind == row.type):
                 try:
                     family = msgspec.convert(row.record, Family)
-                    family = msgspec.structs.replace(family, sent=written(family))
+                    family = msgspec.structs.replace(family, sent=record_of(family))
                     self._catalog.check_new(family)
                     path = await asyncio.to_thread(self._files.write, family.type, family.name, family.sent or {})
                     self._keep(family, path)
@@ -160,9 +157,9 @@ class Registrations:
 
     def records(self, type: ModelType, *, full: bool = False) -> list[Record]:
         """Every family of a type in full. Looks into the cache folders, so not for the event loop."""
-        asked = here()
+        is_here = here()
         return [
-            record(family, built_in=self._catalog.built_in(family.name, type), cached=asked, full=full)
+            record(family, built_in=self._catalog.built_in(family.name, type), cached=is_here, full=full)
             for family in self._sorted(type)
         ]
 
@@ -179,20 +176,20 @@ def is_of(launch: Launch, family: Family) -> bool:
     """Whether a launch runs a family."""
     model = launch.model
     same = model.name.lower() == family.name.lower() and model.type is family.type
-    return same and model.format not in NO_FILES
+    return same and model.path is not None  # models without files have no family, whatever their name
 
 
 def here() -> Cached:
     """Whether files are on this machine, for many questions at once: only repositories of the cache are looked into."""
     present = {model_id for _, model_id in scan()}
 
-    def asked(hub: str, source: Source, quantization: str) -> bool:
+    def is_here(hub: str, source: ModelSource, quantization: str) -> bool:
         if source.path is not None:
             return HUBS.get(hub).locate(source, quantization) is not None
         model_id = repository(source, quantization) if hub in REMOTE and present else None
         return model_id is not None and model_id.lower() in present and cached(source, quantization, hub)
 
-    return asked
+    return is_here
 
 
 def check_paths(family: Family) -> None:

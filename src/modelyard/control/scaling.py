@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard.control.launching import engine_spelled
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Launch
+from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import ScaleRequest
 
 ROLES = (None, "", "hybrid")
@@ -42,7 +42,7 @@ def _check_config(config: Mapping[str, Any], launch: Launch, address: str) -> No
 
 
 def _check_engine(param: str, engine: object, launch: Launch) -> None:
-    if engine and engine_spelled(str(engine)) != launch.engine:
+    if engine and canonical_name(str(engine)) != launch.engine:
         raise InvalidParameter(param, f"'{launch.uid}' runs on {launch.engine}, and so do all of its replicas.")
 
 

@@ -137,6 +137,12 @@ class Settings(BaseSettings):
     downloads_at_once: int = Field(2, ge=1)
     """Downloads that run at the same time; more wait."""
 
+    keep_jobs: int = Field(1000, ge=0)
+    """Finished jobs that are kept; of more, those that ended first are deleted."""
+
+    keep_jobs_days: float = Field(30.0, gt=0)
+    """Days for which finished jobs are kept, with their events and logs."""
+
     vector_store: str = "embedded"
     """Where knowledge bases keep their indexes: `embedded`, beside the database, or `postgres`, in it, with pgvector."""
 

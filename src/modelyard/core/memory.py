@@ -1,6 +1,7 @@
 """How many bytes a model takes on an engine: the arithmetic that the catalog and the engines share. Pure.
 
-Figures of `RUNTIMES` were fitted to what `benchmarks/memory.py` measures; its table stands in docs/launching.md.
+The figures of llama.cpp and transformers, in their profiles, were fitted to what `benchmarks/memory.py` measures; its table
+stands in docs/launching.md.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Runtime:
     """Requests computed at once where nobody says."""
     batch: int = 2048
     """Tokens of one pass where nobody says."""
+    byte_cache: str = "fp8"
+    """Its type of cache with one byte per element."""
     share: float = 1.0
     """Part of a GPU's memory within which it stays where nobody says (`gpu_memory_utilization`)."""
 
@@ -80,16 +83,8 @@ class Runtime:
         return int(values * self.element) + batch * tokens * self.mask
 
 
-RUNTIMES = {
-    "llama_cpp": Runtime(
-        process=48 * MEBIBYTE, widths=12, logits=512, element=4, mask=3, word=180, parallel=4, batch=512
-    ),
-    "transformers": Runtime(process=350 * MEBIBYTE, widths=24, mask=8),
-    "vllm": Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.9),
-    "sglang": Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.88),
-    "mlx": Runtime(process=250 * MEBIBYTE, widths=12),
-}
-"""By engine. llama.cpp and transformers were measured; what the others take beside weights and cache is a guess."""
+PYTORCH = Runtime(process=350 * MEBIBYTE, widths=24, mask=8)
+"""A process of PyTorch, as measured with transformers: what is assumed of an engine whose figures nobody knows."""
 
 
 def footprint(

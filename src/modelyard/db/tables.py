@@ -141,7 +141,7 @@ class KnowledgeBase(Base):
     chat_model: Mapped[str | None] = mapped_column(String(200), default=None)
     """Answers where a question names none."""
     chunking: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """`knowledge.splitter.Chunking`, encoded."""
+    """`knowledge.documents.splitter.Chunking`, encoded."""
     prompts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     """Templates that take the place of the usual ones: `answer`, `empty`."""
     generation: Mapped[int] = mapped_column(Integer, default=1)
@@ -251,6 +251,59 @@ class KnowledgeVector(Base):
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
     """float32, little endian, of unit length."""
+
+
+class JobRow(Base):
+    """Work that goes on in the background and after a restart; see `modelyard.jobs`."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_state", "state", "finished_at"), Index("ix_jobs_owner", "owner", "created_at"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    """`jobs.types.Kind.name`."""
+    state: Mapped[str] = mapped_column(String(10))
+    """`jobs.types.JobState`."""
+    owner: Mapped[str] = mapped_column(String(32))
+    """Owner id of who asked for it; see `core.access.Owner`."""
+    parameters: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    """What to do, as its kind wrote it."""
+    details: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    """What its kind keeps of it beside that."""
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """None while nobody knows how much there is to do."""
+    unit: Mapped[str] = mapped_column(String(20), default="")
+    """What `done` and `total` count: `bytes`, `documents`, `steps`."""
+    message: Mapped[str] = mapped_column(Text, default="")
+    """For people: what is done now, or what it waits for."""
+    result: Mapped[dict[str, object] | None] = mapped_column(JSON, default=None)
+    error_code: Mapped[str] = mapped_column(String(50), default="")
+    """`code` of an error in `core.errors`; empty while nothing went wrong."""
+    error: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    """Runs that have failed."""
+    created_at: Mapped[float] = mapped_column(Float)
+    """Unix time."""
+    started_at: Mapped[float | None] = mapped_column(Float, default=None)
+    """Unix time of the last start."""
+    finished_at: Mapped[float | None] = mapped_column(Float, default=None)
+    """Unix time."""
+
+
+class JobEventRow(Base):
+    """Something that happened to a job. The number counts up over all jobs, so clients can go on where they stopped."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_job", "job_id", "seq"), {"sqlite_autoincrement": True})
+
+    seq: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    at: Mapped[float] = mapped_column(Float)
+    """Unix time."""
+    type: Mapped[str] = mapped_column(String(20))
+    """`state`, or what the job itself reports: `metrics`, `message`."""
+    data: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
 class KnowledgeJob(Base):

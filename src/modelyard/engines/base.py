@@ -1,24 +1,61 @@
-"""What an engine is: what it lacks, what it fits, and the command that runs it. Pure; nothing here starts anything."""
+"""What an engine is: its profile, what it fits, how it checks a launch, and the command that runs it. Starts nothing."""
 
 from __future__ import annotations
 
 import importlib.util
+import signal
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
+from modelyard.core.memory import Runtime
 from modelyard.core.rules import NO_RULES, Rules
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, Task
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
 from modelyard.core.types import Recipe as Recipe
 from modelyard.core.types import Step as Step
-from modelyard.engines.names import displayed
 
 PYTHON = "python-of-the-engine"
 """Stands as `argv[0]` for the interpreter of the engine's environment, or the server's own where that has the libraries."""
+
+ADAPTERS = "lora_modules"
+"""The launch parameter that errors about adapters name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of an engine before anything is launched on it: how people call it and what it runs in general."""
+
+    title: str
+    """The name that people read. Clients of Xinference compare it letter by letter."""
+    formats: frozenset[str] = frozenset()
+    """Formats of the weights that it runs, such as `pytorch` or `ggufv2`."""
+    types: tuple[ModelType, ...] = (ModelType.LLM,)
+    """Types of the models that it runs."""
+    aliases: frozenset[str] = frozenset()
+    """Other names that people and systems have for it: in lower case, with `_` for dots, dashes and spaces."""
+    devices: frozenset[str] = frozenset({"cpu", "gpu"})
+    """Where estimates expect its models. What an installed build can really use, `Engine.uses_gpus` says."""
+    memory: Runtime | None = None
+    """What it takes beside weights and cache. With it, an estimate can try any context, number of requests and type of
+    cache; without it, an estimate is `Engine.footprint` of a launch without options."""
+    weightless: str = ""
+    """The format of its models where these have no files, such as `remote`. Only who names such an engine gets it."""
+    rank: int = 0
+    """Where several engines could run a model, those with a higher rank are named first."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether its replicas are servers that somebody else runs, so that its commands are `Remote`."""
+        return self.weightless == "remote"
+
+    def runs(self, model: Model) -> bool:
+        """Whether it runs models like this one, on some machine."""
+        return model.format in self.formats and model.type in self.types
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,97 +109,95 @@ class Remote:
     """Variable of the server's environment whose value the gateway sends as the key, once the owner's bindings allow that."""
 
 
-class Engine(Protocol):
-    """One way to run models. Instances hold no state; the module-level `engine` of each file is registered in `ENGINES`.
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The options of an engine that has none."""
 
-    Importing an engine's file must not import anything heavy: what it needs is imported inside the replica's process.
+
+class Engine(ABC):
+    """One way to run models: the base class of every engine. Instances hold no state; `ENGINES` names one of each.
+
+    Importing an engine's module must not import anything heavy: what it needs is imported inside the replica's process.
+    A subclass sets `name` and `profile` and defines `fits`, `footprint` and `command`; the other methods have defaults.
     """
 
     name: str
-    Options: type[msgspec.Struct]
+    """The name that it is registered by."""
+    profile: Profile
+    Options: type[msgspec.Struct] = NoOptions
     """The engine's launch options: a struct that forbids unknown fields; every field has a default and a description."""
 
-    environment: Recipe | None
+    environment: Recipe | None = None
     """How the engine's own virtual environment is made; None when it runs on what the server itself has."""
 
     def missing(self) -> tuple[str, ...]:
         """One sentence for each library or program that the server's own interpreter lacks and how to get it.
 
-        Empty when the engine can run. It is not asked of an engine whose environment is installed.
+        Empty when the engine can run. It is not called for an engine whose environment is installed.
         """
-        ...
+        if self.environment is None or importable(self.environment.proof):
+            return ()
+        return (f"{self.profile.title} is not installed: modelyard engine install {self.name}.",)
 
     def uses_gpus(self) -> bool:
-        """Whether this engine, as it is installed, computes on GPUs when it is given some. Asked where there are any."""
-        ...
+        """Whether this engine, as it is installed, computes on GPUs when it is given some. Called where there are any."""
+        return "gpu" in self.profile.devices
 
+    @abstractmethod
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         """How well this engine would run `model` here. Never raises; never touches the disk beyond `model.path`,
 
         which is None for a model that the catalog knows and that is not on this machine yet.
         """
-        ...
 
+    @abstractmethod
     def footprint(self, launch: Launch) -> Footprint:
-        """Bytes that one replica is expected to take, from the model's shape and the options."""
-        ...
+        """Bytes that one replica is expected to take, from the model's shape and the options.
 
-    def command(self, launch: Launch, listen: Address, token: str) -> Command | Remote:
-        """The command of one replica that shall listen at `listen` and refuse requests without `token`.
-
-        Raises `UnknownOption` or `InvalidParameter` when an option is wrong, so a launch is refused before it starts.
+        Raises what `check` raises for wrong options.
         """
-        ...
+
+    def check(self, launch: Launch) -> None:
+        """Raises `UnknownOption` or `InvalidParameter` when an option is wrong, so that a launch is refused before it starts.
+
+        The model's files may not be on this machine yet.
+        """
+        read_options(self.name, self.Options, launch.options)
+
+    @abstractmethod
+    def command(self, launch: Launch, listen: Address, token: str) -> Command | Remote:
+        """The command of one replica that listens at `listen` and refuses requests without `token`.
+
+        The model's files are on this machine, and `check` has accepted the launch.
+        """
+
+    def privileges(self, launch: Launch) -> Iterable[Privilege]:
+        """What in a launch's options could run code, read files other than weights, or send secrets.
+
+        Only callers who act for the server's owner may launch with these. Without a word from the engine, that is every
+        option. Raises what `check` raises for wrong options.
+        """
+        return [
+            Privilege(name, f"the engine '{self.name}' does not say what its options may do") for name in launch.options
+        ]
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
         """Raises `InvalidParameter` about `lora_modules` when this engine cannot serve an adapter on that launch.
 
         That the adapter suits the model itself has been checked before. Never touches the disk.
         """
-        ...
+        raise InvalidParameter(ADAPTERS, f"the {self.profile.title} engine does not load adapters.")
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
-        """The sentence in the last lines of a dead replica's output that says why it died."""
-        ...
-
-
-@runtime_checkable
-class Guarded(Protocol):
-    """What an engine has beside `Engine` when some of its options are open to callers who are not the server's owner.
-
-    Of an engine without it, every option that is given is a privilege under its own name.
-    """
-
-    def privileges(self, launch: Launch) -> Iterable[Privilege]:
-        """What in a launch's options could run code, read files other than weights, or send secrets.
-
-        Raises what `Engine.command` raises for wrong options.
-        """
-        ...
+        """The sentence that says why a replica died, from the last lines of its output."""
+        return last_words(log, exit_code)
 
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-ADAPTERS = "lora_modules"
-"""The launch parameter that errors about adapters name."""
-
-
-def refuse_adapters(engine: str) -> InvalidParameter:
-    """What `check_adapter` of an engine without adapters raises."""
-    return InvalidParameter(ADAPTERS, f"the {displayed(engine)} engine does not load adapters.")
-
-
 def importable(module: str) -> bool:
     """Whether this process could import a module, found without importing it."""
     return importlib.util.find_spec(module) is not None
-
-
-def not_installed(name: str, recipe: Recipe) -> tuple[str, ...]:
-    """`Engine.missing` of an engine that has a recipe."""
-    if importable(recipe.proof):
-        return ()
-    return (f"{displayed(name)} is not installed: modelyard engine install {name}.",)
 
 
 def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
@@ -206,13 +241,20 @@ def template_privileges(template: str) -> Iterator[Privilege]:
         yield Privilege("chat_template", "a template that is not Jinja text is a file of the server, read into prompts")
 
 
+def token_header(token: str) -> tuple[tuple[bytes, bytes], ...]:
+    """The header with which the gateway shows a replica's token; none where there is no token."""
+    return ((b"authorization", b"Bearer " + token.encode()),) if token else ()
+
+
 def flag(name: str, value: str) -> list[str]:
     """An argument with its value, in one word where the value begins with a dash and would be read as another argument."""
     return [f"{name}={value}"] if value.startswith("-") else [name, value]
 
 
 def last_words(log: Sequence[str], exit_code: int | None) -> str:
-    """A default for `Engine.explain`: the last line that speaks of an error, or else how it ended and its last line."""
+    """The last line that speaks of an error, or else how the process ended and its last line."""
+    if exit_code == -signal.SIGKILL:
+        return f"{describe_exit(exit_code)}, most likely because the machine ran out of memory"
     lines = [line.strip() for line in log if line.strip()]
     telling = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]
     end = describe_exit(exit_code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
-from modelyard.engines.base import Fit, Recipe, Remote, last_words, read_options, refuse_adapters
+from modelyard.core.types import Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
+from modelyard.engines.base import Engine, Fit, Profile, Remote, read_options
 
 NAME = "external"
 
@@ -45,26 +45,23 @@ class ExternalOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_
     ] = ""
 
 
-class External:
+class External(Engine):
     """The registered engine."""
 
     name = NAME
-    Options: type[msgspec.Struct] = ExternalOptions
-    environment: Recipe | None = None
-
-    def missing(self) -> tuple[str, ...]:
-        return ()
-
-    def uses_gpus(self) -> bool:
-        return False
+    profile = Profile("external", types=tuple(TASKS), devices=frozenset({"cpu"}), weightless="remote")
+    Options = ExternalOptions
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
-        if model.format == "remote":
+        if model.format == self.profile.weightless:
             return Fit(100, "the model runs elsewhere")
         return Fit(0, f"it speaks to servers elsewhere and runs no files (format '{model.format}')")
 
     def footprint(self, launch: Launch) -> Footprint:
         return Footprint(0, 0, 0)
+
+    def check(self, launch: Launch) -> None:
+        self.command(launch, Address(), "")  # it starts nothing: a remote server is what its options say
 
     def command(self, launch: Launch, listen: Address, token: str) -> Remote:
         given: dict[str, Json] = {ALIASES.get(key, key): value for key, value in launch.options.items()}
@@ -86,12 +83,6 @@ class External:
     def privileges(self, launch: Launch) -> Iterable[Privilege]:
         """None: where a key may go is the owner's decision, whoever asks."""
         return ()
-
-    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        raise refuse_adapters(self.name)
-
-    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
-        return last_words(log, exit_code)
 
 
 def address_of(base_url: str) -> Address:

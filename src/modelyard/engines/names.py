@@ -1,72 +1,56 @@
-"""What people and the peer call engines, and which engines of the peer could run what. Data, and reading it."""
+"""Engines by the names that people use, and which of them could run a model: those of this server, and others of Xinference."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from modelyard.core.memory import MEBIBYTE, Runtime
 from modelyard.core.types import Model, ModelType
+from modelyard.engines import ENGINES
+from modelyard.engines.base import Profile
 
-DISPLAY = {
-    "llama_cpp": "llama.cpp",
-    "vllm": "vLLM",
-    "sglang": "SGLang",
-    "transformers": "Transformers",
-    "mlx": "MLX",
-    "tensorrt_llm": "TRT-LLM",
-}
-"""Our name → the peer's, where they differ. Its clients compare these letter by letter."""
-
-SPELLINGS = {
-    "llamacpp": "llama_cpp",
-    "xllamacpp": "llama_cpp",
-    "llama_cpp_python": "llama_cpp",
-    "ggml": "llama_cpp",
-    "hf": "transformers",
-    "huggingface": "transformers",
-    "pytorch": "transformers",
-    "trt_llm": "tensorrt_llm",
-    "sentence_transformer": "sentence_transformers",
-}
-"""What peers and people call engines, beyond letter case, dots, spaces and dashes."""
-
-LANGUAGE = (ModelType.LLM,)
-TEXT = (ModelType.LLM, ModelType.EMBEDDING, ModelType.RERANK)
 VECTORS = (ModelType.EMBEDDING, ModelType.RERANK)
+PYTORCH = frozenset({"pytorch"})
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What an engine runs in general, whether this server has it or not."""
-
-    formats: frozenset[str]
-    types: tuple[ModelType, ...]
-
-
-KNOWN = {
-    "llama_cpp": Known(frozenset({"ggufv2"}), TEXT),
-    "vllm": Known(frozenset({"pytorch", "gptq", "awq", "fp8", "fp4", "bnb", "compressed-tensors"}), TEXT),
-    "sglang": Known(frozenset({"pytorch", "gptq", "awq", "fp8", "fp4", "bnb", "compressed-tensors"}), LANGUAGE),
-    "transformers": Known(frozenset({"pytorch", "gptq", "awq", "bnb", "fp4"}), LANGUAGE),
-    "mlx": Known(frozenset({"mlx"}), LANGUAGE),
-    "tensorrt_llm": Known(frozenset({"pytorch"}), LANGUAGE),
-    "sentence_transformers": Known(frozenset({"pytorch"}), VECTORS),
-    "flag": Known(frozenset({"pytorch"}), VECTORS),
-    "diffusers": Known(frozenset({"pytorch"}), (ModelType.IMAGE, ModelType.VIDEO)),
-    "whisper": Known(frozenset({"pytorch"}), (ModelType.AUDIO,)),
+ELSEWHERE = {
+    "mlx": Profile("MLX", frozenset({"mlx"}), memory=Runtime(process=250 * MEBIBYTE, widths=12)),
+    "tensorrt_llm": Profile("TRT-LLM", PYTORCH, aliases=frozenset({"trt_llm"}), devices=frozenset({"gpu"})),
+    "flag": Profile("flag", PYTORCH, VECTORS),
+    "diffusers": Profile("diffusers", PYTORCH, (ModelType.IMAGE, ModelType.VIDEO)),
+    "whisper": Profile("whisper", PYTORCH, (ModelType.AUDIO,)),
 }
+"""Engines of Xinference that have no plug-in here yet, so that a refusal can say who could run a model. What MLX takes beside
+weights and cache is a guess."""
 
 
-def engine_spelled(name: str) -> str:
-    """Our name of an engine that somebody calls `llama.cpp`, `vLLM` or `sentence-transformers`."""
+def profile_of(name: str) -> Profile | None:
+    """The profile of an engine, here or elsewhere; None for a name that nobody knows."""
+    return ENGINES.get(name).profile if name in ENGINES else ELSEWHERE.get(name)
+
+
+def profiles() -> Iterator[tuple[str, Profile]]:
+    """Every engine with its profile: those of this server first, the best known of them at the front."""
+    here = [(name, ENGINES.get(name).profile) for name in ENGINES]
+    yield from sorted(here, key=lambda entry: -entry[1].rank)
+    yield from ((name, profile) for name, profile in ELSEWHERE.items() if name not in ENGINES)
+
+
+def canonical_name(name: str) -> str:
+    """The registered name of an engine that somebody calls `llama.cpp`, `vLLM` or `sentence-transformers`."""
+    if name in ENGINES:
+        return name
     plain = name.strip().lower().replace(".", "_").replace("-", "_").replace(" ", "_")
-    return SPELLINGS.get(plain, plain)
+    if plain in ENGINES or plain in ELSEWHERE:
+        return plain
+    return next((known for known, profile in profiles() if plain in profile.aliases), plain)
 
 
-def displayed(name: str) -> str:
-    """The peer's name of an engine of ours."""
-    return DISPLAY.get(name, name)
+def title_of(name: str) -> str:
+    """The title of an engine: its name where nobody knows it."""
+    profile = profile_of(name)
+    return profile.title if profile else name
 
 
 def able(model: Model) -> list[str]:
-    """Engines that run models like this one somewhere, best known first."""
-    return [name for name, known in KNOWN.items() if model.format in known.formats and model.type in known.types]
+    """Engines that run models like this one on some machine, the best known first."""
+    return [name for name, profile in profiles() if profile.runs(model)]

@@ -12,7 +12,6 @@ import msgspec
 
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rule, Rules
 from modelyard.core.types import Task
-from modelyard.engines.names import displayed
 from modelyard.protocol.extensions import LlamaCppFields, OpenAiFields, SglangFields, VllmFields
 from modelyard.protocol.inference import ChatRequest, CompletionRequest, EmbeddingRequest, RerankRequest, VllmChatFields
 
@@ -101,14 +100,10 @@ def table(
     return {**OF_COMPLETIONS, **known} if task is Task.CHAT else known
 
 
-def lacking(engine: str) -> str:
-    """Why an engine refuses a parameter that it does not know."""
-    return f"{displayed(engine)} has no such parameter"
-
-
-def rules_of(engine: str, honours: Mapping[Task, Iterable[str]], special: Mapping[Task, Mapping[str, Rule]]) -> Rules:
-    """The rules of an engine for the tasks that `honours` names."""
-    return Rules({task: table(task, lacking(engine), names, special.get(task)) for task, names in honours.items()})
+def rules_of(title: str, honours: Mapping[Task, Iterable[str]], special: Mapping[Task, Mapping[str, Rule]]) -> Rules:
+    """The rules of the engine with that title, for the tasks that `honours` names."""
+    lacks = f"{title} has no such parameter"
+    return Rules({task: table(task, lacks, names, special.get(task)) for task, names in honours.items()})
 
 
 def with_special(rules: Rules, chat: Mapping[str, Rule], completion: Mapping[str, Rule]) -> Rules:

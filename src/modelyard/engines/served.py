@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import abstractmethod
+from typing import Any
 
 import msgspec
 
 from modelyard.core.types import Address, Launch, ModelType
-from modelyard.engines.base import PYTHON, Command, Engine
+from modelyard.engines.base import PYTHON, Command, Engine, token_header
 
 CONFIG_VARIABLE = "SERVED_REPLICA_CONFIG"
 TOKEN_VARIABLE = "SERVED_REPLICA_TOKEN"
@@ -36,12 +37,12 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
     gpus: int = 0
 
 
-class ServedEngine(Engine, Protocol):
+class ServedEngine(Engine):
     """An engine whose replicas are ours."""
 
+    @abstractmethod
     def load(self, config: Config) -> Any:
         """The weights, ready to compute; runs inside the replica, in a thread of its own."""
-        ...
 
 
 def configure(launch: Launch, path: str, listen: Address, options: msgspec.Struct, context_length: int = 0) -> Config:
@@ -72,6 +73,5 @@ def environment(config: Config, token: str) -> dict[str, str]:
 
 def served(config: Config, listen: Address, token: str, **rest: Any) -> Command:
     """The command of a replica of ours; `rest` are the remaining fields of `Command`."""
-    headers = ((b"authorization", b"Bearer " + token.encode()),) if token else ()
     env = {**environment(config, token), **rest.pop("env", {})}
-    return Command((PYTHON, "-m", "modelyard.serving"), listen, env=env, headers=headers, **rest)
+    return Command((PYTHON, "-m", "modelyard.serving"), listen, env=env, headers=token_header(token), **rest)

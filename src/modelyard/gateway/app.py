@@ -35,7 +35,13 @@ from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
 from modelyard.gateway.middleware.tokens import Tap
-from modelyard.gateway.model_call import ModelCall, check_content_type, json_call, read_body, read_call
+from modelyard.gateway.model_call import (
+    ModelCall,
+    check_content_type,
+    json_call,
+    read_body,
+    read_call,
+)
 from modelyard.gateway.open_requests import OpenRequests
 from modelyard.gateway.paths import PATHS, InferencePath
 from modelyard.gateway.relay import Relay, RelayRequest

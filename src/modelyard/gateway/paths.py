@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,19 @@ from modelyard.protocol.inference import (
     VideoRequest,
 )
 from modelyard.protocol.plain import PlainChat, PlainCompletion, PlainEmbedding
+from modelyard.protocol.replies import (
+    ChatChunk,
+    ChatCompletion,
+    Completion,
+    EmbeddingList,
+    MediaEvent,
+    MediaList,
+    OcrReply,
+    RerankReply,
+    TokenTexts,
+    Transcription,
+    VoiceEmbedding,
+)
 
 
 class BodyFormat(StrEnum):
@@ -41,23 +55,45 @@ class InferencePath:
     format: BodyFormat = BodyFormat.JSON
     plain: type[msgspec.Struct] | None = None
     """The fields of bodies that every engine takes as they are, so that they need no further checks."""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    """Content type → type of an answer, for `/openapi.json`; `bytes` for a file."""
+    events: type[msgspec.Struct] | None = None
+    """Type of the data of a streamed answer's events."""
 
+
+def _json(kind: Any) -> dict[str, Any]:
+    return {"application/json": kind}
+
+
+def _form(task: Task, answers: Mapping[str, Any], events: type[msgspec.Struct] | None = None) -> InferencePath:
+    return InferencePath(task, FormRequest, format=BodyFormat.FORM, answers=answers, events=events)
+
+
+TRANSCRIPT = {**_json(Transcription), "text/plain": str}
+SOUND = {"audio/*": bytes, "application/octet-stream": bytes}
 
 PATHS: Mapping[str, InferencePath] = {
-    "/v1/chat/completions": InferencePath(Task.CHAT, ChatRequest, plain=PlainChat),
-    "/v1/completions": InferencePath(Task.COMPLETION, CompletionRequest, plain=PlainCompletion),
-    "/v1/embeddings": InferencePath(Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding),
-    "/v1/rerank": InferencePath(Task.RERANK, RerankRequest),
-    "/v1/convert_ids_to_tokens": InferencePath(Task.DETOKENIZATION, TokenIdsRequest),
-    "/v1/images/generations": InferencePath(Task.IMAGE, ImageRequest),
-    "/v1/images/variations": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
-    "/v1/images/inpainting": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
-    "/v1/images/edits": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
-    "/v1/images/ocr": InferencePath(Task.IMAGE, FormRequest, format=BodyFormat.FORM),
-    "/v1/audio/transcriptions": InferencePath(Task.TRANSCRIPTION, FormRequest, format=BodyFormat.FORM),
-    "/v1/audio/translations": InferencePath(Task.TRANSCRIPTION, FormRequest, format=BodyFormat.FORM),
-    "/v1/audio/speech": InferencePath(Task.SPEECH, SpeechRequest),
-    "/v1/video/generations": InferencePath(Task.VIDEO, VideoRequest),
-    "/v1/video/generations/image": InferencePath(Task.VIDEO, FormRequest, format=BodyFormat.FORM),
-    "/v1/video/generations/flf": InferencePath(Task.VIDEO, FormRequest, format=BodyFormat.FORM),
+    "/v1/chat/completions": InferencePath(
+        Task.CHAT, ChatRequest, plain=PlainChat, answers=_json(ChatCompletion), events=ChatChunk
+    ),
+    "/v1/completions": InferencePath(
+        Task.COMPLETION, CompletionRequest, plain=PlainCompletion, answers=_json(Completion), events=Completion
+    ),
+    "/v1/embeddings": InferencePath(
+        Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding, answers=_json(EmbeddingList)
+    ),
+    "/v1/rerank": InferencePath(Task.RERANK, RerankRequest, answers=_json(RerankReply)),
+    "/v1/convert_ids_to_tokens": InferencePath(Task.DETOKENIZATION, TokenIdsRequest, answers=_json(TokenTexts)),
+    "/v1/images/generations": InferencePath(Task.IMAGE, ImageRequest, answers=_json(MediaList)),
+    "/v1/images/variations": _form(Task.IMAGE, _json(MediaList)),
+    "/v1/images/inpainting": _form(Task.IMAGE, _json(MediaList)),
+    "/v1/images/edits": _form(Task.IMAGE, _json(MediaList), MediaEvent),
+    "/v1/images/ocr": _form(Task.IMAGE, _json(OcrReply)),
+    "/v1/audio/transcriptions": _form(Task.TRANSCRIPTION, TRANSCRIPT),
+    "/v1/audio/translations": _form(Task.TRANSCRIPTION, TRANSCRIPT),
+    "/v1/audio/embeddings": _form(Task.TRANSCRIPTION, _json(VoiceEmbedding)),
+    "/v1/audio/speech": InferencePath(Task.SPEECH, SpeechRequest, answers=SOUND, events=MediaEvent),
+    "/v1/video/generations": InferencePath(Task.VIDEO, VideoRequest, answers=_json(MediaList)),
+    "/v1/video/generations/image": _form(Task.VIDEO, _json(MediaList)),
+    "/v1/video/generations/flf": _form(Task.VIDEO, _json(MediaList)),
 }

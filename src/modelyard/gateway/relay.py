@@ -24,7 +24,14 @@ from modelyard.gateway.headers import error_headers, request_head, response_head
 from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import with_client_names
 from modelyard.gateway.paths import PATHS
-from modelyard.gateway.upstream import ConnectFailed, Connection, Pool, Stalled, UpstreamLost, UpstreamProblem
+from modelyard.gateway.upstream import (
+    ConnectFailed,
+    Connection,
+    Pool,
+    Stalled,
+    UpstreamLost,
+    UpstreamProblem,
+)
 from modelyard.protocol.errors import translated
 
 log = logging.getLogger(__name__)

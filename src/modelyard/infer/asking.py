@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from modelyard.catalog.swift_models import swift_models
-from modelyard.client import AsyncClient, Client
-from modelyard.client._request import Request
+from modelyard.client import AsyncClient, Client, Request
 from modelyard.core.errors import InvalidParameter
 from modelyard.infer.requests import RequestConfig, with_images
 from modelyard.infer.responses import (

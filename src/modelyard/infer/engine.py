@@ -11,7 +11,7 @@ from modelyard.catalog.adapters import is_adapter
 from modelyard.catalog.files import describe
 from modelyard.core.errors import BadRequest
 from modelyard.infer.child import PrivateServer
-from modelyard.infer.launching import DEFAULT_ADAPTER, Wanted, body
+from modelyard.infer.launching import DEFAULT_ADAPTER, LaunchSpec, body
 from modelyard.infer.remote import InferClient
 from modelyard.infer.requests import AdapterRequest
 
@@ -38,7 +38,7 @@ class Engine(InferClient):
         served_model_name: str | None = None,
         **options: Any,
     ) -> None:
-        wanted = Wanted(
+        spec = LaunchSpec(
             model_type,
             model,
             tuple(named_adapters(adapters)),
@@ -46,19 +46,19 @@ class Engine(InferClient):
             served_model_name,
             {key: value for key, value in options.items() if value is not None},
         )
-        launch = body(wanted)
+        launch = body(spec)
         if model and Path(model).expanduser().exists() and not is_adapter(model) and "model_type" not in launch:
             describe(launch["model_name"])  # as the server does, which takes seconds to start
         self.server = PrivateServer()
         try:
-            uid = self.server.client.launch_model(**launch)
+            uid = self.server.client.models.launch(**launch)
         except BaseException:
             self.server.client.close()
             self.server.close()
             raise
-        self.info = self.server.client.describe_model(uid)
+        self.info = self.server.client.models.describe(uid)
         self._loading = threading.Lock()
-        self._loaded = {each: "" for each in self.server.client.list_models()}
+        self._loaded = {each: "" for each in self.server.client.models.list()}
         super().__init__(base_url=self.server.url, api_key=None, model=uid)
 
     def _prepare(self, adapter: AdapterRequest | None) -> None:
@@ -71,7 +71,7 @@ class Engine(InferClient):
                 return
             if before is not None:
                 raise BadRequest(f"Adapter '{adapter.name}' was loaded from {before}, and not from {adapter.path}.")
-            self.server.client.load_lora_adapter(adapter.name, adapter.path, model=self.model)
+            self.server.client.adapters.load(adapter.name, adapter.path, model=self.model)
             self._loaded[adapter.name] = adapter.path
 
     def close(self) -> None:

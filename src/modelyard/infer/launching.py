@@ -11,28 +11,21 @@ from typing import Any
 from modelyard.catalog.adapters import CONFIG, is_adapter
 from modelyard.catalog.swift_models import is_known, name_of, place, swift_models, unknown
 from modelyard.core.errors import BadRequest, InvalidParameter, nearest
+from modelyard.core.types import ModelType
 from modelyard.core.wording import reason
+from modelyard.engines import ENGINES
+from modelyard.engines.base import Profile
+from modelyard.engines.names import canonical_name, profiles
 
 DEFAULT_ADAPTER = "default-lora"
 """The name of an adapter for which nobody gave one."""
 TRAINING = ("args.json", "sft_args.json")
 """Where a training notes what it was asked for, newest spelling first."""
 
-BACKENDS: dict[str, str | None] = {
-    "auto": None,
-    "vllm": "vllm",
-    "pt": "transformers",
-    "transformers": "transformers",
-    "llama_cpp": "llama_cpp",
-    "sglang": "sglang",
-    "fake": "fake",
-}
-"""ms-swift's `--infer_backend` and ours → the engine; None leaves it to the server."""
-
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What shall run."""
+class LaunchSpec:
+    """What to launch."""
 
     model_type: str | None = None
     """A name of ms-swift, or of our catalog."""
@@ -46,27 +39,27 @@ class Wanted:
     """Of the engine, and keys of a launch."""
 
 
-def body(wanted: Wanted) -> dict[str, Any]:
+def body(spec: LaunchSpec) -> dict[str, Any]:
     """The body of `POST /v1/models`. Raises `NotFound`, `BadRequest`, and what a hub answers."""
-    path = wanted.model
-    adapters = list(wanted.adapters)
+    path = spec.model
+    adapters = list(spec.adapters)
     adapter = path if path and is_adapter(path) else None
-    if path is None and not wanted.model_type and adapters and adapters[0][0] == DEFAULT_ADAPTER:
+    if path is None and not spec.model_type and adapters and adapters[0][0] == DEFAULT_ADAPTER:
         adapter = adapters.pop(0)[1]
     notes = training(adapter or path)
-    kind = wanted.model_type or _text(notes, "model_type")
-    made: dict[str, Any] = {**wanted.options}
+    kind = spec.model_type or _text(notes, "model_type")
+    made: dict[str, Any] = {**spec.options}
     if adapter:
-        base = _base(kind, notes) if wanted.model_type else {}
+        base = _base(kind, notes) if spec.model_type else {}
         made |= {"model_path" if base else "model_name": absolute(adapter), **base}
     elif path:
         made["model_name"] = absolute(path)
-    elif wanted.model_type:
-        made |= _of_type(wanted.model_type)
+    elif spec.model_type:
+        made |= _of_type(spec.model_type)
     else:
         raise BadRequest("Which model? Name one by model_type, such as qwen-7b-chat, or by model: an id or a path.")
-    made["model_uid"] = wanted.served_name or kind or _title(adapter, path)
-    if engine := engine_of(wanted.backend):
+    made["model_uid"] = spec.served_name or kind or _title(adapter, path)
+    if engine := engine_of(spec.backend):
         made["model_engine"] = engine
     if adapters:
         made["lora_modules"] = [f"{name}={absolute(where)}" for name, where in adapters]
@@ -74,14 +67,23 @@ def body(wanted: Wanted) -> dict[str, Any]:
 
 
 def engine_of(backend: str) -> str | None:
-    """The engine that a backend means. Raises `InvalidParameter`."""
-    name = backend.strip().lower().replace("-", "_").replace(".", "_").replace("llamacpp", "llama_cpp")
+    """The engine that ms-swift's `--infer_backend` means; None leaves it to the server. Raises `InvalidParameter`."""
+    name = canonical_name(backend)
+    if name == "auto":
+        return None
     if name == "lmdeploy":
         raise InvalidParameter("infer_backend", "LMDeploy is no engine of Modelyard; vllm runs the same models.")
-    if name not in BACKENDS:
-        hint = f" Did you mean '{near}'?" if (near := nearest(name, BACKENDS)) else ""
-        raise InvalidParameter("infer_backend", f"'{backend}' is none of {', '.join(BACKENDS)}.{hint}")
-    return BACKENDS[name]
+    engines = [each for each, profile in profiles() if each in ENGINES and _infers(profile)]
+    if name not in engines:
+        backends = ("auto", "pt", *engines)
+        hint = f" Did you mean '{near}'?" if (near := nearest(name, backends)) else ""
+        raise InvalidParameter("infer_backend", f"'{backend}' is none of {', '.join(backends)}.{hint}")
+    return name
+
+
+def _infers(profile: Profile) -> bool:
+    """Whether an engine can be the backend of `infer`: it runs language models in processes of this machine."""
+    return ModelType.LLM in profile.types and not profile.remote
 
 
 def training(path: str | None) -> dict[str, Any]:

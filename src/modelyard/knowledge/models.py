@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeVar, cast
 import msgspec
 
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
-from modelyard.knowledge.cuts import skip_blanks, text_cut
-from modelyard.knowledge.portions import Portions
-from modelyard.knowledge.vectors import unit
+from modelyard.knowledge.documents.cuts import skip_blanks, text_cut
+from modelyard.knowledge.indexing.adaptive_size import AdaptiveSize
+from modelyard.knowledge.indexing.vectors import unit
 from modelyard.protocol import errors
 from modelyard.protocol.events import EventReader
 
@@ -65,7 +65,7 @@ class ServedModels:
     def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
         self._clock = clock
-        self._portions = Portions(FIRST_TEXTS, TEXTS_AT_ONCE)
+        self._batch_size = AdaptiveSize(FIRST_TEXTS, TEXTS_AT_ONCE)
         """Size of a model's next request: small for slow models, so that a question does not wait long behind it."""
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._vectors: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
@@ -74,35 +74,37 @@ class ServedModels:
 
     def on_behalf_of(self, ask: Ask, *, alone: bool) -> ServedModels:
         """The same models, asked through another function. With `alone`, questions never share a request with those of others."""
-        made = ServedModels(ask)
-        made._vectors = self._vectors  # a vector that is remembered costs nobody anything
+        other = ServedModels(ask)
+        other._vectors = self._vectors  # a vector that is remembered costs nobody anything
         if not alone:
-            made._questions = self._questions
-        return made
+            other._questions = self._questions
+        return other
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text, in requests of up to `TEXTS_AT_ONCE` texts."""
         found: dict[int, Sequence[float]] = {}
-        left = deque(enumerate(texts))
+        remaining = deque(enumerate(texts))
         try:
-            await asyncio.gather(*(self._embed_some(model, left, found) for _ in range(REQUESTS_AT_ONCE)))
+            await asyncio.gather(*(self._embed_some(model, remaining, found) for _ in range(REQUESTS_AT_ONCE)))
         finally:
-            left.clear()  # where one request failed, no more are sent
+            remaining.clear()  # where one request failed, no more are sent
         return [found[place] for place in range(len(texts))]
 
-    async def _embed_some(self, model: str, left: deque[tuple[int, str]], found: dict[int, Sequence[float]]) -> None:
-        """Embed texts of the queue, a portion at a time, until it is empty."""
+    async def _embed_some(
+        self, model: str, remaining: deque[tuple[int, str]], found: dict[int, Sequence[float]]
+    ) -> None:
+        """Embed the remaining texts, a batch at a time, until there are none."""
         while True:
             async with self._turns:
-                size = self._portions.size(model)
-                portion = [left.popleft() for _ in range(min(size, len(left)))]
-                if not portion:
+                size = self._batch_size.size(model)
+                batch = [remaining.popleft() for _ in range(min(size, len(remaining)))]
+                if not batch:
                     return
                 began = self._clock()
-                vectors = await self._together(model, [text for _, text in portion], self._one)
-                if len(portion) == size:
-                    self._portions.took(model, self._clock() - began)
-            found.update((place, vector) for (place, _), vector in zip(portion, vectors, strict=True))
+                vectors = await self._together(model, [text for _, text in batch], self._one)
+                if len(batch) == size:
+                    self._batch_size.took(model, self._clock() - began)
+            found.update((place, vector) for (place, _), vector in zip(batch, vectors, strict=True))
 
     async def _together(
         self, model: str, texts: Sequence[str], alone: Callable[[str, str], Awaitable[T]]
@@ -226,8 +228,8 @@ class ServedModels:
         request = {**body, "stream": True, "stream_options": {"include_usage": True}}
         answer, reader = await self._ask(path, msgspec.json.encode(request)), EventReader()
         try:
-            while portion := await answer.read():
-                for event in reader.feed(portion):
+            while batch := await answer.read():
+                for event in reader.feed(batch):
                     yield _chunk(str(body["model"]), event)
             for event in reader.finish():
                 yield _chunk(str(body["model"]), event)

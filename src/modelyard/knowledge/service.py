@@ -1,4 +1,4 @@
-"""The room's front: one object that makes its parts, starts and ends them, and that the faces ask."""
+"""The front of this package: one object that creates its parts, starts and stops them, and serves the routes."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
-from modelyard.knowledge.bases import Bases, BaseSettings
-from modelyard.knowledge.blobs import Blob, Blobs
-from modelyard.knowledge.conversations import Conversations
-from modelyard.knowledge.documents import Documents, Kept
-from modelyard.knowledge.indexes import Indexes
-from modelyard.knowledge.indexing import Indexing
-from modelyard.knowledge.ingest import Ingest
-from modelyard.knowledge.jobs import Jobs
-from modelyard.knowledge.loaders.base import Limits
-from modelyard.knowledge.search import Search
-from modelyard.knowledge.splitter import Chunking
-from modelyard.knowledge.tools.toolbox import Toolbox
-from modelyard.knowledge.types import Models, Piece
-from modelyard.knowledge.vectors import Vectors
+from modelyard.knowledge.answering.prompts import check_prompts
+from modelyard.knowledge.documents.bases import Bases, BaseSettings
+from modelyard.knowledge.documents.blobs import Blob, Blobs
+from modelyard.knowledge.documents.documents import Documents, StoredDocument
+from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.splitter import Chunking
+from modelyard.knowledge.indexing.edits import Edits
+from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.jobs import Jobs
+from modelyard.knowledge.indexing.pipeline import Indexing
+from modelyard.knowledge.indexing.vectors import Vectors
+from modelyard.knowledge.indexing.worker import Ingest
+from modelyard.knowledge.search.search import Search
+from modelyard.knowledge.types import Chunk, Models
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
 TEMPORARY_SECONDS = 7 * 24 * 3600
-"""How long a base that was made for one talk stays after its last use."""
+"""How long a base that was made for one conversation stays after its last use."""
 
 
 class Knowledge:
-    """All of it. Rows, files below `folder`, indexes, the worker; models are asked through `models`."""
+    """Knowledge bases: rows, files below `folder`, indexes and the worker. Models are asked through `models`."""
 
     def __init__(
         self, settings: Settings, database: Database, models: Models, any_model: Callable[[Grant | None], str | None]
@@ -51,60 +51,60 @@ class Knowledge:
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
-        self.documents = Documents(database, self.blobs, self.indexes, self.vectors, self.search.forget)
+        self.documents = Documents(database, self.blobs)
+        self.edits = Edits(database, self.documents, self.indexes, self.vectors)
         self.jobs = Jobs(database, settings.ocr)
         limits = Limits(max_bytes=settings.max_document_bytes)
         self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
         self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
-        self.conversations = Conversations(database)
-        self.toolbox = Toolbox(settings, self.search)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
-        """Told of all names of bases whenever one comes or goes."""
-        self._telling = asyncio.Lock()
+        """Called with the names of all bases whenever one is created, renamed or deleted."""
+        self._announcing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Make folders, and tell who there is. Raises what a store raises that cannot be used."""
+        """Create folders, and announce the bases. Raises what an unusable store raises."""
         await asyncio.to_thread(self.blobs.open)
         await self.indexes.check()
-        await self._tell()
+        await self._announce()
 
     async def close(self) -> None:
-        """Close indexes, the process that reads, and the MCP servers."""
-        await self.toolbox.close()
+        """Close indexes, and the process that reads."""
         await self.indexing.close()
         await self.indexes.close()
 
     async def run(self) -> None:
-        """Do what is to be done, for ever."""
+        """Run jobs for ever."""
         await self.forget_temporary()
         await self.ingest.run()
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        await check_prompts(settings.prompts or {})
         base = await self.bases.create(name, settings)
-        await self._tell()
+        await self._announce()
         return base
 
     async def several(self, names: Sequence[str]) -> list[KnowledgeBase]:
-        """Bases by name, each once, to be searched. Raises `KnowledgeBaseNotFound`."""
+        """The bases of these names, each once, for a search. Raises `KnowledgeBaseNotFound`."""
         if not names:
             raise KnowledgeBaseNotFound("")
         return [await self.bases.known(name) for name in dict.fromkeys(names)]
 
     async def rename(self, name: str, settings: BaseSettings, new_name: str | None) -> KnowledgeBase:
         """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        await check_prompts(settings.prompts or {})
         base = await self.bases.configure(name, settings, new_name)
         if new_name is not None:
             self.search.forget_all()
-            await self._tell()
+            await self._announce()
         return base
 
     async def delete(self, name: str) -> None:
         """Delete a base with everything in it, and its summaries. Raises `KnowledgeBaseNotFound`."""
         base = await self.bases.get(name)
         if (summaries := await self.summaries_of(base)) is not None:
-            with contextlib.suppress(KnowledgeBaseNotFound):  # somebody else deletes it just now
+            with contextlib.suppress(KnowledgeBaseNotFound):  # somebody else is deleting it
                 await self.delete(summaries.name)
         running = await self.jobs.running(base)
         for each in running:
@@ -112,10 +112,10 @@ class Knowledge:
                 await self.jobs.cancel(each)
         self.ingest.stop(running)
         await self.ingest.idle(running)
-        left = await self.bases.delete(base)
-        await self.documents.forget_blobs(left.hashes)
-        await self.indexes.drop_all(base.id, left.generations)
-        await self._tell()
+        leftovers = await self.bases.delete(base)
+        await self.documents.forget_blobs(leftovers.hashes)
+        await self.indexes.drop_all(base.id, leftovers.generations)
+        await self._announce()
 
     async def summaries_of(self, base: KnowledgeBase) -> KnowledgeBase | None:
         """The base that holds the summaries of another's documents, if there is one."""
@@ -133,8 +133,8 @@ class Knowledge:
         details: Mapping[str, Any] | None = None,
         chunking: Mapping[str, Any] | None = None,
         modified_at: float | None = None,
-    ) -> Kept:
-        """Keep a document; `index` makes it searchable.
+    ) -> StoredDocument:
+        """Store a document; `index` makes it searchable.
 
         Raises `BodyTooLarge`, `InvalidParameter` or `KnowledgeBaseNotFound`.
         """
@@ -143,8 +143,8 @@ class Knowledge:
             base, name, data, most, details=details, chunking=chunking, modified_at=modified_at
         )
 
-    async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Piece]:
-        """The chunks that a document would have; nothing of it is kept. Raises `BodyTooLarge` or `DocumentUnreadable`."""
+    async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Chunk]:
+        """The chunks that a document would have; nothing of it is stored. Raises `BodyTooLarge` or `DocumentUnreadable`."""
         blob: Blob | None = None
         try:
             async with self.blobs.holding(data, self.settings.max_document_bytes) as blob:
@@ -156,31 +156,31 @@ class Knowledge:
     async def index(
         self, base: KnowledgeBase, names: Sequence[str], force: bool = False, *, uploaded: bool = False
     ) -> str:
-        """A job that indexes these documents, in the background. Raises `DocumentNotFound`, except for documents that were
-        `uploaded` a moment ago: one that somebody has deleted since is left out."""
+        """Start a job that indexes these documents, and return its id. Raises `DocumentNotFound`, except for documents that
+        were `uploaded` a moment ago: one that was deleted since is left out."""
         job = await self.jobs.add(base, names, force, present_only=uploaded)
         self.ingest.look(first=base.temporary)
         return job
 
     async def reindex(self, base: KnowledgeBase, settings: BaseSettings, force: bool = False) -> str:
-        """A job that makes all chunks anew, while searches go on with the old ones. Raises `KnowledgeBaseBusy`."""
+        """Start a job that makes all chunks anew, while searches use the old ones. Raises `KnowledgeBaseBusy`."""
         job = await self.jobs.reindex(base, settings, force)
         self.ingest.look()
         return job
 
     async def cancel(self, job: str) -> None:
-        """Raises `JobNotFound`."""
+        """Cancel a job. Raises `JobNotFound`."""
         if (given_up := await self.jobs.cancel(job)) is not None:
             await self.indexes.drop(*given_up)
         self.ingest.stop([job])
         self.ingest.look()
 
     async def forget_temporary(self) -> None:
-        """Delete bases made for one talk that nobody has used for a week."""
+        """Delete temporary bases that nobody has used for a week."""
         for base in await self.bases.all(temporary=True):
             if base.used_at < time.time() - TEMPORARY_SECONDS:
                 await self.delete(base.name)
 
-    async def _tell(self) -> None:
-        async with self._telling:  # or an older list could be told after a newer one
+    async def _announce(self) -> None:
+        async with self._announcing:  # otherwise an older list could be announced after a newer one
             self.on_change([base.name for base in await self.bases.all()])

@@ -1,11 +1,15 @@
-"""The words of this room: what a loader gives, what a splitter cuts, what a store keeps and finds."""
+"""Types that the parts of this package share: documents as loaders read them, chunks, stores and models."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Protocol
+
+import msgspec
 
 
 class Kind(StrEnum):
@@ -21,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a document that belongs together: a paragraph, a heading, a table, a code block."""
+    """A paragraph, a heading, a table or a code block of a document."""
 
     text: str
     """Without blank lines at its ends; never empty."""
@@ -34,13 +38,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A document as read: its blocks in order, and what the file says of itself."""
+    """A document as a loader reads it: its blocks in order, and the metadata of the file."""
 
     blocks: Sequence[Block]
     metadata: Mapping[str, str] = field(default_factory=dict)
     """`title`, `author`, `encoding`, `language` … where the file has them."""
     notes: Sequence[str] = ()
-    """What the file holds that is not in the blocks, a sentence each; `Source.note` collects them."""
+    """Sentences about content of the file that is not in the blocks; `Source.note` collects them."""
 
     @property
     def text(self) -> str:
@@ -49,30 +53,44 @@ class Loaded:
 
 
 SEPARATOR = "\n\n"
-"""What stands between two blocks in `Loaded.text`."""
+"""The text between two blocks in `Loaded.text`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What a splitter makes of a document: one chunk, before it has a row."""
+class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
+    """A part of a document before it has a row: from the splitter, or as people left it in the generation before."""
 
     text: str
     """What is embedded, searched and shown. For a later part of a table it begins with the header, outside the span."""
-    start: int
-    """Offset of the first character in `Loaded.text`."""
-    end: int
+    start: int | None
+    """Offset of the first character in `Loaded.text`; None for a chunk that somebody wrote."""
+    end: int | None
     """Offset behind the last character."""
     page: int | None = None
     heading: str = ""
     """The headings above it, joined by ` > `."""
+    position: int | None = None
+    """None for its place among the chunks of its document."""
+    enabled: bool = True
+    edited: bool = False
+    extra: Mapping[str, Any] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        """What the vector of its text is found by."""
+        return text_hash(self.text)
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 in hex: chunks of the same text have one vector for each model."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A document as read and cut."""
+class CutDocument:
+    """A document that was read and cut into chunks."""
 
     text: str
-    pieces: Sequence[Piece]
+    chunks: Sequence[Chunk]
     metadata: Mapping[str, str]
     """As in `Loaded`."""
     notes: Sequence[str] = ()
@@ -80,8 +98,8 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What a store keeps of a chunk. Rows of the database are the truth; this can be made again from them at any time."""
+class IndexEntry:
+    """A chunk in a store. It can be made again from the rows of the database at any time."""
 
     id: int
     """Of the chunk's row. A chunk whose text changes gets a new row, so an id means one text for ever."""
@@ -94,14 +112,14 @@ class Entry:
 class Store(Protocol):
     """One generation of one base's indexes: lexical and vector. Calls block, and may come from many threads at once.
 
-    The contract suite in `modelyard.knowledge.stores.contract` says what each must do, for third parties too.
+    The contract suite in `modelyard.knowledge.indexing.stores.contract` says what each must do, for third parties too.
     """
 
     def ids(self) -> set[int]:
-        """Every chunk in it that searches find."""
+        """The ids of all chunks that searches can find."""
 
-    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
-        """Both at once, seen by every search that begins after the return, and kept if the process dies after it.
+    def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
+        """Add and remove in one step, visible to searches that begin after the return, and kept if the process dies after it.
 
         Adding an id again, or removing one that is not there, changes nothing; an id in both stays. A vector of another
         dimension than the store's is `InvalidParameter`, and then nothing is changed.
@@ -116,18 +134,18 @@ class Store(Protocol):
         """The `k` chunks of the highest cosine similarity, best first; none where the store has no vectors."""
 
     def rest(self) -> None:
-        """Let go what only writing needs, such as threads and buffers; the next `apply` takes it again."""
+        """Release what only writing needs, such as threads and buffers; the next `apply` takes it again."""
         return
 
     def close(self) -> None:
-        """Let files and connections go; nothing is lost."""
+        """Close files and connections; nothing is lost."""
 
     def drop(self) -> None:
-        """Close it and delete everything it keeps."""
+        """Close it and delete everything in it."""
 
 
 class Models(Protocol):
-    """The models that this room asks, over the public interface: any that runs here, or that runs elsewhere."""
+    """The models that knowledge bases ask, by name: any model that this server routes to."""
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text."""
@@ -143,6 +161,6 @@ class Models(Protocol):
 
 
 def texts_of(chunk: Mapping[str, Any]) -> list[str]:
-    """What a chunk of a chat says."""
+    """The texts in a chunk of a streamed chat completion."""
     found = ((choice.get("delta") or {}).get("content") for choice in chunk.get("choices", []))
     return [text for text in found if text]

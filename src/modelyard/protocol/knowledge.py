@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields, Many
+from modelyard.protocol.hits import Citation
 
 Mode = Literal["hybrid", "lexical", "vector"]
 Filter = Fields[Any]
@@ -251,7 +252,7 @@ class JobStarted(BaseModel):
 
 
 class SearchOptions(Body):
-    """How is searched."""
+    """What a search looks for, and how much it returns."""
 
     top_k: int = Field(5, ge=1, le=200)
     mode: Mode = "hybrid"
@@ -275,47 +276,6 @@ class SearchSeveralRequest(SearchRequest):
     knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
 
 
-class ScoresInfo(BaseModel):
-    """Higher is better in each; null where it does not apply."""
-
-    lexical: float | None
-    """BM25."""
-    similarity: float | None
-    """Cosine."""
-    fused: float
-    """Of both ranks: 0 to 1."""
-    rerank: float | None
-    """Of the ranking model: 0 to 1."""
-
-
-class HitInfo(BaseModel):
-    """A chunk that was found, and where it stands."""
-
-    chunk_id: int
-    knowledge_base: str
-    document_id: int
-    document: str
-    page: int | None
-    start: int | None
-    end: int | None
-    heading: str
-    text: str
-    score: float
-    """0 to 1, higher is better."""
-    scores: ScoresInfo
-    highlights: list[tuple[int, int]]
-    """Spans in `text` of what it shares with the query."""
-
-
-class SearchAnswer(BaseModel):
-    """Answer of a search."""
-
-    object: str = "list"
-    data: list[HitInfo]
-    notes: list[str] = []
-    """For people: that a base is searched by words alone, say."""
-
-
 class AnswerRequest(SearchOptions):
     """Body of `POST …/answer`."""
 
@@ -334,20 +294,13 @@ class AnswerSeveralRequest(AnswerRequest):
     knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
 
 
-class CitationInfo(HitInfo):
-    """A source of an answer."""
-
-    number: int
-    """What stands in brackets in the answer."""
-
-
 class AnswerInfo(BaseModel):
     """An answer from documents."""
 
     answer: str
-    citations: list[CitationInfo]
+    citations: list[Citation]
     """The sources that the answer names."""
-    sources: list[CitationInfo]
+    sources: list[Citation]
     """All that the model was given."""
     evidence: bool
     """Whether anything was found that the question is about."""

@@ -84,6 +84,15 @@ class VersionLaunchRequest(BaseModel):
     """Settings per replica."""
 
 
+class ReloadRequest(BaseModel):
+    """Body of `POST /v1/models/{uid}/reload`."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+
+    configuration: Fields[Any] = Field({}, alias="model_config")
+    """The parameters to change."""
+
+
 class SupportedArchitectures(BaseModel):
     """Answer of `GET /v1/models/vllm-supported`."""
 

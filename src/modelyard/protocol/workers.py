@@ -1,10 +1,12 @@
-"""Bodies of the routes about machines and the server as a whole, in the shapes of the peer's clients."""
+"""Bodies of the routes about machines and the server as a whole, in the shapes of Xinference's clients."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelyard.protocol.models import ModelInfo
 
 
 class WorkerStatus(BaseModel):
@@ -39,10 +41,59 @@ class Done(BaseModel):
     result: bool = True
 
 
-class Listing(BaseModel):
-    """Answer of routes that list something in a field `list`."""
+class Relaunch(BaseModel):
+    """One relaunch of a part of Xinference. This server has none, so the lists of them are empty."""
 
-    list: list[dict[str, Any]]
+    operation_id: str
+
+
+class WorkerModels(BaseModel):
+    """One machine in `GET /v1/workers`."""
+
+    work_ip: str = Field(alias="work-ip")
+    """Its address, as Xinference spells the field."""
+    models: dict[str, ModelInfo]
+    """Replica → its model."""
+
+
+class VirtualEnvironment(BaseModel):
+    """One engine's environment in `GET /v1/virtualenvs`."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_name: str | None
+    """The name that the request selects by; an environment serves every model of its engine."""
+    model_engine: str
+    python_version: str
+    path: str
+    real_path: str
+    actor_ip_address: str
+    versions: dict[str, str]
+    """Of the packages that matter most."""
+    installed_at: float
+    """Unix time."""
+
+
+class VirtualEnvironmentList(BaseModel):
+    """Answer of `GET /v1/virtualenvs`."""
+
+    list: list[VirtualEnvironment]
+
+
+class InstalledPackage(BaseModel):
+    """A package in an engine's environment."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_engine: str
+    name: str
+    version: str
+
+
+class InstalledPackageList(BaseModel):
+    """Answer of `GET /v1/virtualenvs/packages`."""
+
+    list: list[InstalledPackage]
 
 
 class SystemSettings(BaseModel):
@@ -59,7 +110,7 @@ class SystemSettings(BaseModel):
 
 
 class UiConfig(BaseModel):
-    """Answer of `GET /v1/cluster/ui_config`: which of the peer's companions there are."""
+    """Answer of `GET /v1/cluster/ui_config`: which of Xinference's companions there are."""
 
     cluster_name: str = ""
     grafana_url: str = ""

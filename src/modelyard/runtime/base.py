@@ -55,12 +55,11 @@ class ProcessView:
 
 
 class Host(Protocol):
-    """Starts, watches and stops processes. It knows nothing of models and never restarts anything by itself.
+    """Starts, watches and stops processes. It knows nothing of models and never restarts anything by itself."""
 
-    `on_change(replica)` is called on the event loop after every change of state.
-    """
-
-    on_change: Callable[[str], None]
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        """Have `changed(replica)` called on the event loop after every change of a process's state."""
+        ...
 
     async def start(self, spec: ProcessSpec) -> None:
         """Spawn a process and return at once; its state is then `starting`, or `exited` if it could not be spawned."""
@@ -91,6 +90,14 @@ class Host(Protocol):
 
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         """The name of a replica, or of the newest replica of a model, and the last lines that it wrote."""
+        ...
+
+    def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
+        """Whole lines that a process has printed from an offset in bytes on, and the offset after them."""
+        ...
+
+    def remove_logs(self, uid: str) -> None:
+        """Delete what the processes of a model or job have printed."""
         ...
 
     async def close(self) -> None:

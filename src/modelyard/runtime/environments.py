@@ -54,6 +54,11 @@ class Environment:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages in `Recipe.show`."""
 
+    @property
+    def python_version(self) -> str:
+        """Such as `3.11`."""
+        return _packages(Path(self.folder)).parent.name.removeprefix("python")
+
 
 class Environments:
     """The environments of one home folder. Nothing is cached, so one process sees what another makes."""
@@ -100,6 +105,11 @@ class Environments:
         """The list of the packages that were installed."""
         return self.folder / engine / LOCK
 
+    def locked(self, engine: str) -> dict[str, str]:
+        """What was installed: package → version."""
+        lines = self.lock_of(engine).read_text(encoding="utf-8").split()
+        return dict(line.split("==", 1) for line in lines if "==" in line)
+
     def problems(self, engine: str, recipe: Recipe) -> list[str]:
         """What is wrong with an environment, in sentences: its library is imported for real, its packages are compared with
         its lock. Empty when it can be used."""
@@ -110,9 +120,7 @@ class Environments:
             damaged = (self.folder / engine).exists()
             return [f"{engine} is {'damaged' if damaged else 'not installed'}: modelyard engine install {engine}."]
         place = self.folder / engine
-        locked = dict(
-            line.split("==", 1) for line in self.lock_of(engine).read_text(encoding="utf-8").split() if "==" in line
-        )
+        locked = self.locked(engine)
         here = _versions(place)
         changed = [
             f"{name} is {here.get(name, 'gone')}, and {version} was installed."

@@ -31,19 +31,26 @@ class LocalHost:
     """Processes on this machine. Create and use it on one event loop."""
 
     def __init__(self, settings: Settings, last_byte: Callable[[str], float | None] = never) -> None:
-        self.on_change: Callable[[str], None] = lambda replica: None
+        self._subscribers: list[Callable[[str], None]] = []
         self._watch = Watch(settings.health_interval, settings.health_timeout, settings.health_failures, last_byte)
         self._logs = LogFolder(settings.log_folder)
         self._sockets = _socket_folder(settings.folder / "run")
         self._serial = count(1)
         self._processes: dict[str, ReplicaProcess] = {}
 
+    def subscribe(self, changed: Callable[[str], None]) -> None:
+        self._subscribers.append(changed)
+
+    def _changed(self, replica: str) -> None:
+        for changed in self._subscribers:
+            changed(replica)
+
     async def start(self, spec: ProcessSpec) -> None:
         process = ReplicaProcess(
             spec,
             lambda: self._logs.create(spec.uid, spec.replica),
             self._watch,
-            lambda replica: self.on_change(replica),
+            self._changed,
         )
         self._processes[spec.replica] = process
         await process.start()
@@ -72,6 +79,12 @@ class LocalHost:
 
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         return self._logs.tail(uid, replica, lines)
+
+    def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
+        return self._logs.read_on(uid, replica, offset)
+
+    def remove_logs(self, uid: str) -> None:
+        self._logs.remove(uid)
 
     async def close(self) -> None:
         await asyncio.gather(*(process.stop(1.0) for process in self._processes.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -49,6 +50,24 @@ class LogFolder:
         stem, ours = files[-1].stem, _quoted(uid)
         name = uid + unquote(stem.removeprefix(ours)) if stem.startswith(ours) else unquote(stem)
         return name, read_tail(files[-1], lines)
+
+    def read_on(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
+        """Whole lines of a replica's file from an offset in bytes on, `TAIL` bytes at most, and the offset after them.
+
+        A line that is longer than that is cut.
+        """
+        try:
+            with (self._folder(uid) / f"{_stem(uid, replica)}.log").open("rb") as file:
+                file.seek(offset)
+                data = file.read(TAIL)
+        except FileNotFoundError:
+            return [], offset
+        end = data.rfind(b"\n") + 1 or (len(data) if len(data) == TAIL else 0)
+        return data[:end].decode("utf-8", "replace").splitlines(), offset + end
+
+    def remove(self, uid: str) -> None:
+        """Delete every file of a model or job."""
+        shutil.rmtree(self._folder(uid), ignore_errors=True)
 
 
 def _quoted(name: str) -> str:

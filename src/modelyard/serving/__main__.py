@@ -26,8 +26,8 @@ BACKLOG = 1024
 GRACE_SECONDS = 1
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, with the signals left to us: it would die of the signal it caught instead of ending."""
+class ReplicaServer(uvicorn.Server):
+    """uvicorn's server, without its handling of signals: it would raise the signal again after shutting down."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -39,7 +39,7 @@ def main() -> None:
     token = os.environ.pop(TOKEN_VARIABLE, "")
     run_loop(serve(config, token))
     sys.stdout.flush()
-    os._exit(0)  # whatever a library still computes in its threads, nobody waits for it
+    os._exit(0)  # a library may still compute in its threads; nothing waits for that
 
 
 async def serve(config: Config, token: str) -> None:
@@ -49,7 +49,7 @@ async def serve(config: Config, token: str) -> None:
         app, lifespan="off", access_log=False, log_level="warning", http="httptools", timeout_keep_alive=3600,
         timeout_graceful_shutdown=GRACE_SECONDS, backlog=BACKLOG, ws="none",
     )  # fmt: skip
-    server = Server(settings)
+    server = ReplicaServer(settings)
 
     def stop() -> None:
         server.should_exit = True
@@ -71,7 +71,7 @@ async def serve(config: Config, token: str) -> None:
 
 
 async def load(config: Config) -> Any:
-    """The weights, from a thread: who asks for our health meanwhile is told that we load."""
+    """Load the weights in a thread, so that `/health` answers `loading` meanwhile."""
     engine = cast("ServedEngine", ENGINES.get(config.engine))
     return await asyncio.get_running_loop().run_in_executor(ThreadPoolExecutor(1), engine.load, config)
 

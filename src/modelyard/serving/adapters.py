@@ -12,14 +12,14 @@ import msgspec
 
 from modelyard.core.errors import AdapterNotFound, InvalidParameter, ModelNotFound
 from modelyard.engines.generation import NOTHING, Backend, Source
-from modelyard.serving.app import Answer, Request
+from modelyard.serving.app import Answer, ReplicaRequest
 from modelyard.serving.batching import Scheduler
 
 if TYPE_CHECKING:
     from modelyard.serving.generating import Writer
 
 
-class Load(msgspec.Struct, kw_only=True):
+class LoadAdapterBody(msgspec.Struct, kw_only=True):
     """Body of `/v1/load_lora_adapter`."""
 
     lora_name: str
@@ -28,13 +28,13 @@ class Load(msgspec.Struct, kw_only=True):
     load_inplace: bool = False
 
 
-class Unload(msgspec.Struct, kw_only=True):
+class UnloadAdapterBody(msgspec.Struct, kw_only=True):
     """Body of `/v1/unload_lora_adapter`."""
 
     lora_name: str
 
 
-class Named:
+class AdapterTable:
     """Name → adapter. Lives on the event loop; the weights are changed by the scheduler's thread."""
 
     def __init__(self, uid: str, backend: Backend, scheduler: Scheduler) -> None:
@@ -65,22 +65,20 @@ class Named:
         if source.adapter and source.adapter not in self._keys.values():
             raise ModelNotFound("of this request", [self._uid, *self._keys])
 
-    async def load(self, asked: Load) -> None:
+    async def load(self, body: LoadAdapterBody) -> None:
         """Raises `AdapterNotFound` or `InvalidParameter`; then all is as it was."""
-        if not os.path.exists(asked.lora_path):
-            raise AdapterNotFound.at(asked.lora_name, asked.lora_path)
+        if not os.path.exists(body.lora_path):
+            raise AdapterNotFound.at(body.lora_name, body.lora_path)
         async with self._changing:
-            if asked.lora_name == self._uid or (asked.lora_name in self._keys and not asked.load_inplace):
-                problem = f"'{asked.lora_name}' is loaded already; load_inplace puts another in its place."
+            if body.lora_name == self._uid or (body.lora_name in self._keys and not body.load_inplace):
+                problem = f"'{body.lora_name}' is loaded already; load_inplace puts another in its place."
                 raise InvalidParameter("lora_name", problem)
             key = f"adapter{next(self._serial)}"
             await asyncio.wrap_future(
-                self._scheduler.between_rounds(
-                    lambda: self._backend.load_adapter(key, asked.lora_path, asked.lora_scale)
-                )
+                self._scheduler.between_rounds(lambda: self._backend.load_adapter(key, body.lora_path, body.lora_scale))
             )
-            old = self._keys.get(asked.lora_name)
-            self._keys[asked.lora_name], self._paths[asked.lora_name] = key, asked.lora_path
+            old = self._keys.get(body.lora_name)
+            self._keys[body.lora_name], self._paths[body.lora_name] = key, body.lora_path
             self._forget(old)
 
     async def unload(self, name: str) -> None:
@@ -96,15 +94,15 @@ class Named:
             self._scheduler.between_rounds(lambda: self._backend.unload_adapter(key), free=key)
 
 
-async def load(request: Request, writer: Writer) -> Answer:
+async def load(request: ReplicaRequest, writer: Writer) -> Answer:
     """The handler of `/v1/load_lora_adapter`."""
-    asked = request.read(Load)
-    await writer.adapters.load(asked)
-    return msgspec.json.encode(f"Success: LoRA adapter '{asked.lora_name}' added successfully.")
+    body = request.read(LoadAdapterBody)
+    await writer.adapters.load(body)
+    return msgspec.json.encode(f"Success: LoRA adapter '{body.lora_name}' added successfully.")
 
 
-async def unload(request: Request, writer: Writer) -> Answer:
+async def unload(request: ReplicaRequest, writer: Writer) -> Answer:
     """The handler of `/v1/unload_lora_adapter`."""
-    asked = request.read(Unload)
-    await writer.adapters.unload(asked.lora_name)
-    return msgspec.json.encode(f"Success: LoRA adapter '{asked.lora_name}' removed successfully.")
+    body = request.read(UnloadAdapterBody)
+    await writer.adapters.unload(body.lora_name)
+    return msgspec.json.encode(f"Success: LoRA adapter '{body.lora_name}' removed successfully.")

@@ -43,7 +43,7 @@ TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReplicaRequest:
     """One request, its body whole."""
 
     path: str
@@ -54,8 +54,8 @@ class Request:
         return decode(self.body, kind)
 
 
-class Model(Protocol):
-    """What a route is given: the loaded weights and the thread that works on them."""
+class ServedModel(Protocol):
+    """What a handler gets: the loaded weights and the thread that works on them."""
 
     def counters(self) -> Mapping[str, float]:
         """Figures for `/metrics`, by name."""
@@ -73,7 +73,7 @@ class Model(Protocol):
 Answer: TypeAlias = bytes | AsyncGenerator[bytes]
 """A JSON document, or the events of a stream; whatever can be refused is refused before it is returned."""
 
-Handler: TypeAlias = Callable[[Request, Any], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[ReplicaRequest, Any], Awaitable[Answer]]
 """Answers one request with the model that `serving.routes` prepared. Cancelled when the client leaves."""
 
 
@@ -81,11 +81,11 @@ class App:
     """The ASGI application of one replica. `model` is None until the weights are loaded."""
 
     def __init__(self, uid: str, token: str, routes: Mapping[str, Handler]) -> None:
-        self.model: Model | None = None
+        self.model: ServedModel | None = None
         self._uid = uid
         self._token = b"Bearer " + token.encode() if token else b""
         self._routes = routes
-        self._counts: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter()
         self._running: set[asyncio.Task[Answer]] = set()
         self._failed: BaseException | None = None
 
@@ -105,8 +105,8 @@ class App:
             await whole(send, 200 if loaded else 503, body)
             return
         self._check(scope["headers"])
-        if path in self._reads() and method == "GET":
-            kind, body = self._reads()[path]()
+        if path in self._readable_paths() and method == "GET":
+            kind, body = self._readable_paths()[path]()
             await whole(send, 200, body, kind)
             return
         handler = self._routes.get(path)
@@ -116,26 +116,26 @@ class App:
             raise MethodNotAllowed(method, path, ["POST"])
         if self.model is None:
             raise ModelNotReady(self._uid, "loading")
-        await self._work(handler, Request(path, await read_body(receive)), receive, send)
+        await self._work(handler, ReplicaRequest(path, await read_body(receive)), receive, send)
 
-    async def _work(self, handler: Handler, request: Request, receive: Receive, send: Send) -> None:
+    async def _work(self, handler: Handler, request: ReplicaRequest, receive: Receive, send: Send) -> None:
         """Run the handler for as long as the client stays."""
-        self._counts["requests"] += 1
+        self._counters["requests"] += 1
         work = asyncio.ensure_future(self._carry_out(handler, request, send))
-        left = asyncio.ensure_future(disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         self._running.add(work)
         try:
-            await asyncio.wait((work, left), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                self._counts["abandoned"] += 1
+                self._counters["abandoned"] += 1
         finally:
             self._running.discard(work)
-            left.cancel()
+            gone.cancel()
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work
 
-    async def _carry_out(self, handler: Handler, request: Request, send: Send) -> Any:
+    async def _carry_out(self, handler: Handler, request: ReplicaRequest, send: Send) -> Any:
         """One request from the first byte of its answer to the last."""
         began = False
         try:
@@ -160,11 +160,11 @@ class App:
         if not began:
             await self._refuse(send, error)
             return
-        self._counts["errors"] += 1
+        self._counters["errors"] += 1
         await send({"type": "http.response.body", "body": errors.sse_event(error), "more_body": False})
 
     async def _refuse(self, send: Send, error: ModelyardError) -> None:
-        self._counts["errors"] += 1
+        self._counters["errors"] += 1
         extra = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
         await whole(send, error.status, errors.encode(error), [*JSON, *extra])
 
@@ -173,7 +173,7 @@ class App:
         if self._token and not hmac.compare_digest(given, self._token):
             raise InvalidKey("The token of this replica is wrong or missing.")
 
-    def _reads(self) -> Mapping[str, Callable[[], tuple[Headers, bytes]]]:
+    def _readable_paths(self) -> Mapping[str, Callable[[], tuple[Headers, bytes]]]:
         return {"/metrics": self._metrics, "/v1/models": self._models}
 
     def _models(self) -> tuple[Headers, bytes]:
@@ -185,7 +185,7 @@ class App:
     def _metrics(self) -> tuple[Headers, bytes]:
         """Counters in Prometheus' text form."""
         figures: dict[str, float] = {
-            f"{name}_total": self._counts[name] for name in ("requests", "errors", "abandoned")
+            f"{name}_total": self._counters[name] for name in ("requests", "errors", "abandoned")
         }
         figures["requests_in_progress"] = len(self._running)
         figures |= self.model.counters() if self.model else {}

@@ -22,7 +22,7 @@ WORTH_COPYING = 16
 """Tokens that two prompts must have in common before one's work is copied for the other."""
 
 
-class Piece(NamedTuple):
+class AnswerPiece(NamedTuple):
     """What one token, or the end, adds to an answer."""
 
     text: str = ""
@@ -31,8 +31,8 @@ class Piece(NamedTuple):
     """`stop` or `length` in the last piece."""
     error: str | None = None
     """In the last piece of an answer that failed."""
-    read: Sequence[Drawn] = ()
-    """What the model thought of the next tokens of the prompt."""
+    prompt_drawn: Sequence[Drawn] = ()
+    """The next tokens of the prompt with their log probabilities, where the request wants those."""
     reused: int = 0
     """In the last piece: tokens of the prompt that were known from another answer."""
     end: int | None = None
@@ -40,22 +40,22 @@ class Piece(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Generation:
+class AnswerSequence:
     """One answer, from its prompt to its last token. The scheduler alone changes it, but for `cancelled`."""
 
     prompt: list[int]
-    wish: Wish
+    sampling: Wish
     most: int
     """Tokens it may have; with 0 its prompt is read and nothing is written."""
     ends: frozenset[int]
     """Tokens that end it."""
     characters: Characters
     stops: Stops
-    deliver: Callable[[list[Piece]], None]
+    deliver: Callable[[list[AnswerPiece]], None]
     """Called in the thread of the scheduler, once per token."""
     source: Source = NOTHING
     cancelled: bool = False
-    """Set by whoever waits for it no longer."""
+    """Set by the request when its client has left."""
     written: int = 0
     reused: int = 0
     tokens: list[int] = field(default_factory=list)
@@ -64,36 +64,36 @@ class Generation:
     def __post_init__(self) -> None:
         self.tokens = list(self.prompt)
 
-    def take(self, drawn: Drawn) -> list[Piece]:
+    def take(self, drawn: Drawn) -> list[AnswerPiece]:
         """One more token; the last piece says how it ended, if it did."""
         if drawn.problem is not None:
-            return [Piece(error=drawn.problem)]
+            return [AnswerPiece(error=drawn.problem)]
         self.written += 1
         if drawn.token in self.ends:
             return [self._end("stop")._replace(end=drawn.token)]
         self.tokens.append(drawn.token)
         text = self.characters.add(drawn.token)
-        piece = Piece(text if self.written <= self.wish.least else self.stops.add(text), drawn)
+        piece = AnswerPiece(text if self.written <= self.sampling.least else self.stops.add(text), drawn)
         if self.stops.met:
-            return [piece, Piece(finish="stop", reused=self.reused)]
+            return [piece, AnswerPiece(finish="stop", reused=self.reused)]
         if drawn.complete:
             return [piece, self._end("stop")]
         return [piece, self._end("length")] if self.written >= self.most else [piece]
 
-    def _end(self, how: str) -> Piece:
+    def _end(self, how: str) -> AnswerPiece:
         text = self.stops.add(self.characters.end())
         if self.stops.met:
-            return Piece(text, finish="stop", reused=self.reused)
-        return Piece(text + self.stops.end(), finish=how, reused=self.reused)
+            return AnswerPiece(text, finish="stop", reused=self.reused)
+        return AnswerPiece(text + self.stops.end(), finish=how, reused=self.reused)
 
 
 @dataclass(eq=False, slots=True)
 class Errand:
-    """Something to do between two rounds."""
+    """A call that the scheduler makes between two rounds."""
 
     do: Callable[[], None]
     free: str = ""
-    """The adapter that no answer may have any more."""
+    """The call waits until no answer uses this adapter."""
     done: Future[None] = field(default_factory=Future)
 
     def run(self) -> None:
@@ -102,7 +102,7 @@ class Errand:
         except ModelyardError as error:
             self.done.set_exception(error)
         except Exception as error:
-            # the top of somebody's errand: whatever a library raised, the thread goes on
+            # the top of a call for another thread: whatever a library raised, this thread goes on
             log.exception("an errand failed")
             self.done.set_exception(error)
         else:
@@ -116,14 +116,14 @@ class Scheduler:
         """`reading` is how many tokens of prompts are read at most between two tokens of the answers."""
         self._backend = backend
         self._reading = reading
-        self._inbox: SimpleQueue[Generation | Errand | None] = SimpleQueue()
+        self._inbox: SimpleQueue[AnswerSequence | Errand | None] = SimpleQueue()
         self._errands: list[Errand] = []
         """Waiting for the answers under way that they must not disturb."""
-        self._waiting: deque[Generation] = deque()
-        self._running: list[Generation] = []
+        self._waiting: deque[AnswerSequence] = deque()
+        self._running: list[AnswerSequence] = []
         """By row."""
         self._known: list[list[int]] = [[] for _ in range(backend.rows)]
-        """By row, the tokens whose keys and values are there; a row that nobody has keeps its last ones."""
+        """By row, the tokens whose keys and values are in the cache; a free row keeps those of its last answer."""
         self._sources: list[Source] = [NOTHING] * backend.rows
         """By row, what those tokens were read with."""
         self._closed = False
@@ -133,14 +133,14 @@ class Scheduler:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, sequence: Generation) -> None:
+    def submit(self, sequence: AnswerSequence) -> None:
         """From any thread."""
         self._inbox.put(sequence)
 
     def between_rounds(self, do: Callable[[], None], free: str = "") -> Future[None]:
-        """Have the thread that has the model do something, which may be refused by what it raises; from any thread.
+        """Call `do` in the scheduler's thread, between two rounds; the future has what it raises. From any thread.
 
-        With `free`, not before the last answer of that adapter has ended.
+        With `free`, the call waits until the last answer of that adapter has ended.
         """
         errand = Errand(do, free)
         self._inbox.put(errand)
@@ -192,7 +192,7 @@ class Scheduler:
 
     def round(self) -> None:
         """One round; tests call it without the thread."""
-        # Who left makes room. Then prompts are read, the oldest first, until all are read or so many tokens that the
+        # Cancelled answers make room. Then prompts are read, the oldest first, until all are read or so many tokens that the
         # answers under way have waited long enough; a prompt may take several rounds, and a waiting one takes a free row.
         self._drop_cancelled()
         budget = self._reading
@@ -220,13 +220,13 @@ class Scheduler:
     def _is_ready(self, row: int) -> bool:
         return len(self._known[row]) >= len(self._running[row].prompt) - 1
 
-    def _admit(self, sequence: Generation) -> None:
+    def _admit(self, sequence: AnswerSequence) -> None:
         """Give an answer the next row, with what another row knows of the beginning of its prompt."""
         row = len(self._running)
         usable = sequence.prompt[:-1]
-        told = sequence.wish.prompt_logprobs is not None  # what is told must be computed
+        with_logprobs = sequence.sampling.prompt_logprobs is not None  # these must be computed, not copied
         shared = [
-            common(usable, known) if source == sequence.source and not told else 0
+            common(usable, known) if source == sequence.source and not with_logprobs else 0
             for known, source in zip(self._known, self._sources, strict=True)
         ]
         best = max(range(len(shared)), key=shared.__getitem__)
@@ -238,7 +238,7 @@ class Scheduler:
         self.tokens_reused += shared[row]
         sequence.reused = shared[row]
         self._running.append(sequence)
-        self._backend.begin(row, sequence.wish, sequence.prompt, sequence.source)
+        self._backend.begin(row, sequence.sampling, sequence.prompt, sequence.source)
 
     def _read(self, row: int, budget: int) -> int:
         """Read on in a prompt; returns how many tokens, at least 1 because a row without any costs a look too."""
@@ -246,16 +246,16 @@ class Scheduler:
         part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
         if part:
             try:
-                told = self._backend.read(row, len(known), part)
+                logprobs = self._backend.read(row, len(known), part)
             except InvalidParameter as error:
                 self._refuse(row, error.message)
                 return len(part)
             known.extend(part)
             self.tokens_read += len(part)
-            if told:
-                self._running[row].deliver([Piece(read=told)])
+            if logprobs:
+                self._running[row].deliver([AnswerPiece(prompt_drawn=logprobs)])
         if not self._running[row].most and self._is_ready(row):
-            self._running[row].deliver([Piece(finish="length")])
+            self._running[row].deliver([AnswerPiece(finish="length")])
             self._leave(row)
         return max(1, len(part))
 
@@ -294,13 +294,13 @@ class Scheduler:
 
     def _refuse(self, row: int, problem: str) -> None:
         """An answer whose prompt cannot be read; the others go on."""
-        self._running[row].deliver([Piece(error=problem)])
+        self._running[row].deliver([AnswerPiece(error=problem)])
         self._leave(row)
 
     def _abandon(self, problem: str) -> None:
         """After a pass that failed nothing in the rows can be trusted."""
         for sequence in self._running:
-            sequence.deliver([Piece(error=problem)])
+            sequence.deliver([AnswerPiece(error=problem)])
         self._running.clear()
         self._known = [[] for _ in range(self._backend.rows)]
         self._backend.reset()

@@ -26,11 +26,11 @@ LONGEST_NAME = 256
 
 T = TypeVar("T")
 Reading: TypeAlias = Generator[None, str, T]
-"""Is sent one character after the other."""
+"""A parser that is sent one character after the other."""
 
 
-class Found(NamedTuple):
-    """What is certain."""
+class CallPieces(NamedTuple):
+    """Text and parts of calls that no later text can change."""
 
     text: str = ""
     parts: tuple[Part, ...] = ()
@@ -45,60 +45,60 @@ class Calls:
         self._names = names
         self._most = most
         self.count = 0
-        """Calls told."""
-        self._held = ""
+        """Calls whose name has been given out."""
+        self._pending = ""
         """Text that may yet be the beginning of a mark, or blank space before one."""
         self._raw = ""
-        """What the call under way was written as, until it is told."""
+        """The raw text of the call under way, until its name is given out."""
         self._pushed = ""
         self._name = ""
         self._arguments = ""
-        self._told = True
+        self._announced = True
         self._text: list[str] = []
         self._parts: list[Part] = []
         self._reading: Reading[None] = READERS[format](self)
         next(self._reading)
 
-    def add(self, text: str) -> Found:
-        """What is certain now."""
+    def add(self, text: str) -> CallPieces:
+        """What no later text can change."""
         for character in text:
             self._reading.send(character)
-        return self._taken()
+        return self._take()
 
-    def end(self) -> Found:
-        """What was held back. Blank space after a call is left out."""
-        rest = self._held + self._raw
+    def end(self) -> CallPieces:
+        """The rest, which was held back. Blank space after a call is left out."""
+        rest = self._pending + self._raw
         if rest.strip() or not self.count:
             self._text.append(rest)
-        self._held = self._raw = ""
-        return self._taken()
+        self._pending = self._raw = ""
+        return self._take()
 
-    def _taken(self) -> Found:
+    def _take(self) -> CallPieces:
         parts: list[Part] = []
         for part in self._parts:
             if parts and parts[-1].number == part.number:
                 parts[-1] = parts[-1]._replace(arguments=parts[-1].arguments + part.arguments)
             else:
                 parts.append(part)
-        found = Found("".join(self._text), tuple(parts))
+        found = CallPieces("".join(self._text), tuple(parts))
         self._text.clear()
         self._parts.clear()
         return found
 
-    def _say(self, text: str) -> bool:
+    def _add_text(self, text: str) -> bool:
         """More text; returns whether the mark ends it, which then belongs to a call."""
-        self._held += text
-        if self._held.endswith(self._mark):
-            self._raw, self._held = self._held, ""
+        self._pending += text
+        if self._pending.endswith(self._mark):
+            self._raw, self._pending = self._pending, ""
             self._begin()
             return True
-        sure = self._held[: len(self._held) - overlap(self._held, self._mark)].rstrip()
+        sure = self._pending[: len(self._pending) - overlap(self._pending, self._mark)].rstrip()
         self._text.append(sure)
-        self._held = self._held[len(sure) :]
+        self._pending = self._pending[len(sure) :]
         return False
 
     def _until_mark(self) -> Reading[None]:
-        while not self._say((yield)):
+        while not self._add_text((yield)):
             pass
 
     def hermes(self) -> Reading[None]:
@@ -116,7 +116,7 @@ class Calls:
         if character == "{":
             self._raw = blank + character
             yield from self._objects(self._names)
-        elif self._say(blank + character):
+        elif self._add_text(blank + character):
             yield from self._objects(None)
         while True:
             yield from self._until_mark()
@@ -130,7 +130,7 @@ class Calls:
             while (character := (yield)).isspace():
                 blank += character
             if character != ";":
-                self._say(blank + character)
+                self._add_text(blank + character)
                 return
 
     def mistral(self) -> Reading[None]:
@@ -139,13 +139,13 @@ class Calls:
             yield from self._until_mark()
             character = yield from self._solid()
             if character != "[":
-                yield from self._named(character)
+                yield from self._name_first(character)
                 continue
             while (yield from self._object()):
                 if (yield from self._solid()) != ",":
                     break
 
-    def _named(self, first: str) -> Reading[None]:
+    def _name_first(self, first: str) -> Reading[None]:
         """A call whose arguments stand alone after its name."""
         name = first
         while (character := (yield from self._next())) not in "{[" and len(name) < LONGEST_NAME:
@@ -172,29 +172,29 @@ class Calls:
             character = yield from self._solid()
             value = yield from self._value(character, streamed=key in ARGUMENTS)
             if key == "name":
-                self._name = str(_decoded(value))
+                self._name = str(_decode(value))
                 if names is not None and self._name not in names:
                     return self._give_up()
-                self._tell(self._arguments)
-        if not self._told:
-            self._tell(self._arguments or "{}")
-        return self._told or self._give_up()
+                self._give_out(self._arguments)
+        if not self._announced:
+            self._give_out(self._arguments or "{}")
+        return self._announced or self._give_up()
 
     def _key(self, first: str) -> Reading[str]:
-        return str(_decoded((yield from self._value(first, streamed=False)))) if first == '"' else ""
+        return str(_decode((yield from self._value(first, streamed=False)))) if first == '"' else ""
 
     def _value(self, first: str, streamed: bool) -> Reading[str]:
-        """A JSON value from its first character; `streamed` tells its characters as arguments."""
+        """A JSON value from its first character; `streamed` gives its characters out as arguments."""
         value, depth, quoted, escaped, character = "", 0, False, False, first
-        told_at_once = streamed and first in "{["
+        immediate = streamed and first in "{["
         while True:
             if not quoted and not depth and (character in ",}]:" or character.isspace()):
                 self._pushed = character
                 break
             value += character
-            if told_at_once:
+            if immediate:
                 self._arguments += character
-                self._tell(self._arguments)
+                self._give_out(self._arguments)
             if quoted:
                 quoted = escaped or character != '"'
                 escaped = character == "\\" and not escaped
@@ -205,10 +205,10 @@ class Calls:
             if not quoted and not depth and value[-1] in '"}]':
                 break
             character = yield from self._next()
-        if streamed and not told_at_once:
-            decoded = _decoded(value)
+        if streamed and not immediate:
+            decoded = _decode(value)
             self._arguments = decoded if isinstance(decoded, str) else ("{}" if decoded is None else value)
-            self._tell(self._arguments)
+            self._give_out(self._arguments)
         return value
 
     def _solid(self) -> Reading[str]:
@@ -222,20 +222,20 @@ class Calls:
             character, self._pushed = self._pushed, ""
             return character
         character = yield
-        if not self._told:
+        if not self._announced:
             self._raw += character
         return character
 
     def _begin(self) -> None:
-        self._name, self._arguments, self._told, self._pushed = "", "", False, ""
+        self._name, self._arguments, self._announced, self._pushed = "", "", False, ""
 
-    def _tell(self, arguments: str) -> None:
-        """The arguments as far as they are known; the name too when it was not told yet, and both are there."""
+    def _give_out(self, arguments: str) -> None:
+        """Give out the arguments as far as they are known; with the name, if this call's has not been given out yet."""
         if not self._name or not arguments:
             return
         part = Part(self.count - 1, arguments)
-        if not self._told:
-            self._told, self._raw = True, ""
+        if not self._announced:
+            self._announced, self._raw = True, ""
             part = Part(self.count, arguments, self._name, new_call_id())
             self.count += 1
         if self._most is None or part.number < self._most:
@@ -243,26 +243,26 @@ class Calls:
         self._arguments = ""
 
     def _give_up(self) -> bool:
-        """What was read as a call is text; once told it stays one."""
-        raw, self._raw, self._pushed, told, self._told = self._raw, "", "", self._told, True
-        if told:
+        """Treat the call under way as text; returns whether its name was given out, so that it stays a call."""
+        raw, self._raw, self._pushed, announced, self._announced = self._raw, "", "", self._announced, True
+        if announced:
             return True
         self._text.append(raw[:-1])
-        self._say(raw[-1:])
+        self._add_text(raw[-1:])
         return False
 
     def _past(self, mark: str) -> Reading[None]:
         """To the end of a mark after a call; anything else there is text."""
-        seen = ""
-        while (rest := seen.lstrip()) != mark:
+        between = ""
+        while (rest := between.lstrip()) != mark:
             if not mark.startswith(rest):
-                self._say(seen)
+                self._add_text(between)
                 return
-            seen += yield
+            between += yield
 
 
-def _decoded(value: str) -> Any:
-    """A JSON value, or what stands there instead."""
+def _decode(value: str) -> Any:
+    """A JSON value decoded, or the text itself where it is no JSON."""
     try:
         return json.loads(value)
     except ValueError:

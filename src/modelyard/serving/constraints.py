@@ -9,7 +9,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar
-from modelyard.serving.asked import Asked
+from modelyard.serving.bodies import TextBody
 from modelyard.serving.text import OPENING
 
 ANY_OBJECT = '{"type":"object"}'
@@ -17,18 +17,18 @@ ANY_OBJECT = '{"type":"object"}'
 GUIDED = ("guided_json", "guided_regex", "guided_choice", "guided_grammar", "guided_json_object")
 STRUCTURED = ("json", "regex", "choice", "grammar", "json_object")
 
-Found = tuple[Grammar, str]
+ParameterGrammar = tuple[Grammar, str]
 """A grammar and the parameter that asks for it."""
 
 
-def constraint(request: Asked) -> Found | None:
+def constraint(request: TextBody) -> ParameterGrammar | None:
     """What the answer must follow. Raises `InvalidParameter`; that a grammar can be followed, the engine says."""
-    asked = [(name, name.removeprefix("guided_"), getattr(request, name)) for name in GUIDED]
+    fields = [(name, name.removeprefix("guided_"), getattr(request, name)) for name in GUIDED]
     outputs = request.structured_outputs or {}
     if unknown := sorted(set(outputs) - set(STRUCTURED)):
         raise InvalidParameter("structured_outputs", f"has no '{unknown[0]}' here; it takes {', '.join(STRUCTURED)}.")
-    asked += [("structured_outputs", kind, value) for kind, value in outputs.items()]
-    found = [(MAKERS[kind](name, value), name) for name, kind, value in asked if value is not None and _asks(value)]
+    fields += [("structured_outputs", kind, value) for kind, value in outputs.items()]
+    found = [(MAKERS[kind](name, value), name) for name, kind, value in fields if value is not None and _asks(value)]
     if isinstance(request.response_format, dict) and (grammar := response_format(request.response_format)):
         found.append((grammar, "response_format"))
     if len(found) > 1:
@@ -49,8 +49,8 @@ def response_format(given: Mapping[str, Any]) -> Grammar | None:
         return Grammar("json", ANY_OBJECT)
     if kind != "json_schema":
         raise InvalidParameter("response_format", f"type is one of text, json_object, json_schema, not {kind!r}.")
-    named = given.get("json_schema")
-    schema = named.get("schema") if isinstance(named, dict) else None
+    json_schema = given.get("json_schema")
+    schema = json_schema.get("schema") if isinstance(json_schema, dict) else None
     if not isinstance(schema, dict):
         raise InvalidParameter("response_format", "json_schema must be an object that has a 'schema', an object too.")
     return _json("response_format", schema)

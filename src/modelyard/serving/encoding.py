@@ -39,8 +39,8 @@ SHORTER = "shorten it, or let truncate_prompt_tokens cut it"
 T = TypeVar("T")
 
 
-class Text(Protocol):
-    """A text as tokens."""
+class TokenizedText(Protocol):
+    """A text as tokens, as an engine reads it."""
 
     @property
     def size(self) -> int:
@@ -53,7 +53,7 @@ class Text(Protocol):
         ...
 
 
-class Encoder(Protocol):
+class LoadedEncoder(Protocol):
     """A loaded model: how an engine's `load` hands it over."""
 
     limit: int
@@ -73,10 +73,10 @@ class Encoder(Protocol):
     def run(self, texts: Sequence[Any]) -> Sequence[Any]: ...
 
 
-class Job:
+class EncodingJob:
     """The texts of one request. Its results are written by the computing thread, and read when `done` is set."""
 
-    def __init__(self, texts: Sequence[Text], done: asyncio.Future[None]) -> None:
+    def __init__(self, texts: Sequence[TokenizedText], done: asyncio.Future[None]) -> None:
         self.texts = texts
         self.done = done
         self.left = deque(sorted(range(len(texts)), key=lambda index: -texts[index].size))
@@ -85,26 +85,26 @@ class Job:
         self.results: list[Any] = [None] * len(texts)
         self.error: ModelyardError | None = None
         self.gone = False
-        """Nobody waits for it any more."""
+        """Whether its client has left."""
 
 
-Piece = tuple[Job, int]
+Piece = tuple[EncodingJob, int]
 """One text of a job, by its index."""
 
 
-def draw(ring: deque[Job], tokens: int) -> list[Piece]:
+def draw(ring: deque[EncodingJob], tokens: int) -> list[Piece]:
     """Texts of all jobs in turn, one each, until there are so many tokens. A job that has none left leaves the ring."""
-    drawn: list[Piece] = []
+    pieces: list[Piece] = []
     while ring and tokens > 0:
         job = ring.popleft()
         if job.gone:
             continue
         index = job.left.popleft()
-        drawn.append((job, index))
+        pieces.append((job, index))
         tokens -= job.texts[index].size
         if job.left:
             ring.append(job)
-    return drawn
+    return pieces
 
 
 def cut(pieces: Sequence[Piece], budget: int) -> list[list[Piece]]:
@@ -140,7 +140,7 @@ class Turn:
 
 
 class Batcher:
-    """A thread that computes what requests bring. Made on the event loop, and asked from there only."""
+    """A thread that computes what requests bring. Made on the event loop, and used from there only."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Batcher:
         self._budget = budget
         self._clock = clock
         self._turn = Turn(WINDOW * budget)
-        self._ring: deque[Job] = deque()
+        self._ring: deque[EncodingJob] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -160,9 +160,9 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
-    async def compute(self, texts: Sequence[Text]) -> list[Any]:
+    async def compute(self, texts: Sequence[TokenizedText]) -> list[Any]:
         """The results of some texts, in their order. Cancelled, what is not computed yet is not computed."""
-        job = Job(texts, self._loop.create_future())
+        job = EncodingJob(texts, self._loop.create_future())
         with self._changed:
             self._ring.append(job)
             self._changed.notify()
@@ -180,7 +180,7 @@ class Batcher:
             self._changed.notify()
 
     def _work(self) -> None:
-        """Draw, compute, tell, for ever. A defect ends the process, for a replica that computes nothing helps nobody."""
+        """Draw, compute and deliver until the end. A defect ends the process: a replica that computes nothing must restart."""
         try:
             while pieces := self._draw():
                 began = self._clock()
@@ -194,14 +194,14 @@ class Batcher:
     def _draw(self) -> list[Piece]:
         """What is computed next; waits for something. Empty at the end."""
         with self._changed:
-            drawn: list[Piece] = []
-            while not drawn and not self._closed:
+            pieces: list[Piece] = []
+            while not pieces and not self._closed:
                 self._changed.wait_for(lambda: self._ring or self._closed)
-                drawn = draw(self._ring, self._turn.tokens)
-            return [] if self._closed else drawn
+                pieces = draw(self._ring, self._turn.tokens)
+            return [] if self._closed else pieces
 
     def _compute(self, batch: list[Piece]) -> None:
-        """One pass. One that fails is tried again in halves: memory may do for those, and what is at fault fails alone."""
+        """One pass. A pass that fails is tried again in halves: memory may do for those, and a text at fault fails alone."""
         if not batch:
             return
         try:
@@ -216,9 +216,9 @@ class Batcher:
             return
         self.counts["passes"] += 1
         self.counts["texts"] += len(batch)
-        self._tell(batch, rows)
+        self._deliver(batch, rows)
 
-    def _tell(self, batch: list[Piece], rows: Sequence[Any]) -> None:
+    def _deliver(self, batch: list[Piece], rows: Sequence[Any]) -> None:
         whole = []
         for (job, index), row in zip(batch, rows, strict=True):
             job.results[index] = row
@@ -228,22 +228,22 @@ class Batcher:
         if whole:
             self._loop.call_soon_threadsafe(_finish, whole)
 
-    def _fail(self, job: Job, error: Exception) -> None:
+    def _fail(self, job: EncodingJob, error: Exception) -> None:
         job.error = InternalError(f"{type(error).__name__}: {error}")
         job.gone = True
         self._loop.call_soon_threadsafe(_finish, [job])
 
 
-def _finish(jobs: Sequence[Job]) -> None:
+def _finish(jobs: Sequence[EncodingJob]) -> None:
     for job in jobs:
         if not job.done.done():
             job.done.set_result(None)
 
 
 class Encoding:
-    """What the routes for vectors and ranking are given."""
+    """The prepared model of a replica that embeds or ranks."""
 
-    def __init__(self, encoder: Encoder, config: Config) -> None:
+    def __init__(self, encoder: LoadedEncoder, config: Config) -> None:
         self.encoder = encoder
         self.uid = config.uid
         self._batcher = Batcher(encoder.run, encoder.budget)
@@ -266,19 +266,19 @@ class Encoding:
             self._waiting -= texts
 
     async def apart(self, work: Callable[[], T]) -> T:
-        """Do something that takes a while outside the event loop."""
+        """Run long work outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, work)
 
     async def read(self, count: int, some: Callable[[int, int], list[Any]], param: str) -> list[Any]:
         """Tokens of `count` texts, of which `some(start, end)` reads a part. Raises `ContextLengthExceeded`."""
-        made: list[Any] = []
+        texts: list[Any] = []
         for start in range(0, count, READ_AT_ONCE):
             end = min(start + READ_AT_ONCE, count)
-            made += await self.apart(lambda start=start, end=end: some(start, end))  # type: ignore[misc]
-            self._check(made, start, param)
-        return made
+            texts += await self.apart(lambda start=start, end=end: some(start, end))  # type: ignore[misc]
+            self._check(texts, start, param)
+        return texts
 
-    def _check(self, texts: Sequence[Text], start: int, param: str) -> None:
+    def _check(self, texts: Sequence[TokenizedText], start: int, param: str) -> None:
         limit = self.encoder.limit
         for index, text in enumerate(texts[start:], start):
             if text.size > limit:
@@ -286,20 +286,20 @@ class Encoding:
             if not text.size:
                 raise InvalidParameter(f"{param}[{index}]", "is empty: the model has nothing to read.")
 
-    async def compute(self, texts: Sequence[Text]) -> list[Any]:
+    async def compute(self, texts: Sequence[TokenizedText]) -> list[Any]:
         """A result for each text."""
         self._tokens += sum(text.size for text in texts)
         return await self._batcher.compute(texts)
 
-    def keep(self, asked: int | None) -> int:
+    def keep(self, length: int | None) -> int:
         """Tokens to cut each text to; 0 is none. Raises `InvalidParameter`."""
         limit, least = self.encoder.limit, self.encoder.special + 1
-        if asked is None:
+        if length is None:
             return limit if self.encoder.options.truncate else 0
-        if asked != -1 and asked < least:
-            problem = f"is {asked}; it must be {least} at least, or -1 for the model's own limit of {limit}."
+        if length != -1 and length < least:
+            problem = f"is {length}; it must be {least} at least, or -1 for the model's own limit of {limit}."
             raise InvalidParameter("truncate_prompt_tokens", problem)
-        return limit if asked == -1 else min(asked, limit)
+        return limit if length == -1 else min(length, limit)
 
     def counters(self) -> Mapping[str, float]:
         return {

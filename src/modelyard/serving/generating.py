@@ -1,4 +1,4 @@
-"""A language model as the routes see it: what was asked, checked and counted in tokens, and its answers as they come."""
+"""A language model as the routes see it: checks a request, counts it in tokens, and yields the pieces of its answers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from modelyard.core.stops import Stops
 from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
 from modelyard.engines.media import AT_ONCE
 from modelyard.engines.served import Config
-from modelyard.serving.adapters import Named
-from modelyard.serving.asked import Asked
-from modelyard.serving.batching import Generation, Piece, Scheduler
+from modelyard.serving.adapters import AdapterTable
+from modelyard.serving.batching import AnswerPiece, AnswerSequence, Scheduler
+from modelyard.serving.bodies import TextBody
 from modelyard.serving.text import Characters
 
 READING = 512
@@ -33,14 +33,14 @@ LONGER = "shorten it, or launch the model with a larger max_model_len"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AnswerLimits:
     """When an answer ends."""
 
     most: int
     ends: frozenset[int]
     stops: tuple[str, ...]
     skip_special: bool
-    stop_shown: bool = False
+    include_stop: bool = False
 
 
 class Writer:
@@ -56,9 +56,9 @@ class Writer:
         self.fetches = asyncio.Semaphore(AT_ONCE)
         reading = config.options.get("max_num_batched_tokens")
         self._scheduler = Scheduler(language.backend, reading if isinstance(reading, int) else READING)
-        self.adapters = Named(self.uid, language.backend, self._scheduler)
+        self.adapters = AdapterTable(self.uid, language.backend, self._scheduler)
         self._loop = asyncio.get_running_loop()
-        self._mail: deque[tuple[Callable[[list[Piece]], None], list[Piece]]] = deque()
+        self._mail: deque[tuple[Callable[[list[AnswerPiece]], None], list[AnswerPiece]]] = deque()
         self._woken = False
         self._scheduler.start()
 
@@ -81,16 +81,16 @@ class Writer:
     async def answers(
         self,
         prompts: Sequence[list[int]],
-        wishes: Sequence[Wish],
-        limits: Sequence[Limits],
+        samplings: Sequence[Wish],
+        limits: Sequence[AnswerLimits],
         source: Source = NOTHING,
-    ) -> AsyncGenerator[tuple[int, Piece]]:
+    ) -> AsyncGenerator[tuple[int, AnswerPiece]]:
         """The pieces of all answers as they come, with the answer's number. Closing the iterator frees their rows."""
         self.adapters.check(source)
-        arrived: asyncio.Queue[tuple[int, list[Piece]]] = asyncio.Queue()
+        arrived: asyncio.Queue[tuple[int, list[AnswerPiece]]] = asyncio.Queue()
         started = [
-            self._start(prompt, wish, limit, source, partial(self._arrive, arrived, number))
-            for number, (prompt, wish, limit) in enumerate(zip(prompts, wishes, limits, strict=True))
+            self._start(prompt, sampling, limit, source, partial(self._arrive, arrived, number))
+            for number, (prompt, sampling, limit) in enumerate(zip(prompts, samplings, limits, strict=True))
         ]
         remaining = len(started)
         try:
@@ -106,9 +106,14 @@ class Writer:
                 generation.cancelled = True
 
     def _start(
-        self, prompt: list[int], wish: Wish, limits: Limits, source: Source, put: Callable[[list[Piece]], None]
-    ) -> Generation:
-        def deliver(pieces: list[Piece]) -> None:
+        self,
+        prompt: list[int],
+        sampling: Wish,
+        limits: AnswerLimits,
+        source: Source,
+        put: Callable[[list[AnswerPiece]], None],
+    ) -> AnswerSequence:
+        def deliver(pieces: list[AnswerPiece]) -> None:
             """In the scheduler's thread; the event loop is woken once for all that happens in a round."""
             self._mail.append((put, pieces))
             if not self._woken:
@@ -116,14 +121,14 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._hand_out)
 
         characters = Characters(partial(self.language.decode, skip_special=limits.skip_special))
-        stops = Stops(limits.stops, limits.stop_shown)
-        if wish.least:
-            wish = replace(wish, ends=limits.ends)
-        generation = Generation(prompt, wish, limits.most, limits.ends, characters, stops, deliver, source)
-        if limits.most > 0 or (wish.prompt_logprobs is not None and len(prompt) > 1):
+        stops = Stops(limits.stops, limits.include_stop)
+        if sampling.least:
+            sampling = replace(sampling, ends=limits.ends)
+        generation = AnswerSequence(prompt, sampling, limits.most, limits.ends, characters, stops, deliver, source)
+        if limits.most > 0 or (sampling.prompt_logprobs is not None and len(prompt) > 1):
             self._scheduler.submit(generation)
         else:
-            put([Piece(finish="length")])
+            put([AnswerPiece(finish="length")])
         return generation
 
     def _hand_out(self) -> None:
@@ -133,10 +138,12 @@ class Writer:
             put(pieces)
 
     @staticmethod
-    def _arrive(arrived: asyncio.Queue[tuple[int, list[Piece]]], number: int, pieces: list[Piece]) -> None:
+    def _arrive(arrived: asyncio.Queue[tuple[int, list[AnswerPiece]]], number: int, pieces: list[AnswerPiece]) -> None:
         arrived.put_nowait((number, pieces))
 
-    def limits(self, request: Asked, prompt: list[int], wanted: int | None, where: str, chat: bool) -> Limits:
+    def limits(
+        self, request: TextBody, prompt: list[int], max_tokens: int | None, where: str, chat: bool
+    ) -> AnswerLimits:
         """When an answer to this prompt ends: within the context, however long a one the request allows.
 
         Raises `ContextLengthExceeded` for a prompt that leaves no room for an answer, and `InvalidParameter`.
@@ -144,7 +151,7 @@ class Writer:
         room = self.language.context - len(prompt)
         if not prompt:
             raise InvalidParameter(where, "it has no tokens.")
-        if room < (wanted != 0):
+        if room < (max_tokens != 0):
             raise ContextLengthExceeded(where, self.language.context, len(prompt), LONGER)
         for token in prompt:
             if not 0 <= token < self.language.vocabulary:
@@ -155,13 +162,13 @@ class Writer:
         stops = (given,) if isinstance(given, str) else tuple(given)
         if "" in stops:
             raise InvalidParameter("stop", "a stop must have characters.")
-        ends = frozenset() if said(request.ignore_eos, False) else self.language.ends
-        return Limits(
-            most=room if wanted is None or wanted < 0 else min(wanted, room),
+        ends = frozenset() if value_or(request.ignore_eos, False) else self.language.ends
+        return AnswerLimits(
+            most=room if max_tokens is None or max_tokens < 0 else min(max_tokens, room),
             ends=ends | frozenset(request.stop_token_ids or ()),
             stops=stops + (self.stop if chat else ()),
             skip_special=request.skip_special_tokens is not False,
-            stop_shown=request.include_stop_str_in_output is True,
+            include_stop=request.include_stop_str_in_output is True,
         )
 
     async def check_grammar(self, grammar: Grammar | None, param: str) -> None:
@@ -169,37 +176,37 @@ class Writer:
         if grammar is not None and (problem := await asyncio.to_thread(self.language.problem, grammar)):
             raise InvalidParameter(param, problem)
 
-    def wish(
+    def sampling(
         self,
-        request: Asked,
+        request: TextBody,
         choice: int,
         logprobs: int | None,
         grammar: Grammar | None = None,
         prompt_logprobs: int | None = None,
     ) -> Wish:
-        """How the tokens of one choice are chosen: as the request says, or else the model's makers."""
+        """Sampling parameters of one choice: those of the request, else the defaults of the model's makers."""
         defaults = self.language.defaults
-        repetition = said(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
+        repetition = value_or(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
         if repetition <= 0:
             raise InvalidParameter("repetition_penalty", "must be greater than 0.")
-        seed = said(request.seed, None)
+        seed = value_or(request.seed, None)
         return Wish(
-            temperature=said(request.temperature, defaults.get("temperature", 1.0)),
-            top_p=said(request.top_p, defaults.get("top_p", 1.0)),
-            top_k=max(0, int(said(request.top_k, defaults.get("top_k", 0)))),
-            min_p=said(request.min_p, defaults.get("min_p", 0.0)),
+            temperature=value_or(request.temperature, defaults.get("temperature", 1.0)),
+            top_p=value_or(request.top_p, defaults.get("top_p", 1.0)),
+            top_k=max(0, int(value_or(request.top_k, defaults.get("top_k", 0)))),
+            min_p=value_or(request.min_p, defaults.get("min_p", 0.0)),
             repetition=repetition,
-            presence=said(request.presence_penalty, 0.0),
-            frequency=said(request.frequency_penalty, 0.0),
+            presence=value_or(request.presence_penalty, 0.0),
+            frequency=value_or(request.frequency_penalty, 0.0),
             seed=None if seed is None else seed + choice,
             bias=self._bias(request),
             logprobs=logprobs,
             prompt_logprobs=prompt_logprobs,
             grammar=grammar,
-            least=said(request.min_tokens, 0),
+            least=value_or(request.min_tokens, 0),
         )
 
-    def _bias(self, request: Asked) -> dict[int, float]:
+    def _bias(self, request: TextBody) -> dict[int, float]:
         try:
             bias = {int(token): value for token, value in (request.logit_bias or {}).items()}
         except ValueError:
@@ -218,12 +225,12 @@ def fingerprint(config: Config) -> str:
     return f"fp_{hashlib.sha256(__version__.encode() + msgspec.json.encode(settings)).hexdigest()[:10]}"
 
 
-def said(value: Any, default: Any) -> Any:
+def value_or(value: Any, default: Any) -> Any:
     """A field's value, or the default where the request leaves it out or says null."""
     return default if value is UNSET or value is None else value
 
 
-def tokens_told(writer: Writer, drawn: Drawn) -> dict[str, Any]:
+def token_logprobs(writer: Writer, drawn: Drawn) -> dict[str, Any]:
     """A token in the shape of chat's `logprobs`."""
 
     def entry(token: int, logprob: float) -> dict[str, Any]:

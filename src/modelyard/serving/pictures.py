@@ -26,7 +26,7 @@ KINDS = ("image_url", "image", "input_image")
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class ChatPrompt:
     """What a conversation is to the model."""
 
     text: str
@@ -55,12 +55,12 @@ async def pictures_of(writer: Writer, messages: Sequence[Message]) -> tuple[byte
     return tuple(file.result() for file in files)
 
 
-async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> Prompt:
+async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> ChatPrompt:
     """Tokens of a rendered conversation; pictures are read in a thread, for others are answered meanwhile."""
     if not pictures:
-        return Prompt(text, writer.language.encode(text, special=False))
+        return ChatPrompt(text, writer.language.encode(text, special=False))
     tokens = await asyncio.to_thread(writer.language.look, text, pictures)
-    return Prompt(text, tokens, Source(pictures=pictures))
+    return ChatPrompt(text, tokens, Source(pictures=pictures))
 
 
 def plain_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def address(part: dict[str, Any]) -> str:
 async def bring(writer: Writer, url: str) -> bytes:
     """The file that an address stands for. Raises `InvalidParameter` with the address in it."""
     if url[:5].lower() == "data:":
-        return written_out(url)
+        return decode_data_url(url)
     try:
         async with writer.fetches:
             return (await fetched(url, "image", "messages", writer.hosts, MOST_BYTES)).data
@@ -95,7 +95,7 @@ async def bring(writer: Writer, url: str) -> bytes:
         raise InvalidParameter(error.param, str(error)) from error
 
 
-def written_out(url: str) -> bytes:
+def decode_data_url(url: str) -> bytes:
     """The file in a `data:` address."""
     head, comma, body = url[5:].partition(",")
     kind, *settings = head.split(";")

@@ -12,34 +12,34 @@ OPENING, CLOSING = "<think>", "</think>"
 
 
 class Characters:
-    """Tokens in, text out: what may yet become another character waits for the next token."""
+    """Tokens in, text out: bytes that may yet become another character wait for the next token."""
 
     def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
         self._decode = decode
         self._tokens: list[int] = []
-        """Those that are not told, after those that were told last: some tokens read differently at a text's start."""
-        self._told = 0
-        self._told_text = ""
+        """Tokens that are not sent, after those that were sent last: some tokens read differently at a text's start."""
+        self._sent_tokens = 0
+        self._sent_text = ""
 
     def add(self, token: int) -> str:
         """The text that is certain now."""
         self._tokens.append(token)
         text = self._decode(self._tokens)
-        if text.endswith(UNFINISHED) or len(text) <= len(self._told_text):
+        if text.endswith(UNFINISHED) or len(text) <= len(self._sent_text):
             return ""
-        new = text[len(self._told_text) :]
-        self._tokens = self._tokens[self._told :]
-        self._told = len(self._tokens)
-        self._told_text = self._decode(self._tokens)
+        new = text[len(self._sent_text) :]
+        self._tokens = self._tokens[self._sent_tokens :]
+        self._sent_tokens = len(self._tokens)
+        self._sent_text = self._decode(self._tokens)
         return new
 
     def end(self) -> str:
-        """What is left, whole characters or not."""
-        return self._decode(self._tokens)[len(self._told_text) :]
+        """The text that is left, whole characters or not."""
+        return self._decode(self._tokens)[len(self._sent_text) :]
 
 
-class Said(NamedTuple):
-    """A piece of an answer, divided."""
+class DividedText(NamedTuple):
+    """A piece of an answer: what of it is a thought and what is text."""
 
     thought: str = ""
     text: str = ""
@@ -53,53 +53,53 @@ class Thoughts:
 
     def __init__(self, open: bool) -> None:
         self._state = "thinking" if open else "beginning"
-        self._held = ""
+        self._pending = ""
         self._leading = True
-        """Nothing but blank space has come since the state began."""
+        """Whether nothing but blank space has come since the state began."""
 
     @property
     def under_way(self) -> bool:
         """Whether what comes next is a thought."""
         return self._state == "thinking"
 
-    def add(self, text: str) -> Said:
-        """What is certain now."""
-        self._held += text
+    def add(self, text: str) -> DividedText:
+        """The part that no later text can change."""
+        self._pending += text
         if self._state == "beginning":
             self._begin()
         thought = self._think() if self._state == "thinking" else ""
-        return Said(thought, self._take(self._held) if self._state == "answering" else "")
+        return DividedText(thought, self._take(self._pending) if self._state == "answering" else "")
 
-    def end(self) -> Said:
-        """What was held back."""
-        held, self._held = self._held, ""
+    def end(self) -> DividedText:
+        """The rest, which was held back."""
+        rest, self._pending = self._pending, ""
         if self._state == "thinking":
-            return Said(thought=self._trimmed(held).rstrip())
-        return Said(text=held)
+            return DividedText(thought=self._trim(rest).rstrip())
+        return DividedText(text=rest)
 
     def _begin(self) -> None:
-        start = self._held.lstrip()
+        start = self._pending.lstrip()
         if start.startswith(OPENING):
-            self._held = start[len(OPENING) :]
+            self._pending = start[len(OPENING) :]
             self._state = "thinking"
         elif start and not OPENING.startswith(start):
             self._state, self._leading = "answering", False
 
     def _think(self) -> str:
-        thought, mark, rest = self._held.partition(CLOSING)
+        thought, mark, rest = self._pending.partition(CLOSING)
         if mark:
-            told = self._trimmed(thought).rstrip()
-            self._held, self._state, self._leading = rest, "answering", True
-            return told
-        kept = thought[: len(thought) - overlap(thought, CLOSING)].rstrip()
-        self._held = thought[len(kept) :]
-        return self._trimmed(kept)
+            thought_end = self._trim(thought).rstrip()
+            self._pending, self._state, self._leading = rest, "answering", True
+            return thought_end
+        certain = thought[: len(thought) - overlap(thought, CLOSING)].rstrip()
+        self._pending = thought[len(certain) :]
+        return self._trim(certain)
 
     def _take(self, text: str) -> str:
-        self._held = ""
-        return self._trimmed(text)
+        self._pending = ""
+        return self._trim(text)
 
-    def _trimmed(self, text: str) -> str:
+    def _trim(self, text: str) -> str:
         if self._leading:
             text = text.lstrip()
             self._leading = not text

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar, Language
-from modelyard.serving.asked import Chat
+from modelyard.serving.bodies import ChatBody
 from modelyard.serving.calls import HERMES, HERMES_END, MARKS, MISTRAL, MISTRAL_ARGUMENTS, Calls
 
 MOST_CALLS = 16
@@ -41,7 +41,7 @@ class Offer:
         return Calls(self.format, names, None if self.parallel else 1)
 
 
-def offered(request: Chat, template: str, wanted_format: str) -> Offer | None:
+def offer_of(request: ChatBody, template: str, call_format: str) -> Offer | None:
     """The tools of a request; None when it may not call any. Raises `InvalidParameter`."""
     tools, choice = request.tools or (), request.tool_choice
     if not tools:
@@ -50,12 +50,12 @@ def offered(request: Chat, template: str, wanted_format: str) -> Offer | None:
         return None
     for tool in tools:
         _check(tool)
-    chosen = _chosen(choice, tools)
+    chosen = _choose(choice, tools)
     if choice == "none":
         return None
     if "tools" not in template:
         raise InvalidParameter("tools", NO_PLACE)
-    format = wanted_format if wanted_format != "auto" else recognised(template)
+    format = call_format if call_format != "auto" else recognise(template)
     if not format:
         raise InvalidParameter(
             "tools",
@@ -77,7 +77,7 @@ def _check(tool: Tool) -> None:
         raise InvalidParameter("tools", f"the parameters of '{function['name']}' must be a JSON schema, an object.")
 
 
-def _chosen(choice: Any, tools: Sequence[Tool]) -> Sequence[Tool]:
+def _choose(choice: Any, tools: Sequence[Tool]) -> Sequence[Tool]:
     if not choice or choice in ("none", "auto", "required"):
         return tools
     function = choice.get("function") if isinstance(choice, dict) and choice.get("type") == "function" else None
@@ -92,7 +92,7 @@ def _chosen(choice: Any, tools: Sequence[Tool]) -> Sequence[Tool]:
     return found
 
 
-def recognised(template: str) -> str:
+def recognise(template: str) -> str:
     """How a model writes calls, by its chat template; empty when that is not known."""
     if MISTRAL in template:
         return "mistral"

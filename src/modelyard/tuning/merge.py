@@ -12,7 +12,7 @@ from pathlib import Path
 from modelyard.core.environment import cleaned
 from modelyard.core.errors import BadRequest, Conflict, MissingLibrary
 from modelyard.engines import ENGINES
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.runtime.environments import Environments
 
 ENGINE = "transformers"
@@ -48,7 +48,7 @@ def merge(
         raise Conflict(f"{out} is there already; --exist_ok true puts the new one in its place.")
     found = Environments(environments).find(ENGINE)
     if found is None:
-        raise MissingLibrary(displayed(ENGINE), ENGINE, " ".join(ENGINES.get(ENGINE).missing()))
+        raise MissingLibrary(title_of(ENGINE), ENGINE, " ".join(ENGINES.get(ENGINE).missing()))
     making = out.with_name(f".{out.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Chatchat's `/chat/agent_chat`: a model that calls tools until it answers. Nothing of it is shared between requests."""
+"""Chatchat's `/chat/agent_chat`: a model that calls tools until it answers. Requests share no state."""
 
 from __future__ import annotations
 
@@ -7,53 +7,55 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 
-from modelyard.api.chatchat.base import ChatchatRoute
-from modelyard.api.chatchat.prompts import rendered
-from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.talking import Chat, Talk, tools_for
+from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute
+from modelyard.api.chatchat.prompts import render_prompt
+from modelyard.api.chatchat.streams import event_stream, token_limit
+from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn, server_tools
 from modelyard.api.deps import TheGrant, TheParts
-from modelyard.knowledge.agent import Answer, Notice, Token, ToolEnded, run
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.tool_loop import FinalAnswer, Notice, TextPiece, ToolEnded, run_tool_loop
+from modelyard.protocol.chatchat import AgentEvents
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 FENCE = "\n```\n"
 AGAIN = "重新开始尝试"
 
 
-@router.post("/agent_chat", response_class=StreamingResponse)
-async def agent_chat(body: Chat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
-    """Ask a model that has tools. Events: `{"answer"}`, `{"tools"}`, `{"final_answer"}`, or one for all.
+@router.post("/agent_chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=AgentEvents)
+async def agent_chat(body: ChatQuestion, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+    """Ask a model that has tools. Streams `{"answer"}`, `{"tools"}` and `{"final_answer"}` events, or sends one with everything.
 
-    The web and MCP servers are among the tools only for keys with the scope `tools:use`.
+    The tools include web search and MCP servers only for keys with the scope `tools:use`.
     """
-    return streamed(_agent(Talk(request, parts, grant, body)))
+    return event_stream(_agent_events(ChatTurn(request, parts, grant, body)))
 
 
-async def _agent(talk: Talk) -> AsyncGenerator[dict[str, Any]]:
-    body = talk.body
-    prompt = rendered("agent_chat", body.prompt_name, input=body.query, history="", tools="")
-    tools = await tools_for(talk.parts, talk.grant)
-    asked = {
-        "model": talk.model(),
-        "messages": talk.messages(prompt),
+async def _agent_events(turn: ChatTurn) -> AsyncGenerator[dict[str, Any]]:
+    body = turn.body
+    prompt = render_prompt("agent_chat", body.prompt_name, input=body.query, history="", tools="")
+    tools = await server_tools(turn.parts, turn.grant)
+    request = {
+        "model": turn.model(),
+        "messages": turn.messages(prompt),
         "temperature": body.temperature,
-        **limit(body.max_tokens),
+        **token_limit(body.max_tokens),
     }
     thoughts: list[str] = []
-    async with aclosing(run(talk.models, asked, tools)) as events:
+    async with aclosing(run_tool_loop(turn.models, request, tools)) as events:
         async for event in events:
-            if isinstance(event, Answer):
+            if isinstance(event, FinalAnswer):
                 whole = {"answer": "".join(thoughts), "final_answer": event.text}
                 yield {"final_answer": event.text} if body.stream else whole
-            elif isinstance(event, Token):
+            elif isinstance(event, TextPiece):
                 thoughts.append(event.text)
                 if body.stream:
                     yield {"answer": event.text}
             elif isinstance(event, ToolEnded):
-                lines = told(event)
+                lines = tool_report(event)
                 thoughts += [FENCE, *(f"{line}\n" for line in lines), FENCE]
                 if body.stream:
                     yield {"tools": [FENCE, *lines, *([] if event.ok else [AGAIN]), FENCE]}
@@ -61,13 +63,13 @@ async def _agent(talk: Talk) -> AsyncGenerator[dict[str, Any]]:
                 yield {"notice": event.text}
 
 
-def told(event: ToolEnded) -> list[str]:
-    """A call, in Chatchat's words."""
+def tool_report(event: ToolEnded) -> list[str]:
+    """Describe a finished tool call in Chatchat's words."""
     if not event.ok:
         return [f"工具名称: {event.name}", "工具状态: 调用失败", f"错误信息: {event.output}"]
-    given = event.arguments
-    if isinstance(given, dict):
-        values = list(given.values())
+    arguments = event.arguments
+    if isinstance(arguments, dict):
+        values = list(arguments.values())
         plain = len(values) == 1 and isinstance(values[0], str)
-        given = values[0] if plain else json.dumps(given, ensure_ascii=False)
-    return [f"工具名称: {event.name}", "工具状态: 调用成功", f"工具输入: {given}", f"工具输出: {event.output}"]
+        arguments = values[0] if plain else json.dumps(arguments, ensure_ascii=False)
+    return [f"工具名称: {event.name}", "工具状态: 调用成功", f"工具输入: {arguments}", f"工具输出: {event.output}"]

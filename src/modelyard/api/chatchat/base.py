@@ -1,4 +1,4 @@
-"""What Chatchat's routes share: its answers and its errors, names of bases, and which models stand for its defaults."""
+"""Shared by Chatchat's routes: response bodies, error rendering, lookup of knowledge bases, and the choice of default models."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from modelyard.api.base_access import models_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.router import Route
 from modelyard.control.views import ModelView
 from modelyard.core.access import READ, Grant
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
@@ -23,12 +23,12 @@ from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
 
 DEFAULT_EMBEDDING = "bge-large-zh-v1.5"
-"""What Chatchat's clients name where nobody chose; any embedding model stands for it."""
+"""The model that Chatchat's clients send by default; here it means any running embedding model."""
 ATTACK = "Don't attack me"
 
 
 class BaseResponse(BaseModel):
-    """Every answer that is no stream. HTTP says 200; `code` says how it went."""
+    """Every response that is not a stream. The HTTP status is 200; `code` tells success from failure."""
 
     code: int = 200
     msg: str = "success"
@@ -36,21 +36,21 @@ class BaseResponse(BaseModel):
 
 
 class ListResponse(BaseResponse):
-    """The same with names."""
+    """A response whose `data` is a list of names."""
 
     data: list[str] = []
 
 
-class ChatchatRoute(APIRoute):
-    """A route whose errors are `{"code", "msg", "data"}` with status 200, but for what a key may not do."""
+class ChatchatRoute(Route):
+    """A route whose errors are sent as `{"code", "msg", "data"}` with status 200. Errors about keys keep their own status."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler with its errors rendered."""
-        plain = super().get_route_handler()
+        """Wrap the handler so that its errors are rendered."""
+        handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             try:
-                return await plain(request)
+                return await handler(request)
             except (PermissionDenied, InvalidKey):
                 raise
             except Refused as error:
@@ -61,21 +61,21 @@ class ChatchatRoute(APIRoute):
         return handle
 
 
-def allow(grant: Grant | None, base: str, level: str = READ) -> None:
-    """Raises `PermissionDenied` if the key of a request may not use a base so."""
+def check_access(grant: Grant | None, base: str, level: str = READ) -> None:
+    """Raise `PermissionDenied` if the request's key may not access a base at this level."""
     if grant is not None:
         grant.check_base(base, level)
 
 
-def checked(name: str, data: Any = None) -> str:
-    """A base's name. Raises `Refused` for what Chatchat took for an attack."""
+def checked_name(name: str, data: Any = None) -> str:
+    """Return a base's name. Raises `Refused` for names that Chatchat rejects as path traversal."""
     if "../" in name:
         raise Refused(403, ATTACK, data)
     return name
 
 
-async def find(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
-    """The base of a name, percent-encoded or not; None where there is none."""
+async def find_base(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
+    """Find a base by its name, percent-encoded or not; None if it does not exist."""
     for each in dict.fromkeys((name, unquote(name))):
         try:
             return await knowledge.bases.get(each)
@@ -87,24 +87,24 @@ async def find(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
 async def base_of(
     knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
 ) -> KnowledgeBase:
-    """As `lasting`, for routes where Chatchat looks for attacks. Raises `PermissionDenied` and `Refused`."""
-    return await lasting(knowledge, grant, checked(name, data), level, data=data)
+    """Find a base like `permanent_base`, on routes where Chatchat also rejects path traversal."""
+    return await permanent_base(knowledge, grant, checked_name(name, data), level, data=data)
 
 
-async def lasting(
+async def permanent_base(
     knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
 ) -> KnowledgeBase:
-    """A base that the key may use, and that was not made for one talk. Raises `PermissionDenied` and `Refused`."""
-    allow(grant, unquote(name), level)
-    found = await find(knowledge, name)
+    """Find a base that the key may use and that is not temporary. Raises `PermissionDenied` and `Refused`."""
+    check_access(grant, unquote(name), level)
+    found = await find_base(knowledge, name)
     if found is None or found.temporary:
         raise Refused(404, f"未找到知识库 {name}", data)
-    allow(grant, found.name, level)
+    check_access(grant, found.name, level)
     return found
 
 
-def launched(parts: Parts, kind: ModelType, grant: Grant | None = None) -> dict[str, ModelView]:
-    """Every model of a kind by uid, whatever its state, that the key may know of."""
+def launched_models(parts: Parts, kind: ModelType, grant: Grant | None = None) -> dict[str, ModelView]:
+    """Return the models of a type by uid, in any state, that the key may see."""
     return {
         view.desired.uid: view
         for view in parts.deployments.views()
@@ -112,42 +112,42 @@ def launched(parts: Parts, kind: ModelType, grant: Grant | None = None) -> dict[
     }
 
 
-def running(parts: Parts, kind: ModelType, grant: Grant | None = None) -> list[str]:
-    """Those of them that answer now."""
-    found = launched(parts, kind, grant)
+def ready_models(parts: Parts, kind: ModelType, grant: Grant | None = None) -> list[str]:
+    """Return the uids of the models of a type that are ready and that the key may see."""
+    found = launched_models(parts, kind, grant)
     return sorted(uid for uid, view in found.items() if view.state is ReplicaState.READY)
 
 
 def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
-    """The model that shall answer: the one named, else any that chats. Raises `InvalidParameter`, `PermissionDenied`."""
+    """Choose the chat model: the named one, else any that is ready. Raises `InvalidParameter` and `PermissionDenied`."""
     if name:
         if grant is not None:
             grant.check_model(name)
         return name
     if (found := parts.gateway.chats(grant)) is not None:
         return found
-    for each in running(parts, ModelType.LLM, grant):
+    for each in ready_models(parts, ModelType.LLM, grant):
         return each
     raise InvalidParameter("model_name", "no chat model is running; launch one, or name one.")
 
 
 def embedding_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
-    """The embedding model of a new base, one that the key may use, empty for none.
+    """Choose the embedding model of a new base; empty if none is running that the key may use.
 
-    Raises `Refused` for one that was chosen and does not run.
+    Raises `Refused` if the request names a model that is not running.
     """
-    there = running(parts, ModelType.EMBEDDING, grant)
-    if name in there:
+    ready = ready_models(parts, ModelType.EMBEDDING, grant)
+    if name in ready:
         return str(name)
     if name and name != DEFAULT_EMBEDDING:
-        have = f"正在运行：{'、'.join(there)}" if there else "没有正在运行的向量模型"
-        raise Refused(500, f"向量模型 {name} 未运行（{have}）")
-    return there[0] if there else ""
+        alternatives = f"正在运行：{'、'.join(ready)}" if ready else "没有正在运行的向量模型"
+        raise Refused(500, f"向量模型 {name} 未运行（{alternatives}）")
+    return ready[0] if ready else ""
 
 
-def served(parts: TheParts, grant: TheGrant) -> ServedModels:
-    """The models of this server, asked with the key of the request where keys are asked for: its limits and counts hold."""
+def caller_models(parts: TheParts, grant: TheGrant) -> ServedModels:
+    """Return the server's models, asked with the caller's grant if there is one, so that its limits and usage counts apply."""
     return models_for(parts, grant, admitted=False)
 
 
-TheModels = Annotated[ServedModels, Depends(served)]
+TheModels = Annotated[ServedModels, Depends(caller_models)]

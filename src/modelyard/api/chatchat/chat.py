@@ -1,4 +1,4 @@
-"""Chatchat's `/chat/chat` and `/chat/feedback`: a talk with a model, kept in a conversation, and what people think of it."""
+"""Chatchat's `/chat/chat` and `/chat/feedback`: chatting with a model, storing the conversation, and rating its answers."""
 
 from __future__ import annotations
 
@@ -8,112 +8,114 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
-from modelyard.api.chatchat.prompts import rendered
-from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
-from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.api.chatchat.prompts import render_prompt
+from modelyard.api.chatchat.streams import event_stream
+from modelyard.api.chatchat.turns import TEMPERATURE, ChatQuestion, ChatTurn, HistoryMessage
+from modelyard.api.deps import TheChats, TheGrant, TheParts
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ChatEvents
 
-router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 KIND = "llm_chat"
 LONGEST_ID = 32
-MOST_REMEMBERED = 100
-"""Earlier questions of a conversation that a model is told at most."""
-REMEMBERED = 6000
-"""Characters of earlier messages that a model is told from a conversation."""
+HISTORY_QUESTIONS = 100
+"""The most earlier questions of a stored conversation that a model gets."""
+HISTORY_CHARACTERS = 6000
+"""The most characters of earlier messages of a stored conversation that a model gets."""
 
 
-class ModelChat(Chat):
-    """A question to a model."""
+class ModelChat(ChatQuestion):
+    """A question to a model, optionally as part of a stored conversation."""
 
     conversation_id: str = ""
-    history_len: int = Field(-1, description="Earlier messages of the conversation that the model is told.")
-    history: int | Few[History] = Field([], description="A number is the same as `history_len`.")  # type: ignore[assignment]
+    history_len: int = Field(-1, description="How many earlier questions of the conversation the model gets.")
+    history: int | Few[HistoryMessage] = Field([], description="A number means `history_len`.")  # type: ignore[assignment]
     temperature: float = Field(TEMPERATURE, ge=0, le=2)
 
 
-class Feedback(BaseModel):
-    """What somebody thinks of an answer."""
+class AnswerFeedback(BaseModel):
+    """A person's rating of an answer."""
 
     message_id: str = Field("", max_length=LONGEST_ID)
     score: int = Field(0, description="0 to 100.")
     reason: str = ""
 
 
-@router.post("/chat", response_class=StreamingResponse)
+@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=ChatEvents)
 async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
-    """Talk to a model. Events: `{"text", "message_id"}` for each piece, or one for all."""
+    """Chat with a model. Streams `{"text", "message_id"}` for each piece of the answer, or sends one event with all of it."""
     count = body.history if isinstance(body.history, int) else 0
-    given = [] if isinstance(body.history, int) else body.history
-    talk = Talk(request, parts, grant, body.model_copy(update={"history": given}))
-    return streamed(_chat(talk, body, min(count or body.history_len, MOST_REMEMBERED), Owner.of(grant)))
+    messages = [] if isinstance(body.history, int) else body.history
+    turn = ChatTurn(request, parts, grant, body.model_copy(update={"history": messages}))
+    return event_stream(_chat_events(turn, body, min(count or body.history_len, HISTORY_QUESTIONS), Owner.of(grant)))
 
 
-@router.post("/feedback")
-async def feedback(body: Feedback, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
-    """Keep what somebody thinks of an answer."""
+@router.post("/feedback", scope="models:read")
+async def feedback(body: AnswerFeedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
+    """Store a person's rating of an answer."""
     try:
-        await knowledge.conversations.judge(Owner.of(grant), body.message_id, body.score, body.reason)
+        await chats.conversations.rate(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
         raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
 
 
-async def _chat(talk: Talk, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
-    """The events. What was said is kept even if nobody hears the end."""
-    conversations = talk.parts.knowledge.conversations
-    messages = talk.messages(rendered("llm_chat", body.prompt_name, input=body.query, history=""))
-    model = talk.model()
+async def _chat_events(turn: ChatTurn, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the events. The answer so far is stored even if the client disconnects."""
+    conversations = turn.parts.chats.conversations
+    messages = turn.messages(render_prompt("llm_chat", body.prompt_name, input=body.query, history=""))
+    model = turn.model()
     conversation = None
     if body.conversation_id:
         name = row_id(body.conversation_id)
-        conversation = (await conversations.opened(owner, name, body.query, KIND)).id
+        conversation = (await conversations.get_or_begin(owner, name, body.query, KIND)).id
         if len(messages) == 1 and count > 0:
-            messages = [*await _remembered(conversations, conversation, count), *messages]
-    message = await conversations.ask(owner, body.query, KIND, conversation, {"model": model})
-    said: list[str] = []
+            messages = [*await _stored_history(conversations, conversation, count), *messages]
+    message = await conversations.add_question(owner, body.query, KIND, conversation, {"model": model})
+    answer: list[str] = []
     details = {"broken_off": True}
     try:
-        async with aclosing(talk.said(messages)) as tokens:
-            async for token in tokens:
-                said.append(token)
+        async with aclosing(turn.answer(messages)) as pieces:
+            async for piece in pieces:
+                answer.append(piece)
                 if body.stream:
-                    yield {"text": token, "message_id": message}
+                    yield {"text": piece, "message_id": message}
         details = {}
     finally:
-        await asyncio.shield(conversations.answered(message, "".join(said), details=details))
+        await asyncio.shield(conversations.add_answer(message, "".join(answer), details=details))
     if not body.stream:
-        yield {"text": "".join(said), "message_id": message}
+        yield {"text": "".join(answer), "message_id": message}
 
 
-async def _remembered(conversations: Conversations, conversation: str, count: int) -> list[dict[str, str]]:
-    """The last questions of a conversation that were answered, with their answers, as many as a model may be told."""
-    told: list[dict[str, str]] = []
-    left = REMEMBERED
+async def _stored_history(conversations: Conversations, conversation: str, count: int) -> list[dict[str, str]]:
+    """Return the last answered questions of a conversation with their answers, in order, as many as the limits allow."""
+    history: list[dict[str, str]] = []
+    left = HISTORY_CHARACTERS
     for each in reversed(await conversations.messages(conversation, count)):
         left -= len(each.question) + len(each.answer)
         if left < 0:
             break
         if each.answer:
-            told = [
+            history = [
                 {"role": "user", "content": each.question},
                 {"role": "assistant", "content": each.answer},
-                *told,
+                *history,
             ]
-    return told
+    return history
 
 
 def row_id(name: str) -> str:
-    """The id of a conversation as its row has it; one that is too long is shortened to its hash."""
+    """Return the id under which a conversation is stored: the client's own, or its hash if that is too long."""
     if len(name) <= LONGEST_ID:
         return name
     return hashlib.blake2b(name.encode(), digest_size=LONGEST_ID // 2).hexdigest()

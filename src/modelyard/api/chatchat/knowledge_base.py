@@ -1,4 +1,4 @@
-"""Chatchat's routes about bases and what is in them, but for uploads: listing, searching, chunks by id, download."""
+"""Chatchat's routes about bases and their documents, except uploads: listing, searching, editing chunks by id, download."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -17,35 +17,38 @@ from modelyard.api.chatchat.base import (
     ChatchatRoute,
     ListResponse,
     Refused,
-    allow,
     base_of,
-    checked,
+    check_access,
+    checked_name,
     embedding_model,
-    find,
+    find_base,
 )
-from modelyard.api.chatchat.filling import brought
+from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
+from modelyard.api.router import FILE, BodyKind, Router
 from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.hits import Hit
 
-router = APIRouter(prefix="/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
 UNFILTERED = 1.0
-"""The threshold from which nothing is left out; Chatchat's own default, and its manual's promise."""
-LISTED = 3.0
-"""Score of what was listed and not searched for."""
+"""The threshold from which no hit is left out; it is Chatchat's default, and its manual says so."""
+UNRANKED = 3.0
+"""The score of chunks that were listed without a query."""
 MOST = 10_000
+"""The most documents or chunks that one listing reads."""
 LONGEST_PATTERN = 1000
 
 
-class CreateBase(BaseModel):
+class CreateKnowledgeBase(BaseModel):
     """A new base."""
 
     knowledge_base_name: str
@@ -65,7 +68,7 @@ class SearchDocs(BaseModel):
 
 
 class SearchTempDocs(BaseModel):
-    """A search in the files of one talk."""
+    """A search in temporarily uploaded files."""
 
     knowledge_id: str
     query: str = ""
@@ -74,18 +77,18 @@ class SearchTempDocs(BaseModel):
 
 
 class Doc(BaseModel):
-    """A chunk as Chatchat has it."""
+    """A chunk in the form of Chatchat's documents."""
 
     page_content: str = ""
     metadata: Fields[Any] = {}
     type: str = "Document"
 
 
-class Found(Doc):
-    """A chunk that was found. `score` is a squared distance of unit vectors, 0 to 4: smaller is closer."""
+class FoundDoc(Doc):
+    """A search result. `score` is the squared distance between unit vectors, 0 to 4; smaller is closer."""
 
     id: str | None = None
-    score: float = LISTED
+    score: float = UNRANKED
 
 
 class UpdateById(BaseModel):
@@ -102,20 +105,20 @@ class UpdateInfo(BaseModel):
     kb_info: str
 
 
-@router.get("/list_knowledge_bases")
+@router.get("/list_knowledge_bases", scope="knowledge:read")
 async def list_knowledge_bases(knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
-    """Names of all bases that the key may read."""
+    """List the names of all bases that the key may read."""
     return ListResponse(data=[each.name for each in await readable(knowledge, grant)])
 
 
-@router.post("/create_knowledge_base")
-async def create_knowledge_base(body: CreateBase, parts: TheParts, grant: TheGrant) -> BaseResponse:
-    """Make a base. The usual embedding model is any that runs here; without one, the base is searched by words."""
-    name = checked(body.knowledge_base_name)
+@router.post("/create_knowledge_base", scope="knowledge:write")
+async def create_knowledge_base(body: CreateKnowledgeBase, parts: TheParts, grant: TheGrant) -> BaseResponse:
+    """Create a base. Chatchat's default embedding model means any that is ready; if none is, the base is searched by words."""
+    name = checked_name(body.knowledge_base_name)
     if not name.strip():
         raise Refused(404, "知识库名称不能为空，请重新填写知识库名称")
-    allow(grant, name, WRITE)
-    if await find(parts.knowledge, name) is not None:
+    check_access(grant, name, WRITE)
+    if await find_base(parts.knowledge, name) is not None:
         raise Refused(404, f"已存在同名知识库 {name}")
     try:
         model = embedding_model(parts, grant, body.embed_model)
@@ -126,7 +129,7 @@ async def create_knowledge_base(body: CreateBase, parts: TheParts, grant: TheGra
     return BaseResponse(msg=f"已新增知识库 {name}")
 
 
-@router.post("/delete_knowledge_base")
+@router.post("/delete_knowledge_base", scope="knowledge:write")
 async def delete_knowledge_base(
     knowledge: TheKnowledge, grant: TheGrant, knowledge_base_name: Annotated[str, Body()]
 ) -> BaseResponse:
@@ -136,74 +139,75 @@ async def delete_knowledge_base(
     return BaseResponse(msg=f"成功删除知识库 {row.name}")
 
 
-@router.get("/list_files")
+@router.get("/list_files", scope="knowledge:read")
 async def list_files(knowledge_base_name: str, knowledge: TheKnowledge, grant: TheGrant) -> ListResponse:
-    """Names of a base's documents."""
+    """List the names of a base's documents."""
     row = await base_of(knowledge, grant, knowledge_base_name, data=[])
     documents, _ = await knowledge.documents.all(row, limit=MOST)
     return ListResponse(data=[each.name for each in documents])
 
 
-@router.post("/search_docs")
-async def search_docs(body: SearchDocs, parts: TheParts, grant: TheGrant) -> list[Found]:
-    """Search a base, or list chunks by `file_name` (`%` and `_` are wildcards) and metadata; nothing for an unknown base."""
+@router.post("/search_docs", scope="knowledge:read")
+async def search_docs(body: SearchDocs, parts: TheParts, grant: TheGrant) -> list[FoundDoc]:
+    """Search a base, or list chunks by `file_name` (`%` and `_` are wildcards) and metadata. An unknown base has no hits."""
     knowledge = parts.knowledge
-    allow(grant, body.knowledge_base_name)
-    base = await find(knowledge, body.knowledge_base_name)
+    check_access(grant, body.knowledge_base_name)
+    base = await find_base(knowledge, body.knowledge_base_name)
     if base is None or base.temporary:
         return []
-    allow(grant, base.name)
+    check_access(grant, base.name)
     if body.query.strip():
         hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold)
-        return [_hit(each) for each in hits]
+        return await _hit_docs(parts.knowledge, hits)
     if body.file_name or body.metadata:
-        return await _listed(knowledge, base, body.file_name, body.metadata)
+        return await _list_chunks(knowledge, base, body.file_name, body.metadata)
     return []
 
 
-@router.post("/search_temp_docs", response_model=list[Found] | BaseResponse)
-async def search_temp_docs(body: SearchTempDocs, parts: TheParts, grant: TheGrant) -> list[Found]:
-    """Search the files that `upload_temp_docs` took; nothing without a query. A route of 0.3."""
-    base = await brought(parts.knowledge, grant, body.knowledge_id)
+@router.post("/search_temp_docs", scope="knowledge:read", response_model=list[FoundDoc] | BaseResponse)
+async def search_temp_docs(body: SearchTempDocs, parts: TheParts, grant: TheGrant) -> list[FoundDoc]:
+    """Search the files that `upload_temp_docs` stored; an empty query has no hits. A route of Chatchat 0.3."""
+    base = await temporary_base_of(parts.knowledge, grant, body.knowledge_id)
     if not body.query.strip():
         return []
     await parts.knowledge.bases.used([base.id])
-    return [_hit(each) for each in await near(parts, grant, base, body.query, body.top_k, body.score_threshold)]
+    hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold)
+    return await _hit_docs(parts.knowledge, hits)
 
 
-@router.post("/update_docs_by_id")
+@router.post("/update_docs_by_id", scope="knowledge:write", body=BodyKind.TEXT)
 async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
-    """Change or delete chunks by id; only those are embedded again."""
-    allow(grant, body.knowledge_base_name, WRITE)
-    base = await find(knowledge, body.knowledge_base_name)
+    """Edit or delete chunks by id; only edited chunks are embedded again."""
+    check_access(grant, body.knowledge_base_name, WRITE)
+    base = await find_base(knowledge, body.knowledge_base_name)
     if base is None or base.temporary:
         raise Refused(500, f"指定的知识库 {body.knowledge_base_name} 不存在")
-    allow(grant, base.name, WRITE)
+    check_access(grant, base.name, WRITE)
     try:
         for name, doc in body.docs.items():
             if doc is None or not doc.page_content.strip():
-                await knowledge.documents.remove(base, _number(name))
+                await knowledge.edits.remove_chunk(base, chunk_number(name))
             else:
                 extra = {key: value for key, value in doc.metadata.items() if key not in ("source", "id")}
-                await knowledge.documents.edit(base, _number(name), text=doc.page_content, extra=extra or None)
+                await knowledge.edits.change_chunk(base, chunk_number(name), text=doc.page_content, extra=extra or None)
     except ModelyardError:
         return BaseResponse(msg="文档更新失败")
     return BaseResponse(msg="文档更新成功")
 
 
-@router.post("/update_info")
+@router.post("/update_info", scope="knowledge:write")
 async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
-    """Describe a base."""
+    """Set a base's description."""
     row = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
     await knowledge.rename(row.name, BaseSettings(description=body.kb_info), None)
     return BaseResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
 
 
-@router.get("/download_doc", response_model=None)
+@router.get("/download_doc", scope="knowledge:read", response_model=BaseResponse, responses=FILE)
 async def download_doc(
     knowledge_base_name: str, file_name: str, knowledge: TheKnowledge, grant: TheGrant, preview: bool = False
 ) -> Response:
-    """A document's bytes; `preview` lets a browser show them."""
+    """Send a document's bytes; `preview` lets a browser show them."""
     row = await base_of(knowledge, grant, knowledge_base_name)
     try:
         document = await knowledge.documents.get(row, file_name)
@@ -225,84 +229,91 @@ async def near(
     *,
     counts: bool = True,
 ) -> list[Hit]:
-    """The best chunks within a distance. Raises what searching raises, and `RateLimited`.
+    """Return the best chunks within a distance. Raises the search's errors, and `RateLimited`.
 
-    If a model is asked for it, this counts as one of the key's requests, unless `counts` is false because a chat follows.
+    A search that calls a model counts as one of the key's requests, unless `counts` is false because a chat follows.
     """
     if top_k < 1:
         return []
-    asked = Query(
+    search_query = Query(
         text=query[:LONGEST_QUERY],
         bases=[base],
         k=min(top_k, MOST_HITS),
         similarities=True,
         models=models_for(parts, grant),
     )
-    if counts and asked.asks_models:
+    if counts and search_query.asks_models:
         parts.gateway.count(grant)
-    found = await parts.knowledge.search.search(asked)
+    found = await parts.knowledge.search.search(search_query)
     return [each for each in found.hits if threshold >= UNFILTERED or distance(each) <= threshold]
 
 
 def distance(hit: Hit) -> float:
-    """Squared distance of unit vectors, 2 - 2 cos; of a hit that has no vector, the same of its score."""
+    """Return the squared distance of unit vectors, 2 - 2 cos; a hit without a vector has its score in place of the cosine."""
     similarity = hit.scores.similarity
     return 2 * (1 - hit.score) if similarity is None else max(0.0, 2 - 2 * similarity)
 
 
-def _hit(hit: Hit) -> Found:
-    row = hit.row
-    metadata = {**row.extra, "source": row.document, "id": str(row.id)}
-    if row.page is not None:
-        metadata["page"] = row.page
-    return Found(page_content=row.text, metadata=metadata, id=str(row.id), score=distance(hit))
+async def _hit_docs(knowledge: Knowledge, hits: Sequence[Hit]) -> list[FoundDoc]:
+    """Hits as Chatchat has them, with the metadata that people gave their chunks."""
+    extras = await knowledge.documents.extras([hit.chunk_id for hit in hits])
+    return [_hit_doc(hit, extras.get(hit.chunk_id, {})) for hit in hits]
 
 
-async def _listed(knowledge: Knowledge, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]) -> list[Found]:
-    """Chunks of the documents of a name, or, if there is none, of those whose names match."""
+def _hit_doc(hit: Hit, extra: Mapping[str, Any]) -> FoundDoc:
+    number = str(hit.chunk_id)
+    metadata = {**extra, "source": hit.document, "id": number}
+    if hit.page is not None:
+        metadata["page"] = hit.page
+    return FoundDoc(page_content=hit.text, metadata=metadata, id=number, score=distance(hit))
+
+
+async def _list_chunks(
+    knowledge: Knowledge, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]
+) -> list[FoundDoc]:
+    """List the chunks of the document of this exact name or, if there is none, of documents whose names match the pattern."""
     if len(pattern) > LONGEST_PATTERN:
         raise InvalidParameter("file_name", f"it has more than {LONGEST_PATTERN:,} characters, the limit.")
     documents, _ = await knowledge.documents.all(base, limit=MOST)
     chosen = [each for each in documents if each.name == pattern] or [
         each for each in documents if not pattern or _like(pattern).fullmatch(each.name)
     ]
-    found: list[Found] = []
+    found: list[FoundDoc] = []
     for document in chosen:
         if len(found) >= MOST:
             break
         chunks, _ = await knowledge.documents.chunks(base, document.name, limit=MOST)
-        shown = [_chunk(each, document.name) for each in chunks]
-        about = document.details
-        found += [each for each in shown if _matches({**about, **each.metadata}, metadata)]
+        docs = [_chunk_doc(each, document.name) for each in chunks]
+        found += [each for each in docs if _matches({**document.details, **each.metadata}, metadata)]
     return found
 
 
 def _like(pattern: str) -> re.Pattern[str]:
-    """SQL's `LIKE`, letter case aside.
+    """Compile an SQL `LIKE` pattern, ignoring letter case.
 
-    What stands between two `%` is looked for from the left and never again (an atomic group), so many `%` cost no more time.
+    The text between two `%` is matched at its first place only (an atomic group), so that many `%` cannot make matching slow.
     """
     first, *more = ("".join("." if each == "_" else re.escape(each) for each in part) for part in pattern.split("%"))
     middle = "".join(f"(?>.*?{part})" for part in more[:-1] if part)
     return re.compile(first + middle + (f".*{more[-1]}" if more else ""), re.IGNORECASE | re.DOTALL)
 
 
-def _matches(have: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(name in have and str(have[name]) == str(value) for name, value in wanted.items())
+def _matches(metadata: Mapping[str, Any], required: Mapping[str, Any]) -> bool:
+    return all(name in metadata and str(metadata[name]) == str(value) for name, value in required.items())
 
 
-def _chunk(row: KnowledgeChunk, document: str) -> Found:
+def _chunk_doc(row: KnowledgeChunk, document: str) -> FoundDoc:
     metadata: dict[str, Any] = {**row.extra, "source": document, "id": str(row.id)}
-    return Found(page_content=row.text, metadata=metadata, id=str(row.id))
+    return FoundDoc(page_content=row.text, metadata=metadata, id=str(row.id))
 
 
-def _number(name: str) -> int:
-    """A chunk's id. Raises `DocumentNotFound` for what is none."""
+def chunk_number(name: str, base: str = "") -> int:
+    """Parse a chunk's id. Raises `DocumentNotFound` if it is no number."""
     if not name.isascii() or not name.isdecimal() or len(name) > 18:
-        raise DocumentNotFound(name, "")
+        raise DocumentNotFound(name, base)
     return int(name)
 
 
 def context(hits: Sequence[Hit]) -> str:
-    """What a model is told of them."""
-    return "\n".join(each.row.text for each in hits)
+    """Join the texts of hits for the model."""
+    return "\n".join(each.text for each in hits)

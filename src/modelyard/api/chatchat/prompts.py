@@ -1,4 +1,4 @@
-"""Chatchat's prompt templates by kind and name. Only these are templates: what people write is put in, never rendered."""
+"""Chatchat's prompt templates by kind and name. Users' texts are inserted into them and never rendered as templates."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "agent_chat": {"default": "{{ input }}", "ChatGLM3": "{{ input }}"},
     "completion": {"default": "{{ input }}"},
 }
-"""`agent_chat` is short: tools are told to a model by its own template, not by a text."""
+"""`agent_chat` is short because the model's chat template describes the tools, not this text."""
 
 
 def template(kind: str, name: str) -> str:
-    """A template's text. Raises `InvalidParameter`."""
+    """Return a template's text. Raises `InvalidParameter`."""
     group = TEMPLATES.get(kind, {})
     found = group.get(name, group.get(name.lower()))
     if found is None:
@@ -55,8 +55,8 @@ def template(kind: str, name: str) -> str:
     return found
 
 
-def rendered(kind: str, name: str, **values: str) -> str:
-    """A template with what is put into it. Raises `InvalidParameter`."""
+def render_prompt(kind: str, name: str, **values: str) -> str:
+    """Render a template with values. Raises `InvalidParameter`."""
     return _compiled(template(kind, name)).render(values)
 
 

@@ -1,43 +1,52 @@
-"""Chatchat's routes about the server, and its two that ask a model for one thing: settings, templates, completion, vectors."""
+"""Chatchat's routes about the server (settings, search engines, prompt templates) and its completion and embedding routes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Request
+from fastapi import Body, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelyard.api.chatchat.base import DEFAULT_EMBEDDING, BaseResponse, ChatchatRoute, TheModels, chat_model, running
-from modelyard.api.chatchat.prompts import TEMPLATES, rendered, template
-from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.switching import ready
+from modelyard.api.chatchat.base import (
+    DEFAULT_EMBEDDING,
+    BaseResponse,
+    ChatchatRoute,
+    TheModels,
+    chat_model,
+    ready_models,
+)
+from modelyard.api.chatchat.model_change import ready_language_models
+from modelyard.api.chatchat.prompts import TEMPLATES, render_prompt, template
+from modelyard.api.chatchat.streams import event_stream, token_limit
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.knowledge_views import readable
+from modelyard.api.router import ANY_KEY, BodyKind, Router
+from modelyard.chats.search_engines import configured_engines
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.search_engines import engines
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ServerConfigs, SplitterConfig
 
-router = APIRouter(tags=["chatchat"], route_class=ChatchatRoute)
+router = Router(tags=["chatchat"], route_class=ChatchatRoute)
 
 SAMPLES = "samples"
 SPLITTER = "ChineseRecursiveTextSplitter"
-"""What Chatchat calls its usual splitter; ours stands for it."""
+"""The name of Chatchat's default splitter; here it means this server's own."""
 
 
-class Wanted(BaseModel):
-    """A template by kind and name."""
+class TemplateName(BaseModel):
+    """The kind and name of a prompt template."""
 
     type: Literal["llm_chat", "knowledge_base_chat", "search_engine_chat", "agent_chat"] = "llm_chat"
     name: str = "default"
 
 
-class Completion(BaseModel):
-    """A text to go on with."""
+class TextCompletion(BaseModel):
+    """A text to continue."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -51,69 +60,68 @@ class Completion(BaseModel):
 
 
 class EmbedTexts(BaseModel):
-    """Texts to make vectors of. `to_query` is there for Chatchat's clients, and changes nothing."""
+    """Texts to embed. `to_query` is accepted for Chatchat's clients and has no effect."""
 
     texts: Many[str]
     embed_model: str = DEFAULT_EMBEDDING
     to_query: bool = False
 
 
-@router.post("/server/configs")
-async def configs(request: Request, parts: TheParts, grant: TheGrant) -> dict[str, Any]:
-    """What Chatchat's web page reads first: addresses, defaults, models, templates."""
+@router.post("/server/configs", scope=ANY_KEY)
+async def configs(request: Request, parts: TheParts, grant: TheGrant) -> ServerConfigs:
+    """Return what Chatchat's web page reads first: addresses, defaults, models and templates."""
     bases = [each.name for each in await readable(parts.knowledge, grant)]
     address = str(request.base_url).rstrip("/")
-    return {
-        "DEFAULT_KNOWLEDGE_BASE": SAMPLES if SAMPLES in bases or not bases else bases[0],
-        "DEFAULT_SEARCH_ENGINE": "duckduckgo",
-        "DEFAULT_VS_TYPE": "faiss",
-        "CHUNK_SIZE": 250,
-        "OVERLAP_SIZE": 50,
-        "SCORE_THRESHOLD": 1.0,
-        "VECTOR_SEARCH_TOP_K": 3,
-        "SEARCH_ENGINE_TOP_K": 3,
-        "ZH_TITLE_ENHANCE": False,
-        "text_splitter_dict": {SPLITTER: {"source": "", "tokenizer_name_or_path": ""}},
-        "TEXT_SPLITTER_NAME": SPLITTER,
-        "LLM_MODELS": list(ready(parts, grant)),
-        "HISTORY_LEN": 3,
-        "TEMPERATURE": 0.7,
-        "PROMPT_TEMPLATES": {kind: dict(named) for kind, named in TEMPLATES.items()},
-        "controller_address": address,
-        "openai_api_address": f"{address}/v1",
-        "api_address": address,
-    }
+    return ServerConfigs(
+        DEFAULT_KNOWLEDGE_BASE=SAMPLES if SAMPLES in bases or not bases else bases[0],
+        DEFAULT_SEARCH_ENGINE="duckduckgo",
+        DEFAULT_VS_TYPE="faiss",
+        CHUNK_SIZE=250,
+        OVERLAP_SIZE=50,
+        SCORE_THRESHOLD=1.0,
+        VECTOR_SEARCH_TOP_K=3,
+        SEARCH_ENGINE_TOP_K=3,
+        ZH_TITLE_ENHANCE=False,
+        text_splitter_dict={SPLITTER: SplitterConfig(source="", tokenizer_name_or_path="")},
+        TEXT_SPLITTER_NAME=SPLITTER,
+        LLM_MODELS=list(ready_language_models(parts, grant)),
+        HISTORY_LEN=3,
+        TEMPERATURE=0.7,
+        PROMPT_TEMPLATES={kind: dict(named) for kind, named in TEMPLATES.items()},
+        controller_address=address,
+        openai_api_address=f"{address}/v1",
+        api_address=address,
+    )
 
 
-@router.post("/server/list_search_engines")
+@router.post("/server/list_search_engines", scope=ANY_KEY)
 async def list_search_engines(parts: TheParts) -> BaseResponse:
-    """Search engines that can be used as things are set."""
-    return BaseResponse(data=list(engines(parts.settings)))
+    """List the search engines that are configured."""
+    return BaseResponse(data=list(configured_engines(parts.settings)))
 
 
-@router.post("/server/get_prompt_template")
-async def get_prompt_template(body: Annotated[Wanted | None, Body()] = None) -> str | BaseResponse:
-    """A template's text; `code` 400 for a name that there is none of."""
-    wanted = body or Wanted()
-    return template(wanted.type, wanted.name)
+@router.post("/server/get_prompt_template", scope=ANY_KEY)
+async def get_prompt_template(body: Annotated[TemplateName | None, Body()] = None) -> str | BaseResponse:
+    """Return a template's text; `code` is 400 if there is none of that name."""
+    chosen = body or TemplateName()
+    return template(chosen.type, chosen.name)
 
 
-@router.post("/other/completion", response_class=StreamingResponse)
-async def completion(body: Completion, parts: TheParts, models: TheModels, grant: TheGrant) -> StreamingResponse:
-    """A text gone on with, as events of plain text; one event if it is not streamed."""
+@router.post("/other/completion", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=str)
+async def completion(body: TextCompletion, parts: TheParts, models: TheModels, grant: TheGrant) -> StreamingResponse:
+    """Continue a text. Streams events of plain text, or sends one event with all of it."""
     model = chat_model(parts, grant, body.model_name)
-    prompt = rendered("completion", body.prompt_name, input=body.query)
-    return streamed(_completed(models, model, prompt, body))
+    prompt = render_prompt("completion", body.prompt_name, input=body.query)
+    return event_stream(_completion_events(models, model, prompt, body))
 
 
-@router.post("/other/embed_texts")
+@router.post("/other/embed_texts", scope="models:read", body=BodyKind.TEXT)
 async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, grant: TheGrant) -> BaseResponse:
-    """A vector for each text. The usual embedding model is any that runs here."""
-    there = running(parts, ModelType.EMBEDDING, grant)
-    name = there[0] if body.embed_model == DEFAULT_EMBEDDING and there else body.embed_model
-    if body.embed_model in there:
-        name = body.embed_model
-    if name not in there:
+    """Embed texts. Chatchat's default embedding model means any that is ready."""
+    ready = ready_models(parts, ModelType.EMBEDDING, grant)
+    is_default = body.embed_model == DEFAULT_EMBEDDING and body.embed_model not in ready
+    name = ready[0] if is_default and ready else body.embed_model
+    if name not in ready:
         return BaseResponse(code=500, msg=f"指定的模型 {name} 不支持 Embeddings 功能。")
     try:
         return BaseResponse(data=await models.embed(name, body.texts))
@@ -121,17 +129,19 @@ async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, gran
         return BaseResponse(code=500, msg=f"文本向量化过程中出现错误：{error.message}")
 
 
-async def _completed(models: ServedModels, model: str, prompt: str, body: Completion) -> AsyncGenerator[str]:
-    asked = {"model": model, "prompt": prompt, "temperature": body.temperature, **limit(body.max_tokens)}
-    told = [prompt] if body.echo else []
-    if told and body.stream:
+async def _completion_events(
+    models: ServedModels, model: str, prompt: str, body: TextCompletion
+) -> AsyncGenerator[str]:
+    request = {"model": model, "prompt": prompt, "temperature": body.temperature, **token_limit(body.max_tokens)}
+    texts = [prompt] if body.echo else []
+    if texts and body.stream:
         yield prompt
-    async with aclosing(models.complete(asked)) as chunks:
+    async with aclosing(models.complete(request)) as chunks:
         async for chunk in chunks:
             for text in (choice.get("text") for choice in chunk.get("choices", [])):
                 if text and body.stream:
                     yield text
                 elif text:
-                    told.append(text)
+                    texts.append(text)
     if not body.stream:
-        yield "".join(told)
+        yield "".join(texts)

@@ -1,7 +1,7 @@
-"""Chatchat's routes that summarise documents with a chat model, piece by piece, and keep the summaries in a base of their own.
+"""Chatchat's routes that summarise documents with a chat model and store the summaries in a base of their own.
 
-The base of summaries is named after the first with `.summary` at its end, knows it by its id, and is deleted with it. It has a
-document for each that was summarised, and is searched and asked like any base.
+The base of summaries is called `NAME.summary`, refers to the base NAME by its id, and is deleted with it. It has one document
+for each summarised one, and is searched and asked like any other base.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,29 +23,33 @@ from modelyard.api.chatchat.base import (
     chat_model,
     embedding_model,
 )
-from modelyard.api.chatchat.filling import refused, write
-from modelyard.api.chatchat.streams import limit, streamed
+from modelyard.api.chatchat.knowledge_base import chunk_number
+from modelyard.api.chatchat.streams import event_stream, token_limit
+from modelyard.api.chatchat.uploads import refusal_stream, write_chunks
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.api.router import BodyKind, Router
 from modelyard.core.access import WRITE, Grant
-from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, KnowledgeBaseExists, ModelyardError
+from modelyard.core.errors import DocumentUnreadable, KnowledgeBaseExists, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.answering.summaries import Summary, summarised
+from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
-from modelyard.knowledge.summarising import Summary, summarised
 from modelyard.protocol.bounds import Many
+from modelyard.protocol.chatchat import ProgressEvents
 
-router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
+router = Router("/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
 SUFFIX = ".summary"
-"""At the end of the name of a base of summaries."""
+"""The end of the name of a base of summaries."""
 ENDING = ".summary.md"
-"""At the end of the name of a document's summary."""
+"""The end of the name of a document's summary."""
 MOST = 10_000
+"""The most documents or chunks that one listing reads."""
 
 
-class Summing(BaseModel):
-    """What all three take."""
+class SummaryBody(BaseModel):
+    """The fields that the three routes share."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -59,157 +62,158 @@ class Summing(BaseModel):
     max_tokens: int | None = None
 
 
-class SumAll(Summing):
+class SummarizeBase(SummaryBody):
     """Every document of a base."""
 
     allow_empty_kb: bool = True
 
 
-class SumFile(SumAll):
+class SummarizeFile(SummarizeBase):
     """One document."""
 
     file_name: str
 
 
-class SumChunks(Summing):
+class SummarizeChunks(SummaryBody):
     """Chunks by their ids."""
 
     doc_ids: Many[str | int] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """Who summarises what."""
+class SummaryTask:
+    """What one request summarises, with which model, and where the summaries go."""
 
     knowledge: Knowledge
     models: ServedModels
     model: str
     base: KnowledgeBase
     store: KnowledgeBase
-    body: Summing
+    body: SummaryBody
 
 
-@router.post("/summary_file_to_vector_store", response_class=StreamingResponse)
+@router.post(
+    "/summary_file_to_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents
+)
 async def summary_file_to_vector_store(
-    body: SumFile, parts: TheParts, models: TheModels, grant: TheGrant
+    body: SummarizeFile, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
-    """Summarise one document, and keep the summary."""
+    """Summarise one document, and store the summary."""
     try:
-        order = await _order(parts, models, grant, body)
+        task = await _task(parts, models, grant, body)
     except Refused as error:
-        return refused(error, body.knowledge_base_name)
-    return streamed(_one(order, body.file_name))
+        return refusal_stream(error, body.knowledge_base_name)
+    return event_stream(_file_events(task, body.file_name))
 
 
-@router.post("/recreate_summary_vector_store", response_class=StreamingResponse)
+@router.post(
+    "/recreate_summary_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents
+)
 async def recreate_summary_vector_store(
-    body: SumAll, parts: TheParts, models: TheModels, grant: TheGrant
+    body: SummarizeBase, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> StreamingResponse:
-    """Summarise every document, and tell how far it is; what is kept stays searchable meanwhile."""
+    """Summarise every document and stream the progress; earlier summaries stay searchable meanwhile."""
     try:
-        order = await _order(parts, models, grant, body)
+        task = await _task(parts, models, grant, body)
     except Refused as error:
-        return refused(error, body.knowledge_base_name)
-    return streamed(_all(order))
+        return refusal_stream(error, body.knowledge_base_name)
+    return event_stream(_base_events(task))
 
 
-@router.post("/summary_doc_ids_to_vector_store")
+@router.post("/summary_doc_ids_to_vector_store", scope="knowledge:read", body=BodyKind.TEXT)
 async def summary_doc_ids_to_vector_store(
-    body: SumChunks, parts: TheParts, models: TheModels, grant: TheGrant
+    body: SummarizeChunks, parts: TheParts, models: TheModels, grant: TheGrant
 ) -> BaseResponse:
-    """Summarise chunks by id. The summary is in the answer, and is not kept, as Chatchat has it."""
+    """Summarise chunks by id. The response has the summary, which is not stored; Chatchat does not store it either."""
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, data={})
     model = chat_model(parts, grant, body.model_name)
     chunks = [await _chunk(parts.knowledge, base, each) for each in body.doc_ids]
     if not chunks:
         raise Refused(500, "没有要总结的文档片段", {})
-    found = await summarised(models, model, chunks, _options(body))
-    return BaseResponse(msg="总结完成", data={"summarize": [_document(found, chunks, body)]})
+    summary = await summarised(models, model, chunks, _options(body))
+    return BaseResponse(msg="总结完成", data={"summarize": [_document(summary, chunks, body)]})
 
 
-async def _order(parts: Parts, models: ServedModels, grant: Grant | None, body: Summing) -> Order:
-    """What is asked, with a base for the summaries. Raises `PermissionDenied`, `InvalidParameter` and `Refused`."""
+async def _task(parts: Parts, models: ServedModels, grant: Grant | None, body: SummaryBody) -> SummaryTask:
+    """Check a request, and create the base of summaries. Raises `PermissionDenied`, `InvalidParameter` and `Refused`."""
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
     model = chat_model(parts, grant, body.model_name)
     try:
         store = await _store(parts, grant, base, body)
     except KnowledgeBaseExists as error:
         raise Refused(500, error.message) from error
-    return Order(parts.knowledge, models, model, base, store, body)
+    return SummaryTask(parts.knowledge, models, model, base, store, body)
 
 
-async def _one(order: Order, name: str) -> AsyncGenerator[dict[str, Any]]:
+async def _file_events(task: SummaryTask, name: str) -> AsyncGenerator[dict[str, Any]]:
     try:
-        await _keep(order, name)
+        await _summarise_document(task, name)
     except ModelyardError as error:
-        yield _problem(order.base, name, error)
+        yield _failure(task.base, name, error)
     else:
         yield {"code": 200, "msg": f"{name} 总结完成", "doc": name}
 
 
-async def _all(order: Order) -> AsyncGenerator[dict[str, Any]]:
-    documents = order.knowledge.documents
-    names = [each.name for each in (await documents.all(order.base, limit=MOST))[0]]
-    kept, _ = await documents.all(order.store, limit=MOST)
-    known = {name + ENDING for name in names}
-    await documents.delete(order.store, [each.name for each in kept if each.name not in known])
+async def _base_events(task: SummaryTask) -> AsyncGenerator[dict[str, Any]]:
+    documents = task.knowledge.documents
+    names = [each.name for each in (await documents.all(task.base, limit=MOST))[0]]
+    summaries, _ = await documents.all(task.store, limit=MOST)
+    current = {name + ENDING for name in names}
+    await task.knowledge.edits.delete(task.store, [each.name for each in summaries if each.name not in current])
     for number, name in enumerate(names, 1):
         try:
-            await _keep(order, name)
+            await _summarise_document(task, name)
         except ModelyardError as error:
-            yield _problem(order.base, name, error)
+            yield _failure(task.base, name, error)
             continue
         head = f"({number} / {len(names)}): {name}"
         yield {"code": 200, "msg": head, "total": len(names), "finished": number, "doc": name}
 
 
-def _problem(base: KnowledgeBase, name: str, error: ModelyardError) -> dict[str, Any]:
+def _failure(base: KnowledgeBase, name: str, error: ModelyardError) -> dict[str, Any]:
     head = f"知识库'{base.name}'总结文件‘{name}’时出错。已跳过。"
     return {"code": 500, "msg": head, "doc": name, "error": error.message}
 
 
-async def _store(parts: Parts, grant: Grant | None, base: KnowledgeBase, body: Summing) -> KnowledgeBase:
-    """The base of summaries, made if it is not there. Raises `KnowledgeBaseExists` where its name is somebody else's."""
-    found = await parts.knowledge.summaries_of(base)
-    if found is not None:
-        return found
-    chosen = body.embed_model != DEFAULT_EMBEDDING
+async def _store(parts: Parts, grant: Grant | None, base: KnowledgeBase, body: SummaryBody) -> KnowledgeBase:
+    """Return the base of summaries; creates it if needed. Raises `KnowledgeBaseExists` if another base has its name."""
+    store = await parts.knowledge.summaries_of(base)
+    if store is not None:
+        return store
+    is_chosen = body.embed_model != DEFAULT_EMBEDDING
     settings = BaseSettings(
         description=f"“{base.name}”的文档摘要",
         language=base.language,
-        embedding_model=embedding_model(parts, grant, body.embed_model) if chosen else base.embedding_model or "",
+        embedding_model=embedding_model(parts, grant, body.embed_model) if is_chosen else base.embedding_model or "",
         extra={SUMMARY_OF: base.id, "vs_type": body.vs_type},
     )
     return await parts.knowledge.create(base.name + SUFFIX, settings)
 
 
-async def _keep(order: Order, name: str) -> None:
-    """Summarise a document, and put the summary in the place of an older one. Raises what reading and models raise."""
-    chunks, _ = await order.knowledge.documents.chunks(order.base, name, limit=MOST)
+async def _summarise_document(task: SummaryTask, name: str) -> None:
+    """Summarise a document, and replace its earlier summary. Raises the errors of reading and of the model."""
+    chunks, _ = await task.knowledge.documents.chunks(task.base, name, limit=MOST)
     if not chunks:
         raise DocumentUnreadable(name, "it has no text that was indexed.")
-    found = await summarised(order.models, order.model, chunks, _options(order.body))
-    await write(order.knowledge, order.store, name + ENDING, [_document(found, chunks, order.body)])
+    summary = await summarised(task.models, task.model, chunks, _options(task.body))
+    await write_chunks(task.knowledge, task.store, name + ENDING, [_document(summary, chunks, task.body)])
 
 
-def _options(body: Summing) -> dict[str, Any]:
-    """What a model is asked beside the text."""
-    return {"temperature": body.temperature, **limit(body.max_tokens)}
+def _options(body: SummaryBody) -> dict[str, Any]:
+    """Return the sampling parameters of a request to the model."""
+    return {"temperature": body.temperature, **token_limit(body.max_tokens)}
 
 
-def _document(found: Summary, chunks: Sequence[KnowledgeChunk], body: Summing) -> dict[str, Any]:
-    """A summary as LangChain's documents are written."""
+def _document(summary: Summary, chunks: Sequence[KnowledgeChunk], body: SummaryBody) -> dict[str, Any]:
+    """Render a summary in the form of LangChain's documents."""
     metadata = {
         "file_description": body.file_description,
-        "summary_intermediate_steps": list(found.steps),
+        "summary_intermediate_steps": list(summary.steps),
         "doc_ids": ",".join(str(each.id) for each in chunks),
     }
-    return {"page_content": found.text, "metadata": metadata, "type": "Document"}
+    return {"page_content": summary.text, "metadata": metadata, "type": "Document"}
 
 
 async def _chunk(knowledge: Knowledge, base: KnowledgeBase, name: str | int) -> KnowledgeChunk:
-    """A chunk by its id. Raises `DocumentNotFound` or `ChunkNotFound`."""
-    given = str(name)
-    if not given.isascii() or not given.isdecimal() or len(given) > 18:
-        raise DocumentNotFound(given, base.name)
-    return await knowledge.documents.chunk(base, int(given))
+    """Return a chunk by its id. Raises `DocumentNotFound` or `ChunkNotFound`."""
+    return await knowledge.documents.chunk(base, chunk_number(str(name), base.name))

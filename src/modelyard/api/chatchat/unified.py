@@ -1,4 +1,4 @@
-"""Chatchat 0.3's `/chat/chat/completions`: OpenAI's chat completion, where `tools` may name tools of the server."""
+"""Chatchat 0.3's `/chat/chat/completions`: OpenAI's chat completions, whose `tools` may name tools of the server."""
 
 from __future__ import annotations
 
@@ -8,43 +8,45 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.chat import KIND, row_id
 from modelyard.api.chatchat.kb_chat import choice, completion, head
-from modelyard.api.chatchat.prompts import rendered
-from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.talking import Chat, Talk, tools_for
+from modelyard.api.chatchat.prompts import render_prompt
+from modelyard.api.chatchat.streams import event_stream, token_limit
+from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn, server_tools
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.disconnects import while_connected
 from modelyard.api.knowledge_chat import text_of
+from modelyard.api.router import BodyKind, Router
+from modelyard.chats.tool_loop import FinalAnswer, ModelReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
-from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
+from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
 
-router = APIRouter(prefix="/chat", tags=["chatchat"])
-"""For OpenAI's own client, so its errors are OpenAI's."""
+router = Router("/chat", tags=["chatchat"])
+"""Routes for OpenAI's own client, whose errors are OpenAI's."""
 
 PASSED = ("frequency_penalty", "logit_bias", "logprobs", "presence_penalty", "response_format", "seed", "stop",
           "top_logprobs", "top_p", "user", "parallel_tool_calls", "max_completion_tokens")  # fmt: skip
-"""More fields of a request that its model gets as they are."""
+"""Fields of a request that are passed to the model unchanged."""
 NAMES = {
     "calculate": "calculator",
     "search_local_knowledgebase": "search_knowledge",
     "url_reader": "read_url",
 }
-"""What Chatchat calls tools."""
+"""Chatchat's names of tools → ours."""
 NO_NAMES = ("auto", "none", "required")
-STARTED, SAYS, FINISHED, TOOL_STARTED, TOOL_ENDED = 1, 2, 5, 6, 7
-"""Of `status`, in an agent's chunks."""
+STARTED, TEXT, FINISHED, TOOL_STARTED, TOOL_ENDED = 1, 2, 5, 6, 7
+"""Values of `status` in the chunks of a chat with tools."""
 
 
-class Unified(BaseModel):
-    """A chat completion. With `tools` or `tool_choice` of the server, an agent answers it."""
+class UnifiedChat(BaseModel):
+    """A chat completion request. If `tools` or `tool_choice` name tools of the server, the model may call them."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -55,106 +57,114 @@ class Unified(BaseModel):
     max_tokens: int | None = None
     tools: Few[str | Fields[Any]] | None = None
     tool_choice: str | Fields[Any] | None = None
-    conversation_id: str = Field("", description="Where the question and its answer are kept.")
+    conversation_id: str = Field("", description="The conversation that stores the question and its answer.")
     tool_input: Fields[Any] | None = Field(
-        None, description="Call the tool of `tool_choice` with this, and answer from what it gives."
+        None, description="Arguments to call the tool of `tool_choice` with; the model answers from its output."
     )
 
     @property
     def question(self) -> str:
-        """The text of the last message."""
+        """The text of the last message; empty if it has none."""
         return text_of(self.messages[-1].get("content"))
 
     @property
     def chosen(self) -> str:
-        """The tool that must be called; empty for none."""
+        """The name of the tool that must be called; empty if none must be."""
         if isinstance(self.tool_choice, dict):
-            return _name(self.tool_choice)
+            return _tool_name(self.tool_choice)
         return "" if self.tool_choice in NO_NAMES else self.tool_choice or ""
 
     def request(self, model: str) -> dict[str, Any]:
-        """What the model is asked, without tools."""
-        given = {name: value for name in PASSED if (value := (self.model_extra or {}).get(name)) is not None}
-        asked = {"model": model, "messages": self.messages, "temperature": self.temperature}
-        return {**given, **{k: v for k, v in asked.items() if v is not None}, **limit(self.max_tokens)}
+        """Return the request to the model, without tools."""
+        passed = {name: value for name in PASSED if (value := (self.model_extra or {}).get(name)) is not None}
+        fields = {"model": model, "messages": self.messages, "temperature": self.temperature}
+        return {**passed, **{k: v for k, v in fields.items() if v is not None}, **token_limit(self.max_tokens)}
 
 
-@router.post("/chat/completions", response_model=None)
-async def chat_completions(body: Unified, request: Request, parts: TheParts, grant: TheGrant) -> Response:
-    """Talk to a model, or to an agent whose tools are named. Tools that are no names are the caller's own, as with OpenAI."""
-    talk = Talk(request, parts, grant, Chat(query=body.question, model_name=body.model))
+@router.post(
+    "/chat/completions",
+    scope="models:read",
+    body=BodyKind.TEXT,
+    response_model=ChatchatCompletion,
+    events=ChatchatChunks,
+)
+async def chat_completions(body: UnifiedChat, request: Request, parts: TheParts, grant: TheGrant) -> Response:
+    """Chat with a model that may call the server's tools by name. Tools given as objects are the caller's own, as in OpenAI."""
+    turn = ChatTurn(request, parts, grant, ChatQuestion(query=body.question, model_name=body.model))
     tools = await chosen_tools(body, parts, grant)
-    row = await _row(body, parts, grant)
-    said = _agent(talk, body, tools) if tools and body.tool_input is None else _model(talk, body, tools)
-    chunks = _kept(said, parts, row)
+    row = await _message_row(body, parts, grant)
+    uses_loop = tools and body.tool_input is None
+    answer = _tool_loop_chunks(turn, body, tools) if uses_loop else _model_chunks(turn, body, tools)
+    chunks = _stored(answer, parts, row)
     if body.stream:
-        return streamed(chunks)
-    return JSONResponse(await while_connected(request, _whole(chunks)))
+        return event_stream(chunks)
+    return JSONResponse(await while_connected(request, _as_completion(chunks)))
 
 
-async def chosen_tools(body: Unified, parts: Parts, grant: Grant | None) -> list[Tool]:
-    """The server's tools that a request names; none where its tools are its own. Raises `InvalidParameter`."""
-    given = list(body.tools or ([body.chosen] if body.chosen else []))
-    if not given or body.tool_choice == "none":
+async def chosen_tools(body: UnifiedChat, parts: Parts, grant: Grant | None) -> list[Tool]:
+    """Return the server's tools that a request names; none if its tools are its own. Raises `InvalidParameter`."""
+    requested = list(body.tools or ([body.chosen] if body.chosen else []))
+    if not requested or body.tool_choice == "none":
         return []
-    by_name = {tool.name: tool for tool in await tools_for(parts, grant)}
-    names = [NAMES.get(name, name) for name in (each if isinstance(each, str) else _name(each) for each in given)]
+    by_name = {tool.name: tool for tool in await server_tools(parts, grant)}
+    names = [each if isinstance(each, str) else _tool_name(each) for each in requested]
+    names = [NAMES.get(name, name) for name in names]
     missing = [name for name in names if name not in by_name]
-    if len(missing) == len(names) and not any(isinstance(each, str) for each in given):
+    if len(missing) == len(names) and not any(isinstance(each, str) for each in requested):
         return []
     if missing:
         raise InvalidParameter("tools", f"there is no tool {', '.join(missing)} here; there are {', '.join(by_name)}.")
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
-async def _row(body: Unified, parts: Parts, grant: Grant | None) -> str | None:
-    """The id of the row of the question, where a conversation is named. Raises `ConversationNotFound`."""
+async def _message_row(body: UnifiedChat, parts: Parts, grant: Grant | None) -> str | None:
+    """Store the question if a conversation is named, and return its id. Raises `ConversationNotFound`."""
     if not body.conversation_id:
         return None
-    talks, owner = parts.knowledge.conversations, Owner.of(grant)
-    talk = await talks.opened(owner, row_id(body.conversation_id), body.question, KIND)
-    return await talks.ask(owner, body.question, KIND, talk.id)
+    conversations, owner = parts.chats.conversations, Owner.of(grant)
+    conversation = await conversations.get_or_begin(owner, row_id(body.conversation_id), body.question, KIND)
+    return await conversations.add_question(owner, body.question, KIND, conversation.id)
 
 
-async def _kept(
+async def _stored(
     chunks: AsyncGenerator[dict[str, Any]], parts: Parts, row: str | None
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The same with the id of their row, where what was said is kept even if nobody hears the end."""
-    reply = Reply()
+    """Yield the chunks with the id of the stored message. The answer so far is stored even if the client disconnects."""
+    reply = ModelReply()
     try:
-        async with aclosing(chunks) as given:
-            async for chunk in given:
-                if chunk.get("status") in (None, SAYS):
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                if chunk.get("status") in (None, TEXT):
                     reply.add(chunk)
                 yield {**chunk, "message_id": row}
     finally:
         if row is not None:
-            await asyncio.shield(parts.knowledge.conversations.answered(row, reply.text))
+            await asyncio.shield(parts.chats.conversations.add_answer(row, reply.text))
 
 
-async def _model(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:
-    """What the model says, chunk by chunk as its server sends them; of what a tool gave, if it shall be called first."""
-    asked = body.request(talk.model())
+async def _model_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the chunks of the model's server; with `tool_input`, call the tool first and answer from its output."""
+    request = body.request(turn.model())
     if tools and body.tool_input is not None:
         output = await tools[0].call(body.tool_input)
-        prompt = rendered("knowledge_base_chat", "default", context=output, question=body.question)
-        asked["messages"] = [*body.messages[:-1], {**body.messages[-1], "content": prompt}]
-        told = {"tool_call": tools[0].name, "tool_output": output, "is_ref": True}
-        yield {**head("chat.completion.chunk", talk.model()), **told, **choice("", None)}
+        prompt = render_prompt("knowledge_base_chat", "default", context=output, question=body.question)
+        request["messages"] = [*body.messages[:-1], {**body.messages[-1], "content": prompt}]
+        result = {"tool_call": tools[0].name, "tool_output": output, "is_ref": True}
+        yield {**head("chat.completion.chunk", turn.model()), **result, **choice("", None)}
     else:
         own = {"tools": body.tools, "tool_choice": body.tool_choice}
-        asked |= {name: value for name, value in own.items() if value}
-    async with aclosing(talk.models.chat(asked)) as chunks:
+        request |= {name: value for name, value in own.items() if value}
+    async with aclosing(turn.models.chat(request)) as chunks:
         async for chunk in chunks:
             yield {**chunk, "status": None}
 
 
-async def _agent(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:
-    """An agent's chunks: `status` says what each is. What is said comes piece by piece, and the answer once more as a whole."""
-    asked = body.request(talk.model())
+async def _tool_loop_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the chunks of a tool loop; `status` tells what each is. Text comes in pieces, the final answer again in one."""
+    request = body.request(turn.model())
     if body.chosen:
-        asked["tool_choice"] = {"type": "function", "function": {"name": tools[0].name}}
-    first = head("chat.completion.chunk", talk.model())
+        request["tool_choice"] = {"type": "function", "function": {"name": tools[0].name}}
+    first = head("chat.completion.chunk", turn.model())
 
     def chunk(
         status: int, text: str, calls: Sequence[dict[str, Any]] = (), reason: str | None = None
@@ -162,24 +172,24 @@ async def _agent(talk: Talk, body: Unified, tools: Sequence[Tool]) -> AsyncGener
         return {**first, "status": status, **choice(text, reason, calls)}
 
     yield chunk(STARTED, "")
-    async with aclosing(run(talk.models, asked, tools)) as events:
+    async with aclosing(run_tool_loop(turn.models, request, tools)) as events:
         async for event in events:
             match event:
-                case Token():
-                    yield chunk(SAYS, event.text)
+                case TextPiece():
+                    yield chunk(TEXT, event.text)
                 case ToolStarted():
-                    yield chunk(TOOL_STARTED, "", [call(event, None, False)])
+                    yield chunk(TOOL_STARTED, "", [tool_call(event, None, False)])
                 case ToolEnded():
-                    yield chunk(TOOL_ENDED, "", [call(event, event.output, not event.ok)])
-                case Answer():
+                    yield chunk(TOOL_ENDED, "", [tool_call(event, event.output, not event.ok)])
+                case FinalAnswer():
                     yield {**chunk(FINISHED, event.text, reason=event.finish_reason), "usage": event.usage}
 
 
-def call(event: ToolStarted | ToolEnded, output: str | None, failed: bool) -> dict[str, Any]:
-    """A call as Chatchat shows it."""
-    given = event.arguments
-    arguments = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    function = {"name": event.name, "arguments": arguments}
+def tool_call(event: ToolStarted | ToolEnded, output: str | None, failed: bool) -> dict[str, Any]:
+    """Render a tool call in Chatchat's form."""
+    arguments = event.arguments
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    function = {"name": event.name, "arguments": text}
     return {
         "index": 0,
         "id": event.id,
@@ -190,14 +200,14 @@ def call(event: ToolStarted | ToolEnded, output: str | None, failed: bool) -> di
     }
 
 
-async def _whole(chunks: AsyncGenerator[dict[str, Any]]) -> dict[str, Any]:
-    """All chunks as one completion."""
-    reply, told, ended = Reply(), dict[str, Any](), list[dict[str, Any]]()
+async def _as_completion(chunks: AsyncGenerator[dict[str, Any]]) -> dict[str, Any]:
+    """Join all chunks into one completion."""
+    reply, result, ended = ModelReply(), dict[str, Any](), list[dict[str, Any]]()
     last: dict[str, Any] = {}
-    async with aclosing(chunks) as given:
-        async for chunk in given:
+    async with aclosing(chunks):
+        async for chunk in chunks:
             last = {**last, **chunk}
-            told |= {name: chunk[name] for name in ("tool_call", "tool_output", "is_ref") if chunk.get(name)}
+            result |= {name: chunk[name] for name in ("tool_call", "tool_output", "is_ref") if chunk.get(name)}
             if chunk.get("status") == TOOL_ENDED:
                 ended += chunk["choices"][0]["delta"]["tool_calls"]
             elif chunk.get("status") in (None, FINISHED):
@@ -209,10 +219,10 @@ async def _whole(chunks: AsyncGenerator[dict[str, Any]]) -> dict[str, Any]:
     ]
     whole["choices"][0]["message"]["tool_calls"] = ended or own
     rest = {"message_id": last.get("message_id"), "status": last.get("status"), "usage": last.get("usage")}
-    return {**whole, **told, **rest}
+    return {**whole, **result, **rest}
 
 
-def _name(tool: Mapping[str, Any]) -> str:
-    """Of a tool as OpenAI has it."""
+def _tool_name(tool: Mapping[str, Any]) -> str:
+    """Return the name of a tool in OpenAI's form."""
     function = tool.get("function")
     return str(function.get("name", "")) if isinstance(function, Mapping) else ""

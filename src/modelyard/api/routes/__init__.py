@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from modelyard.api.chatchat import (
     agent_chat,
     chat,
     fastchat,
-    filling,
     kb_chat,
     knowledge_base,
     server_state,
     sourced_chat,
     summaries,
     unified,
+    uploads,
 )
 from modelyard.api.chatchat import models as llm_models
+from modelyard.api.router import Route, Router
 from modelyard.api.routes import (
     adapters,
     autostart,
     cache,
+    chats,
     cluster,
-    conversations,
+    constants,
     documents,
     engines,
+    jobs,
     keys,
     knowledge,
     lifecycle,
     models,
     registrations,
+    virtualenvs,
     workers,
 )
 
-ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS: tuple[Router, ...] = (
+    constants.router,
     registrations.router,
     lifecycle.router,
     engines.router,
+    jobs.router,
     models.router,
     autostart.router,
     workers.router,
+    virtualenvs.router,
     adapters.router,
     cluster.router,
     keys.router,
     cache.router,
     knowledge.router,
     documents.router,
-    conversations.router,
+    chats.router,
     knowledge_base.router,
-    filling.router,
+    uploads.router,
     llm_models.router,
     server_state.router,
     summaries.router,
@@ -61,3 +66,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     unified.router,
 )
 """A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
+
+ROUTES: tuple[Route, ...] = tuple(route for router in ROUTERS for route in router.routes)
+"""Every management route, in the order in which they are tried."""

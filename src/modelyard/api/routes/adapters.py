@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from modelyard.api.deps import TheAdapters, TheGrant
+from modelyard.api.router import Router
 from modelyard.api.views import adapter_info
 from modelyard.protocol.adapters import AdapterList, LoadAdapterRequest, UnloadAdapterRequest
 
-router = APIRouter(prefix="/v1", tags=["adapters"])
+router = Router("/v1", tags=["adapters"])
 
 
-@router.post("/load_lora_adapter", response_class=PlainTextResponse)
+@router.post("/load_lora_adapter", scope="models:write", waits=True, response_class=PlainTextResponse)
 async def load(body: LoadAdapterRequest, adapters: TheAdapters) -> str:
     """Load an adapter on every replica of a running model; it comes back when the server starts again."""
     uid = await adapters.load(
@@ -21,14 +21,14 @@ async def load(body: LoadAdapterRequest, adapters: TheAdapters) -> str:
     return f"Success: LoRA adapter '{body.lora_name}' added successfully to '{uid}'."
 
 
-@router.post("/unload_lora_adapter", response_class=PlainTextResponse)
+@router.post("/unload_lora_adapter", scope="models:write", response_class=PlainTextResponse)
 async def unload(body: UnloadAdapterRequest, adapters: TheAdapters) -> str:
     """Let an adapter go, everywhere and for good."""
     await adapters.unload(body.lora_name)
     return f"Success: LoRA adapter '{body.lora_name}' removed successfully."
 
 
-@router.get("/adapters")
+@router.get("/adapters", scope="models:list")
 async def list_adapters(adapters: TheAdapters, grant: TheGrant) -> AdapterList:
     """Every adapter that the key may use."""
     found = [adapter_info(view, each) for view, each in adapters.all()]

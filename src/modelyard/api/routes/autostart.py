@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
 from msgspec.structs import replace
 from pydantic import ValidationError
 
 from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
+from modelyard.api.router import Router
 from modelyard.control.autostart import Autostarts, Entry
 from modelyard.control.launching import checked_uid
 from modelyard.core.access import Grant
@@ -27,17 +27,17 @@ from modelyard.protocol.lifecycle import (
 )
 from modelyard.protocol.models import LaunchRequest
 
-router = APIRouter(prefix="/v1/autostart", tags=["autostart"])
+router = Router("/v1/autostart", tags=["autostart"])
 
 
-@router.get("/models")
+@router.get("/models", scope="models:list")
 async def list_entries(parts: TheParts, grant: TheGrant) -> AutostartList:
     """Every entry, in the order in which they start."""
     entries = await parts.autostarts.entries()
     return AutostartList(models=[_shown(parts.autostarts, entry) for entry in entries if sees(grant, entry)])
 
 
-@router.post("/models")
+@router.post("/models", scope="models:write")
 async def put_entries(
     body: AutostartEntry | AutostartList, parts: TheParts, grant: TheGrant, trust: TheTrust
 ) -> AutostartEntry | AutostartList:
@@ -59,7 +59,7 @@ async def put_entries(
     return AutostartList(models=shown) if isinstance(body, AutostartList) else shown[0]
 
 
-@router.get("/models/summary")
+@router.get("/models/summary", scope="models:list")
 async def summary(parts: TheParts, grant: TheGrant) -> AutostartSummary:
     """The entries without their launches."""
     entries = [entry for entry in await parts.autostarts.entries() if sees(grant, entry)]
@@ -77,13 +77,13 @@ async def summary(parts: TheParts, grant: TheGrant) -> AutostartSummary:
     return AutostartSummary(total=len(items), enabled=sum(item.enabled for item in items), models=items)
 
 
-@router.get("/models/{uid:path}")
+@router.get("/models/{uid:path}", scope="models:list")
 async def get_entry(uid: str, parts: TheParts) -> AutostartEntry:
     """One entry."""
     return _shown(parts.autostarts, await parts.autostarts.get(uid))
 
 
-@router.delete("/models/{uid:path}")
+@router.delete("/models/{uid:path}", scope="models:write")
 async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
     """Forget an entry; the model itself goes on."""
     await parts.autostarts.remove(uid)

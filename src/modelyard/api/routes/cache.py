@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
-
-from modelyard.api.deps import TheCaching, TheParts
+from modelyard.api.deps import TheCaching, TheGrant, TheParts
+from modelyard.api.router import Router
 from modelyard.api.views import WORKER, cached_model, download_info, download_progress
+from modelyard.core.access import Owner
 from modelyard.protocol.cache import (
     CachedFiles,
     CachedModels,
@@ -19,30 +19,30 @@ from modelyard.protocol.cache import (
 )
 from modelyard.protocol.models import LaunchProgress
 
-router = APIRouter(prefix="/v1", tags=["cache"])
+router = Router("/v1", tags=["cache"])
 
 
-@router.get("/cache/models")
+@router.get("/cache/models", scope="cache:list")
 async def list_cached(caching: TheCaching, model_name: str | None = None, worker_ip: str | None = None) -> CachedModels:
     """Every model that is here whole, whatever program brought it. There is one machine, so `worker_ip` changes nothing."""
     entries = await caching.entries(model_name or None)
     return CachedModels(models=await asyncio.to_thread(lambda: [cached_model(entry) for entry in entries]))
 
 
-@router.post("/cache/models")
-async def fill_cache(body: CacheRequest, caching: TheCaching) -> CacheResponse:
+@router.post("/cache/models", scope="models:write")
+async def fill_cache(body: CacheRequest, caching: TheCaching, grant: TheGrant) -> CacheResponse:
     """Bring the weights of a model and launch nothing. Answers at once; follow it with `/progress`."""
-    return CacheResponse(cache_uid=await caching.fill(body))
+    return CacheResponse(cache_uid=await caching.fill(body, Owner.of(grant)))
 
 
-@router.delete("/cache/models")
+@router.delete("/cache/models", scope="cache:delete")
 async def remove_cached(model_version: str, caching: TheCaching, worker_ip: str | None = None) -> Removed:
     """Delete the weights of a model, unless a model that is launched uses them."""
     await caching.remove(model_version)
     return Removed(result=True)
 
 
-@router.get("/cache/models/files")
+@router.get("/cache/models/files", scope="cache:list")
 async def cached_files(model_version: str, caching: TheCaching, worker_ip: str | None = None) -> CachedFiles:
     """The files of a cached model."""
     entries = await caching.versions(model_version)
@@ -50,7 +50,7 @@ async def cached_files(model_version: str, caching: TheCaching, worker_ip: str |
     return CachedFiles(model_version=model_version, worker_ip=worker_ip or WORKER, paths=paths)
 
 
-@router.get("/cache/models/{cache_uid}/progress")
+@router.get("/cache/models/{cache_uid}/progress", scope="cache:list")
 async def cache_progress(cache_uid: str, caching: TheCaching) -> LaunchProgress:
     """How far a download is; an unknown name is `pending`, as with launches."""
     found = caching.progress(cache_uid)
@@ -59,33 +59,33 @@ async def cache_progress(cache_uid: str, caching: TheCaching) -> LaunchProgress:
     return download_progress(found, full=1.0)
 
 
-@router.post("/cache/models/{cache_uid}/cancel")
+@router.post("/cache/models/{cache_uid}/cancel", scope="models:write")
 async def cancel_cache(cache_uid: str, caching: TheCaching) -> None:
     """Give up a download. What has arrived stays, so asking again goes on from there."""
     caching.cancel(cache_uid)
 
 
-@router.get("/downloads")
+@router.get("/downloads", scope="cache:list")
 async def list_downloads(parts: TheParts) -> DownloadList:
     """Every download: of launches, and those that were asked for by themselves."""
     return DownloadList(downloads=[download_info(view) for view in parts.downloads.views()])
 
 
-@router.post("/downloads/{uid}/pause")
+@router.post("/downloads/{uid}/pause", scope="models:write")
 async def pause_download(uid: str, parts: TheParts) -> DownloadInfo:
     """Stop fetching; what has arrived stays, and models that need it wait."""
     parts.downloads.pause(uid)
     return download_info(parts.downloads.view(uid))
 
 
-@router.post("/downloads/{uid}/resume")
+@router.post("/downloads/{uid}/resume", scope="models:write")
 async def resume_download(uid: str, parts: TheParts) -> DownloadInfo:
     """Go on with a download that was paused or has failed."""
     parts.downloads.resume(uid)
     return download_info(parts.downloads.view(uid))
 
 
-@router.delete("/downloads/{uid}")
+@router.delete("/downloads/{uid}", scope="models:write")
 async def remove_download(uid: str, caching: TheCaching) -> Removed:
     """Cancel a download, or forget a finished one; refused while a launch needs it."""
     caching.cancel(uid)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import psutil
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from modelyard import __version__
 from modelyard.api.deps import TheAddress, TheGrant, TheParts
+from modelyard.api.router import ANYBODY, Router
 from modelyard.api.views import STATUS
+from modelyard.core.access import ADMIN
 from modelyard.core.types import Hardware
 from modelyard.protocol.cluster import Auth, Health, NodeInfo, Version
 
-router = APIRouter(tags=["cluster"])
+router = Router(tags=["cluster"])
 
 
-@router.get("/health")
+@router.get("/health", scope=ANYBODY)
 async def health(parts: TheParts, grant: TheGrant) -> Health:
     """200 as long as the server answers; the state of each model is inside, for whom the key lets see it."""
     views = parts.deployments.views()
@@ -27,31 +29,31 @@ async def health(parts: TheParts, grant: TheGrant) -> Health:
     return Health(version=__version__, models={view.desired.uid: STATUS[view.state] for view in views})
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", scope="monitor:view", response_class=PlainTextResponse)
 async def metrics(parts: TheParts) -> Response:
     """Prometheus text."""
     return Response(parts.gateway.meter.render(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/v1/cluster/auth")
+@router.get("/v1/cluster/auth", scope=ANYBODY)
 async def auth(parts: TheParts) -> Auth:
     """Whether keys are asked for."""
     return Auth(auth=parts.keys.access.required)
 
 
-@router.get("/v1/cluster/version")
+@router.get("/v1/cluster/version", scope=ADMIN)
 async def version() -> Version:
     """The version of the server."""
     return Version(version=__version__)
 
 
-@router.get("/v1/cluster/devices")
+@router.get("/v1/cluster/devices", scope="models:list")
 def devices(parts: TheParts) -> int:
     """Number of GPUs."""
     return len(parts.host.hardware().gpus)
 
 
-@router.get("/v1/cluster/info", response_model_exclude_none=True)
+@router.get("/v1/cluster/info", scope=ADMIN, response_model_exclude_none=True)
 def info(parts: TheParts, address: TheAddress, detailed: bool = False) -> list[NodeInfo]:
     """This machine, once as supervisor and once as worker."""
     hardware = parts.host.hardware()

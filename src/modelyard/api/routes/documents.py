@@ -6,21 +6,22 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, Path, UploadFile
+from fastapi import File, Form, Path, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from modelyard.api.base_access import NamedBase
 from modelyard.api.deps import TheKnowledge
 from modelyard.api.knowledge_views import chunk_info, document_info, page
+from modelyard.api.router import FILE, BodyKind, Router
 from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
-from modelyard.knowledge.bases import chunking_of
-from modelyard.knowledge.jobs import chunking_for
+from modelyard.knowledge.documents.bases import chunking_of
+from modelyard.knowledge.indexing.jobs import chunking_for
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.json_values import check_text
 
-router = APIRouter(prefix="/v1/knowledge_bases/{base}", tags=["documents"], dependencies=[NamedBase])
+router = Router("/v1/knowledge_bases/{base}", tags=["documents"], dependencies=[NamedBase])
 
 PORTION = 1 << 20
 RowId = Annotated[int, Path(ge=0, le=(1 << 63) - 1)]
@@ -45,7 +46,7 @@ def json_field(name: str, given: str | None) -> dict[str, Any] | None:
     return found
 
 
-@router.post("/documents")
+@router.post("/documents", scope="knowledge:write", body=BodyKind.DOCUMENTS)
 async def upload(
     base: str,
     knowledge: TheKnowledge,
@@ -83,7 +84,7 @@ async def upload(
     return bodies.Uploaded(data=[document_info(each) for each in now], job=job, failed=failed)
 
 
-@router.get("/documents")
+@router.get("/documents", scope="knowledge:read")
 async def list_documents(
     base: str,
     knowledge: TheKnowledge,
@@ -103,21 +104,21 @@ async def list_documents(
     return bodies.DocumentList(data=[document_info(each) for each in rows], total=total)
 
 
-@router.post("/documents/delete")
+@router.post("/documents/delete", scope="knowledge:write", body=BodyKind.TEXT)
 async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete documents by name, with everything made from them."""
-    missing = await knowledge.documents.delete(await knowledge.bases.get(base), body.names)
+    missing = await knowledge.edits.delete(await knowledge.bases.get(base), body.names)
     return bodies.Deleted(deleted=[each for each in body.names if each not in missing], missing=missing)
 
 
-@router.post("/documents/index")
+@router.post("/documents/index", scope="knowledge:write", body=BodyKind.TEXT)
 async def index(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.JobStarted:
     """Index documents that are here: again, or for the first time."""
     job = await knowledge.index(await knowledge.bases.get(base), body.names, body.force)
     return bodies.JobStarted(job=job)
 
 
-@router.post("/documents/preview")
+@router.post("/documents/preview", scope="knowledge:write", body=BodyKind.DOCUMENT)
 async def preview_upload(
     base: str,
     knowledge: TheKnowledge,
@@ -131,32 +132,32 @@ async def preview_upload(
     return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
 
 
-@router.get("/documents/{document}")
+@router.get("/documents/{document}", scope="knowledge:read")
 async def describe(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.DocumentInfo:
     """A document by its id."""
     return document_info(await _row(knowledge, base, document))
 
 
-@router.patch("/documents/{document}")
+@router.patch("/documents/{document}", scope="knowledge:write")
 async def configure(
     base: str, document: RowId, body: bodies.ChangeDocument, knowledge: TheKnowledge
 ) -> bodies.DocumentInfo:
     """Let searches see a document or not, or set its metadata."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    return document_info(await knowledge.documents.configure(row, name, enabled=body.enabled, details=body.metadata))
+    return document_info(await knowledge.edits.configure(row, name, enabled=body.enabled, details=body.metadata))
 
 
-@router.delete("/documents/{document}")
+@router.delete("/documents/{document}", scope="knowledge:write")
 async def delete(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a document with everything made from it."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    await knowledge.documents.delete(row, [name])
+    await knowledge.edits.delete(row, [name])
     return bodies.Deleted(deleted=[name])
 
 
-@router.get("/documents/{document}/content", response_class=FileResponse)
+@router.get("/documents/{document}/content", scope="knowledge:read", response_class=FileResponse, responses=FILE)
 async def content(base: str, document: RowId, knowledge: TheKnowledge, preview: bool = False) -> Response:
     """The document's bytes; `preview` lets a browser show them."""
     row = await _row(knowledge, base, document)
@@ -182,13 +183,13 @@ def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -
     )
 
 
-@router.get("/documents/{document}/text", response_class=PlainTextResponse)
+@router.get("/documents/{document}/text", scope="knowledge:read", response_class=PlainTextResponse)
 async def text(base: str, document: RowId, knowledge: TheKnowledge) -> str:
     """What was read in it; spans of chunks are character offsets into this."""
     return await knowledge.documents.text(await _row(knowledge, base, document))
 
 
-@router.post("/documents/{document}/preview")
+@router.post("/documents/{document}/preview", scope="knowledge:write")
 async def preview(base: str, document: RowId, body: bodies.PreviewRequest, knowledge: TheKnowledge) -> bodies.Preview:
     """The chunks that a document would have if it were cut in another way."""
     row = await knowledge.bases.get(base)
@@ -200,7 +201,7 @@ async def preview(base: str, document: RowId, body: bodies.PreviewRequest, knowl
     return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
 
 
-@router.get("/documents/{document}/chunks")
+@router.get("/documents/{document}/chunks", scope="knowledge:read")
 async def chunks(
     base: str, document: RowId, knowledge: TheKnowledge, limit: int = 100, offset: int = 0
 ) -> bodies.ChunkList:
@@ -212,25 +213,25 @@ async def chunks(
     return bodies.ChunkList(data=[chunk_info(each) for each in found], total=total)
 
 
-@router.post("/documents/{document}/chunks")
+@router.post("/documents/{document}/chunks", scope="knowledge:write", body=BodyKind.TEXT)
 async def add_chunk(base: str, document: RowId, body: bodies.NewChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
     """Write a chunk into a document. Only that chunk is embedded."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
-    return chunk_info(await knowledge.documents.add(row, name, body.text, body.position))
+    return chunk_info(await knowledge.edits.add_chunk(row, name, body.text, body.position))
 
 
-@router.patch("/chunks/{chunk}")
+@router.patch("/chunks/{chunk}", scope="knowledge:write", body=BodyKind.TEXT)
 async def edit_chunk(base: str, chunk: RowId, body: bodies.ChangeChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
     """Change a chunk's text, or whether searches see it. Only that chunk is embedded; a new text has a new id."""
     row = await knowledge.bases.get(base)
-    return chunk_info(await knowledge.documents.edit(row, chunk, text=body.text, enabled=body.enabled))
+    return chunk_info(await knowledge.edits.change_chunk(row, chunk, text=body.text, enabled=body.enabled))
 
 
-@router.delete("/chunks/{chunk}")
+@router.delete("/chunks/{chunk}", scope="knowledge:write")
 async def delete_chunk(base: str, chunk: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a chunk."""
-    await knowledge.documents.remove(await knowledge.bases.get(base), chunk)
+    await knowledge.edits.remove_chunk(await knowledge.bases.get(base), chunk)
     return bodies.Deleted(deleted=[str(chunk)])
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
-
 from modelyard.api.base_access import check_models
 from modelyard.api.deps import Parts, TheDeployments, TheGrant, TheParts
 from modelyard.api.file_access import check_files, check_path, may_name_files
+from modelyard.api.router import Router
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.types import ModelType
-from modelyard.engines.names import displayed
+from modelyard.engines.names import title_of
 from modelyard.protocol.engines import EngineEstimate, EngineTable, EstimateRequest, EstimateResponse
 
-router = APIRouter(prefix="/v1", tags=["engines"])
+router = Router("/v1", tags=["engines"])
 
 TYPES = tuple(kind.lower() for kind in ModelType)
 
 
-@router.get("/engines/{model_type}/{model_name:path}", response_model=EngineTable, response_model_exclude_unset=True)
+@router.get(
+    "/engines/{model_type}/{model_name:path}",
+    scope="models:list",
+    response_model=EngineTable,
+    response_model_exclude_unset=True,
+)
 async def engines_of_type(
     model_type: str,
     model_name: str,
@@ -37,7 +41,7 @@ async def engines_of_type(
     return await _engines(model_name, model_type, parts, grant, reasons)
 
 
-@router.get("/engines/{model_name}", response_model=EngineTable, response_model_exclude_unset=True)
+@router.get("/engines/{model_name}", scope="models:list", response_model=EngineTable, response_model_exclude_unset=True)
 async def engines(
     model_name: str,
     parts: TheParts,
@@ -58,7 +62,7 @@ async def _engines(
     return await asyncio.to_thread(engines_of, name, kind, parts.catalog, machine, reasons, may_name_files(grant))
 
 
-@router.post("/models/estimate")
+@router.post("/models/estimate", scope="models:list")
 async def estimate(
     body: EstimateRequest, parts: TheParts, deployments: TheDeployments, grant: TheGrant
 ) -> EstimateResponse:
@@ -79,8 +83,8 @@ async def estimate(
         model_size_in_billions=model.size_in_billions,
         context_length=context,
         kv_cache_dtype=cache_type(body.kv_cache_dtype),
-        model_engine=displayed(found[0].engine),
-        engines={displayed(each.engine): _figures(each) for each in found},
+        model_engine=title_of(found[0].engine),
+        engines={title_of(each.engine): _figures(each) for each in found},
     )
 
 

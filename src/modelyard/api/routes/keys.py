@@ -6,16 +6,17 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 import pydantic
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.key_views import key_info, user_info
+from modelyard.api.router import ANY_KEY, ANYBODY, Router
 from modelyard.control.keys import ACCESS_SECONDS, Keys, Login, NewKey
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
 from modelyard.protocol import keys as bodies
 
-router = APIRouter(tags=["keys"])
+router = Router(tags=["keys"])
 
 LOGIN_BODY = {
     "requestBody": {
@@ -37,7 +38,7 @@ TheKeys = Annotated[Keys, Depends(the_keys)]
 Name = Annotated[str, Path(max_length=200)]
 
 
-@router.post("/token", openapi_extra=LOGIN_BODY)
+@router.post("/token", scope=ANYBODY, forms=True, openapi_extra=LOGIN_BODY)
 async def token(request: Request, keys: TheKeys) -> bodies.Tokens:
     """Log in with name and password, as JSON or as a form; the access token then works like an API key."""
     wanted = await _login(request)
@@ -47,13 +48,13 @@ async def token(request: Request, keys: TheKeys) -> bodies.Tokens:
     return _tokens(await keys.login(wanted.username, wanted.password, address))
 
 
-@router.post("/v1/auth/refresh")
+@router.post("/v1/auth/refresh", scope=ANYBODY)
 async def refresh(body: bodies.RefreshRequest, keys: TheKeys) -> bodies.Tokens:
     """New tokens in place of the old ones."""
     return _tokens(await keys.refresh(body.refresh_token))
 
 
-@router.post("/v1/auth/logout")
+@router.post("/v1/auth/logout", scope=ANY_KEY)
 async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
     """Revoke the token that asks, and the one that would refresh it."""
     if grant is not None:
@@ -61,7 +62,7 @@ async def logout(keys: TheKeys, grant: TheGrant) -> bodies.Done:
     return bodies.Done()
 
 
-@router.get("/v1/auth/me")
+@router.get("/v1/auth/me", scope=ANY_KEY)
 async def me(grant: TheGrant) -> bodies.Me:
     """Who asks, and what they may do. Where no key is asked for, everybody is an administrator."""
     if grant is None:
@@ -80,7 +81,7 @@ async def me(grant: TheGrant) -> bodies.Me:
     )
 
 
-@router.post("/v1/admin/keys", status_code=201)
+@router.post("/v1/admin/keys", scope="keys:create", status_code=201)
 async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKey:
     """Make a key. This is the only time that it is shown."""
     wanted = NewKey(
@@ -97,39 +98,39 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
     return bodies.NewKey(**key_info(row).model_dump(), key=secret)
 
 
-@router.get("/v1/admin/keys")
+@router.get("/v1/admin/keys", scope="keys:manage")
 async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
     """Every key, those that were revoked too."""
     return [key_info(row) for row in await keys.all()]
 
 
-@router.post("/v1/admin/keys/{name}/rotate")
+@router.post("/v1/admin/keys/{name}/rotate", scope="keys:manage")
 async def rotate_key(name: Name, keys: TheKeys, grant: TheGrant) -> bodies.NewKey:
     """Give a key, by its id, prefix or name, a new secret; the old one is refused from the next request on."""
     row, secret = await keys.rotate(name, grant)
     return bodies.NewKey(**key_info(row).model_dump(), key=secret)
 
 
-@router.delete("/v1/admin/keys/{name}")
+@router.delete("/v1/admin/keys/{name}", scope="keys:manage")
 async def revoke_key(name: Name, keys: TheKeys) -> bodies.KeyInfo:
     """Revoke a key by its id, prefix or name; it is refused from the next request on."""
     return key_info(await keys.revoke(name))
 
 
-@router.post("/v1/admin/users", status_code=201)
+@router.post("/v1/admin/users", scope="users:manage", status_code=201)
 async def create_user(body: bodies.UserRequest, keys: TheKeys, grant: TheGrant) -> bodies.UserInfo:
     """Add somebody who may log in."""
     scopes = None if body.scopes is None else tuple(body.scopes)
     return user_info(await keys.create_user(body.username, body.password, scopes, grant))
 
 
-@router.get("/v1/admin/users")
+@router.get("/v1/admin/users", scope="users:manage")
 async def list_users(keys: TheKeys) -> list[bodies.UserInfo]:
     """Everybody who may log in."""
     return [user_info(user) for user in await keys.users()]
 
 
-@router.delete("/v1/admin/users/{name}")
+@router.delete("/v1/admin/users/{name}", scope="users:manage")
 async def remove_user(name: Name, keys: TheKeys) -> bodies.UserInfo:
     """Remove a user by name or id; what they logged in with ends with it."""
     return user_info(await keys.remove_user(name))

@@ -6,27 +6,31 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.api.absent_models import warnings
-from modelyard.api.asking import Asked, ask
 from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.disconnects import while_connected
-from modelyard.api.knowledge_views import base_info, hit_dict, readable
+from modelyard.api.kept_questions import KeptQuestion, encoded_events
+from modelyard.api.knowledge_views import base_info, job_info, readable
+from modelyard.api.router import BodyKind, Router
 from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.jobs import JobView, builtins
-from modelyard.knowledge.loaders import extensions
-from modelyard.knowledge.search import Mode, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.loaders import extensions
+from modelyard.knowledge.indexing.jobs import JobView, builtins
+from modelyard.knowledge.search.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
+from modelyard.protocol.hits import SearchAnswer
+from modelyard.protocol.knowledge_events import AnswerEvents, ErrorEvent
+from modelyard.protocol.knowledge_jobs import JobInfo
 
-router = APIRouter(prefix="/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
+router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 
 
 async def _info(parts: Parts, base: KnowledgeBase) -> bodies.BaseInfo:
@@ -44,7 +48,7 @@ def _chunking(body: bodies.Chunking | None) -> dict[str, Any] | None:
     return None if body is None else body.model_dump(exclude_unset=True)
 
 
-@router.get("")
+@router.get("", scope="knowledge:read")
 async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseList:
     """Every base that the key may read."""
     rows = await readable(knowledge, grant)
@@ -52,7 +56,7 @@ async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseLis
     return bodies.BaseList(data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows])
 
 
-@router.post("")
+@router.post("", scope="knowledge:write")
 async def create(body: bodies.CreateBase, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
     """Make an empty base. `warnings` names models that do not answer yet."""
     knowledge = parts.knowledge
@@ -62,21 +66,23 @@ async def create(body: bodies.CreateBase, parts: TheParts, grant: TheGrant) -> b
     return await _info(parts, await knowledge.create(body.name, settings))
 
 
-@router.get("/formats")
+@router.get("/formats", scope="knowledge:read")
 async def formats() -> dict[str, str]:
     """Extensions of documents that can be read, each with what it is."""
     return dict(extensions())
 
 
-@router.post("/search")
-async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> bodies.SearchAnswer:
+@router.post("/search", scope="knowledge:read", response_model=SearchAnswer)
+async def search_several(body: bodies.SearchSeveralRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search several bases at once; their hits are ranked together."""
     await check_bases(parts.knowledge, grant, body.knowledge_bases)
     bases = await parts.knowledge.several(body.knowledge_bases)
-    return await _search(parts, grant, bases, body)  # type: ignore[return-value]
+    return await _search(parts, grant, bases, body)
 
 
-@router.post("/answer")
+@router.post(
+    "/answer", scope="knowledge:read", body=BodyKind.TEXT, response_model=bodies.AnswerInfo, events=AnswerEvents
+)
 async def answer_several(
     body: bodies.AnswerSeveralRequest, request: Request, parts: TheParts, grant: TheGrant
 ) -> Response:
@@ -85,13 +91,13 @@ async def answer_several(
     return await _answer(body, body.knowledge_bases, request, parts, grant)
 
 
-@router.get("/{base}")
+@router.get("/{base}", scope="knowledge:read")
 async def describe(base: str, parts: TheParts) -> bodies.BaseInfo:
     """A base, with how much is in it."""
     return await _info(parts, await parts.knowledge.bases.get(base))
 
 
-@router.patch("/{base}")
+@router.patch("/{base}", scope="knowledge:write")
 async def configure(base: str, body: bodies.ChangeBase, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
     """Change what needs no new index."""
     knowledge = parts.knowledge
@@ -101,14 +107,14 @@ async def configure(base: str, body: bodies.ChangeBase, parts: TheParts, grant: 
     return await _info(parts, await knowledge.rename(base, _settings(body), body.name))
 
 
-@router.delete("/{base}")
+@router.delete("/{base}", scope="knowledge:write")
 async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a base with all its documents."""
     await knowledge.delete(base)
     return bodies.Deleted(deleted=[base])
 
 
-@router.post("/{base}/reindex")
+@router.post("/{base}/reindex", scope="knowledge:write")
 async def reindex(
     base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge, grant: TheGrant
 ) -> bodies.JobStarted:
@@ -118,7 +124,7 @@ async def reindex(
     return bodies.JobStarted(job=await knowledge.reindex(await knowledge.bases.get(base), settings, body.force))
 
 
-@router.post("/{base}/search", response_model=bodies.SearchAnswer)
+@router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
 async def search(base: str, body: bodies.SearchRequest, parts: TheParts, grant: TheGrant) -> Response:
     """Search a base, by words and by meaning."""
     return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
@@ -140,12 +146,18 @@ async def _search(parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], bod
     )
     if query.asks_models:
         parts.gateway.count(grant)
-    found = await parts.knowledge.search.search(query)
-    told = {"object": "list", "data": [hit_dict(hit) for hit in found.hits], "notes": list(found.notes)}
-    return Response(msgspec.json.encode(told), media_type="application/json")
+    result = await parts.knowledge.search.search(query)
+    answer = SearchAnswer(data=[hit.rounded() for hit in result.hits], notes=result.notes)
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-@router.post("/{base}/answer", response_model=bodies.AnswerInfo)
+@router.post(
+    "/{base}/answer",
+    scope="knowledge:read",
+    body=BodyKind.TEXT,
+    response_model=bodies.AnswerInfo,
+    events=AnswerEvents,
+)
 async def answer(base: str, body: bodies.AnswerRequest, request: Request, parts: TheParts, grant: TheGrant) -> Response:
     """Answer a question from a base, with citations. With `stream`, events: sources, tokens, the answer."""
     return await _answer(body, [base], request, parts, grant)
@@ -161,25 +173,30 @@ async def _answer(
         raise InvalidParameter("question", "there is no question.")
     bases = await knowledge.several(names)
     parts.gateway.count(grant)
-    asked = await Asked.begin(knowledge, bases, body, grant, models_for(parts, grant))
+    question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
     if body.stream:
-        return streamed(ask(knowledge, asked))
-    told = await while_connected(request, _all(asked, knowledge))
-    return JSONResponse({name: value for name, value in told[-1].items() if name != "type"})
+        return streamed(encoded_events(question))
+    events = await while_connected(request, _all(question))
+    return JSONResponse({name: value for name, value in events[-1].items() if name != "type"})
 
 
-async def _all(asked: Asked, knowledge: Knowledge) -> list[dict[str, Any]]:
-    async with aclosing(asked.events(knowledge)) as told:
-        return [each async for each in told]
+async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
+    async with aclosing(question.events()) as events:
+        return [each async for each in events]
 
 
-@router.get("/{base}/jobs")
-async def list_jobs(base: str, knowledge: TheKnowledge) -> list[dict[str, Any]]:
+@router.get("/{base}/jobs", scope="knowledge:read")
+async def list_jobs(base: str, knowledge: TheKnowledge) -> list[JobInfo]:
     """The last jobs of a base, newest first."""
-    return [builtins(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
+    return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
 
 
-@router.get("/{base}/jobs/{job}")
+@router.get(
+    "/{base}/jobs/{job}",
+    scope="knowledge:read",
+    response_model=JobInfo,
+    events=JobInfo | ErrorEvent,
+)
 async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: bool = False) -> Response:
     """How far a job is; with `stream`, an event whenever that changes, until it is finished."""
     view = await _job(knowledge, base, job)
@@ -193,12 +210,12 @@ async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: boo
     return streamed(events())
 
 
-@router.delete("/{base}/jobs/{job}")
-async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> dict[str, Any]:
+@router.delete("/{base}/jobs/{job}", scope="knowledge:write")
+async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> JobInfo:
     """Let a job do no more. Documents that it has indexed stay."""
     await _job(knowledge, base, job)
     await knowledge.cancel(job)
-    return builtins(await knowledge.ingest.view(job))
+    return job_info(await knowledge.ingest.view(job))
 
 
 async def _job(knowledge: Knowledge, base: str, job: str) -> JobView:

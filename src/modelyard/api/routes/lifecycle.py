@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 
 from modelyard.api.base_access import check_models
 from modelyard.api.deps import TheAddress, TheDeployments, TheGrant, TheParts, TheTrust
 from modelyard.api.instances import instance, version_infos
+from modelyard.api.router import Router
 from modelyard.catalog.version import parse_version
+from modelyard.control.architectures import supported_architectures
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.types import ModelType
-from modelyard.protocol.lifecycle import Instance, ModelVersion, SupportedArchitectures, VersionLaunchRequest
+from modelyard.protocol.lifecycle import (
+    Instance,
+    ModelVersion,
+    ReloadRequest,
+    SupportedArchitectures,
+    VersionLaunchRequest,
+)
 from modelyard.protocol.models import LaunchRequest, LaunchResponse
 
-router = APIRouter(prefix="/v1", tags=["models"])
+router = Router("/v1", tags=["models"])
 
 
-@router.get("/models/instances")
+@router.get("/models/instances", scope="models:list")
 async def instances(
     deployments: TheDeployments,
     address: TheAddress,
@@ -36,7 +45,7 @@ async def instances(
     ]
 
 
-@router.post("/models/instance")
+@router.post("/models/instance", scope="models:write", waits=True)
 async def launch_by_version(
     body: VersionLaunchRequest, deployments: TheDeployments, trust: TheTrust, wait_ready: bool = True
 ) -> LaunchResponse:
@@ -51,13 +60,15 @@ async def launch_by_version(
     return LaunchResponse(model_uid=uid)
 
 
-@router.get("/models/vllm-supported")
-async def vllm_supported() -> SupportedArchitectures:
-    """The architectures that vLLM would run here: none, because it is no engine of this server."""
-    return SupportedArchitectures()
+@router.get("/models/vllm-supported", scope="models:list")
+async def vllm_supported(parts: TheParts, deployments: TheDeployments) -> SupportedArchitectures:
+    """The architectures of language models that vLLM runs here; none where it is not installed."""
+    machine = await deployments.machine()
+    found = await asyncio.to_thread(supported_architectures, "vllm", parts.catalog, machine)
+    return SupportedArchitectures(**found)
 
 
-@router.get("/models/{model_type}/{model_name:path}/versions")
+@router.get("/models/{model_type}/{model_name:path}/versions", scope="models:list")
 def versions(
     model_type: str, model_name: str, parts: TheParts, address: TheAddress, grant: TheGrant
 ) -> list[ModelVersion]:
@@ -74,27 +85,21 @@ def model_kind(name: str) -> ModelType:
     raise InvalidParameter("model_type", f"there is no type '{name}'; there are {', '.join(ModelType)}.")
 
 
-@router.get("/requests/{request_id}/progress")
-async def request_progress(request_id: str) -> dict[str, float]:
-    """The progress of an image or video that is being made; nothing that runs here reports any."""
-    raise BadRequest(f"No request '{request_id}' reports its progress.")
-
-
-@router.get("/models/{uid:path}/reload/config")
-async def reload_config(uid: str, deployments: TheDeployments) -> dict[str, Any]:
+@router.get("/models/{uid:path}/reload/config", scope="models:list", refuses=True)
+async def reload_config(uid: str, deployments: TheDeployments) -> None:
     """Which parameters can change while the model runs: none, with the engines of this server."""
     raise not_reloadable(uid, deployments)
 
 
-@router.get("/models/{uid:path}/reload")
-async def reload_status(uid: str, deployments: TheDeployments) -> dict[str, Any]:
+@router.get("/models/{uid:path}/reload", scope="models:read", refuses=True)
+async def reload_status(uid: str, deployments: TheDeployments) -> None:
     """The last reload of a model: there never is one."""
     deployments.view(uid)
     raise NotFound(f"Model '{uid}' was never reloaded.")
 
 
-@router.post("/models/{uid:path}/reload")
-async def reload(uid: str, deployments: TheDeployments, body: dict[str, Any] = Body(default={})) -> dict[str, Any]:  # noqa: B008
+@router.post("/models/{uid:path}/reload", scope="models:write", refuses=True)
+async def reload(uid: str, deployments: TheDeployments, body: Annotated[ReloadRequest | None, Body()] = None) -> None:
     """Change parameters while the model runs, which no engine of this server can."""
     raise not_reloadable(uid, deployments)
 

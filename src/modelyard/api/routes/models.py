@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 
 from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
 from modelyard.api.knowledge_views import knowledge_model
+from modelyard.api.router import Router
 from modelyard.api.views import adapter_model, launch_progress, model_info, models, replica_infos
 from modelyard.control.scaling import check_alike
 from modelyard.core.errors import ModelNotFound
@@ -27,10 +28,10 @@ from modelyard.protocol.models import (
     ScaleResponse,
 )
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = Router("/v1/models", tags=["models"])
 
 
-@router.post("")
+@router.post("", scope="models:write", waits=True)
 async def launch(
     body: LaunchRequest, deployments: TheDeployments, trust: TheTrust, wait_ready: bool = True
 ) -> LaunchResponse:
@@ -41,7 +42,7 @@ async def launch(
     return LaunchResponse(model_uid=uid)
 
 
-@router.get("")
+@router.get("", scope="models:list")
 async def list_models(
     deployments: TheDeployments, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
 ) -> ModelList:
@@ -55,7 +56,7 @@ async def list_models(
     return ModelList(data=[info for info in found if grant is None or grant.sees(info.id)])
 
 
-@router.get("/{uid:path}/progress")
+@router.get("/{uid:path}/progress", scope="models:read")
 async def progress(uid: str, deployments: TheDeployments) -> LaunchProgress:
     """How far a launch is; an unknown uid is `pending`."""
     try:
@@ -64,13 +65,13 @@ async def progress(uid: str, deployments: TheDeployments) -> LaunchProgress:
         return launch_progress(None)
 
 
-@router.post("/{uid:path}/cancel")
+@router.post("/{uid:path}/cancel", scope="models:write")
 async def cancel(uid: str, deployments: TheDeployments) -> None:
     """Give up a launch that is not ready yet."""
     await deployments.cancel(uid)
 
 
-@router.post("/{uid:path}/requests/{request_id:path}/abort")
+@router.post("/{uid:path}/requests/{request_id:path}/abort", scope="models:read")
 async def abort(
     uid: str,
     request_id: str,
@@ -84,20 +85,20 @@ async def abort(
     return Aborted(msg="DONE" if parts.gateway.abort(uid, request_id, grant, seconds) else "NOT_FOUND")
 
 
-@router.get("/{uid:path}/events")
+@router.get("/{uid:path}/events", scope="models:read")
 async def events(uid: str, deployments: TheDeployments) -> list[Event]:
     """What happened to a model, oldest first, the last hundred."""
     found = await deployments.events(uid)
     return [Event(event_type=row.kind, event_ts=int(row.at), event_content=row.content) for row in found]
 
 
-@router.get("/{uid:path}/replicas")
+@router.get("/{uid:path}/replicas", scope="models:list")
 async def replicas(uid: str, parts: TheParts, address: TheAddress) -> list[ReplicaInfo]:
     """The replicas of a model."""
     return replica_infos(parts.deployments.view(uid), parts.traffic, address)
 
 
-@router.post("/{uid:path}/replicas")
+@router.post("/{uid:path}/replicas", scope="models:write")
 async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts, address: TheAddress) -> ScaleResponse:
     """Add replicas like those that are there; they are starting when this answers."""
     check_alike(body, parts.deployments.view(uid).desired.launch, address)
@@ -114,13 +115,13 @@ async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts, address: T
     )
 
 
-@router.delete("/{uid:path}/replicas/{replica_id}")
+@router.delete("/{uid:path}/replicas/{replica_id}", scope="models:write")
 async def remove_replica(uid: str, replica_id: int, deployments: TheDeployments) -> RemainingReplicas:
     """Let one replica finish what it does and go."""
     return RemainingReplicas(remaining_replicas=await deployments.remove_replica(uid, replica_id))
 
 
-@router.get("/{uid:path}/logs")
+@router.get("/{uid:path}/logs", scope="logs:list")
 async def logs(
     uid: str,
     deployments: TheDeployments,
@@ -132,7 +133,7 @@ async def logs(
     return Logs(uid=uid, replica=name, lines=list(found))
 
 
-@router.get("/{uid:path}")
+@router.get("/{uid:path}", scope="models:list")
 async def describe(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> ModelInfo:
     """One model, or one adapter."""
     if found := adapters.find(uid):
@@ -140,7 +141,7 @@ async def describe(uid: str, deployments: TheDeployments, adapters: TheAdapters)
     return model_info(deployments.view(uid))
 
 
-@router.delete("/{uid:path}")
+@router.delete("/{uid:path}", scope="models:write", waits=True)
 async def terminate(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> None:
     """Let answers in progress end, stop every replica, and answer when the memory is free; of an adapter, unload it."""
     if adapters.find(uid):

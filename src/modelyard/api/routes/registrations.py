@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from modelyard.api.base_access import check_models
 from modelyard.api.deps import TheCatalog, TheGrant, TheParts, TheRegistrations, TheTrust
 from modelyard.api.file_access import may_name_files
+from modelyard.api.router import Router
 from modelyard.catalog.family import Family
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import by_ability, prompts
@@ -20,27 +21,27 @@ from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import Trust
 from modelyard.core.types import ModelType
-from modelyard.protocol.registrations import RegistrationRequest, RegistrationSummary
+from modelyard.protocol.registrations import FamilyRecord, ModelPrompt, RegistrationRequest, RegistrationSummary
 
-router = APIRouter(tags=["registrations"])
+router = Router(tags=["registrations"])
 
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
 PageSize = Annotated[int | None, Query(ge=1, le=10_000)]
 
 
-@router.get("/v1/models/prompts")
-async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> dict[str, dict[str, Any]]:
+@router.get("/v1/models/prompts", scope="models:list", response_model=dict[str, ModelPrompt])
+async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> Response:
     """Model → how it is spoken to: the seven fields of its prompt style, and its chat template where the files have none."""
-    return prompts(await asyncio.to_thread(_seen, catalog, grant))
+    return as_json(prompts(await asyncio.to_thread(_seen, catalog, grant)))
 
 
-@router.get("/v1/models/families")
+@router.get("/v1/models/families", scope="models:list")
 async def get_families(catalog: TheCatalog, grant: TheGrant) -> dict[str, list[str]]:
     """Ability → the language models that have it."""
     return by_ability(await asyncio.to_thread(_seen, catalog, grant))
 
 
-@router.post("/v1/model_registrations/{model_type}")
+@router.post("/v1/model_registrations/{model_type}", scope="models:register")
 async def register(
     model_type: str,
     body: RegistrationRequest,
@@ -56,7 +57,11 @@ async def register(
     await registrations.register(kind, body.model, body.persist, may_name_files(grant))
 
 
-@router.get("/v1/model_registrations/{model_type}", response_model=list[RegistrationSummary] | list[dict[str, Any]])
+@router.get(
+    "/v1/model_registrations/{model_type}",
+    scope="models:list",
+    response_model=list[RegistrationSummary] | list[FamilyRecord],
+)
 async def list_registrations(
     model_type: str,
     registrations: TheRegistrations,
@@ -81,7 +86,7 @@ async def list_registrations(
     return as_json(shown, {"X-Total-Count": str(len(found))})
 
 
-@router.get("/v1/model_registrations/{model_type}/{model_name:path}", response_model=dict[str, Any])
+@router.get("/v1/model_registrations/{model_type}/{model_name:path}", scope="models:list", response_model=FamilyRecord)
 async def get_registration(
     model_type: str, model_name: str, registrations: TheRegistrations, grant: TheGrant
 ) -> Response:
@@ -90,7 +95,7 @@ async def get_registration(
     return as_json(await asyncio.to_thread(registrations.record, type_named(model_type), model_name))
 
 
-@router.delete("/v1/model_registrations/{model_type}/{model_name:path}")
+@router.delete("/v1/model_registrations/{model_type}/{model_name:path}", scope="models:register")
 async def unregister(
     model_type: str, model_name: str, registrations: TheRegistrations, parts: TheParts, trust: TheTrust
 ) -> None:

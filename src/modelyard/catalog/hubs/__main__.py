@@ -20,10 +20,10 @@ from modelyard.catalog.files import TEXT, describe_header, unread
 from modelyard.catalog.gguf import read_header
 from modelyard.catalog.hf_folder import DESCRIBING, read_folder
 from modelyard.catalog.hubs import remote
-from modelyard.catalog.hubs.asking import Question
-from modelyard.catalog.hubs.base import Listing, RemoteHub
+from modelyard.catalog.hubs.base import RemoteHub, RepositoryListing
 from modelyard.catalog.hubs.complete import UNFINISHED
-from modelyard.catalog.hubs.select import choose_folder, choose_gguf, choose_projector, ggufs, in_order, named
+from modelyard.catalog.hubs.queries import RepositoryQuery
+from modelyard.catalog.hubs.select import by_names, choose_folder, choose_gguf, choose_projector, ggufs, in_order
 from modelyard.catalog.projectors import with_projector
 from modelyard.core.errors import MissingLibrary, ModelFilesInvalid, ModelyardError
 from modelyard.core.types import Download, Model, ModelType, RemoteFile
@@ -32,47 +32,49 @@ HEADER_SIZES = (1 << 20, 1 << 23, 1 << 26, 1 << 28)
 """How much of a GGUF file is read until its header is whole: vocabularies differ much in size."""
 
 
-def inspect(question: Question) -> Model:
+def inspect(query: RepositoryQuery) -> Model:
     """What a repository holds, read from the hub's metadata and a few small files."""
-    hub = remote(question.hub)
-    listing = hub.listing(question.model_id, question.revision)
-    folder = hub.folder(question.model_id, listing.revision)
-    files = _chosen(question, listing)
+    hub = remote(query.hub)
+    listing = hub.listing(query.model_id, query.revision)
+    folder = hub.folder(query.model_id, listing.revision)
+    files = _choose(query, listing)
     gguf = files[0].name.endswith(".gguf")
-    projector = choose_projector(question.model_id, listing.files, question.projector) if gguf else None
+    projector = choose_projector(query.model_id, listing.files, query.projector) if gguf else None
     needed = [*files, projector] if projector else files
-    download = Download(question.hub, question.model_id, listing.revision, tuple(in_order(needed)), str(folder))
+    download = Download(query.hub, query.model_id, listing.revision, tuple(in_order(needed)), str(folder))
     if gguf:
         model = with_projector(
-            _gguf(hub, question, listing, files, folder), folder / projector.name if projector else None
+            _gguf(hub, query, listing, files, folder), folder / projector.name if projector else None
         )
     else:
-        model = _folder(hub, download, question.type)
+        model = _folder(hub, download, query.type)
     return replace(
         model,
-        name=question.model_id,
+        name=query.model_id,
         download=download,
-        hub=question.hub,
-        model_id=question.model_id,
+        hub=query.hub,
+        model_id=query.model_id,
         revision=listing.revision,
     )
 
 
-def _chosen(question: Question, listing: Listing) -> list[RemoteFile]:
-    if question.names:
-        return named(question.model_id, listing.files, question.names)
+def _choose(query: RepositoryQuery, listing: RepositoryListing) -> list[RemoteFile]:
+    if query.names:
+        return by_names(query.model_id, listing.files, query.names)
     whole = any(PurePosixPath(file.name).name in ("config.json", "model_index.json") for file in listing.files)
-    wants_gguf = question.format == "ggufv2" or (question.format is None and ggufs(listing.files))
+    wants_gguf = query.format == "ggufv2" or (query.format is None and ggufs(listing.files))
     if wants_gguf or (not whole and ggufs(listing.files)):
-        return choose_gguf(question.model_id, listing.files, question.quantization)
-    return choose_folder(question.model_id, listing.files)
+        return choose_gguf(query.model_id, listing.files, query.quantization)
+    return choose_folder(query.model_id, listing.files)
 
 
-def _gguf(hub: RemoteHub, question: Question, listing: Listing, files: list[RemoteFile], folder: Path) -> Model:
+def _gguf(
+    hub: RemoteHub, query: RepositoryQuery, listing: RepositoryListing, files: list[RemoteFile], folder: Path
+) -> Model:
     """Only the header is read; of a split model, the header of every part, because each lists its own tensors."""
     with tempfile.TemporaryDirectory() as place:
         for number, file in enumerate(files):
-            _header(hub, question.model_id, listing.revision, file, Path(place) / str(number))
+            _header(hub, query.model_id, listing.revision, file, Path(place) / str(number))
         sizes = [file.size for file in files]
         model = describe_header([Path(place) / str(number) for number in range(len(files))], sizes)
     return replace(model, path=str(folder / files[0].name))
@@ -125,17 +127,17 @@ def main(arguments: list[str]) -> int:
     """The command line; returns the exit code."""
     action = arguments[0] if arguments else ""
     actions: dict[str, Callable[[bytes], dict[str, Any]]] = {
-        "inspect": lambda given: {"model": inspect(msgspec.json.decode(given, type=Question))},
-        "fetch": lambda given: {"fetched": fetch(msgspec.json.decode(given, type=Download))},
+        "inspect": lambda message: {"model": inspect(msgspec.json.decode(message, type=RepositoryQuery))},
+        "fetch": lambda message: {"fetched": fetch(msgspec.json.decode(message, type=Download))},
     }
     if action not in actions:
         print(__doc__, file=sys.stderr)
         return 2
     if len(arguments) > 2:
         os.umask(int(arguments[2], 8))  # a hub's cache is not of the home folder, and others may share it
-    given = Path(arguments[1]).read_bytes() if len(arguments) > 1 else sys.stdin.buffer.read()
+    message = Path(arguments[1]).read_bytes() if len(arguments) > 1 else sys.stdin.buffer.read()
     try:
-        _say(**actions[action](given))
+        _say(**actions[action](message))
     except ModelyardError as error:
         _say(error={"code": error.code, "message": error.message, "param": error.param})
         return 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from modelyard.catalog.family import Source
+from modelyard.catalog.family import ModelSource
 from modelyard.core.types import Download, RemoteFile
 
 
@@ -22,7 +22,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class RepositoryListing:
     """Everything one revision of a repository has, from the hub's own metadata."""
 
     revision: str
@@ -40,7 +40,7 @@ class Hub(Protocol):
     @property
     def name(self) -> str: ...
 
-    def locate(self, source: Source, quantization: str) -> Path | None:
+    def locate(self, source: ModelSource, quantization: str) -> Path | None:
         """Where the files are on this machine, all of them; None when they are not. Never touches the network."""
         ...
 
@@ -65,7 +65,7 @@ class RemoteHub(Hub, Protocol):
         """Bytes of a file that are on this machine, also while it is being fetched."""
         ...
 
-    def listing(self, model_id: str, revision: str | None) -> Listing:
+    def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
         """Ask the hub what a repository holds (child). Raises one of our errors."""
         ...
 

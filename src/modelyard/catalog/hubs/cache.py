@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.catalog.family import Source
+from modelyard.catalog.family import ModelSource
 from modelyard.catalog.files import SPLIT
 from modelyard.catalog.hubs import HUBS, REMOTE, remote
 from modelyard.catalog.hubs.base import Snapshot
@@ -65,7 +65,7 @@ class Scan:
 scan = Scan()
 
 
-def cached(source: Source, quantization: str, hub: str | None = None) -> bool:
+def cached(source: ModelSource, quantization: str, hub: str | None = None) -> bool:
     """Whether the weights of a source are on this machine. Cheap: all questions within a second share one scan."""
     if source.path is not None:
         return any(HUBS.get(name).locate(source, quantization) is not None for name in ("package", "local"))
@@ -162,7 +162,7 @@ def is_here(download: Download) -> bool:
     """Whether every file of a download is in its place, as long as the hub said it is."""
     folder = Path(download.folder)
     sizes = [(file.size, _size(folder / file.name)) for file in download.files]
-    return all(size is not None and wanted in (0, size) for wanted, size in sizes)
+    return all(size is not None and expected in (0, size) for expected, size in sizes)
 
 
 def _size(path: Path) -> int | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from modelyard.catalog.family import Source
+from modelyard.catalog.family import ModelSource
 from modelyard.catalog.hubs.base import Snapshot
 from modelyard.catalog.hubs.select import SPLIT, choose_gguf
 from modelyard.core.errors import InvalidParameter, NotFound
@@ -19,7 +19,7 @@ UNFINISHED = ".modelyard-unfinished"
 """Stands in a folder while we fetch into it: some models have several weight files and no index that names them."""
 
 
-def named_files(source: Source, quantization: str) -> list[str]:
+def named_files(source: ModelSource, quantization: str) -> list[str]:
     """The files a source names for a quantisation: one, or the parts of a split one; none when it means the whole repository."""
     parts = next((found for key, found in source.parts.items() if key.lower() == quantization.lower()), None)
     if parts and source.split_file:
@@ -32,12 +32,12 @@ def fill(template: str, quantization: str, part: str = "") -> str:
     return template.replace("{quantization}", quantization).replace("{part}", part)
 
 
-def repository(source: Source, quantization: str) -> str | None:
+def repository(source: ModelSource, quantization: str) -> str | None:
     """The id of the repository, `owner/name`."""
     return fill(source.model_id, quantization) if source.model_id else None
 
 
-def place(folder: Path, source: Source, quantization: str) -> Path | None:
+def place(folder: Path, source: ModelSource, quantization: str) -> Path | None:
     """Where in a folder the weights of a quantisation are, if all of them are there."""
     names = named_files(source, quantization)
     if not names:
@@ -47,7 +47,7 @@ def place(folder: Path, source: Source, quantization: str) -> Path | None:
 
 
 def first_place(
-    revisions: Callable[[str, str | None], Iterable[Snapshot]], source: Source, quantization: str
+    revisions: Callable[[str, str | None], Iterable[Snapshot]], source: ModelSource, quantization: str
 ) -> Path | None:
     """Where the weights are in the first of a repository's revisions that has them all."""
     model_id = repository(source, quantization)
@@ -78,9 +78,9 @@ def existing(folder: Path, name: str) -> Path | None:
         return None
     if path.is_file():
         return path
-    wanted = path.name.lower()
+    folded = path.name.lower()
     beside = path.parent.iterdir() if path.parent.is_dir() else iter(())
-    return next((other for other in beside if other.name.lower() == wanted and other.is_file()), None)
+    return next((other for other in beside if other.name.lower() == folded and other.is_file()), None)
 
 
 def is_complete(folder: Path) -> bool:

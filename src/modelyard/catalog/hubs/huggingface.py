@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from modelyard.catalog.family import Source
-from modelyard.catalog.hubs.base import Listing, Snapshot
+from modelyard.catalog.family import ModelSource
+from modelyard.catalog.hubs.base import RepositoryListing, Snapshot
 from modelyard.catalog.hubs.complete import first_place
 from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
 from modelyard.core.types import Download, RemoteFile
@@ -47,7 +47,7 @@ class HuggingFace:
     def endpoint(self) -> str:
         return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
-    def locate(self, source: Source, quantization: str) -> Path | None:
+    def locate(self, source: ModelSource, quantization: str) -> Path | None:
         return first_place(self.revisions, source, quantization)
 
     def snapshots(self) -> Iterator[Snapshot]:
@@ -55,12 +55,12 @@ class HuggingFace:
         for folder in sorted(root.glob("models--*")) if root.is_dir() else ():
             yield from self.revisions(folder.name.removeprefix("models--").replace("--", "/", 1), None)
 
-    def revisions(self, model_id: str, wanted: str | None) -> list[Snapshot]:
+    def revisions(self, model_id: str, preferred: str | None) -> list[Snapshot]:
         """The revisions of a repository that are here: the wanted one first, then `main`, then the newest."""
         root = repository_folder(model_id)
         if not (root / "snapshots").is_dir():
             return []
-        first = [self._commit(root, wanted) if wanted else None, self._commit(root, "main")]
+        first = [self._commit(root, preferred) if preferred else None, self._commit(root, "main")]
         folders = [path for path in (root / "snapshots").iterdir() if path.is_dir()]
         newest = sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
         order = sorted(newest, key=lambda path: first.index(path.name) if path.name in first else len(first))
@@ -91,15 +91,15 @@ class HuggingFace:
 
     # From here on the library is needed: only a child process comes this way.
 
-    def listing(self, model_id: str, revision: str | None) -> Listing:
+    def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
         from huggingface_hub import HfApi
 
-        wanted = revision if revision not in (None, "", "master") else "main"
-        info = _called(model_id, lambda: HfApi().model_info(model_id, revision=wanted, files_metadata=True))
+        preferred = revision if revision not in (None, "", "master") else "main"
+        info = _call(model_id, lambda: HfApi().model_info(model_id, revision=preferred, files_metadata=True))
         commit = str(info.sha)
-        if wanted and not COMMIT.fullmatch(wanted):
-            _remember(repository_folder(model_id) / "refs" / wanted, commit)
-        return Listing(commit, tuple(_remote_file(each) for each in info.siblings or ()))
+        if preferred and not COMMIT.fullmatch(preferred):
+            _remember(repository_folder(model_id) / "refs" / preferred, commit)
+        return RepositoryListing(commit, tuple(_remote_file(each) for each in info.siblings or ()))
 
     def head(self, model_id: str, revision: str, name: str, count: int) -> bytes:
         from huggingface_hub import get_session, hf_hub_url
@@ -117,7 +117,7 @@ class HuggingFace:
                         break
             return bytes(found[:count])
 
-        return _called(model_id, read)
+        return _call(model_id, read)
 
     def fetch(self, download: Download, file: RemoteFile) -> None:
         pointer = Path(download.folder) / file.name
@@ -126,11 +126,9 @@ class HuggingFace:
         if file.size > HTTP_LIMIT:
             from huggingface_hub import hf_hub_download
 
-            _called(
-                download.model_id, lambda: hf_hub_download(download.model_id, file.name, revision=download.revision)
-            )
+            _call(download.model_id, lambda: hf_hub_download(download.model_id, file.name, revision=download.revision))
             return
-        _called(download.model_id, lambda: _fetch(download, file, pointer))
+        _call(download.model_id, lambda: _fetch(download, file, pointer))
 
 
 def _fetch(download: Download, file: RemoteFile, pointer: Path) -> None:
@@ -200,7 +198,7 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _called(model_id: str, what: Callable[[], T]) -> T:
+def _call(model_id: str, what: Callable[[], T]) -> T:
     """What the library answers, with its errors as ours."""
     from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,

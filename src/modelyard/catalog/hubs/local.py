@@ -1,10 +1,10 @@
-"""Weights that somebody put on this machine and registered by their path."""
+"""Weights on this machine that a registration names by their path."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from modelyard.catalog.family import Source
+from modelyard.catalog.family import ModelSource
 from modelyard.catalog.hubs.complete import place
 
 
@@ -13,7 +13,7 @@ class Local:
 
     name = "local"
 
-    def locate(self, source: Source, quantization: str) -> Path | None:
+    def locate(self, source: ModelSource, quantization: str) -> Path | None:
         if source.path is None:
             return None
         path = Path(source.path.replace("{quantization}", quantization)).expanduser()

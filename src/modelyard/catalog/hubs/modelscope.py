@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from modelyard.catalog.family import Source
-from modelyard.catalog.hubs.base import Listing, Snapshot
+from modelyard.catalog.family import ModelSource
+from modelyard.catalog.hubs.base import RepositoryListing, Snapshot
 from modelyard.catalog.hubs.complete import first_place
 from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
 from modelyard.core.types import Download, RemoteFile
@@ -33,7 +33,7 @@ class ModelScope:
         found = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
         return (found if "://" in found else f"https://{found}").rstrip("/")
 
-    def locate(self, source: Source, quantization: str) -> Path | None:
+    def locate(self, source: ModelSource, quantization: str) -> Path | None:
         return first_place(self.revisions, source, quantization)
 
     def snapshots(self) -> Iterator[Snapshot]:
@@ -46,14 +46,14 @@ class ModelScope:
                     model_id = f"{folder.parent.name}/{folder.name.replace('___', '.')}"
                     yield Snapshot(self.name, model_id, DEFAULT_REVISION, folder)
 
-    def revisions(self, model_id: str, wanted: str | None) -> list[Snapshot]:
+    def revisions(self, model_id: str, preferred: str | None) -> list[Snapshot]:
         """The revisions of a repository that are here, the wanted one first."""
         old = self._old_folder(model_id)
-        found = [Snapshot(self.name, model_id, wanted or DEFAULT_REVISION, old)] if old else []
+        found = [Snapshot(self.name, model_id, preferred or DEFAULT_REVISION, old)] if old else []
         root = self._root(model_id) / "snapshots"
         folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         found += [Snapshot(self.name, model_id, path.name, path) for path in folders]
-        return sorted(found, key=lambda snapshot: snapshot.revision != (wanted or DEFAULT_REVISION))
+        return sorted(found, key=lambda snapshot: snapshot.revision != (preferred or DEFAULT_REVISION))
 
     def folder(self, model_id: str, revision: str) -> Path:
         return self._old_folder(model_id) or self._root(model_id) / "snapshots" / revision
@@ -81,15 +81,15 @@ class ModelScope:
 
     # From here on the library is needed: only a child process comes this way.
 
-    def listing(self, model_id: str, revision: str | None) -> Listing:
+    def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
         from modelscope_hub import HubApi
 
-        wanted = revision if revision not in (None, "", "main") else DEFAULT_REVISION
-        found = _called(model_id, lambda: HubApi().list_repo_files(model_id, "model", revision=wanted))
+        preferred = revision if revision not in (None, "", "main") else DEFAULT_REVISION
+        found = _call(model_id, lambda: HubApi().list_repo_files(model_id, "model", revision=preferred))
         files = [RemoteFile(each.path, each.size or 0, each.sha256 or None) for each in found if each.type != "tree"]
         if not files:
             raise NotFound(f"ModelScope has no files of '{model_id}'.")
-        return Listing(str(wanted), tuple(files))
+        return RepositoryListing(str(preferred), tuple(files))
 
     def head(self, model_id: str, revision: str, name: str, count: int) -> bytes:
         from modelscope_hub import HubApi
@@ -104,12 +104,12 @@ class ModelScope:
                         break
             return bytes(found[:count])
 
-        return _called(model_id, read)
+        return _call(model_id, read)
 
     def fetch(self, download: Download, file: RemoteFile) -> None:
         from modelscope_hub import HubApi
 
-        _called(
+        _call(
             download.model_id,
             lambda: HubApi().download_file(
                 download.model_id,
@@ -123,7 +123,7 @@ class ModelScope:
         )
 
 
-def _called(model_id: str, what: Callable[[], T]) -> T:
+def _call(model_id: str, what: Callable[[], T]) -> T:
     """What the library answers, with its errors as ours."""
     from modelscope_hub.errors import (
         AuthenticationError,

@@ -13,7 +13,7 @@ LADDER = (
     "q4_k_m", "q4_k_s", "q5_k_m", "q4_0", "q5_k_s", "q6_k", "q8_0", "iq4_xs", "iq4_nl", "mxfp4", "q3_k_m", "q3_k_l",
     "q5_0", "q2_k", "bf16", "f16", "f32",
 )  # fmt: skip
-"""Which quantisation is taken where nobody names one, best first: what most people run, then what is nearest to it."""
+"""Which quantisation is taken where the request names none, best first: what most people run, then what is nearest to it."""
 
 QUANTIZATION = re.compile(
     r"(?:^|[-._/])((?:ud-)?(?:i?q\d+(?:_[a-z0-9]+)*|tq\d_\d|bf16|f16|fp16|f32|fp32|mxfp4(?:_moe)?))(?=[-._/]|$)",
@@ -55,12 +55,12 @@ def ggufs(files: Sequence[RemoteFile]) -> dict[str, list[RemoteFile]]:
             continue
         whole = SPLIT.sub("", file.name).removesuffix(".gguf")
         groups.setdefault(whole, []).append(file)
-    named: dict[str, list[RemoteFile]] = {}
+    by_names: dict[str, list[RemoteFile]] = {}
     for whole, parts in groups.items():
         found = QUANTIZATION.findall(whole)
         title = found[-1] if found else PurePosixPath(whole).name
-        named[whole if title in named else title] = parts
-    return named
+        by_names[whole if title in by_names else title] = parts
+    return by_names
 
 
 def choose_gguf(model_id: str, files: Sequence[RemoteFile], quantization: str | None) -> list[RemoteFile]:
@@ -73,15 +73,15 @@ def choose_gguf(model_id: str, files: Sequence[RemoteFile], quantization: str | 
         raise NotFound(f"'{model_id}' has no GGUF file.")
     by_name = {name.lower(): parts for name, parts in groups.items()}
     if quantization is not None and quantization.lower() not in ("", "none"):
-        wanted = quantization.lower()
-        if wanted not in by_name:
+        title = quantization.lower()
+        if title not in by_name:
             raise InvalidParameter("quantization", f"'{model_id}' has no '{quantization}'; it has {', '.join(groups)}.")
-        return by_name[wanted]
+        return by_name[title]
     return next((by_name[name] for name in LADDER if name in by_name), next(iter(by_name.values())))
 
 
 PROJECTORS = ("f16", "bf16", "q8_0", "f32")
-"""Which precision of a projector is taken where nobody names one, best first."""
+"""Which precision of a projector is taken where the request names none, best first."""
 
 
 def is_projector(name: str) -> bool:
@@ -90,17 +90,17 @@ def is_projector(name: str) -> bool:
     return base.endswith(".gguf") and "mmproj" in base
 
 
-def choose_projector(model_id: str, files: Sequence[RemoteFile], wanted: str | None) -> RemoteFile | None:
+def choose_projector(model_id: str, files: Sequence[RemoteFile], title: str | None) -> RemoteFile | None:
     """The projector of that name; the best there is when none is named, None when there is none at all.
 
     Raises `InvalidParameter` naming the choices.
     """
     there = {file.name: file for file in sorted(files, key=lambda file: file.name) if is_projector(file.name)}
-    if wanted:
-        found = next((file for name, file in there.items() if wanted.lower() in (name.lower(), _base(name))), None)
+    if title:
+        found = next((file for name, file in there.items() if title.lower() in (name.lower(), _base(name))), None)
         if found is None:
             have = ", ".join(there) or "none"
-            raise InvalidParameter("multimodal_projector", f"'{model_id}' has no '{wanted}'; it has {have}.")
+            raise InvalidParameter("multimodal_projector", f"'{model_id}' has no '{title}'; it has {have}.")
         return found
     return min(there.values(), key=lambda file: _precision(file.name), default=None)
 
@@ -114,7 +114,7 @@ def _precision(name: str) -> int:
     return next((place for place, title in enumerate(PROJECTORS) if title in found), len(PROJECTORS))
 
 
-def named(model_id: str, files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile]:
+def by_names(model_id: str, files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile]:
     """Files by their names, in whatever letter case the hub has them."""
     by_name = {file.name.lower(): file for file in files}
     missing = [name for name in names if name.lower() not in by_name]

@@ -165,9 +165,9 @@ def _versions(versions: Any) -> str:
 def _engine(name: str) -> Engine:
     """The engine somebody means; raises `UnknownName` with the known ones."""
     from modelyard.engines import ENGINES
-    from modelyard.engines.names import engine_spelled
+    from modelyard.engines.names import canonical_name
 
-    spelled = engine_spelled(name)
+    spelled = canonical_name(name)
     return ENGINES.get(spelled if spelled in ENGINES else name)
 
 

@@ -1,50 +1,60 @@
-"""Requests about files of models that are on the server, or on their way there."""
+"""`client.cache` and `client.downloads`: the files of models that are on the server, or on their way there."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelyard.client._request import Request, an_object, at, given
+from modelyard.client.calls import CallGroup, S, call
+from modelyard.client.request import Request, an_object, at, given, list_of
 
-
-def list_cached_models(model_name: str | None = None, worker_ip: str | None = None) -> Request[list[dict[str, Any]]]:
-    """The models whose files are on the server."""
-    query = given(model_name=model_name, worker_ip=worker_ip)
-    return Request("GET", at("cache", "models"), lambda answer: list(answer["list"]), query)
+if TYPE_CHECKING:
+    from modelyard.client.types import CachedFilesDict, CachedModelDict, DownloadDict
 
 
-def list_deletable_models(model_version: str, worker_ip: str | None = None) -> Request[dict[str, Any]]:
-    """The files of a version, in `paths`."""
-    query = given(model_version=model_version, worker_ip=worker_ip)
-    return Request("GET", at("cache", "models", "files"), an_object, query)
+class CacheCalls(CallGroup[S]):
+    """Files of models on the server: list and remove them."""
+
+    @call
+    def files(self, model_version: str, worker_ip: str | None = None) -> Request[CachedFilesDict]:
+        """The files of a version, in `paths`."""
+        query = given(model_version=model_version, worker_ip=worker_ip)
+        return Request("GET", at("cache", "models", "files"), an_object, query)
+
+    @call
+    def remove(self, model_version: str, worker_ip: str | None = None) -> Request[bool]:
+        """Remove the files of a version from the server."""
+        query = given(model_version=model_version, worker_ip=worker_ip)
+        return Request("DELETE", at("cache", "models"), lambda answer: bool(answer["result"]), query, patient=True)
+
+    @call
+    def list(self, model_name: str | None = None, worker_ip: str | None = None) -> Request[list[CachedModelDict]]:
+        """The models whose files are on the server."""
+        return Request("GET", at("cache", "models"), list_of, given(model_name=model_name, worker_ip=worker_ip))
 
 
-def confirm_and_remove_model(model_version: str, worker_ip: str | None = None) -> Request[bool]:
-    """Remove the files of a version from the server."""
-    query = given(model_version=model_version, worker_ip=worker_ip)
-    return Request("DELETE", at("cache", "models"), lambda answer: bool(answer["result"]), query, patient=True)
+class DownloadCalls(CallGroup[S]):
+    """Downloads of models' files: follow, pause and cancel them."""
+
+    @call
+    def pause(self, uid: str) -> Request[dict[str, Any]]:
+        """Pause a download and keep the files that have arrived."""
+        return Request("POST", at("downloads", uid, "pause"), _object_or_empty)
+
+    @call
+    def resume(self, uid: str) -> Request[dict[str, Any]]:
+        """Go on with a download that was paused."""
+        return Request("POST", at("downloads", uid, "resume"), _object_or_empty)
+
+    @call
+    def remove(self, uid: str) -> Request[dict[str, Any]]:
+        """Cancel a download."""
+        return Request("DELETE", at("downloads", uid), _object_or_empty, patient=True)
+
+    @call
+    def list(self) -> Request[list[DownloadDict]]:
+        """The downloads that are under way or over."""
+        return Request("GET", at("downloads"), list_of)
 
 
-def list_downloads() -> Request[list[dict[str, Any]]]:
-    """What is being downloaded."""
-    return Request("GET", at("downloads"), lambda answer: list(answer["list"]))
-
-
-def pause_download(uid: str) -> Request[dict[str, Any]]:
-    """Stop a download and keep what has come."""
-    return Request("POST", at("downloads", uid, "pause"), dict_or_nothing)
-
-
-def resume_download(uid: str) -> Request[dict[str, Any]]:
-    """Go on with a download that was paused."""
-    return Request("POST", at("downloads", uid, "resume"), dict_or_nothing)
-
-
-def remove_download(uid: str) -> Request[dict[str, Any]]:
-    """Give up a download."""
-    return Request("DELETE", at("downloads", uid), dict_or_nothing, patient=True)
-
-
-def dict_or_nothing(answer: Any) -> dict[str, Any]:
-    """An object as it is; any other answer as an empty one."""
+def _object_or_empty(answer: Any) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}

@@ -1,71 +1,74 @@
-"""Requests about the server and the machines behind it."""
+"""`client.cluster`: the server and the machines behind it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from modelyard.client._request import Request, a_list, an_object, at
+from modelyard.client.calls import CallGroup, S, call
+from modelyard.client.request import Request, a_list, an_object, at, flag
 
 if TYPE_CHECKING:
-    from modelyard.client.types import Health, NodeInfo, Version
+    from typing import Any
+
+    from modelyard.client.types import (
+        DoneDict,
+        HealthDict,
+        NodeDict,
+        ServerStatusDict,
+        SupervisorDict,
+        VersionDict,
+    )
 
 
-def health() -> Request[Health]:
-    """Whether the server is well, its version, and each model's state."""
-    return Request("GET", "/health", an_object)
+class ClusterCalls(CallGroup[S]):
+    """The server and its machines: health, version, devices."""
 
+    @call
+    def health(self) -> Request[HealthDict]:
+        """Whether the server is well, its version, and each model's state."""
+        return Request("GET", "/health", an_object)
 
-def get_cluster_version() -> Request[Version]:
-    """The server's version."""
-    return Request("GET", at("cluster", "version"), an_object)
+    @call
+    def version(self) -> Request[VersionDict]:
+        """The server's version."""
+        return Request("GET", at("cluster", "version"), an_object)
 
+    @call
+    def nodes(self, detailed: bool = False) -> Request[list[NodeDict]]:
+        """The machines, with their memory and load if `detailed`."""
+        return Request("GET", at("cluster", "info"), a_list, {"detailed": flag(detailed)})
 
-def get_cluster_info(detailed: bool = False) -> Request[list[NodeInfo]]:
-    """The machines, with their memory and load if `detailed`."""
-    return Request("GET", at("cluster", "info"), a_list, {"detailed": "true" if detailed else "false"})
+    @call
+    def devices(self) -> Request[int]:
+        """Number of GPUs of all machines."""
+        return Request("GET", at("cluster", "devices"), int)
 
+    @call
+    def auth_required(self) -> Request[bool]:
+        """Whether the server asks for an API key."""
+        return Request("GET", at("cluster", "auth"), lambda answer: bool(answer["auth"]))
 
-def get_cluster_devices() -> Request[int]:
-    """Number of GPUs of all machines."""
-    return Request("GET", at("cluster", "devices"), int)
+    @call
+    def status(self) -> Request[ServerStatusDict]:
+        """How long the server has been running, and how busy its machines are."""
+        return Request("GET", "/status", an_object)
 
+    @call
+    def workers(self) -> Request[list[dict[str, Any]]]:
+        """Every machine, its address as `work-ip`, and the replicas on it."""
+        return Request("GET", at("workers"), a_list)
 
-def is_auth_required() -> Request[bool]:
-    """Whether the server asks for an API key."""
-    return Request("GET", at("cluster", "auth"), lambda answer: bool(answer["auth"]))
+    @call
+    def supervisor(self) -> Request[SupervisorDict]:
+        """Where the server listens, as `supervisor_ip`."""
+        return Request("GET", at("supervisor"), an_object)
 
+    @call
+    def address(self) -> Request[str]:
+        """Where the server listens."""
+        return Request("GET", at("address"), str)
 
-def get_status() -> Request[dict[str, Any]]:
-    """How long the server runs, and how busy its machines are."""
-    return Request("GET", "/status", an_object)
-
-
-def get_workers_info() -> Request[list[dict[str, Any]]]:
-    """Every machine, its address as `work-ip`, and the replicas on it."""
-    return Request("GET", at("workers"), a_list)
-
-
-def get_supervisor_info() -> Request[dict[str, Any]]:
-    """Where the server listens, as `supervisor_ip`."""
-    return Request("GET", at("supervisor"), an_object)
-
-
-def get_supervisor_internal_address() -> Request[str]:
-    """Where the server listens."""
-    return Request("GET", at("address"), str)
-
-
-def abort_cluster() -> Request[dict[str, Any]]:
-    """Stop the server and every replica; models come back when it starts again."""
-    return Request("DELETE", at("clusters"), an_object)
-
-
-def get_progress(request_id: str) -> Request[dict[str, Any]]:
-    """How far the making of an image or video is."""
-    return Request("GET", at("requests", request_id, "progress"), an_object)
-
-
-def token(username: str, password: str) -> Request[str]:
-    """Log in; returns the token that takes the place of an API key."""
-    body = {"username": username, "password": password}
-    return Request("POST", "/token", lambda answer: str(answer["access_token"]), body=body)
+    @call
+    def stop(self) -> Request[DoneDict]:
+        """Stop the server and every replica; models come back when it starts again."""
+        return Request("DELETE", at("clusters"), an_object)

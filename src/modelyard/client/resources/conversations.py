@@ -1,60 +1,70 @@
-"""Requests about conversations with knowledge bases: what was asked and answered."""
+"""`client.conversations`: conversations with knowledge bases, and feedback on their answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelyard.client._request import Request, an_object, at
-from modelyard.client.resources.knowledge import Answer
+from modelyard.client.calls import CallGroup, S, call
+from modelyard.client.request import Request, an_object, at, data_of
 
+if TYPE_CHECKING:
+    from modelyard.client.knowledge_types import ConversationDict, DeletedDict, ImportedDict, MessageDict
 
-def list_conversations(limit: int = 100, offset: int = 0) -> Request[list[Answer]]:
-    """The conversations of this key, the last ones first; at most 1000."""
-    query = {"limit": str(limit), "offset": str(offset)}
-    return Request("GET", at("conversations"), lambda answer: list(answer["data"]), query)
-
-
-def create_conversation(title: str = "") -> Request[Answer]:
-    """Begin a conversation; `ask_knowledge` goes on with its `id`."""
-    return Request("POST", at("conversations"), an_object, body={"title": title})
+CONVERSATIONS = "conversations"
+MessageList = list["MessageDict"]
 
 
-def get_conversation(conversation: str) -> Request[Answer]:
-    """A conversation without its messages."""
-    return Request("GET", at("conversations", conversation), an_object)
+class ConversationCalls(CallGroup[S]):
+    """Conversations with knowledge bases: begin, read, rename, export and delete them."""
 
+    @call
+    def create(self, title: str = "") -> Request[ConversationDict]:
+        """Begin a conversation; `client.knowledge.ask` continues it by its `id`."""
+        return Request("POST", at(CONVERSATIONS), an_object, body={"title": title})
 
-def rename_conversation(conversation: str, title: str) -> Request[Answer]:
-    """Give a conversation another title."""
-    return Request("PATCH", at("conversations", conversation), an_object, body={"title": title})
+    @call
+    def get(self, conversation: str) -> Request[ConversationDict]:
+        """A conversation without its messages."""
+        return Request("GET", at(CONVERSATIONS, conversation), an_object)
 
+    @call
+    def rename(self, conversation: str, title: str) -> Request[ConversationDict]:
+        """Give a conversation another title."""
+        return Request("PATCH", at(CONVERSATIONS, conversation), an_object, body={"title": title})
 
-def get_conversation_messages(conversation: str) -> Request[list[Answer]]:
-    """What was asked and answered, in order."""
-    return Request("GET", at("conversations", conversation, "messages"), lambda answer: list(answer["data"]))
+    @call
+    def messages(self, conversation: str) -> Request[MessageList]:
+        """The questions of a conversation and their answers, in order."""
+        return Request("GET", at(CONVERSATIONS, conversation, "messages"), data_of)
 
+    @call
+    def delete(self, conversation: str) -> Request[DeletedDict]:
+        """Delete a conversation with its messages."""
+        return Request("DELETE", at(CONVERSATIONS, conversation), an_object)
 
-def delete_conversation(conversation: str) -> Request[Answer]:
-    """Delete a conversation with its messages."""
-    return Request("DELETE", at("conversations", conversation), an_object)
+    @call
+    def export(self, conversation: str) -> Request[str]:
+        """A conversation as Markdown."""
+        return Request("GET", at(CONVERSATIONS, conversation, "export"), bytes.decode, raw=True)
 
+    @call
+    def import_(self, conversations: Sequence[Mapping[str, Any]]) -> Request[ImportedDict]:
+        """Bring conversations of another system, each under its id; those of which nothing is new are `skipped`.
 
-def export_conversation(conversation: str) -> Request[str]:
-    """A conversation as Markdown."""
-    return Request("GET", at("conversations", conversation, "export"), bytes.decode, raw=True)
+        Each has `id`, `title`, `kind`, `created_at` and `messages` of `id`, `question`, `answer`, `score`, `reason`,
+        `created_at`.
+        """
+        body = {"conversations": [dict(each) for each in conversations]}
+        return Request("POST", at(CONVERSATIONS, "import"), an_object, body=body)
 
+    @call
+    def feedback(self, message: str, score: int, reason: str = "") -> Request[MessageDict]:
+        """Rate an answer: `score` from 0 to 100, with a reason."""
+        body = {"score": score, "reason": reason}
+        return Request("POST", at(CONVERSATIONS, "messages", message, "feedback"), an_object, body=body)
 
-def import_conversations(conversations: Sequence[Mapping[str, Any]]) -> Request[Answer]:
-    """Bring conversations of another system, each under its id; those of which nothing is new are `skipped`.
-
-    Each has `id`, `title`, `kind`, `created_at` and `messages` of `id`, `question`, `answer`, `score`, `reason`, `created_at`.
-    """
-    body = {"conversations": [dict(each) for each in conversations]}
-    return Request("POST", at("conversations", "import"), an_object, body=body)
-
-
-def send_feedback(message: str, score: int, reason: str = "") -> Request[Answer]:
-    """Say what you think of an answer: `score` from 0 to 100, with a reason."""
-    body = {"score": score, "reason": reason}
-    return Request("POST", at("conversations", "messages", message, "feedback"), an_object, body=body)
+    @call
+    def list(self, limit: int = 100, offset: int = 0) -> Request[list[ConversationDict]]:
+        """The conversations of this key, the last ones first; at most 1000."""
+        return Request("GET", at(CONVERSATIONS), data_of, {"limit": str(limit), "offset": str(offset)})

@@ -1,4 +1,4 @@
-"""Requests about the documents of a knowledge base and their chunks, and how many files one upload takes."""
+"""`client.documents`: the documents of a knowledge base and their chunks, and how many files one upload takes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,170 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelyard.client._request import Request, an_object, at, given
-from modelyard.client.resources.knowledge import BASES, Answer
-from modelyard.core.errors import InvalidParameter
+from modelyard.client.calls import CallGroup, S, Steps, call, exchange
+from modelyard.client.request import Request, an_object, at, data_of, given
+from modelyard.client.resources.knowledge import BASES
+from modelyard.core.errors import BodyTooLarge, InvalidParameter
 from modelyard.core.wording import reason
+
+if TYPE_CHECKING:
+    from modelyard.client.knowledge_types import (
+        ChunkDict,
+        ChunkPageDict,
+        DeletedDict,
+        DocumentDict,
+        DocumentPageDict,
+        PreviewChunkDict,
+        UploadDict,
+    )
 
 Document = str | os.PathLike[str] | tuple[str, bytes | str | os.PathLike[str]]
 """A path, whose last part is the document's name, or a name with bytes or a path."""
+Details = Mapping[str, Any] | None
+PreviewList = list["PreviewChunkDict"]
 
 BATCH_FILES = 20
 BATCH_BYTES = 50_000_000
 """Of the files of one request, unless a single one is larger."""
 AWKWARD = re.compile(r'["\\\x00-\x1f\x7f]')
-"""What a form writes in another way where several files are named in it; a single file's name has a field of its own."""
+"""Characters that a form of several files escapes in their names; the name of a single file has a field of its own."""
 BATCH_NAMES = 10_000
 """Documents that one request names at most."""
+
+
+class DocumentCalls(CallGroup[S]):
+    """Documents of knowledge bases: upload, index, read and delete them, and edit their chunks."""
+
+    @exchange
+    def upload(
+        self,
+        base: str,
+        files: Sequence[Document],
+        metadata: Details = None,
+        chunking: Details = None,
+        modified_at: float | None = None,
+        index: bool = True,
+    ) -> Steps[UploadDict]:
+        """Upload documents, in requests of at most 20 files and 50 MB; one whose bytes are there already costs nothing.
+
+        A file is a path, or a name with bytes or a path. `data` has the documents, `job` the id of the job that indexes
+        them, `failed` the reason for each that was not taken. Raises `InvalidParameter` for a path that cannot be read.
+        """
+        whole: UploadDict = {"object": "list", "data": [], "job": None, "failed": {}}
+        portions: list[list[Document]] = yield lambda: list(batches(files))
+        for batch in portions:
+            at_once = index and len(portions) == 1
+            try:
+                answer: UploadDict = yield (
+                    yield partial(upload_batch, base, batch, metadata, chunking, modified_at, at_once)
+                )
+            except (BodyTooLarge, InvalidParameter) as error:
+                if len(files) == 1 or len(batch) != 1:
+                    raise
+                whole["failed"][name_of(batch[0])] = error.message
+            else:
+                whole["data"] += answer["data"]
+                whole["failed"] |= answer["failed"]
+                whole["job"] = answer["job"] or whole["job"]
+        if index and len(portions) > 1:
+            names = [each["name"] for each in whole["data"]]
+            for start in range(0, len(names), BATCH_NAMES):
+                whole["job"] = yield DocumentCalls.index.build(self, base, names[start : start + BATCH_NAMES])
+        return whole
+
+    @call
+    def delete(self, base: str, names: Sequence[str]) -> Request[DeletedDict]:
+        """Delete documents by name, at most 10,000; those that are not there stand in `missing`."""
+        path, body = at(BASES, base, "documents", "delete"), {"names": list(names)}
+        return Request("POST", path, an_object, body=body, patient=True)
+
+    @call
+    def index(self, base: str, names: Sequence[str], force: bool = False) -> Request[str]:
+        """Index documents, at most 10,000, in the background; the id of the job. `force` does so where nothing changed, too."""
+        body = {"names": list(names), "force": force}
+        return Request("POST", at(BASES, base, "documents", "index"), lambda answer: str(answer["job"]), body=body)
+
+    @call
+    def get(self, base: str, document: int) -> Request[DocumentDict]:
+        """A document by its id."""
+        return Request("GET", at(BASES, base, "documents", document), an_object)
+
+    @call
+    def configure(
+        self, base: str, document: int, enabled: bool | None = None, metadata: Details = None
+    ) -> Request[DocumentDict]:
+        """Show a document to searches or hide it, or set its metadata."""
+        body = given(enabled=enabled, metadata=metadata)
+        return Request("PATCH", at(BASES, base, "documents", document), an_object, body=body)
+
+    @call
+    def content(self, base: str, document: int) -> Request[bytes]:
+        """A document's bytes."""
+        return Request("GET", at(BASES, base, "documents", document, "content"), bytes, raw=True)
+
+    @call
+    def text(self, base: str, document: int) -> Request[str]:
+        """The text that was read in a document; spans of chunks are character offsets into it."""
+        return Request("GET", at(BASES, base, "documents", document, "text"), bytes.decode, raw=True)
+
+    @call
+    def preview(self, base: str, document: int, chunking: Details = None) -> Request[PreviewList]:
+        """The chunks that a document would have with another `chunking`."""
+        path = at(BASES, base, "documents", document, "preview")
+        return Request("POST", path, data_of, body=given(chunking=chunking))
+
+    @call
+    def preview_file(self, base: str, file: Document, chunking: Details = None) -> Request[PreviewList]:
+        """The chunks that a file would have; nothing of it is kept."""
+        form: dict[str, str | list[str]] = {} if chunking is None else {"chunking": json.dumps(dict(chunking))}
+        parts = [("file", (name_of(file), _content(file), "application/octet-stream"))]
+        path = at(BASES, base, "documents", "preview")
+        return Request("POST", path, data_of, form=form, files=parts, patient=True)
+
+    @call
+    def chunks(self, base: str, document: int, limit: int = 100, offset: int = 0) -> Request[ChunkPageDict]:
+        """A document's chunks in order, at most 10,000 of them, in `data`; `total` counts all."""
+        query = {"limit": str(limit), "offset": str(offset)}
+        return Request("GET", at(BASES, base, "documents", document, "chunks"), an_object, query)
+
+    @call
+    def add_chunk(self, base: str, document: int, text: str, position: int | None = None) -> Request[ChunkDict]:
+        """Write a chunk into a document, before the one at `position`, else at its end."""
+        body = {"text": text, **given(position=position)}
+        return Request("POST", at(BASES, base, "documents", document, "chunks"), an_object, body=body)
+
+    @call
+    def edit_chunk(
+        self, base: str, chunk: int, text: str | None = None, enabled: bool | None = None
+    ) -> Request[ChunkDict]:
+        """Change a chunk's text, or whether searches see it. With a new text it has a new id."""
+        return Request("PATCH", at(BASES, base, "chunks", chunk), an_object, body=given(text=text, enabled=enabled))
+
+    @call
+    def delete_chunk(self, base: str, chunk: int) -> Request[DeletedDict]:
+        """Delete a chunk."""
+        return Request("DELETE", at(BASES, base, "chunks", chunk), an_object)
+
+    @call
+    def list(
+        self,
+        base: str,
+        state: str | None = None,
+        contains: str = "",
+        name: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Request[DocumentPageDict]:
+        """Documents by name, at most 10,000 of them, in `data`; `total` counts those beyond this page, too.
+
+        `name` is a whole name, for which `DocumentNotFound` is raised; `contains` is a part of one.
+        """
+        query = given(state=state, name=name, contains=contains or None, limit=str(limit), offset=str(offset))
+        return Request("GET", at(BASES, base, "documents"), an_object, query)
 
 
 def batches(files: Sequence[Document]) -> Iterator[list[Document]]:
@@ -51,7 +197,7 @@ def upload_batch(
     chunking: Mapping[str, Any] | None = None,
     modified_at: float | None = None,
     index: bool = True,
-) -> Request[Answer]:
+) -> Request[UploadDict]:
     """One upload of a few files. Raises `InvalidParameter` for a path that cannot be read."""
     form: dict[str, str | list[str]] = {"index": "true" if index else "false"}
     if metadata is not None:
@@ -64,92 +210,6 @@ def upload_batch(
     if len(parts) == 1:
         form["name"] = parts[0][1][0]
     return Request("POST", at(BASES, base, "documents"), an_object, form=form, files=parts, patient=True)
-
-
-def list_documents(
-    base: str,
-    state: str | None = None,
-    contains: str = "",
-    name: str | None = None,
-    limit: int = 100,
-    offset: int = 0,
-) -> Request[Answer]:
-    """Documents by name, at most 10,000 of them, in `data`; `total` counts those beyond this page, too.
-
-    `name` is a whole name, for which `DocumentNotFound` is raised; `contains` is a part of one.
-    """
-    query = given(state=state, name=name, contains=contains or None, limit=str(limit), offset=str(offset))
-    return Request("GET", at(BASES, base, "documents"), an_object, query)
-
-
-def delete_documents(base: str, names: Sequence[str]) -> Request[Answer]:
-    """Delete documents by name, at most 10,000; those that are not there stand in `missing`."""
-    return Request("POST", at(BASES, base, "documents", "delete"), an_object, body={"names": list(names)}, patient=True)
-
-
-def index_documents(base: str, names: Sequence[str], force: bool = False) -> Request[str]:
-    """Index documents, at most 10,000, in the background; the id of the job. `force` does so where nothing changed, too."""
-    body = {"names": list(names), "force": force}
-    return Request("POST", at(BASES, base, "documents", "index"), lambda answer: str(answer["job"]), body=body)
-
-
-def get_document(base: str, document: int) -> Request[Answer]:
-    """A document by its id."""
-    return Request("GET", at(BASES, base, "documents", document), an_object)
-
-
-def configure_document(
-    base: str, document: int, enabled: bool | None = None, metadata: Mapping[str, Any] | None = None
-) -> Request[Answer]:
-    """Let searches see a document or not, or set its metadata."""
-    body = given(enabled=enabled, metadata=metadata)
-    return Request("PATCH", at(BASES, base, "documents", document), an_object, body=body)
-
-
-def document_content(base: str, document: int) -> Request[bytes]:
-    """A document's bytes."""
-    return Request("GET", at(BASES, base, "documents", document, "content"), bytes, raw=True)
-
-
-def document_text(base: str, document: int) -> Request[str]:
-    """What was read in a document; spans of chunks are character offsets into this."""
-    return Request("GET", at(BASES, base, "documents", document, "text"), bytes.decode, raw=True)
-
-
-def preview_document(base: str, document: int, chunking: Mapping[str, Any] | None = None) -> Request[list[Answer]]:
-    """The chunks that a document would have if it were cut so."""
-    path = at(BASES, base, "documents", document, "preview")
-    return Request("POST", path, lambda answer: list(answer["data"]), body=given(chunking=chunking))
-
-
-def preview_file(base: str, file: Document, chunking: Mapping[str, Any] | None = None) -> Request[list[Answer]]:
-    """The chunks that a file would have; nothing of it is kept."""
-    form: dict[str, str | list[str]] = {} if chunking is None else {"chunking": json.dumps(dict(chunking))}
-    parts = [("file", (name_of(file), _content(file), "application/octet-stream"))]
-    path = at(BASES, base, "documents", "preview")
-    return Request("POST", path, lambda answer: list(answer["data"]), form=form, files=parts, patient=True)
-
-
-def get_document_chunks(base: str, document: int, limit: int = 100, offset: int = 0) -> Request[Answer]:
-    """A document's chunks in order, at most 10,000 of them, in `data`; `total` counts all."""
-    query = {"limit": str(limit), "offset": str(offset)}
-    return Request("GET", at(BASES, base, "documents", document, "chunks"), an_object, query)
-
-
-def add_chunk(base: str, document: int, text: str, position: int | None = None) -> Request[Answer]:
-    """Write a chunk into a document, before the one at `position`, else at its end."""
-    body = {"text": text, **given(position=position)}
-    return Request("POST", at(BASES, base, "documents", document, "chunks"), an_object, body=body)
-
-
-def edit_chunk(base: str, chunk: int, text: str | None = None, enabled: bool | None = None) -> Request[Answer]:
-    """Change a chunk's text, or whether searches see it. With a new text it has a new id."""
-    return Request("PATCH", at(BASES, base, "chunks", chunk), an_object, body=given(text=text, enabled=enabled))
-
-
-def delete_chunk(base: str, chunk: int) -> Request[Answer]:
-    """Delete a chunk."""
-    return Request("DELETE", at(BASES, base, "chunks", chunk), an_object)
 
 
 def name_of(file: Document) -> str:

@@ -6,7 +6,7 @@ Here is what the registry holds; the server is `__main__.py`, and what it answer
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import Command, Fit, Recipe, last_words, read_options
+from modelyard.engines.base import Command, Engine, Fit, Profile, read_options, token_header
 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
 """Environment variable that carries the replica's token; never the argument list, which every user can read."""
@@ -52,21 +52,15 @@ class FakeOptions(msgspec.Struct, kw_only=True, frozen=True):
     ignore_sigterm: Annotated[bool, Meta(description="Stay alive on SIGTERM")] = False
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """The registered engine: pure, like all others."""
 
     name = "fake"
-    Options: type[msgspec.Struct] = FakeOptions
-    environment: Recipe | None = None
-
-    def missing(self) -> tuple[str, ...]:
-        return ()
-
-    def uses_gpus(self) -> bool:
-        return False
+    profile = Profile("fake", types=tuple(TASKS), devices=frozenset({"cpu"}), weightless="fake")
+    Options = FakeOptions
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
-        if model.format == "fake":
+        if model.format == self.profile.weightless:
             return Fit(1, "made-up answers, no weights")
         return Fit(0, f"it only pretends to run models of format 'fake', not '{model.format}'")
 
@@ -82,7 +76,7 @@ class FakeEngine:
             address=listen,
             tasks=TASKS.get(launch.model.type, frozenset()),
             env={TOKEN_VARIABLE: token} if token else {},
-            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            headers=token_header(token),
             hot_adapters=True,
         )
 
@@ -91,10 +85,7 @@ class FakeEngine:
         return ()
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        """Any will do: it only has a name."""
-
-    def explain(self, log: Sequence[str], exit_code: int | None) -> str:
-        return last_words(log, exit_code)
+        """Every adapter will do: it only has a name."""
 
 
 engine = FakeEngine()

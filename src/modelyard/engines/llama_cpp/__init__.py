@@ -17,10 +17,10 @@ from pathlib import Path
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.memory import MEBIBYTE, RUNTIMES, footprint
+from modelyard.core.memory import MEBIBYTE, Runtime, footprint
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
-from modelyard.engines.base import ADAPTERS, Command, Fit, Recipe, describe_exit, last_words
+from modelyard.engines.base import ADAPTERS, Command, Engine, Fit, Profile, describe_exit, last_words, token_header
 from modelyard.engines.llama_cpp.options import (
     NAME,
     LlamaCppOptions,
@@ -38,13 +38,24 @@ CONFIG_VARIABLE = "LLAMA_REPLICA_CONFIG"
 TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
 """The token travels in the environment: other users can read argument lists."""
 
-RUNTIME = RUNTIMES[NAME]
-
 TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
     ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.DETOKENIZATION}),
     ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
 }
+
+RUNTIME = Runtime(
+    process=48 * MEBIBYTE, widths=12, logits=512, element=4, mask=3, word=180, parallel=4, batch=512, byte_cache="q8_0"
+)
+
+PROFILE = Profile(
+    "llama.cpp",
+    formats=frozenset({"ggufv2"}),
+    types=tuple(TASKS),
+    aliases=frozenset({"llamacpp", "xllamacpp", "llama_cpp_python", "ggml"}),
+    memory=RUNTIME,
+    rank=4,
+)
 
 NO_TOOLS = {
     "tools": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
@@ -73,12 +84,12 @@ TELLING = (
 """Words of the lines in which llama.cpp gives the cause; what follows them only says that it failed."""
 
 
-class LlamaCpp:
+class LlamaCpp(Engine):
     """The registered engine."""
 
     name = NAME
-    Options: type[msgspec.Struct] = LlamaCppOptions
-    environment: Recipe | None = None
+    profile = PROFILE
+    Options = LlamaCppOptions
 
     def missing(self) -> tuple[str, ...]:
         if importlib.util.find_spec("xllamacpp") is None:
@@ -89,7 +100,7 @@ class LlamaCpp:
         return _built_for_gpus()
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
-        if model.format != "ggufv2":
+        if model.format not in PROFILE.formats:
             return Fit(0, f"it runs GGUF files, not format '{model.format}'")
         if model.type not in TASKS:
             return Fit(0, f"it does not run models of type '{model.type}'")
@@ -119,12 +130,15 @@ class LlamaCpp:
         encoder = "bert" in (model.architecture or "")  # it reads each text once and remembers nothing
         return replace(need, kv_cache=0 if encoder else need.kv_cache, overhead=need.overhead + prompts)
 
+    def check(self, launch: Launch) -> None:
+        _check_files(read(launch))
+
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read(launch)
         model = launch.model
         if model.path is None:
             raise InvalidParameter("model_path", f"'{model.name}' has no GGUF file on this machine.")
-        _check_files(options)
+        _check_files(options)  # again: a launch outlives restarts of the server
         config = configure(launch, model.path, listen, options)
         lacks_tools = model.type is ModelType.LLM and model.abilities and "tools" not in model.abilities
         return Command(
@@ -137,7 +151,7 @@ class LlamaCpp:
                 CONFIG_VARIABLE: msgspec.json.encode(config).decode(),
                 **({TOKEN_VARIABLE: token} if token else {}),
             },
-            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            headers=token_header(token),
             unsupported=NO_TOOLS if lacks_tools else {},
             rules=RULES,
             context_length=context(launch, options),
@@ -161,8 +175,6 @@ class LlamaCpp:
                 return f"the chat template cannot be used: {line.partition(TEMPLATE)[2]} ({describe_exit(exit_code)})"
             if any(word in line for word in TELLING):
                 return f"{TWICE.sub('', PREFIX.sub('', line))} ({describe_exit(exit_code)})"
-        if exit_code == -9:
-            return "killed by signal 9, most likely because the machine ran out of memory"
         return last_words([PREFIX.sub("", line) for line in lines], exit_code)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from modelyard.core.rules import Inside, Refuse, Rename, Rule, Wrap
 from modelyard.core.types import Task
-from modelyard.engines.llama_cpp.options import NAME
 from modelyard.engines.rules import JSON_OBJECT, LLAMA_CPP, rules_of
 
 FORMS = frozenset({"guided_choice", "guided_json", "structured_outputs"})
@@ -24,7 +23,7 @@ SPECIAL: Mapping[str, Rule] = {
 }
 
 RULES = rules_of(
-    NAME,
+    "llama.cpp",
     {
         Task.CHAT: LLAMA_CPP | FORMS | CONTINUING,
         Task.COMPLETION: LLAMA_CPP | FORMS,

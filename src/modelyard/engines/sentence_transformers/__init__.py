@@ -13,8 +13,8 @@ import msgspec
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
-from modelyard.engines.base import Command, Fit, describe_exit, last_words, not_installed, refuse_adapters
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
+from modelyard.engines.base import Command, Fit, Profile, describe_exit, last_words
 from modelyard.engines.sentence_transformers.options import (
     NAME,
     SentenceTransformersOptions,
@@ -23,12 +23,19 @@ from modelyard.engines.sentence_transformers.options import (
     read,
 )
 from modelyard.engines.sentence_transformers.rules import RULES
-from modelyard.engines.served import Config, configure, served
+from modelyard.engines.served import Config, ServedEngine, configure, served
 
 TASKS = {
     ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
     ModelType.RERANK: frozenset({Task.RERANK}),
 }
+
+PROFILE = Profile(
+    "sentence_transformers",
+    formats=frozenset({"pytorch"}),
+    types=tuple(TASKS),
+    aliases=frozenset({"sentence_transformer"}),
+)
 
 LIBRARIES = ("transformers>=5.10", "sentence-transformers>=6.0")
 
@@ -51,23 +58,18 @@ WIDTHS = 14
 TELLING = ("Error: ", "Exception: ", "out of memory")
 
 
-class SentenceTransformers:
+class SentenceTransformers(ServedEngine):
     """The registered engine."""
 
     name = NAME
-    Options: type[msgspec.Struct] = SentenceTransformersOptions
-    environment: Recipe | None = RECIPE
-
-    def missing(self) -> tuple[str, ...]:
-        return not_installed(NAME, RECIPE)
-
-    def uses_gpus(self) -> bool:
-        return True
+    profile = PROFILE
+    Options = SentenceTransformersOptions
+    environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         if model.type not in TASKS:
             return Fit(0, f"it makes vectors and ranks documents, and does not run models of type '{model.type}'")
-        if model.format != "pytorch":
+        if model.format not in PROFILE.formats:
             return Fit(0, f"it runs folders of PyTorch weights, not format '{model.format}'")
         architecture = model.architecture or ""
         if model.type is ModelType.RERANK and architecture and not architecture.endswith("ForSequenceClassification"):
@@ -85,6 +87,9 @@ class SentenceTransformers:
         weights = max(launch.model.weights_bytes, shape.parameters * element)
         activations = batch_tokens(options, on_gpu) * shape.hidden * WIDTHS * element
         return Footprint(weights, 0, PROCESS, activations)
+
+    def check(self, launch: Launch) -> None:
+        read(launch)
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read(launch)
@@ -112,16 +117,11 @@ class SentenceTransformers:
     def privileges(self, launch: Launch) -> Iterable[Privilege]:
         return privileges(read(launch))
 
-    def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        raise refuse_adapters(self.name)
-
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
         lines = [line.strip() for line in log if line.strip()]
         for line in reversed(lines):
             if any(word in line for word in TELLING):
                 return f"{line} ({describe_exit(exit_code)})"
-        if exit_code == -9:
-            return "killed by signal 9, most likely because the machine ran out of memory"
         return last_words(lines, exit_code)
 
 

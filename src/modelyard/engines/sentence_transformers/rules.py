@@ -5,10 +5,9 @@ from __future__ import annotations
 from modelyard.core.rules import Refuse
 from modelyard.core.types import Task
 from modelyard.engines.rules import rules_of
-from modelyard.engines.sentence_transformers.options import NAME
 
 RULES = rules_of(
-    NAME,
+    "sentence_transformers",
     {
         Task.EMBEDDING: {"truncate_prompt_tokens", "prompt_name", "input_type"},
         Task.RERANK: {"truncate_prompt_tokens", "return_len"},

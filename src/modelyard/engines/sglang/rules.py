@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from modelyard.core.rules import Refuse, Rename, Rule
 from modelyard.core.types import Task
 from modelyard.engines.rules import INNER, JSON_OBJECT, SGLANG, rules_of
-from modelyard.engines.sglang.options import NAME
 
 OWN = SGLANG | {
     *(
@@ -30,7 +29,7 @@ SPECIAL: Mapping[str, Rule] = {
 }
 
 RULES = rules_of(
-    NAME,
+    "SGLang",
     {Task.CHAT: OWN | {"continue_final_message", "reasoning_effort"}, Task.COMPLETION: OWN | {"echo"}},
     {
         Task.CHAT: SPECIAL,

@@ -13,17 +13,21 @@ from typing import Any
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.memory import PYTORCH, footprint
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
-from modelyard.engines.base import ADAPTERS, Command, Fit, describe_exit, last_words, not_installed
-from modelyard.engines.served import Config, configure, served
+from modelyard.engines.base import ADAPTERS, Command, Fit, Profile, describe_exit, last_words
+from modelyard.engines.served import Config, ServedEngine, configure, served
 from modelyard.engines.transformers.options import NAME, TransformersOptions, context, privileges, read, template_text
 from modelyard.engines.transformers.rules import RULES
 
-RUNTIME = RUNTIMES[NAME]
-
-FORMATS = ("pytorch", "gptq", "awq", "bnb", "fp4")
+PROFILE = Profile(
+    "Transformers",
+    formats=frozenset({"pytorch", "gptq", "awq", "bnb", "fp4"}),
+    aliases=frozenset({"hf", "huggingface", "pytorch", "pt"}),
+    memory=PYTORCH,
+    rank=1,
+)
 
 LIBRARIES = (
     *("transformers>=5.10", "accelerate>=1.10", "safetensors>=0.6"),
@@ -62,23 +66,18 @@ RAISED = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception)|CannotStart): (.+)")
 """The last line of a traceback; what we raise ourselves is a sentence without its class."""
 
 
-class Transformers:
+class Transformers(ServedEngine):
     """The registered engine."""
 
     name = NAME
-    Options: type[msgspec.Struct] = TransformersOptions
-    environment: Recipe | None = RECIPE
-
-    def missing(self) -> tuple[str, ...]:
-        return not_installed(NAME, RECIPE)
-
-    def uses_gpus(self) -> bool:
-        return True
+    profile = PROFILE
+    Options = TransformersOptions
+    environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         if model.type is not ModelType.LLM:
             return Fit(0, f"it runs language models, not type '{model.type}'")
-        if model.format not in FORMATS:
+        if model.format not in PROFILE.formats:
             return Fit(0, f"it runs Hugging Face folders, not format '{model.format}'")
         if model.format != "pytorch" and not hardware.gpus:
             return Fit(0, f"format '{model.format}' needs a GPU")
@@ -99,7 +98,7 @@ class Transformers:
         found = footprint(
             weights,
             model.shape,
-            RUNTIME,
+            PYTORCH,
             context=context(launch, options),
             parallel=options.max_num_seqs,
             batch=options.max_num_batched_tokens,
@@ -109,6 +108,9 @@ class Transformers:
         )
         seen = seeing_bytes(model, context(launch, options), 4 if wide else 2)
         return replace(found, activations=found.activations + seen)
+
+    def check(self, launch: Launch) -> None:
+        context(launch, read(launch))
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read(launch)
@@ -149,8 +151,6 @@ class Transformers:
             if found := RAISED.match(line):
                 kind = "" if found[1] == "CannotStart" else f"{found[1]}: "
                 return f"{kind}{found[2]} ({describe_exit(exit_code)})"
-        if exit_code == -9:
-            return "killed by signal 9, most likely because the machine ran out of memory"
         return last_words(log, exit_code)
 
     def load(self, config: Config) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from modelyard.core.rules import Refuse, Rules
 from modelyard.core.types import Task
 from modelyard.engines.rules import RENAMED, table
-from modelyard.engines.transformers.options import NAME
 
-LACKS = f"the {NAME} engine has no such parameter"
+LACKS = "the transformers engine has no such parameter"
 HONOURED = frozenset(
     {
         *("guided_choice", "guided_grammar", "guided_json", "guided_json_object", "guided_regex", "structured_outputs"),

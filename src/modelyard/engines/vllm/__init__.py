@@ -9,25 +9,24 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.memory import RUNTIMES, footprint
+from modelyard.core.memory import MEBIBYTE, Runtime, footprint
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import (
     ADAPTERS,
     PYTHON,
     Command,
+    Engine,
     Fit,
+    Profile,
     Recipe,
     Step,
     describe_exit,
     flag,
     last_words,
-    not_installed,
+    token_header,
 )
-from modelyard.engines.names import KNOWN
 from modelyard.engines.vllm.forms import THINKS
 from modelyard.engines.vllm.options import (
     GIB,
@@ -50,8 +49,6 @@ CPU_HEADS = frozenset({32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512})
 """Widths of an attention head that the build for processors computes; a test holds them to its own list."""
 INTEL = "intel-cmplr-lib-ur==2024.2.1; platform_machine == 'x86_64'"
 """A requirement of intel-openmp that only its wheel for Linux names, so that a resolution for all platforms misses it."""
-RUNTIME = RUNTIMES[NAME]
-
 RECIPE = Recipe(
     proof="vllm",
     # torch's file differs between package sources, so no lock file lists it. The build for processors pins a torch that no
@@ -69,6 +66,18 @@ TASKS = {
     ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
     ModelType.RERANK: frozenset({Task.RERANK}),
 }
+
+RUNTIME = Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.9)
+"""A guess: it was not measured."""
+
+PROFILE = Profile(
+    "vLLM",
+    formats=frozenset({"pytorch", "gptq", "awq", "fp8", "fp4", "bnb", "compressed-tensors"}),
+    types=tuple(TASKS),
+    devices=frozenset({"gpu"}),  # there is a build for processors, which estimates do not expect
+    memory=RUNTIME,
+    rank=3,
+)
 
 GPU_SERVER = ("-m", "vllm.entrypoints.cli.main", "serve")
 CPU_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
@@ -108,23 +117,18 @@ CONSEQUENCES = (
 LONGEST = 300
 
 
-class Vllm:
+class Vllm(Engine):
     """The registered engine."""
 
     name = NAME
-    Options: type[msgspec.Struct] = VllmOptions
-    environment: Recipe | None = RECIPE
-
-    def missing(self) -> tuple[str, ...]:
-        return not_installed(NAME, RECIPE)
-
-    def uses_gpus(self) -> bool:
-        return True
+    profile = PROFILE
+    Options = VllmOptions
+    environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
         if model.type not in TASKS:
             return Fit(0, f"it does not run models of type '{model.type}'")
-        if model.format not in KNOWN[NAME].formats:
+        if model.format not in PROFILE.formats:
             return Fit(0, f"it runs folders of weights as PyTorch keeps them, not format '{model.format}'")
         if hardware.gpus:
             return Fit(90 if model.type is ModelType.LLM else 40, "vLLM runs it on the GPU, many requests at once")
@@ -150,6 +154,11 @@ class Vllm:
             activations=need.activations * processes,
             share=options.gpu_memory_utilization,
         )
+
+    def check(self, launch: Launch) -> None:
+        options = read(launch)
+        if takes_adapters(launch, options):
+            lora_rank(launch, options)
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read(launch)
@@ -186,7 +195,7 @@ class Vllm:
                 **({THINKS: options.reasoning_parser} if options.reasoning_parser else {}),
                 **({"VLLM_API_KEY": token} if token else {}),
             },
-            headers=((b"authorization", b"Bearer " + token.encode()),) if token else (),
+            headers=token_header(token),
             unsupported=NO_TOOLS if lacks_tools else {},
             rules=rules_for(takes_adapters(launch, options) and not launch.gpus, options.vllm_args),
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
@@ -221,8 +230,6 @@ class Vllm:
             cause = TAIL.sub("", errors[-1]).removeprefix("Value error, ")
             cause = cause if len(cause) <= LONGEST else f"{cause[:LONGEST]} …"
             return f"{cause} ({describe_exit(exit_code)})"
-        if exit_code == -9:
-            return "killed by signal 9, most likely because the machine ran out of memory"
         return last_words(lines, exit_code)
 
 

@@ -7,14 +7,13 @@ from collections.abc import Collection, Mapping
 from modelyard.core.rules import Honour, Refuse, Rename, Rule, Rules
 from modelyard.core.types import Task
 from modelyard.engines.rules import INNER, JSON_OBJECT, RENAMED, VLLM, VLLM_CHAT, rules_of, with_special
-from modelyard.engines.vllm.options import NAME
 
 FORMS = frozenset({"guided_choice", "guided_grammar", "guided_json", "guided_regex", "structured_outputs"})
 STREAMED = frozenset(INNER)
 SPECIAL: Mapping[str, Rule] = {**RENAMED, "guided_json_object": JSON_OBJECT, "regex": Rename("guided_regex")}
 
 RULES = rules_of(
-    NAME,
+    "vLLM",
     {
         Task.CHAT: VLLM | VLLM_CHAT | FORMS | STREAMED | {"reasoning_effort"},
         Task.COMPLETION: VLLM | FORMS | STREAMED | {"echo"},

@@ -1,1 +1,1 @@
-"""From hits to an answer: prompts, the talk with the model, citations, and what is kept of it."""
+"""Answers from what searches find: prompts, citations, and summaries of documents."""

@@ -1,4 +1,4 @@
-"""Answers a question from documents: searches, asks a model, and ties the answer to its sources."""
+"""Answers questions from documents: searches, asks a model, and cites the sources that the answer is taken from."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from typing import Any
 
 from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.citing import Citation, cited, extracted, marker
+from modelyard.knowledge.answering.citations import cited, extracted, marker
 from modelyard.knowledge.answering.prompts import prompt
-from modelyard.knowledge.search import Found, Hit, Mode, Query, Search
+from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
 from modelyard.knowledge.types import Models, texts_of
-from modelyard.knowledge.words import query_terms, terms
+from modelyard.protocol.hits import Citation, Hit
 
 SIMILAR = 0.3
-"""Least cosine of a chunk that counts as evidence without sharing a word with the question."""
+"""Cosine from which a chunk counts as evidence though it shares no word with the question."""
 SHARED = 0.5
-"""Least share of the question's words that a chunk must contain to count as evidence."""
+"""Part of the question's words from which it does."""
 SHARED_CJK = 0.2
-"""The least share in Chinese, Japanese and Korean, where terms are pairs of characters, most of which are not words."""
+"""As `SHARED`, for Chinese, Japanese and Korean, where words are pairs of characters, most of which are no words."""
 RANKED = 0.1
-"""Least score of a ranking model for a chunk that counts as evidence."""
+"""Score of a ranking model from which it does."""
 SHORT = 16
-"""A question of fewer characters is searched for together with the one before it."""
+"""Characters below which a question is searched for together with the one before it."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
 CONTEXT = 6000
-"""Most characters of sources in a prompt. Sources are never cut; the first one is given however long it is."""
+"""Characters of sources that a model is given, whole sources only but for the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question, and how it is to be answered."""
+    """A question to knowledge bases, with everything that shapes its answer."""
 
     text: str
     bases: Sequence[KnowledgeBase]
     model: str | None = None
-    """The model that answers; None for that of the base, or any chat model."""
+    """None for that of the base, else any model that chats."""
     history: Sequence[Mapping[str, Any]] = ()
     """Earlier messages, as OpenAI has them."""
     k: int = SOURCES
@@ -48,17 +49,17 @@ class Question:
     rerank: bool | None = None
     min_score: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
-    """More fields of the chat request: `temperature`, `max_tokens` …"""
+    """More of the chat request: `temperature`, `max_tokens` …"""
     grant: Grant | None = None
-    """The grant of the caller: only models that it may use answer. None if no key is required."""
+    """Grant of the caller's key: only models that it may use answer. None where no key is needed."""
     models: Models | None = None
-    """Models that count tokens for the caller; None for those of the server itself."""
+    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
     context: int = CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources of an answer, sent before its first token."""
+    """The event before the first word of the answer: its sources."""
 
     citations: Sequence[Citation]
     notes: Sequence[str] = ()
@@ -66,22 +67,22 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the answer."""
+    """An event with a piece of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The complete answer, sent last."""
+    """The last event: the whole answer."""
 
     text: str
     citations: Sequence[Citation]
-    """The sources that the answer cites."""
+    """The sources that the answer cites, by their numbers."""
     evidence: bool
-    """Whether the search found evidence for an answer."""
+    """Whether anything was found that the question is about."""
     model: str | None
-    """The model that answered; None if none did."""
+    """The model that answered; None where none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
 
@@ -90,18 +91,18 @@ Event = Sources | Token | Answered
 
 
 class Answering:
-    """Answers questions. It stores nothing."""
+    """Answers questions. Keeps nothing."""
 
     def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
-        """`any_model` gives a ready chat model that a grant may use, or None."""
+        """`any_model` gives a model that chats now and that a key may use, if there is one."""
         self._search = search
         self._models = models
         self._any_model = any_model
 
-    async def find(self, question: Question) -> tuple[list[Hit], Found]:
-        """The hits that count as evidence, and all that the search found."""
+    async def find(self, question: Question) -> tuple[list[Hit], SearchResult]:
+        """Search, and keep the hits that are evidence; beside them everything that was found."""
         text = _search_text(question)
-        found = await self._search.search(
+        result = await self._search.search(
             Query(
                 text=text,
                 bases=question.bases,
@@ -113,10 +114,10 @@ class Answering:
                 models=question.models,
             )
         )
-        return _within([hit for hit in found.hits if is_evidence(text, hit)], question.context), found
+        return _within([hit for hit in result.hits if is_evidence(text, hit)], question.context), result
 
     def model(self, question: Question) -> str | None:
-        """The model that answers: the named one, that of a base, or any chat model; None if there is none.
+        """The model that answers: the named one, that of a base, or any that chats; None if there is none.
 
         Raises `PermissionDenied` where the first or second of these is a model that the key may not use.
         """
@@ -128,11 +129,11 @@ class Answering:
         return named
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
-        """Sources, tokens, and the complete answer. Raises the errors of the search and of the model."""
+        """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
         model = self.model(question)
-        hits, found = await self.find(question)
+        hits, result = await self.find(question)
         sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
-        yield Sources(sources, found.notes)
+        yield Sources(sources, result.notes)
         if not hits:
             sentence = nothing_found(question)
             yield Token(sentence)
@@ -143,7 +144,7 @@ class Answering:
             yield Token(text)
             yield Answered(text, [sources[number - 1] for number in used], True, None)
             return
-        async with aclosing(self._from_model(question, model, hits)) as events:
+        async with aclosing(self._generate(question, model, hits)) as events:
             async for event in events:
                 if isinstance(event, Answered):
                     event, more = _with_citations(event, hits, sources)
@@ -151,13 +152,11 @@ class Answering:
                         yield Token(more)
                 yield event
 
-    async def _from_model(
-        self, question: Question, model: str, hits: Sequence[Hit]
-    ) -> AsyncGenerator[Token | Answered]:
-        """The tokens of the model, and its complete answer."""
+    async def _generate(self, question: Question, model: str, hits: Sequence[Hit]) -> AsyncGenerator[Token | Answered]:
+        """Let a model answer from the hits. The last event is its whole answer, without citations."""
         templates = question.bases[0].prompts
         sources = [
-            {"document": h.row.document, "page": h.row.page, "text": h.row.text, "heading": h.row.heading} for h in hits
+            {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
         ]
         messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, sources)}]
         usage: Mapping[str, int] = {}
@@ -174,31 +173,28 @@ class Answering:
         yield Answered("".join(parts), [], True, model, usage, reason)
 
 
-def _with_citations(answered: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
-    """The answer with its citations, and a text to add to it.
-
-    If the model cited nothing, the source that it took its words from is cited for it.
-    """
-    used = cited(answered.text, len(hits))
+def _with_citations(answer: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
+    """The answer with its citations, and the mark that is added to it where the model set none."""
+    used = cited(answer.text, len(hits))
     more = ""
     if not used:
-        used = [number for number in [marker(answered.text, hits)] if number]
+        used = [number for number in [marker(answer.text, hits)] if number]
         more = "".join(f" [{number}]" for number in used)
     return (
         Answered(
-            answered.text + more,
+            answer.text + more,
             [sources[number - 1] for number in used],
-            answered.evidence,
-            answered.model,
-            answered.usage,
-            answered.finish_reason,
+            answer.evidence,
+            answer.model,
+            answer.usage,
+            answer.finish_reason,
         ),
         more,
     )
 
 
 def is_evidence(question: str, hit: Hit) -> bool:
-    """Whether a hit is about the question at all, rather than merely the best of poor hits."""
+    """Whether a hit is about the question; the best hit of a search need not be."""
     scores = hit.scores
     if scores.rerank is not None:
         return scores.rerank >= RANKED
@@ -207,12 +203,12 @@ def is_evidence(question: str, hit: Hit) -> bool:
     words = set(query_terms(question))
     if scores.lexical is None or not words:
         return False
-    shared = words & set(terms(f"{hit.row.heading} {hit.row.text}"))
+    shared = words & set(terms(f"{hit.heading} {hit.text}"))
     return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(words)
 
 
 def nothing_found(question: Question) -> str:
-    """The answer if nothing was found, in the language of the question."""
+    """The sentence that says so, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
@@ -220,19 +216,21 @@ def nothing_found(question: Question) -> str:
 
 
 def _search_text(question: Question) -> str:
-    """The text to search for: a short question is searched for together with the one before it."""
-    earlier = [m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)]
-    if earlier and len(question.text) < SHORT:
-        return f"{earlier[-1][:500]}\n{question.text}"
+    """The text to search for. A short question says little without the one before it."""
+    questions = [
+        m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)
+    ]
+    if questions and len(question.text) < SHORT:
+        return f"{questions[-1][:500]}\n{question.text}"
     return question.text
 
 
 def _within(hits: list[Hit], characters: int) -> list[Hit]:
-    kept: list[Hit] = []
+    chosen: list[Hit] = []
     size = 0
     for hit in hits:
-        size += len(hit.row.text)
-        if kept and size > characters:
+        size += len(hit.text)
+        if chosen and size > characters:
             break
-        kept.append(hit)
-    return kept
+        chosen.append(hit)
+    return chosen

@@ -1,6 +1,6 @@
-"""The message that a model gets for a question: Jinja templates, of which a base may bring its own.
+"""Prompts: the Jinja templates that turn a question and its sources into the message for a model.
 
-Our own are rendered here; those of bases are their users' and are rendered in a process apart (`core/templates.py`).
+A base may have templates of its own. Those come from users, so they are rendered in a process apart (`core/templates.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Nothing was found in the documents about this question:
 {{ question }}"""
 
 EXAMPLE: Mapping[str, Any] = {"document": "name.txt", "page": 1, "text": "text", "heading": ""}
-"""What a template is tried with before it is kept."""
+"""A source with which a template is tried before it is stored."""
 
 DEFAULTS: Mapping[str, str] = {"answer": ANSWER, "empty": EMPTY}
 """Name → template. `answer` gets `question`, `sources` and `context`; `empty` only `question`."""
@@ -38,16 +38,16 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
 
 
 @lru_cache(maxsize=len(DEFAULTS))
-def _compiled(name: str) -> Template:
+def _default(name: str) -> Template:
     return _ENVIRONMENT.from_string(DEFAULTS[name])
 
 
-async def check_prompts(given: Mapping[str, str]) -> None:
-    """Raises `InvalidParameter` for a template that is no template, takes too long, or has no use."""
-    for name, template in given.items():
+async def check_prompts(prompts: Mapping[str, str]) -> None:
+    """Try the templates of a base. Raises `InvalidParameter` for a wrong or slow one and for an unknown name."""
+    for name, template in prompts.items():
         if name not in DEFAULTS:
             raise InvalidParameter("prompts", f"'{name[:100]}' is none of {', '.join(DEFAULTS)}.")
-        await _rendered(template, {"question": "?", "sources": [EXAMPLE], "context": "text"})
+        await _render(template, {"question": "?", "sources": [EXAMPLE], "context": "text"})
 
 
 async def prompt(templates: Mapping[str, str], question: str, sources: Sequence[Mapping[str, Any]]) -> str:
@@ -59,11 +59,11 @@ async def prompt(templates: Mapping[str, str], question: str, sources: Sequence[
     context = "\n".join(str(source["text"]) for source in sources)
     values = {"question": question, "sources": list(sources), "context": context}
     if template := templates.get(name):
-        return await _rendered(template, values)
-    return _compiled(name).render(values)
+        return await _render(template, values)
+    return _default(name).render(values)
 
 
-async def _rendered(template: str, values: Mapping[str, Any]) -> str:
+async def _render(template: str, values: Mapping[str, Any]) -> str:
     try:
         return await PROCESSES.render(template, values)
     except TemplateProblem as problem:

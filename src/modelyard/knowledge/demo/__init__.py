@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelyard.core.errors import KnowledgeBaseExists
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.blobs import whole
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.service import Knowledge
 
 NAME = "demo"
@@ -16,7 +16,7 @@ PROMPT = "Context:\n{{ sources[0].text.split('\n\n')[-1] }}\n\nQuestion: {{ ques
 
 
 async def ensure_demo(knowledge: Knowledge) -> str:
-    """Make the base if there is none of its name, and wait until it can be searched. Its name."""
+    """Create the base if there is none of its name, wait until it can be searched, and return its name."""
     settings = BaseSettings(
         description="The demo's own documents, about a server called Yard.",
         chat_model=MODEL,

@@ -8,7 +8,7 @@ from typing import Any
 from modelyard.core.types import ModelType
 from modelyard.engines.served import Config
 from modelyard.serving import adapters
-from modelyard.serving.app import Handler, Model
+from modelyard.serving.app import Handler, ServedModel
 from modelyard.serving.encoding import Encoding
 from modelyard.serving.generating import Writer
 from modelyard.serving.routes.chat import chat
@@ -28,7 +28,7 @@ ROUTES: Mapping[ModelType, Mapping[str, Handler]] = {
 }
 """Path → who answers it."""
 
-PREPARE: Mapping[ModelType, Callable[[Any, Config], Model]] = {
+PREPARE: Mapping[ModelType, Callable[[Any, Config], ServedModel]] = {
     ModelType.LLM: Writer,
     ModelType.EMBEDDING: Encoding,
     ModelType.RERANK: Encoding,

@@ -15,20 +15,20 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar, Source
 from modelyard.protocol.inference import Message
 from modelyard.protocol.tool_calls import Part, whole_calls
-from modelyard.serving.app import Answer, Request
-from modelyard.serving.asked import Chat
-from modelyard.serving.batching import Piece
+from modelyard.serving.app import Answer, ReplicaRequest
+from modelyard.serving.batching import AnswerPiece
+from modelyard.serving.bodies import ChatBody
 from modelyard.serving.calls import MARKS, Calls
 from modelyard.serving.constraints import constraint, thoughts_before
-from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told
-from modelyard.serving.pictures import Prompt, pictures_of, plain_content, prompt_of
-from modelyard.serving.text import OPENING, Said, Thoughts
-from modelyard.serving.tools import Offer, grammar_of_calls, is_special, offered, with_objects
-from modelyard.serving.usage import Count, StreamedUsage, token_ids
+from modelyard.serving.generating import DONE, Writer, event, new_id, token_logprobs, value_or
+from modelyard.serving.pictures import ChatPrompt, pictures_of, plain_content, prompt_of
+from modelyard.serving.text import OPENING, DividedText, Thoughts
+from modelyard.serving.tools import Offer, grammar_of_calls, is_special, offer_of, with_objects
+from modelyard.serving.usage import StreamedUsage, UsageCount, token_ids
 
 
 @dataclass(slots=True)
-class Choice:
+class ChatChoice:
     """One answer as it grows."""
 
     thoughts: Thoughts | None
@@ -39,15 +39,15 @@ class Choice:
     text: list[str] = field(default_factory=list)
     thought: list[str] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
-    """Not yet told, when streaming."""
+    """Those that have not been sent yet."""
     ids: list[int] = field(default_factory=list)
-    """The same of its tokens."""
+    """The ids of its tokens that have not been sent yet."""
     finish: str | None = None
 
-    def add(self, piece: Piece) -> tuple[Said, tuple[Part, ...]]:
-        """What a piece adds, divided; and of calls."""
+    def add(self, piece: AnswerPiece) -> tuple[DividedText, tuple[Part, ...]]:
+        """What a piece adds: thoughts and text, and parts of tool calls."""
         self.finish = piece.finish
-        found = self._divided(piece)
+        found = self._divide(piece)
         if self.calls is None:
             return found, ()
         text, parts = self.calls.add(found.text)
@@ -58,20 +58,22 @@ class Choice:
                 self.finish = "tool_calls"
         return found._replace(text=text), parts
 
-    def _divided(self, piece: Piece) -> Said:
+    def _divide(self, piece: AnswerPiece) -> DividedText:
         if self.thoughts is None:
-            return Said(text=piece.text)
+            return DividedText(text=piece.text)
         found = self.thoughts.add(piece.text)
         if piece.finish is None:
             return found
         rest = self.thoughts.end()
-        return Said(found.thought + rest.thought, found.text + rest.text)
+        return DividedText(found.thought + rest.thought, found.text + rest.text)
 
 
-class Conversation:
-    """One request and its answers."""
+class ChatAnswer:
+    """One request and its choices."""
 
-    def __init__(self, writer: Writer, request: Chat, prompt: Prompt, offer: Offer | None, source: Source) -> None:
+    def __init__(
+        self, writer: Writer, request: ChatBody, prompt: ChatPrompt, offer: Offer | None, source: Source
+    ) -> None:
         self.writer = writer
         self.request = request
         self.head = {
@@ -81,41 +83,41 @@ class Conversation:
             "system_fingerprint": writer.fingerprint,
         }
         self.prompt = prompt.tokens
-        wanted = said(request.max_completion_tokens, said(request.max_tokens, None))
-        limits = writer.limits(request, self.prompt, wanted, "messages", chat=True)
-        self.count = said(request.n, 1)
-        top = said(request.top_logprobs, 0) if request.logprobs is True else None
-        self.grammar, self.grammar_of = wanted_grammar(writer, request, offer, prompt.text)
-        wishes = [writer.wish(request, choice, top, self.grammar) for choice in range(self.count)]
+        max_tokens = value_or(request.max_completion_tokens, value_or(request.max_tokens, None))
+        limits = writer.limits(request, self.prompt, max_tokens, "messages", chat=True)
+        self.count = value_or(request.n, 1)
+        top = value_or(request.top_logprobs, 0) if request.logprobs is True else None
+        self.grammar, self.grammar_of = answer_grammar(writer, request, offer, prompt.text)
+        samplings = [writer.sampling(request, choice, top, self.grammar) for choice in range(self.count)]
         open = prompt.text.rstrip().endswith(OPENING)
         self.choices = [
-            Choice(Thoughts(open) if writer.language.thinks else None, offer.calls() if offer else None)
+            ChatChoice(Thoughts(open) if writer.language.thinks else None, offer.calls() if offer else None)
             for _ in range(self.count)
         ]
         if offer and is_special(writer.language, MARKS[offer.format]):
             limits = replace(limits, skip_special=False)
-        self.counted = Count([self.prompt], self.count)
-        self.counted.thought = 0
+        self.usage_count = UsageCount([self.prompt], self.count)
+        self.usage_count.thought = 0
         self.usage = StreamedUsage(request)
-        self._pieces = writer.answers([self.prompt] * self.count, wishes, [limits] * self.count, source)
+        self._pieces = writer.answers([self.prompt] * self.count, samplings, [limits] * self.count, source)
 
-    async def said(self) -> AsyncGenerator[tuple[int, Choice, Said, tuple[Part, ...]]]:
+    async def parts(self) -> AsyncGenerator[tuple[int, ChatChoice, DividedText, tuple[Part, ...]]]:
         """What each piece adds."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
-                self.counted.add(index, piece)
+                self.usage_count.add(index, piece)
                 choice.ids += token_ids(piece)
                 if piece.drawn is not None and self.request.logprobs is True:
-                    choice.logprobs.append(tokens_told(self.writer, piece.drawn))
+                    choice.logprobs.append(token_logprobs(self.writer, piece.drawn))
                 found = choice.add(piece)
                 if piece.drawn is not None and choice.thoughts is not None and choice.thoughts.under_way:
-                    self.counted.thought = (self.counted.thought or 0) + 1
+                    self.usage_count.thought = (self.usage_count.thought or 0) + 1
                 yield index, choice, *found
 
     async def whole(self) -> bytes:
         """The answers in one document."""
-        async with contextlib.aclosing(self.said()) as all:
+        async with contextlib.aclosing(self.parts()) as all:
             async for _, choice, found, parts in all:
                 choice.text.append(found.text)
                 choice.parts += parts
@@ -128,7 +130,7 @@ class Conversation:
                 {**_choice(index, choice), **({"token_ids": choice.ids} if with_ids else {})}
                 for index, choice in enumerate(self.choices)
             ],
-            "usage": self.counted.told(),
+            "usage": self.usage_count.as_json(),
         }
         return msgspec.json.encode({**body, "prompt_token_ids": self.prompt} if with_ids else body)
 
@@ -136,26 +138,31 @@ class Conversation:
         """The answers as they come."""
         for index in range(self.count):
             yield self._event(index, {"role": "assistant", "content": ""})
-        async with contextlib.aclosing(self.said()) as all:
+        async with contextlib.aclosing(self.parts()) as all:
             async for index, choice, found, parts in all:
                 if found.thought:
                     yield self._event(index, {"content": None, **thoughts(found.thought)})
                 if found.text or (choice.logprobs and not found.thought and not parts):
-                    yield self._event(index, {"content": found.text}, _taken(choice))
+                    yield self._event(index, {"content": found.text}, _take_logprobs(choice))
                 if parts:
                     calls = [part.delta() for part in parts]
-                    yield self._event(index, {"content": None, "tool_calls": calls}, _taken(choice))
+                    yield self._event(index, {"content": None, "tool_calls": calls}, _take_logprobs(choice))
                 if choice.finish:
                     yield self._event(index, {"content": ""}, None, choice.finish)
-        if self.usage.wanted:
-            counted = self.counted.told()
-            yield event({**self.head, "object": "chat.completion.chunk", "choices": [], "usage": counted})
+        if self.usage.at_end:
+            usage_count = self.usage_count.as_json()
+            yield event({**self.head, "object": "chat.completion.chunk", "choices": [], "usage": usage_count})
         yield DONE
 
     def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
         """One chunk. Each delta has `content`, which Xinference's clients read without looking whether it is there."""
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        chunk = {**self.head, "object": "chat.completion.chunk", "choices": [choice], **self.usage.so_far(self.counted)}
+        chunk = {
+            **self.head,
+            "object": "chat.completion.chunk",
+            "choices": [choice],
+            **self.usage.so_far(self.usage_count),
+        }
         if self.request.return_token_ids is True:
             first = "role" in delta
             choice["token_ids"], self.choices[index].ids = None if first else self.choices[index].ids, []
@@ -163,19 +170,19 @@ class Conversation:
         return event(chunk)
 
 
-def _taken(choice: Choice) -> dict[str, Any] | None:
-    told, choice.logprobs = choice.logprobs, []
-    return {"content": told} if told else None
+def _take_logprobs(choice: ChatChoice) -> dict[str, Any] | None:
+    logprobs, choice.logprobs = choice.logprobs, []
+    return {"content": logprobs} if logprobs else None
 
 
-def _choice(index: int, choice: Choice) -> dict[str, Any]:
+def _choice(index: int, choice: ChatChoice) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.text)}
     if thought := "".join(choice.thought):
         message |= thoughts(thought)
     if choice.parts:
         message["content"] = message["content"] or None
         message["tool_calls"] = whole_calls(choice.parts)
-    return {"index": index, "message": message, "logprobs": _taken(choice), "finish_reason": choice.finish}
+    return {"index": index, "message": message, "logprobs": _take_logprobs(choice), "finish_reason": choice.finish}
 
 
 def thoughts(text: str) -> dict[str, str]:
@@ -197,12 +204,12 @@ def plain(message: Message) -> dict[str, Any]:
     return {"content": "", **found}
 
 
-def variables(request: Chat) -> dict[str, Any]:
-    """What the template is told beside the messages."""
+def variables(request: ChatBody) -> dict[str, Any]:
+    """The variables of the template beside the messages."""
     found: dict[str, Any] = {}
     if isinstance(request.enable_thinking, bool):
         found["enable_thinking"] = request.enable_thinking
-    given = said(request.chat_template_kwargs, {})
+    given = value_or(request.chat_template_kwargs, {})
     reserved = {"messages", "tokenize", "conversation", "tools"} & set(given)
     if reserved:
         raise InvalidParameter("chat_template_kwargs", f"may not hold '{sorted(reserved)[0]}'.")
@@ -210,7 +217,7 @@ def variables(request: Chat) -> dict[str, Any]:
     return found
 
 
-def rendered(writer: Writer, request: Chat, offer: Offer | None) -> str:
+def render_prompt(writer: Writer, request: ChatBody, offer: Offer | None) -> str:
     """The conversation as the template writes it. Some templates want the arguments of calls as their text."""
     messages = [plain(message) for message in request.messages]
     given = variables(request) | ({"tools": offer.tools} if offer else {})
@@ -223,8 +230,8 @@ def rendered(writer: Writer, request: Chat, offer: Offer | None) -> str:
         return writer.language.render(messages, **given)
 
 
-def wanted_grammar(writer: Writer, request: Chat, offer: Offer | None, prompt: str) -> tuple[Grammar | None, str]:
-    """What the answer must follow, and the parameter that says so."""
+def answer_grammar(writer: Writer, request: ChatBody, offer: Offer | None, prompt: str) -> tuple[Grammar | None, str]:
+    """The grammar that the answer must follow, and the parameter that asks for it."""
     found = constraint(request)
     if offer is not None and offer.must:
         found = grammar_of_calls(offer, writer.language), "tools"
@@ -238,14 +245,14 @@ def wanted_grammar(writer: Writer, request: Chat, offer: Offer | None, prompt: s
     return replace(found[0], thoughts=thoughts_before(prompt, language.thinks, off)), found[1]
 
 
-async def chat(request: Request, writer: Writer) -> Answer:
+async def chat(request: ReplicaRequest, writer: Writer) -> Answer:
     """The handler."""
-    asked = request.read(Chat)
-    source = writer.adapters.source(asked.model)
-    pictures = await pictures_of(writer, asked.messages)
-    offer = offered(asked, writer.language.template, writer.tool_call_parser)
-    prompt = await prompt_of(writer, rendered(writer, asked, offer), pictures)
+    body = request.read(ChatBody)
+    source = writer.adapters.source(body.model)
+    pictures = await pictures_of(writer, body.messages)
+    offer = offer_of(body, writer.language.template, writer.tool_call_parser)
+    prompt = await prompt_of(writer, render_prompt(writer, body, offer), pictures)
     source = replace(source, pictures=prompt.source.pictures)
-    conversation = Conversation(writer, asked, prompt, offer, source)
+    conversation = ChatAnswer(writer, body, prompt, offer, source)
     await writer.check_grammar(conversation.grammar, conversation.grammar_of)
-    return conversation.events() if asked.stream else await conversation.whole()
+    return conversation.events() if body.stream else await conversation.whole()

@@ -13,12 +13,12 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar
-from modelyard.serving.app import Answer, Request
-from modelyard.serving.asked import MOST_CHOICES, Completion
+from modelyard.serving.app import Answer, ReplicaRequest
+from modelyard.serving.bodies import MOST_CHOICES, CompletionBody
 from modelyard.serving.constraints import constraint
-from modelyard.serving.generating import DONE, Writer, event, new_id, said
-from modelyard.serving.told import Told
-from modelyard.serving.usage import Count, StreamedUsage, token_ids
+from modelyard.serving.generating import DONE, Writer, event, new_id, value_or
+from modelyard.serving.logprobs import LogprobLists
+from modelyard.serving.usage import StreamedUsage, UsageCount, token_ids
 
 MOST_LOGPROBS = 20
 DEFAULT_TOKENS = 16
@@ -26,24 +26,24 @@ DEFAULT_TOKENS = 16
 
 
 @dataclass(slots=True)
-class Choice:
+class CompletionChoice:
     """One continuation as it grows."""
 
-    told: Told
+    logprobs: LogprobLists
     prompt: list[int] | None
-    """None when it is told."""
+    """None once it has been sent."""
     text: list[str] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
-    """Its tokens that are not told yet."""
+    """Its tokens that have not been sent yet."""
     begun: bool = False
-    """The prompt is behind it."""
+    """Whether the text of the prompt, where it is echoed, has been sent."""
     finish: str | None = None
 
 
-class Continuation:
+class CompletionAnswer:
     """One request and its continuations: `n` for each prompt, in order."""
 
-    def __init__(self, writer: Writer, request: Completion) -> None:
+    def __init__(self, writer: Writer, request: CompletionBody) -> None:
         self.writer = writer
         self.request = request
         source = writer.adapters.source(request.model)
@@ -55,11 +55,11 @@ class Continuation:
             "system_fingerprint": writer.fingerprint,
         }
         given = prompts(request)
-        suffix = said(request.suffix, "")
-        self._shown = self.prompts = [tokens(writer, prompt) for prompt in given]
+        suffix = value_or(request.suffix, "")
+        self._prompts_in_text = self.prompts = [tokens(writer, prompt) for prompt in given]
         if suffix:
             self.prompts = [writer.language.fill(prompt, suffix) for prompt in given]
-        self.each = said(request.n, 1)
+        self.each = value_or(request.n, 1)
         if self.each * len(self.prompts) > MOST_CHOICES * 8:
             raise InvalidParameter("prompt", f"at most {MOST_CHOICES * 8} continuations in one request.")
         self.logprobs = _logprobs(request)
@@ -71,38 +71,38 @@ class Continuation:
         self.grammar: Grammar | None = found[0] if found else None
         self.grammar_of = found[1] if found else ""
         repeated = [prompt for prompt in self.prompts for _ in range(self.each)]
-        wanted = said(request.max_tokens, DEFAULT_TOKENS)
-        limits = [writer.limits(request, prompt, wanted, "prompt", chat=False) for prompt in repeated]
-        if suffix and not said(request.ignore_eos, False):
+        max_tokens = value_or(request.max_tokens, DEFAULT_TOKENS)
+        limits = [writer.limits(request, prompt, max_tokens, "prompt", chat=False) for prompt in repeated]
+        if suffix and not value_or(request.ignore_eos, False):
             limits = [replace(limit, ends=limit.ends | writer.language.fill_ends) for limit in limits]
-        wishes = [
-            writer.wish(request, index % self.each, self.logprobs, self.grammar, reading)
+        samplings = [
+            writer.sampling(request, index % self.each, self.logprobs, self.grammar, reading)
             for index in range(len(repeated))
         ]
-        self.choices = [Choice(Told(writer.language.decode), prompt) for prompt in repeated]
+        self.choices = [CompletionChoice(LogprobLists(writer.language.decode), prompt) for prompt in repeated]
         if reading is not None:
             for choice, prompt in zip(self.choices, repeated, strict=True):
-                choice.told.first(prompt[0])
+                choice.logprobs.first(prompt[0])
         self.skip_special = limits[0].skip_special
-        self.counted = Count(self.prompts, self.each)
+        self.usage_count = UsageCount(self.prompts, self.each)
         self.usage = StreamedUsage(request)
-        self._pieces = writer.answers(repeated, wishes, limits, source)
+        self._pieces = writer.answers(repeated, samplings, limits, source)
 
-    async def pieces(self) -> AsyncGenerator[tuple[int, Choice, str]]:
+    async def pieces(self) -> AsyncGenerator[tuple[int, CompletionChoice, str]]:
         """What each piece adds to the text."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
-                for drawn in piece.read:
-                    choice.told.add(drawn)
-                if piece.read:
+                for drawn in piece.prompt_drawn:
+                    choice.logprobs.add(drawn)
+                if piece.prompt_drawn:
                     continue
-                self.counted.add(index, piece)
+                self.usage_count.add(index, piece)
                 choice.ids += token_ids(piece)
                 choice.finish = piece.finish
                 text = piece.text if choice.begun else self._begin(index, choice) + piece.text
                 if piece.drawn is not None and self.logprobs is not None:
-                    choice.told.add(piece.drawn)
+                    choice.logprobs.add(piece.drawn)
                 yield index, choice, text
 
     async def whole(self) -> bytes:
@@ -113,40 +113,42 @@ class Continuation:
         choices = [
             self._choice(index, "".join(choice.text), choice.finish) for index, choice in enumerate(self.choices)
         ]
-        return msgspec.json.encode({**self.head, "choices": choices, "usage": self.counted.told()})
+        return msgspec.json.encode({**self.head, "choices": choices, "usage": self.usage_count.as_json()})
 
     async def events(self) -> AsyncGenerator[bytes]:
         """The continuations as they come."""
         async with contextlib.aclosing(self.pieces()) as all:
             async for index, choice, text in all:
-                if text or choice.finish or len(choice.told):
+                if text or choice.finish or len(choice.logprobs):
                     yield self._event(index, text, choice.finish)
-        if self.usage.wanted:
-            yield event({**self.head, "choices": [], "usage": self.counted.told()})
+        if self.usage.at_end:
+            yield event({**self.head, "choices": [], "usage": self.usage_count.as_json()})
         yield DONE
 
     def _event(self, index: int, text: str, finish: str | None) -> bytes:
-        return event({**self.head, "choices": [self._choice(index, text, finish)], **self.usage.so_far(self.counted)})
+        return event(
+            {**self.head, "choices": [self._choice(index, text, finish)], **self.usage.so_far(self.usage_count)}
+        )
 
     def _choice(self, index: int, text: str, finish: str | None) -> dict[str, Any]:
         choice = self.choices[index]
-        made = {"index": index, "text": text, "logprobs": choice.told.take(), "finish_reason": finish}
+        result = {"index": index, "text": text, "logprobs": choice.logprobs.take(), "finish_reason": finish}
         if self.request.return_token_ids is True:
-            made["token_ids"], choice.ids = choice.ids, []
-            made["prompt_token_ids"], choice.prompt = choice.prompt, None
-        return made
+            result["token_ids"], choice.ids = choice.ids, []
+            result["prompt_token_ids"], choice.prompt = choice.prompt, None
+        return result
 
-    def _begin(self, index: int, choice: Choice) -> str:
+    def _begin(self, index: int, choice: CompletionChoice) -> str:
         """What stands before the first token of a continuation."""
         choice.begun = True
         decode = self.writer.language.decode
-        text = decode(self._shown[index // self.each]) if self.echo else ""
-        choice.told.go_on(partial(decode, skip_special=self.skip_special), len(text))
+        text = decode(self._prompts_in_text[index // self.each]) if self.echo else ""
+        choice.logprobs.go_on(partial(decode, skip_special=self.skip_special), len(text))
         return text
 
 
-def _logprobs(request: Completion) -> int | None:
-    given = said(request.logprobs, None)
+def _logprobs(request: CompletionBody) -> int | None:
+    given = value_or(request.logprobs, None)
     if given is None or given is False:
         return None
     if given > MOST_LOGPROBS:
@@ -154,7 +156,7 @@ def _logprobs(request: Completion) -> int | None:
     return int(given)
 
 
-def prompts(request: Completion) -> list[str | list[int]]:
+def prompts(request: CompletionBody) -> list[str | list[int]]:
     """The prompts, each a text or token ids. Raises `InvalidParameter` for a mixture."""
     given = request.prompt
     if isinstance(given, str):
@@ -172,9 +174,9 @@ def tokens(writer: Writer, prompt: str | list[int]) -> list[int]:
     return writer.language.encode(prompt, special=True) if isinstance(prompt, str) else prompt
 
 
-async def completions(request: Request, writer: Writer) -> Answer:
+async def completions(request: ReplicaRequest, writer: Writer) -> Answer:
     """The handler."""
-    asked = request.read(Completion)
-    continuation = Continuation(writer, asked)
+    body = request.read(CompletionBody)
+    continuation = CompletionAnswer(writer, body)
     await writer.check_grammar(continuation.grammar, continuation.grammar_of)
-    return continuation.events() if asked.stream else await continuation.whole()
+    return continuation.events() if body.stream else await continuation.whole()

@@ -10,14 +10,14 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol.inference import EmbeddingRequest
-from modelyard.serving.app import Request
+from modelyard.serving.app import ReplicaRequest
 from modelyard.serving.encoding import Encoding
 
 MANY = 64
 """Vectors that are written at a time; so many, or more, are written outside the event loop."""
 
 
-class Asked(EmbeddingRequest, kw_only=True):
+class EmbeddingBody(EmbeddingRequest, kw_only=True):
     """OpenAI's request, and what engines add to it."""
 
     truncate_prompt_tokens: int | None = None
@@ -28,19 +28,19 @@ class Asked(EmbeddingRequest, kw_only=True):
     """What the texts are for; chooses the prompt."""
 
 
-async def embeddings(request: Request, model: Encoding) -> bytes:
-    asked = request.read(Asked)
-    inputs = _inputs(asked.input)
-    keep = model.keep(asked.truncate_prompt_tokens)
-    prompt = _prompt(asked, model)
-    _check_width(asked, model.encoder.width)
+async def embeddings(request: ReplicaRequest, model: Encoding) -> bytes:
+    body = request.read(EmbeddingBody)
+    inputs = _inputs(body.input)
+    keep = model.keep(body.truncate_prompt_tokens)
+    prompt = _prompt(body, model)
+    _check_width(body, model.encoder.width)
     with model.room(len(inputs)):
         texts = await model.read(len(inputs), _reader(inputs, model, prompt, keep), "input")
         vectors = await model.compute(texts)
         tokens = sum(text.size for text in texts)
 
         def write() -> bytes:
-            return _answer(asked, vectors, tokens)
+            return _answer(body, vectors, tokens)
 
         return write() if len(vectors) < MANY else await model.apart(write)
 
@@ -75,50 +75,50 @@ def _reader(inputs: Inputs, model: Encoding, prompt: str, keep: int) -> Callable
     return read
 
 
-def _prompt(asked: Asked, model: Encoding) -> str:
+def _prompt(body: EmbeddingBody, model: Encoding) -> str:
     """The text that stands before each input. Raises `InvalidParameter` for a name that the model does not know."""
     prompts, options = model.encoder.prompts, model.encoder.options
-    if asked.prompt_name:
-        if asked.prompt_name not in prompts:
+    if body.prompt_name:
+        if body.prompt_name not in prompts:
             known = ", ".join(prompts) or "none"
-            raise InvalidParameter("prompt_name", f"the model has no prompt '{asked.prompt_name}'; it has {known}.")
-        return prompts[asked.prompt_name]
-    if asked.input_type:
-        name = options.query_prompt_name if asked.input_type == "query" else options.document_prompt_name
+            raise InvalidParameter("prompt_name", f"the model has no prompt '{body.prompt_name}'; it has {known}.")
+        return prompts[body.prompt_name]
+    if body.input_type:
+        name = options.query_prompt_name if body.input_type == "query" else options.document_prompt_name
         return prompts.get(name, "")
     return prompts.get(model.encoder.default_prompt, "")
 
 
-def _check_width(asked: Asked, width: int) -> None:
-    if isinstance(asked.dimensions, int) and asked.dimensions > width:
-        raise InvalidParameter("dimensions", f"is {asked.dimensions}, and this model's vectors have {width}.")
+def _check_width(body: EmbeddingBody, width: int) -> None:
+    if isinstance(body.dimensions, int) and body.dimensions > width:
+        raise InvalidParameter("dimensions", f"is {body.dimensions}, and this model's vectors have {width}.")
 
 
-def _answer(asked: Asked, vectors: list[Any], tokens: int) -> bytes:
+def _answer(body: EmbeddingBody, vectors: list[Any], tokens: int) -> bytes:
     """The body. A part at a time: numbers as Python has them take ten times the memory of the text they become."""
-    parts = [_part(asked, vectors, start) for start in range(0, len(vectors), MANY)]
+    parts = [_part(body, vectors, start) for start in range(0, len(vectors), MANY)]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     data = msgspec.Raw(b"[" + b",".join(parts) + b"]")
-    return msgspec.json.encode({"object": "list", "data": data, "model": asked.model, "usage": usage})
+    return msgspec.json.encode({"object": "list", "data": data, "model": body.model, "usage": usage})
 
 
-def _part(asked: Asked, vectors: list[Any], start: int) -> bytes:
+def _part(body: EmbeddingBody, vectors: list[Any], start: int) -> bytes:
     """Some vectors as JSON, without the brackets around them."""
     import numpy
 
     rows = numpy.stack(vectors[start : start + MANY])
-    if isinstance(asked.dimensions, int):
-        rows = _shortened(rows, asked.dimensions)
-    made: list[Any]
-    if asked.encoding_format == "base64":
-        made = [base64.b64encode(row).decode() for row in numpy.ascontiguousarray(rows, dtype="<f4")]
+    if isinstance(body.dimensions, int):
+        rows = _shorten(rows, body.dimensions)
+    numbers: list[Any]
+    if body.encoding_format == "base64":
+        numbers = [base64.b64encode(row).decode() for row in numpy.ascontiguousarray(rows, dtype="<f4")]
     else:
-        made = exact(rows).tolist()
-    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(made, start)]
+        numbers = exact(rows).tolist()
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(numbers, start)]
     return msgspec.json.encode(data)[1:-1]
 
 
-def _shortened(rows: Any, width: int) -> Any:
+def _shorten(rows: Any, width: int) -> Any:
     """The first `width` numbers of each, of length one again: what models trained for it (Matryoshka) are shortened by."""
     import numpy
 

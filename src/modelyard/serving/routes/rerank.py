@@ -10,33 +10,33 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol.inference import RerankRequest
-from modelyard.serving.app import Request
+from modelyard.serving.app import ReplicaRequest
 from modelyard.serving.encoding import Encoding
 
 
-class Asked(RerankRequest, kw_only=True):
+class RerankBody(RerankRequest, kw_only=True):
     """The request, and what engines add to it."""
 
     truncate_prompt_tokens: int | None = None
     """Cut each pair of query and document to so many tokens; -1 is the model's own limit."""
 
 
-async def rerank(request: Request, model: Encoding) -> bytes:
-    asked = request.read(Asked)
-    documents = _documents(asked)
-    keep = model.keep(asked.truncate_prompt_tokens)
+async def rerank(request: ReplicaRequest, model: Encoding) -> bytes:
+    body = request.read(RerankBody)
+    documents = _documents(body)
+    keep = model.keep(body.truncate_prompt_tokens)
     with model.room(len(documents)):
-        pairs = await model.read(len(documents), _reader(asked.query, documents, model, keep), "documents")
+        pairs = await model.read(len(documents), _reader(body.query, documents, model, keep), "documents")
         scores = await model.compute(pairs)
-    return _answer(asked, documents, [float(score) for score in scores], sum(pair.size for pair in pairs))
+    return _answer(body, documents, [float(score) for score in scores], sum(pair.size for pair in pairs))
 
 
-def _documents(asked: Asked) -> list[str]:
-    if not asked.query:
+def _documents(body: RerankBody) -> list[str]:
+    if not body.query:
         raise InvalidParameter("query", "is empty.")
-    if not asked.documents:
+    if not body.documents:
         raise InvalidParameter("documents", "is empty: give at least one.")
-    return [_text(document, index) for index, document in enumerate(asked.documents)]
+    return [_text(document, index) for index, document in enumerate(body.documents)]
 
 
 def _text(document: str | dict[str, Any], index: int) -> str:
@@ -55,21 +55,21 @@ def _reader(query: str, documents: list[str], model: Encoding, keep: int) -> Cal
     return read
 
 
-def _answer(asked: Asked, documents: list[str], scores: list[float], tokens: int) -> bytes:
+def _answer(body: RerankBody, documents: list[str], scores: list[float], tokens: int) -> bytes:
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
-    top = asked.top_n if isinstance(asked.top_n, int) else None
-    shown = asked.return_documents is True
+    top = body.top_n if isinstance(body.top_n, int) else None
+    with_documents = body.return_documents is True
     results = [
         {
             "index": index,
             "relevance_score": scores[index],
-            "document": {"text": documents[index]} if shown else None,
+            "document": {"text": documents[index]} if with_documents else None,
         }
         for index in order[:top]
     ]
-    counted = {"input_tokens": tokens, "output_tokens": 0}
-    meta = {"api_version": None, "billed_units": None, "tokens": counted, "warnings": None}
+    billed = {"input_tokens": tokens, "output_tokens": 0}
+    meta = {"api_version": None, "billed_units": None, "tokens": billed, "warnings": None}
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return msgspec.json.encode(
-        {"id": str(uuid.uuid4()), "model": asked.model, "results": results, "meta": meta, "usage": usage}
+        {"id": str(uuid.uuid4()), "model": body.model, "results": results, "meta": meta, "usage": usage}
     )

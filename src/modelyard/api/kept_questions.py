@@ -1,0 +1,132 @@
+"""A question to knowledge bases: its events, and its place in a conversation, where it belongs to one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import to_builtins
+
+from modelyard.api.sse import event
+from modelyard.chats.service import Chats
+from modelyard.core.access import Grant, Owner
+from modelyard.db.tables import KnowledgeBase
+from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
+from modelyard.knowledge.search.search import Mode
+from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.types import Models
+from modelyard.protocol.knowledge import AnswerRequest
+
+HISTORY = 5
+"""Earlier questions of a conversation that a model is told."""
+NEW = "new"
+KIND = "knowledge"
+
+
+@dataclass(slots=True)
+class KeptQuestion:
+    """A question, and the message of its conversation that keeps it."""
+
+    knowledge: Knowledge
+    chats: Chats
+    question: Question
+    conversation: str | None
+    message: str | None
+    texts: list[str] = field(default_factory=list)
+
+    @classmethod
+    async def begin(
+        cls,
+        knowledge: Knowledge,
+        chats: Chats,
+        bases: Sequence[KnowledgeBase],
+        body: AnswerRequest,
+        grant: Grant | None,
+        models: Models,
+    ) -> KeptQuestion:
+        """With its history, noted in its conversation; answered by `models`, of which the key may use some.
+
+        Raises `ConversationNotFound`, or `PermissionDenied` for a model that the key may not use.
+        """
+        owner = Owner.of(grant)
+        talk, history = body.conversation, []
+        if talk == NEW:
+            talk = (await chats.conversations.begin(owner, body.question, KIND)).id
+        elif talk is not None:
+            await chats.conversations.get(owner, talk)
+            history = await chats.conversations.history(talk, HISTORY)
+        options = {"temperature": body.temperature, "max_tokens": body.max_tokens}
+        question = Question(
+            text=body.question,
+            bases=bases,
+            model=body.model,
+            history=history,
+            k=body.top_k,
+            mode=Mode(body.mode),
+            where=body.filter,
+            rerank=body.rerank,
+            min_score=body.min_score,
+            options={name: value for name, value in options.items() if value is not None},
+            grant=grant,
+            models=models,
+        )
+        knowledge.answering.model(question)
+        message = None
+        if talk is not None:
+            details = {"knowledge_bases": [base.name for base in bases]}
+            message = await chats.conversations.add_question(owner, body.question, KIND, talk, details)
+        return cls(knowledge, chats, question, talk, message)
+
+    async def events(self) -> AsyncGenerator[dict[str, Any]]:
+        """`sources`, `token` and, last, `answer`. The answer so far is kept even if the client disconnects."""
+        sources: list[dict[str, Any]] = []
+        notes: list[str] = []
+        done: dict[str, Any] | None = None
+        try:
+            async with aclosing(self.knowledge.answering.answer(self.question)) as events:
+                async for each in events:
+                    if isinstance(each, Sources):
+                        sources, notes = [to_builtins(c) for c in each.citations], list(each.notes)
+                        yield {"type": "sources", "sources": sources, "notes": notes}
+                    elif isinstance(each, Token):
+                        self.texts.append(each.text)
+                        yield {"type": "token", "text": each.text}
+                    else:
+                        done = self._summary(each, sources, notes)
+        finally:
+            if self.message is not None:
+                keeping = self._keep(done)
+                await asyncio.shield(keeping)
+        if done is not None:
+            yield done
+
+    def _summary(self, answered: Answered, sources: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+        return {
+            "type": "answer",
+            "answer": answered.text,
+            "citations": [to_builtins(each) for each in answered.citations],
+            "sources": sources,
+            "evidence": answered.evidence,
+            "model": answered.model,
+            "usage": dict(answered.usage),
+            "notes": notes,
+            "conversation": self.conversation,
+            "message": self.message,
+        }
+
+    async def _keep(self, done: dict[str, Any] | None) -> None:
+        assert self.message is not None
+        text = done["answer"] if done else "".join(self.texts)
+        citations = done["citations"] if done else []
+        details = {"model": done["model"], "usage": done["usage"]} if done else {"broken_off": True}
+        await self.chats.conversations.add_answer(self.message, text, citations, details)
+
+
+async def encoded_events(question: KeptQuestion) -> AsyncGenerator[bytes]:
+    """The events of a question as server-sent events."""
+    async with aclosing(question.events()) as events:
+        async for each in events:
+            yield event(each)

@@ -1,0 +1,175 @@
+"""Routes about jobs of all kinds. A key sees the jobs of its owner, and needs the scope of a job's kind to change it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import Header, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+
+from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
+from modelyard.api.router import ANY_KEY, Router
+from modelyard.api.sse import event, streamed
+from modelyard.core.access import ADMIN, Grant, Owner
+from modelyard.core.errors import InvalidParameter, PermissionDenied
+from modelyard.jobs.types import Job, JobEvent, JobKind, JobState
+from modelyard.protocol.jobs import (
+    CreateJob,
+    JobDeleted,
+    JobEventInfo,
+    JobInfo,
+    JobList,
+    JobLogs,
+    JobProblem,
+    JobProgressInfo,
+)
+
+router = Router("/v1/jobs", tags=["jobs"])
+
+State = Literal["queued", "running", "waiting", "paused", "done", "failed", "cancelled"]
+
+
+@router.get("", scope=ANY_KEY)
+async def list_jobs(
+    parts: TheParts,
+    grant: TheGrant,
+    kind: str | None = None,
+    state: State | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> JobList:
+    """The newest jobs of the caller; an administrator's key sees all."""
+    wanted = None if state is None else JobState(state)
+    return JobList(data=[job_info(job) for job in await parts.jobs.page(Owner.of(grant), kind, wanted, limit)])
+
+
+@router.post("", scope=ANY_KEY)
+async def create_job(body: CreateJob, parts: TheParts, grant: TheGrant, trust: TheTrust) -> JobInfo:
+    """Make a job of a kind, with the parameters of that kind. Answers at once; follow it with `/events`."""
+    form, submit = parts.jobs.creatable(body.kind)
+    check_scope(parts.jobs.kinds[body.kind], grant)
+    if parts.jobs.kinds[body.kind].scope == ADMIN and not trust.full:
+        raise PermissionDenied(
+            f"{trust.caller} may not start jobs of the kind '{body.kind}'; it takes the scope 'admin'."
+        )
+    try:
+        parameters = form.model_validate(body.parameters)
+    except ValidationError as error:
+        found = [{**each, "loc": ("body", "parameters", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(found) from None
+    name = await submit(parameters, Owner.of(grant))
+    await parts.jobs.written()
+    return job_info(await parts.jobs.get(name))
+
+
+@router.get("/{job}", scope=ANY_KEY)
+async def describe_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
+    """One job."""
+    return job_info(await parts.jobs.get(job, Owner.of(grant)))
+
+
+@router.get("/{job}/events", scope=ANY_KEY, response_class=StreamingResponse)
+async def follow_job(
+    job: str,
+    parts: TheParts,
+    grant: TheGrant,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+) -> StreamingResponse:
+    """What has happened to a job and happens from now on, as server-sent events, until it is finished.
+
+    Events are numbered. A client that was cut off sends the last number that it saw as `Last-Event-ID`, or as `after`.
+    Progress comes in between as events without a number: a snapshot, sent when it changes.
+    """
+    found = await parts.jobs.get(job, Owner.of(grant))
+    return streamed(_events(parts, found.id, _number(last_event_id) or after))
+
+
+def _number(text: str | None) -> int:
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**63:
+        raise InvalidParameter("Last-Event-ID", "it should be the number of an event.")
+    return int(text)
+
+
+async def _events(parts: Parts, job: str, after: int) -> AsyncGenerator[bytes]:
+    async for each in parts.jobs.follow(job, after):
+        yield _event(each)
+
+
+def _event(each: JobEvent) -> bytes:
+    head = f"event: {each.type}\n" if each.seq is None else f"id: {each.seq}\nevent: {each.type}\n"
+    info = JobEventInfo(seq=each.seq, type=each.type, at=each.at, data=dict(each.data))
+    return head.encode() + event(info.model_dump())
+
+
+@router.get("/{job}/logs", scope=ANY_KEY)
+async def job_logs(
+    job: str, parts: TheParts, grant: TheGrant, lines: Annotated[int, Query(ge=1, le=10_000)] = 200
+) -> JobLogs:
+    """The last lines that a job's process printed; empty for jobs without a process."""
+    found = await parts.jobs.get(job, Owner.of(grant))
+    return JobLogs(data=list(parts.jobs.logs(found.id, lines)))
+
+
+@router.post("/{job}/cancel", scope=ANY_KEY)
+async def cancel_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
+    """Give a job up. What it has done stays."""
+    return job_info(await parts.jobs.cancel(await _own(parts, grant, job)))
+
+
+@router.post("/{job}/pause", scope=ANY_KEY)
+async def pause_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
+    """Stop a job for now, where its kind can go on later."""
+    return job_info(parts.jobs.pause(await _own(parts, grant, job)))
+
+
+@router.post("/{job}/resume", scope=ANY_KEY)
+async def resume_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
+    """Go on with a job that was paused or has failed."""
+    return job_info(parts.jobs.resume(await _own(parts, grant, job)))
+
+
+@router.delete("/{job}", scope=ANY_KEY)
+async def remove_job(job: str, parts: TheParts, grant: TheGrant) -> JobDeleted:
+    """Delete a finished job with its events and its log."""
+    found = await parts.jobs.get(job, Owner.of(grant))
+    if (kind := parts.jobs.kinds.get(found.kind)) is not None:
+        check_scope(kind, grant)
+    await parts.jobs.remove(found)
+    return JobDeleted(id=found.id)
+
+
+async def _own(parts: Parts, grant: Grant | None, job: str) -> Job:
+    """A job that the caller may change. Raises `JobNotFound` or `PermissionDenied`."""
+    found = await parts.jobs.get(job, Owner.of(grant))
+    check_scope(parts.jobs.kind_of(found), grant)
+    return found
+
+
+def check_scope(kind: JobKind, grant: Grant | None) -> None:
+    """Raises `PermissionDenied` for a key that may not have such jobs."""
+    if grant is not None:
+        grant.check(kind.scope)
+
+
+def job_info(job: Job) -> JobInfo:
+    """A job as it is listed."""
+    return JobInfo(
+        id=job.id,
+        kind=job.kind,
+        state=job.state.value,
+        progress=JobProgressInfo(**asdict(job.progress)),
+        owner=job.owner,
+        parameters=dict(job.parameters),
+        result=None if job.result is None else dict(job.result),
+        error=None if job.error is None else JobProblem(code=job.error.code, message=job.error.message),
+        attempts=job.attempts,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+    )

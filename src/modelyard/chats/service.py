@@ -1,0 +1,22 @@
+"""The front of the package: one object that holds the rows of chats and the tools of agents."""
+
+from __future__ import annotations
+
+from modelyard.chats.conversations import Conversations
+from modelyard.chats.tools.page_reader import ReadPage
+from modelyard.chats.tools.toolbox import Toolbox
+from modelyard.core.config import Settings
+from modelyard.db.session import Database
+
+
+class Chats:
+    """Conversations and tools of one server."""
+
+    def __init__(self, settings: Settings, database: Database, read_page: ReadPage) -> None:
+        """`read_page` turns a fetched page into text; it blocks, and is called in a thread."""
+        self.conversations = Conversations(database)
+        self.toolbox = Toolbox(settings, read_page)
+
+    async def close(self) -> None:
+        """End the MCP servers."""
+        await self.toolbox.close()

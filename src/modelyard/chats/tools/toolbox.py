@@ -1,0 +1,72 @@
+"""The tools that a model can call on this server: the calculator, knowledge bases, the web, MCP servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import SearchEngine
+from modelyard.chats.tools import mcp_config
+from modelyard.chats.tools.base import Tool
+from modelyard.chats.tools.calculator import Calculator
+from modelyard.chats.tools.internet_search import InternetSearch
+from modelyard.chats.tools.knowledge_search import KnowledgeSearch, Search
+from modelyard.chats.tools.mcp_servers import McpServers
+from modelyard.chats.tools.page_reader import PageReader, ReadPage
+from modelyard.core.config import Settings
+from modelyard.core.errors import SearchNotConfigured
+from modelyard.core.fetching import Hosts
+
+PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
+"""Search engines in order of preference; the first that is configured is used."""
+
+
+class Toolbox:
+    """Makes the tools. MCP servers are started when tools that reach outside are first requested, and ended by `close`."""
+
+    def __init__(self, settings: Settings, read_page: ReadPage) -> None:
+        self._settings = settings
+        self._read_page = read_page
+        self._mcp: McpServers | None = None
+
+    async def tools(self, bases: Mapping[str, str], search: Search, outside: bool) -> list[Tool]:
+        """Return the tools of one chat: search in these bases only; web search, web pages and MCP servers only if `outside`.
+
+        `bases` has a description for each name; `search` searches one of them.
+
+        Raises `InvalidParameter` for a file of MCP servers that is wrong, and `MissingLibrary`, `UnknownName` and
+        `SearchNotConfigured` for settings that cannot be used.
+        """
+        found: list[Tool] = [Calculator()]
+        if bases:
+            found.append(KnowledgeSearch(search, bases))
+        if outside:
+            if (web := self._engine()) is not None:
+                found.append(InternetSearch(web))
+            found += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
+        return found
+
+    async def close(self) -> None:
+        """End the MCP servers."""
+        if self._mcp is not None:
+            await self._mcp.close()
+
+    def _engine(self) -> SearchEngine | None:
+        if self._settings.search_engine:
+            return engine(self._settings, self._settings.search_engine)
+        for name in PREFERRED:
+            try:
+                return engine(self._settings, name)
+            except SearchNotConfigured:
+                continue
+        return None
+
+    async def _mcp_tools(self) -> list[Tool]:
+        if not self._settings.mcp_servers:
+            return []
+        if self._mcp is None:
+            servers = await asyncio.to_thread(mcp_config.read, Path(self._settings.mcp_servers).expanduser())
+            self._mcp = self._mcp or McpServers(servers)
+        return await self._mcp.tools()

@@ -1,0 +1,189 @@
+"""Two ways to keys and users: over the HTTP of a server, or straight to the database of a home folder."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from modelyard.cli.connection import connect, server_options
+from modelyard.cli.output import note
+from modelyard.core.errors import CannotStart, ConnectionLost, ServerUnreachable
+from modelyard.core.wording import reason
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+    from modelyard.client.types import KeyDict, NewKeyDict, UserDict
+    from modelyard.control.keys import Keys
+    from modelyard.db.tables import Key, User
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+class KeyAccess(Protocol):
+    """Keys and users, wherever they are. Bodies and answers are those of the routes."""
+
+    def create_key(self, body: Json) -> NewKeyDict: ...
+    def keys(self) -> list[KeyDict]: ...
+    def revoke_key(self, name: str) -> KeyDict: ...
+    def rotate_key(self, name: str) -> NewKeyDict: ...
+    def create_user(self, body: Json) -> UserDict: ...
+    def users(self) -> list[UserDict]: ...
+    def remove_user(self, name: str) -> UserDict: ...
+
+
+def with_keys(function: Callable[..., T]) -> Callable[..., T]:
+    """Give a command `--endpoint`, `--api-key` and `--home`, and as its first argument the keys and users they mean."""
+
+    @functools.wraps(function)
+    def opened(*args: Any, endpoint: str | None, api_key: str | None, home: Path | None, **kwargs: Any) -> T:
+        if home is not None:
+            return function(LocalKeys(home), *args, **kwargs)
+        with connect(endpoint, api_key) as client:
+            try:
+                client.cluster.auth_required()
+            except ServerUnreachable as error:
+                if isinstance(error, ConnectionLost) or endpoint or os.environ.get("MODELYARD_ENDPOINT"):
+                    raise
+            else:
+                return function(RemoteKeys(client), *args, **kwargs)
+        local = LocalKeys(None)
+        note(f"No server answers on this machine; working on the database of {local.folder}.")
+        return function(local, *args, **kwargs)
+
+    folder = click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Work on the database of this home folder, whether a server runs on it or not.",
+    )
+    return server_options(folder(opened))
+
+
+class RemoteKeys:
+    """Keys and users of a running server."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create_key(self, body: Json) -> NewKeyDict:
+        return self._client.keys.create(**body)
+
+    def keys(self) -> list[KeyDict]:
+        return self._client.keys.list()
+
+    def revoke_key(self, name: str) -> KeyDict:
+        return self._client.keys.revoke(name)
+
+    def rotate_key(self, name: str) -> NewKeyDict:
+        return self._client.keys.rotate(name)
+
+    def create_user(self, body: Json) -> UserDict:
+        return self._client.users.create(**body)
+
+    def users(self) -> list[UserDict]:
+        return self._client.users.list()
+
+    def remove_user(self, name: str) -> UserDict:
+        return self._client.users.remove(name)
+
+
+class LocalKeys:
+    """Keys and users in the database of a home folder, which the caller may read and write."""
+
+    def __init__(self, home: Path | None) -> None:
+        from modelyard.core.config import Settings
+
+        self._settings = Settings() if home is None else Settings(home=home)
+        self.folder = self._settings.folder
+
+    def create_key(self, body: Json) -> Any:
+        from modelyard.control.keys import NewKey
+
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
+        }
+
+        async def create(keys: Keys) -> Json:
+            row, secret = await keys.create(NewKey(**fields))
+            return {**_key(row), "key": secret}
+
+        return self._run(create)
+
+    def keys(self) -> Any:
+        async def read(keys: Keys) -> list[Json]:
+            return [_key(row) for row in await keys.all()]
+
+        return self._run(read)
+
+    def revoke_key(self, name: str) -> Any:
+        async def revoke(keys: Keys) -> Json:
+            return _key(await keys.revoke(name))
+
+        return self._run(revoke)
+
+    def rotate_key(self, name: str) -> Any:
+        async def rotate(keys: Keys) -> Json:
+            row, secret = await keys.rotate(name)
+            return {**_key(row), "key": secret}
+
+        return self._run(rotate)
+
+    def create_user(self, body: Json) -> Any:
+        scopes = None if body.get("scopes") is None else tuple(body["scopes"])
+
+        async def create(keys: Keys) -> Json:
+            return _user(await keys.create_user(body["username"], body["password"], scopes))
+
+        return self._run(create)
+
+    def users(self) -> Any:
+        async def read(keys: Keys) -> list[Json]:
+            return [_user(user) for user in await keys.users()]
+
+        return self._run(read)
+
+    def remove_user(self, name: str) -> Any:
+        async def remove(keys: Keys) -> Json:
+            return _user(await keys.remove_user(name))
+
+        return self._run(remove)
+
+    def _run(self, work: Callable[[Keys], Awaitable[T]]) -> T:
+        from modelyard.control.keys import Keys
+        from modelyard.core.private import private_files, private_home
+        from modelyard.db.session import Database
+
+        async def run() -> T:
+            database = Database(self._settings.database)
+            try:
+                await database.open()
+                return await work(Keys(database))
+            finally:
+                await database.close()
+
+        try:
+            private_home(self.folder)
+        except OSError as error:
+            raise CannotStart(f"The home folder {self.folder} cannot be used: {reason(error)}.") from error
+        with private_files():
+            return asyncio.run(run())
+
+
+def _key(row: Key) -> Json:
+    """A key as the routes answer it."""
+    from modelyard.api.key_views import key_info
+
+    return key_info(row).model_dump()
+
+
+def _user(row: User) -> Json:
+    """A user as the routes answer it."""
+    from modelyard.api.key_views import user_info
+
+    return user_info(row).model_dump()

@@ -1,0 +1,232 @@
+"""What the server answers about knowledge bases, documents, jobs and conversations, as plain dicts; as `types.py`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+SearchMode = Literal["hybrid", "lexical", "vector"]
+
+
+class ChunkingDict(TypedDict, total=False):
+    """How documents are cut into chunks: characters of a chunk, and those it repeats of the one before it."""
+
+    size: int
+    overlap: int
+    title_enhance: bool
+
+
+class BaseDict(TypedDict):
+    """A knowledge base."""
+
+    id: int
+    object: str
+    name: str
+    description: str
+    language: str
+    embedding_model: str | None
+    rerank_model: str | None
+    chat_model: str | None
+    mode: SearchMode
+    dimension: int | None
+    chunking: ChunkingDict
+    prompts: dict[str, str]
+    generation: int
+    documents: int
+    chunks: int
+    bytes: int
+    states: dict[str, int]
+    jobs: list[str]
+    warnings: list[str]
+    created_at: float
+
+
+class DocumentDict(TypedDict):
+    """A document of a base."""
+
+    id: int
+    object: str
+    name: str
+    size: int
+    hash: str
+    state: str
+    error: str
+    notes: list[str]
+    enabled: bool
+    edited: bool
+    chunks: int
+    characters: int
+    version: int
+    metadata: dict[str, Any]
+    chunking: ChunkingDict | None
+    modified_at: float | None
+    created_at: float
+    updated_at: float
+
+
+class DocumentPageDict(TypedDict):
+    """Some documents of a base; `total` counts those beyond this page, too."""
+
+    object: str
+    data: list[DocumentDict]
+    total: int
+
+
+class UploadDict(TypedDict):
+    """The documents of an upload, the job that indexes them, and why files were not taken."""
+
+    object: str
+    data: list[DocumentDict]
+    job: str | None
+    failed: dict[str, str]
+
+
+class DeletedDict(TypedDict):
+    """What was deleted, by name."""
+
+    deleted: list[str]
+    missing: list[str]
+
+
+class PreviewChunkDict(TypedDict):
+    """A chunk that a document would have."""
+
+    text: str
+    start: int
+    end: int
+    page: int | None
+    heading: str
+
+
+class ChunkDict(TypedDict):
+    """A chunk of a document."""
+
+    id: int
+    object: str
+    document_id: int
+    position: int
+    text: str
+    start: int | None
+    end: int | None
+    page: int | None
+    heading: str
+    enabled: bool
+    edited: bool
+
+
+class ChunkPageDict(TypedDict):
+    """Some chunks of a document; `total` counts all."""
+
+    object: str
+    data: list[ChunkDict]
+    total: int
+
+
+class ScoresDict(TypedDict):
+    """Higher is better in each; None where it does not apply."""
+
+    lexical: float | None
+    similarity: float | None
+    fused: float
+    rerank: float | None
+
+
+class HitDict(TypedDict):
+    """A chunk that a search found, and where it stands."""
+
+    chunk_id: int
+    knowledge_base: str
+    document_id: int
+    document: str
+    page: int | None
+    start: int | None
+    end: int | None
+    heading: str
+    text: str
+    score: float
+    scores: ScoresDict
+    highlights: list[tuple[int, int]]
+
+
+class SearchDict(TypedDict):
+    """Hits, best first, and remarks for people."""
+
+    object: str
+    data: list[HitDict]
+    notes: list[str]
+
+
+class CitationDict(HitDict):
+    """A source of an answer; `number` stands in brackets in the answer."""
+
+    number: int
+
+
+class AnswerDict(TypedDict):
+    """An answer from documents: `citations` are the sources it names, `sources` all that the model was given."""
+
+    answer: str
+    citations: list[CitationDict]
+    sources: list[CitationDict]
+    evidence: bool
+    model: str | None
+    usage: dict[str, Any]
+    notes: list[str]
+    conversation: str | None
+    message: str | None
+
+
+class KnowledgeJobDict(TypedDict):
+    """How far a job of a base is."""
+
+    id: str
+    base: str
+    kind: str
+    state: str
+    error: str
+    total: int
+    done: int
+    unchanged: int
+    failed: int
+    cancelled: int
+    chunks: int
+    embedded: int
+    created_at: float
+    finished_at: float | None
+    problems: list[dict[str, str]]
+    remarks: list[dict[str, Any]]
+    working: dict[str, str]
+    waiting: str
+
+
+class ConversationDict(TypedDict):
+    """A conversation without its messages."""
+
+    id: str
+    object: str
+    owner: str
+    title: str
+    kind: str
+    created_at: float
+    updated_at: float
+
+
+class MessageDict(TypedDict):
+    """A question of a conversation and its answer."""
+
+    id: str
+    object: str
+    question: str
+    answer: str
+    citations: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    score: int | None
+    reason: str
+    created_at: float
+
+
+class ImportedDict(TypedDict):
+    """How much of an import was new."""
+
+    conversations: int
+    messages: int
+    skipped: int

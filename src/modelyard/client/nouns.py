@@ -1,0 +1,104 @@
+"""The groups of calls that both clients have, by noun: `client.models`, `client.knowledge`, …
+
+A new group is a file in `resources/` and a property here.
+"""
+
+from __future__ import annotations
+
+from modelyard.client.calls import CallGroup, S
+from modelyard.client.resources.adapters import AdapterCalls
+from modelyard.client.resources.autostart import AutostartCalls
+from modelyard.client.resources.cache import CacheCalls, DownloadCalls
+from modelyard.client.resources.cluster import ClusterCalls
+from modelyard.client.resources.conversations import ConversationCalls
+from modelyard.client.resources.documents import DocumentCalls
+from modelyard.client.resources.jobs import JobCalls
+from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
+from modelyard.client.resources.knowledge import KnowledgeCalls
+from modelyard.client.resources.models import ModelCalls
+from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
+from modelyard.client.resources.replicas import ReplicaCalls
+
+
+class Nouns(CallGroup[S]):
+    """Every group of calls, made when it is used, so that client and groups hold each other in no cycle."""
+
+    @property
+    def models(self) -> ModelCalls[S]:
+        """Models: launching them, and asking what they are, do and did."""
+        return ModelCalls(self._sender)
+
+    @property
+    def replicas(self) -> ReplicaCalls[S]:
+        """Replicas of a model: list, add and remove them."""
+        return ReplicaCalls(self._sender)
+
+    @property
+    def adapters(self) -> AdapterCalls[S]:
+        """LoRA adapters: load, unload and list them."""
+        return AdapterCalls(self._sender)
+
+    @property
+    def engines(self) -> EngineCalls[S]:
+        """Engines: which of them run a model here."""
+        return EngineCalls(self._sender)
+
+    @property
+    def registrations(self) -> RegistrationCalls[S]:
+        """Families of models: those of the catalog, and those that users register."""
+        return RegistrationCalls(self._sender)
+
+    @property
+    def cache(self) -> CacheCalls[S]:
+        """Files of models on the server: list and remove them."""
+        return CacheCalls(self._sender)
+
+    @property
+    def downloads(self) -> DownloadCalls[S]:
+        """Downloads of models' files: follow, pause and cancel them."""
+        return DownloadCalls(self._sender)
+
+    @property
+    def jobs(self) -> JobCalls[S]:
+        """Background jobs of every kind: start, follow and cancel them."""
+        return JobCalls(self._sender)
+
+    @property
+    def autostart(self) -> AutostartCalls[S]:
+        """Models that the server launches when it starts."""
+        return AutostartCalls(self._sender)
+
+    @property
+    def knowledge(self) -> KnowledgeCalls[S]:
+        """Knowledge bases: create, search and ask them."""
+        return KnowledgeCalls(self._sender)
+
+    @property
+    def documents(self) -> DocumentCalls[S]:
+        """Documents of knowledge bases: upload, index, read and delete them, and edit their chunks."""
+        return DocumentCalls(self._sender)
+
+    @property
+    def conversations(self) -> ConversationCalls[S]:
+        """Conversations with knowledge bases: begin, read, rename, export and delete them."""
+        return ConversationCalls(self._sender)
+
+    @property
+    def cluster(self) -> ClusterCalls[S]:
+        """The server and its machines: health, version, devices."""
+        return ClusterCalls(self._sender)
+
+    @property
+    def keys(self) -> KeyCalls[S]:
+        """API keys: create, rotate, revoke and list them."""
+        return KeyCalls(self._sender)
+
+    @property
+    def users(self) -> UserCalls[S]:
+        """People who may log in: add, remove and list them."""
+        return UserCalls(self._sender)
+
+    @property
+    def auth(self) -> AuthCalls[S]:
+        """Logging in, and who the client is to the server."""
+        return AuthCalls(self._sender)

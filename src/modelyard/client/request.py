@@ -1,0 +1,87 @@
+"""A `Request`: one call described as plain data, and how its answer is read. Opens no connection itself.
+
+The functions of `resources/` make requests; a sync and an async connection send the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+T = TypeVar("T")
+
+FilePart = tuple[str, tuple[str, bytes, str]]
+"""A file in a form: the field, and name, content and type of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """What to send, and how the decoded JSON answer becomes what the caller gets."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str | list[str]] | None = None
+    """Fields of a form, in place of `body`."""
+    files: Sequence[FilePart] = ()
+    """Files of that form."""
+    raw: bool = False
+    """The answer is bytes, and no JSON."""
+    streams: bool = False
+    """The answer comes in events, each of type `T`; in portions of bytes if it is raw."""
+    patient: bool = False
+    """Wait for the answer without a limit: a launch may download for hours."""
+    key: str | None = field(default=None, repr=False)
+    """A key in place of the client's own, for this request alone."""
+
+
+def at(*parts: str | int) -> str:
+    """A path below `/v1` of which each part is quoted."""
+    return "/v1/" + "/".join(quote(str(part), safe="") for part in parts)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None: a parameter that the caller left out is not sent."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def flag(value: bool) -> str:
+    """A boolean as a query parameter."""
+    return "true" if value else "false"
+
+
+def an_object(answer: Any) -> Any:
+    """The answer, if it is a JSON object."""
+    if not isinstance(answer, dict):
+        raise TypeError("not an object")
+    return answer
+
+
+def a_list(answer: Any) -> Any:
+    """The answer, if it is a JSON array."""
+    if not isinstance(answer, list):
+        raise TypeError("not a list")
+    return answer
+
+
+def data_of(answer: Any) -> Any:
+    """The list in the field `data` of the answer."""
+    return list(answer["data"])
+
+
+def list_of(answer: Any) -> Any:
+    """The list in the field `list` of the answer."""
+    return list(answer["list"])
+
+
+def anything(answer: Any) -> Any:
+    """The answer as it is."""
+    return answer
+
+
+def nothing(answer: Any) -> None:
+    """None, whatever the answer says."""

@@ -1,0 +1,66 @@
+"""`client.jobs`: what the server does in the background, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from modelyard.client.calls import CallGroup, S, call, stream_call
+from modelyard.client.request import Request, a_list, an_object, at, given
+
+if TYPE_CHECKING:
+    from modelyard.client.types import JobDict, JobEventDict
+
+Lines = list[str]
+Jobs = list["JobDict"]
+
+
+class JobCalls(CallGroup[S]):
+    """Jobs: start, list, follow, cancel, pause, resume and remove them."""
+
+    @call
+    def create(self, kind: str, parameters: Mapping[str, Any] | None = None) -> Request[JobDict]:
+        """Start a job of a kind, such as `download` or `engine_install`."""
+        return Request("POST", at("jobs"), an_object, body={"kind": kind, "parameters": dict(parameters or {})})
+
+    @call
+    def get(self, job_id: str) -> Request[JobDict]:
+        """One job."""
+        return Request("GET", at("jobs", job_id), an_object)
+
+    @stream_call
+    def follow(self, job_id: str, after: int = 0) -> Request[JobEventDict]:
+        """A job's events with numbers (`seq`) larger than `after`, as they happen, until the job is finished."""
+        return Request("GET", at("jobs", job_id, "events"), an_object, {"after": str(after)}, streams=True)
+
+    @call
+    def logs(self, job_id: str, lines: int | None = None) -> Request[Lines]:
+        """The last lines that a job's process printed."""
+        query = given(lines=None if lines is None else str(lines))
+        return Request("GET", at("jobs", job_id, "logs"), lambda answer: list(a_list(answer["data"])), query)
+
+    @call
+    def cancel(self, job_id: str) -> Request[JobDict]:
+        """Cancel a job; what it has done stays."""
+        return Request("POST", at("jobs", job_id, "cancel"), an_object)
+
+    @call
+    def pause(self, job_id: str) -> Request[JobDict]:
+        """Stop a job for now."""
+        return Request("POST", at("jobs", job_id, "pause"), an_object)
+
+    @call
+    def resume(self, job_id: str) -> Request[JobDict]:
+        """Go on with a job that was paused or has failed."""
+        return Request("POST", at("jobs", job_id, "resume"), an_object)
+
+    @call
+    def remove(self, job_id: str) -> Request[bool]:
+        """Delete a finished job with its events and its log."""
+        return Request("DELETE", at("jobs", job_id), lambda answer: bool(answer["deleted"]))
+
+    @call
+    def list(self, kind: str | None = None, state: str | None = None, limit: int | None = None) -> Request[Jobs]:
+        """The newest jobs of the caller, or of all owners for an administrator's key."""
+        query = given(kind=kind, state=state, limit=None if limit is None else str(limit))
+        return Request("GET", at("jobs"), lambda answer: list(a_list(answer["data"])), query)

@@ -1,0 +1,118 @@
+"""Where a client's server is, and how a `Request` becomes HTTP and an HTTP response an answer or an error."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from modelyard import __version__
+from modelyard.client.request import Request
+from modelyard.core.errors import ConnectionLost, InvalidParameter, ModelyardError, ServerUnreachable
+from modelyard.core.wording import reason
+from modelyard.protocol import errors
+
+T = TypeVar("T")
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
+DEFAULT_TIMEOUT = 1800.0
+"""Seconds of silence: the server has its own, shorter limits, and its sentence is better than ours."""
+CONNECT_TIMEOUT = 5.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTarget:
+    """The server a client talks to."""
+
+    url: str
+    api_key: str | None
+    timeout: float | None
+
+    @classmethod
+    def find(cls, base_url: str | None, api_key: str | None, timeout: float | None) -> ServerTarget:
+        """The address and key as given, else of `MODELYARD_ENDPOINT` and `MODELYARD_API_KEY`, else on this machine."""
+        url = (base_url or os.environ.get("MODELYARD_ENDPOINT") or DEFAULT_ENDPOINT).strip().rstrip("/")
+        if "://" not in url:
+            url = f"http://{url}"
+        url = url.removesuffix("/v1")
+        try:
+            httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise InvalidParameter("base_url", f"'{url}' is no address: {error}") from None
+        key = api_key or os.environ.get("MODELYARD_API_KEY") or None
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise InvalidParameter("api_key", "a key is made of printable ASCII characters")
+        return cls(url, key, timeout)
+
+    def http_options(self) -> dict[str, Any]:
+        """Arguments of `httpx.Client` and `httpx.AsyncClient` alike."""
+        headers = {"user-agent": f"modelyard-client/{__version__}"}
+        if self.api_key:
+            headers["authorization"] = f"Bearer {self.api_key}"
+        return {
+            "base_url": self.url,
+            "headers": headers,
+            "timeout": httpx.Timeout(self.timeout, connect=CONNECT_TIMEOUT),
+            # Servers close idle connections after 5 s; leaving first avoids writing into one that is just closing.
+            "limits": httpx.Limits(max_connections=None, keepalive_expiry=4.0),
+            # Reading the certificate bundle costs 30 ms, and a plain connection has no use for it.
+            "verify": self.url.startswith("https:"),
+            # A proxy from the environment cannot reach this machine's loopback.
+            "trust_env": urlsplit(self.url).hostname not in LOOPBACK,
+        }
+
+    def http_request(self, request: Request[Any]) -> dict[str, Any]:
+        """Arguments of `build_request` of both httpx clients."""
+        options: dict[str, Any] = {"method": request.method, "url": request.path, "params": dict(request.query) or None}
+        if request.body is not None:
+            options["content"] = msgspec.json.encode(request.body)
+            options["headers"] = {"content-type": "application/json"}
+        if request.form is not None:
+            options |= {"data": dict(request.form), "files": list(request.files)}
+        if request.key is not None:
+            options.setdefault("headers", {})["authorization"] = f"Bearer {request.key}"
+        if request.patient:
+            options["timeout"] = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
+        return options
+
+    def read(self, request: Request[T], response: httpx.Response) -> T:
+        """The answer in a response whose body was read, or the server's error raised again."""
+        self.check(response)
+        if request.raw:
+            return request.read(response.content)
+        try:
+            return request.read(msgspec.json.decode(response.content or b"null"))
+        except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+            raise ConnectionLost(
+                self.url, f"{request.method} {request.path} was answered with something else; is it a Modelyard server?"
+            ) from error
+
+    def check(self, response: httpx.Response) -> None:
+        """Raise the server's error if the response is one; its body must have been read."""
+        if not response.is_success:
+            raise errors.read(response.status_code, _body(response), response.headers.get("retry-after"))
+
+    def failure(self, error: httpx.RequestError) -> ModelyardError:
+        """A failure of the transport as an error of ours; fifty lines of httpx below it would tell nothing more."""
+        if isinstance(error, httpx.ConnectTimeout):
+            return ServerUnreachable(self.url, f"not connected within {CONNECT_TIMEOUT:g} s")
+        if isinstance(error, httpx.ConnectError):
+            refused = "refused" in str(error) or "All connection attempts failed" in str(error)
+            return ServerUnreachable(self.url, "" if refused else reason(error))
+        if isinstance(error, httpx.UnsupportedProtocol):
+            return ServerUnreachable(self.url, "an address begins with http:// or https://")
+        if isinstance(error, httpx.TimeoutException):
+            return ConnectionLost(self.url, f"silence for {self.timeout:g} s")
+        return ConnectionLost(self.url, reason(error))
+
+
+def _body(response: httpx.Response) -> object:
+    try:
+        return msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        return response.text

@@ -1,0 +1,97 @@
+"""Engines' environments as jobs: `engine_install`. Run as a program, this is the process of such a job.
+
+The process holds the lock of the environment, as `modelyard engine install` does, and makes it aside, so that one that is killed
+leaves what was there before. What uv and pip print is the job's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelyard.core.access import ADMIN, Owner
+from modelyard.core.errors import InvalidParameter, ModelyardError
+from modelyard.engines import ENGINES
+from modelyard.engines.names import canonical_name
+from modelyard.jobs.service import Jobs, new_id
+from modelyard.jobs.types import Job, JobKind, ProcessPlan, ProcessWork, Recovery
+from modelyard.protocol.jobs import EngineInstall
+from modelyard.runtime.environments import Environments
+from modelyard.runtime.hardware import inspect
+
+KIND = "engine_install"
+STEP = re.compile(r"Step (\d+) of (\d+): ")
+SOURCES = ("PIP_", "UV_")
+"""Beginnings of the variables that say where packages come from; they may hold passwords, which the installer needs."""
+
+
+def register(jobs: Jobs, folder: Path) -> None:
+    """Let environments in a folder be made by jobs."""
+
+    async def plan(job: Job) -> ProcessPlan:
+        engine, upgrade = str(job.parameters["engine"]), bool(job.parameters["upgrade"])
+        words = ("--upgrade",) if upgrade else ()
+        return ProcessPlan((sys.executable, "-P", "-m", __name__, str(folder), engine, *words), package_sources())
+
+    async def submit(body: EngineInstall, owner: Owner) -> str:
+        name = canonical_name(body.engine)
+        engine = ENGINES.get(name if name in ENGINES else body.engine)
+        if engine.environment is None:
+            raise InvalidParameter("parameters.engine", f"{engine.name} comes with Modelyard and needs no environment.")
+        parameters = {"engine": engine.name, "upgrade": body.upgrade}
+        return jobs.submit(Job(id=new_id(), kind=KIND, owner=owner.id, parameters=parameters)).id
+
+    jobs.register(
+        JobKind(
+            name=KIND,
+            scope=ADMIN,
+            work=ProcessWork(plan),
+            recovery=Recovery.RESTART,
+            at_once=1,
+            body=EngineInstall,
+            submit=submit,
+        )
+    )
+
+
+def package_sources() -> Mapping[str, str]:
+    """The server's variables that say where packages come from."""
+    return {name: value for name, value in os.environ.items() if name.startswith(SOURCES)}
+
+
+def main(folder: str, engine_name: str, *options: str) -> int:
+    """Make one environment, and print lines of JSON on the way."""
+    engine, environments = ENGINES.get(engine_name), Environments(Path(folder))
+    assert engine.environment is not None, "checked before the job was made"
+    gpu = sys.platform == "linux" and bool(inspect().gpus)
+    try:
+        made = environments.install(
+            engine.name, engine.environment, gpu=gpu, say=_report, upgrade="--upgrade" in options
+        )
+    except ModelyardError as error:
+        _print({"error": {"code": error.code, "message": error.message}})
+        return 1
+    size = environments.size(engine.name)
+    _print({"result": {"folder": made.folder, "versions": dict(made.versions), "size_bytes": size}})
+    return 0
+
+
+def _report(text: str) -> None:
+    """Tell what is done now; the steps of a recipe are counted."""
+    found = STEP.match(text)
+    count = {"done": int(found[1]) - 1, "total": int(found[2]), "unit": "steps"} if found else {}
+    print(text, flush=True)
+    _print({"progress": {**count, "message": text}})
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    print(json.dumps(report), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

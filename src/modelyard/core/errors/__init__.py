@@ -1,0 +1,248 @@
+"""Every error that a person or a program can meet, each building its own sentence.
+
+    ModelyardError                      status  code
+    ├── BadRequest                      400     bad_request
+    │   ├── MalformedBody               400     malformed_body
+    │   ├── InvalidParameter            400     invalid_parameter
+    │   ├── UnsupportedParameter        400     unsupported_parameter
+    │   ├── ContextLengthExceeded       400     context_length_exceeded
+    │   ├── UnsupportedTask             400     unsupported_task
+    │   ├── UnknownName                 400     unknown_name
+    │   ├── UnknownOption               400     unknown_option
+    │   ├── ModelFilesInvalid           400     model_files_invalid
+    │   ├── RegistrationInvalid         400     registration_invalid
+    │   ├── AdapterInvalid              400     adapter_invalid
+    │   ├── DocumentUnreadable          400     document_unreadable
+    │   ├── NoEngineFits                400     no_engine_fits
+    │   ├── HubsOffline                 400     hubs_offline
+    │   ├── AddressRefused              400     address_refused
+    │   ├── SearchNotConfigured         400     search_not_configured
+    │   ├── Refused                     400     refused            in the words of another system, by its own routes
+    │   └── MissingLibrary              400     missing_library
+    ├── InvalidKey                      401     invalid_api_key
+    ├── PermissionDenied                403     permission_denied
+    │   └── CrossSiteRefused            403     cross_site_refused
+    ├── NotFound                        404     not_found
+    │   ├── ModelNotFound               404     model_not_found
+    │   ├── AdapterNotFound             404     adapter_not_found
+    │   ├── KnowledgeBaseNotFound       404     knowledge_base_not_found
+    │   ├── DocumentNotFound            404     document_not_found
+    │   ├── ChunkNotFound               404     chunk_not_found
+    │   ├── JobNotFound                 404     job_not_found
+    │   ├── ConversationNotFound        404     conversation_not_found
+    │   └── PathNotFound                404     path_not_found
+    ├── MethodNotAllowed                405     method_not_allowed
+    ├── Conflict                        409     conflict
+    │   ├── ModelExists                 409     model_exists
+    │   ├── KnowledgeBaseExists         409     knowledge_base_exists
+    │   ├── KnowledgeBaseBusy           409     knowledge_base_busy
+    │   ├── RegistrationExists          409     registration_exists
+    │   ├── RegistrationInUse           409     registration_in_use
+    │   ├── ChangedMeanwhile            409     changed_meanwhile
+    │   └── RequestAborted              409     request_aborted
+    ├── RequestTimeout                  408     request_timeout
+    ├── BodyTooLarge                    413     body_too_large
+    │   └── TooManyValues               413     too_many_values
+    ├── BodyTooComplex                  413     body_too_complex
+    ├── WrongContentType                415     wrong_content_type
+    ├── HostNotAllowed                  421     host_not_allowed
+    ├── RateLimited                     429     rate_limit_exceeded
+    ├── HeadTooLarge                    431     head_too_large
+    ├── LaunchCancelled                 499     launch_cancelled
+    ├── ClientGone                      499     client_gone        nobody hears it
+    ├── InternalError                   500     internal_error
+    ├── JobLost                         500     job_lost           the error of a job that nobody runs any more
+    ├── UpstreamFailed                  502     upstream_failed
+    │   ├── LaunchFailed                502     launch_failed
+    │   ├── DownloadFailed              502     download_failed
+    │   ├── JobFailed                   502     job_failed
+    │   ├── FetchFailed                 502     fetch_failed
+    │   ├── SearchFailed                502     search_failed
+    │   └── ToolFailed                  502     tool_failed
+    ├── Unavailable                     503     unavailable
+    │   ├── ModelNotReady               503     model_not_ready
+    │   ├── NotEnoughMemory             503     not_enough_memory
+    │   ├── NotEnoughDisk               503     not_enough_disk
+    │   ├── HubUnavailable              503     hub_unavailable
+    │   ├── DatabaseUnavailable         503     database_unavailable
+    │   └── IndexUnavailable            503     index_unavailable
+    ├── UpstreamTimeout                 504     upstream_timeout
+    ├── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
+    ├── InstallFailed                   (exit)  install_failed     raised by `modelyard engine install`
+    └── ServerUnreachable               (client) server_unreachable  raised by our client: nobody answered
+        └── ConnectionLost              (client) connection_lost     the answer began, or was awaited, and broke off
+
+Raised deep, rendered in one place (`protocol/errors.py`); the client raises the same class again from the code.
+"""
+
+from __future__ import annotations
+
+from modelyard.core.errors.base import (
+    BadRequest,
+    Conflict,
+    InternalError,
+    ModelyardError,
+    NotFound,
+    Unavailable,
+    UpstreamFailed,
+)
+from modelyard.core.errors.jobs import JobFailed, JobLost
+from modelyard.core.errors.knowledge import (
+    AddressRefused,
+    ChunkNotFound,
+    ConversationNotFound,
+    DocumentNotFound,
+    DocumentUnreadable,
+    FetchFailed,
+    IndexUnavailable,
+    JobNotFound,
+    KnowledgeBaseBusy,
+    KnowledgeBaseExists,
+    KnowledgeBaseNotFound,
+    SearchFailed,
+    SearchNotConfigured,
+    ToolFailed,
+)
+from modelyard.core.errors.models import (
+    AdapterInvalid,
+    AdapterNotFound,
+    DownloadFailed,
+    HubsOffline,
+    HubUnavailable,
+    InstallFailed,
+    LaunchCancelled,
+    LaunchFailed,
+    MissingLibrary,
+    ModelExists,
+    ModelFilesInvalid,
+    ModelNotFound,
+    ModelNotReady,
+    NoEngineFits,
+    NotEnoughDisk,
+    NotEnoughMemory,
+    RegistrationExists,
+    RegistrationInUse,
+    RegistrationInvalid,
+    UnknownOption,
+    UnsupportedTask,
+    UpstreamTimeout,
+)
+from modelyard.core.errors.requests import (
+    BodyTooComplex,
+    BodyTooLarge,
+    ClientGone,
+    ContextLengthExceeded,
+    CrossSiteRefused,
+    HeadTooLarge,
+    HostNotAllowed,
+    InvalidKey,
+    InvalidParameter,
+    MalformedBody,
+    MethodNotAllowed,
+    PathNotFound,
+    PermissionDenied,
+    RateLimited,
+    Refused,
+    RequestAborted,
+    RequestTimeout,
+    TooManyValues,
+    UnknownName,
+    UnsupportedParameter,
+    WrongContentType,
+)
+from modelyard.core.errors.server import (
+    CannotStart,
+    ChangedMeanwhile,
+    ConnectionLost,
+    DatabaseUnavailable,
+    ServerUnreachable,
+)
+from modelyard.core.nearest import nearest
+
+__all__ = [
+    "AdapterInvalid",
+    "AdapterNotFound",
+    "AddressRefused",
+    "BadRequest",
+    "BodyTooComplex",
+    "BodyTooLarge",
+    "CannotStart",
+    "ChangedMeanwhile",
+    "ChunkNotFound",
+    "ClientGone",
+    "Conflict",
+    "ConnectionLost",
+    "ContextLengthExceeded",
+    "ConversationNotFound",
+    "CrossSiteRefused",
+    "DatabaseUnavailable",
+    "DocumentNotFound",
+    "DocumentUnreadable",
+    "DownloadFailed",
+    "FetchFailed",
+    "HeadTooLarge",
+    "HostNotAllowed",
+    "HubUnavailable",
+    "HubsOffline",
+    "IndexUnavailable",
+    "InstallFailed",
+    "InternalError",
+    "InvalidKey",
+    "InvalidParameter",
+    "JobFailed",
+    "JobLost",
+    "JobNotFound",
+    "KnowledgeBaseBusy",
+    "KnowledgeBaseExists",
+    "KnowledgeBaseNotFound",
+    "LaunchCancelled",
+    "LaunchFailed",
+    "MalformedBody",
+    "MethodNotAllowed",
+    "MissingLibrary",
+    "ModelExists",
+    "ModelFilesInvalid",
+    "ModelNotFound",
+    "ModelNotReady",
+    "ModelyardError",
+    "NoEngineFits",
+    "NotEnoughDisk",
+    "NotEnoughMemory",
+    "NotFound",
+    "PathNotFound",
+    "PermissionDenied",
+    "RateLimited",
+    "Refused",
+    "RegistrationExists",
+    "RegistrationInUse",
+    "RegistrationInvalid",
+    "RequestAborted",
+    "RequestTimeout",
+    "SearchFailed",
+    "SearchNotConfigured",
+    "ServerUnreachable",
+    "TooManyValues",
+    "ToolFailed",
+    "Unavailable",
+    "UnknownName",
+    "UnknownOption",
+    "UnsupportedParameter",
+    "UnsupportedTask",
+    "UpstreamFailed",
+    "UpstreamTimeout",
+    "WrongContentType",
+    "error_classes",
+    "nearest",
+]
+
+
+def error_classes() -> dict[str, type[ModelyardError]]:
+    """Every error class by its code."""
+    found: dict[str, type[ModelyardError]] = {}
+    queue: list[type[ModelyardError]] = [ModelyardError]
+    while queue:
+        cls = queue.pop()
+        found[cls.code] = cls
+        queue.extend(cls.__subclasses__())
+    found["internal_error"] = InternalError
+    return found

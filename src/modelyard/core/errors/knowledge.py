@@ -1,0 +1,155 @@
+"""Errors about documents, knowledge bases and conversations, and about what agents and searches fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelyard.core.errors.base import BadRequest, Conflict, ModelyardError, NotFound, Unavailable, UpstreamFailed
+from modelyard.core.nearest import nearest
+
+
+class DocumentUnreadable(BadRequest):
+    """A file has no text that we can read: damaged, encrypted, scanned, or of a format we do not know."""
+
+    code = "document_unreadable"
+
+    problem = ""
+    """The sentence without its beginning."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"Cannot read '{name}': {problem}")
+        self.problem = problem
+        self.param = "file"
+
+
+class KnowledgeBaseNotFound(NotFound):
+    """There is no knowledge base of that name."""
+
+    code = "knowledge_base_not_found"
+
+    def __init__(self, name: str, there: Sequence[str] = ()) -> None:
+        near = nearest(name, there)
+        hint = f" Did you mean '{near}'?" if near else ""
+        super().__init__(f"There is no knowledge base '{name}'.{hint}")
+        self.param = "knowledge_base"
+
+
+class DocumentNotFound(NotFound):
+    """A knowledge base has no such document."""
+
+    code = "document_not_found"
+
+    def __init__(self, name: str, base: str) -> None:
+        super().__init__(f"The knowledge base '{base}' has no document '{name}'.")
+        self.param = "document"
+
+
+class ChunkNotFound(NotFound):
+    """A knowledge base has no such chunk; one that was edited has a new id."""
+
+    code = "chunk_not_found"
+
+    def __init__(self, number: int, base: str) -> None:
+        super().__init__(f"The knowledge base '{base}' has no chunk {number}; a chunk that was edited has a new id.")
+        self.param = "chunk"
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+    code = "job_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no job '{name}'.")
+        self.param = "job"
+
+
+class ConversationNotFound(NotFound):
+    """There is no such conversation or message, or it is somebody else's."""
+
+    code = "conversation_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no conversation or message '{name}'.")
+        self.param = "conversation"
+
+
+class KnowledgeBaseExists(Conflict):
+    """A knowledge base of that name is there already."""
+
+    code = "knowledge_base_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There already is a knowledge base '{name}'.")
+        self.param = "name"
+
+
+class KnowledgeBaseBusy(Conflict):
+    """A knowledge base is being indexed anew, and cannot be changed in that way until it is done."""
+
+    code = "knowledge_base_busy"
+
+    def __init__(self, name: str, job: str) -> None:
+        super().__init__(f"The knowledge base '{name}' is being indexed anew (job {job}); wait for it, or cancel it.")
+
+
+class IndexUnavailable(Unavailable):
+    """The indexes of a knowledge base are closed, open in another process, or cannot be written."""
+
+    code = "index_unavailable"
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"The index at {where} cannot be used: {problem}")
+
+
+class AddressRefused(BadRequest):
+    """A URL that this server does not fetch from: not of the web, or not of a public host."""
+
+    code = "address_refused"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"The address '{_short(url)}' is not fetched: {why}.")
+        self.param = "url"
+
+
+class FetchFailed(UpstreamFailed):
+    """A file could not be fetched. The sentence names the conditions, not the cause, which would tell a caller whether a port is
+    open or a name exists; the server's log has the cause."""
+
+    code = "fetch_failed"
+
+    def __init__(self, url: str, conditions: str) -> None:
+        ModelyardError.__init__(self, f"The address '{_short(url)}' could not be fetched: {conditions}.")
+
+
+class SearchNotConfigured(BadRequest):
+    """A search engine that has no address or no key yet."""
+
+    code = "search_not_configured"
+
+    def __init__(self, engine: str, how: str) -> None:
+        super().__init__(f"The search engine '{engine}' is not set up: {how}.")
+        self.param = "search_engine"
+
+
+class SearchFailed(UpstreamFailed):
+    """A search engine refused, broke off or answered nonsense; the sentence carries its own words."""
+
+    code = "search_failed"
+
+    def __init__(self, engine: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The search engine '{engine}' failed: {problem}")
+
+
+class ToolFailed(UpstreamFailed):
+    """A tool of an agent could not do what it was called for."""
+
+    code = "tool_failed"
+
+    def __init__(self, tool: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The tool '{tool}' failed: {problem}")
+
+
+def _short(url: str) -> str:
+    """A URL for people; some have millions of characters."""
+    return url if len(url) <= 200 else f"{url[:200]}…"

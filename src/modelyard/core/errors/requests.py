@@ -1,0 +1,242 @@
+"""Errors of a request as such: its body, its path, its key, its limits, and the caller that left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelyard.core.errors.base import BadRequest, Conflict, ModelyardError, NotFound
+
+
+class MalformedBody(BadRequest):
+    """The body is not JSON, or not the JSON this path takes."""
+
+    code = "malformed_body"
+
+
+class InvalidParameter(BadRequest):
+    """A parameter has the wrong type or an impossible value."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, param: str, problem: str) -> None:
+        super().__init__(f"Parameter '{param}': {problem}")
+        self.param = param
+
+
+class UnsupportedParameter(BadRequest):
+    """The engine behind this model cannot do what a parameter asks."""
+
+    code = "unsupported_parameter"
+
+    def __init__(self, param: str, model: str, why: str) -> None:
+        super().__init__(f"Parameter '{param}' is not supported by model '{model}': {why}")
+        self.param = param
+
+
+class ContextLengthExceeded(BadRequest):
+    """A prompt or a text has more tokens than the model takes. OpenAI's code and words, which clients look for.
+
+    `where` is the field, if it is known, with an index where it holds several (`input[3]`); `given` and `limit` count tokens.
+    `cure` is the end of the sentence.
+    """
+
+    code = "context_length_exceeded"
+
+    def __init__(
+        self, where: str | None, limit: int, given: int, cure: str = "shorten it", at_least: bool = False
+    ) -> None:
+        count = f"at least {given}" if at_least else f"{given}"
+        full = ", which leaves none for the answer" if given == limit and not at_least else ""
+        place = f" in '{where}'" if where else ""
+        super().__init__(
+            f"This model's maximum context length is {limit} tokens, and the request has {count}{place}{full}; "
+            f"{cure.rstrip('.')}."
+        )
+        self.param = where
+
+
+class UnknownName(BadRequest):
+    """A registry was asked for something it does not hold."""
+
+    code = "unknown_name"
+
+    def __init__(self, group: str, name: str, known: Sequence[str], nearest: str | None = None) -> None:
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        noun = group[:-1] if group.endswith("s") else group
+        super().__init__(f"Unknown {noun} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")
+
+
+class Refused(BadRequest):
+    """A refusal in Chatchat's own words; `number` is the `code` of the body, and `data` stands beside it. HTTP says 200."""
+
+    code = "refused"
+
+    def __init__(self, number: int, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.number = number
+        self.data = data
+
+
+class InvalidKey(ModelyardError):
+    """No key, one that is not known, revoked or expired; or a wrong name or password."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "invalid_request_error"
+
+
+class PermissionDenied(ModelyardError):
+    """The key is good, but not for this."""
+
+    status = 403
+    code = "permission_denied"
+    type = "invalid_request_error"
+
+
+class CrossSiteRefused(PermissionDenied):
+    """A browser sent the request for a page of another site, which the server's settings do not let in."""
+
+    code = "cross_site_refused"
+
+    def __init__(self, origin: str) -> None:
+        page = f"pages of {origin}" if origin else "pages of other sites"
+        allowed = origin if "://" in origin else "https://app.example"
+        super().__init__(
+            f"This server does not let {page} use it. MODELYARD_CORS_ORIGINS={allowed} would; only the server's owner "
+            "can set it. Programs that are not web pages leave out Origin and Sec-Fetch-Site."
+        )
+
+
+class HostNotAllowed(ModelyardError):
+    """The request is addressed to a host name that is not known to be this server's: perhaps a page has rebound its name."""
+
+    status = 421
+    code = "host_not_allowed"
+    type = "invalid_request_error"
+
+    def __init__(self, host: str) -> None:
+        named = f"the host name '{host}'" if host else "requests without one Host header"
+        super().__init__(
+            f"This server does not answer to {named}. If it is reached by another name, by a proxy for example, add "
+            "that name to MODELYARD_ALLOWED_HOSTS, with commas between names."
+        )
+
+
+class PathNotFound(NotFound):
+    """No route of that path."""
+
+    code = "path_not_found"
+
+    def __init__(self, method: str, path: str, meant: str | None = None) -> None:
+        hint = f" Did you mean {meant}?" if meant else ""
+        super().__init__(f"There is no {method} {path} here.{hint} /docs lists the routes.")
+
+
+class MethodNotAllowed(ModelyardError):
+    """The path exists, with another method."""
+
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+    def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{path} takes {', '.join(allowed)}, not {method}.")
+
+
+def _limit_of(setting: str | None) -> str:
+    """Whose limit it is, for a sentence: a setting's, or the path's own."""
+    return f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
+
+
+class BodyTooLarge(ModelyardError):
+    """The request body is over the limit."""
+
+    status = 413
+    code = "body_too_large"
+    type = "invalid_request_error"
+
+    def __init__(self, limit: int, setting: str | None = "max_body_bytes", what: str = "The request body") -> None:
+        super().__init__(f"{what} is larger than {limit} bytes, {_limit_of(setting)}.")
+
+
+class TooManyValues(BodyTooLarge):
+    """The JSON of the body has too many values, whatever its size in bytes."""
+
+    code = "too_many_values"
+
+    def __init__(self, limit: int, setting: str | None = "max_json_values") -> None:
+        ModelyardError.__init__(self, f"The JSON of the body has more than {limit} values, {_limit_of(setting)}.")
+
+
+class BodyTooComplex(ModelyardError):
+    """The JSON of the body is nested deeper, or has more fields, than a request may bring."""
+
+    status = 413
+    code = "body_too_complex"
+    type = "invalid_request_error"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The request body {problem}, the limit; send it in several requests.")
+
+
+class WrongContentType(ModelyardError):
+    """The body is of a type this path does not take."""
+
+    status = 415
+    code = "wrong_content_type"
+    type = "invalid_request_error"
+
+    def __init__(self, got: str, expected: str) -> None:
+        advice = ""
+        if expected == "application/json":
+            advice = (
+                " Send the header 'Content-Type: application/json' (with curl: -H 'Content-Type: application/json')."
+            )
+        super().__init__(f"This path takes {expected}, not '{got or 'a body without content-type'}'.{advice}")
+
+
+class HeadTooLarge(ModelyardError):
+    """The request line and the headers are over a limit."""
+
+    status = 431
+    code = "head_too_large"
+    type = "invalid_request_error"
+
+
+class RequestTimeout(ModelyardError):
+    """The request itself did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
+class RateLimited(ModelyardError):
+    """More than a key, or a model, allows."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+    def __init__(self, problem: str, retry_after: int | None = None) -> None:
+        super().__init__(f"Rate limit reached: {problem}")
+        self.retry_after = retry_after
+
+
+class RequestAborted(Conflict):
+    """Somebody ended this request by its id."""
+
+    code = "request_aborted"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"The request '{request_id}' was aborted.")
+
+
+class ClientGone(ModelyardError):
+    """There is nobody to answer any more."""
+
+    status = 499
+    code = "client_gone"
+
+    def __init__(self) -> None:
+        super().__init__("The client left before the answer was there.")

@@ -1,0 +1,50 @@
+"""Errors of the server as a whole, of its database, and of a client that cannot reach it."""
+
+from __future__ import annotations
+
+from modelyard.core.errors.base import Conflict, ModelyardError, Unavailable
+
+
+class CannotStart(ModelyardError):
+    """The server or a command cannot begin: port taken, home not writable, disk full. One sentence, exit code 1."""
+
+    code = "cannot_start"
+
+
+class ChangedMeanwhile(Conflict):
+    """Another request changed or deleted the same rows while this one wrote them, and did so at every try."""
+
+    code = "changed_meanwhile"
+    retry_after: int | None = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another request changed or deleted the same thing at this moment; nothing was written. Send it again."
+        )
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, is locked or is full."""
+
+    code = "database_unavailable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The database cannot be used: {problem}")
+
+
+class ServerUnreachable(ModelyardError):
+    """Our client found no server at its address."""
+
+    code = "server_unreachable"
+
+    def __init__(self, url: str, why: str = "") -> None:
+        super().__init__(f"No server answers at {url}{f' ({why})' if why else ''}; start one with `modelyard serve`.")
+
+
+class ConnectionLost(ServerUnreachable):
+    """A server was there, and the connection broke, fell silent or carried nonsense."""
+
+    code = "connection_lost"
+
+    def __init__(self, url: str, problem: str) -> None:
+        ModelyardError.__init__(self, f"The connection to the server at {url} broke: {problem}.")

@@ -1,0 +1,239 @@
+"""The loop that runs jobs: starts those that are queued, takes over what their processes print, tries again what failed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from modelyard.core.config import Settings
+from modelyard.core.errors import InternalError, JobFailed, ModelyardError
+from modelyard.db.session import TROUBLE
+from modelyard.jobs import states
+from modelyard.jobs.output import ProcessOutput
+from modelyard.jobs.running import RunningJob
+from modelyard.jobs.store import JobStore, as_json
+from modelyard.jobs.types import ACTIVE, CoroutineWork, Job, JobKind, JobState, ProcessEnd, ProcessWork, WorkerWork
+from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
+
+log = logging.getLogger(__name__)
+
+POLL = 1.0
+"""Seconds between looks at what processes print, and between writes of progress."""
+CLEAR_SECONDS = 3600.0
+"""Seconds between looks for finished jobs that are old enough to be deleted."""
+DAY = 86400.0
+
+
+@dataclass(slots=True)
+class _Process:
+    """The process of a job."""
+
+    job: str
+    grace: float
+    offset: int = 0
+    output: ProcessOutput = field(default_factory=ProcessOutput)
+
+
+class JobRunner:
+    """Owns the processes and tasks of jobs. Everything is on one event loop."""
+
+    def __init__(self, settings: Settings, store: JobStore, host: Host, kinds: Mapping[str, JobKind]) -> None:
+        self._settings = settings
+        self._store = store
+        self._host = host
+        self._kinds = kinds
+        self._processes: dict[str, _Process] = {}
+        """Name of a process → what is known of it."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """Job → the task in which it runs here."""
+        self._stops: set[asyncio.Task[None]] = set()
+        self._serial = count(1)
+        self._nudged = asyncio.Event()
+        self._clear_at = 0.0
+        host.subscribe(lambda replica: self._nudged.set())
+
+    def nudge(self) -> None:
+        """Something may have to be done."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                self._nudged.clear()
+                await self.step()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause()):
+                        await self._nudged.wait()
+        finally:
+            tasks = [*self._tasks.values(), *self._stops]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(*TROUBLE):  # then the next run of the server begins with what was written before
+                await self._store.flush()
+
+    def _pause(self) -> float | None:
+        now = time.monotonic()
+        times = [self._clear_at, *(job.retry_at for job in self._queued() if job.retry_at > now)]
+        if self._processes or self._tasks or self._store.unwritten:
+            times.append(now + POLL)
+        return max(0.0, min(times) - now)
+
+    async def step(self) -> None:
+        """One look and everything it leads to."""
+        for view in self._host.observe():
+            self._absorb(view)
+        for job in self._queued():
+            if job.retry_at <= time.monotonic() and self._has_room(job):
+                await self._start(job)
+        try:
+            await self._store.flush()
+            if time.monotonic() >= self._clear_at:
+                self._clear_at = time.monotonic() + CLEAR_SECONDS
+                await self._clear()
+        except TROUBLE as error:
+            log.warning("what happened to jobs is written later: %s", error.message)
+
+    async def _clear(self) -> None:
+        seconds = self._settings.keep_jobs_days * DAY
+        for name in await self._store.clear(seconds, self._settings.keep_jobs):
+            await asyncio.to_thread(self._host.remove_logs, log_name(name))
+
+    def _queued(self) -> list[Job]:
+        return [job for job in self._store.live.values() if job.state is JobState.QUEUED]
+
+    def busy(self, job: str) -> bool:
+        """Whether a process or task of a job is still there."""
+        return job in self._tasks or any(process.job == job for process in self._processes.values())
+
+    def _has_room(self, job: Job) -> bool:
+        """Whether a job may start: its last process is gone, and not too many of its kind run."""
+        if self.busy(job.id):
+            return False
+        names = {*self._tasks, *(process.job for process in self._processes.values())}
+        kinds = Counter(self._store.live[name].kind for name in names if name in self._store.live)
+        most = self._kinds[job.kind].at_once
+        return most is None or kinds[job.kind] < most
+
+    async def _start(self, job: Job) -> None:
+        work = self._kinds[job.kind].work
+        assert not isinstance(work, WorkerWork), "the rows of these are not in memory"
+        job = self._store.put(states.started(job))
+        if isinstance(work, CoroutineWork):
+            self._tasks[job.id] = asyncio.create_task(self._run(job, work.run), name=f"job {job.id}")
+            return
+        try:
+            plan = await work.plan(job)
+        except ModelyardError as error:
+            self._store.put(states.failed(self._store.live.get(job.id, job), error))
+            return
+        if self._store.live.get(job.id) is not job:  # it was cancelled or paused meanwhile
+            return
+        name = f"{log_name(job.id)}-{next(self._serial)}"
+        self._processes[name] = _Process(job.id, plan.grace, output=ProcessOutput(job.progress))
+        await self._host.start(ProcessSpec(name, log_name(job.id), plan.argv, plan.env))
+
+    async def _run(self, job: Job, run: Callable[[RunningJob], Awaitable[Mapping[str, Any] | None]]) -> None:
+        try:
+            answer = await run(RunningJob(self._store, job))
+            result = None if answer is None else as_json(answer)
+            self._conclude(job.id, lambda now: states.done(now, result))
+        except ModelyardError as error:
+            self._failed(job.id, error)
+        except Exception as error:  # the top of a task: a defect costs one job
+            log.exception("the job %s failed", job.id)
+            self._failed(job.id, InternalError(f"Internal error: {type(error).__name__}."))
+        finally:
+            del self._tasks[job.id]
+            self.nudge()
+
+    def _absorb(self, view: ProcessView) -> None:
+        """Take over what the host saw of a process."""
+        process = self._processes.get(view.replica)
+        if process is None:
+            return
+        exited = view.state is ProcessState.EXITED
+        self._read(view, process, whole=exited)
+        job = self._store.live.get(process.job)
+        current = job is not None and job.state in ACTIVE
+        if exited:
+            del self._processes[view.replica]
+            self._host.forget(view.replica)
+            self.nudge()  # others may have waited for its place
+            if current:
+                self._ended(process.job, view, process.output)
+        elif job is not None and current and process.output.progress != job.progress:
+            self._store.put(replace(job, progress=process.output.progress))
+
+    def _read(self, view: ProcessView, process: _Process, whole: bool) -> None:
+        """Read what a process has printed since the last look."""
+        while True:
+            lines, process.offset = self._host.read_log(view.uid, view.replica, process.offset)
+            process.output.read(lines)
+            if not lines or not whole:
+                break
+        for type, data in process.output.events:
+            if process.job in self._store.live:
+                self._store.event(process.job, type, data)
+        process.output.events.clear()
+
+    def _ended(self, name: str, view: ProcessView, output: ProcessOutput) -> None:
+        """A process ended by itself, so its job is done or has failed."""
+        job = self._store.put(replace(self._store.live[name], progress=output.progress))
+        end = ProcessEnd(view.exit_code, view.error, list(output.lines), output.result, output.error)
+        work = self._kinds[job.kind].work
+        assert isinstance(work, ProcessWork)
+        try:
+            result = (work.conclude or _concluded)(job, end)
+        except ModelyardError as error:
+            self._failed(name, error)
+        else:
+            self._store.put(states.done(job, result))
+
+    def _conclude(self, name: str, change: Callable[[Job], Job]) -> None:
+        job = self._store.live.get(name)
+        if job is not None and job.state in ACTIVE:
+            self._store.put(change(job))
+
+    def _failed(self, name: str, error: ModelyardError) -> None:
+        job = self._store.live.get(name)
+        if job is None or job.state not in ACTIVE:
+            return
+        now = time.monotonic()
+        after = states.after_failure(job, self._kinds[job.kind], error, self._settings.restart_backoff, now)
+        self._store.put(after)
+        then = "it is given up" if after.finished else f"it is tried again in {after.retry_at - now:.1f} s"
+        log.warning("%s job %s failed: %s %s", job.kind, name, error.message, then)
+
+    def stop(self, name: str) -> None:
+        """End the process or task of a job that is paused, cancelled or removed."""
+        if (task := self._tasks.get(name)) is not None:
+            task.cancel()
+        for replica, process in self._processes.items():
+            if process.job == name:
+                stop = asyncio.create_task(self._host.stop(replica, process.grace), name=f"stop {replica}")
+                self._stops.add(stop)
+                stop.add_done_callback(self._stops.discard)
+        self.nudge()
+
+
+def log_name(job: str) -> str:
+    """By which name the host keeps what the processes of a job print."""
+    return f"job-{job}"
+
+
+def _concluded(job: Job, end: ProcessEnd) -> Mapping[str, Any] | None:
+    """The result of a process: what it reported, unless it reported an error or its exit code is one."""
+    if end.error is not None:
+        raise end.error
+    if end.exit_code or end.problem:
+        raise JobFailed(job.id, end.reason)
+    return end.result

@@ -1,0 +1,179 @@
+"""Jobs as the rest of the server sees them: making, listing, following, cancelling, pausing, resuming and deleting them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from modelyard.core.access import Owner
+from modelyard.core.config import Settings
+from modelyard.core.errors import Conflict, InvalidParameter, JobNotFound
+from modelyard.db.session import TROUBLE, Database
+from modelyard.jobs import rows, states
+from modelyard.jobs.output import reported
+from modelyard.jobs.runner import JobRunner, log_name
+from modelyard.jobs.store import JobStore, as_json
+from modelyard.jobs.types import Job, JobEvent, JobKind, JobState, WorkerWork
+from modelyard.runtime.base import Host
+
+Submit = Callable[[Any, Owner], Awaitable[str]]
+
+
+class Jobs:
+    """All jobs of a server. Kinds are registered before `open`."""
+
+    def __init__(self, settings: Settings, database: Database, host: Host) -> None:
+        self.kinds: dict[str, JobKind] = {}
+        self.store = JobStore(database)
+        self._database = database
+        self._host = host
+        self.store.on_state = self._moved
+        self._runner = JobRunner(settings, self.store, host, self.kinds)
+
+    def register(self, kind: JobKind) -> None:
+        """Let jobs of a kind be made and run."""
+        self.kinds[kind.name] = kind
+
+    def _moved(self, job: Job) -> None:
+        kind = self.kinds.get(job.kind)
+        if kind is not None and kind.on_state is not None:
+            kind.on_state(job)
+
+    async def open(self) -> None:
+        """Take up what an earlier run of the server left unfinished; each kind says how such a job goes on."""
+        for job in await self.store.unfinished():
+            kind = self.kinds.get(job.kind)
+            if kind is not None and isinstance(kind.work, WorkerWork):
+                continue
+            self.store.adopt(job)
+            after = states.recovered(job, kind)
+            if after != job:
+                self.store.put(after)
+
+    async def run(self) -> None:
+        """Run jobs until cancelled."""
+        await self._runner.run()
+
+    def submit(self, job: Job) -> Job:
+        """Queue a job. One of the same id is replaced, which must be finished. It is in the database after `written`."""
+        if (before := self.store.live.get(job.id)) is not None and not before.finished:
+            raise Conflict(f"The job '{job.id}' is {before.state} already.")
+        parameters, details = as_json(job.parameters), as_json(job.details)
+        job = self.store.renew(replace(job, parameters=parameters, details=details, created_at=time.time()))
+        self._runner.nudge()
+        return job
+
+    def record(self, job: Job) -> Job:
+        """Keep a job that had nothing to do as one that is done."""
+        now = time.time()
+        return self.submit(replace(job, state=JobState.DONE, started_at=now, finished_at=now))
+
+    async def written(self) -> None:
+        """Return when all jobs are in the database. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
+        await self.store.flush()
+
+    def creatable(self, name: str) -> tuple[type[BaseModel], Submit]:
+        """The body of a kind of job that can be made by its name, and what makes it. Raises `InvalidParameter`."""
+        kind = self.kinds.get(name)
+        if kind is None or kind.body is None or kind.submit is None:
+            known = sorted(each.name for each in self.kinds.values() if each.submit is not None)
+            raise InvalidParameter("kind", f"'{name}' is none of {', '.join(known)}.")
+        return kind.body, kind.submit
+
+    def kind_of(self, job: Job) -> JobKind:
+        """The kind of a job. Raises `Conflict` for a job of a kind that this server does not have."""
+        if (kind := self.kinds.get(job.kind)) is None:
+            raise Conflict(f"This server has no jobs of the kind '{job.kind}'; the job '{job.id}' can only be deleted.")
+        return kind
+
+    async def get(self, name: str, owner: Owner | None = None) -> Job:
+        """A job as it is now. Raises `JobNotFound`, also for one that the owner does not see."""
+        job = await self.store.get(name)
+        if owner is not None and not owner.sees(job.owner):
+            raise JobNotFound(name)
+        return self._seen(job)
+
+    async def page(
+        self, owner: Owner, kind: str | None = None, state: JobState | None = None, limit: int = 100
+    ) -> list[Job]:
+        """The newest jobs that an owner sees."""
+        with suppress(*TROUBLE):  # what is new is seen as soon as it can be written
+            await self.store.flush()
+        async with self._database.session() as session:
+            found = await rows.page(session, owner, kind, state, limit)
+        return [self._seen(self.store.live.get(job.id, job)) for job in found]
+
+    def _seen(self, job: Job) -> Job:
+        """A job with the progress that its kind sees now."""
+        kind = self.kinds.get(job.kind)
+        if kind is None or kind.progress is None or job.finished:
+            return job
+        return replace(job, progress=kind.progress(job))
+
+    async def follow(self, name: str, after: int = 0) -> AsyncIterator[JobEvent]:
+        """Events of a job with numbers larger than `after`, until it is finished. Raises `JobNotFound`."""
+        async for event in self.store.follow(name, after, self._seen):
+            yield event
+
+    async def wait(self, name: str) -> Job:
+        """A job once it is finished. Raises `JobNotFound`."""
+        async for _ in self.follow(name):
+            pass
+        return await self.get(name)
+
+    def logs(self, name: str, lines: int) -> Sequence[str]:
+        """The last lines that the newest process of a job printed for people."""
+        found = self._host.logs(log_name(name), None, 2 * lines)[1]
+        return [line for line in found if reported(line) is None][-lines:]
+
+    async def cancel(self, job: Job) -> Job:
+        """Give a job up; what it has done stays. Raises `Conflict` for one that is finished or that something needs."""
+        kind = self.kind_of(job)
+        if not job.finished and kind.check_removable is not None:
+            kind.check_removable(job)
+        if not isinstance(kind.work, WorkerWork):
+            return self.stop(job)
+        states.cancelled(job)
+        await kind.work.cancel(job)
+        self.store.signal(job.id)
+        return await self.get(job.id)
+
+    def stop(self, job: Job) -> Job:
+        """Cancel a job that this server runs, whoever needs it. Raises `Conflict` for one that is finished."""
+        return self._stopped(states.cancelled(job))
+
+    def pause(self, job: Job) -> Job:
+        """Stop a job for now. Raises `Conflict`."""
+        return self._stopped(states.paused(job, self.kind_of(job)))
+
+    def _stopped(self, job: Job) -> Job:
+        self.store.put(job)
+        self._runner.stop(job.id)
+        return job
+
+    def resume(self, job: Job) -> Job:
+        """Let a job go on that was paused or has failed. Raises `Conflict`."""
+        after = states.resumed(job, self.kind_of(job))
+        if after is not job:
+            self.store.put(after)
+            self._runner.nudge()
+        return after
+
+    async def remove(self, job: Job) -> None:
+        """Delete a finished job with its events and its log. Raises `Conflict` for one that is under way."""
+        if not job.finished:
+            raise Conflict(f"The job '{job.id}' is {job.state}; cancel it first.")
+        self.store.discard(job.id)
+        await self.store.flush()
+        self._host.remove_logs(log_name(job.id))
+
+
+def new_id() -> str:
+    """An id that nobody can guess."""
+    return secrets.token_hex(8)

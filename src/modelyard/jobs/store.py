@@ -1,0 +1,207 @@
+"""The jobs of this server: unfinished ones in memory, all of them in the database, and who waits for news of them.
+
+Memory decides and rows follow, in batches, so that nothing that runs ever waits for a disk. A job of a `WorkerWork` kind is the
+exception: its package writes its rows, and it is never in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from modelyard.core.errors import JobNotFound
+from modelyard.db.session import Database, retried
+from modelyard.db.tables import JobEventRow, JobRow
+from modelyard.jobs import rows
+from modelyard.jobs.types import Job, JobEvent, JobProgress
+
+log = logging.getLogger(__name__)
+
+FOLLOW_SECONDS = 5.0
+"""After which a follower looks by itself: the progress of some kinds is looked at and not reported."""
+FOLLOW_PAUSE = 0.1
+"""Seconds between two snapshots of progress for one follower, at least."""
+TRIM_EVERY = 200
+"""Events of a job after which older ones are counted."""
+PROGRESS = "progress"
+"""Type of the snapshots that followers get."""
+
+JobLook = Callable[[Job], Job]
+
+
+class JobStore:
+    """Everything is on one event loop. `put` is the only writer of jobs in memory, `flush` of their rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.on_state: Callable[[Job], None] = lambda job: None
+        """Called after every change of a job's state."""
+        self.live: dict[str, Job] = {}
+        """Jobs that this server runs, or has run and not cleared away yet."""
+        self._dirty: set[str] = set()
+        self._removed: set[str] = set()
+        self._events: list[JobEventRow] = []
+        self._counts: Counter[str] = Counter()
+        self._writing: frozenset[str] = frozenset()
+        self._lock = asyncio.Lock()
+        self._signals: dict[str, asyncio.Event] = {}
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether rows lag behind."""
+        return bool(self._dirty or self._removed)
+
+    async def unfinished(self) -> list[Job]:
+        """Jobs in the database that are to be gone on with."""
+        async with self._database.session() as session:
+            return await rows.unfinished(session)
+
+    def adopt(self, job: Job) -> None:
+        """Take a job from the database into memory."""
+        self.live[job.id] = job
+
+    def put(self, job: Job) -> Job:
+        """Keep a job as it is now."""
+        before = self.live.get(job.id)
+        self.live[job.id] = job
+        self._dirty.add(job.id)
+        if before is None or before.state is not job.state:
+            self._events.append(rows.state_event(job.id, job.state, job.error))
+            self.on_state(job)
+        self.signal(job.id)
+        return job
+
+    def renew(self, job: Job) -> Job:
+        """Keep a job in the place of a finished one of its id, whose events are dropped."""
+        self.discard(job.id)
+        return self.put(replace(job, created_at=job.created_at or time.time()))
+
+    def event(self, job: str, type: str, data: Mapping[str, Any]) -> None:
+        """Note that something happened to a job."""
+        self._events.append(JobEventRow(job_id=job, at=time.time(), type=type, data=as_json(data)))
+        self._dirty.add(job)
+        self.signal(job)
+
+    def discard(self, job: str) -> None:
+        """Delete a job with its events."""
+        self.live.pop(job, None)
+        self._dirty.discard(job)
+        self._events = [event for event in self._events if event.job_id != job]
+        self._removed.add(job)
+        self.signal(job)
+
+    async def flush(self) -> None:
+        """Write what has changed; on failure it stays to be written. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
+        async with self._lock:
+            if not self._dirty and not self._removed:
+                return
+            removed, dirty, events = self._removed, self._dirty, self._events
+            self._removed, self._dirty, self._events = set(), set(), []
+            self._writing = frozenset(dirty)
+            written = False
+            try:
+                await self._write(removed, [self.live[name] for name in dirty if name in self.live], events)
+                written = True
+            finally:
+                self._writing = frozenset()
+                if not written:
+                    again = [event for event in events if event.job_id not in self._removed]
+                    self._removed |= removed
+                    self._dirty |= {name for name in dirty if name in self.live}
+                    self._events = again + self._events
+            for name in removed | dirty:
+                self.signal(name)
+
+    @retried
+    async def _write(self, removed: set[str], jobs: list[Job], events: list[JobEventRow]) -> None:
+        transaction = self._database.freeing() if removed else self._database.writing()
+        async with transaction as session:
+            await rows.remove(session, removed)
+            for job in jobs:
+                await session.merge(rows.row_of(job))
+            await session.flush()
+            for event in events:
+                session.add(JobEventRow(job_id=event.job_id, at=event.at, type=event.type, data=event.data))
+            await session.flush()
+            self._counts.update(event.job_id for event in events)
+            for name in [name for name, count in self._counts.items() if count >= TRIM_EVERY]:
+                await rows.trim(session, name)
+                del self._counts[name]
+
+    async def get(self, job: str) -> Job:
+        """A job as it is now. Raises `JobNotFound`."""
+        if (found := self.live.get(job)) is not None:
+            return found
+        async with self._database.session() as session:
+            row = None if job in self._removed else await session.get(JobRow, job)
+            if row is None:
+                raise JobNotFound(job)
+            return rows.job_of(row)
+
+    async def clear(self, seconds: float, keep: int) -> list[str]:
+        """Delete finished jobs that are older than so many seconds, or not among the newest `keep`; returns their ids."""
+        async with self._database.session() as session:
+            found = await rows.expired(session, time.time() - seconds, keep)
+        old = [name for name in found if name not in self.live or self.live[name].finished]
+        for name in old:
+            self.discard(name)
+        await self.flush()
+        return old
+
+    def signal(self, job: str) -> None:
+        """Something about a job is new: let those who follow it look."""
+        if (event := self._signals.pop(job, None)) is not None:
+            event.set()
+
+    async def follow(self, job: str, after: int, view: JobLook) -> AsyncIterator[JobEvent]:
+        """Events of a job with numbers larger than `after`, as they happen, and its progress whenever that has changed.
+
+        Ends with the last event of a finished job, and where it is deleted. Raises `JobNotFound`.
+        """
+        found = view(await self.get(job))
+        progress: JobProgress | None = None
+        while True:
+            signal = self._signals.setdefault(job, asyncio.Event())
+            settled = found.finished and job not in self._dirty | self._writing
+            async with self._database.session() as session:
+                events = await rows.events_after(session, job, after)
+            if found.progress != progress:
+                progress = found.progress
+                yield JobEvent(None, PROGRESS, _data(progress), time.time())
+            for event in events:
+                assert event.seq is not None
+                after = event.seq
+                yield event
+            if settled:
+                return
+            try:
+                await asyncio.wait_for(signal.wait(), FOLLOW_SECONDS)
+                await asyncio.sleep(FOLLOW_PAUSE)
+            except TimeoutError:
+                pass
+            try:
+                found = view(await self.get(job))
+            except JobNotFound:
+                return
+
+
+def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job reports as it can be stored. Raises `TypeError` for what is no JSON: one job must not stop all rows."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return found
+
+
+def _data(progress: JobProgress) -> dict[str, Any]:
+    return {
+        "done": progress.done,
+        "total": progress.total,
+        "unit": progress.unit,
+        "message": progress.message,
+    }

@@ -1,0 +1,55 @@
+"""Which sources an answer cites, which one it took its words from, and answers that are made of sources alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.protocol.hits import Hit
+
+_MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
+_SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?]+[”』」\"')）]*|\.(?=\s|$)|\n|$)", re.DOTALL)
+TAKEN = 0.3
+"""Part of an answer's words that a source must have for the answer to be taken from it."""
+SENTENCES = 3
+LONGEST = 600
+"""Characters of a sentence that is quoted."""
+
+
+def cited(answer: str, sources: int) -> list[int]:
+    """Numbers of the sources that an answer cites, in their order, each once."""
+    found: dict[int, None] = {}
+    for match in _MARK.finditer(answer):
+        for number in re.findall(r"\d+", match.group(0)):
+            if 1 <= int(number) <= sources:
+                found[int(number)] = None
+    return list(found)
+
+
+def marker(answer: str, hits: Sequence[Hit]) -> int | None:
+    """The number of the source that an answer without marks took its words from; None where it is taken from none."""
+    words = set(query_terms(answer))
+    if not words:
+        return None
+    shares = [len(words & set(terms(hit.text))) / len(words) for hit in hits]
+    best = max(range(len(hits)), key=lambda place: shares[place])
+    return best + 1 if shares[best] >= TAKEN else None
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text in any language, stripped."""
+    return [found.strip() for found in _SENTENCE.findall(text) if found.strip()]
+
+
+def extracted(question: str, hits: Sequence[Hit]) -> tuple[str, list[int]]:
+    """An answer without a model: the sentences that share most with the question, each with its source."""
+    words = set(query_terms(question))
+    scored: list[tuple[float, int, int, str]] = []
+    for number, hit in enumerate(hits, 1):
+        for place, sentence in enumerate(sentences(hit.text)):
+            share = len(words & set(terms(sentence))) / (len(words) or 1)
+            scored.append((-share - 0.5 * hit.score, number, place, sentence))
+    best = sorted(sorted(scored)[:SENTENCES], key=lambda each: each[1:3])
+    text = " ".join(f"{sentence[:LONGEST]} [{number}]" for _, number, _, sentence in best)
+    return text, list(dict.fromkeys(number for _, number, _, _ in best))

@@ -1,0 +1,126 @@
+"""The bytes of documents, each a file named by its SHA-256: a document's name never becomes a path."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from modelyard.core.errors import BodyTooLarge, NotEnoughDisk
+from modelyard.db.reserve import FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that are stored."""
+
+    hash: str
+    """SHA-256, in hex."""
+    size: int
+
+
+class Blobs:
+    """A folder of files. What is stored survives a crash; what was half written is removed at the next start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._arriving = folder / "arriving"
+        self._held: Counter[str] = Counter()
+        """Hash → how many `holding` blocks use it now."""
+        self._placing = asyncio.Lock()
+        """Held while a file moves to its place, and while it is decided whether one is deleted."""
+
+    def open(self) -> None:
+        """Make the folder, and remove what a crash left half written."""
+        self._arriving.mkdir(parents=True, exist_ok=True)
+        for each in self._arriving.iterdir():
+            each.unlink(missing_ok=True)
+
+    def path(self, name: str) -> Path:
+        """Where the bytes of this hash are."""
+        return self._folder / name[:2] / name
+
+    @asynccontextmanager
+    async def holding(self, data: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
+        """Store bytes as they come, and protect them from `forget` until the block is left.
+
+        Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and keeps nothing.
+        If no row has the hash when the block is left, the caller must call `forget`.
+        """
+        path = self._arriving / secrets.token_hex(16)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._room(), path.open("xb") as file:
+                async for part in data:
+                    size += len(part)
+                    if size > most:
+                        raise BodyTooLarge(most, "max_document_bytes", "The document")
+                    digest.update(part)
+                    await asyncio.to_thread(file.write, part)
+                blob = Blob(digest.hexdigest(), size)
+                known = self.path(blob.hash).exists()
+                if not known:
+                    await asyncio.to_thread(_sync, file)
+            async with self._placing:
+                with self._room():
+                    await asyncio.to_thread(self._place, path, blob.hash, synced=not known)
+                self._held[blob.hash] += 1
+        finally:
+            path.unlink(missing_ok=True)
+        try:
+            yield blob
+        finally:
+            self._held[blob.hash] -= 1
+            if not self._held[blob.hash]:
+                del self._held[blob.hash]
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Raise the error of a full disk as `NotEnoughDisk`."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise NotEnoughDisk.full(self._folder) from error
+
+    def _place(self, path: Path, name: str, synced: bool) -> None:
+        target = self.path(name)
+        if not target.exists():
+            if not synced:  # these bytes were here a moment ago, and have been forgotten since
+                with path.open("r+b") as file:
+                    _sync(file)
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    async def read(self, name: str) -> bytes:
+        """All bytes of this hash. Raises `FileNotFoundError`."""
+        return await asyncio.to_thread(self.path(name).read_bytes)
+
+    async def forget(self, name: str, needed: Callable[[str], Awaitable[bool]]) -> None:
+        """Delete the bytes of this hash, unless `needed` says that a row has it, or a `holding` block uses it."""
+        async with self._placing:
+            if name not in self._held and not await needed(name):
+                self.path(name).unlink(missing_ok=True)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+async def whole(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes that are complete, in the form that `put` takes."""
+    yield data

@@ -1,0 +1,184 @@
+"""Documents as rows, with the files behind them and the chunks made from them: keeping, listing and reading them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, null, select, update
+
+from modelyard.core.errors import DocumentNotFound, InvalidParameter, ModelyardError
+from modelyard.core.names import composed, spellings
+from modelyard.db.session import Database, retried
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
+from modelyard.knowledge.documents import rows
+from modelyard.knowledge.documents.blobs import Blob, Blobs
+from modelyard.knowledge.documents.new_rows import new_document
+from modelyard.knowledge.documents.states import DocumentState
+
+LONGEST_NAME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document whose bytes are stored."""
+
+    row: KnowledgeDocument
+    changed: bool
+    """Whether it is new, or its bytes or its metadata are."""
+
+
+def check_document_name(name: str) -> str:
+    """The name of a document in composed form; it never becomes a path. Raises `InvalidParameter`."""
+    name = composed(name)
+    if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
+        raise InvalidParameter("file", f"a document needs a name of at most {LONGEST_NAME} characters.")
+    return name
+
+
+class Documents:
+    """Keeps and reads documents. `indexing/edits.py` changes and deletes them, because an index must follow."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self.blobs = blobs
+
+    async def keep(
+        self,
+        base: KnowledgeBase,
+        name: str,
+        data: AsyncIterator[bytes],
+        most: int,
+        *,
+        details: Mapping[str, Any] | None = None,
+        chunking: Mapping[str, Any] | None = None,
+        modified_at: float | None = None,
+    ) -> StoredDocument:
+        """Store the bytes of a document and create or update its row; `details` are added to its metadata.
+
+        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
+        """
+        name = check_document_name(name)
+        self._database.check_room()
+        optional = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
+        columns = {column: value for column, value in optional.items() if value is not None}
+        blob: Blob | None = None
+        try:
+            async with self.blobs.holding(data, most) as blob:
+                return await self._note(base, name, blob, details, columns)
+        except ModelyardError:  # the base was deleted meanwhile, or the database takes nothing
+            if blob is not None:
+                await self.forget_blobs([blob.hash])
+            raise
+
+    @retried
+    async def _note(
+        self,
+        base: KnowledgeBase,
+        name: str,
+        blob: Blob,
+        details: Mapping[str, Any] | None,
+        columns: Mapping[str, Any],
+    ) -> StoredDocument:
+        """Create or update the row of a document."""
+        before = None
+        async with self._database.writing() as session:
+            await rows.present(session, base)
+            named = KnowledgeDocument.name.in_(spellings([name]))
+            row = await session.scalar(select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named))
+            changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
+            if row is None:
+                row = new_document(base, name, blob)
+                session.add(row)
+            elif row.hash != blob.hash:
+                before, row.hash, row.size, row.version = row.hash, blob.hash, blob.size, row.version + 1
+                row.updated_at = time.time()
+            if details is not None:
+                row.details = {**row.details, **details}
+            for column, value in columns.items():
+                setattr(row, column, value)
+        if before:
+            await self.forget_blobs([before])
+        return StoredDocument(row, changed)
+
+    async def get(self, base: KnowledgeBase, name: str) -> KnowledgeDocument:
+        """Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            return await rows.document_named(session, base, name)
+
+    async def as_now(self, base: KnowledgeBase, documents: Sequence[KnowledgeDocument]) -> list[KnowledgeDocument]:
+        """Read documents again; one that was deleted in between stays as it was."""
+        async with self._database.session() as session:
+            present = await rows.documents_named(session, base, [each.name for each in documents], present_only=True)
+        now = {each.id: each for each in present}
+        return [now.get(each.id, each) for each in documents]
+
+    async def numbered(self, base: KnowledgeBase, number: int) -> KnowledgeDocument:
+        """A document by its id. Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            row = await session.get(KnowledgeDocument, number)
+        if row is None or row.base_id != base.id:
+            raise DocumentNotFound(str(number), base.name)
+        return row
+
+    async def all(
+        self, base: KnowledgeBase, *, state: str | None = None, contains: str = "", limit: int = 1000, offset: int = 0
+    ) -> tuple[Sequence[KnowledgeDocument], int]:
+        """A page of documents by name, and their total; `contains` is a part of the name, and no pattern."""
+        query = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
+        if state is not None:
+            query = query.where(KnowledgeDocument.state == state)
+        if contains:
+            query = query.where(KnowledgeDocument.name.contains(composed(contains), autoescape=True))
+        async with self._database.session() as session:
+            total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+            page = query.order_by(KnowledgeDocument.name).limit(limit).offset(offset)
+            return (await session.scalars(page)).all(), total
+
+    async def text(self, document: KnowledgeDocument) -> str:
+        """The text that was read from it; empty before it is indexed."""
+        async with self._database.session() as session:
+            row = await session.get(KnowledgeText, document.id)
+        return "" if row is None else row.text
+
+    async def include_all(self, base: KnowledgeBase) -> None:
+        """Drop the chunking options of single documents, and let the next job index those that were only stored, too."""
+        async with self._database.session() as session:
+            of_base = update(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
+            await session.execute(of_base.values(chunking=null()))
+            stored = of_base.where(KnowledgeDocument.state == DocumentState.STORED)
+            await session.execute(stored.values(state=DocumentState.WAITING))
+
+    async def chunks(
+        self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0
+    ) -> tuple[Sequence[KnowledgeChunk], int]:
+        """A page of the chunks of a document, and their total. Raises `DocumentNotFound`."""
+        async with self._database.session() as session:
+            row = await rows.document_named(session, base, name)
+            query = rows.chunks_of(row.id, base.generation).order_by(KnowledgeChunk.position, KnowledgeChunk.id)
+            page = (await session.scalars(query.limit(limit).offset(offset))).all()
+            return page, row.chunks
+
+    async def chunk(self, base: KnowledgeBase, number: int) -> KnowledgeChunk:
+        """One chunk by its id. Raises `ChunkNotFound`."""
+        async with self._database.session() as session:
+            return await rows.chunk_numbered(session, base, number)
+
+    async def extras(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The metadata that people gave to these chunks, by id, where there are any."""
+        statement = select(KnowledgeChunk.id, KnowledgeChunk.extra).where(KnowledgeChunk.id.in_(ids))
+        async with self._database.session() as session:
+            return {number: extra for number, extra in (await session.execute(statement)).all() if extra}
+
+    async def forget_blobs(self, hashes: Sequence[str]) -> None:
+        """Delete those of these bytes that no document has any more."""
+        for name in set(hashes):
+            await self.blobs.forget(name, self._has)
+
+    async def _has(self, name: str) -> bool:
+        """Whether any document has these bytes."""
+        async with self._database.session() as session:
+            query = select(KnowledgeDocument.id).where(KnowledgeDocument.hash == name).limit(1)
+            return await session.scalar(query) is not None

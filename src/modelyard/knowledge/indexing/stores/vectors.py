@@ -1,0 +1,206 @@
+"""The vector half of the embedded store: a row of ids for each chunk, and its vector, in two plain files.
+
+`rows.N` holds (id, document) as little-endian int64, the id -1 once removed; `vectors.N` holds float32, row by row, and is
+mapped into memory. Rows are appended behind what searches see, vectors before ids, and seen when published.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy
+from numpy.typing import NDArray
+
+BLOCK: Final = 4096
+"""Rows for which the file of vectors grows at least, and that are copied at once."""
+REMOVED: Final = -1
+_ROW: Final = 16
+FEW: Final = 4
+"""If a filter leaves fewer than one row in this many, only those rows are computed."""
+
+Ints = NDArray[numpy.int64]
+Floats = NDArray[numpy.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorView:
+    """A snapshot for one search; it stays the same while rows come and go."""
+
+    ids: Ints
+    documents: Ints
+    dead: NDArray[numpy.intp]
+    """Rows that are removed."""
+    vectors: Floats
+    """Mapped; a row for each id."""
+
+    def nearest(self, vector: Floats, k: int, documents: Collection[int] | None) -> list[tuple[int, float]]:
+        """The `k` rows of the highest dot product, exactly; equal scores by id."""
+        rows, scores = self._scored(vector, documents)
+        k = min(k, len(scores))
+        if k <= 0:
+            return []
+        least = numpy.partition(scores, len(scores) - k)[len(scores) - k]
+        best = numpy.flatnonzero(scores >= least)
+        ids = self.ids[best if rows is None else rows[best]]
+        order = numpy.lexsort((ids, -scores[best]))[:k]
+        found = zip(ids[order].tolist(), scores[best][order].tolist(), strict=True)
+        return [(each, score) for each, score in found if score > -numpy.inf]
+
+    def _scored(self, vector: Floats, documents: Collection[int] | None) -> tuple[NDArray[numpy.intp] | None, Floats]:
+        """The rows that count (None: all) and their scores; what is removed has minus infinity."""
+        if documents is None:
+            scores = numpy.vecdot(self.vectors, vector)
+            scores[self.dead] = -numpy.inf
+            return None, scores
+        inside = numpy.isin(self.documents, numpy.fromiter(documents, dtype=numpy.int64, count=len(documents)))
+        inside &= self.ids != REMOVED
+        rows = numpy.flatnonzero(inside)
+        if len(rows) * FEW < len(inside):
+            scores = numpy.empty(len(rows), dtype=numpy.float32)
+            for start in range(0, len(rows), BLOCK):
+                numpy.vecdot(self.vectors[rows[start : start + BLOCK]], vector, out=scores[start : start + BLOCK])
+            return rows, scores
+        return rows, numpy.vecdot(self.vectors, vector)[rows]
+
+
+class VectorRows:
+    """The files of one store. One thread writes at a time; searches take `view`."""
+
+    def __init__(self, folder: Path, number: int, dimension: int | None) -> None:
+        self.folder = folder
+        self.number = number
+        self.dimension = dimension
+        self._rows = os.open(self._path("rows"), os.O_RDWR | os.O_CREAT, 0o600)
+        self._vectors = None if dimension is None else os.open(self._path("vectors"), os.O_RDWR | os.O_CREAT, 0o600)
+        whole = os.fstat(self._rows).st_size // _ROW
+        if self._vectors is not None:
+            whole = min(whole, os.fstat(self._vectors).st_size // self._width)
+        os.ftruncate(self._rows, whole * _ROW)
+        pairs = numpy.fromfile(self._path("rows"), dtype="<i8").reshape(-1, 2)
+        self._ids: Ints = pairs[:, 0].astype(numpy.int64)
+        self._documents: Ints = pairs[:, 1].astype(numpy.int64)
+        self._count = whole
+        self._mapped: Floats = numpy.empty((0, dimension or 0), dtype=numpy.float32)
+        self._pending: tuple[list[int], list[int]] = ([], [])
+        self.known: dict[int, int] = {}
+        """The row of each id."""
+        self._map(whole)
+        self._forget_repeated()
+        self.view = self._make_view()
+
+    def reserve(self, ids: Sequence[int], documents: Sequence[int], vectors: Floats | None) -> None:
+        """Write rows behind the last, on disk at the return, not yet seen. Raises `OSError`, having changed nothing."""
+        end = self._count + len(ids)
+        if self._vectors is not None and vectors is not None and ids:
+            self._map(end)
+            _write(self._vectors, vectors.astype("<f4", copy=False).tobytes(), self._count * self._width)
+            os.fsync(self._vectors)
+        pairs = numpy.array([ids, documents], dtype="<i8").T
+        _write(self._rows, pairs.tobytes(), self._count * _ROW)
+        os.fsync(self._rows)
+        self._pending = (list(ids), list(documents))
+
+    def abandon(self) -> None:
+        """Cut off what was reserved."""
+        self._pending = ([], [])
+        os.ftruncate(self._rows, self._count * _ROW)
+
+    def publish(self, remove: Iterable[int]) -> None:
+        """Let searches see what was reserved and no longer what is removed, then mark these on disk."""
+        ids, documents = self._pending
+        self._pending = ([], [])
+        start, end = self._count, self._count + len(ids)
+        removed = [self.known.pop(each) for each in remove]
+        if end > len(self._ids):
+            self._ids, self._documents = (_grown(each, end) for each in (self._ids, self._documents))
+        elif removed:
+            self._ids = self._ids.copy()
+        self._ids[start:end] = ids
+        self._documents[start:end] = documents
+        self._ids[removed] = REMOVED
+        self._count = end
+        self.known.update(zip(ids, range(start, end), strict=True))
+        self.view = self._make_view()
+        self._mark(removed)
+
+    @property
+    def wasteful(self) -> bool:
+        """Whether more than a third is removed."""
+        return self._count > BLOCK and len(self.view.dead) * 3 > self._count
+
+    def compacted(self) -> VectorRows:
+        """A copy without the removed rows, in files of the next number, on disk at the return."""
+        number = self.number + 1
+        for name in ("rows", "vectors"):
+            (self.folder / f"{name}.{number}").unlink(missing_ok=True)
+        other = VectorRows(self.folder, number, self.dimension)
+        live = numpy.flatnonzero(self.view.ids != REMOVED)
+        for start in range(0, len(live), BLOCK):
+            rows = live[start : start + BLOCK]
+            vectors = None if self.dimension is None else self._mapped[rows]
+            other.reserve(self.view.ids[rows].tolist(), self.view.documents[rows].tolist(), vectors)
+            other.publish(())
+        return other
+
+    def close(self, delete: bool = False) -> None:
+        """Close the files; views that are in use stay good, also when the files are deleted."""
+        os.close(self._rows)
+        if self._vectors is not None:
+            os.close(self._vectors)
+        if delete:
+            self._path("rows").unlink(missing_ok=True)
+            self._path("vectors").unlink(missing_ok=True)
+
+    @property
+    def _width(self) -> int:
+        return 4 * (self.dimension or 0)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.{self.number}"
+
+    def _map(self, count: int) -> None:
+        """Map room for `count` rows. The file has a hole behind the last row, which takes no place on the disk."""
+        if self._vectors is None or count <= len(self._mapped):
+            return
+        room = -(-max(count, 2 * len(self._mapped)) // BLOCK) * BLOCK
+        if os.fstat(self._vectors).st_size < room * self._width:
+            os.ftruncate(self._vectors, room * self._width)
+        self._mapped = numpy.asarray(numpy.memmap(self._path("vectors"), "<f4", "r", 0, (room, self.dimension or 0)))
+
+    def _forget_repeated(self) -> None:
+        self.known = dict(zip(self._ids.tolist(), range(self._count), strict=True))
+        self.known.pop(REMOVED, None)
+        live = numpy.flatnonzero(self._ids != REMOVED)
+        if len(live) != len(self.known):
+            repeated = [row for row in live.tolist() if self.known[int(self._ids[row])] != row]
+            self._ids[repeated] = REMOVED
+            self._mark(repeated)
+
+    def _mark(self, rows: Collection[int]) -> None:
+        for row in rows:
+            _write(self._rows, REMOVED.to_bytes(8, "little", signed=True), row * _ROW)
+        if rows:
+            os.fsync(self._rows)
+
+    def _make_view(self) -> VectorView:
+        ids = self._ids[: self._count]
+        return VectorView(
+            ids, self._documents[: self._count], numpy.flatnonzero(ids == REMOVED), self._mapped[: self._count]
+        )
+
+
+def _grown(values: Ints, least: int) -> Ints:
+    grown = numpy.full(max(least, 2 * len(values), 1024), REMOVED, dtype=numpy.int64)
+    grown[: len(values)] = values
+    return grown
+
+
+def _write(file: int, data: bytes, at: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file, rest, at)
+        rest, at = rest[written:], at + written

@@ -1,0 +1,336 @@
+"""Searches by words and by vectors side by side, fused by rank, then ranked by a model where one runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import select
+
+from modelyard.core.errors import IndexUnavailable, InvalidParameter, KnowledgeBaseNotFound, ModelyardError
+from modelyard.db.session import Database
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeVector
+from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.vectors import as_vector, unit
+from modelyard.knowledge.search.filters import matching
+from modelyard.knowledge.search.highlights import highlights
+from modelyard.knowledge.types import Models, Store
+from modelyard.protocol.hits import Hit, Scores
+
+log = logging.getLogger(__name__)
+
+RANK_CONSTANT = 60
+"""Of reciprocal rank fusion, as in Cormack, Clarke and Büttcher (2009)."""
+FEWEST_CANDIDATES = 20
+"""Of each list. More of them let passages in that share only a frequent word, which costs more than it finds."""
+MOST_HITS = 200
+LONGEST_QUERY = 10_000
+MOST_KNOWN = 50_000
+TRIES = 3
+"""Of a search whose base is indexed anew while it runs."""
+
+
+class Outdated(Exception):
+    """A base has another generation now; `bases` are as they are now. Never leaves this file."""
+
+    def __init__(self, bases: Sequence[KnowledgeBase]) -> None:
+        super().__init__("indexed anew")
+        self.bases = bases
+
+
+class Mode(StrEnum):
+    """Search modes."""
+
+    HYBRID = "hybrid"
+    LEXICAL = "lexical"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One search."""
+
+    text: str
+    bases: Sequence[KnowledgeBase]
+    k: int = 5
+    mode: Mode = Mode.HYBRID
+    where: Mapping[str, Any] = field(default_factory=dict)
+    """What documents must have; see `filters.py`."""
+    rerank: bool | None = None
+    """None for where a base has a model for it that answers; True raises what that model raises."""
+    rerank_model: str | None = None
+    min_score: float = 0.0
+    similarities: bool = False
+    """Whether hits that only words found get their similarity, too."""
+    models: Models | None = None
+    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
+
+    @property
+    def asks_models(self) -> bool:
+        """Whether a model may be asked for it: for a vector of the text, or to rank what is found."""
+        embeds = self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
+        ranks = self.rerank_model or any(base.rerank_model for base in self.bases)
+        return embeds or bool(self.rerank is not False and ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The chunks that a search found, best first."""
+
+    hits: Sequence[Hit]
+    notes: Sequence[str] = ()
+    """For people: that a base has no embedding model, or that the ranking model did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedLists:
+    """Ids of the chunks that one base found, and their scores, best first."""
+
+    lexical: Sequence[tuple[int, float]]
+    nearest: Sequence[tuple[int, float]]
+    both: bool
+    """Whether words and vectors were both searched."""
+    notes: Sequence[str] = ()
+
+
+class Search:
+    """Searches bases. Text of chunks is remembered: an id means one text for ever."""
+
+    def __init__(self, database: Database, indexes: Indexes, models: Models) -> None:
+        self._database = database
+        self._indexes = indexes
+        self._models = models
+        self._known: OrderedDict[int, Hit] = OrderedDict()
+        """Chunks that were shown lately, by id, without scores."""
+        self._forgotten = 0
+        """How often something was forgotten: what was read before that is not remembered."""
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Read these chunks again when they are next shown: their place or their details have changed."""
+        self._forgotten += 1
+        for each in ids:
+            self._known.pop(each, None)
+
+    def forget_all(self) -> None:
+        """Read all chunks again: a base has another name now."""
+        self._forgotten += 1
+        self._known.clear()
+
+    async def search(self, query: Query) -> SearchResult:
+        """The best chunks. Raises `InvalidParameter`, and what the models' server raises."""
+        if not query.text.strip():
+            raise InvalidParameter("query", "there is nothing to search for.")
+        if len(query.text) > LONGEST_QUERY:
+            raise InvalidParameter("query", f"a query has at most {LONGEST_QUERY} characters.")
+        if not 1 <= query.k <= MOST_HITS:
+            raise InvalidParameter("top_k", f"between 1 and {MOST_HITS}.")
+        for _ in range(TRIES):
+            try:
+                return await self._result(query)
+            except Outdated as outdated:
+                query = replace(query, bases=outdated.bases)
+            except IndexUnavailable:
+                if (fresh := await self._moved_on(query)) is None:
+                    raise
+                query = replace(query, bases=fresh)
+        return await self._result(query)
+
+    async def _moved_on(self, query: Query) -> Sequence[KnowledgeBase] | None:
+        """The bases as they are now, if one was indexed anew since they were read. Raises `KnowledgeBaseNotFound`."""
+        async with self._database.session() as session:
+            fresh = [await session.get(KnowledgeBase, base.id) for base in query.bases]
+        found: list[KnowledgeBase] = []
+        for before, now in zip(query.bases, fresh, strict=True):
+            if now is None:
+                raise KnowledgeBaseNotFound(before.name)
+            found.append(now)
+        same = all(a.generation == b.generation for a, b in zip(query.bases, found, strict=True))
+        return None if same else found
+
+    async def _result(self, query: Query) -> SearchResult:
+        """One try. Raises `Outdated` where a base was indexed anew in the middle of it."""
+        model = query.rerank_model or next((base.rerank_model for base in query.bases if base.rerank_model), None)
+        reranks = query.rerank is not False and model is not None
+        if query.rerank and model is None:
+            raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
+        depth = max(FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
+        lists = await asyncio.gather(*(self._candidates(base, query, depth) for base in query.bases))
+        scores = fused(lists)
+        notes = list(dict.fromkeys(note for each in lists for note in each.notes))
+        best = sorted(scores, key=lambda number: -scores[number].fused)[: depth if reranks else query.k + 5]
+        chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
+        if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
+            raise Outdated(fresh)
+        hits = [
+            msgspec.structs.replace(chunks[number], score=scores[number].fused, scores=scores[number])
+            for number in best
+            if number in chunks
+        ]
+        if reranks and hits:
+            assert model is not None
+            hits, note = await self._reranked(model, query, hits)
+            notes += note
+        hits = [each for each in hits if each.score >= query.min_score][: query.k]
+        if query.similarities:
+            hits = await self._with_similarities(query, hits)
+        return SearchResult(
+            [msgspec.structs.replace(each, highlights=highlights(query.text, each.text)) for each in hits], notes
+        )
+
+    async def _candidates(self, base: KnowledgeBase, query: Query, depth: int) -> RankedLists:
+        """The `depth` best chunks of one base by words, and by vectors."""
+        notes: list[str] = []
+        vector: Sequence[float] | None = None
+        if query.mode is not Mode.LEXICAL:
+            if base.embedding_model is None:
+                if query.mode is Mode.VECTOR:
+                    raise InvalidParameter("mode", f"the knowledge base '{base.name}' has no embedding model.")
+                notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
+            elif base.dimension is None:
+                notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
+            else:
+                vector = await self._vector(base, query, notes)
+        documents = await self._documents(base, query.where)
+
+        def rankings(store: Store) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+            lexical = [] if query.mode is Mode.VECTOR else store.lexical(query.text, depth, documents)
+            return lexical, [] if vector is None else store.nearest(vector, depth, documents)
+
+        lexical, nearest = await self._indexes.use(base, rankings)
+        return RankedLists(lexical, nearest, vector is not None and query.mode is Mode.HYBRID, notes)
+
+    async def _vector(self, base: KnowledgeBase, query: Query, notes: list[str]) -> Sequence[float] | None:
+        """The query's vector; None, and a note, where its model does not answer and words can do without."""
+        assert base.embedding_model is not None
+        try:
+            models = query.models or self._models
+            vector = cast(Sequence[float], unit([await models.embed_query(base.embedding_model, query.text)])[0])
+        except ModelyardError as error:
+            if query.mode is Mode.VECTOR:
+                raise
+            notes.append(f"'{base.name}' was searched by words alone: {error.message}")
+            return None
+        if len(vector) != base.dimension:
+            notes.append(f"'{base.name}' was searched by words alone: '{base.embedding_model}' is another model now.")
+            return None
+        return vector
+
+    async def _documents(self, base: KnowledgeBase, where: Mapping[str, Any]) -> frozenset[int] | None:
+        """Ids of the documents that a filter lets through; None for all."""
+        if not where:
+            return None
+        matches = matching(where)
+        statement = select(KnowledgeDocument.id, KnowledgeDocument.name, KnowledgeDocument.details).where(
+            KnowledgeDocument.base_id == base.id
+        )
+        async with self._database.session() as session:
+            rows = (await session.execute(statement)).all()
+        return await asyncio.to_thread(
+            lambda: frozenset(number for number, name, details in rows if matches({**details, "document": name}))
+        )
+
+    async def _chunks(self, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, Hit]:
+        """Chunks by id, without scores; `names` are those of the bases."""
+        known = {number: self._known[number] for number in ids if number in self._known}
+        missing = [number for number in ids if number not in known]
+        if not missing:
+            return known
+        forgotten = self._forgotten
+        statement = (
+            select(KnowledgeChunk, KnowledgeDocument.name)
+            .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeChunk.document_id)
+            .where(KnowledgeChunk.id.in_(missing))
+        )
+        async with self._database.session() as session:
+            rows = (await session.execute(statement)).all()
+        read = {chunk.id: _hit(chunk, document, names.get(chunk.base_id, "")) for chunk, document in rows}
+        if forgotten == self._forgotten:
+            self._known.update(read)
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        return known | read
+
+    async def _reranked(self, model: str, query: Query, hits: list[Hit]) -> tuple[list[Hit], list[str]]:
+        try:
+            scores = await (query.models or self._models).rerank(model, query.text, [each.text for each in hits])
+        except ModelyardError as error:
+            if query.rerank:
+                raise
+            return hits, [f"The hits were not ranked by '{model}': {error.message}"]
+        ranked = [
+            msgspec.structs.replace(hit, score=score, scores=msgspec.structs.replace(hit.scores, rerank=score))
+            for hit, score in zip(hits, scores, strict=True)
+        ]
+        return sorted(ranked, key=lambda hit: -hit.score), []
+
+    async def _with_similarities(self, query: Query, hits: list[Hit]) -> list[Hit]:
+        """The hits with the cosine of those too that only words found, from the rows of their vectors."""
+        missing = [each.chunk_id for each in hits if each.scores.similarity is None]
+        models = {base.embedding_model for base in query.bases if base.embedding_model}
+        if not missing or not models:
+            return hits
+        statement = (
+            select(KnowledgeChunk.id, KnowledgeVector.model, KnowledgeVector.vector)
+            .join(KnowledgeBase, KnowledgeBase.id == KnowledgeChunk.base_id)
+            .join(
+                KnowledgeVector,
+                (KnowledgeVector.hash == KnowledgeChunk.hash)
+                & (KnowledgeVector.model == KnowledgeBase.embedding_model),
+            )
+            .where(KnowledgeChunk.id.in_(missing))
+        )
+        async with self._database.session() as session:
+            rows = (await session.execute(statement)).all()
+        similarities: dict[int, float] = {}
+        for number, model, vector in rows:
+            try:
+                of_query = unit([await (query.models or self._models).embed_query(model, query.text)])[0]
+            except ModelyardError:
+                break
+            similarities[number] = float(of_query @ as_vector(vector))
+        return [
+            msgspec.structs.replace(
+                each, scores=msgspec.structs.replace(each.scores, similarity=similarities[each.chunk_id])
+            )
+            if each.chunk_id in similarities
+            else each
+            for each in hits
+        ]
+
+
+def fused(lists: Iterable[RankedLists]) -> dict[int, Scores]:
+    """Reciprocal rank fusion of each base's lists, as a part of what first places in all of them would give."""
+    ranks: dict[int, float] = defaultdict(float)
+    lexical: dict[int, float] = {}
+    similarity: dict[int, float] = {}
+    for each in lists:
+        best = (2 if each.both else 1) / (RANK_CONSTANT + 1)
+        for ranking, scores in ((each.lexical, lexical), (each.nearest, similarity)):
+            for place, (number, score) in enumerate(ranking, 1):
+                ranks[number] += 1 / (RANK_CONSTANT + place) / best
+                scores[number] = score
+    return {
+        number: Scores(lexical=lexical.get(number), similarity=similarity.get(number), fused=rank)
+        for number, rank in ranks.items()
+    }
+
+
+def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:
+    """A chunk as searches show it, without scores."""
+    return Hit(
+        chunk_id=chunk.id,
+        knowledge_base=base,
+        document_id=chunk.document_id,
+        document=document,
+        page=chunk.page,
+        start=chunk.start,
+        end=chunk.end,
+        heading=chunk.heading,
+        text=chunk.text,
+    )

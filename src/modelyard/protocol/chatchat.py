@@ -1,0 +1,172 @@
+"""Answers of the routes that Langchain-Chatchat has, beside `BaseResponse`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from modelyard.protocol.knowledge_events import ErrorEvent
+
+
+class ChatEvent(BaseModel):
+    """Event of `/chat/chat`: a piece of the answer, or all of it."""
+
+    text: str
+    message_id: str
+
+
+class AgentEvent(BaseModel):
+    """Event of `/chat/agent_chat`; one of the fields, or, where nothing is streamed, `answer` and `final_answer`."""
+
+    answer: str | None = None
+    tools: list[str] | None = None
+    """A call, line by line."""
+    final_answer: str | None = None
+    notice: str | None = None
+
+
+class SourcedEvent(BaseModel):
+    """Event of the chats with sources; one of the fields, or both where nothing is streamed."""
+
+    answer: str | None = None
+    docs: list[str] | None = None
+    """The sources, as Markdown."""
+
+
+class ProgressEvent(BaseModel):
+    """Event of the routes that work through the documents of a base."""
+
+    code: int
+    msg: str
+    total: int | None = None
+    finished: int | None = None
+    doc: str | None = None
+    error: str | None = None
+
+
+ChatEvents = ChatEvent | ErrorEvent
+AgentEvents = AgentEvent | ErrorEvent
+SourcedEvents = SourcedEvent | ErrorEvent
+ProgressEvents = ProgressEvent | ErrorEvent
+
+
+class ChatchatToolCall(BaseModel):
+    """A tool call with what it gave; the caller's own tools have no output."""
+
+    index: int | None = None
+    id: str | None = None
+    type: str
+    function: dict[str, str]
+    tool_output: str | None = None
+    is_error: bool | None = None
+
+
+class ChatchatMessage(BaseModel):
+    """The message of an answer."""
+
+    role: str
+    content: str | None
+    finish_reason: str | None
+    tool_calls: list[ChatchatToolCall]
+
+
+class ChatchatChoice(BaseModel):
+    """The only choice of an answer."""
+
+    index: int
+    message: ChatchatMessage
+    finish_reason: str | None
+
+
+class ChatchatCompletion(BaseModel):
+    """An answer in one object. Chats with sources have `docs`; agents and forced tools have the last three fields."""
+
+    id: str
+    object: Literal["chat.completion"]
+    model: str | None
+    created: int
+    status: int | None
+    """What an agent's chunk is: 1 started, 2 a piece of text, 5 finished, 6 a tool started, 7 a tool ended."""
+    message_type: int
+    message_id: str | None
+    is_ref: bool
+    docs: list[str] | None = None
+    choices: list[ChatchatChoice]
+    tool_call: str | None = None
+    tool_output: str | None = None
+    usage: dict[str, Any] | None = None
+
+
+class ChatchatDelta(BaseModel):
+    """What is new in a chunk."""
+
+    role: str | None = None
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+class ChatchatChunkChoice(BaseModel):
+    """The only choice of a chunk."""
+
+    index: int
+    delta: ChatchatDelta
+    role: str | None = None
+    finish_reason: str | None = None
+
+
+class ChatchatChunk(BaseModel):
+    """A chunk of a streamed answer; one that a model's server sent has that server's fields. `docs` come with the first."""
+
+    id: str
+    object: str
+    model: str | None
+    created: int
+    status: int | None = None
+    message_type: int | None = None
+    message_id: str | None = None
+    is_ref: bool | None = None
+    docs: list[str] | None = None
+    choices: list[ChatchatChunkChoice]
+    usage: dict[str, Any] | None = None
+
+
+ChatchatChunks = ChatchatChunk | ErrorEvent
+
+
+class ReleaseAnswer(BaseModel):
+    """Whether a model was stopped or changed: 200 or 500, and a sentence."""
+
+    code: int
+    msg: str
+
+
+class SplitterConfig(BaseModel):
+    """A text splitter of `/server/configs`."""
+
+    source: str
+    tokenizer_name_or_path: str
+
+
+class ServerConfigs(BaseModel):
+    """Answer of `/server/configs`."""
+
+    DEFAULT_KNOWLEDGE_BASE: str
+    DEFAULT_SEARCH_ENGINE: str
+    DEFAULT_VS_TYPE: str
+    CHUNK_SIZE: int
+    OVERLAP_SIZE: int
+    SCORE_THRESHOLD: float
+    VECTOR_SEARCH_TOP_K: int
+    SEARCH_ENGINE_TOP_K: int
+    ZH_TITLE_ENHANCE: bool
+    text_splitter_dict: dict[str, SplitterConfig]
+    TEXT_SPLITTER_NAME: str
+    LLM_MODELS: list[str]
+    HISTORY_LEN: int
+    TEMPERATURE: float
+    PROMPT_TEMPLATES: dict[str, dict[str, str]]
+    controller_address: str
+    openai_api_address: str
+    api_address: str

@@ -1,0 +1,71 @@
+"""What a search finds and what an answer cites: made by `knowledge`, encoded by msgspec, documented in `/openapi.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from modelyard.protocol.documented import Documented
+
+
+class Scores(Documented, frozen=True, kw_only=True):
+    """Why a hit stands where it stands. Higher is better in each; null where it does not apply."""
+
+    lexical: float | None = None
+    """BM25."""
+    similarity: float | None = None
+    """Cosine, -1 to 1."""
+    fused: float = 0.0
+    """Reciprocal rank fusion, as a part of the best that could be: 0 to 1."""
+    rerank: float | None = None
+    """Of the ranking model: 0 to 1."""
+
+
+class Hit(Documented, frozen=True, kw_only=True):
+    """A chunk that was found, and where it stands."""
+
+    number: int | UnsetType = UNSET
+    chunk_id: int
+    knowledge_base: str
+    document_id: int
+    document: str
+    """Its name."""
+    page: int | None
+    start: int | None
+    """First character in the document's text."""
+    end: int | None
+    heading: str
+    text: str
+    score: float = 0.0
+    """0 to 1, higher is better: the ranking model's where there is one, else the fused one."""
+    scores: Scores = Scores()
+    highlights: Sequence[tuple[int, int]] = ()
+    """Spans in `text` of what it shares with the query."""
+
+    def rounded(self) -> Hit:
+        """The hit as it is sent: `score` and `fused` have six digits."""
+        scores = msgspec.structs.replace(self.scores, fused=round(self.scores.fused, 6))
+        return msgspec.structs.replace(self, score=round(self.score, 6), scores=scores)
+
+
+class Citation(Hit, frozen=True, kw_only=True):
+    """A source of an answer."""
+
+    number: int
+    """What stands in brackets in the answer."""
+
+    @classmethod
+    def of(cls, number: int, hit: Hit) -> Citation:
+        """The hit as a source, as it is sent."""
+        return cls(**{**msgspec.structs.asdict(hit.rounded()), "number": number})
+
+
+class SearchAnswer(Documented, frozen=True, kw_only=True):
+    """Answer of a search."""
+
+    object: str = "list"
+    data: Sequence[Hit]
+    notes: Sequence[str] = ()
+    """For people: that a base is searched by words alone, say."""

@@ -1,0 +1,149 @@
+"""The OpenAPI document against the code: types of all bodies, and the paths that our client asks for."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import modelyard.client
+from modelyard.api.openapi import document
+from modelyard.api.routes import ROUTES
+from modelyard.api.routes.constants import CONSTANT_ROUTES, Refusal
+from modelyard.gateway.paths import PATHS
+
+Schema = dict[str, Any]
+
+WITHOUT_CONTENT_TYPE = {"/worker_generate_stream", "/fastchat/{uid}/worker_generate_stream"}
+"""FastChat sends its values with NUL bytes between them and names no content type, so there is none to describe."""
+ANYTHING = {"/v1/images/ocr"}
+"""What a model reads in a picture is whatever JSON the model makes of it."""
+
+
+def untyped(schema: Schema) -> Iterator[Schema]:
+    """The schemas in a schema, itself included, that let any value pass."""
+    alternatives = [each for name in ("anyOf", "oneOf", "allOf") for each in schema.get(name, [])]
+    kind = schema.get("type")
+    if alternatives:
+        parts = alternatives
+    elif kind == "object" and "properties" not in schema:
+        values = schema.get("additionalProperties")
+        parts = [values] if isinstance(values, dict) else [{}]
+    elif kind == "array" and "prefixItems" not in schema:
+        parts = [schema.get("items", {})]
+    else:
+        parts = []
+        if not schema.keys() & {"$ref", "type", "const", "enum"}:
+            yield schema
+    for part in parts:
+        yield from untyped(part)
+
+
+def contents(operation: Schema) -> dict[str, Any]:
+    """The contents of an operation's answers, by status, and of its request."""
+    answers = {status: answer.get("content", {}) for status, answer in operation["responses"].items()}
+    return {**answers, "request": operation.get("requestBody", {}).get("content", {})}
+
+
+def test_every_body_has_a_type() -> None:
+    found = [
+        (path, method, where, kind)
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+        for where, content in contents(operation).items()
+        for kind, media in content.items()
+        if list(untyped(media.get("schema", {})))
+    ]
+    assert [each for each in found if each[0] not in ANYTHING] == []
+
+
+def test_every_answer_has_a_content_type() -> None:
+    found = [
+        (path, method, status)
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+        for status, answer in operation["responses"].items()
+        if not answer.get("content")
+    ]
+    assert {path for path, *_ in found} == WITHOUT_CONTENT_TYPE
+
+
+def test_every_reference_has_a_schema() -> None:
+    schemas = document()["components"]["schemas"]
+
+    def references(part: Any) -> Iterator[str]:
+        if isinstance(part, dict):
+            yield from [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+            for each in part.values():
+                yield from references(each)
+        elif isinstance(part, list):
+            for each in part:
+                yield from references(each)
+
+    missing = {name for each in references(document()) if (name := each.rpartition("/")[2]) not in schemas}
+    assert missing == set()
+
+
+def test_every_operation_is_described() -> None:
+    described = {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
+    routes = {(route.method, route.path_format) for route in ROUTES}
+    assert described == routes | {(row.method, path) for path, row in PATHS.items()}
+
+
+def test_a_constant_refusal_names_parts_of_its_path() -> None:
+    refusals = [(each.path, each.answer) for each in CONSTANT_ROUTES if isinstance(each.answer, Refusal)]
+    assert len(refusals) > 5
+    for path, refusal in refusals:
+        names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        assert "{" not in refusal.message.format(**dict.fromkeys(names, "x"))
+
+
+def client_modules() -> list[ast.Module]:
+    folder = Path(modelyard.client.__file__).parent
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py"))]
+
+
+def constants(tree: ast.Module) -> dict[str, str]:
+    """Names that a module gives to texts."""
+    return {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def client_paths() -> set[str]:
+    """Paths that the client makes with `at`, `x` for what is a variable, and those that it spells out."""
+    found = set()
+    trees = client_modules()
+    known = {name: text for tree in trees for name, text in constants(tree).items()}
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "at":
+            parts = [
+                str(each.value) if isinstance(each, ast.Constant) else known.get(getattr(each, "id", ""), "x")
+                for each in node.args
+            ]
+            found.add("/v1/" + "/".join(parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value.startswith(("audio/", "images/", "video/")):
+                found.add(f"/v1/{node.value}")
+            elif re.fullmatch(r"/(?!v1$)[a-z_]+(/[a-z_-]+)*", node.value):
+                found.add(node.value)
+    return found
+
+
+def same(ours: str, theirs: str) -> bool:
+    """Whether two paths are one, where `x` and `{name}` stand for any part."""
+    pairs = list(itertools.zip_longest(ours.split("/"), theirs.split("/"), fillvalue=""))
+    return all(one == other or one == "x" or other.startswith("{") for one, other in pairs)
+
+
+def test_every_path_of_the_client_is_a_route() -> None:
+    paths = client_paths()
+    routes = {route.path_format for route in ROUTES} | set(PATHS)
+    assert len(paths) > 60 and {path for path in paths if not any(same(path, each) for each in routes)} == set()

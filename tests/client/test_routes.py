@@ -1,0 +1,196 @@
+"""Every call of the client is a route of the server, and every dict it returns has the fields of the server's body."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pydantic
+import pytest
+
+from modelyard.api.openapi import document
+from modelyard.client import AsyncClient, Client, handles, knowledge_types, media, nouns, types, xinference
+from modelyard.client.calls import CallGroup, ClientMethod
+from modelyard.client.request import Request
+from modelyard.client.resources.documents import upload_batch
+from modelyard.knowledge.indexing.jobs import JobView
+from modelyard.protocol import (
+    adapters,
+    cache,
+    cluster,
+    conversation_imports,
+    conversations,
+    engines,
+    hits,
+    jobs,
+    keys,
+    knowledge,
+    lifecycle,
+    models,
+    workers,
+)
+
+SAMPLES = {
+    "model_config": {},
+    "entry": {},
+    "conversations": [],
+    "names": [],
+    "document": 1,
+    "chunk": 1,
+    "score": 1,
+    "replica_id": 1,
+    "file": ("a.txt", b"a"),
+    "persist": False,
+    "documents": ["a"],
+    **dict.fromkeys(("image", "images", "mask_image", "first_frame", "last_frame", "audio"), b"a"),
+}
+"""Arguments of calls that are no text, by name."""
+
+
+def groups() -> list[type[CallGroup[Any]]]:
+    found = [each for module in (nouns, xinference, handles, media) for each in vars(module).values()]
+    return list({each for each in found if inspect.isclass(each) and issubclass(each, CallGroup)})
+
+
+def calls() -> Iterator[tuple[str, ClientMethod[Any, Any]]]:
+    for group in groups():
+        for name, method in vars(group).items():
+            if isinstance(method, ClientMethod):
+                yield f"{group.__name__}.{name}", method
+
+
+def requests() -> Iterator[tuple[str, Request[Any]]]:
+    """A request of every call; those that send several are made of others, but for uploads."""
+    yield "DocumentCalls.upload", upload_batch("x", [("a.txt", b"a")])
+    for name, method in calls():
+        parameters = list(inspect.signature(method.build).parameters.values())[1:]
+        arguments = {
+            each.name: SAMPLES.get(each.name, "x")
+            for each in parameters
+            if each.default is each.empty and each.kind != each.VAR_KEYWORD
+        }
+        if name == "ChatCalls.chat":
+            arguments["messages"] = []
+        plan = method.build(SimpleNamespace(uid="x"), **arguments)
+        if isinstance(plan, Request):
+            yield name, plan
+
+
+def test_every_path_of_the_client_is_a_route() -> None:
+    routes = [
+        (method.upper(), re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path))))
+        for path, methods in document()["paths"].items()
+        for method in methods
+    ]
+    described = list(requests())
+    unknown = [
+        f"{name}: {request.method} {request.path}"
+        for name, request in described
+        if not any(method == request.method and path.fullmatch(request.path) for method, path in routes)
+    ]
+    assert len(described) > 100 and unknown == []
+
+
+def test_a_call_is_plain_on_a_client_and_a_coroutine_on_an_async_one() -> None:
+    with Client("http://127.0.0.1:1") as sync:
+        asynchronous = AsyncClient("http://127.0.0.1:1")
+        for name, method in calls():
+            assert not inspect.iscoroutinefunction(method.__get__(sync)), name
+            assert inspect.iscoroutinefunction(method.__get__(asynchronous)), name
+
+
+def test_every_call_shows_its_parameters_and_what_it_does() -> None:
+    for name, method in calls():
+        assert inspect.getdoc(method), name
+        assert list(inspect.signature(method).parameters) == list(inspect.signature(method.build).parameters), name
+        assert not str(inspect.signature(method).return_annotation).startswith(("Request[", "Steps[")), name
+
+
+BODIES: dict[str, Any] = {
+    "ReplicaDict": models.ReplicaInfo,
+    "ModelDict": models.ModelInfo,
+    "ReplicaProgressDict": models.ReplicaProgress,
+    "LaunchProgressDict": models.LaunchProgress,
+    "EventDict": models.Event,
+    "ScaleDict": models.ScaleResponse,
+    "LogsDict": models.Logs,
+    "ReplicaStatusDict": lifecycle.ReplicaStatus,
+    "InstanceDict": lifecycle.Instance,
+    "ModelVersionDict": lifecycle.ModelVersion,
+    "ArchitecturesDict": lifecycle.SupportedArchitectures,
+    "AutostartStateDict": lifecycle.AutostartState,
+    "AutostartEntryDict": lifecycle.AutostartEntry,
+    "AutostartListDict": lifecycle.AutostartList,
+    "AutostartItemDict": lifecycle.AutostartSummaryItem,
+    "AutostartSummaryDict": lifecycle.AutostartSummary,
+    "AutostartRemovedDict": lifecycle.AutostartRemoved,
+    "AdapterDict": adapters.AdapterInfo,
+    "EngineEntryDict": engines.EngineEntry,
+    "EngineEstimateDict": engines.EngineEstimate,
+    "EstimateDict": engines.EstimateResponse,
+    "CachedModelDict": cache.CachedModel,
+    "CachedFilesDict": cache.CachedFiles,
+    "DownloadDict": cache.DownloadInfo,
+    "HealthDict": cluster.Health,
+    "VersionDict": cluster.Version,
+    "NodeDict": cluster.NodeInfo,
+    "WorkerStatusDict": workers.WorkerStatus,
+    "ServerStatusDict": workers.ServerStatus,
+    "SupervisorDict": workers.Supervisor,
+    "DoneDict": workers.Done,
+    "KeyDict": keys.KeyInfo,
+    "NewKeyDict": keys.NewKey,
+    "UserDict": keys.UserInfo,
+    "TokensDict": keys.Tokens,
+    "MeDict": keys.Me,
+    "AbortedDict": keys.Aborted,
+    "ChunkingDict": knowledge.Chunking,
+    "BaseDict": knowledge.BaseInfo,
+    "DocumentDict": knowledge.DocumentInfo,
+    "DocumentPageDict": knowledge.DocumentList,
+    "UploadDict": knowledge.Uploaded,
+    "DeletedDict": knowledge.Deleted,
+    "PreviewChunkDict": knowledge.PieceInfo,
+    "ChunkDict": knowledge.ChunkInfo,
+    "ChunkPageDict": knowledge.ChunkList,
+    "ScoresDict": hits.Scores,
+    "HitDict": hits.Hit,
+    "SearchDict": hits.SearchAnswer,
+    "CitationDict": hits.Citation,
+    "AnswerDict": knowledge.AnswerInfo,
+    "KnowledgeJobDict": JobView,
+    "JobDict": jobs.JobInfo,
+    "JobProgressDict": jobs.JobProgressInfo,
+    "JobProblemDict": jobs.JobProblem,
+    "JobEventDict": jobs.JobEventInfo,
+    "ConversationDict": conversations.ConversationInfo,
+    "MessageDict": conversations.MessageInfo,
+    "ImportedDict": conversation_imports.Imported,
+}
+
+
+def dicts() -> dict[str, Any]:
+    found = {**vars(types), **vars(knowledge_types)}
+    return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
+
+
+def fields(body: Any) -> set[str]:
+    if isinstance(body, type) and issubclass(body, pydantic.BaseModel):
+        return set(body.model_fields)
+    if isinstance(body, type) and issubclass(body, msgspec.Struct):
+        return {each.encode_name for each in msgspec.structs.fields(body) if each.default is not msgspec.UNSET}
+    return {each.name for each in dataclasses.fields(body)}
+
+
+@pytest.mark.parametrize("name", sorted(dicts()))
+def test_a_dict_has_the_fields_of_its_body(name: str) -> None:
+    assert set(dicts()[name].__annotations__) == fields(BODIES[name])
+
+
+def test_every_dict_has_a_body() -> None:
+    assert set(dicts()) == set(BODIES)
