@@ -186,7 +186,7 @@ def test_what_fails_leaves_what_was_there(environments: Environments, capfd: pyt
     assert sorted(path.name for path in environments.folder.iterdir()) == [".heavy.lock", "heavy"]
 
 
-def test_what_is_not_whole_does_not_count(environments: Environments) -> None:
+def test_an_incomplete_environment_does_not_count(environments: Environments) -> None:
     install(environments)
     found = environments.find("heavy")
     assert found is not None
@@ -205,13 +205,13 @@ def test_what_is_not_whole_does_not_count(environments: Environments) -> None:
     assert environments.find("heavy") is not None
 
 
-def test_removing(environments: Environments) -> None:
+def test_a_removed_environment_is_gone(environments: Environments) -> None:
     install(environments)
     assert environments.remove("heavy") and not environments.remove("heavy")
     assert environments.all() == []
 
 
-def test_a_recipe_for_gpus(environments: Environments) -> None:
+def test_a_machine_with_a_gpu_gets_the_steps_for_gpus(environments: Environments) -> None:
     both = Recipe(proof="tensors", steps=(Step(("small-thing",)),), gpu_steps=(Step(("tensors",)),))
     install(environments, both, gpu=True)
     assert "tensors==1.0" in environments.lock_of("heavy").read_text()
