@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +38,7 @@ from modelyard.control.keys import Keys
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
 from modelyard.core.private import private_home
@@ -52,11 +53,6 @@ from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Application:

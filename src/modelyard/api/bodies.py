@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from modelyard.api.body_sizes import SMALL, Limit, limit_of
-from modelyard.core.asgi import Headers
+from modelyard.core.asgi import App, Headers, Message, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import BodyTooLarge, ModelyardError, TooManyValues
 from modelyard.gateway.asgi import header, linger, send_error
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLOSE = [(b"connection", b"close")]
 

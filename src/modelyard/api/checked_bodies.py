@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from modelyard.api.foreign_pages import READING
-from modelyard.core.asgi import Headers, replayed
+from modelyard.core.asgi import App, Headers, Receive, Scope, Send, replayed
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.gateway.asgi import ClientLeft, header, send_error
 from modelyard.gateway.model_call import has_body, read_body
 from modelyard.protocol.json_values import check_body
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 FORMS = (b"multipart/form-data", b"application/x-www-form-urlencoded")
 

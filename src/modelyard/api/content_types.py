@@ -7,22 +7,15 @@ so a route that takes nothing but JSON, and insists on it, cannot be reached in 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from fastapi import params
 
 from modelyard.api.foreign_pages import READING
 from modelyard.api.paths import match_of
 from modelyard.api.router import Route
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
 from modelyard.gateway.model_call import JSON, has_body, is_json
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 

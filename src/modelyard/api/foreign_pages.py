@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from modelyard.api.exposure import on_loopback
 from modelyard.control.keys import Keys
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CrossSiteRefused, HostNotAllowed, ModelyardError
 from modelyard.gateway.asgi import send_error
 from modelyard.gateway.headers import request_id
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Head = Mapping[bytes, bytes]
 """The headers of a request that are decided by; one that came twice has the value `REPEATED`."""
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from modelyard.api.paths import match_of
 from modelyard.api.router import ANY_KEY, ANYBODY
 from modelyard.control.keys import REFRESH, Keys
 from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
 from modelyard.gateway.asgi import send_error
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 METRICS = "monitor:view"
 """A scope that nobody needs as long as the server listens on loopback only."""

@@ -7,7 +7,7 @@ then what is wrong with the body, and last what the path names and does not exis
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,15 +17,10 @@ from starlette.routing import Match as Fit
 
 from modelyard.api.router import Route
 from modelyard.api.routes import ROUTES
+from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.gateway.asgi import send_error, send_options
 from modelyard.gateway.paths import PATHS
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
 """Paths, and what is below them, that everybody may read: they tell what the routes are, and nothing of this server."""
