@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from modelyard.engines import ENGINES
-from modelyard.runtime.environments import RECEIPT, Environment, Environments, made_from
+from modelyard.runtime.environments import RECEIPT, Environment, Environments, origin_of
 
 HOME = Path(__file__).resolve().parents[1] / ".venv" / "engines-home"
 ENVIRONMENTS = Environments(HOME / "engines")
@@ -27,7 +27,7 @@ def environment(engine: str) -> Environment:
         found = ENVIRONMENTS.find(engine)
         if found is not None:
             receipt = json.loads((Path(found.folder) / RECEIPT).read_text(encoding="utf-8"))
-            if all(receipt.get(name) == value for name, value in made_from(recipe, gpu=False).items()):
+            if all(receipt.get(name) == value for name, value in origin_of(recipe, gpu=False).items()):
                 return found
         return ENVIRONMENTS.install(engine, recipe, gpu=False, say=say, upgrade=found is not None)
 

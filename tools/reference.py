@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from modelyard.api.knowledge_door import RULES as BASES
+from modelyard.api.knowledge_chat import RULES as BASES
 from modelyard.api.openapi import document
 from modelyard.api.router import ANY_KEY, ANYBODY
 from modelyard.api.routes import ROUTES

@@ -37,7 +37,7 @@ PLAIN = b'{ "model": "m",\n "messages":[{"role":"user","content":"\\u4f60"}], "b
         b', "chat_template_kwargs": {"a": 1}}',
     ],
 )
-def test_untouched(end: bytes) -> None:
+def test_other_bodies_keep_their_bytes(end: bytes) -> None:
     request = call(PLAIN + end)
     assert adapt_body(request, route("thinking", upstream_name="m")) is request.body
 
@@ -74,19 +74,21 @@ def test_untouched(end: bytes) -> None:
         ("thinking", b', "enable_thinking": true, "chat_template_kwargs": null}', {"thinking": True}),
     ],
 )
-def test_thinking_switch(key: str | None, end: bytes, kwargs: dict[str, object]) -> None:
+def test_enable_thinking_becomes_what_the_template_reads(
+    key: str | None, end: bytes, kwargs: dict[str, object]
+) -> None:
     body = adapt_body(call(PLAIN + end), route(key))
     assert json.loads(body) == json.loads(PLAIN + b"}") | {"chat_template_kwargs": kwargs}
     assert b'[{"role":"user","content":"\\u4f60"}]' in body
 
 
-def test_other_name_upstream() -> None:
+def test_the_model_is_renamed_for_its_replica() -> None:
     body = adapt_body(call(PLAIN + b"}"), route(upstream_name="org/m"))
     assert json.loads(body) == json.loads(PLAIN + b"}") | {"model": "org/m"}
     assert b"123456789012345678901234567890" in body
 
 
-def test_target() -> None:
+def test_the_prefix_of_an_address_replaces_v1() -> None:
     path = "/v1/chat/completions"
     assert adapt_target(path, b"", Address()) == b"/v1/chat/completions"
     assert adapt_target(path, b"a=1", Address()) == b"/v1/chat/completions?a=1"

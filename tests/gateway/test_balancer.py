@@ -12,7 +12,7 @@ from modelyard.protocol.inference import ChatRequest, CompletionRequest, Request
 A, B, C = (Endpoint(name, Address(port=number)) for number, name in enumerate("abc", 1))
 
 
-def test_fewest_in_flight() -> None:
+def test_the_replica_with_the_fewest_requests_is_picked() -> None:
     assert pick([A, B, C], {"a": 2, "b": 1, "c": 3}, (), b"x") is B
     assert pick([A, B, C], {"a": 2, "b": 1}, (), b"x") is C
 
@@ -24,7 +24,7 @@ def test_avoided_replicas_are_passed_over() -> None:
 
 
 @given(st.binary(), st.permutations([A, B, C]))
-def test_ties_fall_the_same_way(key: bytes, order: list[Endpoint]) -> None:
+def test_equal_keys_break_ties_alike(key: bytes, order: list[Endpoint]) -> None:
     chosen = pick(order, {}, (), key)
     assert chosen is pick([A, B, C], {}, (), key)
     rest = [each for each in order if each is not chosen]
@@ -33,7 +33,7 @@ def test_ties_fall_the_same_way(key: bytes, order: list[Endpoint]) -> None:
     assert kept is not chosen
 
 
-def test_keys_spread() -> None:
+def test_different_keys_spread_over_replicas() -> None:
     chosen = [pick([A, B, C], {}, (), str(number).encode()) for number in range(600)]
     assert all(chosen.count(each) > 100 for each in (A, B, C))
 

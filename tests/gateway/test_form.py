@@ -30,7 +30,7 @@ def encoded(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> tupl
 
 
 @pytest.mark.parametrize("name", ["whisper", "语音模型", 'with "quotes"', "a/b"])
-def test_the_model_wherever_it_stands(name: str) -> None:
+def test_the_model_is_found_wherever_its_field_is(name: str) -> None:
     body, kind = encoded(
         {"language": "zh", "model": name, "temperature": "0"}, {"file": ("a.wav", b"\r\n\x00--abc\r\n\r\n")}
     )
@@ -65,7 +65,7 @@ def test_the_bytes_of_a_file_do_not_matter(data: bytes) -> None:
         (FIELD + b"\r\n--x--", b'multipart/form-data; boundary="x"', InvalidParameter),
     ],
 )  # fmt: skip
-def test_what_cannot_be_routed(body: bytes, kind: bytes | None, error: type[ModelyardError]) -> None:
+def test_a_form_that_cannot_be_routed_is_refused(body: bytes, kind: bytes | None, error: type[ModelyardError]) -> None:
     with pytest.raises(error):
         find_model(body, kind)
 

@@ -156,7 +156,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_nothing_is_taken_without_end(door: Door, kind: str) -> None:
+def test_endless_heads_and_bodies_are_ended(door: Door, kind: str) -> None:
     """The server closes, or stops reading, after which the kernel's buffers take no more."""
     start, piece = FLOODS[kind]
     with door.connect() as sock:
@@ -189,7 +189,7 @@ def test_nothing_is_taken_without_end(door: Door, kind: str) -> None:
         (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "HTTP/1.1"),
     ],
 )
-def test_refusals(door: Door, sent: bytes, expected: int, words: str) -> None:
+def test_wrong_requests_are_refused_with_a_sentence(door: Door, sent: bytes, expected: int, words: str) -> None:
     answer = door.ask(sent)
     assert status(answer) == expected
     assert b"connection: close" in answer
@@ -201,7 +201,7 @@ def test_a_head_of_just_under_the_limit_is_taken(door: Door) -> None:
     assert status(door.ask(*(head[at : at + 9000] for at in range(0, len(head), 9000)))) == 200
 
 
-def test_slow_heads_end() -> None:
+def test_slow_heads_are_refused() -> None:
     door = Door(head_timeout=0.3)
     try:
         slow = [door.connect() for _ in range(20)]
@@ -220,7 +220,7 @@ def test_slow_heads_end() -> None:
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"])
-def test_a_body_that_does_not_come_ends(framing: bytes) -> None:
+def test_a_body_that_does_not_come_is_refused(framing: bytes) -> None:
     door = Door(body_window=0.2)
     try:
         answer = door.ask(HEAD + framing)
@@ -274,7 +274,7 @@ def test_an_upgrade_is_ignored_and_its_body_read(door: Door, framing: bytes, siz
         assert answers(sock, 3).count(b'"size": %d' % size) == 3
 
 
-def test_trailers_are_no_headers(door: Door) -> None:
+def test_trailers_are_not_headers(door: Door) -> None:
     sent = CHUNKED + b"5\r\nhello\r\n0\r\nX-Late: 1\r\nAuthorization: Bearer x\r\n\r\n"
     with door.connect() as sock:
         sock.sendall(sent)
@@ -306,7 +306,7 @@ def test_an_unread_body_that_comes_soon_keeps_the_connection(door: Door) -> None
             sock.sendall(b"a" * 300_000)
 
 
-def test_an_answer_that_nobody_takes_ends() -> None:
+def test_an_answer_that_nobody_reads_is_dropped() -> None:
     door = Door(write_window=0.2)
     try:
         with door.connect() as sock:

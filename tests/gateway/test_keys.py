@@ -50,7 +50,7 @@ def problem(reply: Reply) -> tuple[int, str]:
     return reply.status, reply.json["error"]["code"]
 
 
-def test_without_a_key(locked: Callable[..., Yard], replica: Replica) -> None:
+def test_a_request_without_a_key_is_refused(locked: Callable[..., Yard], replica: Replica) -> None:
     yard = locked()
     yard.publish(route(replica.endpoint))
     reply = yard.post(chat())
@@ -67,13 +67,13 @@ def test_the_key_is_asked_for_before_the_body_is_read(locked: Callable[..., Yard
         assert sock.recv(1000).startswith(b"HTTP/1.1 401 ")
 
 
-def test_an_expired_key(locked: Callable[..., Yard]) -> None:
+def test_an_expired_key_is_refused(locked: Callable[..., Yard]) -> None:
     reply = ask(locked(expires_at=time.time() - 1))
     assert problem(reply) == (401, "invalid_api_key")
     assert "expired" in reply.json["detail"]
 
 
-def test_a_key_for_other_things(locked: Callable[..., Yard]) -> None:
+def test_a_key_without_the_scope_is_refused(locked: Callable[..., Yard]) -> None:
     reply = ask(locked(scopes=frozenset({"models:list"})))
     assert problem(reply) == (403, "permission_denied")
     assert "models:read" in reply.json["detail"]
@@ -92,7 +92,9 @@ def test_a_key_for_some_models_learns_of_no_others(locked: Callable[..., Yard], 
     assert "private" not in reply.json["detail"]
 
 
-def test_the_key_stays_here(locked: Callable[..., Yard], replica: Replica, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_reaches_neither_replica_nor_log(
+    locked: Callable[..., Yard], replica: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
     yard = locked()
     yard.publish(route(replica.endpoint))
     assert ask(yard).status == 200  # the replica takes its own token only, so ours was put in place of the client's
@@ -118,7 +120,7 @@ def test_a_revoked_key_is_refused_on_the_same_connection(locked: Callable[..., Y
     connection.close()
 
 
-def test_requests_per_minute(locked: Callable[..., Yard], replica: Replica) -> None:
+def test_requests_per_minute_are_limited(locked: Callable[..., Yard], replica: Replica) -> None:
     yard = locked(id="per-minute", requests_per_minute=2)
     yard.publish(route(replica.endpoint))
     assert [ask(yard).status for _ in range(2)] == [200, 200]
@@ -129,7 +131,7 @@ def test_requests_per_minute(locked: Callable[..., Yard], replica: Replica) -> N
 
 
 @pytest.mark.parametrize("more", [{}, {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}])
-def test_tokens_per_minute(locked: Callable[..., Yard], replica: Replica, more: dict[str, Any]) -> None:
+def test_tokens_per_minute_are_limited(locked: Callable[..., Yard], replica: Replica, more: dict[str, Any]) -> None:
     yard = locked(id=f"tokens{len(more)}", tokens_per_minute=100)
     yard.publish(route(replica.endpoint))
     assert ask(yard, fake={"tokens": 5}, **more).status == 200
@@ -139,7 +141,7 @@ def test_tokens_per_minute(locked: Callable[..., Yard], replica: Replica, more: 
     assert "100 tokens per minute" in reply.json["detail"]
 
 
-def test_limits_of_the_clock() -> None:
+def test_limits_forget_after_a_minute() -> None:
     now = [0.0]
     limits = Limits(lambda: now[0])
     key = grant(requests_per_minute=1, tokens_per_minute=100)
@@ -168,7 +170,7 @@ def tapped(*chunks: bytes, request: int = 40) -> int:
     return tap.tokens()
 
 
-def test_tokens_as_engines_say_them() -> None:
+def test_tokens_are_counted_as_engines_report_them() -> None:
     said = b'"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":1}}'
     assert tapped(b'{"choices":[],', said + b"}") == 7
     assert tapped(b'{"choices":[' + b"1," * 9000 + b"0],", said[:20], said[20:] + b"}") == 7
@@ -180,7 +182,7 @@ def test_tokens_as_engines_say_them() -> None:
     assert tapped() == 0
 
 
-def test_more_at_once_than_a_replica_may_have(yard: Yard, replica: Replica) -> None:
+def test_more_requests_than_a_replica_may_have_are_refused(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint, request_limit=1))
     slow = threading.Thread(target=yard.post, args=(chat(fake={"tokens": 30, "tokens_per_second": 60}),))
     slow.start()
@@ -220,7 +222,7 @@ def aborting(
 SLOW = {"tokens": 100_000, "tokens_per_second": 200}
 
 
-def test_aborting_a_stream(yard: Yard, replica: Replica) -> None:
+def test_aborting_ends_a_stream_with_an_error_event(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     reply = aborting(yard, chat(stream=True, fake=SLOW, request_id="mine"), "mine")
     last = reply.body.decode().strip().split("\n\n")[-1]  # an event of the stream, or the answer if it had not begun
@@ -228,7 +230,7 @@ def test_aborting_a_stream(yard: Yard, replica: Replica) -> None:
     until(lambda: replica.stats()["active"] == 0, "the engine went on")
 
 
-def test_aborting_a_whole_answer_by_the_header(yard: Yard, replica: Replica) -> None:
+def test_aborting_by_the_header_ends_a_whole_answer(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     reply = aborting(yard, chat(fake=SLOW), "by-header", x_request_id="by-header")
     assert problem(reply) == (409, "request_aborted")

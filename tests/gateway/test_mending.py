@@ -56,7 +56,7 @@ def refusal(path: str, given: dict[str, Any] | bytes) -> ModelyardError:
         (RERANK, {"documents": [{"text": "b", "more": None}]}),
     ],
 )
-def test_what_is_right_keeps_its_bytes(path: str, given: dict[str, Any]) -> None:
+def test_correct_bodies_keep_their_bytes(path: str, given: dict[str, Any]) -> None:
     came, gets = sent(path, given)
     assert gets is came
 
@@ -141,7 +141,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": ADDRESS}}
         (content({"type": "input_image", "image_url": ADDRESS}), content(IMAGE)),
     ],
 )  # fmt: skip
-def test_what_is_mended(given: dict[str, Any], gets: dict[str, Any]) -> None:
+def test_bodies_of_chats_are_corrected(given: dict[str, Any], gets: dict[str, Any]) -> None:
     found = json.loads(sent(CHAT, given)[1])
     expected = {"model": "m", **NEEDED[CHAT], **gets}
     assert found == expected
@@ -156,18 +156,18 @@ def test_what_is_mended(given: dict[str, Any], gets: dict[str, Any]) -> None:
         (RERANK, {"top_n": 1.0, "return_documents": None}, {"top_n": 1}),
     ],
 )
-def test_what_is_mended_elsewhere(path: str, given: dict[str, Any], gets: dict[str, Any]) -> None:
+def test_bodies_of_other_paths_are_corrected(path: str, given: dict[str, Any], gets: dict[str, Any]) -> None:
     found = sent(path, given)[1]
     assert json.loads(found) == {"model": "m", **NEEDED[path], **gets}
     assert b".0" not in found
 
 
-def test_nested_integers() -> None:
+def test_integers_written_as_floats_are_corrected_at_any_depth() -> None:
     given = {"knowledge": {"bases": ["a"], "top_k": 3.0, "min_score": 1.0}}
     assert json.loads(sent(CHAT, given)[1])["knowledge"] == {"bases": ["a"], "top_k": 3, "min_score": 1.0}
 
 
-def test_what_is_not_mended_keeps_its_bytes() -> None:
+def test_other_fields_keep_their_bytes() -> None:
     body = (
         b'{"model":"m","big":123456789012345678901234567890,"n":null,"messages":[{"role":"user","content":"\\u4f60"}]}'
     )
@@ -262,7 +262,7 @@ def test_what_is_not_mended_keeps_its_bytes() -> None:
         ({"unknown": {"a": ["\ud800"]}}, "unknown.a[0]"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(given: dict[str, Any], param: str) -> None:
+def test_an_error_names_the_wrong_field(given: dict[str, Any], param: str) -> None:
     error = refusal(CHAT, given)
     assert isinstance(error, InvalidParameter) and error.param == param
 
@@ -290,7 +290,7 @@ def test_what_is_wrong_is_named(given: dict[str, Any], param: str) -> None:
         (RERANK, {"query": ""}, "query"),
     ],
 )
-def test_what_is_wrong_elsewhere_is_named(path: str, given: dict[str, Any], param: str) -> None:
+def test_an_error_of_another_path_names_the_wrong_field(path: str, given: dict[str, Any], param: str) -> None:
     assert refusal(path, given).param == param
 
 

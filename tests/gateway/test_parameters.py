@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.api.knowledge_door import RULES as BASES
+from modelyard.api.knowledge_chat import RULES as BASES
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rules
 from modelyard.core.types import Address, Json, Launch, Model, ReplicaState, Route, Task
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
@@ -101,7 +101,7 @@ TRANSFORMERS_HAS = ("return_token_ids", "include_stop_str_in_output", "min_token
 @pytest.mark.parametrize("engine", ["llama_cpp", "transformers", "bases"])
 @pytest.mark.parametrize("task", [Task.CHAT, Task.COMPLETION])
 @pytest.mark.parametrize("given", BEYOND_OPENAI)
-def test_nothing_is_dropped_in_silence(engine: str, task: Task, given: dict[str, Any]) -> None:
+def test_no_parameter_is_dropped_silently(engine: str, task: Task, given: dict[str, Any]) -> None:
     honoured = engine == "transformers" and next(iter(given)) in TRANSFORMERS_HAS
     if task in ALL[engine].by_task:
         assert refused(ALL[engine], task, **given) == ([] if honoured else list(given))
@@ -116,7 +116,7 @@ def test_older_functions_are_refused(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", list(ALL))
-def test_what_asks_for_nothing_passes(engine: str) -> None:
+def test_default_values_pass(engine: str) -> None:
     rules = ALL[engine]
     ignored = {"store": True, "metadata": {"a": "b"}, "service_tier": "flex", "verbosity": "low", "user": "x", "n": 1}
     neutral = {
@@ -181,7 +181,7 @@ def test_what_asks_for_nothing_passes(engine: str) -> None:
         (BASES, Task.CHAT, {"stop": ["a"], "seed": 1, "top_k": 5, "frequency_penalty": 1}, []),
     ],
 )
-def test_refusals(rules: Rules, task: Task, given: dict[str, Any], expected: list[str]) -> None:
+def test_rules_refuse_parameters(rules: Rules, task: Task, given: dict[str, Any], expected: list[str]) -> None:
     assert refused(rules, task, **given) == expected
 
 
@@ -207,7 +207,7 @@ def test_refusals(rules: Rules, task: Task, given: dict[str, Any], expected: lis
         (SGLANG, {"repeat_penalty": 1.5}, {"repetition_penalty": 1.5}),
     ],
 )
-def test_rewrites(rules: Rules, given: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_rules_rewrite_parameters(rules: Rules, given: dict[str, Any], expected: dict[str, Any]) -> None:
     assert gets(rules, Task.CHAT, **given) == expected
 
 
@@ -226,7 +226,7 @@ def test_a_launch_with_adapters_on_a_processor_has_their_rules() -> None:
     assert rules(0, enable_lora=True) is WITH_ADAPTERS
 
 
-def test_errors_speak_of_what_the_client_gave() -> None:
+def test_errors_name_the_parameter_of_the_client() -> None:
     """Though the engine was given it by another name."""
     error = {
         "error": {"message": "Parameter 'grammar': wrong", "param": "grammar"},

@@ -73,7 +73,7 @@ def test_streams_are_those_of_the_replica(yard: Yard, replica: Replica, tokens: 
     assert without_id(reply.body) == without_id(direct(replica, "/v1/chat/completions", body))
 
 
-def test_rerank_and_completions(yard: Yard, replica: Replica) -> None:
+def test_reranking_and_completions_are_relayed(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     body = {"model": "m", "query": "a fox", "documents": ["bird", "the fox"]}
     assert [hit["index"] for hit in yard.post(body, "/v1/rerank").json["results"]] == [1, 0]
@@ -140,20 +140,20 @@ def test_a_replica_that_dies_before_its_answer_is_retried(
     yard.on_loop(lambda: yard.traffic.in_flight.clear())
 
 
-def test_no_replica_can_be_reached(yard: Yard) -> None:
+def test_unreachable_replicas_are_a_503(yard: Yard) -> None:
     yard.publish(route(Endpoint("a", Address(port=1)), Endpoint("b", Address(uds="/nonexistent"))))
     reply = yard.post(chat())
     assert (reply.status, reply.json["error"]["code"], reply.headers["retry-after"]) == (503, "model_not_ready", "5")
     assert "cannot be reached" in reply.json["detail"]
 
 
-def test_every_replica_dies_before_its_answer(yard: Yard, spare: Callable[..., Replica]) -> None:
+def test_dying_replicas_are_a_502(yard: Yard, spare: Callable[..., Replica]) -> None:
     yard.publish(route(*[spare(f"d{i}", crash_after_requests=1).endpoint for i in range(2)]))
     reply = yard.post(chat())
     assert (reply.status, reply.json["error"]["code"]) == (502, "upstream_failed")
 
 
-def test_death_in_mid_stream_is_told(yard: Yard, spare: Callable[..., Replica]) -> None:
+def test_death_in_mid_stream_is_an_error_event(yard: Yard, spare: Callable[..., Replica]) -> None:
     dying = spare("dying", crash_after=3)
     yard.publish(route(dying.endpoint))
     *told, error = events(yard.post(chat(stream=True)).body)
@@ -162,7 +162,7 @@ def test_death_in_mid_stream_is_told(yard: Yard, spare: Callable[..., Replica]) 
     assert error["detail"]
 
 
-def test_silence_in_mid_stream_is_told(make_yard: Callable[..., Yard], replica: Replica) -> None:
+def test_silence_in_mid_stream_is_an_error_event(make_yard: Callable[..., Yard], replica: Replica) -> None:
     yard = make_yard(stall_timeout=0.3)
     yard.publish(route(replica.endpoint))
     *told, error = events(yard.post(chat(stream=True, fake={"hang_after": 2})).body)
@@ -171,14 +171,14 @@ def test_silence_in_mid_stream_is_told(make_yard: Callable[..., Yard], replica: 
     until(lambda: replica.stats()["active"] == 0, "the generation goes on")
 
 
-def test_no_answer_in_time(make_yard: Callable[..., Yard], replica: Replica) -> None:
+def test_an_answer_that_is_late_is_a_504(make_yard: Callable[..., Yard], replica: Replica) -> None:
     yard = make_yard(response_timeout=0.3)
     yard.publish(route(replica.endpoint))
     reply = yard.post(chat(fake={"hang": True}))
     assert (reply.status, reply.json["error"]["code"]) == (504, "upstream_timeout")
 
 
-def test_garbage(yard: Yard, replica: Replica) -> None:
+def test_an_answer_that_is_not_http_is_a_502(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     reply = yard.post(chat(fake={"garbage": True}))
     assert (reply.status, reply.json["error"]["code"]) == (502, "upstream_failed")
@@ -199,7 +199,7 @@ def test_a_client_that_leaves_stops_the_generation(yard: Yard, replica: Replica,
     assert took < 10, f"stopped only after {took:.3f} s"
 
 
-def test_a_client_that_leaves_while_its_request_waits(yard: Yard, spare: Callable[..., Replica]) -> None:
+def test_a_client_that_leaves_gives_its_place_in_the_queue_back(yard: Yard, spare: Callable[..., Replica]) -> None:
     """The slot of a request that is queued in the engine must not be kept for it."""
     busy = spare("busy", slots=1, tokens=100_000, tokens_per_second=20)
     yard.publish(route(busy.endpoint))
@@ -269,7 +269,7 @@ def test_a_new_table_does_not_disturb_a_request_under_way(yard: Yard, replica: R
     connection.close()
 
 
-def test_traffic_is_counted(yard: Yard, replica: Replica) -> None:
+def test_requests_in_flight_are_counted(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     name = replica.endpoint.replica
     sock = open_stream(yard, chat(stream=True, fake={"tokens": 1000, "tokens_per_second": 50}))
@@ -279,7 +279,7 @@ def test_traffic_is_counted(yard: Yard, replica: Replica) -> None:
     until(lambda: name not in yard.on_loop(lambda: dict(yard.traffic.in_flight)), "still counted")
 
 
-def test_metrics_and_access_log(
+def test_requests_are_metered_and_logged(
     make_yard: Callable[..., Yard], replica: Replica, caplog: pytest.LogCaptureFixture
 ) -> None:
     yard = make_yard(access_log=True)

@@ -27,12 +27,12 @@ def code(reply: Reply) -> str:
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_wrong_method(yard: Yard, path: str) -> None:
+def test_a_wrong_method_is_a_405(yard: Yard, path: str) -> None:
     reply = yard.send("GET", path, None, {})
     assert (reply.status, code(reply), reply.headers["allow"]) == (405, "method_not_allowed", "OPTIONS, POST")
 
 
-def test_only_listed_paths(yard: Yard) -> None:
+def test_other_paths_are_a_404(yard: Yard) -> None:
     assert yard.gateway.handles("/v1/chat/completions")
     for path in ("/v1/models", "/fake/stats", "/v1/chat/completions/", "/", "/v1/chat/../../health"):
         assert not yard.gateway.handles(path)
@@ -40,18 +40,18 @@ def test_only_listed_paths(yard: Yard) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "application/xml", "x", ""])
-def test_wrong_content_type(yard: Yard, kind: str) -> None:
+def test_a_wrong_content_type_is_a_415(yard: Yard, kind: str) -> None:
     reply = yard.post(chat(), content_type=kind)
     assert (reply.status, code(reply)) == (415, "wrong_content_type")
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"])
-def test_json_by_other_names(yard: Yard, replica: Replica, kind: str) -> None:
+def test_json_by_other_names_is_accepted(yard: Yard, replica: Replica, kind: str) -> None:
     yard.publish(route(replica.endpoint))
     assert yard.post(chat(), content_type=kind).status == 200
 
 
-def test_a_body_without_content_type(yard: Yard, replica: Replica) -> None:
+def test_a_body_without_content_type_is_refused(yard: Yard, replica: Replica) -> None:
     """A page of another site can send one without asking; who may is told what to add."""
     yard.publish(route(replica.endpoint))
     reply = yard.send("POST", "/v1/chat/completions", json.dumps(chat()).encode(), {})
@@ -66,7 +66,7 @@ def test_compressed_bodies_are_refused(yard: Yard) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"  ", b"{", b"[]", b"null", b"1", b'"x"', b"\xff\xfe{}", b'{"model": "\xff"}', b"[" * 100_000]
 )
-def test_malformed_body(yard: Yard, body: bytes) -> None:
+def test_a_malformed_body_is_a_400(yard: Yard, body: bytes) -> None:
     reply = yard.post(body)
     assert (reply.status, code(reply)) == (400, "malformed_body")
 
@@ -110,14 +110,14 @@ def test_unknown_model_names_its_neighbour(yard: Yard, replica: Replica) -> None
     assert "loading" not in reply.json["detail"]
 
 
-def test_model_that_cannot_do_it(yard: Yard, replica: Replica) -> None:
+def test_a_model_without_the_task_is_a_400(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint, tasks=frozenset({Task.EMBEDDING})))
     reply = yard.post(chat())
     assert (reply.status, code(reply)) == (400, "unsupported_task")
     assert "embedding" in reply.json["detail"]
 
 
-def test_unsupported_parameter(yard: Yard, replica: Replica) -> None:
+def test_an_unsupported_parameter_is_a_400(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint, unsupported={"logprobs": "no such kernel", "guided_json": "no grammar"}))
     for bad in ({"logprobs": True}, {"guided_json": {"type": "object"}}):
         reply = yard.post(chat(**bad))
@@ -130,7 +130,7 @@ def test_unsupported_parameter(yard: Yard, replica: Replica) -> None:
         assert yard.post(chat(**good)).status == 200
 
 
-def test_model_without_replica(yard: Yard) -> None:
+def test_a_model_without_replica_is_a_503(yard: Yard) -> None:
     yard.publish(route(reason="loading weights, 40 %"))
     reply = yard.post(chat())
     assert (reply.status, code(reply), reply.headers["retry-after"]) == (503, "model_not_ready", "5")
@@ -142,7 +142,7 @@ def test_starting_model_is_not_ready_rather_than_unable(yard: Yard) -> None:
     assert yard.post(chat()).status == 503
 
 
-def test_large_body_by_its_announcement(make_yard: Callable[..., Yard]) -> None:
+def test_a_body_announced_too_large_is_a_413(make_yard: Callable[..., Yard]) -> None:
     yard = make_yard(max_body_bytes=2000)
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     with yard.raw(head + b"content-length: 10000000000\r\nexpect: 100-continue\r\n\r\n") as sock:
@@ -151,13 +151,13 @@ def test_large_body_by_its_announcement(make_yard: Callable[..., Yard]) -> None:
 
 
 @pytest.mark.parametrize("size", [2001, 3_000_000])
-def test_large_body(make_yard: Callable[..., Yard], size: int) -> None:
+def test_a_body_too_large_is_a_413(make_yard: Callable[..., Yard], size: int) -> None:
     """A client that sends all before it reads must not be cut off before it has the answer."""
     reply = make_yard(max_body_bytes=2000).post(b"x" * size)
     assert (reply.status, code(reply)) == (413, "body_too_large")
 
 
-def test_large_chunked_body(make_yard: Callable[..., Yard]) -> None:
+def test_a_chunked_body_too_large_is_a_413(make_yard: Callable[..., Yard]) -> None:
     yard = make_yard(max_body_bytes=2000)
     connection = yard.connect()
     pieces = iter([b"x" * 1000] * 5)
@@ -176,7 +176,7 @@ def test_endless_body_is_not_read_to_its_end(make_yard: Callable[..., Yard]) -> 
             sock.sendall(piece)
 
 
-def test_chunked_body_and_expectation(yard: Yard, replica: Replica) -> None:
+def test_chunked_bodies_and_expectations_are_accepted(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     body = json.dumps(chat()).encode()
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n"
@@ -188,7 +188,7 @@ def test_chunked_body_and_expectation(yard: Yard, replica: Replica) -> None:
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_request_id(yard: Yard, replica: Replica) -> None:
+def test_sane_request_ids_are_kept(yard: Yard, replica: Replica) -> None:
     yard.publish(route(replica.endpoint))
     assert yard.post(chat(), x_request_id="mine-42").headers["x-request-id"] == "mine-42"
     made = {yard.post(chat(), x_request_id=bad).headers["x-request-id"] for bad in ("a b", "x" * 200, '"')}

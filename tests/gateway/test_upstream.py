@@ -103,7 +103,7 @@ WHOLE = OK + b"content-length: 2\r\n\r\n{}"
         OK + b"content-length: 2\r\nconnection: x-hop\r\nx-hop: 1\r\nkeep-alive: 5\r\nset-cookie: a=b\r\n\r\n{}",
     ],
 )
-def test_framings(yard: Yard, scripted: Callable[..., Scripted], answer: bytes) -> None:
+def test_every_framing_of_an_answer_is_read(yard: Yard, scripted: Callable[..., Scripted], answer: bytes) -> None:
     scripted([answer])
     reply = yard.post(chat())
     assert (reply.status, reply.body) == (200, b"{}")
@@ -111,7 +111,7 @@ def test_framings(yard: Yard, scripted: Callable[..., Scripted], answer: bytes) 
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_answers_without_a_body(yard: Yard, scripted: Callable[..., Scripted], status: int) -> None:
+def test_answers_without_a_body_are_complete(yard: Yard, scripted: Callable[..., Scripted], status: int) -> None:
     scripted([b"HTTP/1.1 %d x\r\n\r\n" % status])
     reply = yard.post(chat())
     assert (reply.status, reply.body) == (status, b"")
@@ -128,7 +128,7 @@ def test_answers_without_a_body(yard: Yard, scripted: Callable[..., Scripted], s
         b"HTTP/1.1 200 OK\r\nbad\x01name: x\r\n\r\n",
     ],
 )
-def test_no_answer_in_http(yard: Yard, scripted: Callable[..., Scripted], answer: bytes) -> None:
+def test_an_answer_that_is_not_http_is_a_502(yard: Yard, scripted: Callable[..., Scripted], answer: bytes) -> None:
     server = scripted([answer], [answer])
     reply = yard.post(chat())
     assert (reply.status, reply.json["error"]["code"]) == (502, "upstream_failed")
@@ -146,14 +146,16 @@ def test_a_broken_answer_cannot_be_taken_for_a_whole_one(
         yard.post(chat())
 
 
-def test_a_stream_that_breaks_inside_an_event(yard: Yard, scripted: Callable[..., Scripted]) -> None:
+def test_a_stream_that_breaks_inside_an_event_ends_with_an_error_event(
+    yard: Yard, scripted: Callable[..., Scripted]
+) -> None:
     scripted([SSE + b"transfer-encoding: chunked\r\n\r\n8\r\ndata: {}\r\n"])
     *_, error, empty = yard.post(chat(stream=True)).body.split(b"\n\n")
     assert json.loads(error.removeprefix(b"data: "))["error"]["code"] == "upstream_failed"
     assert empty == b""
 
 
-def test_stale_connection_is_replaced_by_a_fresh_one(yard: Yard, scripted: Callable[..., Scripted]) -> None:
+def test_a_stale_connection_is_replaced(yard: Yard, scripted: Callable[..., Scripted]) -> None:
     """The server takes the second request on the old connection and closes it without a word."""
     server = scripted([WHOLE, b""], [WHOLE])
     assert yard.post(chat()).status == 200
@@ -175,7 +177,7 @@ def test_surplus_bytes_end_a_connection(yard: Yard, scripted: Callable[..., Scri
     assert server.accepted == 2
 
 
-def test_what_the_replica_is_told(yard: Yard, scripted: Callable[..., Scripted]) -> None:
+def test_a_replica_gets_the_headers_but_no_credentials(yard: Yard, scripted: Callable[..., Scripted]) -> None:
     server = scripted([WHOLE])
     body = b'{ "model":"m",  "messages":[{"role":"user","content":"\\u4f60"}], "extra": 1e400 }'
     secrets = {"authorization": "Bearer mine", "cookie": "c=1", "x_api_key": "k", "proxy_authorization": "p"}

@@ -32,7 +32,7 @@ class Counting(ServedModels):
         self.sent: list[list[str]] = []
         self.broken = False
 
-    async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+    async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         self.sent.append(list(texts))
         await asyncio.sleep(0)
         self.seconds += self._seconds_per_text * len(texts)
@@ -67,7 +67,7 @@ def test_passages_of_a_slow_model_go_in_small_ones() -> None:
     assert len(models.sent[known]) == FIRST_TEXTS
 
 
-def test_after_a_refusal_no_more_is_sent() -> None:
+def test_after_a_refusal_no_more_is_embed() -> None:
     models = Counting()
 
     async def ask() -> None:
@@ -88,8 +88,8 @@ class Narrow(Counting):
         super().__init__()
         self._most = most
 
-    async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
-        await super()._sent(model, texts)
+    async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+        await super()._embed(model, texts)
         if any(len(text) > self._most for text in texts):
             raise BadRequest(f"more than {self._most}")
         return [[float(text.count("a")), float(text.count("b"))] for text in texts]
@@ -133,7 +133,7 @@ class Ranker(ServedModels):
         super().__init__(unused)
         self.sent: list[Sequence[str]] = []
 
-    async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
+    async def _rank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         self.sent.append(texts)
         if query == "wrong" or any(len(text) > 100 for text in texts):
             raise BadRequest("too long")

@@ -15,7 +15,7 @@ import modelyard
 from modelyard.core.errors import InstallFailed
 from modelyard.core.types import Recipe, Step
 from modelyard.runtime import installer
-from modelyard.runtime.environments import RECEIPT, Environments, made_from
+from modelyard.runtime.environments import RECEIPT, Environments, origin_of
 
 BASE = Recipe(
     proof="heavy_engine",
@@ -163,10 +163,10 @@ def test_the_receipt_tells_lock_files_apart(environments: Environments, wheels: 
     found = environments.find("heavy")
     assert found is not None
     receipt = json.loads((Path(found.folder) / RECEIPT).read_text(encoding="utf-8"))
-    made = made_from(recipe, gpu=False)
+    made = origin_of(recipe, gpu=False)
     assert {name: receipt[name] for name in made} == made
     lock.write_text(lock.read_text() + "# compiled anew\n", encoding="utf-8")
-    assert made_from(recipe, gpu=False) != made
+    assert origin_of(recipe, gpu=False) != made
 
 
 def test_what_fails_leaves_what_was_there(environments: Environments, capfd: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +186,7 @@ def test_what_fails_leaves_what_was_there(environments: Environments, capfd: pyt
     assert sorted(path.name for path in environments.folder.iterdir()) == [".heavy.lock", "heavy"]
 
 
-def test_what_is_not_whole_does_not_count(environments: Environments) -> None:
+def test_an_incomplete_environment_does_not_count(environments: Environments) -> None:
     install(environments)
     found = environments.find("heavy")
     assert found is not None
@@ -205,13 +205,13 @@ def test_what_is_not_whole_does_not_count(environments: Environments) -> None:
     assert environments.find("heavy") is not None
 
 
-def test_removing(environments: Environments) -> None:
+def test_a_removed_environment_is_gone(environments: Environments) -> None:
     install(environments)
     assert environments.remove("heavy") and not environments.remove("heavy")
     assert environments.all() == []
 
 
-def test_a_recipe_for_gpus(environments: Environments) -> None:
+def test_a_machine_with_a_gpu_gets_the_steps_for_gpus(environments: Environments) -> None:
     both = Recipe(proof="tensors", steps=(Step(("small-thing",)),), gpu_steps=(Step(("tensors",)),))
     install(environments, both, gpu=True)
     assert "tensors==1.0" in environments.lock_of("heavy").read_text()

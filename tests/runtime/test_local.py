@@ -122,7 +122,7 @@ def test_a_process_becomes_ready_and_stops(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("code", [IGNORE_SIGTERM, RUNAWAYS], ids=["ignores SIGTERM", "children that left the group"])
-def test_stopped_means_nobody_is_left(settings: Settings, code: str) -> None:
+def test_stopping_leaves_no_descendant(settings: Settings, code: str) -> None:
     async def scenario(observer: Observer) -> None:
         mark = uuid.uuid4().hex
         await observer.host.start(spec(code, observer.host.listen("m-rep0-1"), mark))
@@ -187,7 +187,7 @@ def test_a_busy_process_may_miss_health_checks(settings: Settings) -> None:
     play(settings, scenario)
 
 
-def test_a_program_that_does_not_exist(settings: Settings) -> None:
+def test_a_program_that_does_not_exist_is_an_exit_with_an_error(settings: Settings) -> None:
     async def scenario(observer: Observer) -> None:
         address = observer.host.listen("m-rep0-1")
         missing = ProcessSpec("m-rep0-1", "m", ("/no/such/program",), {}, address, "/health", 5.0)
@@ -198,7 +198,7 @@ def test_a_program_that_does_not_exist(settings: Settings) -> None:
     play(settings, scenario)
 
 
-def test_a_log_that_cannot_be_written(settings: Settings) -> None:
+def test_a_log_that_cannot_be_written_is_an_exit_with_an_error(settings: Settings) -> None:
     """A full disk, say: the replica fails with the reason, and nothing else does."""
 
     async def scenario(observer: Observer) -> None:

@@ -31,7 +31,7 @@ def test_long_uids_are_told_apart(tmp_path: Path) -> None:
     assert folder.tail("x" * 5000, None, 1) == (None, []), "no file system has such a name"
 
 
-def test_old_files_go(tmp_path: Path) -> None:
+def test_old_files_are_removed(tmp_path: Path) -> None:
     folder = LogFolder(tmp_path)
     for serial in range(KEEP + 5):
         folder.create("m", f"m-rep0-{serial}").write_text(str(serial))
@@ -39,7 +39,7 @@ def test_old_files_go(tmp_path: Path) -> None:
     assert folder.tail("m", None, 1) == (f"m-rep0-{KEEP + 4}", [str(KEEP + 4)])
 
 
-def test_the_tail_of_a_long_and_dirty_file(tmp_path: Path) -> None:
+def test_the_tail_of_a_long_file_with_broken_bytes_is_read(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"\xff\xfe broken \n" + b"x" * 500_000 + b"\nlast\n")
     assert read_tail(path, 1) == ["last"]

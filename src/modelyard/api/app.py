@@ -1,4 +1,4 @@
-"""The composition root: makes every part of a server, joins them, and takes them apart again."""
+"""The composition root: makes the parts of a server, joins them, and closes them in the reverse order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +38,7 @@ from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
 from modelyard.core.private import private_home
@@ -54,14 +55,9 @@ from modelyard.runtime.local import LocalHost
 
 log = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 
 class Application:
-    """The ASGI app of a server: inference goes to the gateway without passing anything else, the rest to management."""
+    """The ASGI app of a server: inference goes straight to the gateway, all other requests to the management routes."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -88,24 +84,24 @@ class Application:
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
         else:
-            await self._management(scope, receive, tagged(scope, send) if scope["type"] == "http" else send)
+            await self._management(scope, receive, with_request_id(scope, send) if scope["type"] == "http" else send)
 
 
-def tagged(scope: Scope, send: Send) -> Send:
-    """`send` that adds the request's id to the answer, as the gateway does with its own."""
+def with_request_id(scope: Scope, send: Send) -> Send:
+    """`send` that adds the request id to the answer, as the gateway does for inference."""
     name = request_id(scope["headers"])
 
-    async def send_tagged(message: MutableMapping[str, Any]) -> None:
+    async def send_with_id(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], (b"x-request-id", name)]
         await send(message)
 
-    return send_tagged
+    return send_with_id
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Application]:
-    """A server's parts, started; everything is stopped and every replica is gone when the block is left.
+    """A running server. When the block is left, everything is stopped and every replica is gone.
 
     Raises `CannotStart` when the home folder or the database cannot be used.
     """
@@ -123,7 +119,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     metrics.register(gateway.meter.registry, deployments)
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
-    registrations = await loaded_registrations(settings, database, catalog, deployments)
+    registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
@@ -195,20 +191,20 @@ async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
 def _begin(
     work: Coroutine[Any, Any, None], name: str, ended: Callable[[asyncio.Task[None]], None]
 ) -> asyncio.Task[None]:
-    """A task that runs beside the server, and who is told when it is over."""
+    """Start a task beside the server; `ended` is called when it is over."""
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(ended)
     return task
 
 
 def _autostart_ended(task: asyncio.Task[None]) -> None:
-    """A defect there costs the order of the start and its retries, and nothing else."""
+    """Log a defect: the order of starts and their retries are lost, and nothing else."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:
-    """A defect there would let revoked keys in."""
+    """End the server after a defect: without this task, revoked keys would stay valid."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the watch over keys broke; the server ends", exc_info=error)
         os._exit(70)
@@ -221,10 +217,10 @@ def _jobs_ended(task: asyncio.Task[None]) -> None:
         os._exit(70)
 
 
-async def loaded_registrations(
+async def load_registrations(
     settings: Settings, database: Database, catalog: Catalog, deployments: Deployments
 ) -> Registrations:
-    """What users registered, in the catalog."""
+    """Load the families that users registered into the catalog."""
     files = RegistrationFiles(settings.folder / "registrations")
     registrations = Registrations(
         database, catalog, lambda: [view.desired.launch for view in deployments.views()], files
@@ -234,14 +230,14 @@ async def loaded_registrations(
 
 
 def _control_loop_ended(task: asyncio.Task[None]) -> None:
-    """A defect in the loop must not leave a server that looks alive and does nothing."""
+    """End the server after a defect: without the loop it would look alive and do nothing."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the control loop broke; the server ends", exc_info=error)
         os._exit(70)
 
 
 def take_home(folder: Path) -> IO[str]:
-    """The home folder, made, private, writable and ours alone as long as the returned file stays open."""
+    """Make the home folder private and lock it for this process, as long as the returned file stays open."""
     try:
         private_home(folder)
         lock = open(folder / "server.lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115

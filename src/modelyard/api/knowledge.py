@@ -1,4 +1,4 @@
-"""Joins knowledge bases with the rest of a server: their models through the gateway, themselves as models behind it."""
+"""Connects knowledge bases to the gateway: they ask its models, and each of them is a chat model behind it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 from modelyard.api.absent_models import why_absent
-from modelyard.api.knowledge_door import RULES, knowledge_app
+from modelyard.api.knowledge_chat import RULES, knowledge_app
 from modelyard.catalog.index import Catalog
 from modelyard.core.access import BASE, INFERENCE, Grant
 from modelyard.core.asgi import App
@@ -26,11 +26,11 @@ from modelyard.knowledge.service import Knowledge
 log = logging.getLogger(__name__)
 
 INTERNAL = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
-"""What the server's own work asks models with, such as embedding documents: no model is denied to it, and nothing is limited."""
+"""The grant of the server's own work, such as embedding documents. No model is denied to it, and nothing is limited."""
 
 
 def models_of(gateway: Gateway, models: ServedModels, caller: Caller) -> ServedModels:
-    """Models as a caller asks them. Who has a limit of tokens shares no question with others, so that its tokens are counted."""
+    """Models for a caller. A caller with a token limit shares no embedding request with others, so that all are counted."""
     alone = not caller.admitted or (caller.grant is not None and caller.grant.counts_tokens)
     return models.on_behalf_of(gateway.sender(caller), alone=alone)
 
@@ -39,9 +39,9 @@ def models_of(gateway: Gateway, models: ServedModels, caller: Caller) -> ServedM
 async def knowledge_running(
     settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs
 ) -> AsyncIterator[Knowledge]:
-    """Knowledge bases, with the worker that indexes; all is ended when the block is left.
+    """Knowledge bases and the worker that indexes them; closed when the block is left.
 
-    Raises `CannotStart` where indexes cannot be kept.
+    Raises `CannotStart` if the vector store cannot be used.
     """
     models = ServedModels(gateway.sender(Caller(INTERNAL)))
     knowledge = Knowledge(settings, database, models, gateway.chats)
@@ -80,6 +80,6 @@ def routes(app: App, names: Sequence[str]) -> dict[str, Route]:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """A defect there stops indexing, and nothing else; the log has it."""
+    """Log a defect of the worker: it stops indexing, and nothing else."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the knowledge worker broke off; documents wait until the server starts again", exc_info=error)

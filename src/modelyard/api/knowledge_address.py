@@ -6,10 +6,9 @@ clients of Xinference take all that it lists for models that can be terminated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
-Scope = MutableMapping[str, Any]
+from modelyard.core.asgi import Scope
 
 ADDRESS = "/knowledge"
 MODELS = "/v1/models"

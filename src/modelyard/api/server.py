@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import resource
 import signal
@@ -19,6 +18,7 @@ import uvloop
 from modelyard.api.app import running
 from modelyard.api.deps import Parts
 from modelyard.control.deployments import Deployments
+from modelyard.core import heap
 from modelyard.core import log as logs
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, ModelExists, ModelyardError
@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 OPEN_FILES = 65536
-MALLOC = {"M_ARENA_MAX": (-8, 2), "M_TRIM_THRESHOLD": (-1, 1 << 20), "M_MMAP_THRESHOLD": (-3, 1 << 20)}
-"""Parameters of glibc's `mallopt`: their numbers in malloc.h, and the values to set."""
 SHUTDOWN_SECONDS = 3  # that open answers may continue after Ctrl-C
 
 Outcome = tuple[str, str | None]
@@ -97,7 +95,7 @@ def serve(
     be_private()
     logs.set_up(settings.log_level)
     raise_file_limit()
-    bound_heaps()
+    heap.bound()
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(contextlib.closing(bind(settings.host, settings.port)))]
         if settings.chatchat_port is not None:
@@ -176,20 +174,6 @@ async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
     except ModelyardError as error:
         return uid, error.message.removeprefix(f"Launching '{uid}' failed: ")  # whoever shows it says which one failed
     return uid, None
-
-
-def bound_heaps() -> None:
-    """Keep glibc's malloc to two heaps, and let it return free blocks of a MiB or more to the system.
-
-    By default it makes a heap for each thread, up to eight per core, and keeps what is freed in them: a server was at 400 MiB
-    after 10,000 requests of `tests.fuzz`, and is at 170 MiB with this. Other C libraries have no such function.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    for parameter, value in MALLOC.values():
-        mallopt(parameter, value)
 
 
 def raise_file_limit() -> None:

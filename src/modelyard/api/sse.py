@@ -1,4 +1,4 @@
-"""Server-sent events: how a stream of JSON values is answered, and how an error in its middle is told."""
+"""Server-sent events: answers that are streams of JSON values, with pings and with errors as last events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelyard.protocol import errors
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 15.0
-"""Silence after which a comment is sent, so that proxies between do not give up."""
+"""Seconds of silence after which a comment is sent, so that proxies do not time out."""
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -90,7 +90,7 @@ class EventStream(StreamingResponse):
         failure: Callable[[Mapping[str, object]], bytes] = event,
         comment: Callable[[], bytes] = ping,
     ) -> None:
-        """`failure` makes an event of an error's envelope."""
+        """`failure` makes the event for an error's envelope."""
         super().__init__(events, media_type=MEDIA_TYPE, headers=headers)
         self._events = events
         self._failure = failure
@@ -119,5 +119,5 @@ class EventStream(StreamingResponse):
 
 
 def streamed(values: AsyncGenerator[bytes]) -> StreamingResponse:
-    """An answer of events as they come."""
+    """An answer that sends events as they come."""
     return EventStream(values)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from modelyard.core.types import Adapter, Address
 from modelyard.core.wording import reason
-from modelyard.runtime.asking import ask
+from modelyard.runtime.post import post
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Adapting:
                 body["lora_scale"] = adapter.scale
         path = LOAD if isinstance(change, LoadAdapter) else UNLOAD
         try:
-            status, text = await ask(carrier.address, path, body, carrier.headers, self._timeout)
+            status, text = await post(carrier.address, path, body, carrier.headers, self._timeout)
         except OSError as error:
             return f"the replica did not answer: {reason(error)}"
         return "" if status == 200 else said(text) or f"status {status}"

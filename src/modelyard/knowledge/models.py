@@ -20,11 +20,11 @@ from modelyard.protocol import errors
 from modelyard.protocol.events import EventReader
 
 FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
-"""Texts of a model's first embedding requests, and of the largest."""
+"""Number of texts in a model's first embedding requests, and in the largest ones."""
 REQUESTS_AT_ONCE = 2
 QUERIES_KEPT = 2048
 SHORT = 50
-"""Characters that every model reads: a shorter text that is refused is refused for another reason than its length."""
+"""Characters that every model can read: a shorter text is never refused for its length."""
 
 CHAT, COMPLETIONS, EMBEDDINGS, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"
 
@@ -39,10 +39,10 @@ class Answer(Protocol):
         """The bytes that came since the last call, empty at the end."""
 
     async def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
 
     async def aclose(self) -> None:
-        """End it; what makes it then ends too."""
+        """Cancel what still produces the answer."""
 
 
 class Ask(Protocol):
@@ -53,27 +53,27 @@ class Ask(Protocol):
 
 @dataclass(slots=True)
 class Questions:
-    """Questions that wait for their vectors, by model. Those that come while some are asked go together next."""
+    """Questions that wait for their vectors, by model. Those that come during a request go together in the next one."""
 
     waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
 class ServedModels:
-    """`Models` of this server."""
+    """`Models` that run on this server."""
 
     def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
         self._clock = clock
         self._batch_size = AdaptiveSize(FIRST_TEXTS, TEXTS_AT_ONCE)
-        """Texts of a model's next request: a question that comes meanwhile waits for what was sent before it."""
+        """Size of a model's next request: small for slow models, so that a question does not wait long behind it."""
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._vectors: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
         """Model and question → its vector."""
         self._questions = Questions()
 
     def on_behalf_of(self, ask: Ask, *, alone: bool) -> ServedModels:
-        """The same models, asked in another way. With `alone`, no question is asked together with those of others."""
+        """The same models, asked through another function. With `alone`, questions never share a request with those of others."""
         other = ServedModels(ask)
         other._vectors = self._vectors  # a vector that is remembered costs nobody anything
         if not alone:
@@ -81,7 +81,7 @@ class ServedModels:
         return other
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """A vector for each text, asked for in requests of up to `TEXTS_AT_ONCE`."""
+        """A vector for each text, in requests of up to `TEXTS_AT_ONCE` texts."""
         found: dict[int, Sequence[float]] = {}
         remaining = deque(enumerate(texts))
         try:
@@ -101,37 +101,37 @@ class ServedModels:
                 if not batch:
                     return
                 began = self._clock()
-                vectors = await self._each(model, [text for _, text in batch], self._whole)
+                vectors = await self._together(model, [text for _, text in batch], self._one)
                 if len(batch) == size:
                     self._batch_size.took(model, self._clock() - began)
             found.update((place, vector) for (place, _), vector in zip(batch, vectors, strict=True))
 
-    async def _each(
+    async def _together(
         self, model: str, texts: Sequence[str], alone: Callable[[str, str], Awaitable[T]]
     ) -> Sequence[Sequence[float] | T]:
-        """Vectors of texts together; where one of them is refused, what `alone` gives for each."""
+        """The vectors of texts by one request; if it is refused, the result of `alone` for each text."""
         if len(texts) > 1:
             with suppress(BadRequest):
-                return await self._sent(model, texts)
+                return await self._embed(model, texts)
         return [await alone(model, text) for text in texts]
 
-    async def _whole(self, model: str, text: str) -> Sequence[float]:
-        """The vector of one text. Of one that is longer than the model reads, the mean of its parts, by their lengths."""
+    async def _one(self, model: str, text: str) -> Sequence[float]:
+        """The vector of one text; for a text longer than the model reads, the mean of its parts, weighted by length."""
         parts = await self._parts(model, text)
         if len(parts) == 1:
             return parts[0][0]
         return mean([vector for vector, _ in parts], [length for _, length in parts])
 
     async def _parts(self, model: str, text: str) -> list[tuple[Sequence[float], int]]:
-        """Vectors of the parts of a text that the model reads, and their lengths. Raises `BadRequest` where it reads none."""
+        """Vectors and lengths of the parts into which a text is halved until the model reads them. Raises `BadRequest`."""
         try:
-            return [((await self._sent(model, [text]))[0], len(text))]
+            return [((await self._embed(model, [text]))[0], len(text))]
         except BadRequest:
             if len(text) < SHORT:
                 raise
         return [each for half in halves(text) for each in await self._parts(model, half)]
 
-    async def _sent(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
+    async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
         answer = await self.post(EMBEDDINGS, body)
         try:
@@ -143,7 +143,7 @@ class ServedModels:
         return vectors
 
     async def embed_query(self, model: str, query: str) -> Sequence[float]:
-        """The vector of a question; the last ones are remembered. Questions that come while one is asked go together next."""
+        """The vector of a question; the last `QUERIES_KEPT` are cached. Questions that come during a request go together next."""
         key = (model, query)
         if (known := self._vectors.get(key)) is not None:
             self._vectors.move_to_end(key)
@@ -153,10 +153,10 @@ class ServedModels:
             answer = waiting[query] = asyncio.get_running_loop().create_future()
         if model not in tasks:
             tasks[model] = asyncio.create_task(self._embed_waiting(model))
-        return await asyncio.shield(answer)  # whoever else asks the same still waits for it
+        return await asyncio.shield(answer)  # others may wait for the same vector
 
     async def _embed_waiting(self, model: str) -> None:
-        """Send questions as long as there are some. However it ends, none waits in vain."""
+        """Embed questions while there are some. However it ends, every future is resolved."""
         waiting, answers = self._questions.waiting[model], list[Waiting]()
         try:
             while waiting:
@@ -176,22 +176,22 @@ class ServedModels:
             del self._questions.tasks[model]
 
     async def _vectors_of(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
-        """The vector of each text, or why there is none; where one may be refused, each is asked for alone."""
+        """The vector of each text, or the error of that text."""
         try:
-            return await self._each(model, texts, self._vector)
+            return await self._together(model, texts, self._vector)
         except ModelyardError as error:
             return [error] * len(texts)
 
     async def _vector(self, model: str, text: str) -> Sequence[float] | ModelyardError:
         try:
-            return await self._whole(model, text)
+            return await self._one(model, text)
         except ModelyardError as error:
             return error
 
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
-        """A relevance for each text, higher is better; where some are longer than the model reads, that of their best part."""
+        """A relevance for each text, higher is better; a text longer than the model reads gets that of its best part."""
         try:
-            return await self._ranked(model, query, texts)
+            return await self._rank(model, query, texts)
         except BadRequest:
             longest = max(map(len, texts))
             if longest < SHORT:
@@ -207,7 +207,7 @@ class ServedModels:
             best[place] = max(best[place], score)
         return best
 
-    async def _ranked(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
+    async def _rank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         answer = await self.post(RERANK, body)
         try:
@@ -259,7 +259,7 @@ def _chunk(model: str, event: bytes) -> dict[str, Any]:
 
 
 def halves(text: str) -> list[str]:
-    """A text in two, at the best place to cut it before its middle, if there is one near. What is blank is left out."""
+    """The two halves of a text, cut at the best place shortly before its middle. Blank halves are left out."""
     middle = len(text) // 2
     cut = text_cut(text, middle // 2, middle // 2, middle)
     behind = skip_blanks(text, cut)
@@ -268,17 +268,17 @@ def halves(text: str) -> list[str]:
 
 
 def mean(vectors: Sequence[Sequence[float]], weights: Sequence[float]) -> Sequence[float]:
-    """The direction that vectors have together, whatever their lengths are."""
+    """The weighted mean of the directions of vectors, as a unit vector."""
     summed = cast(Sequence[float], weights @ unit(vectors))
     return cast(Sequence[float], unit([summed])[0])
 
 
 def settle(answer: Waiting, found: Sequence[float] | ModelyardError) -> None:
-    """Give an answer to those who wait for it, of whom there may be none any more; the first one counts."""
+    """Resolve a future, unless it is resolved already."""
     if answer.done():
         return
     if isinstance(found, ModelyardError):
         answer.set_exception(found)
-        answer.exception()  # so that nobody hearing it is no complaint of asyncio's
+        answer.exception()  # asyncio would log an exception that nobody retrieves
     else:
         answer.set_result(found)

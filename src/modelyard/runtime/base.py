@@ -1,4 +1,4 @@
-"""Where processes run: the interface between the control loop and a machine, or a cluster of them."""
+"""`Host`: the interface between the control loop and the machine, or the cluster, that runs processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProcessSpec:
     uid: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    """Added to the server's own environment, of which it gets no secrets and no settings."""
+    """Added to the server's own environment without its secrets and settings."""
     address: Address | None = None
     """Where it will listen; None for a job, which has no health: it is `starting` until it has exited."""
     health_path: str = ""
@@ -38,7 +38,7 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True)
 class ProcessView:
-    """What is known of a process right now."""
+    """The state of a process at one moment."""
 
     replica: str
     uid: str
@@ -47,7 +47,7 @@ class ProcessView:
     exit_code: int | None = None
     """Of the engine itself; negative for a signal."""
     error: str = ""
-    """Why the host gave it up (`did not become healthy within 600 s`), when it did."""
+    """Why the host stopped it, such as `did not become healthy within 600 s`; empty if the host did not."""
     started_at: float = 0.0
     """Unix time."""
     ready_at: float | None = None
@@ -62,7 +62,7 @@ class Host(Protocol):
         ...
 
     async def start(self, spec: ProcessSpec) -> None:
-        """Begin to start a process and return; its state is then `starting`, or `exited` if it could not be spawned."""
+        """Spawn a process and return at once; its state is then `starting`, or `exited` if it could not be spawned."""
         ...
 
     async def stop(self, replica: str, grace: float) -> None:
@@ -85,11 +85,11 @@ class Host(Protocol):
         ...
 
     def hardware(self) -> Hardware:
-        """What there is and how much of it is free."""
+        """The devices, and how much of their memory is free."""
         ...
 
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
-        """The last lines that a replica, or the newest replica of a model, wrote, after the name of that replica."""
+        """The name of a replica, or of the newest replica of a model, and the last lines that it wrote."""
         ...
 
     def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:

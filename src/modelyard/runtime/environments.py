@@ -1,7 +1,7 @@
-"""Engines' own virtual environments, `<home>/engines/<engine>/`: made, locked, listed and removed.
+"""Engines' own virtual environments, `<home>/engines/<engine>/`: installing, locking, listing and removing them.
 
-An environment is made under another name and renamed when it is whole, so that one counts or is not there. Beside the
-engine's libraries it holds what a replica of ours needs, and a link to this package; nothing else of the server's.
+An environment is made under another name and renamed when it is complete, so a half-made one is never used. Beside the engine's
+libraries it holds what a replica of ours needs, and a link to this package; nothing else of the server's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from modelyard.core.wording import reason
 from modelyard.runtime.installer import Installer
 
 RECEIPT = "environment.json"
-"""Written last: a folder without it is no environment."""
+"""The file that is written last: a folder without it is not an environment."""
 LOCK = "requirements.lock"
 LIGHT = ("msgspec", "uvicorn", "httptools", "uvloop", "jinja2")
 """What a replica of ours imports beside its engine. Lock files list them; where a recipe has no lock file, they get the
@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment that is whole."""
+    """One complete environment."""
 
     engine: str
     folder: str
@@ -52,7 +52,7 @@ class Environment:
     installed_at: float
     """Unix time."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Of the packages that people want to see."""
+    """Versions of the packages in `Recipe.show`."""
 
     @property
     def python_version(self) -> str:
@@ -61,13 +61,13 @@ class Environment:
 
 
 class Environments:
-    """The environments of one home folder; nothing is kept in memory, so what one process makes another sees."""
+    """The environments of one home folder. Nothing is cached, so one process sees what another makes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def find(self, engine: str) -> Environment | None:
-        """The environment of an engine, if it is whole and made for this very package."""
+        """The environment of an engine, if it is complete and linked to this package; else None."""
         place = self.folder / engine
         python = place / "bin" / "python"
         try:
@@ -82,19 +82,19 @@ class Environments:
         return Environment(engine, str(place), str(python), receipt["installed_at"], receipt["versions"])
 
     def orphaned(self, engine: str) -> str:
-        """A sentence about an environment whose Python was removed or has moved; empty for every other."""
+        """A sentence about an environment whose Python was removed or has moved; empty for any other environment."""
         python = self.folder / engine / "bin" / "python"
         if not python.is_symlink() or python.exists():
             return ""
         return f"The Python that {engine}'s environment was made with is gone: modelyard engine install {engine}."
 
     def all(self) -> list[Environment]:
-        """Every one, by name."""
+        """All complete environments, by name."""
         names = sorted(place.name for place in self.folder.iterdir()) if self.folder.is_dir() else []
         return [found for name in names if not name.startswith(".") and (found := self.find(name))]
 
     def size(self, engine: str) -> int:
-        """Bytes of all its files."""
+        """Bytes of all files of an environment."""
         return sum(
             os.lstat(os.path.join(above, name)).st_size
             for above, _, names in os.walk(self.folder / engine)
@@ -102,7 +102,7 @@ class Environments:
         )
 
     def lock_of(self, engine: str) -> Path:
-        """The list of what was installed."""
+        """The list of the packages that were installed."""
         return self.folder / engine / LOCK
 
     def locked(self, engine: str) -> dict[str, str]:
@@ -127,26 +127,26 @@ class Environments:
             for name, version in locked.items()
             if here.get(name) != version
         ]
-        return [*changed, *([problem] if (problem := imported(found.python, recipe.proof)) else [])]
+        return [*changed, *([problem] if (problem := import_problem(found.python, recipe.proof)) else [])]
 
     def remove(self, engine: str) -> bool:
-        """Delete an environment; False when there is none. What runs in it goes on until it needs another file."""
+        """Delete an environment; False if there is none. Processes in it go on until they need another file of it."""
         place = self.folder / engine
         if not place.is_dir():
             return False
-        with self._alone(engine, lambda text: None):
+        with self._locked(engine, lambda text: None):
             self._discard(place)
         return True
 
     def install(
         self, engine: str, recipe: Recipe, *, gpu: bool, say: Say, lock: Path | None = None, upgrade: bool = False
     ) -> Environment:
-        """Make the environment, or leave it as it is if it is there already, unless `upgrade` or `lock` asks for a new one.
+        """Make the environment, or return the one that is there already, unless `upgrade` or `lock` asks for a new one.
 
         Raises `InstallFailed`; whatever goes wrong, and after Ctrl-C, the environment is as it was before.
         """
-        with self._alone(engine, say), private_files():
-            if not upgrade and lock is None and (found := self._mended(engine)):
+        with self._locked(engine, say), private_files():
+            if not upgrade and lock is None and (found := self._relinked(engine)):
                 say(f"{engine} is installed already; --upgrade makes it anew.")
                 return found
             making = self.folder / f".{engine}.making"
@@ -166,15 +166,15 @@ class Environments:
             raise InstallFailed(engine, f"{place} is not whole")
         return made
 
-    def _mended(self, engine: str) -> Environment | None:
-        """The environment that is there; one that was made for this package at another place is linked to it again."""
+    def _relinked(self, engine: str) -> Environment | None:
+        """The environment that is there, linked again if this package has moved since; None if there is none."""
         place = self.folder / engine
         if (place / RECEIPT).is_file() and (place / "bin" / "python").exists():
             _link(place)
         return self.find(engine)
 
     def _make(self, place: Path, engine: str, recipe: Recipe, gpu: bool, lock: Path | None, say: Say) -> None:
-        steps = chosen(recipe, gpu)
+        steps = steps_for(recipe, gpu)
         shutil.rmtree(place, ignore_errors=True)
         installer = Installer(engine, place)
         say(f"Making an environment for {engine} with {installer.title} ...")
@@ -184,7 +184,7 @@ class Environments:
             installer.install(["-r", str(lock.resolve())], dependencies=False)
         else:
             for number, step in enumerate(steps, 1):
-                say(f"Step {number} of {len(steps)}: {described(step)} ...")
+                say(f"Step {number} of {len(steps)}: {step_title(step)} ...")
                 if step.lock:
                     installer.install_locked(LOCKS / step.lock)
                 else:
@@ -196,12 +196,17 @@ class Environments:
         installer.check(recipe.proof)
         versions = _versions(place)
         (place / LOCK).write_text("".join(f"{name}=={versions[name]}\n" for name in sorted(versions)), encoding="utf-8")
-        shown = {name: versions[name] for name in recipe.show if name in versions}
-        receipt = {"engine": engine, "installed_at": time.time(), "versions": shown, **made_from(recipe, gpu)}
+        versions_to_show = {name: versions[name] for name in recipe.show if name in versions}
+        receipt = {
+            "engine": engine,
+            "installed_at": time.time(),
+            "versions": versions_to_show,
+            **origin_of(recipe, gpu),
+        }
         (place / RECEIPT).write_text(json.dumps(receipt, indent=2), encoding="utf-8")
 
     def _discard(self, place: Path) -> None:
-        """Delete a folder so that it is gone at once, whatever happens on the way."""
+        """Delete a folder. It stops being an environment at once, even if deleting is interrupted."""
         (place / RECEIPT).unlink(missing_ok=True)
         aside = self.folder / f".{place.name}.old"
         shutil.rmtree(aside, ignore_errors=True)
@@ -209,8 +214,8 @@ class Environments:
         shutil.rmtree(aside, ignore_errors=True)
 
     @contextmanager
-    def _alone(self, engine: str, say: Say) -> Iterator[None]:
-        """One at a time may change an environment; the next one waits."""
+    def _locked(self, engine: str, say: Say) -> Iterator[None]:
+        """Hold the lock under which an environment is changed; another process waits."""
         try:
             private_folder(self.folder.parent)
             private_folder(self.folder)
@@ -227,8 +232,8 @@ class Environments:
             yield
 
 
-def imported(python: str, module: str) -> str:
-    """What an interpreter says when it imports a module; empty when it can."""
+def import_problem(python: str, module: str) -> str:
+    """Why an interpreter cannot import a module; empty if it can."""
     done = subprocess.run(
         [python, "-W", "ignore", "-c", f"import {module}"], capture_output=True, text=True, check=False
     )
@@ -238,19 +243,19 @@ def imported(python: str, module: str) -> str:
     return f"{module} cannot be imported: {last}"
 
 
-def described(step: Step) -> str:
-    """A step for people."""
+def step_title(step: Step) -> str:
+    """What a step installs, for people."""
     return ", ".join(step.packages) + (f", by the hashes of {step.lock}" if step.lock else "")
 
 
-def chosen(recipe: Recipe, gpu: bool) -> tuple[Step, ...]:
-    """The steps for this machine."""
+def steps_for(recipe: Recipe, gpu: bool) -> tuple[Step, ...]:
+    """The steps of a recipe for a machine with or without a GPU."""
     return recipe.gpu_steps if gpu and recipe.gpu_steps else recipe.steps
 
 
-def made_from(recipe: Recipe, gpu: bool) -> dict[str, Any]:
-    """What decides which packages an environment gets, for its receipt: the recipe, and the SHA-256 of each lock file."""
-    locks = {step.lock: (LOCKS / step.lock).read_bytes() for step in chosen(recipe, gpu) if step.lock}
+def origin_of(recipe: Recipe, gpu: bool) -> dict[str, Any]:
+    """What determines the packages of an environment, for its receipt: the recipe, and the SHA-256 of each lock file."""
+    locks = {step.lock: (LOCKS / step.lock).read_bytes() for step in steps_for(recipe, gpu) if step.lock}
     return {
         "recipe": json.loads(json.dumps(asdict(recipe))),
         "locks": {name: hashlib.sha256(content).hexdigest() for name, content in locks.items()},
@@ -258,7 +263,7 @@ def made_from(recipe: Recipe, gpu: bool) -> dict[str, Any]:
 
 
 def _light() -> list[str]:
-    """Those of `LIGHT` that the server has."""
+    """The packages of `LIGHT` that the server has."""
     found = []
     for name in LIGHT:
         with suppress(importlib.metadata.PackageNotFoundError):
@@ -268,7 +273,7 @@ def _light() -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A package's name as every spelling of it is compared."""
+    """A package's name in the normal form by which names are compared."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -278,12 +283,12 @@ def _versions(place: Path) -> dict[str, str]:
 
 
 def _packages(place: Path) -> Path:
-    """Where an environment keeps its packages."""
+    """The folder `site-packages` of an environment."""
     return next((place / "lib").glob("python3.*/site-packages"), place / "lib" / "nowhere")
 
 
 def _link(place: Path) -> None:
-    """Let an environment see this package, and nothing else that lies beside it."""
+    """Link this package into an environment, without what lies beside it."""
     link = _packages(place) / PACKAGE.name
     new = link.with_name(f".{PACKAGE.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
@@ -292,7 +297,7 @@ def _link(place: Path) -> None:
 
 
 def _retarget(place: Path, home: Path) -> None:
-    """Scripts name their interpreter by an absolute path, which is to be the one after the rename."""
+    """Rewrite the interpreter's absolute path in scripts to what it is after the rename."""
     old, new = os.fsencode(str(place)), os.fsencode(str(home))
     for script in (place / "bin").iterdir():
         if script.is_symlink() or not script.is_file():

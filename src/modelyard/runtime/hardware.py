@@ -1,4 +1,4 @@
-"""What this machine has: cores, main memory (as far as a container lets us) and NVIDIA GPUs."""
+"""Inspects this machine: cores, main memory (within the limit of a container) and NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def inspect() -> Hardware:
-    """Cores that we may use and every device with its memory, in bytes; free memory is of this moment."""
+    """The cores that this process may use, and every device with its total and its present free memory, in bytes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return Hardware(cpu_count=cores, devices=(_main_memory(), *_gpus()))
 
@@ -38,7 +38,7 @@ def _read_cgroup(name: str) -> int | None:
 
 
 def _cgroup_cache() -> int:
-    """Bytes of page cache that the kernel gives back under pressure."""
+    """Bytes of page cache, which the kernel frees under memory pressure."""
     try:
         rows = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Is a server at an address healthy? One GET on a connection of its own, standard library only."""
+"""Checks whether a server is healthy, by one GET on a connection of its own. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelyard.core.types import Address
 
 
 class Health(Enum):
-    """What a health check found."""
+    """The result of a health check."""
 
     GOOD = auto()
     """It answered 200."""
@@ -20,7 +20,7 @@ class Health(Enum):
 
 
 async def check(address: Address, path: str, timeout: float) -> Health:
-    """Ask once, for at most `timeout` seconds. Never raises."""
+    """Check once, for at most `timeout` seconds. Never raises."""
     try:
         async with asyncio.timeout(timeout):
             line = await _first_line(address, path)

@@ -18,14 +18,14 @@ SOURCES = {
     "extra-index-url": ("UV_INDEX", " "),
     "find-links": ("UV_FIND_LINKS", ","),
 }
-"""Where pip is told to look → what uv calls that, and what stands between several."""
+"""pip's setting of a package source → uv's variable for it, and the separator of several sources."""
 
 UV_DEFAULTS = {"UV_SYSTEM_CERTS": "1", "UV_COMPILE_BYTECODE": "1"}
-"""A company's certificates are in the system's store, where pip looks too; and a replica shall not compile at each start."""
+"""uv shall use the system's certificates, as pip does, and compile modules once rather than at each start of a replica."""
 
 
 class Installer:
-    """Makes one environment and installs into it. What the programs say goes to our stderr; `InstallFailed` on failure."""
+    """Makes one environment and installs into it. Output of the programs goes to stderr; failures raise `InstallFailed`."""
 
     def __init__(self, engine: str, place: Path) -> None:
         self._engine = engine
@@ -39,27 +39,27 @@ class Installer:
         return "uv" if self._uv else "pip"
 
     def create(self) -> None:
-        """An empty environment with the Python that runs us."""
+        """Make an empty environment with the Python of this process."""
         if self._uv:
             self._run([*self._uv, "venv", "--quiet", "--python", sys.executable, str(self._place)])
         else:
             self._run([sys.executable, "-m", "venv", str(self._place)])
 
-    def install(self, wanted: Sequence[str], *, dependencies: bool = True) -> None:
-        """Add packages, given as requirements or as arguments of `pip install`."""
+    def install(self, requirements: Sequence[str], *, dependencies: bool = True) -> None:
+        """Install packages, given as requirements or as arguments of `pip install`."""
         extra = [] if dependencies else ["--no-deps"]
         if self._uv:
-            self._run([*self._uv, "pip", "install", "--python", str(self._python), *extra, *wanted])
+            self._run([*self._uv, "pip", "install", "--python", str(self._python), *extra, *requirements])
         else:
-            self._run([str(self._python), "-m", "pip", "install", "--disable-pip-version-check", *extra, *wanted])
+            self._run([str(self._python), "-m", "pip", "install", "--disable-pip-version-check", *extra, *requirements])
 
     def install_locked(self, lock: Path) -> None:
-        """Add exactly what a lock file lists: wheels only, and only files whose hashes stand in it."""
+        """Install exactly what a lock file lists: wheels only, and only files whose hashes it has."""
         checked = ["--require-hashes", "--only-binary", ":all:"]
         self.install([*checked, "-r", str(lock)], dependencies=False)
 
     def check(self, module: str) -> None:
-        """Raises `InstallFailed` unless the environment can import a module; it is looked for, not run."""
+        """Raises `InstallFailed` unless the environment has a module; the module is not imported."""
         code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         self._run([str(self._python), "-c", code])
 
@@ -71,24 +71,24 @@ class Installer:
         except OSError as error:
             raise InstallFailed(self._engine, f"{argv[0]} cannot be run: {reason(error)}") from error
         if done.returncode:
-            raise InstallFailed(self._engine, f"`{_told(argv)}` ended with exit code {done.returncode}; see above")
+            raise InstallFailed(self._engine, f"`{_shortened(argv)}` ended with exit code {done.returncode}; see above")
 
 
-def _told(argv: Sequence[str]) -> str:
-    """A command for people, shortened."""
+def _shortened(argv: Sequence[str]) -> str:
+    """A command for an error message."""
     words = [Path(argv[0]).name, *argv[1:]]
     return " ".join(words if len(words) <= 12 else [*words[:12], "…"])
 
 
 def uv() -> list[str]:
-    """How uv is called here; empty where it is not installed."""
+    """The command that runs uv; empty if it is not installed."""
     if found := shutil.which("uv"):
         return [found]
     return [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
 
 
 def environment(for_uv: bool) -> dict[str, str]:
-    """Ours; and for uv, which does not read pip's configuration, the sources that stand there, unless uv has its own."""
+    """Environment variables for the installer. uv, which does not read pip's configuration, gets pip's sources if it has none."""
     found = {
         name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     }
@@ -100,7 +100,7 @@ def environment(for_uv: bool) -> dict[str, str]:
 
 
 def pip_configuration() -> str:
-    """What `pip config list` prints; nothing where there is no pip."""
+    """The output of `pip config list`; empty if there is no pip."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
@@ -112,7 +112,7 @@ def pip_configuration() -> str:
 
 
 def sources(configuration: str) -> Mapping[str, str]:
-    """pip's sources as variables of uv. As pip does, the best version of all of them is taken."""
+    """pip's sources as variables of uv, which is told to take the best version of all sources, as pip does."""
     found: dict[str, list[str]] = {}
     for line in configuration.splitlines():
         key, _, value = line.partition("=")

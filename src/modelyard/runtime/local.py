@@ -28,7 +28,7 @@ def never(replica: str) -> float | None:
 
 
 class LocalHost:
-    """Processes on this machine. Must be made and used on one event loop."""
+    """Processes on this machine. Create and use it on one event loop."""
 
     def __init__(self, settings: Settings, last_byte: Callable[[str], float | None] = never) -> None:
         self._subscribers: list[Callable[[str], None]] = []
@@ -91,10 +91,10 @@ class LocalHost:
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 
-def _socket_folder(wanted: Path) -> Path:
-    """A folder only we can enter, with a path short enough for a socket; what an earlier server left there goes."""
-    if len(os.fsencode(wanted)) > SOCKET_PATH_LIMIT - len("/999999.sock"):
+def _socket_folder(folder: Path) -> Path:
+    """An empty folder that only this user can enter, with a path short enough for a socket."""
+    if len(os.fsencode(folder)) > SOCKET_PATH_LIMIT - len("/999999.sock"):
         return Path(tempfile.mkdtemp(prefix="modelyard-"))
-    shutil.rmtree(wanted, ignore_errors=True)
-    wanted.mkdir(mode=0o700, parents=True)
-    return wanted
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    return folder

@@ -1,4 +1,4 @@
-"""Where a replica's output goes and how its end is read back. Files are named by model and replica, and are few."""
+"""Log files of replicas, named by model and replica: made, read from their end, and removed when there are too many."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LogFolder:
         return self.root / _quoted(uid).replace(".", "%2E")
 
     def create(self, uid: str, replica: str) -> Path:
-        """The file a new replica writes to; old files of the model are removed."""
+        """The log file of a new replica; the oldest files of its model are removed."""
         folder = self._folder(uid)
         folder.mkdir(parents=True, exist_ok=True)
         for old in self._files(uid)[: -KEEP + 1]:
@@ -40,11 +40,11 @@ class LogFolder:
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
     def tail(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
-        """The name of a replica, or of the newest replica, and the last lines it wrote; None when there is no such file."""
+        """The name of a replica, or of the newest one, and the last lines that it wrote; None if there is no such file."""
         files = self._files(uid)
         if replica is not None:
-            wanted = _stem(uid, replica)
-            files = [path for path in files if path.stem == wanted or path.stem.startswith(f"{wanted}-")]
+            stem = _stem(uid, replica)
+            files = [path for path in files if path.stem == stem or path.stem.startswith(f"{stem}-")]
         if not files:
             return None, []
         stem, ours = files[-1].stem, _quoted(uid)
@@ -71,7 +71,7 @@ class LogFolder:
 
 
 def _quoted(name: str) -> str:
-    """A name as a part of a path; a long one is cut, and told apart by its hash."""
+    """A name as a part of a path; a long name is cut and gets its hash, so that it stays unique."""
     quoted = quote(name, safe=SAFE)
     if len(quoted.replace(".", "%2E")) <= LONGEST:
         return quoted
@@ -79,7 +79,7 @@ def _quoted(name: str) -> str:
 
 
 def _stem(uid: str, replica: str) -> str:
-    """The name of a replica's file without its ending; a replica is called like its model, and a few characters more."""
+    """The name of a replica's file without its suffix. A replica's name is that of its model and a few characters more."""
     if replica.startswith(uid):
         return _quoted(uid) + quote(replica.removeprefix(uid), safe=SAFE)
     return quote(replica, safe=SAFE)

@@ -1,4 +1,4 @@
-"""One replica's process under its shim: `starting → ready → stopping → exited`. This file is the only writer of that state."""
+"""One replica's process under its shim: `starting → ready → stopping → exited`. Only this file changes that state."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ FIRST_POLL, LAST_POLL = 0.02, 0.5  # seconds between health checks while startin
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How a process is watched."""
+    """Settings of health checks."""
 
     interval: float
     timeout: float
     failures: int
     last_byte: Callable[[str], float | None]
-    """Monotonic time at which the replica last sent bytes to anybody: a busy replica may miss health checks."""
+    """Monotonic time at which a replica last sent bytes to a client: a busy replica may miss health checks."""
 
 
 class ReplicaProcess:
-    """A process that was asked for once and is never restarted; `changed` is called after each change of `view`."""
+    """A process that is started once and never restarted; `changed` is called after each change of `view`."""
 
     def __init__(
         self, spec: ProcessSpec, make_log: Callable[[], Path], watch: Watch, changed: Callable[[str], None]
@@ -110,10 +110,10 @@ class ReplicaProcess:
         self._set(state=ProcessState.EXITED, exit_code=exit_code, exited_at=time.time())
 
     async def _check(self, address: Address) -> None:
-        """Wait for health, then watch it; a process that fails either is told to stop."""
+        """Wait until the process is healthy, then watch it; stop it if either fails."""
         problem = await self._become_ready(address) or await self._stay_ready(address)
         self._set(state=ProcessState.STOPPING, error=problem)
-        self._tell_to_stop(ORPHAN_GRACE)
+        self._signal_stop(ORPHAN_GRACE)
 
     async def _become_ready(self, address: Address) -> str:
         deadline = time.monotonic() + self.spec.start_timeout
@@ -134,27 +134,27 @@ class ReplicaProcess:
         missed = 0
         while missed < self._watch.failures:
             await asyncio.sleep(self._watch.interval)
-            asked = time.monotonic()
+            began = time.monotonic()
             good = await self._ask(address, self._watch.timeout) is Health.GOOD
-            alive = good or (self._watch.last_byte(self.spec.replica) or 0) > asked
+            alive = good or (self._watch.last_byte(self.spec.replica) or 0) > began
             missed = 0 if alive else missed + 1
         return f"it stopped answering health checks ({missed} in a row)"
 
     async def _ask(self, address: Address, timeout: float) -> Health:
         return await check(address, self.spec.health_path, timeout)
 
-    def _tell_to_stop(self, grace: float) -> None:
+    def _signal_stop(self, grace: float) -> None:
         if self._lifeline >= 0:
             with suppress(BrokenPipeError):
                 os.write(self._lifeline, f"stop {grace:g}\n".encode())
 
     async def stop(self, grace: float) -> None:
-        """Return when the group is empty."""
+        """Stop the process, and return when its group is empty."""
         if self._gone.is_set():
             return
         if self.view.state is not ProcessState.STOPPING:
             self._set(state=ProcessState.STOPPING)
-        self._tell_to_stop(grace)
+        self._signal_stop(grace)
         try:
             async with asyncio.timeout(grace + 5):
                 await self._gone.wait()
@@ -166,7 +166,7 @@ class ReplicaProcess:
 
 
 def kill_session(leader: int) -> None:
-    """SIGKILL to every process of a dead leader's session: helpers of an engine that do not notice its end."""
+    """SIGKILL every process of a dead leader's session: helpers of an engine that do not notice its end."""
     for _ in range(SWEEPS):
         left = [pid for pid in psutil.pids() if _session(pid) == leader]
         if not left:

@@ -1,4 +1,4 @@
-"""The parent of every engine: session leader, holder of the lifeline, killer of the group. Standard library only.
+"""The parent process of every engine: leads its session, watches the server, kills the process group. Standard library only.
 
 Run as `python -I -S shim.py LIFELINE_FD GRACE -- ARGV…`. The server holds the other end of the lifeline, a pipe:
 
@@ -25,7 +25,7 @@ AFTERLIFE = 0.5  # seconds that helpers of a dead engine may take to go by thems
 
 
 def prctl(option: int, value: int) -> None:
-    """Linux only, and never fatal: the lifeline works without it."""
+    """Call prctl on Linux. Failures are ignored: the lifeline works without it."""
     if sys.platform.startswith("linux"):
         import ctypes
 
@@ -33,7 +33,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def spawn(argv: list[str]) -> int:
-    """Fork and execute the engine in a process group of its own; its death is ours to see, our death is its end."""
+    """Fork and execute the engine in a process group of its own. On Linux the kernel kills it when this process dies."""
     pid = os.fork()
     if pid:
         with suppress(PermissionError, ProcessLookupError):
@@ -52,7 +52,7 @@ def spawn(argv: list[str]) -> int:
 
 
 def descendants() -> list[int]:
-    """Every process below this one, from /proc; empty where there is no /proc."""
+    """All descendants of this process, from /proc; empty if there is no /proc."""
     children: dict[int, list[int]] = {}
     try:
         names = os.listdir("/proc")
@@ -76,7 +76,7 @@ def descendants() -> list[int]:
 
 
 def send(group: int, number: int) -> None:
-    """Signal the engine's group and whatever has left it."""
+    """Signal the engine's group, and the descendants that have left it."""
     with suppress(ProcessLookupError, PermissionError):  # the group is empty, or on macOS holds only zombies
         os.killpg(group, number)
     for pid in descendants():
@@ -85,7 +85,7 @@ def send(group: int, number: int) -> None:
 
 
 class Shim:
-    """One engine and the state of its end."""
+    """One engine, from its start until all its descendants are gone."""
 
     def __init__(self, lifeline: int, grace: float, argv: list[str]) -> None:
         self.lifeline = lifeline
@@ -94,11 +94,11 @@ class Shim:
         self.engine = 0
         self.exit_code: int | None = None
         self.kill_at: float | None = None
-        """Monotonic time of SIGKILL, once the end has begun."""
+        """Monotonic time of SIGKILL, once stopping has begun."""
         self.text = b""
 
     def run(self) -> NoReturn:
-        """Start the engine and stay until everything below is gone."""
+        """Start the engine, and exit when all descendants are gone."""
         wake, nudge = os.pipe()
         os.set_blocking(nudge, False)
         signal.set_wakeup_fd(nudge, warn_on_full_buffer=False)
@@ -122,7 +122,7 @@ class Shim:
         os._exit(self.exit_code if self.exit_code is not None else 1)
 
     def reap(self) -> bool:
-        """Collect the dead; True when nobody is left."""
+        """Collect processes that have exited; True if none is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -136,7 +136,7 @@ class Shim:
                 self.end(AFTERLIFE)
 
     def listen(self) -> bool:
-        """Read the lifeline; False once the server is gone."""
+        """Read the lifeline; False after the server has died."""
         data = os.read(self.lifeline, 4096)
         if not data:
             self.end(self.grace)
@@ -149,7 +149,7 @@ class Shim:
         return True
 
     def end(self, grace: float) -> None:
-        """Begin the end, or bring it forward."""
+        """Begin to stop the engine, or shorten the time until SIGKILL."""
         if self.kill_at is None:
             send(self.engine, signal.SIGTERM)
         kill_at = time.monotonic() + grace

@@ -27,7 +27,7 @@ from modelyard.api.chatchat.turns import TEMPERATURE, ChatTurn, HistoryMessage
 from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.disconnects import while_connected
-from modelyard.api.knowledge_door import text_of
+from modelyard.api.knowledge_chat import text_of
 from modelyard.api.router import BodyKind, Router
 from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.core.access import TOOLS, Grant

@@ -19,7 +19,7 @@ from modelyard.api.chatchat.streams import event_stream, token_limit
 from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn, server_tools
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.disconnects import while_connected
-from modelyard.api.knowledge_door import text_of
+from modelyard.api.knowledge_chat import text_of
 from modelyard.api.router import BodyKind, Router
 from modelyard.chats.tool_loop import FinalAnswer, ModelReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
 from modelyard.chats.tools.base import Tool

@@ -208,6 +208,13 @@ class Indexes:
             found = (await session.execute(query)).all()
         return [IndexEntry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
 
+    async def rest(self) -> None:
+        """Let every store release what only writing needs."""
+        for key in list(self._writers):
+            del self._writers[key]
+            if (index := self._open.get(key)) is not None:
+                await asyncio.to_thread(index.store.rest)
+
     async def _rest_some(self, written: tuple[int, int]) -> None:
         """Note that a store was written to, and let the others release their writers."""
         self._writers[written] = None

@@ -82,6 +82,11 @@ def query_terms(text: str) -> list[str]:
     return list(dict.fromkeys(content or found))
 
 
+def forget_words() -> None:
+    """Empty the cache of the terms of words, which indexing fills: some 20 MB."""
+    _of_word.cache_clear()
+
+
 def _tokens(text: str) -> list[str]:
     """Words, compounds, numbers and unspaced runs. A Chinese comma never joins the thousands of a number."""
     if not text.isascii():

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from sqlalchemy import delete, select
 
+from modelyard.core import heap
 from modelyard.core.errors import (
     BadRequest,
     ChangedMeanwhile,
@@ -32,6 +33,7 @@ from modelyard.knowledge.indexing.index_pool import Indexes
 from modelyard.knowledge.indexing.jobs import IndexingJobs, JobView
 from modelyard.knowledge.indexing.pipeline import Indexing
 from modelyard.knowledge.indexing.task_queue import Batches, Due
+from modelyard.knowledge.indexing.words import forget_words
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ SECONDS = 0.5
 ATTEMPTS = 6
 """Tries of a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
+IDLE_SECONDS = 20.0
+"""Time without work after which memory is given back."""
 
 
 class Ingest:
@@ -130,7 +134,7 @@ class Ingest:
                     continue
                 if not self._active and not self._queue and not self._pending:
                     self._queue.forget()
-                    await self._wake.wait()
+                    await self._idle()
                 else:
                     await self._wait_a_little()
         finally:
@@ -138,6 +142,19 @@ class Ingest:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _idle(self) -> None:
+        """Wait for work. After a while without any, give back the memory that only indexing needs."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+        except TimeoutError:
+            try:
+                await self._indexes.rest()
+            except (ModelyardError, OSError, ValueError) as error:
+                log.warning("a writer of an index could not be released: %s", error)
+            forget_words()
+            await asyncio.to_thread(heap.trim)
+            await self._wake.wait()
 
     async def _wait_a_little(self) -> None:
         try:

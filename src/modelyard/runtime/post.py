@@ -1,4 +1,4 @@
-"""One request to a replica that is not an inference request: a JSON body there, a status and a text back."""
+"""POST a JSON body to a replica outside of inference, such as to load an adapter. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelyard.core.types import Address
 
 
 class _Connection(http.client.HTTPConnection):
-    """To a Unix socket, or to host and port."""
+    """A connection to a Unix socket, or to host and port."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         super().__init__(address.host, address.port or None, timeout=timeout)
@@ -28,20 +28,20 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._uds)
 
 
-async def ask(
+async def post(
     address: Address, path: str, body: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]], timeout: float
 ) -> tuple[int, str]:
-    """Status and text of the answer to a POST. Raises `OSError` when there is none within `timeout` seconds."""
-    return await asyncio.to_thread(_ask, address, path, body, headers, timeout)
+    """Status and text of the answer. Raises `OSError` if there is none within `timeout` seconds."""
+    return await asyncio.to_thread(_post, address, path, body, headers, timeout)
 
 
-def _ask(
+def _post(
     address: Address, path: str, body: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]], timeout: float
 ) -> tuple[int, str]:
     connection = _Connection(address, timeout)
-    sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
     try:
-        connection.request("POST", path, json.dumps(body), {**sent, "content-type": "application/json"})
+        connection.request("POST", path, json.dumps(body), {**fields, "content-type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode("utf-8", "replace")
     except http.client.HTTPException as error:

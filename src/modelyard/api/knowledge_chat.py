@@ -1,4 +1,4 @@
-"""Knowledge bases as models: the app that the gateway calls for `kb:NAME` and for the field `knowledge` of a chat request."""
+"""Knowledge bases as chat models: the app that the gateway calls for `kb:NAME` and for the field `knowledge` of a chat."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PASSED = (
     *("presence_penalty", "frequency_penalty", "repetition_penalty"),
     *("reasoning_effort", "enable_thinking", "chat_template_kwargs"),
 )
-"""Fields of a request that its model gets as they are."""
+"""Fields of a request that are passed on to the model as they are."""
 
 HONOURED = frozenset(
     {
@@ -59,11 +59,11 @@ RULES = Rules(
         | dict.fromkeys(IGNORED, Ignore())
     }
 )
-"""What each parameter means to a base, in the words of the engines' rules."""
+"""What each parameter means to a base, as rules like those of engines."""
 
 
 def knowledge_app(knowledge: Knowledge, models: Callable[[Caller], Models]) -> App:
-    """The app. It answers with `models` of the caller, of which only those that the caller's key may use."""
+    """The app. `models` gives the models as a caller may ask them."""
 
     async def chat(scope: Scope, receive: Receive, send: Send) -> None:
         caller = caller_of(scope)
@@ -84,7 +84,7 @@ def knowledge_app(knowledge: Knowledge, models: Callable[[Caller], Models]) -> A
 
 
 async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None, models: Models) -> Question:
-    """What is asked: the last message of the user, with what went before it."""
+    """The question of a request: the last message of the user, with the conversation before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
     for index, each in enumerate(body.messages):
         _check_content(each.content, f"messages[{index}].content")
@@ -113,7 +113,7 @@ async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None
 
 
 def _check_content(content: Any, place: str) -> None:
-    """Raises `InvalidParameter` for parts that are no text, such as pictures."""
+    """Raises `InvalidParameter` for parts that are not text, such as pictures."""
     for number, part in enumerate(content if isinstance(content, list) else ()):
         if part.get("type") != "text":
             problem = f"an answer from knowledge bases reads texts only, not a part of type '{part.get('type')}'."
@@ -121,7 +121,7 @@ def _check_content(content: Any, place: str) -> None:
 
 
 def text_of(content: Any) -> str:
-    """A message's text, of plain or of parted content."""
+    """The text of a message whose content is a text or a list of parts."""
     if isinstance(content, list):
         parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
         return "\n".join(str(part.get("text", "")) for part in parts)
@@ -186,7 +186,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
 
 
 def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """What OpenAI has no field for."""
+    """The fields of an answer that OpenAI does not have."""
     return {
         "citations": [to_builtins(each) for each in answered.citations],
         "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
