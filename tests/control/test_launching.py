@@ -22,6 +22,7 @@ from modelyard.core.types import Address, Device, Hardware, Launch, Model, Model
 from modelyard.engines import ENGINES
 from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import LaunchRequest
+from tests.parameter_rules import refused
 
 MACHINE = Machine(Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),)))
 
@@ -229,8 +230,8 @@ def test_the_template_of_a_launch_decides_abilities(tmp_path: Path, engine: str 
         )
         assert set(launch.model.abilities) == abilities
         assert launch.model.thinking_key == ("enable_thinking" if template == THOUGHTS else None)
-        unsupported = ENGINES.get(launch.engine).command(launch, Address(), "").unsupported
-        assert ("tools" in unsupported) == ("tools" not in abilities)
+        rules = ENGINES.get(launch.engine).command(launch, Address(), "").rules
+        assert ("tools" in refused(rules)) == ("tools" not in abilities)
 
 
 def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launc
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.sglang import engine
 from modelyard.engines.sglang.start import TOKEN_VARIABLE, Door, listen_at
+from tests.parameter_rules import refused
 
 GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
@@ -59,8 +60,8 @@ def test_the_token_is_no_argument() -> None:
 
 
 def test_tools_take_a_parser() -> None:
-    assert set(command().unsupported) == {"tools", "tool_choice"}
-    assert not command(tool_call_parser="llama3").unsupported
+    assert {"tools", "tool_choice"} <= refused(command().rules)
+    assert not {"tools", "tool_choice"} & refused(command(tool_call_parser="llama3").rules)
 
 
 @pytest.mark.parametrize(

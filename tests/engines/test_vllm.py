@@ -19,6 +19,7 @@ from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.vllm import CPU_HEADS, engine, forms
 from modelyard.engines.vllm.door import Door
 from tests.engine_environments import environment
+from tests.parameter_rules import refused
 
 GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
@@ -135,8 +136,8 @@ def test_a_familys_own_template() -> None:
 
 
 def test_tools_are_refused_until_there_is_a_parser() -> None:
-    assert set(command().unsupported) == {"tools", "tool_choice"}
-    assert "tools" not in command(tool_call_parser="hermes").unsupported
+    assert {"tools", "tool_choice"} <= refused(command().rules)
+    assert not {"tools", "tool_choice"} & refused(command(tool_call_parser="hermes").rules)
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,7 @@ Acting = tuple[tuple[str, Rule], ...]
 
 def refusals(route: Route, task: str, peeked: Peeked) -> Iterator[tuple[str, str]]:
     """The parameters of a request that are refused, each with the reason."""
-    plain = type(peeked.request) in PLAIN
-    for name, why in route.unsupported.items():
-        if asks(peeked, name):
-            yield name, why
-    if plain and not refuses_plain(route.rules, task):
+    if type(peeked.request) in PLAIN and not refuses_plain(route.rules, task):
         return
     for name, rule in acting(route.rules, task):
         if isinstance(rule, Refuse) and asks(peeked, name) and (not rule.beside or asks(peeked, rule.beside)):
