@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
-from modelyard.infer import InferRequest, InferStats, LlamaEngine, RequestConfig
+from modelyard.core.errors import BadRequest, CannotStart, InvalidParameter, NotFound
+from modelyard.infer import InferRequest, InferStats, LlamaEngine, RequestConfig, child
 from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
@@ -104,6 +104,13 @@ def test_closing_takes_the_home_away() -> None:
     assert home.is_dir() and processes
     engine.close()
     assert not home.exists() and not any(alive(pid) for pid in processes)
+
+
+def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {**child.environment(), "MODELYARD_HEALTH_INTERVAL": "often"}
+    monkeypatch.setattr(child, "environment", lambda: wrong)
+    with pytest.raises(CannotStart, match=r"The private server did not start: .*MODELYARD_HEALTH_INTERVAL"):
+        child.PrivateServer()
 
 
 def test_names() -> None:
