@@ -119,7 +119,7 @@ def test_several_calls_and_several_choices(calling: Replica) -> None:
         ({"stop": ["a", ""]}, "stop"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"guided_json": {}, "guided_choice": ["a"]}, "guided_choice"),
-        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(calling: Replica, body: dict[str, Any], param: str) -> None:

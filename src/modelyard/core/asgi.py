@@ -1,12 +1,15 @@
-"""What ASGI applications share that read a request's body themselves before another application does."""
+"""The types of ASGI, and a request whose body was read before the application that answers it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -6,9 +6,8 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from modelyard.core.asgi import replayed
+from modelyard.core.asgi import App, Message, Receive, Scope, Send, replayed
 from modelyard.engines.media import Media, MediaRefused, read
-from modelyard.engines.narrow import App, Message, Receive, Scope, Send
 
 
 async def respond(send: Send, status: int, body: bytes) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import schemas
 from modelyard.engines.llama_cpp.plans import Body, Refused
+from modelyard.protocol import checks
 
 GUIDED = {
     "guided_json": "json",
@@ -66,23 +67,21 @@ def counted(request: Body) -> bool:
 
 
 def response_format(given: Any) -> Form | None:
-    """OpenAI's parameter; None for plain text."""
+    """OpenAI's parameter; None for plain text. Raises `InvalidParameter` for a form that is none."""
     if given is None:
         return None
     if not isinstance(given, dict):
         raise Refused("response_format", "must be an object.")
-    kind = given.get("type")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return _json("response_format", "response_format.schema", given.get("schema") or {"type": "object"})
-    if kind != "json_schema":
-        raise Refused("response_format", f"type is one of text, json_object, json_schema, not {kind!r}.")
-    named = given.get("json_schema")
-    schema = named.get("schema") if isinstance(named, dict) else None
-    if not isinstance(schema, dict):
-        raise Refused("response_format", "json_schema must be an object that has a 'schema', an object too.")
-    return _json("response_format", "response_format.json_schema.schema", schema)
+    form = checks.response_format(given)
+    match form["type"]:
+        case "json_object":
+            return _json("response_format", "response_format.schema", form.get("schema") or {"type": "object"})
+        case "json_schema":
+            return _json("response_format", "response_format.json_schema.schema", form["json_schema"]["schema"])
+        case "structural_tag":
+            raise Refused("response_format", "llama.cpp holds answers to json_object and json_schema.")
+        case _:
+            return None
 
 
 def _form(name: str, place: str, kind: str, value: Any) -> Form:

@@ -94,8 +94,8 @@ class Front:
     """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
 
 
-class Door(asyncio.Protocol):
-    """One client's connection."""
+class ClientConnection(asyncio.Protocol):
+    """A connection that a client has opened: the gateway, or a health check."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
@@ -330,5 +330,5 @@ async def serve(listen: Address, front: Front) -> asyncio.Server:
     """Open the door."""
     loop = asyncio.get_running_loop()
     if listen.uds:
-        return await loop.create_unix_server(lambda: Door(front), listen.uds, backlog=1024)
-    return await loop.create_server(lambda: Door(front), listen.host, listen.port, backlog=1024)
+        return await loop.create_unix_server(lambda: ClientConnection(front), listen.uds, backlog=1024)
+    return await loop.create_server(lambda: ClientConnection(front), listen.host, listen.port, backlog=1024)

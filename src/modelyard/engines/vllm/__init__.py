@@ -180,7 +180,7 @@ class Vllm(Engine):
                 PYTHON,
                 *server,
                 *(*flag("--served-model-name", launch.uid), *where),
-                *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
+                *("--middleware", "modelyard.engines.vllm.door.VllmDoor", "--disable-uvicorn-access-log"),
                 *(("--enable-prompt-tokens-details",) if model.type is ModelType.LLM else ()),
                 *pooling,
                 *arguments(launch, options),

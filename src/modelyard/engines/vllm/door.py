@@ -12,11 +12,10 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 
+from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import BadRequest
-from modelyard.core.fetching import hosts_of_replica
-from modelyard.engines.bodies import forward, refuse, respond, whole_body, with_data
-from modelyard.engines.media import Media
-from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
+from modelyard.engines.bodies import forward, refuse, respond, with_data
+from modelyard.engines.door import ReplicaDoor
 from modelyard.engines.vllm import answers, forms, lengths, vectors
 from modelyard.protocol.errors import encode
 
@@ -35,22 +34,16 @@ PATHS = frozenset(
 WRITING = frozenset({CHAT, COMPLETION})
 
 
-class Door(Narrow):
+class VllmDoor(ReplicaDoor):
     """Middleware that vLLM is told to load."""
 
     def __init__(self, app: App) -> None:
         super().__init__(app, PATHS)
-        self._media = Media(hosts_of_replica())
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        given = await whole_body(receive)
-        if given is None:
-            return
-        path = scope["path"]
-        body = CHANGED[path](given) if path in CHANGED else given
+    async def post(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        given, path = body, scope["path"]
+        if path in CHANGED:
+            body = CHANGED[path](given)
         if path in READ:
             found = await with_data(self._media, body, receive, send)
             if found is None:
