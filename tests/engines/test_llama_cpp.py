@@ -22,7 +22,7 @@ import pytest
 from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType, Shape, Task
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE, engine
-from modelyard.engines.llama_cpp.options import Config
+from modelyard.engines.llama_cpp.options import LlamaConfig
 from modelyard.engines.llama_cpp.rules import RULES
 from tests import make_gguf
 from tests.causal_models import DEMO
@@ -117,9 +117,9 @@ def reranker(folder: Path) -> Iterator[Replica]:
 # The command, as data
 
 
-def configured(wanted: Launch) -> Config:
+def configured(wanted: Launch) -> LlamaConfig:
     command = engine.command(wanted, Address(uds="/run/1.sock"), TOKEN)
-    return msgspec.json.decode(command.env[CONFIG_VARIABLE], type=Config)
+    return msgspec.json.decode(command.env[CONFIG_VARIABLE], type=LlamaConfig)
 
 
 def test_the_command_of_a_chat_model() -> None:

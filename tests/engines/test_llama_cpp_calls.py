@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from modelyard.engines.llama_cpp.calling import Listed
+from modelyard.engines.llama_cpp.tool_calls import ListOfCalls
 from modelyard.protocol.tool_calls import whole_calls
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, COMPLETION, HELLO, Replica, events_of, launch
@@ -148,7 +148,7 @@ def test_log_probabilities_beside_tools(calling: Replica) -> None:
 )  # fmt: skip
 def test_calls_are_read_however_their_text_is_cut(pieces: list[str], calls: list[tuple[str, str]]) -> None:
     for cut in (pieces, ["".join(pieces)], list("".join(pieces))):
-        reading = Listed()
+        reading = ListOfCalls()
         found = whole_calls([part for piece in cut for part in reading.add(piece)])
         assert [(call["function"]["name"], call["function"]["arguments"]) for call in found] == calls
 

@@ -15,7 +15,7 @@ from modelyard.cli.swift_flags import Flags, parse, truth
 from modelyard.cli.swift_models import passing, wanted
 
 if TYPE_CHECKING:
-    from modelyard.infer.dataset import Question
+    from modelyard.infer.dataset import DatasetQuestion
     from modelyard.infer.engine import Engine
     from modelyard.infer.requests import AdapterRequest, RequestConfig
 
@@ -84,7 +84,7 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
     return found
 
 
-def questions_of(files: list[str], flags: Flags) -> list[Question]:
+def questions_of(files: list[str], flags: Flags) -> list[DatasetQuestion]:
     """The rows to answer, read before a model is launched for them. Raises `BadRequest`."""
     from modelyard.infer.dataset import questions
 
@@ -93,7 +93,7 @@ def questions_of(files: list[str], flags: Flags) -> list[Question]:
 
 
 def over(
-    engine: Engine, asked: list[Question], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None
+    engine: Engine, asked: list[DatasetQuestion], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None
 ) -> int:
     """Answer every row; the exit code is 1 when some could not be."""
     from modelyard.infer.dataset import run

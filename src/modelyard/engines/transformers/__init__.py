@@ -154,15 +154,15 @@ class Transformers(ServedEngine):
         """The weights and the tokenizer, as `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
         from modelyard.engines.transformers.recordings import can_record, cuda_graphs
-        from modelyard.engines.transformers.seeing import open_eyes
-        from modelyard.engines.transformers.text import Loaded
+        from modelyard.engines.transformers.text import TransformersLanguage
+        from modelyard.engines.transformers.vision_check import load_and_check_sight
 
         options = msgspec.convert(config.options, TransformersOptions)
         model = load_weights(config, options)
         recorder = cuda_graphs if can_record(model) and not options.enforce_eager else None
         backend = Passes(model, options.max_num_seqs, recorder)
-        sight, blind = open_eyes(config.path, model, backend, options.trust_remote_code)
-        language = Loaded(config, options, backend, sight, blind)
+        sight, blind = load_and_check_sight(config.path, model, backend, options.trust_remote_code)
+        language = TransformersLanguage(config, options, backend, sight, blind)
         backend.grammars = language.grammars
         return language
 
