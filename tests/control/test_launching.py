@@ -41,6 +41,12 @@ def test_extra_keys_are_options_of_the_engine() -> None:
     assert launch.model.type is ModelType.LLM
 
 
+def test_a_launch_of_one_candidate_is_planned_without_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of a launch is computed when it is accepted; here there is nothing to choose by it."""
+    monkeypatch.setattr(type(ENGINES.get("fake")), "footprint", None)
+    assert plan(model_name="m", model_engine="fake")
+
+
 SPELLINGS = [("llama.cpp", "llama_cpp"), ("xllamacpp", "llama_cpp"), ("vLLM", "vllm"), ("a-b", "a_b")]
 
 

@@ -47,7 +47,7 @@ def test_streams_are_the_whole_answers(engine: LlamaEngine) -> None:
     assert texts == [answer.choices[0].message.content for answer in whole]
 
 
-def test_async(engine: LlamaEngine) -> None:
+def test_asynchronous_answers_are_those_of_infer(engine: LlamaEngine) -> None:
     async def both() -> list[str]:
         config = RequestConfig(temperature=0, max_tokens=40)
         answers = await asyncio.gather(*(engine.infer_async(each, config) for each in ASKED))
@@ -59,7 +59,7 @@ def test_async(engine: LlamaEngine) -> None:
     assert WORDS[0] in first and WORDS[1] in second and streamed == first
 
 
-def test_no_beam_search(engine: LlamaEngine) -> None:
+def test_beam_search_is_refused(engine: LlamaEngine) -> None:
     with pytest.raises(InvalidParameter, match="num_beams"):
         engine.infer(ASKED, RequestConfig(num_beams=2))
 
@@ -113,7 +113,7 @@ def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) ->
         child.PrivateServer()
 
 
-def test_names() -> None:
+def test_models_and_backends_by_the_names_of_ms_swift() -> None:
     with pytest.raises(NotFound, match=r"qwen-7b-chat"):
         body(LaunchSpec(model_type="qwen-7b-chatt"))
     with pytest.raises(BadRequest, match="Which model"):
