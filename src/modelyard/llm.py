@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from modelyard.catalog.swift_models import is_known, swift_models, unknown
-from modelyard.client._request import Request
+from modelyard.client.target import Request
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.infer.engine import Engine

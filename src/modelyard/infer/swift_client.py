@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.catalog.swift_models import swift_models
 from modelyard.client import AsyncClient, Client
-from modelyard.client._request import Request
+from modelyard.client.target import Request
 from modelyard.core.errors import InvalidParameter
 from modelyard.infer.requests import RequestConfig, with_images
 from modelyard.infer.responses import (
