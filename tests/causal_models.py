@@ -18,7 +18,7 @@ ENGINE = "transformers"
 IMPORTS = """
 import torch, transformers
 from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer, LlamaForCausalLM, LlavaForConditionalGeneration
-from modelyard.engines.transformers import model, recordings, seeing, text
+from modelyard.engines.transformers import model, recordings, text, vision_check
 """
 
 

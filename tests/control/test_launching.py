@@ -22,6 +22,7 @@ from modelyard.core.types import Address, Device, Hardware, Launch, Model, Model
 from modelyard.engines import ENGINES
 from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import LaunchRequest
+from tests.parameter_rules import refused
 
 MACHINE = Machine(Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),)))
 
@@ -38,6 +39,12 @@ def test_extra_keys_are_options_of_the_engine() -> None:
     )
     assert (launch.uid, launch.engine, launch.options, launch.env) == ("m", "fake", {"tokens": "7"}, {"A": "b"})
     assert launch.model.type is ModelType.LLM
+
+
+def test_a_launch_of_one_candidate_is_planned_without_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of a launch is computed when it is accepted; here there is nothing to choose by it."""
+    monkeypatch.setattr(type(ENGINES.get("fake")), "footprint", None)
+    assert plan(model_name="m", model_engine="fake")
 
 
 SPELLINGS = [("llama.cpp", "llama_cpp"), ("xllamacpp", "llama_cpp"), ("vLLM", "vllm"), ("a-b", "a_b")]
@@ -229,8 +236,8 @@ def test_the_template_of_a_launch_decides_abilities(tmp_path: Path, engine: str 
         )
         assert set(launch.model.abilities) == abilities
         assert launch.model.thinking_key == ("enable_thinking" if template == THOUGHTS else None)
-        unsupported = ENGINES.get(launch.engine).command(launch, Address(), "").unsupported
-        assert ("tools" in unsupported) == ("tools" not in abilities)
+        rules = ENGINES.get(launch.engine).command(launch, Address(), "").rules
+        assert ("tools" in refused(rules)) == ("tools" not in abilities)
 
 
 def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:

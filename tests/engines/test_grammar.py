@@ -140,8 +140,9 @@ def test_unconstrained_answers_beside_constrained_ones_are_as_alone(replica: Rep
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
-        ("response_format", {"response_format": {"type": "yaml"}}),
-        ("response_format", {"response_format": {"type": "json_schema"}}),
+        ("response_format.type", {"response_format": {"type": "yaml"}}),
+        ("response_format.type", {"response_format": {"type": "structural_tag"}}),
+        ("response_format.json_schema", {"response_format": {"type": "json_schema"}}),
         ("response_format", {"response_format": schema_format({"type": "nonsense"})}),
         ("guided_json", {"guided_json": "{"}),
         ("guided_json", {"guided_json": {"type": "array", "uniqueItems": True}}),

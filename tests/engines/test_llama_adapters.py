@@ -13,14 +13,14 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Address, Launch, Model
 from modelyard.engines.llama_cpp import engine
 from modelyard.engines.llama_cpp.dialect import plan
-from modelyard.engines.llama_cpp.options import Config, configure, read
+from modelyard.engines.llama_cpp.options import LlamaConfig, configure, read
 from modelyard.engines.llama_cpp.streams import ChatEvents
 
 MODEL = Model("m", format="ggufv2", path="/m.gguf")
 NAMED = (Adapter("one", "/one.gguf", "gguf"), Adapter("大", "/two.gguf", "gguf", scale=0.5))
 
 
-def config(**options: object) -> Config:
+def config(**options: object) -> LlamaConfig:
     launch = Launch("base", MODEL, "llama_cpp", options, adapters=NAMED)
     return configure(launch, "/m.gguf", Address(uds="/s"), read(launch))
 

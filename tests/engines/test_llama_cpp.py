@@ -22,9 +22,11 @@ import pytest
 from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType, Shape, Task
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE, engine
-from modelyard.engines.llama_cpp.options import Config
+from modelyard.engines.llama_cpp.options import LlamaConfig
+from modelyard.engines.llama_cpp.rules import RULES
 from tests import make_gguf
 from tests.causal_models import DEMO
+from tests.parameter_rules import refused
 
 TOKEN = "a-token"
 CHAT = "/v1/chat/completions"
@@ -115,9 +117,9 @@ def reranker(folder: Path) -> Iterator[Replica]:
 # The command, as data
 
 
-def configured(wanted: Launch) -> Config:
+def configured(wanted: Launch) -> LlamaConfig:
     command = engine.command(wanted, Address(uds="/run/1.sock"), TOKEN)
-    return msgspec.json.decode(command.env[CONFIG_VARIABLE], type=Config)
+    return msgspec.json.decode(command.env[CONFIG_VARIABLE], type=LlamaConfig)
 
 
 def test_the_command_of_a_chat_model() -> None:
@@ -129,7 +131,7 @@ def test_the_command_of_a_chat_model() -> None:
     assert command.headers == ((b"authorization", b"Bearer " + TOKEN.encode()),)
     assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}
     assert command.health_path == "/health"
-    assert not command.unsupported
+    assert command.rules is RULES
 
 
 def test_context_is_per_request_and_bounded() -> None:
@@ -171,12 +173,12 @@ def _on_gpu(wanted: Launch) -> Launch:
 
 
 def test_tools_are_refused_when_the_template_has_none() -> None:
-    def unsupported(*abilities: str) -> set[str]:
+    def refusals(*abilities: str) -> set[str]:
         model = Model(name="m", format="ggufv2", path="/m/x.gguf", abilities=abilities)
-        return set(engine.command(Launch("u", model, "llama_cpp"), Address(), "").unsupported)
+        return refused(engine.command(Launch("u", model, "llama_cpp"), Address(), "").rules)
 
-    assert "tools" in unsupported("generate", "chat")
-    assert "tools" not in unsupported("generate", "chat", "tools")
+    assert "tools" in refusals("generate", "chat")
+    assert "tools" not in refusals("generate", "chat", "tools")
 
 
 def test_footprint_counts_weights_cache_and_overhead() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from modelyard.engines.llama_cpp.tool_calls import Listed
+from modelyard.engines.llama_cpp.tool_calls import ListOfCalls
 from modelyard.protocol.tool_calls import whole_calls
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, COMPLETION, HELLO, Replica, events_of, launch
@@ -119,7 +119,7 @@ def test_several_calls_and_several_choices(calling: Replica) -> None:
         ({"stop": ["a", ""]}, "stop"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"guided_json": {}, "guided_choice": ["a"]}, "guided_choice"),
-        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(calling: Replica, body: dict[str, Any], param: str) -> None:
@@ -148,7 +148,7 @@ def test_log_probabilities_beside_tools(calling: Replica) -> None:
 )  # fmt: skip
 def test_calls_are_read_however_their_text_is_cut(pieces: list[str], calls: list[tuple[str, str]]) -> None:
     for cut in (pieces, ["".join(pieces)], list("".join(pieces))):
-        reading = Listed()
+        reading = ListOfCalls()
         found = whole_calls([part for piece in cut for part in reading.add(piece)])
         assert [(call["function"]["name"], call["function"]["arguments"]) for call in found] == calls
 

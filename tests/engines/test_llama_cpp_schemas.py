@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 
 from modelyard.engines.llama_cpp import patterns, schemas
-from modelyard.engines.llama_cpp.plans import Refused
+from modelyard.engines.llama_cpp.plans import RequestRefused
 from modelyard.engines.llama_cpp.tool_calls import parameters
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, HELLO, Replica, launch
@@ -143,7 +143,7 @@ def test_what_is_accepted_holds(replica: Replica, schema: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize(("schema", "key"), REFUSED, ids=json.dumps)
 def test_what_would_not_hold_is_refused_by_its_place(schema: dict[str, Any], key: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         schemas.held(around(json.loads(json.dumps(schema))), "response_format", "response_format.json_schema.schema")
     assert refused.value.param == "response_format"
     assert f"'response_format.json_schema.schema.properties.x.{key}'" in str(refused.value)
@@ -198,7 +198,7 @@ def test_odd_values_of_keywords_are_taken_or_refused() -> None:
             for value in ODD:
                 schema = {**({"type": kind} if kind else {}), key: value}
                 for whole in (schema, around(schema), {"oneOf": [schema, schema]}, {"allOf": [schema]}):
-                    with suppress(Refused):
+                    with suppress(RequestRefused):
                         assert isinstance(schemas.held(json.loads(json.dumps(whole)), "p", "p"), dict)
 
 
@@ -206,13 +206,13 @@ def test_schemas_that_name_themselves() -> None:
     tree = {"type": "object", "properties": {"next": {"$ref": "#/$defs/a"}}, "required": ["next"]}
     other = {"type": "object", "properties": {"next": {"$ref": "#/$defs/b"}}, "required": ["next"]}
     whole = {"$defs": {"a": tree, "b": other}, "oneOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}]}
-    with pytest.raises(Refused, match="several"):
+    with pytest.raises(RequestRefused, match="several"):
         schemas.held(whole, "p", "p")
     assert schemas.held({"$defs": {"a": tree}, "$ref": "#/$defs/a"}, "p", "p")
     deep: dict[str, Any] = {}
     for _ in range(200):
         deep = {"type": "array", "items": deep}
-    with pytest.raises(Refused, match="nested"):
+    with pytest.raises(RequestRefused, match="nested"):
         schemas.held(deep, "p", "p")
 
 
@@ -233,7 +233,7 @@ NODE = {
     ids=("branching", "alternatives", "values"),
 )
 def test_alternatives_that_are_too_many_to_compare(schema: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match=r"p\.oneOf': they are too many to compare, so use 'anyOf'"):
+    with pytest.raises(RequestRefused, match=r"p\.oneOf': they are too many to compare, so use 'anyOf'"):
         schemas.held(schema, "p", "p")
 
 
@@ -249,7 +249,7 @@ def test_alternatives_that_are_too_many_to_compare(schema: dict[str, Any]) -> No
     ],
 )
 def test_schemas_that_are_too_large(key: str, schema: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match=rf"'p\.{key}': at most 1,000 in a schema"):
+    with pytest.raises(RequestRefused, match=rf"'p\.{key}': at most 1,000 in a schema"):
         schemas.held(schema, "p", "p")
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from modelyard.engines.llama_cpp import logprobs
-from modelyard.engines.llama_cpp.filters import DONE, Stopping, are_seen, encoded
+from modelyard.engines.llama_cpp.filters import DONE, StopStrings, are_seen, encoded
 from modelyard.engines.llama_cpp.streams import ChatEvents, CompletionEvents
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, COMPLETION, HELLO, Replica, events_of, launch
@@ -129,7 +129,7 @@ def test_thoughts_and_text_are_searched_apart(size: int) -> None:
     """A stop does not begin in a thought and end in the text, and what a thought held back is not lost."""
     pieces = [("reasoning_content", "hm a"), ("content", "b"), ("content", "c a"), ("content", "b!")]
     stream = b"".join(delta(part, text, number + 1) for number, (part, text) in enumerate(pieces))
-    stopping = Stopping(["ab"], 1, counted=True)
+    stopping = StopStrings(["ab"], 1, counted=True)
     data = b"".join(stopping.feed(stream[place : place + size]) for place in range(0, len(stream), size))
     assert parts(data) == {"reasoning_content": "hm a", "content": "bc "}
     assert stopping.ended and data.endswith(DONE) and data.count(DONE) == 1

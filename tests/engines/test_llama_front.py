@@ -16,7 +16,7 @@ from modelyard.core.types import Address
 from modelyard.engines.llama_cpp import dialect
 from modelyard.engines.llama_cpp.dialect import CHAT_PATH, PLANNERS, plan
 from modelyard.engines.llama_cpp.front import Front, serve
-from modelyard.engines.llama_cpp.plans import Body, Plan, Refused
+from modelyard.engines.llama_cpp.plans import Body, RequestPlan, RequestRefused
 
 HELLO = [{"role": "user", "content": "hello"}]
 BODIES: dict[str, Body] = {
@@ -79,7 +79,7 @@ async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reques
 
 
 def test_a_fault_of_ours_is_a_500_and_the_connection_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(request: Body, setting: dialect.Setting) -> Plan:
+    def fail(request: Body, setting: dialect.ReplicaSetting) -> RequestPlan:
         raise KeyError("logprob")
 
     async def go() -> list[tuple[int, Body]]:
@@ -154,7 +154,7 @@ def test_odd_requests_are_planned_or_refused(path: str) -> None:
                 body = msgspec.json.encode({**BODIES[path], **more, field: value})
                 try:
                     made = plan(path, body, logits=True, stops=("STOP",))
-                except (Refused, InvalidParameter) as refused:
+                except (RequestRefused, InvalidParameter) as refused:
                     assert refused.param and str(refused)
                 else:
                     assert made is not None and isinstance(msgspec.json.decode(made.body), dict)

@@ -232,7 +232,7 @@ def test_private_hosts_are_not_fetched_from(server: Web) -> None:
 
 # the doors of vLLM and SGLang, with a stub behind them
 
-DOORS = [door.Door, start.Door]
+DOORS = [door.VllmDoor, start.SglangDoor]
 
 
 def through(
@@ -295,7 +295,7 @@ def test_a_door_refuses_private_addresses_before_the_engine(kind: type[Any], ser
 
 @pytest.mark.parametrize("path", sorted(door.READ))
 def test_all_paths_of_vllm(path: str) -> None:
-    engine, (head, _) = through(door.Door, chat(SPELLINGS[0]("http://127.0.0.1/"), documents=["a"]), path=path)
+    engine, (head, _) = through(door.VllmDoor, chat(SPELLINGS[0]("http://127.0.0.1/"), documents=["a"]), path=path)
     assert (engine, head["status"]) == ([], 400)
 
 

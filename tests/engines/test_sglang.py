@@ -14,7 +14,8 @@ from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.sglang import engine
-from modelyard.engines.sglang.start import TOKEN_VARIABLE, Door, listen_at
+from modelyard.engines.sglang.start import TOKEN_VARIABLE, SglangDoor, listen_at
+from tests.parameter_rules import refused
 
 GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
@@ -59,8 +60,8 @@ def test_the_token_is_no_argument() -> None:
 
 
 def test_tools_take_a_parser() -> None:
-    assert set(command().unsupported) == {"tools", "tool_choice"}
-    assert not command(tool_call_parser="llama3").unsupported
+    assert {"tools", "tool_choice"} <= refused(command().rules)
+    assert not {"tools", "tool_choice"} & refused(command(tool_call_parser="llama3").rules)
 
 
 @pytest.mark.parametrize(
@@ -163,5 +164,5 @@ def _through_the_door(path: str, status: int, body: bytes) -> list[dict[str, Any
     async def send(message: Any) -> None:
         got.append(message)
 
-    asyncio.run(Door(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
+    asyncio.run(SglangDoor(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
     return got

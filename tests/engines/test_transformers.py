@@ -19,6 +19,7 @@ from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, Config
 from modelyard.engines.transformers import engine
 from tests.causal_models import DEMO, bare_answers, batched_and_bare
 from tests.causal_replica import CHAT, COMPLETION, SHAPE, Replica, launch
+from tests.parameter_rules import refused
 from tests.processes import wait_for
 
 MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
@@ -54,7 +55,7 @@ def test_command() -> None:
     config = json.loads(command.env[CONFIG_VARIABLE])
     assert config["options"]["max_num_seqs"] == 4
     assert config["options"]["trust_remote_code"] is False
-    assert set(command.unsupported) <= {"tools", "tool_choice"}
+    assert "messages" not in refused(command.rules)
 
 
 def test_options_are_checked_at_launch() -> None:

@@ -181,6 +181,7 @@ from transformers import PreTrainedTokenizerFast
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.transformers.infilling import Holes
+from modelyard.engines.transformers.infilling import InfillForms
 
 made = []
 for marks, spaced, begins in given["cases"]:
@@ -191,7 +192,7 @@ for marks, spaced, begins in given["cases"]:
     if begins:
         core.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 0)])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", additional_special_tokens=marks)
-    holes = Holes(tokenizer)
+    holes = InfillForms(tokenizer)
     try:
         found = [holes.fill("ab", "c"), holes.fill(tokenizer.encode("ab"), "c")]
         made.append([" ".join(words[token] for token in each) for each in found] + [sorted(holes.ends)])

@@ -17,14 +17,15 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.vllm import CPU_HEADS, engine, forms
-from modelyard.engines.vllm.door import Door
+from modelyard.engines.vllm.door import VllmDoor
 from tests.engine_environments import environment
+from tests.parameter_rules import refused
 
 GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
 MODEL = Model("qwen", path="/models/qwen", context_length=32768, weights_bytes=15 * GIB, shape=SHAPE)
 LISTEN = Address(uds="/run/1.sock")
-DOOR = "--middleware modelyard.engines.vllm.door.Door --disable-uvicorn-access-log --enable-prompt-tokens-details"
+DOOR = "--middleware modelyard.engines.vllm.door.VllmDoor --disable-uvicorn-access-log --enable-prompt-tokens-details"
 
 
 def launch(gpus: int = 0, model: Model = MODEL, adapters: tuple[Adapter, ...] = (), **options: Json) -> Launch:
@@ -135,8 +136,8 @@ def test_a_familys_own_template() -> None:
 
 
 def test_tools_are_refused_until_there_is_a_parser() -> None:
-    assert set(command().unsupported) == {"tools", "tool_choice"}
-    assert "tools" not in command(tool_call_parser="hermes").unsupported
+    assert {"tools", "tool_choice"} <= refused(command().rules)
+    assert not {"tools", "tool_choice"} & refused(command(tool_call_parser="hermes").rules)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def ask(path: str, answer: list[MutableMapping[str, Any]]) -> list[MutableMappin
     async def receive() -> MutableMapping[str, Any]:
         return {"type": "http.request", "body": b"{}"}
 
-    asyncio.run(Door(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
+    asyncio.run(VllmDoor(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
     return sent
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from modelyard.engines.vllm import forms
-from modelyard.engines.vllm.door import Door
+from modelyard.engines.vllm.door import VllmDoor
 
 CHAT, COMPLETION, EMBEDDING, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"
 LIMIT = 20
@@ -56,7 +56,7 @@ class Server:
             return {"type": "http.request", "body": json.dumps(body).encode()}
 
         scope = {"type": "http", "path": path, "method": "POST", "headers": [], "app": SimpleNamespace(state=STATE)}
-        asyncio.run(Door(self)(scope, receive, send))
+        asyncio.run(VllmDoor(self)(scope, receive, send))
         head, *rest = sent
         whole = b"".join(message["body"] for message in rest)
         length = dict(head["headers"]).get(b"content-length")

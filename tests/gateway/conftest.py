@@ -21,6 +21,7 @@ import uvicorn
 import uvloop
 
 from modelyard.core.config import Settings
+from modelyard.core.rules import Refuse, Rules
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Address, Endpoint, Launch, Model, ReplicaState, Route, RouteTable, Task
 from modelyard.engines.fake import engine
@@ -88,10 +89,16 @@ def free_port() -> int:
         return port
 
 
-def route(*endpoints: Endpoint, name: str = "m", unsupported: Mapping[str, str] | None = None, **more: Any) -> Route:
+def refusing(**reasons: str) -> Rules:
+    """Rules that refuse parameters of chats and completions, each for a reason."""
+    refused = {name: Refuse(why) for name, why in reasons.items()}
+    return Rules({Task.CHAT: refused, Task.COMPLETION: refused})
+
+
+def route(*endpoints: Endpoint, name: str = "m", **more: Any) -> Route:
     state = ReplicaState.READY if endpoints else ReplicaState.STARTING
     fields: dict[str, Any] = {"uid": name, "state": state, "tasks": ALL, **more}
-    return Route(name=name, endpoints=endpoints, unsupported=unsupported or {}, **fields)
+    return Route(name=name, endpoints=endpoints, **fields)
 
 
 def table(*routes: Route) -> RouteTable:

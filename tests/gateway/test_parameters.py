@@ -220,6 +220,7 @@ def test_a_launch_with_adapters_on_a_processor_has_their_rules() -> None:
     model = Model("m", path="/models/m", abilities=("chat",))
 
     def rules(gpus: int, **options: Json) -> Rules:
+        options["tool_call_parser"] = "hermes"
         return vllm.command(Launch("m", model, "vllm", options, gpus=gpus), Address(), "").rules
 
     assert rules(0) is VLLM and rules(1, enable_lora=True) is VLLM

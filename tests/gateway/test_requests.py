@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modelyard.core.types import Address, Endpoint, Task
 from modelyard.gateway.paths import PATHS, BodyFormat
-from tests.gateway.conftest import Replica, Reply, Yard, chat, route
+from tests.gateway.conftest import Replica, Reply, Yard, chat, refusing, route
 
 ROUTES = sorted(path for path, row in PATHS.items() if row.format is BodyFormat.JSON)
 
@@ -118,7 +118,7 @@ def test_a_model_without_the_task_is_a_400(yard: Yard, replica: Replica) -> None
 
 
 def test_an_unsupported_parameter_is_a_400(yard: Yard, replica: Replica) -> None:
-    yard.publish(route(replica.endpoint, unsupported={"logprobs": "no such kernel", "guided_json": "no grammar"}))
+    yard.publish(route(replica.endpoint, rules=refusing(logprobs="no such kernel", guided_json="no grammar")))
     for bad in ({"logprobs": True}, {"guided_json": {"type": "object"}}):
         reply = yard.post(chat(**bad))
         assert (reply.status, code(reply), reply.json["error"]["param"]) == (
@@ -246,5 +246,5 @@ def test_no_body_for_a_known_model_is_a_500(fuzzed: Yard, path: str, fields: dic
 @pytest.fixture
 def fuzzed(yard: Yard) -> Yard:
     dead = [Endpoint(f"dead{i}", Address(uds=f"/nonexistent/{i}")) for i in range(2)]
-    yard.publish(route(*dead, name="gone", upstream_name="other", unsupported={"top_k": "fuzz", "stop": "fuzz"}))
+    yard.publish(route(*dead, name="gone", upstream_name="other", rules=refusing(top_k="fuzz", stop="fuzz")))
     return yard

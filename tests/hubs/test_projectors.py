@@ -16,7 +16,7 @@ from modelyard.catalog.index import Catalog
 from modelyard.core.errors import HubUnavailable, InvalidParameter
 from modelyard.core.types import Address, Json, Launch, Model, RemoteFile
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, engine
-from modelyard.engines.llama_cpp.options import Config
+from modelyard.engines.llama_cpp.options import LlamaConfig
 from tests import make_gguf
 from tests.hub_server import HubServer, hub_server
 
@@ -66,10 +66,10 @@ def arrive(model: Model, hub: HubServer, *names: str) -> Path:
     return folder
 
 
-def told(model: Model, **options: Json) -> Config:
-    """What llama.cpp's process is told."""
+def config_of(model: Model, **options: Json) -> LlamaConfig:
+    """The configuration of llama.cpp's process."""
     command = engine.command(Launch("u", model, "llama_cpp", options), Address(uds="/run/u.sock"), "")
-    return msgspec.json.decode(command.env[CONFIG_VARIABLE], type=Config)
+    return msgspec.json.decode(command.env[CONFIG_VARIABLE], type=LlamaConfig)
 
 
 def test_which_one_is_taken() -> None:
@@ -87,7 +87,7 @@ def test_it_comes_with_the_weights_of_a_repository(hub: HubServer) -> None:
     assert coming(model) == {WEIGHTS, "mmproj-F16.gguf"} and model.download is not None
     assert model.projector == str(Path(model.download.folder) / "mmproj-F16.gguf")
     assert "vision" in model.abilities and str(model.path).endswith(WEIGHTS)
-    assert told(model).options.mmproj == model.projector
+    assert config_of(model).options.mmproj == model.projector
     assert coming(find(ID, hub="huggingface", projector="mmproj-F32.gguf")) == {WEIGHTS, "mmproj-F32.gguf"}
     with pytest.raises(InvalidParameter, match=r"'nose'; it has mmproj-F16\.gguf, mmproj-F32\.gguf, mmproj-b\.gguf"):
         find(ID, hub="huggingface", projector="nose")
@@ -122,7 +122,7 @@ def test_without_the_hub_it_reads_text(hub: HubServer, families: Catalog, monkey
     for name in ("HF_ENDPOINT", "MODELSCOPE_ENDPOINT"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     blind = find("seer", catalog=families)
-    assert (blind.download, blind.projector, told(blind).options.mmproj) == (None, None, "")
+    assert (blind.download, blind.projector, config_of(blind).options.mmproj) == (None, None, "")
     with pytest.raises(HubUnavailable):
         find("seer", catalog=families, projector="mmproj-b.gguf")
 
@@ -147,8 +147,8 @@ def test_the_option_wins_and_both_count_as_memory(tmp_path: Path) -> None:
     own.write_bytes(b"x" * 10)
     came.write_bytes(b"x" * 1000)
     model = Model("m", format="ggufv2", path="/m.gguf", projector=str(came))
-    assert told(model).options.mmproj == str(came)
-    assert told(model, mmproj=str(own)).options.mmproj == str(own)
+    assert config_of(model).options.mmproj == str(came)
+    assert config_of(model, mmproj=str(own)).options.mmproj == str(own)
 
     def weights(each: Model, **options: Json) -> int:
         return engine.footprint(Launch("u", each, "llama_cpp", options)).weights

@@ -11,7 +11,7 @@ import pytest
 
 from modelyard.core.errors import BadRequest
 from modelyard.infer import Engine, RequestConfig
-from modelyard.infer.dataset import Outcome, questions, run
+from modelyard.infer.dataset import RunOutcome, questions, run
 from modelyard.infer.stats import InferStats
 
 ROWS: list[Any] = [
@@ -47,7 +47,7 @@ def test_a_bad_row_is_recorded_and_stops_nothing(engine: Engine, file: str, tmp_
     result, stats = tmp_path / "out" / "answers.jsonl", InferStats()
     asked = questions([file])
     outcome = run(engine, asked, result, RequestConfig(temperature=0, max_tokens=16), stats=stats)
-    assert outcome == Outcome(answered=4, failed=3, kept=0)
+    assert outcome == RunOutcome(answered=4, failed=3, kept=0)
     found = records(result)
     assert sorted(found) == list(range(7))
     assert "杭州" in found[0]["response"] and found[0]["label"] == "杭州"

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from modelyard.core.errors import AdapterNotFound, BadRequest, CannotStart, InvalidParameter, NotFound
-from modelyard.infer import AdapterRequest, Engine, InferRequest, InferStats, LlamaEngine, RequestConfig
+from modelyard.infer import AdapterRequest, Engine, InferRequest, InferStats, LlamaEngine, RequestConfig, child
 from modelyard.infer.launching import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
@@ -41,7 +41,7 @@ def test_streams_are_the_whole_answers(engine: Engine) -> None:
     assert texts == [answer.choices[0].message.content for answer in whole]
 
 
-def test_async(engine: Engine) -> None:
+def test_asynchronous_answers_are_those_of_infer(engine: LlamaEngine) -> None:
     async def both() -> list[str]:
         config = RequestConfig(temperature=0, max_tokens=40)
         answers = await asyncio.gather(*(engine.infer_async(each, config) for each in ASKED))
@@ -53,7 +53,7 @@ def test_async(engine: Engine) -> None:
     assert WORDS[0] in first and WORDS[1] in second and streamed == first
 
 
-def test_no_beam_search(engine: Engine) -> None:
+def test_beam_search_is_refused(engine: LlamaEngine) -> None:
     with pytest.raises(InvalidParameter, match="num_beams"):
         engine.infer(ASKED, RequestConfig(num_beams=2))
 
@@ -119,7 +119,14 @@ def test_closing_takes_the_home_away() -> None:
     assert not home.exists() and not any(alive(pid) for pid in processes)
 
 
-def test_names() -> None:
+def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {**child.environment(), "MODELYARD_HEALTH_INTERVAL": "often"}
+    monkeypatch.setattr(child, "environment", lambda: wrong)
+    with pytest.raises(CannotStart, match=r"The private server did not start: .*MODELYARD_HEALTH_INTERVAL"):
+        child.PrivateServer()
+
+
+def test_models_and_backends_by_the_names_of_ms_swift() -> None:
     with pytest.raises(NotFound, match=r"qwen-7b-chat"):
         body(LaunchSpec(model_type="qwen-7b-chatt"))
     with pytest.raises(BadRequest, match="Which model"):

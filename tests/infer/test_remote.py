@@ -16,7 +16,7 @@ import pytest
 
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound, ServerUnreachable, UnsupportedTask
 from modelyard.infer import AdapterRequest, InferClient, InferRequest, InferStats, RequestConfig
-from modelyard.infer.dataset import Outcome, questions, run
+from modelyard.infer.dataset import RunOutcome, questions, run
 from modelyard.infer.progress import bar
 from modelyard.llm import (
     XRequestConfig,
@@ -221,7 +221,7 @@ def test_pictures_and_histories_of_a_dataset_are_in_its_answers(client: InferCli
     ticks: list[int] = []
     rows_read = questions([str(tmp_path / "a.jsonl")], sample=-1)
     outcome = run(client, rows_read, tmp_path / "out.jsonl", RequestConfig(), tick=lambda: ticks.append(1))
-    assert outcome == Outcome(answered=2, failed=3, kept=0) and len(ticks) == 5
+    assert outcome == RunOutcome(answered=2, failed=3, kept=0) and len(ticks) == 5
     found = sorted(
         map(json.loads, (tmp_path / "out.jsonl").read_text("utf-8").splitlines()), key=lambda row: row["index"]
     )

@@ -15,7 +15,7 @@ from modelyard.cli.swift_flags import Flags, parse, truth
 from modelyard.cli.swift_models import passthrough, run_options
 
 if TYPE_CHECKING:
-    from modelyard.infer.dataset import Question
+    from modelyard.infer.dataset import DatasetQuestion
     from modelyard.infer.engine import Engine
     from modelyard.infer.requests import AdapterRequest, RequestConfig
 
@@ -84,7 +84,7 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
     return named
 
 
-def questions_of(files: list[str], flags: Flags) -> list[Question]:
+def questions_of(files: list[str], flags: Flags) -> list[DatasetQuestion]:
     """The rows to answer, read before a model is launched for them. Raises `BadRequest`."""
     from modelyard.infer.dataset import questions
 
@@ -93,7 +93,11 @@ def questions_of(files: list[str], flags: Flags) -> list[Question]:
 
 
 def answer_dataset(
-    engine: Engine, questions: list[Question], flags: Flags, config: RequestConfig, adapter: AdapterRequest | None
+    engine: Engine,
+    questions: list[DatasetQuestion],
+    flags: Flags,
+    config: RequestConfig,
+    adapter: AdapterRequest | None,
 ) -> int:
     """Answer every row; returns the exit code, 1 if some rows failed."""
     from modelyard.infer.dataset import run

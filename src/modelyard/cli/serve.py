@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,14 @@ DEMO_QUESTION = "Which port does the Yard server use?"
 @click.option("--access-log", is_flag=True, default=None, help="Log one line per inference request.")
 @click.option("--insecure", is_flag=True, default=None, help="Let other machines use a server that has no keys.")
 @click.option("--launch", "names", metavar="NAME", multiple=True, help="Launch this model, such as demo; repeatable.")
+@click.option(
+    "--ready-fd",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="File descriptor that gets one line of JSON, with the server's url, when it is ready.",
+)
 @click.option("--demo-base", is_flag=True, help="Make the knowledge base demo, which the demo model can read.")
-def command(names: tuple[str, ...], demo_base: bool, **given: Any) -> int:
+def command(names: tuple[str, ...], ready_fd: int | None, demo_base: bool, **given: Any) -> int:
     """Run a server until Ctrl-C. Models that were launched before are started again.
 
     Every setting can also stand in the environment as MODELYARD_<NAME>; an option wins over it.
@@ -45,6 +52,9 @@ def command(names: tuple[str, ...], demo_base: bool, **given: Any) -> int:
     from modelyard.api.server import serve
 
     def ready(started: ServerReport) -> None:
+        if ready_fd is not None:
+            with open(ready_fd, "w", encoding="utf-8") as line:
+                line.write(json.dumps({"url": started.url, "chatchat_url": started.chatchat_url}) + "\n")
         click.echo(welcome(started))
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Which variant of a model on which engine, when the launch leaves that open; and why not, for every engine that cannot.
+"""Chooses the variant of a model and the engine where a launch leaves them open, and says why each other engine cannot run it.
 
 `runnable` looks at each pair of model and engine, `weigh` adds what it takes of memory, and `choose`, which is pure, picks one.
 """
@@ -25,7 +25,7 @@ GIGABYTE = 1_000_000_000
 SLOW = 5_500_000_000
 """Weights that a CPU reads for each token: about ten tokens a second on a laptop. 8 billion at 4 bits are less."""
 LONG = 20 * GIGABYTE
-"""Nobody waits for more than that without having asked for it."""
+"""Nobody waits for a larger download unless they named the model."""
 FOUR_BITS = 4.4
 """Fewer bits per weight cost more quality than a smaller model does."""
 MODEST_BITS = 5.0
@@ -39,7 +39,7 @@ SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """One model on one engine that could run it."""
 
     model: Model
@@ -55,7 +55,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate(Choice):
+class Candidate(EngineChoice):
     """A choice with the memory that it takes, and where it would take it from."""
 
     need: Footprint
@@ -66,7 +66,7 @@ class Candidate(Choice):
 
     @property
     def comfortable(self) -> bool:
-        """It takes no more than half of the memory, answers at a pace one can read, and is not long in coming."""
+        """It takes no more than half of the memory, answers at reading pace, and is not a long download."""
         most = LONG if self.gpus else SLOW
         return (
             self.need.total <= self.capacity // 2
@@ -121,8 +121,8 @@ def _rank(one: Candidate) -> tuple[float, ...]:
 
 def decide(
     name: str, offers: Sequence[Offer], requirements: Requirements, machine: Machine, is_here: Callable[[Offer], bool]
-) -> Choice:
-    """The choice that is launched. A single one is taken as it is: whether it fits is looked at when it is placed.
+) -> EngineChoice:
+    """Decide what is launched. A single choice is taken as it is: whether it fits is checked when it is placed.
 
     Raises `NoEngineFits` with every engine's reason, or `NotEnoughMemory` with the figures of the smallest candidate.
     """
@@ -141,13 +141,13 @@ def decide(
 
 def runnable(
     offers: Sequence[Offer], requirements: Requirements, machine: Machine, is_here: Callable[[Offer], bool]
-) -> tuple[list[Choice], dict[str, str]]:
+) -> tuple[list[EngineChoice], dict[str, str]]:
     """Every pair of model and engine that could run, and the reason of each engine that can run none of the models.
 
     Engines that have the options go first: others are left out, unless none is left.
     """
     here = [is_here(offer) for offer in offers] if len(offers) > 1 else [True]
-    choices: list[Choice] = []
+    choices: list[EngineChoice] = []
     for having_options in (True, False):
         reasons: dict[str, str] = {}
         for name in [requirements.engine] if requirements.engine else ENGINES:
@@ -159,7 +159,7 @@ def runnable(
                 reasons[name] = " ".join(missing)
             else:
                 choices += [
-                    Choice(model, name, score, variant=variant, here=there)
+                    EngineChoice(model, name, score, variant=variant, here=there)
                     for (model, variant), (score, _), there in zip(offers, fits, here, strict=True)
                     if score > 0
                 ]
@@ -188,7 +188,7 @@ def _fit(
     return fit.score, fit.reason
 
 
-def weigh(choice: Choice, requirements: Requirements, machine: Machine) -> Candidate:
+def weigh(choice: EngineChoice, requirements: Requirements, machine: Machine) -> Candidate:
     """A choice with its memory: on GPUs where the launch or the engine wants them and there is room, else in main memory."""
     engine = ENGINES.get(choice.engine)
     launch = _launch(choice.model, choice.engine, requirements)
@@ -272,7 +272,7 @@ def refusal(
 
 
 def _able(offer: Offer) -> list[str]:
-    """Engines that run this somewhere."""
+    """Engines that could run an offer on some machine."""
     model, variant = offer
     return [canonical_name(variant.spec.engine)] if variant and variant.spec.engine else able(model)
 
@@ -283,7 +283,7 @@ def _smallest(offers: Sequence[Offer]) -> Model:
 
 
 def _too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:
-    """The refusal of the smallest, which is the nearest to fitting."""
+    """The refusal of the smallest candidate, which comes nearest to fitting."""
     least = min(candidates, key=lambda one: one.need.total)
     size = f"{least.model.size_in_billions:g} billion, " if least.model.size_in_billions else ""
     title = f"{size}{least.model.format}, {least.model.quantization} on {title_of(least.engine)}"

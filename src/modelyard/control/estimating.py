@@ -1,4 +1,4 @@
-"""Answers without a launch: which engines run a model, and how much memory it would take on each."""
+"""Estimates without a launch: which engines run a model, and how much memory it would take on each."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _engines(model: Model, given: str | None) -> list[tuple[str, Profile]]:
 
 
 def cache_type(given: str | int | None) -> str:
-    """The type of the cache's elements; bits are understood as the peer's command line gives them."""
+    """The type of the cache's elements; bits are understood as Xinference's command line gives them."""
     name = str(given if given is not None else "auto").strip().lower() or "auto"
     name = CACHE_SPELLINGS.get(name, name)
     if name not in CACHE_TYPES:

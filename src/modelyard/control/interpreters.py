@@ -21,7 +21,7 @@ def absent(engine: Engine, folder: Path | None) -> tuple[str, ...]:
 
 
 def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
-    """A command with a real interpreter in place of `PYTHON`, whose scripts are found first.
+    """A command with a real interpreter in place of `PYTHON`, and with that interpreter's programs first in PATH.
 
     Raises `MissingLibrary` when the environment has gone since the launch was accepted.
     """
@@ -36,7 +36,7 @@ def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
 
 
 def _missing(engine: Engine, folder: Path | None) -> tuple[str, ...]:
-    """What the server lacks for an engine that has no environment which works; empty when it can run it."""
+    """What the server lacks to run an engine in its own interpreter, in sentences; empty when it can."""
     sentences = engine.missing()
     orphaned = Environments(folder).orphaned(engine.name) if folder is not None and engine.environment else ""
     return (orphaned,) if sentences and orphaned else sentences
@@ -51,5 +51,5 @@ def _own(engine: Engine, folder: Path | None) -> str | None:
 
 
 def _paths(python: str) -> Mapping[str, str]:
-    """Programs that the libraries call, such as a compiler's helpers, stand beside the interpreter."""
+    """The environment's folder of programs at the front of PATH: libraries call helpers that are installed there."""
     return {"PATH": os.pathsep.join((str(Path(python).parent), os.environ.get("PATH", os.defpath)))}

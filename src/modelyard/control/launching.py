@@ -14,7 +14,7 @@ from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapter_files
-from modelyard.control.choosing import Choice, Offer, Requirements, decide
+from modelyard.control.choosing import EngineChoice, Offer, Requirements, decide
 from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine, show
 from modelyard.control.privileges import UNKNOWN, Permit
@@ -73,7 +73,7 @@ def plan_launch(
     return launch
 
 
-def _launch(request: LaunchRequest, requirements: Requirements, choice: Choice, permit: Permit) -> Launch:
+def _launch(request: LaunchRequest, requirements: Requirements, choice: EngineChoice, permit: Permit) -> Launch:
     """The launch of a choice, checked before a hub is asked for anything: names, variables, permissions and options."""
     engine = ENGINES.get(choice.engine)
     launch = Launch(

@@ -1,4 +1,4 @@
-"""Options that an engine does not have and another one has: who asks for one wants that engine."""
+"""Options that an engine does not have and another one has: a launch with such an option means the other engine."""
 
 from __future__ import annotations
 

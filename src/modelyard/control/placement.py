@@ -33,7 +33,7 @@ class Claims:
     """Not yet seen in the device's free memory."""
 
     def plus(self, spot: Placement, *, loading: bool) -> Claims:
-        """With one more replica."""
+        """These claims with those of one more replica."""
         more = {device: self.held.get(device, 0) + spot.bytes_each for device in spot.devices}
         if not loading:
             return Claims({**self.held, **more}, self.loading)
@@ -43,7 +43,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is to run on, and what is taken of it."""
+    """The hardware of this machine, and what replicas have claimed of it."""
 
     hardware: Hardware
     claims: Claims = field(default_factory=Claims)
@@ -124,5 +124,5 @@ def _refusal(uid: str, need: Footprint, each: int, free: int, device: Device) ->
 
 
 def show(size: int) -> str:
-    """Bytes for people."""
+    """A size in words, such as `1.5 GiB`."""
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 1024**2:.0f} MiB"

@@ -46,7 +46,6 @@ def _of_model(view: ModelView) -> Route:
         reason=view.reason,
         endpoints=_endpoints(ready),
         tasks=plan.tasks if plan else frozenset(),
-        unsupported=plan.unsupported if plan else {},
         rules=plan.rules if plan else NO_RULES,
         upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
         thinking_key=launch.model.thinking_key,

@@ -296,8 +296,6 @@ class Route:
     """For people: what a 503 says while `endpoints` is empty."""
     endpoints: tuple[Endpoint, ...] = ()
     tasks: frozenset[Task] = frozenset()
-    unsupported: Mapping[str, str] = field(default_factory=dict)
-    """Request parameter → why this engine cannot do it; its presence in a request is a 400."""
     rules: Rules = NO_RULES
     """What each request parameter means to this engine."""
     app: App | None = None

@@ -1,4 +1,4 @@
-"""How a model is run. One engine is one file; its name stands in one line here, or in a stranger's entry point."""
+"""The registry of engines. Ours are listed here; other packages add theirs under the entry point `modelyard.engines`."""
 
 from __future__ import annotations
 

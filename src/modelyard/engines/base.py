@@ -83,10 +83,8 @@ class Command:
     """Answers 200 once the weights are loaded, something else before."""
     start_timeout: float | None = None
     """Seconds; None leaves it to the settings."""
-    unsupported: Mapping[str, str] = field(default_factory=dict)
-    """Request parameter → why this launch cannot do it, whatever `rules` say."""
     rules: Rules = NO_RULES
-    """What each request parameter means to this engine."""
+    """What each request parameter means to this launch."""
     context_length: int | None = None
     """Tokens that one request may have, where the options make that less than the model's own."""
     hot_adapters: bool = False
@@ -102,7 +100,6 @@ class Remote:
     tasks: frozenset[Task]
     headers: tuple[tuple[bytes, bytes], ...] = ()
     upstream_name: str | None = None
-    unsupported: Mapping[str, str] = field(default_factory=dict)
     rules: Rules = NO_RULES
     context_length: int | None = None
     key_variable: str = ""

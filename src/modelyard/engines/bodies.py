@@ -1,4 +1,4 @@
-"""Bodies of requests in front of an ASGI application: read whole, given again, answered here, and with data for addresses."""
+"""Helpers of ASGI middleware: read a whole body, forward another one, answer, and fetch the files that a body names."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from modelyard.core.asgi import replayed
+from modelyard.core.asgi import App, Message, Receive, Scope, Send, replayed
 from modelyard.engines.media import Media, MediaRefused, read
-from modelyard.engines.narrow import App, Message, Receive, Scope, Send
 
 
 async def respond(send: Send, status: int, body: bytes) -> None:
-    """An answer of ours."""
+    """Send a whole JSON answer."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def refuse(send: Send, param: str, message: str) -> None:
-    """A 400 in OpenAI's envelope."""
+    """Send a 400 in OpenAI's envelope."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": 400}
     await respond(send, 400, json.dumps({"error": error}).encode())
 
 
 async def whole_body(receive: Receive) -> bytes | None:
-    """The body of a request; None when its client has left."""
+    """Read the body of a request; None when the client disconnected."""
     parts = []
     while True:
         message = await receive()
@@ -37,16 +36,16 @@ async def whole_body(receive: Receive) -> bytes | None:
 
 
 async def forward(app: App, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-    """The request with another body."""
+    """Call the application with another body in the request."""
     length = (b"content-length", str(len(body)).encode())
     kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
     await app({**scope, "headers": [*kept, length]}, replayed(body, receive), send)
 
 
 async def with_data(media: Media, body: bytes, receive: Receive, send: Send) -> bytes | None:
-    """The body with data in place of addresses, see `media.py`.
+    """Fetch what the addresses in a body name, and return the body with data in their place, see `media.py`.
 
-    None when the request was answered with a refusal, or when its client has left, which cancels the fetches.
+    None when the request was answered with a refusal, or when the client disconnected, which cancels the fetches.
     """
     try:
         request = read(body)

@@ -1,4 +1,4 @@
-"""Somebody else's OpenAI-compatible server as an engine: an address, a key from the environment, nothing to start."""
+"""An OpenAI-compatible server that somebody else runs, as an engine: an address and a key, and nothing to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words between what batches answers (`serving/batching.py`) and what computes their tokens (an engine's model)."""
+"""The interface between the batching of answers (`serving/batching.py`) and an engine's model, which computes their tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What an answer must look like."""
+    """The form that an answer is held to."""
 
     kind: Literal["json", "regex", "choice", "grammar", "lark"]
     """`grammar` is written by users, in Lark's or llama.cpp's notation; `lark` by us, in that of the library."""
@@ -23,7 +23,7 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How the tokens of one answer are chosen. Temperature 0 takes the likeliest."""
+    """Sampling parameters of one answer. Temperature 0 takes the likeliest tokens."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -48,7 +48,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What beside its tokens decides what a model makes of a prompt. Only prompts of equal sources share work."""
+    """What a prompt depends on beside its tokens: adapter and pictures. Only prompts of equal sources share a cache."""
 
     adapter: str = ""
     """Which adapter reads and writes; empty is the model alone. Another adapter under an old name has another word here."""
@@ -79,8 +79,8 @@ class Backend(Protocol):
     rows: int
     """Most answers at once."""
 
-    def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
-        """A new answer takes a row."""
+    def begin(self, row: int, params: Wish, prompt: Sequence[int], source: Source) -> None:
+        """Begin a new answer in a row."""
         ...
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[Drawn]:
@@ -108,7 +108,7 @@ class Backend(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget all rows."""
+        """Forget everything that was computed."""
         ...
 
     def load_adapter(self, key: str, path: str, scale: float) -> None:
@@ -116,7 +116,7 @@ class Backend(Protocol):
         ...
 
     def unload_adapter(self, key: str) -> None:
-        """No answer has this key any more."""
+        """Unload an adapter, which no answer uses any more."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The event loop of a replica that is ours: uvloop where there is one, which relays a chunk in a third of the time."""
+"""The event loop of our replicas: uvloop where it is installed, which relays a chunk in a third of the time."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class MediaRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AddressPlace:
     """Where in a request an address stands."""
 
     holder: Any
@@ -131,9 +131,9 @@ def _is_plain_item(item: Any, name: str) -> bool:
     return not isinstance(item, list) or not any(isinstance(each, (list, dict)) for each in item)
 
 
-def places(request: MutableMapping[str, Any]) -> list[Place]:
+def places(request: MutableMapping[str, Any]) -> list[AddressPlace]:
     """Every address to be fetched. Raises `MediaRefused` for addresses in fields that are not known."""
-    found: list[Place] = []
+    found: list[AddressPlace] = []
     for name in PART_FIELDS:
         value = request.get(name)
         if isinstance(value, (list, dict)) and not (
@@ -151,7 +151,7 @@ def places(request: MutableMapping[str, Any]) -> list[Place]:
     return found
 
 
-def _parts(value: Any, param: str, depth: int) -> Iterator[Place]:
+def _parts(value: Any, param: str, depth: int) -> Iterator[AddressPlace]:
     """The addresses in messages, documents or parts, however they are nested."""
     _check_depth(param, depth)
     if isinstance(value, list):
@@ -162,7 +162,7 @@ def _parts(value: Any, param: str, depth: int) -> Iterator[Place]:
         yield from _part(value, param, depth)
 
 
-def _part(part: dict[str, Any], param: str, depth: int) -> Iterator[Place]:
+def _part(part: dict[str, Any], param: str, depth: int) -> Iterator[AddressPlace]:
     """The addresses in one object: a message, or a part of one."""
     kind = part.get("type")
     is_message = param in CONVERSATIONS and depth <= 1
@@ -178,7 +178,7 @@ def _part(part: dict[str, Any], param: str, depth: int) -> Iterator[Place]:
             _check(value, param, key, depth)
 
 
-def _slot(holder: Any, key: str | int, kind: str, param: str, depth: int) -> Iterator[Place]:
+def _slot(holder: Any, key: str | int, kind: str, param: str, depth: int) -> Iterator[AddressPlace]:
     """The addresses in a field that holds them."""
     value = holder[key]
     _check_depth(param, depth)
@@ -201,12 +201,12 @@ def is_data(url: str) -> bool:
     return url[:5].lower() == "data:"
 
 
-def _place(holder: Any, key: str | int, kind: str, param: str) -> Place:
+def _place(holder: Any, key: str | int, kind: str, param: str) -> AddressPlace:
     """Where an address stands that is fetched. Raises `MediaRefused` for all but addresses of the web."""
     value = str(holder[key])
     if not kind or not value.lower().startswith(("http://", "https://")):
         raise MediaRefused(param, f"'{shown(value)}' is not an http, https or data address.")
-    return Place(holder, key, kind, param)
+    return AddressPlace(holder, key, kind, param)
 
 
 def _check_depth(param: str, depth: int) -> None:
@@ -270,7 +270,7 @@ class Media:
                 place.holder[place.key] = url
         return bool(found)
 
-    async def _all(self, found: Sequence[Place]) -> list[str]:
+    async def _all(self, found: Sequence[AddressPlace]) -> list[str]:
         """A `data:` URL for each address, in order; one address that stands there twice is fetched once."""
         left = [MOST_BYTES]
         distinct = {(place.url, place.kind): place for place in found}
@@ -283,7 +283,7 @@ class Media:
             raise group_error.exceptions[0] from None
         return [tasks[place.url, place.kind].result() for place in found]
 
-    async def _one(self, place: Place, left: list[int]) -> str:
+    async def _one(self, place: AddressPlace, left: list[int]) -> str:
         async with self.gate:
             file = await fetched(
                 place.url, place.kind, place.param, self.hosts, max(1, min(left[0], LARGEST[place.kind]))

@@ -6,6 +6,7 @@ refused until an engine's table says more.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -104,6 +105,13 @@ def rules_of(title: str, honours: Mapping[Task, Iterable[str]], special: Mapping
     """The rules of the engine with that title, for the tasks that `honours` names."""
     lacks = f"{title} has no such parameter"
     return Rules({task: table(task, lacks, names, special.get(task)) for task, names in honours.items()})
+
+
+@functools.cache
+def without_tools(rules: Rules, why: str) -> Rules:
+    """The rules of a launch that cannot offer tools. Made once, because the gateway keeps what it makes of rules."""
+    refused: Mapping[str, Rule] = dict.fromkeys(("tools", "tool_choice"), Refuse(why))
+    return with_special(rules, refused, refused)
 
 
 def with_special(rules: Rules, chat: Mapping[str, Rule], completion: Mapping[str, Rule]) -> Rules:

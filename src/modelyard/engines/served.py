@@ -1,4 +1,4 @@
-"""Engines that bring no server of their own: their replicas run `modelyard.serving`, and this is what it is told."""
+"""The configuration and command of replicas that run our own server, `modelyard.serving`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKEN_VARIABLE = "SERVED_REPLICA_TOKEN"
 
 
 class Config(msgspec.Struct, kw_only=True, frozen=True):
-    """All that the replica's process needs to know, but for the token."""
+    """All that the replica's process needs to know, except the token."""
 
     uid: str
     engine: str
@@ -38,7 +38,7 @@ class Config(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ServedEngine(Engine):
-    """An engine whose replicas are ours."""
+    """An engine that brings no server of its own: its replicas run `modelyard.serving`."""
 
     @abstractmethod
     def load(self, config: Config) -> Any:
@@ -46,7 +46,7 @@ class ServedEngine(Engine):
 
 
 def configure(launch: Launch, path: str, listen: Address, options: msgspec.Struct, context_length: int = 0) -> Config:
-    """What the replica of a launch is told."""
+    """The configuration of a launch's replicas."""
     model = launch.model
     return Config(
         uid=launch.uid,
@@ -72,6 +72,6 @@ def environment(config: Config, token: str) -> dict[str, str]:
 
 
 def served(config: Config, listen: Address, token: str, **rest: Any) -> Command:
-    """The command of a replica of ours; `rest` are the remaining fields of `Command`."""
+    """The command of a replica that runs our server; `rest` are the remaining fields of `Command`."""
     env = {**environment(config, token), **rest.pop("env", {})}
     return Command((PYTHON, "-m", "modelyard.serving"), listen, env=env, headers=token_header(token), **rest)

@@ -66,11 +66,7 @@ ActiveRules = tuple[tuple[str, Rule], ...]
 
 def refusals(route: Route, task: str, call: ModelCall) -> Iterator[tuple[str, str]]:
     """The parameters of a request that are refused, each with the reason."""
-    plain = type(call.request) in PLAIN
-    for name, why in route.unsupported.items():
-        if uses(call, name):
-            yield name, why
-    if plain and not refuses_plain(route.rules, task):
+    if type(call.request) in PLAIN and not refuses_plain(route.rules, task):
         return
     for name, rule in active_rules(route.rules, task):
         if isinstance(rule, Refuse) and uses(call, name) and (not rule.beside or uses(call, rule.beside)):

@@ -1,4 +1,4 @@
-"""Asking models from Python: an engine in a child process of its own, or a server that runs already."""
+"""Inference from Python: with an engine in a private child process, or through a server that runs already."""
 
 from modelyard.infer.engine import Engine, LlamaEngine, TransformersEngine, VllmEngine
 from modelyard.infer.remote import InferClient

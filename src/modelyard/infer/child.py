@@ -1,4 +1,4 @@
-"""A Modelyard server of one's own, in a child process: private home, private port, dead when its parent is.
+"""A private Modelyard server in a child process: a home folder and a port of its own, and it ends when its parent does.
 
 The child stands under the same shim as every replica: the shim holds the read end of a pipe whose other end only this
 process has. However this process ends, SIGKILL included, the shim ends the server and everything below it.
@@ -6,8 +6,8 @@ process has. However this process ends, SIGKILL included, the shim ends the serv
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +17,6 @@ import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import modelyard
 from modelyard.client import Client
@@ -30,7 +29,6 @@ GRACE = 10.0
 """Seconds between the request to end and SIGKILL."""
 PATIENCE = 120.0
 """Seconds that a server may take until it listens; a hang, not a slow start."""
-READY = re.compile(rb"is ready at (http://\S+)")
 LAST_LINES = 5
 
 
@@ -49,41 +47,42 @@ class PrivateServer:
 
     def __init__(self) -> None:
         self.home = private_home()
-        read_end, self._lifeline = os.pipe()
-        argv = [sys.executable, "-I", "-S", str(SHIM), str(read_end), f"{GRACE:g}", "--"]
-        log = (self.home / "server.log").open("wb")
-        try:
-            process = subprocess.Popen(
-                [*argv, sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", str(self.home)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment(),
-                pass_fds=(read_end,),
-                start_new_session=True,
-            )
-        finally:
-            os.close(read_end)
-            log.close()
+        orders, self._lifeline = os.pipe()
+        readiness, announcing = os.pipe()
+        shim = [sys.executable, "-I", "-S", str(SHIM), str(orders), f"{GRACE:g}", "--"]
+        server = [sys.executable, "-m", "modelyard", "serve", "--port", "0", "--home", str(self.home)]
+        with (self.home / "server.log").open("wb") as log:
+            try:
+                process = subprocess.Popen(
+                    [*shim, *server, "--ready-fd", str(announcing)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment(),
+                    pass_fds=(orders, announcing),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(orders)
+                os.close(announcing)
         self.pid = process.pid
         self._end = weakref.finalize(self, end, process, self._lifeline, self.home)
-        assert process.stdout is not None
-        self.url = self._url(process, process.stdout)
+        self.url = self._url(process, readiness)
         self.client = Client(self.url)
 
-    def _url(self, process: subprocess.Popen[bytes], said: IO[bytes]) -> str:
+    def _url(self, process: subprocess.Popen[bytes], readiness: int) -> str:
+        """Wait for the line with which the server says that it is ready. Raises `CannotStart` when it ends without one."""
         watch = threading.Timer(PATIENCE, process.kill)
         watch.daemon = True
         watch.start()
-        try:
-            for line in said:
-                if found := READY.search(line):
-                    return found[1].decode()
-        finally:
-            watch.cancel()
+        with open(readiness, encoding="utf-8") as pipe:
+            line = pipe.readline()
+        watch.cancel()
+        if line:
+            return str(json.loads(line)["url"])
         lines = self.log().strip().splitlines()[-LAST_LINES:]
         self.close()
-        raise CannotStart(f"The private server did not start: {' / '.join(lines) or 'it said nothing'}")
+        raise CannotStart(f"The private server did not start: {' / '.join(lines) or 'it printed nothing'}")
 
     def log(self) -> str:
         """What the server has written."""
@@ -95,7 +94,7 @@ class PrivateServer:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment as it is now, without what belongs to a server for everybody."""
+    """This process's environment as it is now, without the settings of a shared server."""
     shared = ("HOST", "PORT", "HOME", "DATABASE_URL", "INSECURE", "AUTH", "API_KEY", "ENDPOINT")
     taken = {f"MODELYARD_{name}" for name in shared}
     kept = {name: value for name, value in os.environ.items() if name not in taken}
@@ -103,7 +102,7 @@ def environment() -> dict[str, str]:
 
 
 def end(process: subprocess.Popen[bytes], lifeline: int, home: Path) -> None:
-    """Ask the shim to end everything below it, wait, and take the home away."""
+    """Ask the shim to end everything below it, wait, and delete the home folder."""
     with suppress(OSError):
         os.write(lifeline, f"stop {GRACE:g}\n".encode())
     os.close(lifeline)
@@ -113,6 +112,4 @@ def end(process: subprocess.Popen[bytes], lifeline: int, home: Path) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
     shutil.rmtree(home, ignore_errors=True)

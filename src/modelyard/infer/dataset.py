@@ -1,4 +1,4 @@
-"""A file of questions answered into a file of answers: a bad row is recorded and stops nothing, and a run goes on where it was.
+"""Answers the questions of a data set into a file of results. A bad row is recorded and stops nothing; a run can be resumed.
 
 Rows are ms-swift's: `query`, `response` (the expected answer), `history`, `system`, `images`; or `messages` as OpenAI has
 them.
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DatasetQuestion:
     """One row, numbered from 0 over all files, or what is wrong with it."""
 
     number: int
@@ -32,7 +32,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How a run ended."""
 
     answered: int
@@ -41,9 +41,9 @@ class Outcome:
     """Rows that an earlier run had answered."""
 
 
-def questions(files: Sequence[str], sample: int | None = None) -> list[Question]:
+def questions(files: Sequence[str], sample: int | None = None) -> list[DatasetQuestion]:
     """The rows of `.jsonl` or `.json` files, the first `sample` of them. Raises `BadRequest` for a file that cannot be read."""
-    found: list[Question] = []
+    found: list[DatasetQuestion] = []
     for file in files:
         for row in _rows(Path(file).expanduser()):
             found.append(_question(len(found), row))
@@ -52,7 +52,7 @@ def questions(files: Sequence[str], sample: int | None = None) -> list[Question]
 
 def run(
     client: InferClient,
-    asked: Sequence[Question],
+    questions: Sequence[DatasetQuestion],
     result: Path,
     config: RequestConfig,
     *,
@@ -60,13 +60,13 @@ def run(
     stats: InferStats | None = None,
     tick: Callable[[], None] = lambda: None,
     concurrency: int = CONCURRENCY,
-) -> Outcome:
-    """Ask what has no answer in `result` yet, and append each answer as it comes. Raises `ServerUnreachable` when nobody answers.
+) -> RunOutcome:
+    """Answer the questions that have no answer in `result` yet, and append each answer as it comes.
 
-    Ctrl-C leaves what is there; the same call goes on after it.
+    After Ctrl-C the same call goes on where it was. Raises `ServerUnreachable` when the server does not answer.
     """
-    done = answered(result, asked)
-    left = [question for question in asked if question.number not in done]
+    done = _answered(result, questions)
+    left = [question for question in questions if question.number not in done]
     failed = 0
     result.parent.mkdir(parents=True, exist_ok=True)
     _mend(result)
@@ -81,13 +81,13 @@ def run(
         finally:
             for future in futures:
                 future.cancel()
-    return Outcome(len(left) - failed, failed, len(done))
+    return RunOutcome(len(left) - failed, failed, len(done))
 
 
-def answered(result: Path, asked: Sequence[Question]) -> set[int]:
+def _answered(result: Path, questions: Sequence[DatasetQuestion]) -> set[int]:
     """Numbers of the rows that a file of results has. Raises `BadRequest` when it belongs to other questions."""
     found: set[int] = set()
-    by_number = {question.number: question for question in asked}
+    by_number = {question.number: question for question in questions}
     for record in _records(result):
         number = record.get("index")
         question = by_number.get(number) if isinstance(number, int) else None
@@ -124,24 +124,24 @@ def _rows(path: Path) -> Iterator[Any]:
                 yield error
 
 
-def _question(number: int, row: Any) -> Question:
+def _question(number: int, row: Any) -> DatasetQuestion:
     if not isinstance(row, dict):
-        return Question(number, {}, f"it is no JSON object: {row}")
+        return DatasetQuestion(number, {}, f"it is no JSON object: {row}")
     messages = row.get("messages")
     if isinstance(messages, list) and "query" not in row:
         return _of_messages(number, row, messages)
     if not isinstance(row.get("query"), str):
-        return Question(number, row, "it has neither 'query' nor 'messages'")
-    return Question(number, row)
+        return DatasetQuestion(number, row, "it has neither 'query' nor 'messages'")
+    return DatasetQuestion(number, row)
 
 
-def _of_messages(number: int, row: Row, messages: list[Any]) -> Question:
+def _of_messages(number: int, row: Row, messages: list[Any]) -> DatasetQuestion:
     """A conversation; what an assistant says last is the expected answer."""
     rest = list(messages) if all(isinstance(message, dict) for message in messages) else []
     label = rest.pop().get("content") if rest and rest[-1].get("role") == "assistant" else None
-    if not rest:
-        return Question(number, row, "its messages are no conversation")
-    return Question(number, {**row, "messages": rest, "response": label, "query": str(rest[-1].get("content"))})
+    if not rest or len(rest) < len(messages) - 1:
+        return DatasetQuestion(number, row, "its messages are no conversation")
+    return DatasetQuestion(number, {**row, "messages": rest, "response": label, "query": str(rest[-1].get("content"))})
 
 
 def request_of(row: Row) -> InferRequest:
@@ -156,7 +156,7 @@ def request_of(row: Row) -> InferRequest:
 
 def _answer(
     client: InferClient,
-    question: Question,
+    question: DatasetQuestion,
     config: RequestConfig,
     adapter: AdapterRequest | None,
     stats: InferStats | None,

@@ -1,4 +1,4 @@
-"""An engine of one's own: one model in a child process, launched by the recipes of the server, asked as `InferClient` asks."""
+"""A model in a private child process, launched as a server launches it, with the methods of `InferClient`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Adapters = str | list[str] | tuple[str, ...] | Mapping[str, str]
 
 
 class Engine(InferClient):
-    """A model, ready to be asked. Close it, or use it in a `with` block; at the latest it ends with this process.
+    """A model that is ready for requests. Close it, or use it in a `with` block; it ends with this process at the latest.
 
     `model` is an id of a hub or a path, `model_type` a name of ms-swift or of our catalog; `adapters` are `name=path`, or a path
     for `default-lora`. Keyword arguments that are not listed are options of the engine, as `docs/reference/engines.md` has

@@ -1,4 +1,4 @@
-"""From what somebody names in ms-swift's terms to the body of a launch: weights, engine, adapters, name."""
+"""Turns a model named in ms-swift's terms into the body of a launch: weights, engine, adapters, name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modelyard.engines.names import canonical_name, profiles
 DEFAULT_ADAPTER = "default-lora"
 """The name of an adapter for which nobody gave one."""
 TRAINING = ("args.json", "sft_args.json")
-"""Where a training notes what it was asked for, newest spelling first."""
+"""Files in which a training saves its arguments, the newest spelling first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _infers(profile: Profile) -> bool:
 
 
 def training(path: str | None) -> dict[str, Any]:
-    """What the training of a checkpoint noted; empty where there is nothing to read."""
+    """The arguments that a training saved beside its checkpoint; empty where there are none."""
     for name in TRAINING:
         file = Path(path or "").expanduser() / name
         if path and file.is_file():

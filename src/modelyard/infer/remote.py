@@ -1,4 +1,4 @@
-"""Asking a server: `infer` many requests at once and in order, `infer_async` one; the figures of a run fall out of it."""
+"""The client of a running server: `infer` sends many requests at once, `infer_async` one; both measure if they are asked to."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, Self
 
 from modelyard.client import AsyncClient, Client, Request
 from modelyard.core.errors import NotFound
-from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig, asked_of, chat_body
+from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig, chat_body, model_of
 from modelyard.infer.responses import ChatCompletionResponse, ChatCompletionStreamResponse, ModelList, assembled, read
-from modelyard.infer.stats import InferStats, Sample
+from modelyard.infer.stats import InferStats, RequestSample
 
 CONCURRENCY = 64
 """Requests under way at once; more wait here. Engines batch what they can and queue the rest."""
 
-Asked = InferRequest | Mapping[str, Any]
+AnyRequest = InferRequest | Mapping[str, Any]
 Metrics = Sequence[InferStats] | None
 
 
 class InferClient:
-    """A server that runs already, asked as an engine is. `base_url` may end in `/v1`."""
+    """A client of a running server with the methods of an engine. `base_url` may end in `/v1`."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class InferClient:
 
     @property
     def model(self) -> str:
-        """The model that is asked where no adapter is named: the given one, else the first that the server lists."""
+        """The model of requests that name no adapter: the given one, else the first that the server lists."""
         if self._model is None:
             if not (found := self.models):
                 raise NotFound(f"No model runs at {self.base_url}.")
@@ -58,7 +58,7 @@ class InferClient:
 
     def infer(
         self,
-        infer_requests: Sequence[Asked],
+        infer_requests: Sequence[AnyRequest],
         request_config: RequestConfig | None = None,
         metrics: Metrics = None,
         *,
@@ -89,7 +89,7 @@ class InferClient:
 
     async def infer_async(
         self,
-        infer_request: Asked,
+        infer_request: AnyRequest,
         request_config: RequestConfig | None = None,
         *,
         adapter_request: AdapterRequest | None = None,
@@ -103,16 +103,16 @@ class InferClient:
         async with AsyncClient(self.base_url, self._api_key) as client:
             return read(ChatCompletionResponse, await client.send(request))
 
-    def _body(self, request: Asked, config: RequestConfig, adapter: AdapterRequest | None) -> dict[str, Any]:
+    def _body(self, request: AnyRequest, config: RequestConfig, adapter: AdapterRequest | None) -> dict[str, Any]:
         self._prepare(adapter)
-        body = {"model": asked_of(self.model, adapter), **chat_body(request, config)}
+        body = {"model": model_of(self.model, adapter), **chat_body(request, config)}
         return {**body, "stream": True, "stream_options": {"include_usage": True}} if config.stream else body
 
     def _prepare(self, adapter: AdapterRequest | None) -> None:
-        """Nothing: a server's adapters are its own affair."""
+        """Do nothing: the adapters of a running server were loaded by others."""
 
     def _whole(self, body: dict[str, Any], metrics: Metrics) -> ChatCompletionResponse:
-        """One answer. Where somebody measures, it comes as a stream, because only that shows when it begins."""
+        """One whole answer. With metrics it is streamed, because only a stream shows when the answer begins."""
         if not metrics:
             request: Request[Any] = Request("POST", "/v1/chat/completions", lambda answer: answer, body=body)
             return read(ChatCompletionResponse, self._client.send(request))
@@ -131,13 +131,13 @@ class InferClient:
         usage: dict[str, Any] = {}
         with self._client.open(Request("POST", "/v1/chat/completions", lambda answer: answer, body=body)) as stream:
             for chunk in stream:
-                if clock and not first and _says(chunk):
+                if clock and not first and _has_content(chunk):
                     first = clock()
                 usage = chunk.get("usage") or usage
                 yield chunk
         if clock and metrics:
             ended = clock()
-            sample = Sample(
+            sample = RequestSample(
                 began, first or ended, ended, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
             )
             for each in metrics:
@@ -162,8 +162,8 @@ class InferClient:
         self.close()
 
 
-def _says(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk carries anything of an answer."""
+def _has_content(chunk: dict[str, Any]) -> bool:
+    """Whether a chunk has a piece of the answer: text, thoughts or calls."""
     return any(
         choice.get("delta", {}).get(name)
         for choice in chunk.get("choices") or ()

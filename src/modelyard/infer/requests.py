@@ -1,4 +1,4 @@
-"""What is asked of an engine: messages, how to answer them, and with which adapter; and the bodies these become. Pure."""
+"""Requests to an engine: messages, sampling parameters and an adapter; and the bodies of HTTP that they become. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGE = "<image>"
 
 @dataclass
 class InferRequest:
-    """One conversation that wants an answer."""
+    """One conversation to answer."""
 
     messages: Messages
     images: Sequence[str] = ()
@@ -33,7 +33,7 @@ class InferRequest:
 
 @dataclass(frozen=True)
 class AdapterRequest:
-    """The adapter that shall answer: its public name, and where its files are if it is not loaded yet."""
+    """The adapter that answers: its public name, and where its files are if it is not loaded yet."""
 
     name: str
     path: str = ""
@@ -63,7 +63,7 @@ class RequestConfig:
     structured_outputs_regex: str | None = None
 
     def body(self, *, chat: bool = True) -> dict[str, Any]:
-        """The keys of a request's body; what is as it always is stands not in it. Raises `InvalidParameter`."""
+        """The keys of a request's body, without those that have their default. Raises `InvalidParameter`."""
         for name in ("num_beams", "length_penalty"):
             if getattr(self, name) != 1:
                 raise InvalidParameter(
@@ -98,15 +98,15 @@ class RequestConfig:
 
 def chat_body(request: InferRequest | Mapping[str, Any], config: RequestConfig) -> dict[str, Any]:
     """The body of a chat request, without its model. Raises `InvalidParameter` for sounds and films."""
-    asked = request if isinstance(request, InferRequest) else InferRequest(**request)
+    given = request if isinstance(request, InferRequest) else InferRequest(**request)
     for name in ("audios", "videos"):
-        if getattr(asked, name):
+        if getattr(given, name):
             raise InvalidParameter(name, "no engine here takes them yet; images are taken.")
-    body: dict[str, Any] = {"messages": with_images(asked.messages, asked.images), **config.body()}
-    if asked.tools:
-        body["tools"] = list(asked.tools)
-    if asked.chat_template_kwargs:
-        body["chat_template_kwargs"] = dict(asked.chat_template_kwargs)
+    body: dict[str, Any] = {"messages": with_images(given.messages, given.images), **config.body()}
+    if given.tools:
+        body["tools"] = list(given.tools)
+    if given.chat_template_kwargs:
+        body["chat_template_kwargs"] = dict(given.chat_template_kwargs)
     return body
 
 
@@ -155,6 +155,6 @@ def picture(where: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
 
 
-def asked_of(name: str, request: AdapterRequest | None) -> str:
-    """Which model name a request goes to."""
+def model_of(name: str, request: AdapterRequest | None) -> str:
+    """The model name that a request is sent to: the adapter's, if it has one."""
     return request.name if request is not None else name

@@ -1,4 +1,4 @@
-"""Answers with attributes, as `openai` and ms-swift have them: whole, in chunks, of chat and of completion. Pure."""
+"""Responses as objects with attributes, as `openai` and ms-swift have them, whole and in chunks. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UsageInfo(msgspec.Struct):
 
 
 class ChatMessage(msgspec.Struct):
-    """What somebody said."""
+    """The message of an answer."""
 
     role: str = "assistant"
     content: str | None = None
@@ -26,7 +26,7 @@ class ChatMessage(msgspec.Struct):
 
 
 class DeltaMessage(msgspec.Struct):
-    """The next piece of what is being said."""
+    """The next piece of a message."""
 
     role: str | None = None
     content: str = ""
@@ -118,7 +118,7 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], answer: dict[str, Any]) -> T:
-    """An answer of the wire as one of these; what it has beyond the fields is left out, a null is a field's default."""
+    """Convert decoded JSON into one of these classes. Unknown fields are left out; null becomes the field's default."""
     return msgspec.convert(_without_nulls(answer), kind, strict=False)
 
 
@@ -129,7 +129,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def assembled(chunks: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The whole answer that the chunks of a chat make."""
+    """Put the chunks of a chat together into the whole response."""
     whole: dict[str, Any] = {"choices": [], "usage": None}
     by_index: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
@@ -162,7 +162,7 @@ def _add_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
     number = piece.get("index") or 0
     while len(calls) <= number:
         calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
-    call, said = calls[number], piece.get("function") or {}
+    call, function = calls[number], piece.get("function") or {}
     call |= {name: piece[name] for name in ("id", "type") if piece.get(name)}
     for name in ("name", "arguments"):
-        call["function"][name] += said.get(name) or ""
+        call["function"][name] += function.get(name) or ""

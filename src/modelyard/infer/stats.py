@@ -1,4 +1,4 @@
-"""The figures of a run: ms-swift's six, and beside them time to first token and time per later token. Pure."""
+"""The figures of a run: the six of ms-swift, time to first token, and time per later token. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One answered request; times in seconds on one clock."""
+class RequestSample:
+    """The times and tokens of one answered request; times in seconds on one clock."""
 
     began: float
     first: float
@@ -25,7 +25,7 @@ class InferStats:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
-        self._samples: list[Sample] = []
+        self._samples: list[RequestSample] = []
         self._lock = threading.Lock()
 
     def reset(self) -> None:
@@ -33,7 +33,7 @@ class InferStats:
         with self._lock:
             self._samples.clear()
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: RequestSample) -> None:
         """A request was answered."""
         with self._lock:
             self._samples.append(sample)

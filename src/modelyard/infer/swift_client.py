@@ -1,4 +1,4 @@
-"""Questions to a deployed server in the words of ms-swift's client: a query and its history, to be answered or continued."""
+"""The functions of ms-swift's client for a deployed server: a query and its history, answered or continued."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _listing() -> Request[Any]:
 
 
 def chats(model: str, models: ModelList) -> bool:
-    """Whether a model of a server answers messages: by the name that it was launched by, else as the server says."""
+    """Whether a model of a server is a chat model: by the name that it was launched by, else as the server says."""
     entry = next((each for each in models.data if each.id == model), None)
     known = swift_models().get((entry.parent if entry else None) or model)
     if known is not None:
@@ -93,7 +93,7 @@ def inference_client(
     api_key: str = "EMPTY",
     url: str | None = None,
 ) -> Any:
-    """Ask a server that was deployed: a whole answer, or with `stream` an iterator of chunks."""
+    """Send a query to a deployed server: returns a whole answer, or with `stream` an iterator of chunks."""
     config = request_config or RequestConfig()
     with ExitStack() as stack:
         client = stack.enter_context(Client(url or f"http://{host}:{port}", api_key))

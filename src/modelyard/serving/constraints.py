@@ -9,6 +9,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar
+from modelyard.protocol import checks
 from modelyard.serving.bodies import TextBody
 from modelyard.serving.text import OPENING
 
@@ -40,20 +41,18 @@ def _asks(value: Any) -> bool:
     return value is not msgspec.UNSET and value is not False
 
 
-def response_format(given: Mapping[str, Any]) -> Grammar | None:
-    """OpenAI's parameter; None for plain text."""
-    kind = given.get("type")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return Grammar("json", ANY_OBJECT)
-    if kind != "json_schema":
-        raise InvalidParameter("response_format", f"type is one of text, json_object, json_schema, not {kind!r}.")
-    json_schema = given.get("json_schema")
-    schema = json_schema.get("schema") if isinstance(json_schema, dict) else None
-    if not isinstance(schema, dict):
-        raise InvalidParameter("response_format", "json_schema must be an object that has a 'schema', an object too.")
-    return _json("response_format", schema)
+def response_format(given: dict[str, Any]) -> Grammar | None:
+    """OpenAI's parameter; None for plain text. Raises `InvalidParameter` for a form that is none."""
+    form = checks.response_format(given)
+    match form["type"]:
+        case "json_object":
+            return Grammar("json", ANY_OBJECT)
+        case "json_schema":
+            return _json("response_format", form["json_schema"]["schema"])
+        case "structural_tag":
+            raise InvalidParameter("response_format.type", "it must be one of text, json_object, json_schema.")
+        case _:
+            return None
 
 
 def _json(name: str, value: Any) -> Grammar:

@@ -70,7 +70,7 @@ class FakeEngine(Engine):
 
     def command(self, launch: Launch, listen: Address, token: str) -> Command:
         options = read_options(self.name, FakeOptions, launch.options)
-        config = Config(uid=launch.uid, uds=listen.uds, host=listen.host, port=listen.port, options=options)
+        config = FakeConfig(uid=launch.uid, uds=listen.uds, host=listen.host, port=listen.port, options=options)
         return Command(
             argv=(sys.executable, "-m", "modelyard.engines.fake", msgspec.json.encode(config).decode()),
             address=listen,
@@ -91,7 +91,7 @@ class FakeEngine(Engine):
 engine = FakeEngine()
 
 
-class Config(msgspec.Struct, kw_only=True):
+class FakeConfig(msgspec.Struct, kw_only=True):
     """The argument of the process, as JSON."""
 
     uid: str

@@ -19,8 +19,8 @@ import httptools
 import msgspec
 import uvloop
 
-from modelyard.engines.fake import TOKEN_VARIABLE, Config, FakeOptions
-from modelyard.engines.fake.answers import Plan, detokenize, embed, plan, rerank
+from modelyard.engines.fake import TOKEN_VARIABLE, FakeConfig, FakeOptions
+from modelyard.engines.fake.answers import AnswerPlan, detokenize, embed, plan, rerank
 
 GENERATED = {"/v1/chat/completions": True, "/v1/completions": False}
 """Path → whether it is a chat."""
@@ -48,18 +48,18 @@ class Stats:
 
 
 @dataclass(slots=True)
-class Server:
+class FakeServer:
     """What all connections share: the options, the counters and the slots."""
 
-    config: Config
+    config: FakeConfig
     token: str
     stats: Stats = field(default_factory=Stats)
     ready_at: float = 0.0
-    waiting: deque[Generation] = field(default_factory=deque)
+    waiting: deque[FakeGeneration] = field(default_factory=deque)
     adapters: dict[str, str] = field(default_factory=dict)
     """Name → path."""
 
-    def enter(self, generation: Generation) -> None:
+    def enter(self, generation: FakeGeneration) -> None:
         """Start an answer now, or when a slot becomes free."""
         slots = self.config.options.slots
         if slots and self.stats.active >= slots:
@@ -70,7 +70,7 @@ class Server:
         self.stats.active += 1
         generation.begin()
 
-    def leave(self, generation: Generation, finished: bool) -> None:
+    def leave(self, generation: FakeGeneration, finished: bool) -> None:
         """An answer ended, or its client left: its slot is free at once."""
         if not generation.begun:
             self.waiting.remove(generation)
@@ -83,12 +83,12 @@ class Server:
         self.stats.queued = len(self.waiting)
 
 
-class Connection(asyncio.Protocol):
+class FakeConnection(asyncio.Protocol):
     """One client connection: parses requests one after another, answers each."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: FakeServer) -> None:
         self.server = server
-        self.generation: Generation | None = None
+        self.generation: FakeGeneration | None = None
         self.paused = False
         server.stats.connections += 1
 
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
         self.answer(status, {"error": error})
 
 
-def respond(connection: Connection, method: str, path: str) -> None:
+def respond(connection: FakeConnection, method: str, path: str) -> None:
     """Answer one request; the table of what the server can do."""
     server = connection.server
     if path == "/health":
@@ -196,7 +196,7 @@ def respond(connection: Connection, method: str, path: str) -> None:
 ADAPTING = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 
 
-def adapt(connection: Connection, path: str, body: Mapping[str, Any]) -> None:
+def adapt(connection: FakeConnection, path: str, body: Mapping[str, Any]) -> None:
     """Load or unload an adapter, as vLLM would answer."""
     server, name = connection.server, body["lora_name"]
     if path == ADAPTING[1]:
@@ -211,8 +211,8 @@ def adapt(connection: Connection, path: str, body: Mapping[str, Any]) -> None:
         connection.answer(200, "Success")
 
 
-def misbehave(connection: Connection, options: FakeOptions) -> bool:
-    """The misdeeds that come before any answer. True when there will be no other answer."""
+def misbehave(connection: FakeConnection, options: FakeOptions) -> bool:
+    """Misbehave as the options say before any answer. True when no other answer follows."""
     stats = connection.server.stats
     stats.requests += 1
     if options.crash_after_requests and stats.requests >= options.crash_after_requests:
@@ -233,10 +233,10 @@ def crash(text: str) -> None:
     os._exit(3)
 
 
-class Generation:
+class FakeGeneration:
     """One answer being generated, paced by timers. `stop` ends it for good, whatever state it is in."""
 
-    def __init__(self, connection: Connection, plan: Plan, options: FakeOptions) -> None:
+    def __init__(self, connection: FakeConnection, plan: AnswerPlan, options: FakeOptions) -> None:
         self.connection = connection
         self.server = connection.server
         self.plan = plan
@@ -252,7 +252,7 @@ class Generation:
         self.frame = len(self.before) + len(self.after)
 
     def begin(self) -> None:
-        """A slot is free."""
+        """Begin, now that a slot is free."""
         self.begun = True
         if self.plan.stream:
             self.connection.transport.write(self.plan.opening())
@@ -297,17 +297,17 @@ class Generation:
         self.connection.transport.write(data)
 
     def resume(self) -> None:
-        """The socket takes bytes again."""
+        """Go on: the socket takes bytes again."""
         if self.begun and self.timer is None and self.done < len(self.plan.pieces) and not self.options.hang_after:
             self.due = self.loop.time()
             self.schedule()
 
     def crash(self) -> None:
-        """Die in mid-answer, after what was written has left."""
+        """Exit in the middle of an answer, once the bytes written so far are sent."""
         self.timer = self.loop.call_later(0.02, crash, f"error: crash_after={self.options.crash_after} tokens")
 
     def finish(self) -> None:
-        """The last token is out."""
+        """End the answer after its last token."""
         self.stop(finished=True)
         if not self.plan.stream:
             self.connection.answer(200, self.plan.whole())
@@ -324,23 +324,23 @@ class Generation:
         self.server.leave(self, finished)
 
 
-def generate(connection: Connection, body: Mapping[str, Any], options: FakeOptions, chat: bool) -> None:
-    """Chats and completions take a slot and time."""
+def generate(connection: FakeConnection, body: Mapping[str, Any], options: FakeOptions, chat: bool) -> None:
+    """Answer a chat or a completion, which takes a slot and time."""
     server = connection.server
     made = plan(body, options, body["model"] if body.get("model") in server.adapters else server.config.uid, chat)
-    connection.server.enter(Generation(connection, made, options))
+    connection.server.enter(FakeGeneration(connection, made, options))
 
 
-async def serve(config: Config, token: str) -> None:
+async def serve(config: FakeConfig, token: str) -> None:
     """Listen until SIGTERM."""
     options = config.options
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, (lambda: None) if options.ignore_sigterm else stopping.set)
-    server = Server(config, token, ready_at=time.monotonic() + options.load_seconds)
+    server = FakeServer(config, token, ready_at=time.monotonic() + options.load_seconds)
 
-    def accept() -> Connection:
-        return Connection(server)
+    def accept() -> FakeConnection:
+        return FakeConnection(server)
 
     if config.uds:
         listener = await loop.create_unix_server(accept, config.uds, backlog=4096)
@@ -352,7 +352,7 @@ async def serve(config: Config, token: str) -> None:
 
 
 def main() -> None:
-    config = msgspec.json.decode(sys.argv[1], type=Config)
+    config = msgspec.json.decode(sys.argv[1], type=FakeConfig)
     if config.options.crash_at_start:
         sys.exit(f"error: {config.options.crash_at_start}")
     uvloop.run(serve(config, os.environ.get(TOKEN_VARIABLE, "")))

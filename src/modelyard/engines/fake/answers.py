@@ -1,4 +1,4 @@
-"""What the fake engine says: plans of made-up texts, vectors and scores. Pure; no sockets, no clocks but the date."""
+"""The answers of the fake engine: made-up texts, vectors and scores. Pure: it uses no sockets, and no clock except the date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = ("the ", "quick ", "brown ", "fox ", "jumps ", "over ", "a ", "lazy ", "
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AnswerPlan:
     """One answer before it is generated: its text as tokens, how it ends, and the JSON around them."""
 
     chat: bool
@@ -79,7 +79,7 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) -> Plan:
+def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) -> AnswerPlan:
     """What the answer to a chat or completion request will be."""
     limit = next((body[key] for key in ("max_completion_tokens", "max_tokens") if (body.get(key) or -1) >= 0), None)
     length = options.tokens if limit is None else limit if body.get("ignore_eos") else min(limit, options.tokens)
@@ -96,7 +96,7 @@ def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) ->
     words = len(json.dumps(body["messages"] if chat else body["prompt"]).split())
     stream = bool(body.get("stream"))
     noun = "chat.completion" if chat else "text_completion"
-    return Plan(
+    return AnswerPlan(
         chat=chat,
         identity={
             "id": f"{'chatcmpl' if chat else 'cmpl'}-{os.urandom(12).hex()}",
@@ -152,9 +152,9 @@ def as_base64(values: list[float]) -> str:
 
 def rerank(body: Mapping[str, Any], options: FakeOptions, uid: str) -> dict[str, object]:
     """`/v1/rerank`: the part of the query's words that stand in the document."""
-    wanted = words(body["query"])
+    query = words(body["query"])
     documents = [doc if isinstance(doc, str) else str(doc.get("text", "")) for doc in body["documents"]]
-    scored = [(len(wanted & words(doc)) / max(len(wanted), 1), index) for index, doc in enumerate(documents)]
+    scored = [(len(query & words(doc)) / max(len(query), 1), index) for index, doc in enumerate(documents)]
     scored.sort(key=lambda pair: (-pair[0], pair[1]))
     full = bool(body.get("return_documents"))
     results = [

@@ -33,6 +33,7 @@ from modelyard.engines.llama_cpp.options import (
     ubatch,
 )
 from modelyard.engines.llama_cpp.rules import RULES
+from modelyard.engines.rules import without_tools
 
 CONFIG_VARIABLE = "LLAMA_REPLICA_CONFIG"
 TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
@@ -57,10 +58,7 @@ PROFILE = Profile(
     rank=4,
 )
 
-NO_TOOLS = {
-    "tools": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
-    "tool_choice": "llama.cpp cannot offer tools, for the model's chat template has no place for them",
-}
+NO_TOOLS = "llama.cpp cannot offer tools, for the model's chat template has no place for them"
 
 GPU_BACKENDS = (b"ggml_backend_cuda", b"ggml_backend_vk", b"ggml_backend_sycl", b"ggml_backend_metal")
 """Names of functions that only a build for GPUs has."""
@@ -152,8 +150,7 @@ class LlamaCpp(Engine):
                 **({TOKEN_VARIABLE: token} if token else {}),
             },
             headers=token_header(token),
-            unsupported=NO_TOOLS if lacks_tools else {},
-            rules=RULES,
+            rules=without_tools(RULES, NO_TOOLS) if lacks_tools else RULES,
             context_length=context(launch, options),
         )
 

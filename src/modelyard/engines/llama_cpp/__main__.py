@@ -17,7 +17,7 @@ from modelyard.core.types import Address, ModelType
 from modelyard.engines.llama_cpp import CONFIG_VARIABLE, TOKEN_VARIABLE
 from modelyard.engines.llama_cpp.faults import NO_PROJECTOR
 from modelyard.engines.llama_cpp.front import Front, serve, vocabulary
-from modelyard.engines.llama_cpp.options import Config, adapters, tensor_shares
+from modelyard.engines.llama_cpp.options import LlamaConfig, adapters, tensor_shares
 from modelyard.engines.loop import run_loop
 from modelyard.engines.media import Media
 
@@ -31,7 +31,7 @@ PROBABILITIES = ("qwen3", "qwen3vl")
 """Architectures whose rerank scores llama.cpp has put through a softmax already."""
 
 
-def params_of(config: Config, token: str) -> Any:
+def params_of(config: LlamaConfig, token: str) -> Any:
     """llama.cpp's parameters for one replica."""
     options = config.options
     params = xllamacpp.CommonParams()
@@ -63,7 +63,7 @@ def params_of(config: Config, token: str) -> Any:
     return params
 
 
-def _listen(params: Any, config: Config) -> None:
+def _listen(params: Any, config: LlamaConfig) -> None:
     if config.uds:
         inner = Path(config.uds).with_suffix(".llama.sock")
         inner.unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def _listen(params: Any, config: Config) -> None:
         params.port = 0
 
 
-def _threads(params: Any, config: Config) -> None:
+def _threads(params: Any, config: LlamaConfig) -> None:
     options = config.options
     threads = options.n_threads or threads_for(Path(config.path).stat().st_size, cpus())
     if threads:
@@ -95,7 +95,7 @@ def threads_for(weights: int, available: int) -> int:
     return 0 if useful >= available else useful
 
 
-def _devices(params: Any, config: Config) -> None:
+def _devices(params: Any, config: LlamaConfig) -> None:
     options = config.options
     params.n_gpu_layers = 9999 if config.n_gpu_layers < 0 else config.n_gpu_layers
     params.main_gpu = options.main_gpu
@@ -111,7 +111,7 @@ def _devices(params: Any, config: Config) -> None:
     params.load_mode = xllamacpp.llama_load_mode[f"LLAMA_LOAD_MODE_{mode[options.use_mmap, options.use_mlock]}"]
 
 
-def _files(params: Any, config: Config) -> None:
+def _files(params: Any, config: LlamaConfig) -> None:
     options = config.options
     if options.mmproj:
         params.mmproj.path = str(Path(options.mmproj).expanduser())
@@ -124,7 +124,7 @@ def _files(params: Any, config: Config) -> None:
     ]
 
 
-def _rope(params: Any, config: Config) -> None:
+def _rope(params: Any, config: LlamaConfig) -> None:
     options = config.options
     if options.rope_scaling != "auto":
         kind = f"LLAMA_ROPE_SCALING_TYPE_{options.rope_scaling.upper()}"
@@ -134,7 +134,7 @@ def _rope(params: Any, config: Config) -> None:
     params.yarn_orig_ctx = options.yarn_orig_ctx
 
 
-def _task(params: Any, config: Config) -> None:
+def _task(params: Any, config: LlamaConfig) -> None:
     options = config.options
     if config.type is ModelType.LLM:
         if config.chat_template:
@@ -162,7 +162,7 @@ def template_text(given: str) -> str:
 
 def main() -> None:
     """Load the model, serve until SIGTERM. Ends with 1 when llama.cpp cannot load; its own error stands on stderr."""
-    config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=Config)
+    config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=LlamaConfig)
     token = os.environ.pop(TOKEN_VARIABLE, "")
     try:
         server = xllamacpp.Server(params_of(config, token))
@@ -181,7 +181,7 @@ def inner_address(text: str) -> Address:
     return Address(host=host, port=int(port))
 
 
-async def serve_until_stopped(config: Config, inner: Address, token: str) -> int:
+async def serve_until_stopped(config: LlamaConfig, inner: Address, token: str) -> int:
     """Open the door and keep it open; returns the exit code."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""How llama.cpp's server must be spoken to so that clients get what they expect of an OpenAI server. Pure functions.
+"""Translates requests of OpenAI's API into requests that llama.cpp's server answers as OpenAI's would. Pure functions.
 
 What is mended, and why, each seen with xllamacpp 2026.10:
 
@@ -9,7 +9,7 @@ What is mended, and why, each seen with xllamacpp 2026.10:
   shape of chats. The first delta of a chat has the content null, the last one none (`streams.py`, `logprobs.py`).
 - Text that may become a stop string is dropped where an answer ends by its length, `max_tokens: 0` writes a token
   (`filters.py`), and token ids beyond the vocabulary bias nothing.
-- A call that is demanded comes after as much text as the model likes, or never (`calling.py`).
+- A call that is demanded comes after as much text as the model likes, or never (`tool_calls.py`).
 - Errors have shapes of their own, and blame the server for what clients send (`faults.py`).
 - Embeddings ignore `dimensions`. Reranking takes texts only, ignores `return_documents`, and scores with raw logits
   (`vectors.py`).
@@ -24,9 +24,16 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from modelyard.engines.llama_cpp import forms, logprobs, vectors
-from modelyard.engines.llama_cpp.filters import Nothing, Stopping, are_seen
-from modelyard.engines.llama_cpp.gathering import Chat, Completion, as_event
-from modelyard.engines.llama_cpp.plans import Body, Filter, Plan, Reader, Refused, whole_number
+from modelyard.engines.llama_cpp.filters import EmptyAnswers, StopStrings, are_seen
+from modelyard.engines.llama_cpp.gathering import ChatGatherer, CompletionGatherer, as_event
+from modelyard.engines.llama_cpp.plans import (
+    AnswerReader,
+    Body,
+    Filter,
+    RequestPlan,
+    RequestRefused,
+    whole_number,
+)
 from modelyard.engines.llama_cpp.streams import ChatEvents, CompletionEvents
 from modelyard.engines.llama_cpp.tool_calls import demand
 
@@ -42,8 +49,8 @@ RENAMED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What a replica's requests are planned by."""
+class ReplicaSetting:
+    """What the plan of a request depends on beside the request: settings of the replica."""
 
     logits: bool
     """The model's rerank scores are logits, not probabilities."""
@@ -66,8 +73,8 @@ def plan(
     thinking: bool | None = None,
     vocabulary: int | None = None,
     decoded: Body | None = None,
-) -> Plan | None:
-    """How to serve a request; None relays it as it stands. Raises `Refused`.
+) -> RequestPlan | None:
+    """Plan how a request is served; None relays it as it is. Raises `RequestRefused`.
 
     `stops` end every chat answer; `loras` says which adapters answer for which model name, where llama.cpp says `alias` of
     all of them; `thinking` is what the launch says of thoughts; `vocabulary` is the number of the model's tokens. `decoded` is
@@ -77,7 +84,7 @@ def plan(
     """
     planner = PLANNERS.get(path)
     if planner is None:
-        return None if decoded is None else Plan(msgspec.json.encode(decoded))
+        return None if decoded is None else RequestPlan(msgspec.json.encode(decoded))
     try:
         request = msgspec.json.decode(body, type=Body) if decoded is None else decoded
     except msgspec.DecodeError:
@@ -88,12 +95,12 @@ def plan(
         request["lora"] = adapters
     if path == CHAT_PATH:
         _add_stops(request, stops)
-    made = planner(request, Setting(logits, (alias, name) if adapters else None, thinking, vocabulary))
+    made = planner(request, ReplicaSetting(logits, (alias, name) if adapters else None, thinking, vocabulary))
     return replace(made, model=name if adapters else None, param=PARAMS[path])
 
 
 def _add_stops(request: Body, stops: tuple[str, ...]) -> None:
-    """Put stops beside those of the request; one of the wrong type is left for the check."""
+    """Add stop strings to those of the request. A `stop` of the wrong type stays, and is refused when it is checked."""
     given = request.get("stop") or []
     own = [given] if isinstance(given, str) else given
     if stops and isinstance(own, list):
@@ -106,9 +113,9 @@ def _check_stops(request: Body) -> None:
     if own is None:
         request.pop("stop", None)
     elif not isinstance(own, list) or not all(isinstance(stop, str) for stop in own):
-        raise Refused("stop", "must be a text or a list of texts.")
+        raise RequestRefused("stop", "must be a text or a list of texts.")
     elif "" in own:
-        raise Refused("stop", "a stop must have characters.")
+        raise RequestRefused("stop", "a stop must have characters.")
 
 
 def _check_bias(request: Body, vocabulary: int | None) -> None:
@@ -116,7 +123,7 @@ def _check_bias(request: Body, vocabulary: int | None) -> None:
     for token in given if isinstance(given, dict) else ():
         if not (token.isascii() and token.isdigit() and (vocabulary is None or int(token) < vocabulary)):
             most = "" if vocabulary is None else f", a number below {vocabulary}"
-            raise Refused("logit_bias", f"{token[:40]!r} is no token of this model{most}.")
+            raise RequestRefused("logit_bias", f"{token[:40]!r} is no token of this model{most}.")
 
 
 def _name_thoughts(request: Body) -> None:
@@ -127,7 +134,7 @@ def _name_thoughts(request: Body) -> None:
             message["reasoning_content"] = message.pop("reasoning")
 
 
-def _plan_chat(request: Body, setting: Setting) -> Plan:
+def _plan_chat(request: Body, setting: ReplicaSetting) -> RequestPlan:
     _rename(request)
     _name_thoughts(request)
     _check_stops(request)
@@ -149,12 +156,12 @@ def _plan_chat(request: Body, setting: Setting) -> Plan:
         counted = forms.counted(request)
         prefilter = _prefilter(request, count, counted)
         events = ChatEvents(count, counted, setting.names, top, reading)
-        return Plan(msgspec.json.encode(request), stream=events, prefilter=prefilter)
-    return _whole(request, Chat(top, reading), top is not None, count)
+        return RequestPlan(msgspec.json.encode(request), stream=events, prefilter=prefilter)
+    return _whole(request, ChatGatherer(top, reading), top is not None, count)
 
 
-def _is_silent(request: Body, setting: Setting) -> bool:
-    """Whether request or launch tell the model not to think."""
+def _is_silent(request: Body, setting: ReplicaSetting) -> bool:
+    """Whether the request or the launch turns the model's thoughts off."""
     given = request.get("chat_template_kwargs")
     switches = [given[name] for name in SWITCHES if name in given] if isinstance(given, dict) else []
     if switches:
@@ -165,10 +172,12 @@ def _is_silent(request: Body, setting: Setting) -> bool:
 def _check_tools_with_logprobs(request: Body, top: int | None) -> None:
     """llama.cpp gives log-probabilities of an answer that may call tools in whole answers of one choice only."""
     if top is not None and _may_call(request):
-        raise Refused("logprobs", "llama.cpp gives none of a stream, or of several choices, that may call tools.")
+        raise RequestRefused(
+            "logprobs", "llama.cpp gives none of a stream, or of several choices, that may call tools."
+        )
 
 
-def _plan_completion(request: Body, setting: Setting) -> Plan:
+def _plan_completion(request: Body, setting: ReplicaSetting) -> RequestPlan:
     _rename(request)
     _check_stops(request)
     _check_bias(request, setting.vocabulary)
@@ -181,8 +190,8 @@ def _plan_completion(request: Body, setting: Setting) -> Plan:
         counted = forms.counted(request)
         prefilter = _prefilter(request, count, counted)
         events = CompletionEvents(choices(request), counted, setting.names, top)
-        return Plan(msgspec.json.encode(request), stream=events, prefilter=prefilter)
-    return _whole(request, Completion(choices(request), top), top is not None, count)
+        return RequestPlan(msgspec.json.encode(request), stream=events, prefilter=prefilter)
+    return _whole(request, CompletionGatherer(choices(request), top), top is not None, count)
 
 
 def _prefilter(request: Body, count: int, counted: bool) -> Filter | None:
@@ -190,7 +199,7 @@ def _prefilter(request: Body, count: int, counted: bool) -> Filter | None:
     if _is_empty(request):
         request.update(dict.fromkeys((name for name in LIMITS if name in request), 1))
         request.pop("stop", None)
-        return Nothing()
+        return EmptyAnswers()
     stops = request.get("stop") or ()
     stops = [stops] if isinstance(stops, str) else stops
     if not are_seen(stops) or _may_call(request):
@@ -199,11 +208,11 @@ def _prefilter(request: Body, count: int, counted: bool) -> Filter | None:
     request.pop("stop")
     request["timings_per_token"] = True
     request["stream_options"] = {"include_usage": True}
-    return Stopping(stops, count, counted, timed)
+    return StopStrings(stops, count, counted, timed)
 
 
 def _is_empty(request: Body) -> bool:
-    """Whether the answer is to have no tokens."""
+    """Whether the request asks for an answer without tokens."""
     limit = next((request[name] for name in LIMITS if request.get(name) is not None), None)
     return whole_number(limit) and limit == 0
 
@@ -212,7 +221,7 @@ def _may_call(request: Body) -> bool:
     return bool(request.get("tools")) and request.get("tool_choice") != "none"
 
 
-def _whole(request: Body, reader: Reader, scored: bool, count: int) -> Plan:
+def _whole(request: Body, reader: AnswerReader, scored: bool, count: int) -> RequestPlan:
     """A whole answer. llama.cpp's streams leave out the log-probabilities of tokens whose text is held back.
 
     So where they are wanted (`scored`), and there is one choice, it is asked for its whole answer.
@@ -227,10 +236,10 @@ def _whole(request: Body, reader: Reader, scored: bool, count: int) -> Plan:
             reader.event(as_event(answer))
             return reader.answer()
 
-        return Plan(msgspec.json.encode(request), rewrite=rewrite)
+        return RequestPlan(msgspec.json.encode(request), rewrite=rewrite)
     prefilter = _prefilter(request, count, True)
     _as_stream(request)
-    return Plan(msgspec.json.encode(request), gather=reader, prefilter=prefilter)
+    return RequestPlan(msgspec.json.encode(request), gather=reader, prefilter=prefilter)
 
 
 def choices(request: Body) -> int:
@@ -249,7 +258,7 @@ def _rename(request: Body) -> None:
 def _is_streamed(request: Body) -> bool:
     streamed = request.get("stream")
     if streamed is not None and not isinstance(streamed, bool):
-        raise Refused("stream", "must be true or false.")
+        raise RequestRefused("stream", "must be true or false.")
     return bool(streamed)
 
 
@@ -258,15 +267,15 @@ def _as_stream(request: Body) -> None:
     request["stream_options"] = {"include_usage": True}
 
 
-def _plan_embedding(request: Body, setting: Setting) -> Plan:
+def _plan_embedding(request: Body, setting: ReplicaSetting) -> RequestPlan:
     return vectors.plan_embedding(request)
 
 
-def _plan_rerank(request: Body, setting: Setting) -> Plan:
+def _plan_rerank(request: Body, setting: ReplicaSetting) -> RequestPlan:
     return vectors.plan_rerank(request, setting.logits)
 
 
-PLANNERS: Mapping[str, Callable[[Body, Setting], Plan]] = {
+PLANNERS: Mapping[str, Callable[[Body, ReplicaSetting], RequestPlan]] = {
     CHAT_PATH: _plan_chat,
     "/v1/completions": _plan_completion,
     "/v1/embeddings": _plan_embedding,

@@ -34,7 +34,7 @@ def encoded(event: Body) -> bytes:
     return b"data: " + msgspec.json.encode(event) + END
 
 
-class Filter:
+class EventFilter:
     """Events in, events out; both as bytes that are cut anywhere."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Filter:
         raise NotImplementedError
 
 
-class Nothing(Filter):
+class EmptyAnswers(EventFilter):
     """Answers of no tokens, of the one token that llama.cpp always writes."""
 
     def _events(self, event: Body) -> list[Body]:
@@ -80,7 +80,7 @@ class Nothing(Filter):
 
 
 @dataclass(slots=True)
-class Choice:
+class ChoiceState:
     """One choice of an answer."""
 
     stops: Stops
@@ -89,7 +89,7 @@ class Choice:
     ended: bool = False
 
 
-class Stopping(Filter):
+class StopStrings(EventFilter):
     """Ends each choice before the first stop string. llama.cpp is to send timings with each token, and counts at the end."""
 
     def __init__(self, stops: Sequence[str], count: int, counted: bool, timed: bool = False) -> None:
@@ -99,7 +99,7 @@ class Stopping(Filter):
         self._open = count
         self._counted = counted
         self._timed = timed
-        self._choices: dict[int, Choice] = {}
+        self._choices: dict[int, ChoiceState] = {}
         self._followed = False
         """Counts without a choice belong to the one that ended just before; whether the client gets that end from llama.cpp."""
 
@@ -117,7 +117,7 @@ class Stopping(Filter):
         (choice, *_) = choices
         index = choice.get("index") or 0
         if index not in self._choices:
-            self._choices[index] = Choice(Stops(self._stops))
+            self._choices[index] = ChoiceState(Stops(self._stops))
         state = self._choices[index]
         if choice.get("finish_reason"):
             return self._of_end(event, choice, state)
@@ -130,7 +130,7 @@ class Stopping(Filter):
         self._open -= 1
         return [event] if self._counted else []
 
-    def _of_end(self, event: Body, choice: Body, state: Choice) -> list[Body]:
+    def _of_end(self, event: Body, choice: Body, state: ChoiceState) -> list[Body]:
         """llama.cpp ends a choice: what was held back is no stop."""
         self._followed = not state.ended and "delta" in choice
         if state.ended:
@@ -143,7 +143,7 @@ class Stopping(Filter):
         text: Body = {"delta": {state.part: held}} if "delta" in choice else {state.part: held}
         return [{**rest, "choices": [{**choice, **text, "finish_reason": None}]}, event]
 
-    def _of_text(self, event: Body, choice: Body, state: Choice) -> list[Body]:
+    def _of_text(self, event: Body, choice: Body, state: ChoiceState) -> list[Body]:
         timings: Body = event.get("timings") or {}
         if not self._timed:
             event.pop("timings", None)
@@ -163,7 +163,7 @@ class Stopping(Filter):
         self._open -= 1
         return [event, *self._ends(event, choice, timings)]
 
-    def _add(self, holder: Body, name: str, text: str, state: Choice) -> None:
+    def _add(self, holder: Body, name: str, text: str, state: ChoiceState) -> None:
         """What a piece of text adds to a delta."""
         if state.part not in ("", name) and (held := state.stops.end()):
             holder[state.part] = holder.get(state.part, "") + held

@@ -9,7 +9,8 @@ import msgspec
 
 from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import schemas
-from modelyard.engines.llama_cpp.plans import Body, Refused
+from modelyard.engines.llama_cpp.plans import Body, RequestRefused
+from modelyard.protocol import checks
 
 GUIDED = {
     "guided_json": "json",
@@ -27,10 +28,10 @@ Form = tuple[str, Any]
 
 
 def hold(request: Body) -> None:
-    """Put the form that a request asks for into llama.cpp's words, in place. Raises `Refused`."""
+    """Put the form that a request asks for into llama.cpp's words, in place. Raises `RequestRefused`."""
     given = request.pop("structured_outputs", None)
     if given is not None and not isinstance(given, dict):
-        raise Refused("structured_outputs", "must be an object.")
+        raise RequestRefused("structured_outputs", "must be an object.")
     candidates = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
     candidates += [
         ("structured_outputs", f"structured_outputs.{kind}", kind, value) for kind, value in (given or {}).items()
@@ -44,7 +45,7 @@ def hold(request: Body) -> None:
         found["response_format"] = form
     if len(found) > 1:
         first, second, *_ = found
-        raise Refused(second, f"'{first}' says already what the answer must look like.")
+        raise RequestRefused(second, f"'{first}' says already what the answer must look like.")
     for name, value in found.values():
         request[name] = value
 
@@ -61,33 +62,31 @@ def counted(request: Body) -> bool:
     """Whether the client wants a stream's tokens counted."""
     options = request.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise Refused("stream_options", "must be an object.")
+        raise RequestRefused("stream_options", "must be an object.")
     return bool((options or {}).get("include_usage"))
 
 
 def response_format(given: Any) -> Form | None:
-    """OpenAI's parameter; None for plain text."""
+    """OpenAI's parameter; None for plain text. Raises `InvalidParameter` for a form that is none."""
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise Refused("response_format", "must be an object.")
-    kind = given.get("type")
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return _json("response_format", "response_format.schema", given.get("schema") or {"type": "object"})
-    if kind != "json_schema":
-        raise Refused("response_format", f"type is one of text, json_object, json_schema, not {kind!r}.")
-    named = given.get("json_schema")
-    schema = named.get("schema") if isinstance(named, dict) else None
-    if not isinstance(schema, dict):
-        raise Refused("response_format", "json_schema must be an object that has a 'schema', an object too.")
-    return _json("response_format", "response_format.json_schema.schema", schema)
+        raise RequestRefused("response_format", "must be an object.")
+    form = checks.response_format(given)
+    match form["type"]:
+        case "json_object":
+            return _json("response_format", "response_format.schema", form.get("schema") or {"type": "object"})
+        case "json_schema":
+            return _json("response_format", "response_format.json_schema.schema", form["json_schema"]["schema"])
+        case "structural_tag":
+            raise RequestRefused("response_format", "llama.cpp holds answers to json_object and json_schema.")
+        case _:
+            return None
 
 
 def _form(name: str, place: str, kind: str, value: Any) -> Form:
     if kind not in MAKERS:
-        raise Refused(name, f"llama.cpp does not know '{kind}': it holds answers to json, choice and grammar.")
+        raise RequestRefused(name, f"llama.cpp does not know '{kind}': it holds answers to json, choice and grammar.")
     return MAKERS[kind](name, place, value)
 
 
@@ -99,22 +98,22 @@ def _json(name: str, place: str, value: Any) -> Form:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise Refused(name, f"it is no JSON: {reason(error)}.") from None
+            raise RequestRefused(name, f"it is no JSON: {reason(error)}.") from None
     if not isinstance(value, dict):
-        raise Refused(name, "a JSON schema is an object.")
+        raise RequestRefused(name, "a JSON schema is an object.")
     return "json_schema", schemas.held(value, name, place)
 
 
 def _choice(name: str, place: str, value: Any) -> Form:
     """A grammar of some texts; JSON escapes what llama.cpp's grammars escape, and leaves all other letters."""
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-        raise Refused(name, "must be a list of texts, none of them empty.")
+        raise RequestRefused(name, "must be a list of texts, none of them empty.")
     return "grammar", "root ::= " + " | ".join(msgspec.json.encode(each).decode() for each in value)
 
 
 def _grammar(name: str, place: str, value: Any) -> Form:
     if not isinstance(value, str) or not value.strip():
-        raise Refused(name, "the grammar must be a text, and not an empty one.")
+        raise RequestRefused(name, "the grammar must be a text, and not an empty one.")
     return "grammar", value
 
 

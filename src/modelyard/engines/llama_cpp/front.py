@@ -23,8 +23,8 @@ from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import tokens
 from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
 from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
-from modelyard.engines.llama_cpp.links import Call, Link, Pipe, Stream
-from modelyard.engines.llama_cpp.plans import Body, Plan, Reader, Refused, Rewriter
+from modelyard.engines.llama_cpp.links import EventStream, Link, Pipe, WholeAnswer
+from modelyard.engines.llama_cpp.plans import AnswerReader, Body, RequestPlan, RequestRefused, Rewriter
 from modelyard.engines.media import Media, MediaRefused, is_plain
 from modelyard.protocol.errors import encode
 
@@ -51,8 +51,8 @@ HOP_HEADERS = (b"content-length", b"transfer-encoding", b"expect")
 
 
 @dataclass(slots=True)
-class Request:
-    """One request as it came in."""
+class DoorRequest:
+    """One request of a client."""
 
     method: bytes = b""
     target: bytes = b""
@@ -64,7 +64,7 @@ class Request:
         return self.target.partition(b"?")[0].decode("latin-1")
 
     def wire(self, body: bytes) -> bytes:
-        """The request again, with another body."""
+        """The bytes of this request with another body."""
         lines = [self.method + b" " + self.target + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in self.headers if name.lower() not in HOP_HEADERS]
         lines += [b"Content-Length: %d" % len(body), b"", b""]
@@ -73,13 +73,13 @@ class Request:
 
 @dataclass(slots=True)
 class Front:
-    """What all doors share."""
+    """What all connections of a replica share."""
 
     upstream: Address
     logits: bool
     """The model's rerank scores are logits, not probabilities."""
     gate: asyncio.Semaphore
-    """Lets in so many as may wait for a slot of llama.cpp; whoever leaves while waiting at the gate has cost nothing."""
+    """Lets in so many as may wait for a slot of llama.cpp; a client that leaves while it waits has cost nothing."""
     stops: tuple[str, ...] = ()
     """Strings that end every chat answer."""
     loras: Mapping[str, list[dict[str, float]]] = field(default_factory=dict)
@@ -94,14 +94,14 @@ class Front:
     """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
 
 
-class Door(asyncio.Protocol):
-    """One client's connection."""
+class ClientConnection(asyncio.Protocol):
+    """A connection that a client has opened: the gateway, or a health check."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._parser = httptools.HttpRequestParser(self)
-        self._request = Request()
-        self._waiting: deque[Request] = deque()
+        self._request = DoorRequest()
+        self._waiting: deque[DoorRequest] = deque()
         self._work: asyncio.Task[None] | None = None
         self._pipe: Link | None = None
         self.transport: asyncio.Transport
@@ -132,7 +132,7 @@ class Door(asyncio.Protocol):
     # httptools calls these
 
     def on_message_begin(self) -> None:
-        self._request = Request()
+        self._request = DoorRequest()
 
     def on_url(self, url: bytes) -> None:
         self._request.target += url
@@ -152,7 +152,7 @@ class Door(asyncio.Protocol):
     # ours
 
     def follow(self, link: Link) -> None:
-        """From now on the client is being sent this answer."""
+        """Remember which answer the client is being sent, so that its pace can be followed."""
         self._pipe = link
 
     async def _serve(self) -> None:
@@ -161,7 +161,7 @@ class Door(asyncio.Protocol):
             self._pipe = None
             try:
                 await self._answer(request)
-            except Refused as refused:
+            except RequestRefused as refused:
                 self._respond(400, envelope(400, sentence(refused.param, str(refused)), refused.param))
             except MediaRefused as refused:
                 self._respond(400, envelope(400, str(refused), refused.param))
@@ -180,7 +180,7 @@ class Door(asyncio.Protocol):
         else:
             self._respond(status, envelope(status, message))
 
-    async def _answer(self, request: Request) -> None:
+    async def _answer(self, request: DoorRequest) -> None:
         if request.path in HEALTH_PATHS:
             # Once loaded, llama.cpp says nothing else, but amid hundreds of streams it takes seconds to.
             self._respond(200, b'{"status":"ok"}')
@@ -196,15 +196,15 @@ class Door(asyncio.Protocol):
         else:
             await self._call(request, made)
 
-    async def _plan(self, request: Request) -> Plan | None:
-        """What llama.cpp gets, with data in place of addresses. Raises `Refused` and `MediaRefused`."""
+    async def _plan(self, request: DoorRequest) -> RequestPlan | None:
+        """What llama.cpp gets, with data in place of addresses. Raises `RequestRefused` and `MediaRefused`."""
         front, body = self._front, bytes(request.body)
         decoded: Body | None = None
         try:
             decoded = msgspec.json.decode(body, type=Body)
         except (msgspec.DecodeError, RecursionError) as error:
             if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp may read it otherwise
-                raise Refused("body", f"is no JSON object: {error}") from None
+                raise RequestRefused("body", f"is no JSON object: {error}") from None
         if decoded is not None and (place := tokens.empty_prompt(request.path, decoded)) is not None:
             await self._check_empty(request, place)
         changed = decoded is not None and request.path not in TEXTS_ONLY and not is_plain(decoded)
@@ -222,7 +222,7 @@ class Door(asyncio.Protocol):
             decoded=decoded if changed or request.path in PLANNERS else None,
         )
 
-    async def _relay(self, request: Request) -> None:
+    async def _relay(self, request: DoorRequest) -> None:
         pipe = Pipe(self)
         try:
             await self._start(pipe, request, bytes(request.body))
@@ -230,8 +230,8 @@ class Door(asyncio.Protocol):
         finally:
             pipe.abort()
 
-    async def _stream(self, request: Request, made: Plan, rewriter: Rewriter) -> None:
-        stream = Stream(self, rewriter, made.prefilter)
+    async def _stream(self, request: DoorRequest, made: RequestPlan, rewriter: Rewriter) -> None:
+        stream = EventStream(self, rewriter, made.prefilter)
         try:
             await self._start(stream, request, made.body)
             status, body = await stream.done
@@ -240,8 +240,8 @@ class Door(asyncio.Protocol):
         if self._pipe is None:  # it was no stream after all
             self._respond(*mended(status, body, made.param))
 
-    async def _call(self, request: Request, made: Plan) -> None:
-        call = Call(made.prefilter)
+    async def _call(self, request: DoorRequest, made: RequestPlan) -> None:
+        call = WholeAnswer(made.prefilter)
         try:
             await self._start(call, request, made.body)
             status, body = await call.done
@@ -255,13 +255,13 @@ class Door(asyncio.Protocol):
             answer = made.rewrite(msgspec.json.decode(body, type=Body))
             self._respond(200, msgspec.json.encode({**answer, "model": made.model} if made.model else answer))
 
-    async def _convert(self, request: Request) -> None:
+    async def _convert(self, request: DoorRequest) -> None:
         """The text of each token id, asked for one after the other."""
         ids = tokens.read(bytes(request.body))
-        asked = replace(request, target=tokens.UPSTREAM)
+        conversion = replace(request, target=tokens.UPSTREAM)
         texts: dict[int, str] = {}
         for token in ids.distinct():
-            status, body = await self._ask(asked.wire(tokens.question(token)))
+            status, body = await self._ask(conversion.wire(tokens.question(token)))
             if status == 500:
                 raise tokens.unknown(token)
             if status != 200:
@@ -270,22 +270,22 @@ class Door(asyncio.Protocol):
             texts[token] = msgspec.json.decode(body, type=Body)["content"]
         self._respond(200, ids.answer(texts))
 
-    async def _check_empty(self, request: Request, place: str) -> None:
-        """Raises `Refused` where no token begins a text: llama.cpp never answers several choices of nothing."""
-        asked = replace(request, target=tokens.COUNTING)
-        status, body = await self._ask(asked.wire(tokens.of_nothing()))
+    async def _check_empty(self, request: DoorRequest, place: str) -> None:
+        """Raises `RequestRefused` where no token begins a text: llama.cpp never answers several choices of nothing."""
+        counting = replace(request, target=tokens.COUNTING)
+        status, body = await self._ask(counting.wire(tokens.of_nothing()))
         if status == 200 and not msgspec.json.decode(body, type=Body).get("tokens"):
-            raise Refused(place, "it is empty: the model has nothing to read.")
+            raise RequestRefused(place, "it is empty: the model has nothing to read.")
 
     async def _ask(self, wire: bytes) -> tuple[int, bytes]:
-        call = Call()
+        call = WholeAnswer()
         try:
             await call.open(self._front.upstream, wire)
             return await call.done
         finally:
             call.abort()
 
-    async def _start(self, link: Link, request: Request, body: bytes) -> None:
+    async def _start(self, link: Link, request: DoorRequest, body: bytes) -> None:
         """Send a request upstream and return when its answer begins, which is when it has had a slot."""
         if request.path not in GATED:
             await link.open(self._front.upstream, request.wire(body))
@@ -299,7 +299,9 @@ class Door(asyncio.Protocol):
         self.transport.write(head % (status, REASONS.get(status, b"Error"), len(body)) + body)
 
 
-def gathered(reader: Reader, stream: bytes, model: str | None = None, param: str | None = None) -> tuple[int, bytes]:
+def gathered(
+    reader: AnswerReader, stream: bytes, model: str | None = None, param: str | None = None
+) -> tuple[int, bytes]:
     """Status and body of the whole answer that a stream adds up to: an error in mid-stream becomes the answer's own."""
     for line in stream.split(b"\n"):
         if not line.startswith(b"data: {"):
@@ -315,7 +317,7 @@ def gathered(reader: Reader, stream: bytes, model: str | None = None, param: str
 
 async def vocabulary(upstream: Address, token: str) -> int | None:
     """How many tokens the model of a llama.cpp server has."""
-    call = Call()
+    call = WholeAnswer()
     try:
         await call.open(upstream, MODELS % token.encode())
         _, body = await call.done
@@ -327,8 +329,8 @@ async def vocabulary(upstream: Address, token: str) -> int | None:
 
 
 async def serve(listen: Address, front: Front) -> asyncio.Server:
-    """Open the door."""
+    """Listen for clients."""
     loop = asyncio.get_running_loop()
     if listen.uds:
-        return await loop.create_unix_server(lambda: Door(front), listen.uds, backlog=1024)
-    return await loop.create_server(lambda: Door(front), listen.host, listen.port, backlog=1024)
+        return await loop.create_unix_server(lambda: ClientConnection(front), listen.uds, backlog=1024)
+    return await loop.create_server(lambda: ClientConnection(front), listen.host, listen.port, backlog=1024)

@@ -28,7 +28,7 @@ def head_of(data: Body) -> Body:
     return {key: data[key] for key in HEAD if key in data}
 
 
-class Usage:
+class TokenUsage:
     """The sum over all choices. A prompt counts once, however many choices it has."""
 
     def __init__(self, choices_per_prompt: int) -> None:
@@ -59,7 +59,7 @@ class Usage:
             }
 
 
-class Chat:
+class ChatGatherer:
     """Gathers the chunks of a streamed chat into one `chat.completion`."""
 
     def __init__(self, top: int | None = None, reading: Callable[[], Reading] | None = None) -> None:
@@ -68,7 +68,7 @@ class Chat:
         self._reading = reading
         self._head: Body = {}
         self._choices: dict[int, Body] = {}
-        self._usage = Usage(choices_per_prompt=1_000_000)
+        self._usage = TokenUsage(choices_per_prompt=1_000_000)
 
     def event(self, data: Body) -> None:
         self._head = self._head or head_of(data)
@@ -130,7 +130,7 @@ def _call(call: Mapping[str, Any]) -> Body:
     return {"id": call["id"], "type": call["type"], "function": function}
 
 
-class Completion:
+class CompletionGatherer:
     """Gathers the chunks of a streamed completion into one `text_completion`."""
 
     def __init__(self, choices_per_prompt: int, top: int | None = None) -> None:
@@ -154,7 +154,7 @@ class Completion:
                 self._usages[index] = usage
 
     def answer(self) -> Body:
-        usage = Usage(self._per_prompt)
+        usage = TokenUsage(self._per_prompt)
         for index, part in sorted(self._usages.items()):
             usage.add(part, index)
         choices = [

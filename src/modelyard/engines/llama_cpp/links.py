@@ -18,13 +18,13 @@ STREAM_HEAD = (
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Sink(Protocol):
+class ClientSink(Protocol):
     """The connection to a client."""
 
     transport: asyncio.Transport
 
     def follow(self, link: Link) -> None:
-        """From now on the client is being sent this answer."""
+        """Remember that the client is being sent the answer of this link."""
         ...
 
 
@@ -80,9 +80,9 @@ class Link(asyncio.Protocol):
 
 
 class Pipe(Link):
-    """Its answer goes to the client byte by byte as it comes."""
+    """Relays the answer to the client as it comes, byte for byte."""
 
-    def __init__(self, door: Sink) -> None:
+    def __init__(self, door: ClientSink) -> None:
         super().__init__()
         self._door = door
         self._parser = httptools.HttpResponseParser(self)
@@ -97,8 +97,8 @@ class Pipe(Link):
         self.finish(self._parser.get_status_code())
 
 
-class Call(Link):
-    """Its answer is read here."""
+class WholeAnswer(Link):
+    """Reads the answer to its end."""
 
     def __init__(self, prefilter: Filter | None = None) -> None:
         """What is read, or sent on, has passed the `prefilter`; when that has the end, the rest is not waited for."""
@@ -125,10 +125,10 @@ class Call(Link):
         self.finish(self._parser.get_status_code(), bytes(self._body))
 
 
-class Stream(Call):
-    """Its events go to the client as they come, through a rewriter; an answer that is no stream is read here."""
+class EventStream(WholeAnswer):
+    """Relays the events of a stream through a rewriter; reads an answer that is no stream to its end."""
 
-    def __init__(self, door: Sink, rewriter: Rewriter, prefilter: Filter | None = None) -> None:
+    def __init__(self, door: ClientSink, rewriter: Rewriter, prefilter: Filter | None = None) -> None:
         super().__init__(prefilter)
         self._door = door
         self._rewriter = rewriter

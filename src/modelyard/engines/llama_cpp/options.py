@@ -32,7 +32,7 @@ ALIASES = {
     "threads": "n_threads",
     "gpu_layers": "n_gpu_layers",
 }
-"""Spellings of peers and of llama.cpp's own command line."""
+"""Spellings of Xinference, ms-swift and vLLM, and of llama.cpp's own command line."""
 
 
 class LlamaCppOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -103,8 +103,8 @@ OPEN = frozenset(
 rule of its own below."""
 
 
-class Config(msgspec.Struct, kw_only=True, frozen=True):
-    """All that the replica's process needs to know, but for the token."""
+class LlamaConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """All that the replica's process needs to know, except the token."""
 
     uid: str
     type: ModelType
@@ -215,9 +215,9 @@ def adapters(options: LlamaCppOptions) -> tuple[str, ...]:
     return tuple(part for part in given.split(",") if part) if isinstance(given, str) else tuple(given)
 
 
-def configure(launch: Launch, path: str, listen: Address, options: LlamaCppOptions) -> Config:
-    """What the process is told."""
-    return Config(
+def configure(launch: Launch, path: str, listen: Address, options: LlamaCppOptions) -> LlamaConfig:
+    """The configuration of a replica's process."""
+    return LlamaConfig(
         uid=launch.uid,
         type=launch.model.type,
         architecture=launch.model.architecture,

@@ -1,4 +1,4 @@
-"""What the door does with a request: the body that goes upstream, and how the answer is read on its way back. Pure."""
+"""The plan of one request: the body that goes upstream, and how the answer is read on its way back. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 Body = dict[str, Any]
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that we answer ourselves with a 400."""
 
     def __init__(self, param: str | None, message: str) -> None:
@@ -17,7 +17,7 @@ class Refused(Exception):
         self.param = param
 
 
-class Reader(Protocol):
+class AnswerReader(Protocol):
     """Takes a stream's events one by one and gives the whole answer at its end."""
 
     def event(self, data: Body) -> None: ...
@@ -40,11 +40,11 @@ class Filter(Rewriter, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RequestPlan:
     """What to send upstream instead of the client's body, and what to do with the answer."""
 
     body: bytes
-    gather: Reader | None = None
+    gather: AnswerReader | None = None
     """The upstream answer is a stream for us to gather."""
     rewrite: Callable[[Body], Body] | None = None
     """The upstream answer is a JSON document for us to change."""

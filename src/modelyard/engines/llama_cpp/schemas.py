@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from modelyard.engines.llama_cpp import patterns
-from modelyard.engines.llama_cpp.plans import Body, Refused, whole_number
+from modelyard.engines.llama_cpp.plans import Body, RequestRefused, whole_number
 
 DEEPEST = 64
 MOST_FORMS = 1000
@@ -101,7 +101,7 @@ SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def held(schema: Body, param: str, place: str) -> Body:
-    """The schema as llama.cpp holds it. Raises `Refused`, of the parameter `param`, naming what stands at a `place` of it."""
+    """The schema as llama.cpp holds it. Raises `RequestRefused` of `param`, naming what stands at a `place` of it."""
     walk = _Walk(schema, param, place)
     walk.node(schema, place, 0)
     return schema
@@ -118,8 +118,8 @@ class _Walk:
         self._compared = 0
         self._alike = dict.fromkeys(("enum", "anyOf", "oneOf", "properties"), 0)
 
-    def refuse(self, place: str, why: str) -> Refused:
-        return Refused(self._param, f"llama.cpp cannot hold an answer to '{place}': {why}")
+    def refuse(self, place: str, why: str) -> RequestRefused:
+        return RequestRefused(self._param, f"llama.cpp cannot hold an answer to '{place}': {why}")
 
     def node(self, schema: Any, place: str, depth: int) -> None:
         if not isinstance(schema, dict):

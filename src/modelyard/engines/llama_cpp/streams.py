@@ -15,7 +15,7 @@ import msgspec
 from modelyard.engines.llama_cpp import logprobs
 from modelyard.engines.llama_cpp.faults import event_of
 from modelyard.engines.llama_cpp.filters import DONE, END, encoded
-from modelyard.engines.llama_cpp.gathering import Usage
+from modelyard.engines.llama_cpp.gathering import TokenUsage
 from modelyard.engines.llama_cpp.plans import Body
 from modelyard.engines.llama_cpp.tool_calls import Reading
 
@@ -30,7 +30,7 @@ BESIDE = re.compile(rb'"delta":\{(?="(?:reasoning_content|tool_calls)":)')
 NULL = b'"delta":{"content":null,'
 
 
-class Events:
+class EventRewriter:
     """What both kinds of streams share: whole events, errors, the model's name, one event with the counts at the end."""
 
     PLAIN = b""
@@ -43,14 +43,14 @@ class Events:
         """The time of the first event: llama.cpp gives each its own."""
         self._counted = counted
         self._decoded = decoded
-        self._usage = Usage(choices_per_prompt)
+        self._usage = TokenUsage(choices_per_prompt)
         self._last: Body = {}
         """The event that had counts last."""
         self._plain_mark = b"" if decoded or names else self.PLAIN
         self._alias, self._name = (b'"model":' + msgspec.json.encode(name) for name in names or ("", ""))
 
     def feed(self, data: bytes) -> bytes:
-        """What is certain now."""
+        """Take bytes of llama.cpp's stream and return the events that can be sent now."""
         if self._is_plain(data):
             return data
         data = self._held + data if self._held else data
@@ -74,7 +74,7 @@ class Events:
         )
 
     def _timed(self, data: bytes) -> bytes:
-        """The events with one time."""
+        """The events with the creation time of the first one."""
         if not self._created:
             found = CREATED.search(data)
             self._created = found[0] if found else b""
@@ -83,7 +83,7 @@ class Events:
         return CREATED.sub(self._created, data)
 
     def end(self) -> bytes:
-        """What was held back; no event when the stream is as it should be."""
+        """Return what is left at the end of the stream: nothing when it was complete."""
         held, self._held = self._held, b""
         return held
 
@@ -95,7 +95,7 @@ class Events:
         return data if self._alias == self._name else data.replace(self._alias, self._name)
 
     def _plain(self, data: bytes) -> bytes:
-        """The events with what can be changed as bytes."""
+        """The events after the changes that need no decoding."""
         raise NotImplementedError
 
     def _event(self, data: bytes) -> bytes:
@@ -128,7 +128,7 @@ class Events:
         return encoded({**self._last, "choices": [], "usage": self._usage.total})
 
 
-class ChatEvents(Events):
+class ChatEvents(EventRewriter):
     """The events of a chat."""
 
     PLAIN = b'"delta":{"content":"'
@@ -188,7 +188,7 @@ class ChatEvents(Events):
         return deltas or ([{"content": ""}] if choice.get("logprobs") else [])
 
 
-class CompletionEvents(Events):
+class CompletionEvents(EventRewriter):
     """The events of a completion, which llama.cpp counts in the last one of each choice whether the client wants it or not."""
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.engines.llama_cpp.plans import Refused
+from modelyard.engines.llama_cpp.plans import RequestRefused
 
 PATH = "/v1/convert_ids_to_tokens"
 UPSTREAM = b"/detokenize"
@@ -39,14 +39,14 @@ class Ids:
 
 
 def read(body: bytes) -> Ids:
-    """The ids that a body asks for. Raises `Refused`."""
+    """The ids that a body asks for. Raises `RequestRefused`."""
     try:
         given = msgspec.json.decode(body, type=dict[str, Any]).get("input")
     except msgspec.DecodeError as error:
-        raise Refused("input", f"the body is no JSON object: {error}") from None
+        raise RequestRefused("input", f"the body is no JSON object: {error}") from None
     ids = Ids(_checked(given, depth=0))
     if len(ids.distinct()) > MOST:
-        raise Refused("input", f"holds more than {MOST} different ids.")
+        raise RequestRefused("input", f"holds more than {MOST} different ids.")
     return ids
 
 
@@ -55,8 +55,8 @@ def question(token: int) -> bytes:
     return msgspec.json.encode({"tokens": [token]})
 
 
-def unknown(token: int) -> Refused:
-    return Refused("input", f"{token} is no token of this model.")
+def unknown(token: int) -> RequestRefused:
+    return RequestRefused("input", f"{token} is no token of this model.")
 
 
 def empty_prompt(path: str, request: Mapping[str, Any]) -> str | None:
@@ -78,7 +78,7 @@ def _checked(given: Any, depth: int) -> Any:
     if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) <= 10:
         given = int(given)
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given < INT32:
-        raise Refused("input", "must be a token id, a list of ids, or a list of such lists.")
+        raise RequestRefused("input", "must be a token id, a list of ids, or a list of such lists.")
     return given
 
 

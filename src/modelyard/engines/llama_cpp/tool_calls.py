@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from modelyard.engines.llama_cpp import schemas
-from modelyard.engines.llama_cpp.plans import Body, Refused
+from modelyard.engines.llama_cpp.plans import Body, RequestRefused
 from modelyard.protocol import messages
 from modelyard.protocol.tool_calls import Part, new_call_id, whole_calls
 
@@ -30,7 +30,7 @@ class Reading(Protocol):
     """Finds the calls of one answer in its text."""
 
     def add(self, text: str) -> list[Part]:
-        """What a piece of text adds."""
+        """Take the next piece of the text, and return what it adds to the calls."""
         ...
 
     def whole(self, text: str) -> list[Body]:
@@ -68,7 +68,7 @@ class Demand:
         return {"type": "array", "items": call, "minItems": 1, "maxItems": MOST_CALLS, "$defs": defs}
 
     def reading(self) -> Reading:
-        return Listed() if self._name is None else Named(self._name)
+        return ListOfCalls() if self._name is None else ArgumentsOfOne(self._name)
 
 
 def parameters(tool: Body, number: int) -> Body:
@@ -81,7 +81,7 @@ def parameters(tool: Body, number: int) -> Body:
     given = given if "$ref" in given else {**given, "type": "object"}
     try:
         return schemas.held(copy.deepcopy(given), "tools", f"tools.{number}.function.parameters")
-    except Refused:
+    except RequestRefused:
         if tool["function"].get("strict") is True:
             raise
         return {key: _without_patterns(value) for key, value in given.items()}
@@ -98,7 +98,10 @@ def _without_patterns(schema: Any) -> Any:
 
 
 def demand(request: Body) -> Demand | None:
-    """The call that a request demands; None when it leaves the choice to the model. Raises `Refused` or `InvalidParameter`."""
+    """The call that a request demands; None when it leaves the choice to the model.
+
+    Raises `RequestRefused` or `InvalidParameter`.
+    """
     tools, choice = _checked(request)
     if choice in (None, "auto", "none"):
         return None
@@ -108,15 +111,15 @@ def demand(request: Body) -> Demand | None:
 
 
 def _checked(request: Body) -> tuple[Sequence[Body], str | Body | None]:
-    """Tools and choice, checked as the gateway does, whose clients never come to this."""
+    """Tools and choice. The gateway has checked them as well; this is for requests that did not pass it."""
     given, choice = request.get("tools") or [], request.get("tool_choice")
     if not isinstance(given, list) or not all(isinstance(tool, dict) for tool in given):
-        raise Refused("tools", "it must be a list of objects.")
+        raise RequestRefused("tools", "it must be a list of objects.")
     tools = messages.tools(given)
     if choice is None:
         return tools, None
     if not isinstance(choice, str | dict):
-        raise Refused("tool_choice", messages.CHOICE_FORM)
+        raise RequestRefused("tool_choice", messages.CHOICE_FORM)
     return tools, messages.tool_choice(choice, tools)
 
 
@@ -134,8 +137,8 @@ def _moved(schema: Any, place: str) -> Any:
     }
 
 
-class Named:
-    """The text is the arguments of one function."""
+class ArgumentsOfOne:
+    """Reads a text that is the arguments of one function."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -153,8 +156,8 @@ class Named:
         return whole_calls(self.add(text))
 
 
-class Listed:
-    """The text is a call or a list of them, each an object with a name and arguments."""
+class ListOfCalls:
+    """Reads a text that is a call or a list of calls, each an object with a name and arguments."""
 
     def __init__(self) -> None:
         self._held = ""

@@ -10,17 +10,17 @@ from typing import Any
 
 import msgspec
 
-from modelyard.engines.llama_cpp.plans import Body, Plan, Refused, whole_number
+from modelyard.engines.llama_cpp.plans import Body, RequestPlan, RequestRefused, whole_number
 
 
-def plan_embedding(request: Body) -> Plan:
+def plan_embedding(request: Body) -> RequestPlan:
     """Vectors of texts, shortened where the request wants that."""
     _check_input(request.get("input", request.get("content")))
     width = request.pop("dimensions", None)
     if width is None:
-        return Plan(msgspec.json.encode(request), whole=True)
+        return RequestPlan(msgspec.json.encode(request), whole=True)
     if not whole_number(width, 1):
-        raise Refused("dimensions", "must be a positive whole number.")
+        raise RequestRefused("dimensions", "must be a positive whole number.")
     packed = request.pop("encoding_format", None) == "base64"
 
     def rewrite(answer: Body) -> Body:
@@ -29,38 +29,38 @@ def plan_embedding(request: Body) -> Plan:
             item["embedding"] = base64.b64encode(struct.pack(f"<{width}f", *vector)).decode() if packed else vector
         return answer
 
-    return Plan(msgspec.json.encode(request), rewrite=rewrite)
+    return RequestPlan(msgspec.json.encode(request), rewrite=rewrite)
 
 
 def _check_input(given: Any) -> None:
     """llama.cpp gives vectors of no text."""
     if given in ("", []):
-        raise Refused("input", "must be a text or a list of them, and not an empty one.")
+        raise RequestRefused("input", "must be a text or a list of them, and not an empty one.")
     if isinstance(given, list) and any(each in ("", []) for each in given):
-        raise Refused("input", "a text must have characters.")
+        raise RequestRefused("input", "a text must have characters.")
 
 
 def shortened(vector: list[float], width: int) -> list[float]:
     """The first `width` numbers, of length one again: what models trained for it (Matryoshka) are shortened by."""
     if width > len(vector):
-        raise Refused("dimensions", f"is {width}, and this model's vectors have {len(vector)}.")
+        raise RequestRefused("dimensions", f"is {width}, and this model's vectors have {len(vector)}.")
     part = vector[:width]
     norm = math.sqrt(sum(number * number for number in part)) or 1.0
     return [number / norm for number in part]
 
 
-def plan_rerank(request: Body, logits: bool) -> Plan:
+def plan_rerank(request: Body, logits: bool) -> RequestPlan:
     """Documents in the order of their fitness; `logits` says that the model's scores are to become probabilities."""
     documents = request.get("documents")
     if not isinstance(documents, list) or not documents:
-        raise Refused("documents", "must be a list of texts, and not an empty one.")
+        raise RequestRefused("documents", "must be a list of texts, and not an empty one.")
     if not isinstance(request.get("query"), str):
-        raise Refused("query", "must be a text.")
+        raise RequestRefused("query", "must be a text.")
     if not request["query"]:
-        raise Refused("query", "must have characters.")
+        raise RequestRefused("query", "must have characters.")
     top = request.get("top_n")
     if top is not None and not whole_number(top, 1):
-        raise Refused("top_n", "must be a positive whole number.")
+        raise RequestRefused("top_n", "must be a positive whole number.")
     if top is None:
         request.pop("top_n", None)
     texts = [_text(document) for document in documents]
@@ -70,7 +70,7 @@ def plan_rerank(request: Body, logits: bool) -> Plan:
     def rewrite(answer: Body) -> Body:
         return ranking(answer, texts if with_documents else None, logits)
 
-    return Plan(msgspec.json.encode(request), rewrite=rewrite)
+    return RequestPlan(msgspec.json.encode(request), rewrite=rewrite)
 
 
 def _text(document: Any) -> Any:
@@ -78,7 +78,7 @@ def _text(document: Any) -> Any:
     text = document.get("text") if isinstance(document, dict) else document
     if isinstance(text, str):
         return text
-    raise Refused("documents", "a document must be a text, or an object with a field 'text'.")
+    raise RequestRefused("documents", "a document must be a text, or an object with a field 'text'.")
 
 
 def ranking(answer: Body, texts: list[str] | None, logits: bool) -> Body:

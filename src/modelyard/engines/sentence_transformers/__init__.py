@@ -109,7 +109,7 @@ class SentenceTransformers(ServedEngine):
         )
 
     def load(self, config: Config) -> Any:
-        """The weights, inside the replica: an `Encoder`."""
+        """The weights, inside the replica: an `SentenceEncoder`."""
         from modelyard.engines.sentence_transformers.encoder import load
 
         return load(config, msgspec.convert(config.options, SentenceTransformersOptions))

@@ -20,7 +20,7 @@ UNLIMITED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TokenizedText:
     """What one text, or one pair of texts, is to the model."""
 
     ids: Any
@@ -41,7 +41,7 @@ class Text:
         return self.prompt
 
 
-class Encoder:
+class SentenceEncoder:
     """A loaded model. `read…` belong to one thread and `run` to another."""
 
     def __init__(self, model: Any, options: SentenceTransformersOptions, budget: int) -> None:
@@ -70,17 +70,17 @@ class Encoder:
         self._pad_kind = getattr(tokenizer, "pad_token_type_id", 0) or 0
         self._skip_prompt = any(getattr(module, "include_prompt", True) is False for module in model)
 
-    def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[Text]:
+    def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[TokenizedText]:
         """Texts with a prompt before each, cut to `keep` tokens if that is not 0."""
         skipped = self._prompt_length(prompt) if prompt and self._skip_prompt else 0
         whole = [prompt + text for text in texts] if prompt else list(texts)
         return [self._text(made, skipped) for made in self._encode(whole, keep)]
 
-    def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[Text]:
+    def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[TokenizedText]:
         """A query with each of some documents."""
         return [self._text(made, 0) for made in self._encode([(query, document) for document in documents], keep)]
 
-    def read_ids(self, ids: Sequence[int], keep: int = 0) -> Text:
+    def read_ids(self, ids: Sequence[int], keep: int = 0) -> TokenizedText:
         """Token ids as the client made them. Raises `InvalidParameter` for one that the model does not have."""
         import numpy
 
@@ -88,9 +88,9 @@ class Encoder:
         if wrong is not None:
             raise InvalidParameter("input", f"the model has no token {wrong}; its ids are below {self.vocabulary}.")
         taken = numpy.array(ids[:keep] if keep else ids, dtype=numpy.int32)
-        return Text(taken, numpy.zeros_like(taken) if self._with_kinds else None)
+        return TokenizedText(taken, numpy.zeros_like(taken) if self._with_kinds else None)
 
-    def run(self, texts: Sequence[Text]) -> Any:
+    def run(self, texts: Sequence[TokenizedText]) -> Any:
         """One pass: a float32 numpy array with a row per text. All texts are of one group."""
         import torch
 
@@ -115,7 +115,7 @@ class Encoder:
         vectors = made["sentence_embedding"].float()
         return torch.nn.functional.normalize(vectors, dim=1) if self.options.normalize else vectors
 
-    def _padded(self, texts: Sequence[Text]) -> dict[str, Any]:
+    def _padded(self, texts: Sequence[TokenizedText]) -> dict[str, Any]:
         import numpy
         import torch
 
@@ -132,11 +132,11 @@ class Encoder:
         arrays = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": kinds} if self._with_kinds else {})
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _text(self, made: Any, skipped: int) -> Text:
+    def _text(self, made: Any, skipped: int) -> TokenizedText:
         import numpy
 
         kinds = numpy.array(made.type_ids, dtype=numpy.int8) if self._with_kinds else None
-        return Text(numpy.array(made.ids, dtype=numpy.int32), kinds, skipped)
+        return TokenizedText(numpy.array(made.ids, dtype=numpy.int32), kinds, skipped)
 
     def _encode(self, texts: list[Any], keep: int) -> Any:
         with self._cut(keep):
@@ -160,7 +160,7 @@ class Encoder:
         return len(mask)
 
 
-def load(config: Config, options: SentenceTransformersOptions) -> Encoder:
+def load(config: Config, options: SentenceTransformersOptions) -> SentenceEncoder:
     """The model in a folder, warm. Raises `ModelFilesInvalid` for one that needs more than text."""
     import torch
 
@@ -186,7 +186,7 @@ def load(config: Config, options: SentenceTransformersOptions) -> Encoder:
     if "text" not in modes or not hasattr(getattr(model, "tokenizer", None), "backend_tokenizer"):
         raise ModelFilesInvalid(config.path, "it is not a plain model of texts with a tokenizer of its own.")
     model.eval()
-    encoder = Encoder(model, options, batch_tokens(options, not on_cpu))
+    encoder = SentenceEncoder(model, options, batch_tokens(options, not on_cpu))
     encoder.run(encoder.read(["warm"]))
     return encoder
 

@@ -23,6 +23,7 @@ from modelyard.engines.base import (
     flag,
     token_header,
 )
+from modelyard.engines.rules import without_tools
 from modelyard.engines.sglang.options import NAME, SglangOptions, arguments, privileges, read, tensor_parallel
 from modelyard.engines.sglang.rules import RULES
 from modelyard.engines.sglang.start import TOKEN_VARIABLE
@@ -47,9 +48,7 @@ RECIPE = Recipe(
     show=("sglang", "torch", "transformers"),
 )
 
-NO_TOOLS = dict.fromkeys(
-    ("tools", "tool_choice"), "this model was launched without a tool_call_parser, such as qwen25 or llama3"
-)
+NO_TOOLS = "this model was launched without a tool_call_parser, such as qwen25 or llama3"
 
 
 class Sglang(Engine):
@@ -102,8 +101,7 @@ class Sglang(Engine):
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
             env={"HF_HUB_OFFLINE": "1", **({TOKEN_VARIABLE: token} if token else {})},
             headers=token_header(token),
-            unsupported={} if options.tool_call_parser else NO_TOOLS,
-            rules=RULES,
+            rules=RULES if options.tool_call_parser else without_tools(RULES, NO_TOOLS),
             context_length=options.context_length or None,
         )
 

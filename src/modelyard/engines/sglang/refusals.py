@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from modelyard.core.asgi import Message, Send
 from modelyard.core.errors import ContextLengthExceeded
-from modelyard.engines.narrow import Message, Send
 from modelyard.protocol.errors import encode, read
 
 FIELDS = {"/v1/chat/completions": "messages", "/v1/completions": "prompt"}

@@ -13,10 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from modelyard.core.fetching import hosts_of_replica
-from modelyard.engines.bodies import forward, whole_body, with_data
-from modelyard.engines.media import Media
-from modelyard.engines.narrow import App, Narrow, Receive, Scope, Send
+from modelyard.core.asgi import App, Receive, Scope, Send
+from modelyard.engines.bodies import forward, with_data
+from modelyard.engines.door import ReplicaDoor
 from modelyard.engines.sglang.refusals import restating
 
 SERVER = "sglang.launch_server"
@@ -24,21 +23,15 @@ TOKEN_VARIABLE = "SGLANG_REPLICA_TOKEN"
 PATHS = frozenset({"/health", "/metrics", "/v1/models", "/v1/chat/completions", "/v1/completions"})
 
 
-class Door(Narrow):
+class SglangDoor(ReplicaDoor):
     """Our paths only, and data in place of the addresses in their requests: SGLang itself would fetch those, and open files."""
 
     def __init__(self, app: App) -> None:
         super().__init__(app, PATHS)
-        self._media = Media(hosts_of_replica())
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        given = await whole_body(receive)
-        body = None if given is None else await with_data(self._media, given, receive, send)
-        if body is not None:
-            await forward(self._app, body, scope, receive, restating(scope["path"], send))
+    async def post(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        if (found := await with_data(self._media, body, receive, send)) is not None:
+            await forward(self._app, found, scope, receive, restating(scope["path"], send))
 
 
 def main(argv: Sequence[str]) -> None:
@@ -59,7 +52,7 @@ def listen_at(uds: str) -> None:
 
     def ours(self: Any, app: Any, **settings: Any) -> None:
         elsewhere = {name: value for name, value in settings.items() if name not in ("host", "port")}
-        theirs(self, Door(app), **{**elsewhere, "uds": uds})
+        theirs(self, SglangDoor(app), **{**elsewhere, "uds": uds})
 
     setattr(uvicorn.Config, "__init__", ours)  # noqa: B010 - mypy allows no assignment
 

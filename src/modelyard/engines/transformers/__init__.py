@@ -17,6 +17,7 @@ from modelyard.core.memory import PYTORCH, footprint
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
 from modelyard.engines.base import ADAPTERS, Command, Fit, Profile, describe_exit, last_words
+from modelyard.engines.rules import without_tools
 from modelyard.engines.served import Config, ServedEngine, configure, served
 from modelyard.engines.transformers.options import NAME, TransformersOptions, context, privileges, read, template_text
 from modelyard.engines.transformers.rules import RULES
@@ -44,10 +45,7 @@ RECIPE = Recipe(
     show=("transformers", "torch"),
 )
 
-NO_TOOLS = {
-    "tools": "its chat template has no place for tools",
-    "tool_choice": "its chat template has no place for tools",
-}
+NO_TOOLS = "its chat template has no place for tools"
 
 NO_TRAITS = {
     "dora": "DoRA scales the model's own weights",
@@ -123,8 +121,7 @@ class Transformers(ServedEngine):
             listen,
             token,
             tasks=frozenset({Task.CHAT, Task.COMPLETION}),
-            unsupported={} if _takes_tools(model, options) else NO_TOOLS,
-            rules=RULES,
+            rules=RULES if _takes_tools(model, options) else without_tools(RULES, NO_TOOLS),
             context_length=length,
             hot_adapters=True,
             # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
@@ -157,15 +154,15 @@ class Transformers(ServedEngine):
         """The weights and the tokenizer, as `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
         from modelyard.engines.transformers.recordings import can_record, cuda_graphs
-        from modelyard.engines.transformers.text import Loaded
-        from modelyard.engines.transformers.vision_check import open_eyes
+        from modelyard.engines.transformers.text import TransformersLanguage
+        from modelyard.engines.transformers.vision_check import load_and_check_sight
 
         options = msgspec.convert(config.options, TransformersOptions)
         model = load_weights(config, options)
         recorder = cuda_graphs if can_record(model) and not options.enforce_eager else None
         backend = Passes(model, options.max_num_seqs, recorder)
-        sight, blind = open_eyes(config.path, model, backend, options.trust_remote_code)
-        language = Loaded(config, options, backend, sight, blind)
+        sight, blind = load_and_check_sight(config.path, model, backend, options.trust_remote_code)
+        language = TransformersLanguage(config, options, backend, sight, blind)
         backend.grammars = language.grammars
         return language
 

@@ -46,7 +46,7 @@ def _refuse_changes(path: str) -> None:
         )
 
 
-class Adapters:
+class AdapterSlots:
     """The adapters of a model, each under a key of ours. Used by the one thread that has the model."""
 
     def __init__(self, model: Any) -> None:
@@ -57,7 +57,7 @@ class Adapters:
 
     @property
     def at_work(self) -> bool:
-        """Whether a row of the next pass has one."""
+        """Whether a row of the next pass uses an adapter."""
         return self._rows is not None
 
     def use(self, keys: Sequence[str]) -> None:
@@ -73,9 +73,9 @@ class Adapters:
         """Add the adapter in a folder. Raises `InvalidParameter` with the library's reason; then nothing is left of it."""
         try:
             _refuse_changes(path)
-            told = self._model.load_adapter(path, adapter_name=key, adapter_kwargs={"local_files_only": True})
+            result = self._model.load_adapter(path, adapter_name=key, adapter_kwargs={"local_files_only": True})
             self._route()
-            self._check(key, told)
+            self._check(key, result)
         except BROKEN as error:
             self._remove(key)
             reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -86,7 +86,7 @@ class Adapters:
         self._keys.add(key)
 
     def unload(self, key: str) -> None:
-        """Let an adapter go."""
+        """Unload an adapter."""
         self._keys.discard(key)
         self._remove(key)
 
@@ -105,10 +105,10 @@ class Adapters:
             return layer.base_layer(x, *args, **kwargs)
         return theirs(x, *args, adapter_names=self._rows, **kwargs)
 
-    def _check(self, key: str, told: Any) -> None:
+    def _check(self, key: str, result: Any) -> None:
         """That all of its weights have found a place, and that every layer can mix. Raises `ValueError` and what PEFT raises."""
         for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-            keys = sorted(map(str, getattr(told, what, None) or ()))
+            keys = sorted(map(str, getattr(result, what, None) or ()))
             if found := [each for each in keys if what == "unexpected_keys" or f".{key}." in each]:
                 raise ValueError(f"{what.replace('_', ' ')}: {', '.join(found[:3])}")
         if not any(key in layer.scaling for layer in self._layers()):
@@ -122,7 +122,7 @@ class Adapters:
             self._rows = None
 
     def _remove(self, key: str) -> None:
-        """Every trace of an adapter, whole or not."""
+        """Remove an adapter, also one that was loaded in part."""
         for layer in self._layers():
             layer.delete_adapter(key)
         getattr(self._model, "peft_config", {}).pop(key, None)

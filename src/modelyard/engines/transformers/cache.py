@@ -18,8 +18,8 @@ COLUMN_STEP = 128
 
 
 @dataclass(slots=True)
-class Place:
-    """Where the pass under way writes. One object, shared by all layers."""
+class WritePosition:
+    """Where the current pass writes. One object, shared by all layers."""
 
     row: int | None = None
     """The one row that reads; None when the first `rows` write."""
@@ -39,7 +39,7 @@ class Place:
 class Layer(CacheLayerMixin):  # type: ignore[misc]
     """One layer's buffers, `[row, head, column, dimension]`."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WritePosition) -> None:
         super().__init__()
         self.place = place
 
@@ -51,7 +51,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         self.is_initialized = True
 
     @staticmethod
-    def _buffer(like: Tensor, place: Place) -> Tensor:
+    def _buffer(like: Tensor, place: WritePosition) -> Tensor:
         return like.new_zeros((place.row_capacity, like.shape[1], place.column_capacity, like.shape[3]))
 
     def grow(self) -> None:
@@ -94,7 +94,7 @@ class RowCache(Cache):  # type: ignore[misc]
     """What the model is given as `past_key_values`."""
 
     def __init__(self, layers: int) -> None:
-        self.place = Place()
+        self.place = WritePosition()
         self.before_change: Callable[[], None] = lambda: None
         """Called when the buffers are about to be others."""
         super().__init__(layers=[Layer(self.place) for _ in range(layers)])

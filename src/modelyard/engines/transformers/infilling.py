@@ -1,4 +1,4 @@
-"""Prompts that ask for what is missing between two texts, as each family of code models was trained on them."""
+"""Fill-in-the-middle prompts: each family of code models has its own form, which it was trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PARAM = "suffix"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a family writes such a prompt."""
+    """The tokens by which a family writes such a prompt."""
 
     prefix: str
     """Stands before the text that comes first."""
@@ -46,8 +46,8 @@ MARK = "☺"
 """A text after which a tokenizer puts no blank; its own tokens are taken away again."""
 
 
-class Holes:
-    """The form of one tokenizer."""
+class InfillForms:
+    """The form of fill-in-the-middle prompts that a tokenizer has tokens for."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer

@@ -14,13 +14,13 @@ from torch import Tensor
 from modelyard.core.errors import CannotStart
 from modelyard.engines.generation import Drawn, Source, Wish
 from modelyard.engines.served import Config
-from modelyard.engines.transformers.adapters import Adapters
+from modelyard.engines.transformers.adapters import AdapterSlots
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.options import TransformersOptions
 from modelyard.engines.transformers.recordings import Record, Recordings, apart
-from modelyard.engines.transformers.sampling import Row, choose, thought
-from modelyard.engines.transformers.vision import Sight, View
+from modelyard.engines.transformers.sampling import SamplingRow, choose, thought
+from modelyard.engines.transformers.vision import PicturePrompt, Sight
 
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
 """How far logits may differ, relative to the largest, between a pass with our cache and one without."""
@@ -95,7 +95,7 @@ class Passes:
         """Makes the matchers of answers that must follow a grammar; set by whoever has the tokenizer."""
         self.sight: Sight | None = None
         """None reads no pictures."""
-        self._views: list[View | None] = [None] * rows
+        self._views: list[PicturePrompt | None] = [None] * rows
         self._model = model
         self._config = model.config.get_text_config()
         self._device = model.get_input_embeddings().weight.device
@@ -103,8 +103,8 @@ class Passes:
         self.tolerance = TOLERANCE.get(model.dtype, 0.25)
         """How far logits may differ, relative to the largest."""
         self._cache = RowCache(self._config.num_hidden_layers)
-        self._answers: list[Row | None] = [None] * rows
-        self._adapters = Adapters(model)
+        self._answers: list[SamplingRow | None] = [None] * rows
+        self._adapters = AdapterSlots(model)
         self._keys = [""] * rows
         """By row, its adapter."""
         self._kinds = sorted(set(getattr(self._config, "layer_types", None) or ()))
@@ -126,15 +126,15 @@ class Passes:
         window = getattr(self._config, "sliding_window", None) or 0
         return 0 if getattr(self._config, "use_sliding_window", True) is False else window
 
-    def begin(self, row: int, wish: Wish, prompt: Sequence[int], source: Source) -> None:
-        matcher = self.grammars.matcher(wish.grammar) if self.grammars and wish.grammar else None
-        self._answers[row] = Row(wish, prompt, matcher)
+    def begin(self, row: int, params: Wish, prompt: Sequence[int], source: Source) -> None:
+        matcher = self.grammars.matcher(params.grammar) if self.grammars and params.grammar else None
+        self._answers[row] = SamplingRow(params, prompt, matcher)
         self._keys[row] = source.adapter
         self._views[row] = self.sight.view(prompt, source.pictures) if self.sight and source.pictures else None
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> list[Drawn]:
         answer = self._answers[row]
-        if answer is not None and (count := answer.wish.prompt_logprobs) is not None:
+        if answer is not None and (count := answer.params.prompt_logprobs) is not None:
             return self._read_telling(row, start, tokens, answer.prompt, count)
         view = self._views[row]
         self._adapters.use(())

@@ -29,7 +29,7 @@ ALIASES = {
     "torch_dtype": "dtype",
     "allowed_media_domains": "allowed_media_hosts",
 }
-"""Spellings of peers."""
+"""Spellings of Xinference, ms-swift and vLLM."""
 
 
 class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

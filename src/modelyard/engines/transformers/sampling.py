@@ -1,4 +1,4 @@
-"""Choosing the next token of many answers at once. Each row has wishes of its own and draws from a generator of its own."""
+"""Sampling: the next token of many answers at once. Each row has its own parameters and its own random generator."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SHORTLIST = 1024
 
 
 @dataclass(slots=True)
-class Row:
-    """One answer: its wishes, its tokens so far, and its chance."""
+class SamplingRow:
+    """One answer: its sampling parameters, its tokens so far, and its random generator."""
 
-    wish: Wish
+    params: Wish
     prompt: Sequence[int]
     matcher: Matcher | None = None
     """What its tokens must follow."""
@@ -28,25 +28,25 @@ class Row:
     chance: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
-        if self.wish.seed is not None:
-            self.chance.seed(self.wish.seed)
+        if self.params.seed is not None:
+            self.chance.seed(self.params.seed)
 
 
-def choose(logits: Tensor, rows: Sequence[Row | None]) -> list[Drawn | None]:
-    """The next token of each row, from `[row, vocabulary]`; None for rows that have no wish."""
+def choose(logits: Tensor, rows: Sequence[SamplingRow | None]) -> list[Drawn | None]:
+    """The next token of each row, from `[row, vocabulary]`; None for rows without an answer."""
     logits = logits.float()
     raw = logits
     matchers = {index: row.matcher for index, row in enumerate(rows) if row is not None and row.matcher is not None}
     if matchers:
         logits = logits.clone()
         rule_out(logits, matchers)
-    shaped = [index for index, row in enumerate(rows) if row is not None and _is_shaped(row.wish)]
+    shaped = [index for index, row in enumerate(rows) if row is not None and _is_shaped(row.params)]
     if shaped:
         logits = logits.clone()
         for index in shaped:
             _shape(logits[index], rows[index])
     tokens: list[int] = logits.argmax(dim=-1).tolist()
-    drawing = [index for index, row in enumerate(rows) if row is not None and row.wish.temperature > 0]
+    drawing = [index for index, row in enumerate(rows) if row is not None and row.params.temperature > 0]
     if drawing:
         drawn = draw(logits[drawing], [rows[index] for index in drawing])  # type: ignore[misc]
         for index, token in zip(drawing, drawn, strict=True):
@@ -55,7 +55,7 @@ def choose(logits: Tensor, rows: Sequence[Row | None]) -> list[Drawn | None]:
 
 
 def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[Drawn]:
-    """What the model thought of tokens that follow, from `[token, vocabulary]`, with so many of the likeliest."""
+    """Log-probabilities of the tokens that follow, from `[token, vocabulary]`, with so many of the likeliest."""
     logprobs = logits.float().log_softmax(dim=-1)
     found = logprobs.gather(1, torch.tensor(tokens, device=logits.device).unsqueeze(1)).squeeze(1).tolist()
     values, ids = (each.tolist() for each in logprobs.topk(min(count, logprobs.shape[-1]), dim=-1))
@@ -63,61 +63,61 @@ def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[Drawn]:
     return [Drawn(*each) for each in zip(tokens, found, top, strict=True)]
 
 
-def _drawn(raw: Tensor, row: Row | None, token: int) -> Drawn | None:
+def _drawn(raw: Tensor, row: SamplingRow | None, token: int) -> Drawn | None:
     """A token, with what the model itself thought of it where that is asked for."""
     if row is None:
         return None
     row.written.append(token)
     drawn = Drawn(token)
-    if row.wish.logprobs is not None:
+    if row.params.logprobs is not None:
         logprobs = raw.log_softmax(dim=-1)
-        values, ids = logprobs.topk(min(row.wish.logprobs, len(logprobs)))
+        values, ids = logprobs.topk(min(row.params.logprobs, len(logprobs)))
         drawn = Drawn(token, logprobs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
     return (
         drawn if row.matcher is None else replace(drawn, complete=row.matcher.take(token), problem=row.matcher.problem)
     )
 
 
-def _is_shaped(wish: Wish) -> bool:
-    return bool(wish.repetition != 1 or wish.presence or wish.frequency or wish.bias or wish.least)
+def _is_shaped(params: Wish) -> bool:
+    return bool(params.repetition != 1 or params.presence or params.frequency or params.bias or params.least)
 
 
-def _shape(logits: Tensor, row: Row | None) -> None:
+def _shape(logits: Tensor, row: SamplingRow | None) -> None:
     """Penalties and biases of one row, in place."""
     assert row is not None
-    wish = row.wish
-    if wish.repetition != 1:
+    params = row.params
+    if params.repetition != 1:
         seen = torch.tensor(sorted({*row.prompt, *row.written}), device=logits.device, dtype=torch.long)
         values = logits[seen]
-        logits[seen] = torch.where(values > 0, values / wish.repetition, values * wish.repetition)
-    if row.written and (wish.presence or wish.frequency):
+        logits[seen] = torch.where(values > 0, values / params.repetition, values * params.repetition)
+    if row.written and (params.presence or params.frequency):
         written = torch.tensor(row.written, device=logits.device)
         seen, counts = written.unique(return_counts=True)
-        logits[seen] -= wish.presence + wish.frequency * counts
-    if wish.bias:
-        ids = torch.tensor(list(wish.bias), device=logits.device)
-        logits[ids] += torch.tensor(list(wish.bias.values()), device=logits.device)
-    if len(row.written) < wish.least and row.matcher is None:
-        logits[torch.tensor(sorted(wish.ends), device=logits.device, dtype=torch.long)] = -torch.inf
+        logits[seen] -= params.presence + params.frequency * counts
+    if params.bias:
+        ids = torch.tensor(list(params.bias), device=logits.device)
+        logits[ids] += torch.tensor(list(params.bias.values()), device=logits.device)
+    if len(row.written) < params.least and row.matcher is None:
+        logits[torch.tensor(sorted(params.ends), device=logits.device, dtype=torch.long)] = -torch.inf
 
 
-def draw(logits: Tensor, rows: Sequence[Row]) -> list[int]:
+def draw(logits: Tensor, rows: Sequence[SamplingRow]) -> list[int]:
     """One token of each row by chance: a number between 0 and 1 falls into the piece of the line that is the token's."""
-    wishes = [row.wish for row in rows]
+    every = [row.params for row in rows]
     device = logits.device
 
     def column(values: list[float]) -> Tensor:
         return torch.tensor(values, device=device).unsqueeze(1)
 
-    logits = logits / column([wish.temperature for wish in wishes])
-    if any(wish.top_k for wish in wishes):
-        logits = keep_top_k(logits, [wish.top_k for wish in wishes])
+    logits = logits / column([params.temperature for params in every])
+    if any(params.top_k for params in every):
+        logits = keep_top_k(logits, [params.top_k for params in every])
     probabilities = logits.softmax(dim=-1)
-    if any(wish.min_p for wish in wishes):
-        floor = probabilities.amax(dim=-1, keepdim=True) * column([wish.min_p for wish in wishes])
+    if any(params.min_p for params in every):
+        floor = probabilities.amax(dim=-1, keepdim=True) * column([params.min_p for params in every])
         probabilities = probabilities.masked_fill(probabilities < floor, 0)
-    if any(wish.top_p < 1 for wish in wishes):
-        probabilities = keep_top_p(probabilities, column([wish.top_p for wish in wishes]))
+    if any(params.top_p < 1 for params in every):
+        probabilities = keep_top_p(probabilities, column([params.top_p for params in every]))
     line = probabilities.double().cumsum(dim=-1)
     points = torch.tensor([row.chance.random() for row in rows], device=device, dtype=line.dtype).unsqueeze(1)
     chosen = torch.searchsorted(line, points * line[:, -1:], right=True)

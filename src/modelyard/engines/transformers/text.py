@@ -14,7 +14,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Backend, Grammar
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.grammar import Grammars
-from modelyard.engines.transformers.infilling import Holes
+from modelyard.engines.transformers.infilling import InfillForms
 from modelyard.engines.transformers.options import TransformersOptions, template_text
 from modelyard.engines.transformers.parts import Shapes
 from modelyard.engines.transformers.vision import Sight
@@ -22,7 +22,7 @@ from modelyard.engines.transformers.vision import Sight
 DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
-class Loaded:
+class TransformersLanguage:
     """`Language` on a transformers tokenizer."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Loaded:
         self.vocabulary = len(self._tokenizer)
         self.template = str(self._tokenizer.chat_template or "")
         self.thinks = "</think>" in self.template
-        self._holes = Holes(self._tokenizer)
+        self._holes = InfillForms(self._tokenizer)
         self.fill_ends = self._holes.ends
         self.grammars = Grammars(self._tokenizer, self.ends)
         self.blind = blind

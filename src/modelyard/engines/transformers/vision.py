@@ -73,9 +73,9 @@ class Sight:
             raise InvalidParameter("messages", "the model's chat template has nothing after the last picture.")
         return tokens
 
-    def view(self, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> View:
+    def view(self, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> PicturePrompt:
         """A prompt, to be read in parts."""
-        return View(self, prompt, pictures)
+        return PicturePrompt(self, prompt, pictures)
 
     def embed(self, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> Tensor:
         """What the language model is given for a whole prompt, `[1, token, width]`. Raises `InvalidParameter`."""
@@ -152,7 +152,7 @@ class Sight:
         }
 
 
-class View:
+class PicturePrompt:
     """A prompt with pictures. What stands in their places is made when it is first read, and let go after the last."""
 
     def __init__(self, sight: Sight, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> None:

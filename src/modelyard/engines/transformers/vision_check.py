@@ -19,7 +19,7 @@ TEXT_ONLY = "this model takes text only"
 log = logging.getLogger(__name__)
 
 
-def open_eyes(path: str, model: Any, passes: Passes, trust_remote_code: bool) -> tuple[Sight | None, str]:
+def load_and_check_sight(path: str, model: Any, passes: Passes, trust_remote_code: bool) -> tuple[Sight | None, str]:
     """The sight that the passes were given, or None and why there is none."""
     if getattr(model.config, "vision_config", None) is None:
         return None, TEXT_ONLY

@@ -27,6 +27,7 @@ from modelyard.engines.base import (
     last_words,
     token_header,
 )
+from modelyard.engines.rules import without_tools
 from modelyard.engines.vllm.forms import THINKS
 from modelyard.engines.vllm.options import (
     GIB,
@@ -93,9 +94,8 @@ NO_TRAITS = {
     "parameters": "it does not load adapters of single parameters",
 }
 
-NO_TOOLS = dict.fromkeys(
-    ("tools", "tool_choice"),
-    "vLLM reads no tool calls, for this model was launched without a tool_call_parser, such as hermes or llama3_json",
+NO_TOOLS = (
+    "vLLM reads no tool calls, for this model was launched without a tool_call_parser, such as hermes or llama3_json"
 )
 
 PREFIX = re.compile(r"^(?:\([^)]*pid=\d+\) )?(?:(?:INFO|WARNING|ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^]]*\] )?")
@@ -168,6 +168,7 @@ class Vllm(Engine):
         where = ["--uds", listen.uds] if listen.uds else ["--host", listen.host, "--port", str(listen.port)]
         pooling = [] if model.type is ModelType.LLM else ["--runner", "pooling"]
         lacks_tools = model.type is ModelType.LLM and not options.tool_call_parser
+        rules = rules_for(takes_adapters(launch, options) and not launch.gpus, options.vllm_args)
         zero = has_zero_adapter(launch, options)
         server = (
             (*GPU_SERVER, model.path)
@@ -179,7 +180,7 @@ class Vllm(Engine):
                 PYTHON,
                 *server,
                 *(*flag("--served-model-name", launch.uid), *where),
-                *("--middleware", "modelyard.engines.vllm.door.Door", "--disable-uvicorn-access-log"),
+                *("--middleware", "modelyard.engines.vllm.door.VllmDoor", "--disable-uvicorn-access-log"),
                 *(("--enable-prompt-tokens-details",) if model.type is ModelType.LLM else ()),
                 *pooling,
                 *arguments(launch, options),
@@ -196,8 +197,7 @@ class Vllm(Engine):
                 **({"VLLM_API_KEY": token} if token else {}),
             },
             headers=token_header(token),
-            unsupported=NO_TOOLS if lacks_tools else {},
-            rules=rules_for(takes_adapters(launch, options) and not launch.gpus, options.vllm_args),
+            rules=without_tools(rules, NO_TOOLS) if lacks_tools else rules,
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
             hot_adapters=takes_adapters(launch, options),
         )

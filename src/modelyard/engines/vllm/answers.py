@@ -62,8 +62,8 @@ def unwritten(body: bytes) -> bytes:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class Events:
-    """The events of one stream. `fingerprint` is for chunks that have none."""
+class EventMender:
+    """Mends the events of one stream. `fingerprint` is for chunks that have none."""
 
     def __init__(self, fingerprint: str | None) -> None:
         self._fingerprint = FINGERPRINT + b":" + json.dumps(fingerprint).encode() + b","
@@ -71,7 +71,7 @@ class Events:
         """Indices of the choices that have calls."""
 
     def mended(self, data: bytes) -> bytes:
-        """One event."""
+        """Mend one event."""
         if FINGERPRINT not in data:
             data = CHUNK.sub(lambda mark: mark[0] + self._fingerprint, data, count=1)
         ended = LOGPROBS in data and (ENDED in data or b'"finish_reason":"tool_calls"' in data)

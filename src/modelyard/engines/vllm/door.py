@@ -1,4 +1,4 @@
-"""Stands before vLLM's own server, inside its process: only the paths that we forward, and answers as other engines give them.
+"""ASGI middleware before vLLM's own server, inside its process: known paths only, and answers as other engines give them.
 
 vLLM guards `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The gateway forwards none of
 these, and here they do not exist for whoever might reach the replica past the gateway.
@@ -12,11 +12,10 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 
+from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import BadRequest
-from modelyard.core.fetching import hosts_of_replica
-from modelyard.engines.bodies import forward, refuse, respond, whole_body, with_data
-from modelyard.engines.media import Media
-from modelyard.engines.narrow import App, Message, Narrow, Receive, Scope, Send
+from modelyard.engines.bodies import forward, refuse, respond, with_data
+from modelyard.engines.door import ReplicaDoor
 from modelyard.engines.vllm import answers, forms, lengths, vectors
 from modelyard.protocol.errors import encode
 
@@ -35,22 +34,16 @@ PATHS = frozenset(
 WRITING = frozenset({CHAT, COMPLETION})
 
 
-class Door(Narrow):
-    """Middleware that vLLM is told to load."""
+class VllmDoor(ReplicaDoor):
+    """The middleware, which vLLM loads by an argument of its command line."""
 
     def __init__(self, app: App) -> None:
         super().__init__(app, PATHS)
-        self._media = Media(hosts_of_replica())
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        given = await whole_body(receive)
-        if given is None:
-            return
-        path = scope["path"]
-        body = CHANGED[path](given) if path in CHANGED else given
+    async def post(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        given, path = body, scope["path"]
+        if path in CHANGED:
+            body = CHANGED[path](given)
         if path in READ:
             found = await with_data(self._media, body, receive, send)
             if found is None:
@@ -67,22 +60,22 @@ class Door(Narrow):
             return
         if path in WRITING:
             body = lengths.within(body, lengths.limit_of(scope))
-        answer = Answer(self._app, scope, body, send).send if path in READ else send
+        answer = AnswerRewriter(self._app, scope, body, send).send if path in READ else send
         await forward(self._app, body, scope, receive, answer)
 
 
 def elsewhere(body: bytes) -> bytes:
-    """The body of a load with a path that never was before: a link to the adapter's folder.
+    """The body of a load with a new path, a link to the adapter's folder.
 
     What vLLM has computed is remembered by an adapter's name and path, so new weights at the old place would go on with
     keys and values of the old ones.
     """
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        asked = json.loads(body)
-        if os.path.isdir(asked["lora_path"]):
-            link = os.path.join(tempfile.mkdtemp(prefix="adapter-"), os.path.basename(asked["lora_path"].rstrip("/")))
-            os.symlink(os.path.abspath(asked["lora_path"]), link)
-            return json.dumps({**asked, "lora_path": link}).encode()
+        load = json.loads(body)
+        if os.path.isdir(load["lora_path"]):
+            link = os.path.join(tempfile.mkdtemp(prefix="adapter-"), os.path.basename(load["lora_path"].rstrip("/")))
+            os.symlink(os.path.abspath(load["lora_path"]), link)
+            return json.dumps({**load, "lora_path": link}).encode()
     return body
 
 
@@ -104,7 +97,7 @@ READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
 """Paths whose requests may have addresses of files, which are fetched here: vLLM gets data."""
 
 
-class Answer:
+class AnswerRewriter:
     """The `send` of one request, which gives its client what `answers.py` and `lengths.py` make of vLLM's answer.
 
     Refusals, rankings, and whole answers of models that write are held until they are complete; streams pass by events.
@@ -120,7 +113,7 @@ class Answer:
         self._whole = bytearray()
         self._writes = scope["path"] in WRITING
         self._ranks = scope["path"] == RERANK
-        self._events = answers.Events(fingerprint_of(scope))
+        self._events = answers.EventMender(fingerprint_of(scope))
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

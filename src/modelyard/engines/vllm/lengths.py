@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from modelyard.core.asgi import App, Message, Scope
 from modelyard.core.errors import BadRequest, ContextLengthExceeded, UnsupportedParameter
-from modelyard.engines.narrow import App, Message, Scope
 from modelyard.engines.vllm.forms import decoded
 
 TOKENIZE = "/tokenize"

@@ -33,7 +33,7 @@ ALIASES = {
     "dp": "data_parallel_size",
     "n_parallel": "max_num_seqs",
 }
-"""Spellings of peers and of our other engines. A leading `vllm_`, as ms-swift has it, is taken away as well."""
+"""Spellings of Xinference, ms-swift and our other engines. A leading `vllm_`, as ms-swift has it, is taken away as well."""
 
 OURS = frozenset(
     {"--model", "--served-model-name", "--host", "--port", "--uds", "--api-key", "--root-path", "--middleware", "--config",
@@ -191,10 +191,10 @@ def has_zero_adapter(launch: Launch, options: VllmOptions) -> bool:
 
 def lora_rank(launch: Launch, options: VllmOptions) -> int:
     """The highest rank: vLLM takes the steps of `RANKS` only."""
-    wanted = options.max_lora_rank or max((adapter.rank for adapter in launch.adapters), default=0)
+    highest = max((adapter.rank for adapter in launch.adapters), default=0)
     if options.max_lora_rank and options.max_lora_rank not in RANKS:
         raise InvalidParameter("max_lora_rank", f"is none of {', '.join(map(str, RANKS))}.")
-    return options.max_lora_rank or next((rank for rank in RANKS if rank >= max(16, wanted)), RANKS[-1])
+    return options.max_lora_rank or next((rank for rank in RANKS if rank >= max(16, highest)), RANKS[-1])
 
 
 def extra(options: VllmOptions) -> tuple[str, ...]:
@@ -254,5 +254,5 @@ def _beyond_one(size: int) -> int:
 def _thinking(launch: Launch, options: VllmOptions) -> str:
     if options.enable_thinking is None:
         return ""
-    wanted: Mapping[str, bool] = {launch.model.thinking_key or "enable_thinking": options.enable_thinking}
-    return msgspec.json.encode(wanted).decode()
+    switch: Mapping[str, bool] = {launch.model.thinking_key or "enable_thinking": options.enable_thinking}
+    return msgspec.json.encode(switch).decode()
