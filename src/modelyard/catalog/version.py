@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 
 
 class ModelVersion(NamedTuple):
-    """What a version string says."""
+    """The parts of a version string."""
 
     name: str
     size: str | None

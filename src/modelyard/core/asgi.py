@@ -1,4 +1,4 @@
-"""What ASGI applications share that read a request's body themselves before another application does."""
+"""For ASGI middleware that reads a request's body before the application does."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class ElementReader(Protocol):
     source: Source
 
     def blocks(self, parent: Any, depth: int = 0) -> Iterator[Block]:
-        """What is inside an element."""
+        """The blocks inside an element."""
 
 
 class Grid:
