@@ -21,6 +21,8 @@ METRICS: Mapping[str, str] = {
     "itl": "Inter-token latency",
     "e2el": "End-to-end latency",
 }
+GOALS = ("ttft", "tpot", "e2el")
+"""Metrics that a request has one value of."""
 
 
 @dataclass(frozen=True, slots=True)
