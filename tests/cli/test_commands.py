@@ -35,8 +35,16 @@ def call(stub: Stub, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..
 Call = Callable[..., tuple[int, str, str]]
 
 
-def sent(stub: Stub) -> list[tuple[str, str, Any]]:
-    return [(asked.method, asked.path, asked.body) for asked in stub.asked]
+class Recorded:
+    """An answer that keeps the requests that it was given to: method, path and body."""
+
+    def __init__(self, value: Any) -> None:
+        self.requests: list[tuple[str, str, Any]] = []
+        self._answer = json_answer(value)
+
+    def __call__(self, request: Any, write: Any) -> None:
+        self.requests.append((request.method, request.path.partition("?")[0], request.body))
+        self._answer(request, write)
 
 
 def listed(*models: dict[str, Any]) -> dict[str, Any]:
@@ -47,15 +55,18 @@ def test_an_adapter_is_loaded_from_its_absolute_path(call: Call, stub: Stub, tmp
     route = {"POST /v1/load_lora_adapter": json_answer("done")}
     options = ("-m", "demo", "--scale", "0.5", "--replace")
     assert call("adapter", "load", "polite", str(tmp_path), *options, routes=route) == (0, "polite loaded\n", "")
-    ((_, _, body),) = sent(stub)
+    body = stub.last().body
     assert body["lora_name"] == "polite" and body["lora_path"] == str(tmp_path)
     assert (body["lora_scale"], body["load_inplace"]) == (0.5, True)
 
 
-def test_adapters_are_unloaded_one_by_one(call: Call, stub: Stub) -> None:
-    route = {"POST /v1/unload_lora_adapter": json_answer("done")}
-    assert call("adapter", "unload", "a", "b", routes=route)[:2] == (0, "a unloaded\nb unloaded\n")
-    assert [body["lora_name"] for _, _, body in sent(stub)] == ["a", "b"]
+def test_adapters_are_unloaded_one_by_one(call: Call) -> None:
+    route = Recorded("done")
+    assert call("adapter", "unload", "a", "b", routes={"POST /v1/unload_lora_adapter": route})[:2] == (
+        0,
+        "a unloaded\nb unloaded\n",
+    )
+    assert [body["lora_name"] for _, _, body in route.requests] == ["a", "b"]
 
 
 def test_the_list_of_adapters(call: Call) -> None:
@@ -101,15 +112,15 @@ def test_events_are_told_in_order(call: Call) -> None:
     ],
 )
 def test_replicas_are_added_at_once_and_removed_newest_first(
-    call: Call, stub: Stub, have: list[int], want: int, requests: list[Any]
+    call: Call, have: list[int], want: int, requests: list[Any]
 ) -> None:
-    done = json_answer({"remaining_replicas": want})
+    done = Recorded({"remaining_replicas": want})
     routes: dict[str, Any] = {f"DELETE /v1/models/demo/replicas/{number}": done for number in have}
     routes["POST /v1/models/demo/replicas"] = done
     routes["GET /v1/models/demo/replicas"] = [replica(number, "demo") for number in have]
     code, out, _ = call("scale", "demo", str(want), routes=routes)
     assert (code, out) == (0, f"demo: {len(have)} → {want} replicas\n")
-    assert [(method, path.partition("?")[0], body) for method, path, body in sent(stub)[1:]] == requests
+    assert done.requests == requests
 
 
 def test_what_cannot_be_terminated_stops_nothing_else(call: Call) -> None:
