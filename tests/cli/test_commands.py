@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelyard.cli import reference
 from modelyard.cli.main import run
 from tests.cli.terminal import columns
-from tests.client.stub import Stub, error_answer, json_answer, model, replica
+from tests.client.stub import Stub, error_answer, json_answer, model, replica, sse_answer
 
 ADAPTER = {
     "id": "polite", "parent": "demo", "status": "READY", "rank": 8, "size_bytes": 2048, "root": "/a/polite", "error": None,
 }  # fmt: skip
+NOTHING: dict[str, Any] = {"choices": []}
 EVENT = {"event_ts": 0, "event_type": "INFO", "event_content": "Launched"}
 
 
@@ -179,3 +184,45 @@ def test_following_logs_prints_only_what_is_new(call: Call, monkeypatch: pytest.
 def test_what_is_not_there_yet_says_what_is(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--model_type", "x"]) == 1
     assert "modelyard " in capsys.readouterr().err
+
+
+def test_what_vllm_would_run(call: Call) -> None:
+    route = "GET /v1/models/vllm-supported"
+    code, out, _ = call("vllm-models", routes={route: {"chat": ["LlamaForCausalLM"], "generate": ["GPT2LMHeadModel"]}})
+    assert code == 0 and columns(out)[1:] == [["LlamaForCausalLM", "chat"], ["GPT2LMHeadModel", "generate"]]
+    assert json.loads(call("vllm-models", "--json")[1])["generate"] == ["GPT2LMHeadModel"]
+    assert "vLLM is no engine of this server" in call("vllm-models", routes={route: {"chat": [], "generate": []}})[2]
+
+
+def test_a_type_without_families(call: Call) -> None:
+    code, out, err = call("registrations", "-t", "video", routes={"GET /v1/model_registrations/video": []})
+    assert (code, out) == (0, "") and "no family of type video" in err
+
+
+def test_files_that_stay_are_an_error(call: Call) -> None:
+    routes = {"GET /v1/cache/models/files": {"paths": ["/a/x"]}, "DELETE /v1/cache/models": {"result": False}}
+    code, out, err = call("remove-cache", "v--1", "--yes", routes=routes)
+    assert (code, out) == (1, "") and "/a/x" in err and "were not removed" in err
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_text_from_a_pipe_is_continued(call: Call, stub: Stub, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Once\n"))
+    chunk: dict[str, Any] = {"choices": [{"index": 0, "text": " upon"}]}
+    events = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in (chunk, NOTHING)]
+    routes = {
+        "GET /v1/models/demo": model("demo", model_ability=["generate"]),
+        "POST /v1/completions": sse_answer(*events, b"data: [DONE]\n\n") if stream else json_answer(chunk),
+    }
+    options = ("--temperature", "0", "--stop", "END", *(() if stream else ("--stream", "false")))
+    assert call("generate", "demo", *options, routes=routes)[:2] == (0, " upon\n")
+    body = stub.last().body
+    assert (body["prompt"], body["temperature"], body["stop"], body["stream"]) == ("Once\n", 0, ["END"], stream)
+
+
+def test_the_reference_is_written_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert reference.main(["--check"]) == 1, "there is none yet"
+    assert reference.main([]) == 0 and reference.main(["--check"]) == 0
+    assert reference.main(["other/cli.md"]) == 0
+    assert (tmp_path / "other" / "cli.md").read_text("utf-8") == reference.render()
