@@ -16,10 +16,10 @@ from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapted
 from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
 from modelyard.control.other_engines import naming_others
-from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
 from modelyard.control.templating import templated
+from modelyard.control.xinference_keys import refuse_unsupported, without_harmless
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.names import checked_model_name
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType
