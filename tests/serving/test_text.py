@@ -78,7 +78,7 @@ def test_a_stop_is_found_however_the_text_is_cut(stops: list[str], text: str, ke
     [(["END"], ["one E", "ND two"], "one END"), (["wo", "tw"], ["a two"], "a tw"), (["no"], ["yes n"], "yes ")],
 )
 def test_a_stop_may_be_the_end_of_the_text(stops: list[str], pieces: list[str], kept: str) -> None:
-    found = Stops(stops, shown=True)
+    found = Stops(stops, include_stop=True)
     assert "".join(map(found.add, pieces)) == kept
 
 

@@ -1,4 +1,4 @@
-"""What a LoRA adapter is, read without its weights: the folder that PEFT writes, or a GGUF file; and which base it is for."""
+"""Reads LoRA adapters without their weights: a folder as PEFT writes it, or a GGUF file; and finds the base of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modelyard.core.wording import reason
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 TRAINING = "args.json"
-"""What ms-swift notes of a training, beside its checkpoint."""
+"""The file in which ms-swift notes a training, beside its checkpoint."""
 
 PEFT_TENSOR = re.compile(
     r"^(?:base_model\.model\.)?(?P<module>.+?)\.lora_(?P<side>A|B|embedding_A|embedding_B|magnitude_vector)\b"
@@ -26,7 +26,7 @@ GGUF_TENSOR = re.compile(r"^(?P<module>.+)\.weight\.lora_(?P<side>[ab])$")
 EMBEDDING = ("embed_tokens", "lm_head", "wte", "token_embd", "output")
 
 IMPOSSIBLE = (OSError, RuntimeError, ValueError)
-"""What a path raises that no file can have: too long, of a user that is not there, with a null in it."""
+"""Errors of a path that no file can have: too long, of an unknown user, with a null in it."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -65,7 +65,7 @@ def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
 
 
 def base_of(path: str | Path) -> str:
-    """What the files of a PEFT folder call its base: a folder or the id of a repository; empty when they do not say."""
+    """The base of a PEFT folder by its files: a folder or the id of a repository; empty when they do not name one."""
     place = Path(path).expanduser()
     training = _json(place / TRAINING) if (place / TRAINING).is_file() else {}
     names = [training.get("model_id_or_path"), training.get("model"), config_base(place)]
@@ -75,7 +75,7 @@ def base_of(path: str | Path) -> str:
 
 
 def config_base(path: str | Path) -> str:
-    """What the config of a PEFT folder calls its base; empty where there is none. Raises `AdapterInvalid`."""
+    """The base that the config of a PEFT folder names; empty where it names none. Raises `AdapterInvalid`."""
     place = Path(path).expanduser() / CONFIG
     return str(_json(place).get("base_model_name_or_path") or "") if place.is_file() else ""
 
@@ -158,7 +158,7 @@ def _traits(config: Mapping[str, Any], modules: set[str], sides: set[str]) -> tu
 
 
 def _peft_shapes(place: Path) -> Shapes:
-    """Of the weights; empty for a file that only torch can read."""
+    """The shapes of the weights; empty for a file that only torch can read."""
     file = place / WEIGHTS[0]
     return tensor_shapes(file) if file.is_file() else {}
 

@@ -117,7 +117,7 @@ def _audio(family: Family) -> list[str]:
 
 
 def _pipeline(family: Family) -> list[str]:
-    """What comes with the weights of a family of pictures or videos."""
+    """Facts about the weights of an image or video family."""
     steps = {spec.default_generate_config.get("num_inference_steps") for spec in family.specs}
     step = next(iter(steps)) if len(steps) == 1 else None
     return [
@@ -137,7 +137,7 @@ def _some(family: Family, names: dict[str, str]) -> str:
 
 
 def _senses(abilities: Sequence[str]) -> list[str]:
-    """What a model takes beside text."""
+    """The inputs that a model takes beside text."""
     if "omni" in abilities:
         return [name for _, name in SENSES]
     return [name for sense, name in SENSES if sense in abilities]

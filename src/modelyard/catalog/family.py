@@ -18,7 +18,7 @@ Defaults = dict[str, Any]
 
 
 class Data(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What stands in a data file: an unknown field is an error, and a default is not written down."""
+    """Base of everything in a data file: an unknown field is an error, and a default is not written down."""
 
 
 class ModelSource(Data, kw_only=True, frozen=True):
@@ -75,12 +75,12 @@ class Spec(Data, kw_only=True, frozen=True):
     default_generate_config: Defaults = {}
 
     def quantizations_of(self, source: ModelSource) -> list[str]:
-        """What one source has."""
+        """The quantisations of one source."""
         return source.quantizations or self.quantizations
 
 
 OWN_ABILITIES = {ModelType.EMBEDDING: "embed", ModelType.RERANK: "rerank"}
-"""What every model of a type does."""
+"""The ability that every model of a type has."""
 
 
 class Family(Data, kw_only=True, frozen=True):
@@ -96,7 +96,7 @@ class Family(Data, kw_only=True, frozen=True):
     """One line in words of our own; without it, `describing.py` makes one of the facts below."""
     description_zh: str = ""
     purpose: str = ""
-    """What it is made for, where its abilities do not say so: `programming`."""
+    """Its purpose, where its abilities do not say it: `programming`."""
     languages: list[str] = []
     abilities: list[str] = []
     context_length: int = 0
@@ -122,7 +122,7 @@ class Family(Data, kw_only=True, frozen=True):
 
     @property
     def all_abilities(self) -> list[str]:
-        """What it does, in Xinference's words: `embed` and `rerank` go without saying in the data files."""
+        """Its abilities under Xinference's names; the data files leave `embed` and `rerank` out."""
         own = [OWN_ABILITIES[self.type]] if self.type in OWN_ABILITIES else []
         return list(dict.fromkeys([*own, *self.abilities]))
 

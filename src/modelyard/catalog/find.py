@@ -240,7 +240,7 @@ def _at_path(name: str, path: str, catalog: Catalog) -> Model:
 
 
 def _from_family(model: Model, variant: Variant, hub: str) -> Model:
-    """What the files say, with what only the family knows. Where both know, the files are right."""
+    """A model as its files describe it, completed by its family. Where they disagree, the files are right."""
     family = variant.family
     if model.type is not family.type:
         raise ModelFilesInvalid(str(model.path), f"it is of type {model.type}, and '{family.name}' is {family.type}.")

@@ -62,7 +62,7 @@ Value: TypeAlias = "int | float | bool | str | list[int | float | bool]"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a GGUF file says of itself."""
+    """The header of a GGUF file."""
 
     metadata: Mapping[str, Value]
     lengths: Mapping[str, int]
@@ -105,7 +105,7 @@ def read_header(path: Path, size: int | None = None) -> Header:
 
 
 def what_is(start: bytes) -> str:
-    """What a file seems to be, from its first bytes."""
+    """A guess at what a file is, from its first bytes."""
     for magic, title in OTHER_FORMATS.items():
         if start.startswith(magic):
             return title

@@ -1,4 +1,4 @@
-"""What a Hugging Face folder is: its config, its template and the size of its weights."""
+"""Reads a Hugging Face folder: its config, its template and the size of its weights."""
 
 from __future__ import annotations
 

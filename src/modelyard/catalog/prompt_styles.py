@@ -1,4 +1,4 @@
-"""How models of 2023 wrote a conversation: Xinference's prompt styles, each as the Jinja chat template that renders it. Pure.
+"""The prompt formats of models of 2023: Xinference's prompt styles, each as the Jinja chat template that renders it. Pure.
 
 A template renders what Xinference rendered, with three differences where that lost what the user wrote: the words of a
 system message take the place of the style's own words only, not of the marks around them; in a style that has no place for
@@ -38,7 +38,7 @@ class Layout:
     turn: str
     """One message: `role`, `content`, `by_user`, and `sep`, which follows it."""
     end: str = "{{ assistant }}"
-    """What asks for an answer."""
+    """The text that asks for an answer."""
     head: str = "{{ system }}"
     """Before the first message; empty where a style has no place for a system prompt."""
 
@@ -133,7 +133,7 @@ LAYOUTS: Mapping[str, Layout] = {
 """Every style by its name."""
 
 CHAT_TEMPLATE = "chat_template"
-"""What listings call the style of a model whose conversation is written by the chat template of its files."""
+"""The name in listings for a model whose files' chat template writes the conversation."""
 
 UNHEARD = ("MIXTRAL_V01", "INTERNLM", "GORILLA_OPENFUNCTIONS", "orion", "gemma", "CodeShell", "MINICPM-2B")
 """Styles without a place for a system prompt."""
@@ -191,7 +191,7 @@ class Frame:
     before: str = ""
     after: str = ""
     tail: str = ""
-    """What follows the question, in a style that is filled in."""
+    """The text after the question, in a style that is filled in."""
 
 
 OPENINGS = ("<|im_start|>system\n", "### System:\n")

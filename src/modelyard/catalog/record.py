@@ -77,7 +77,7 @@ def _with_record(sent: Record, ours: Record) -> Record:
 
 
 def _with_spec_record(sent: Record, ours: Record) -> Record:
-    """The same of one entry of `model_specs`; `cache_status` goes by the quantisations that were sent."""
+    """One entry of `model_specs` likewise; `cache_status` has one value for each quantisation that was sent."""
     ours = {**ours, "cache_status": _statuses(sent.get("quantizations"), ours)}
     return {**sent, **{key: value for key, value in ours.items() if key not in sent}}
 

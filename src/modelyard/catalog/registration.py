@@ -137,7 +137,7 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
 
 
 PICTURES = re.compile(r"image|vision|picture|video|media", re.IGNORECASE)
-"""What a chat template that writes pictures into a prompt speaks of."""
+"""Words in chat templates that write pictures into a prompt."""
 
 
 def check_abilities(family: Family) -> None:
@@ -196,7 +196,7 @@ def _words(given: Words | None) -> list[str]:
 
 
 def _abilities(type: ModelType, body: RegistrationBody) -> list[str]:
-    """As given; for language models that say nothing, the files decide, unless the record brings a template."""
+    """The abilities in the record; for language models without any, the files decide, unless the record brings a template."""
     if given := _words(body.model_ability):
         return given
     if type is ModelType.LLM:

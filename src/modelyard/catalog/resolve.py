@@ -41,7 +41,7 @@ def variants(family: Family) -> list[Variant]:
 
 
 def quantizations(spec: Spec) -> list[str]:
-    """What any source of the spec has, in the order of the spec's own list."""
+    """The quantisations that any source of the spec has, in the order of the spec's own list."""
     found = {name for source in spec.src.values() for name in spec.quantizations_of(source)}
     ordered = [name for name in spec.quantizations if name in found]
     for source in spec.src.values():

@@ -17,7 +17,7 @@ DIMENSIONS = 16
 
 
 class _TensorEntry(msgspec.Struct):
-    """What a header says of one tensor."""
+    """One tensor in a header."""
 
     shape: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(max_length=DIMENSIONS)]
     data_offsets: tuple[int, int]

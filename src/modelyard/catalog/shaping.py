@@ -1,4 +1,4 @@
-"""What a family's record says about prompts and stops, laid over what the files say. Pure."""
+"""Puts the chat template and the stops of a family's record over those of the model's files. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chat template says about a model: tools, thoughts, and the name of the switch for them. Pure."""
+"""Reads from a chat template whether a model takes tools and thinks, and the name of its thinking switch. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 SWITCHES = ("enable_thinking", "thinking")
 STATEMENT = re.compile(r"{%-?([^%}]*)%}")
-"""What is looked for in a statement is looked for afterwards: within one pattern it would take quadratic time."""
+"""A statement of Jinja. Its content is searched in a second step: one pattern for both would take quadratic time."""
 THOUGHTS = ("<think>", "reasoning_content", "<|channel|>")
 
 

@@ -10,8 +10,8 @@ UNKNOWN = "unknown"
 """Stands for a size that the family does not tell."""
 
 
-class ModelVersion(NamedTuple):
-    """What a version string says."""
+class VersionParts(NamedTuple):
+    """The parts of a version string."""
 
     name: str
     size: str | None
@@ -25,15 +25,15 @@ def version_of(name: str, size: float | str | None, format: str, quantization: s
     return "--".join((name, text.replace(".", "_") + ("" if text == UNKNOWN else "B"), format, quantization or "none"))
 
 
-def parse_version(version: str) -> ModelVersion:
+def parse_version(version: str) -> VersionParts:
     """The parts of a version string; a name alone leaves the rest open. Raises `InvalidParameter`."""
     parts = version.split("--")
     if len(parts) == 1 and version:
-        return ModelVersion(version, None, None, None)
+        return VersionParts(version, None, None, None)
     if len(parts) < 4 or not all(parts):
         raise InvalidParameter(
             "model_version", f"'{version}' is not of the form <name>--<size>B--<format>--<quantization>."
         )
     *names, size, format, quantization = parts
     size = size.removesuffix("B").removesuffix("b")
-    return ModelVersion("--".join(names), None if size == UNKNOWN else size, format, quantization)
+    return VersionParts("--".join(names), None if size == UNKNOWN else size, format, quantization)

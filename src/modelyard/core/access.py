@@ -1,4 +1,4 @@
-"""Who may do what: scopes, the keys in force as an immutable snapshot, and how much a key has used lately. Pure.
+"""Access control: scopes, the keys in force as an immutable snapshot, and how much a key has used lately. Pure.
 
 `control/keys.py` publishes an `Access`; the gateway and the management routes ask it, in memory, for every request.
 """
@@ -14,9 +14,9 @@ from modelyard.core.errors import InvalidKey, InvalidParameter, PermissionDenied
 
 ADMIN = "admin"
 INFERENCE = "models:read"
-"""What asking a model takes."""
+"""The scope that inference needs."""
 TOOLS = "tools:use"
-"""What asking others than models takes."""
+"""The scope that tools need which reach beyond this server."""
 
 SCOPES: Mapping[str, str] = {
     ADMIN: "everything",
@@ -46,7 +46,7 @@ LOCAL = "local"
 
 KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
 READ, WRITE = "read", "write"
-"""What a key may do with one knowledge base; who may write may read."""
+"""Levels of access to one knowledge base; writing includes reading."""
 BASE = "kb:"
 """Stands before the name of a knowledge base where a model is named."""
 
@@ -56,7 +56,7 @@ ALIASES: Mapping[str, str] = {
     "models:add": "models:register",
     "models:unregister": "models:register",
 }
-"""What older programs call some of them."""
+"""Older names of some scopes."""
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
 """Where a key may stand beside `Authorization: Bearer`: Anthropic's SDK and Azure's send it there."""
@@ -67,14 +67,14 @@ class Quota:
     """Limits of one key, which hold for it and for all keys that were made with it, together."""
 
     id: str
-    """Of the key."""
+    """The id of the key."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one key, or the token of somebody who logged in, allows."""
+    """The rights of one key, or of the token of a person who logged in."""
 
     id: str
     name: str
@@ -86,7 +86,7 @@ class Grant:
     expires_at: float | None = None
     """Unix time."""
     user: str | None = None
-    """Who logged in; None for an API key."""
+    """The name of the person who logged in; None for an API key."""
     bases: Mapping[str, str] | None = None
     """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
     owner: str = ""
@@ -101,21 +101,21 @@ class Grant:
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether its tokens are limited."""
+        """Whether this grant limits tokens."""
         return any(quota.tokens_per_minute is not None for quota in self.quotas)
 
     def allows(self, scope: str) -> bool:
-        """Whether it has a scope; `admin` has all."""
+        """Whether the grant has a scope; `admin` has all."""
         return scope in self.scopes or ADMIN in self.scopes
 
     def sees(self, model: str) -> bool:
-        """Whether it may know of a model and use it; a knowledge base that is asked as a model is none of its models."""
+        """Whether the grant may see and use a model; knowledge bases that answer as models are checked apart."""
         if model.startswith(BASE):
             return self.sees_base(model.removeprefix(BASE))
         return self.models is None or model in self.models
 
     def sees_base(self, base: str, level: str = READ) -> bool:
-        """Whether it may read a knowledge base, or write to it."""
+        """Whether the grant may read a knowledge base, or write to it."""
         if not self.allows(KNOWLEDGE_READ if level == READ else KNOWLEDGE_WRITE) and self.bases is None:
             return False
         if self.bases is None or self.allows(ADMIN):
@@ -185,7 +185,7 @@ class Access:
         return self.grant(secret, now)
 
     def grant(self, secret: bytes, now: float) -> Grant:
-        """What a secret allows. Raises `InvalidKey`, which never repeats it."""
+        """The grant of a secret. Raises `InvalidKey`, which never repeats it."""
         found = self.grants.get(fingerprint(secret))
         if found is None:
             raise InvalidKey("The API key is not known here, or was revoked.")
@@ -208,7 +208,7 @@ def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def fingerprint(secret: bytes) -> str:
-    """What is stored of a secret."""
+    """The hash of a secret, which is all that is stored of it."""
     return hashlib.sha256(secret).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Which addresses of machines are public: what a server may connect to for whoever sends it a URL."""
+"""Tells which addresses are public: those that a server may connect to for a URL of any caller."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUBLIC_BY_FORM_ONLY = tuple(
         "3fff::/20",
     )
 )
-"""What some versions of `ipaddress` call global, or what clouds use inside."""
+"""Networks that some versions of `ipaddress` call global, or that clouds use inside."""
 
 
 def is_public(place: str) -> bool:

@@ -16,7 +16,7 @@ class BadAnswer(Exception):
     """An answer that is no HTTP, is too long, or breaks off."""
 
 
-class Answer:
+class HttpAnswer:
     """Takes bytes by `feed`, and the end of the connection by `end`; both raise `BadAnswer`."""
 
     def __init__(self, max_bytes: int) -> None:

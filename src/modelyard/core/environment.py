@@ -23,7 +23,7 @@ SECRET_VALUE = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@", re.IGNOREC
 HUB_SECRETS = frozenset(
     {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "MODELSCOPE_API_TOKEN", "MODELSCOPE_SDK_TOKEN"}
 )
-"""What opens repositories of hubs that are not public."""
+"""Variables that open repositories of hubs that are not public."""
 
 PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 """The way out of this machine, whose address may hold a password."""
@@ -32,7 +32,7 @@ MIRRORS = frozenset({"HF_ENDPOINT", "MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN"})
 """Where hubs are, which may be an address with a password, too."""
 
 FOR_DOWNLOADS = HUB_SECRETS | PROXIES | MIRRORS
-"""What a child that downloads gets, although it is secret."""
+"""Variables that a child that downloads gets, although they are secret."""
 
 TUNING = frozenset({
     "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
@@ -56,7 +56,7 @@ def cleaned(environment: Mapping[str, str], keep: frozenset[str] = frozenset()) 
 
 
 def without_password(address: str) -> str:
-    """An address as it may be shown."""
+    """An address without its user and password."""
     return re.sub(r"(?<=://)[^/\s@]*@", "", address)
 
 

@@ -22,7 +22,7 @@ from functools import cache
 from urllib.parse import quote, urljoin, urlsplit
 
 from modelyard.core.addresses import is_own, is_public
-from modelyard.core.answers import Answer, BadAnswer
+from modelyard.core.answers import BadAnswer, HttpAnswer
 from modelyard.core.errors import AddressRefused, FetchFailed
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ SCHEMES = {"http": 80, "https": 443}
 PORTS = (80, 443, 8080, 8443)
 """Ports of public hosts; hosts that the owner names have all."""
 REDIRECTS = (301, 302, 303, 307, 308)
-SHOWN = 120
+LONGEST_EXCERPT = 120
 """Characters of an address in a sentence."""
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
@@ -108,12 +108,12 @@ def _names(text: str) -> frozenset[str]:
 
 def _among(host: str, port: int, names: frozenset[str]) -> bool:
     bare = host.lower().rstrip(".")
-    shown = f"[{bare}]" if ":" in bare else bare
-    return bool({bare, shown, f"{shown}:{port}"} & names)
+    excerpt = f"[{bare}]" if ":" in bare else bare
+    return bool({bare, excerpt, f"{excerpt}:{port}"} & names)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FetchTarget:
     """One address in its parts."""
 
     url: str
@@ -126,7 +126,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """What the `Host` header says."""
+        """The value of the `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == SCHEMES[self.scheme] else f"{host}:{self.port}"
 
@@ -163,11 +163,11 @@ async def fetch(
         cause, why = error, f"it takes longer than {seconds:g} s"
     except (_Failed, BadAnswer, OSError, ValueError) as error:
         cause, why = error, f"{type(error).__name__}: {error}" if isinstance(error, OSError) else str(error)
-    log.info("fetching '%s' failed: %s", shown(url), why)
+    log.info("fetching '%s' failed: %s", excerpt(url), why)
     raise FetchFailed(url, _conditions(max_bytes, seconds, accept)) from cause
 
 
-def parse(url: str, hosts: Hosts = PUBLIC) -> Target:
+def parse(url: str, hosts: Hosts = PUBLIC) -> FetchTarget:
     """An address in its parts, without its fragment. Raises `AddressRefused` for what is not fetched wherever it leads."""
     text = url.strip()
     if _CONTROLS.search(text):
@@ -192,7 +192,7 @@ def parse(url: str, hosts: Hosts = PUBLIC) -> Target:
             raise AddressRefused(url, f"its port is not {', '.join(map(str, PORTS[:-1]))} or {PORTS[-1]}")
     path = quote(parts.path or "/", safe="/%:=&~+!$,;'@()*[]")
     query = f"?{quote(parts.query, safe='/%:=&?~+!$,;@()*[]')}" if parts.query else ""
-    return Target(parts._replace(fragment="").geturl(), parts.scheme, host, number, path + query)
+    return FetchTarget(parts._replace(fragment="").geturl(), parts.scheme, host, number, path + query)
 
 
 def _ascii(host: str) -> str:
@@ -207,9 +207,9 @@ def _ascii(host: str) -> str:
     return plain
 
 
-def shown(url: str) -> str:
+def excerpt(url: str) -> str:
     """An address for people; a `data:` address may have millions of characters."""
-    return url if len(url) <= SHOWN else f"{url[:SHOWN]}…"
+    return url if len(url) <= LONGEST_EXCERPT else f"{url[:LONGEST_EXCERPT]}…"
 
 
 def _conditions(max_bytes: int, seconds: float, accept: Sequence[str]) -> str:
@@ -237,7 +237,7 @@ class _Visit:
         b"Connection: close\r\n\r\n"
     )
 
-    async def follow(self, target: Target) -> Fetched:
+    async def follow(self, target: FetchTarget) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
             answer = await self._ask(target)
             where = answer.headers.get("location", "")
@@ -249,7 +249,7 @@ class _Visit:
                 raise _Failed(f"it redirects: {error.message}") from error
         raise _Failed(f"it redirects more than {MOST_REDIRECTS} times")
 
-    async def _ask(self, target: Target) -> Answer:
+    async def _ask(self, target: FetchTarget) -> HttpAnswer:
         failure: OSError | None = None
         for place in (await self._places(target))[:MOST_ADDRESSES]:
             try:
@@ -268,7 +268,7 @@ class _Visit:
                 writer.transport.abort()
         raise failure or _Failed("its host has no address")
 
-    async def _places(self, target: Target) -> list[str]:
+    async def _places(self, target: FetchTarget) -> list[str]:
         """The IP addresses that may be connected to: all of a host's, or none."""
         found = list(await self.resolve(target.host, target.port))
         if not self.hosts.names(target.host, target.port):
@@ -277,10 +277,10 @@ class _Visit:
                     raise _Failed(f"its host is at {place}, which is not public")
         return found
 
-    async def _get(self, target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:
+    async def _get(self, target: FetchTarget, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> HttpAnswer:
         line = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"
         writer.write(line.encode("ascii") + self.head)
-        answer = Answer(self.max_bytes)
+        answer = HttpAnswer(self.max_bytes)
         while not answer.complete:
             data = await reader.read(1 << 16)
             if not data:
@@ -294,7 +294,7 @@ class _Visit:
         self._check(answer)
         return answer
 
-    def _check(self, answer: Answer) -> None:
+    def _check(self, answer: HttpAnswer) -> None:
         if answer.status in REDIRECTS and "location" in answer.headers:
             return
         if answer.status != 200:
@@ -310,7 +310,7 @@ def _resolvers() -> ThreadPoolExecutor:
 
 @cache
 def tls() -> ssl.SSLContext:
-    """How certificates are verified: by the system's authorities, and by those of certifi where it is installed."""
+    """The verification of certificates: by the system's authorities, and by those of certifi where it is installed."""
     context = ssl.create_default_context()
     with contextlib.suppress(ImportError):
         import certifi

@@ -1,6 +1,6 @@
 """Which variables of the server's environment hold keys of other servers, and to which hosts each may be sent. Pure.
 
-Of the environment nothing else is ever sent, whoever launches the model that asks for it.
+Nothing else of the environment is ever sent, whoever launches the model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class KeyHost:
     """A server that a key may go to."""
 
     name: str
@@ -31,7 +31,7 @@ class Host:
         return f"{scheme}://{f'[{self.name}]' if ':' in self.name else self.name}{port}"
 
 
-Bindings = Mapping[str, frozenset[Host]]
+Bindings = Mapping[str, frozenset[KeyHost]]
 """Variable → where its value may be sent."""
 
 PROVIDERS: Mapping[str, tuple[str, ...]] = {
@@ -76,13 +76,13 @@ PROVIDERS: Mapping[str, tuple[str, ...]] = {
 
 def read_bindings(text: str) -> Bindings:
     """The bindings in force, from `NAME=host` with commas between, added to those of `PROVIDERS`. Raises `ValueError`."""
-    found = {name: frozenset(Host(host) for host in hosts) for name, hosts in PROVIDERS.items()}
+    found = {name: frozenset(KeyHost(host) for host in hosts) for name, hosts in PROVIDERS.items()}
     for name, host in _pairs(text):
         found[name] = found.get(name, frozenset()) | {host}
     return found
 
 
-def _pairs(text: str) -> Iterator[tuple[str, Host]]:
+def _pairs(text: str) -> Iterator[tuple[str, KeyHost]]:
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, equals, place = (part.strip() for part in entry.partition("="))
         if not equals or not name or not place:
@@ -92,20 +92,20 @@ def _pairs(text: str) -> Iterator[tuple[str, Host]]:
         yield name, _host(place)
 
 
-def _host(place: str) -> Host:
+def _host(place: str) -> KeyHost:
     """A host with or without scheme and port. Raises `ValueError`."""
     parts = urlsplit(place if "://" in place else f"https://{place}")
     beyond = parts.path.rstrip("/") or parts.query or parts.fragment or parts.username
     if parts.scheme not in PORTS or not parts.hostname or beyond or "*" in parts.hostname:
         raise ValueError(f"'{place}' is not a host: api.example.com, host:port or http://host:port")
-    return Host(parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "https")
+    return KeyHost(parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "https")
 
 
 def check_binding(variable: str, address: Address, bindings: Bindings) -> None:
     """Raises `PermissionDenied` unless the value of a variable of the server's environment may be sent to an address."""
     if variable.upper().startswith(SETTINGS):
         raise PermissionDenied(f"api_key_env: '{variable}' is a setting of this server and is never sent anywhere.")
-    host = Host(address.host.lower().rstrip("."), address.port, address.tls)
+    host = KeyHost(address.host.lower().rstrip("."), address.port, address.tls)
     bound = bindings.get(variable, frozenset())
     if host in bound:
         return

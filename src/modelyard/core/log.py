@@ -59,7 +59,7 @@ def escaped(text: str) -> str:
 
 @dataclass(slots=True)
 class _Kind:
-    """What is known of one kind of record within a period."""
+    """Counts of one kind of record within a period."""
 
     since: float
     written: int = 0

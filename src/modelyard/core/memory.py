@@ -50,7 +50,7 @@ def _layer_bytes(shape: Shape, key: str, value: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What an engine takes beside weights and cache."""
+    """Memory of an engine beside weights and cache."""
 
     process: int
     """Bytes before a model is loaded."""

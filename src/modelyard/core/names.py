@@ -10,11 +10,11 @@ from modelyard.core.errors import InvalidParameter
 LONGEST = 100
 """Characters of the name of a key or a user."""
 MODEL_ROUTES = frozenset({"estimate", "families", "instance", "instances", "prompts", "summary", "vllm-supported"})
-"""What stands where a model's name stands in a route; a test holds them against the routes."""
+"""Words that routes have in the place of a model's name; a test holds them against the routes."""
 BEHIND_MODELS = frozenset(
     {"abort", "cancel", "config", "events", "logs", "progress", "reload", "replicas", "requests", "versions"}
 )
-"""What stands behind a model's name in a route."""
+"""Words that routes have behind a model's name."""
 
 
 def composed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The known name that somebody most likely meant."""
+"""Suggests a known name for one that is misspelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_COMPARED = 1000
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that somebody most likely meant: one that holds this one, or is held by it, or is spelled alike."""
+    """The known name that was most likely meant: one that holds this one, or is held by it, or is spelled alike."""
     name = name[:LONGEST_COMPARED]
     names = list(islice(known, MOST_COMPARED))
     folded = name.lower()

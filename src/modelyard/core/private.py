@@ -1,4 +1,4 @@
-"""Modes of files: what this package keeps in the home folder is readable by nobody else, whoever made the folder."""
+"""Modes of files: files of this package in the home folder are readable by their owner alone, whoever made the folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEPT = (
     "server.lock",
     "server.log",
 )
-"""What this package keeps in a home folder, as patterns. A home folder may be one that holds other things, too."""
+"""The files of this package in a home folder, as patterns. A home folder may be one that holds other things, too."""
 
 _before: int | None = None
 """The umask that the process was started with, once `be_private` has changed it."""

@@ -1,4 +1,4 @@
-"""Names to classes, loaded when first asked for: how engines, hubs and stores are found, ours and strangers' alike."""
+"""Names to classes, loaded on first use: finds engines, hubs and stores, those of this package and those of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a parameter of a request means to an engine, as data: it travels with a command to the gateway, which applies it."""
+"""The meaning of a request's parameters to an engine, as data: it travels with a command to the gateway, which applies it."""
 
 from __future__ import annotations
 

@@ -8,17 +8,17 @@ from typing import Any
 
 MASK = "********"
 ARGUMENTS = "_args"
-"""How options end that are a command line."""
+"""The end of the names of options that are a command line."""
 SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|passw(or)?d|credentials?)$")
 
 
 def hidden(launch: Mapping[str, Any]) -> dict[str, Any]:
-    """The same launch with `MASK` in place of every secret."""
+    """A launch with `MASK` in place of every secret."""
     return {name: _hidden(name, value) for name, value in launch.items()}
 
 
 def kept(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """A launch that was shown and comes back: what is masked in it is as it was before."""
+    """A launch that a client sends back after `hidden` masked it: masked values become those of `before` again."""
     return {name: _kept(name, value, before.get(name)) for name, value in given.items()}
 
 
@@ -37,15 +37,15 @@ def _hidden(name: str, value: Any) -> Any:
 
 def _hidden_words(words: Sequence[str]) -> list[str]:
     """A command line with `MASK` for the value of every argument that is called like a secret."""
-    made: list[str] = []
+    result: list[str] = []
     secret = False
     for word in words:
         flag, equals, _ = word.partition("=")
-        made.append(MASK if secret and not word.startswith("-") else word)
+        result.append(MASK if secret and not word.startswith("-") else word)
         secret = word.startswith("-") and _is_secret(flag)
         if secret and equals:
-            made[-1], secret = f"{flag}={MASK}", False
-    return made
+            result[-1], secret = f"{flag}={MASK}", False
+    return result
 
 
 def _is_secret(name: str) -> bool:

@@ -16,30 +16,30 @@ def overlap(text: str, mark: str) -> int:
 class Stops:
     """Text in, text out up to the first stop string: what may yet become one is held back."""
 
-    def __init__(self, stops: Sequence[str], shown: bool = False) -> None:
-        """With `shown`, the stop string is the end of the text."""
+    def __init__(self, stops: Sequence[str], include_stop: bool = False) -> None:
+        """With `include_stop`, the stop string is the end of the text."""
         self._stops = stops
-        self._shown = shown
-        self._held = ""
+        self._include_stop = include_stop
+        self._pending = ""
         self.met = False
 
     def add(self, text: str) -> str:
         """The text that no stop can take back any more; after `met`, nothing more is to be added."""
         if not self._stops:
             return text
-        self._held += text
-        found = [(place, stop) for stop in self._stops if (place := self._held.find(stop)) >= 0]
+        self._pending += text
+        found = [(place, stop) for stop in self._stops if (place := self._pending.find(stop)) >= 0]
         if found:
             self.met = True
             place, stop = min(found, key=lambda each: each[0])
-            kept, self._held = self._held[: place + len(stop) * self._shown], ""
-            return kept
-        length = max(overlap(self._held, stop) for stop in self._stops)
-        cut = len(self._held) - length
-        kept, self._held = self._held[:cut], self._held[cut:]
-        return kept
+            certain, self._pending = self._pending[: place + len(stop) * self._include_stop], ""
+            return certain
+        length = max(overlap(self._pending, stop) for stop in self._stops)
+        cut = len(self._pending) - length
+        certain, self._pending = self._pending[:cut], self._pending[cut:]
+        return certain
 
     def end(self) -> str:
-        """What was held back and turned out to be no stop."""
-        held, self._held = self._held, ""
-        return held
+        """The text that was held back and is no stop after all."""
+        rest, self._pending = self._pending, ""
+        return rest

@@ -1,4 +1,4 @@
-"""What the processes that render templates may use, and how they are spoken to; for both sides, and importing nothing heavy."""
+"""Limits of the processes that render templates, and the format of messages to them; imported by both sides, and light."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 LENGTH = struct.Struct(">I")
 """Stands before each message."""
 READY = b"\n"
-"""What a process writes once it has started."""
+"""The bytes that a process writes once it has started."""
 SECONDS = 2.0
 """Processor time of one template, after which the kernel ends the process (SIGPROF)."""
 MEMORY = 512 << 20

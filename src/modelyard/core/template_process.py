@@ -26,7 +26,7 @@ def answer(message: dict[str, Any]) -> dict[str, str]:
     """The text of a template, or what is wrong with it."""
     try:
         if "values" in message:
-            return {"text": rendered(message["template"], message["values"])}
+            return {"text": render(message["template"], message["values"])}
         PARSING.parse(message["template"])
         return {"text": ""}
     except TemplateSyntaxError as error:
@@ -39,7 +39,7 @@ def answer(message: dict[str, Any]) -> dict[str, str]:
         return {"problem": str(error)[:1000]}
 
 
-def rendered(template: str, values: dict[str, Any]) -> str:
+def render(template: str, values: dict[str, Any]) -> str:
     """A template with its values. Raises what Jinja raises, and `ValueError` for a text that is too long."""
     parts: list[str] = []
     size = 0
@@ -51,17 +51,17 @@ def rendered(template: str, values: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def serve(questions: BinaryIO, answers: BinaryIO) -> None:
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """Answer messages until there are no more."""
-    answers.write(READY)
-    answers.flush()
-    while len(head := questions.read(LENGTH.size)) == LENGTH.size:
-        message = json.loads(questions.read(LENGTH.unpack(head)[0]))
+    replies.write(READY)
+    replies.flush()
+    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
+        message = json.loads(requests.read(LENGTH.unpack(head)[0]))
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         reply = json.dumps(answer(message)).encode()
         signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(LENGTH.pack(len(reply)) + reply)
-        answers.flush()
+        replies.write(LENGTH.pack(len(reply)) + reply)
+        replies.flush()
 
 
 def main() -> None:
@@ -71,9 +71,9 @@ def main() -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    answers = os.fdopen(os.dup(1), "wb")
+    replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(sys.stdin.buffer, answers)
+    serve(sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _why(process: subprocess.Popen[bytes]) -> str:
-    """What ended a process."""
+    """The reason why a process ended."""
     code = process.wait()
     if code == -signal.SIGPROF:
         return f"it takes more than {SECONDS:g} s of processor time"

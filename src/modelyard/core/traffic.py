@@ -1,4 +1,4 @@
-"""What is in flight, per replica: written by the gateway, read by the control loop. In memory only."""
+"""Requests in flight, per replica and per model: written by the gateway, read by the control loop. In memory only."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ class Privilege:
     """Something in a launch that could have code run, files read or secrets sent as the caller chooses."""
 
     name: str
-    """How `MODELYARD_LAUNCH_ALLOW` calls it: `trust_remote_code`, `envs:NAME`, `vllm_args:FLAG`."""
+    """Its name in `MODELYARD_LAUNCH_ALLOW`: `trust_remote_code`, `envs:NAME`, `vllm_args:FLAG`."""
     reason: str
     """For people, as a clause: `it runs Python of the model's folder`."""
 
 
 OWNER = Trust(True, "The server's owner")
-"""Who started the server, with its command line and its configuration."""
+"""The caller that started the server, with its command line and its configuration."""
 
 
 def trust_of(grant: Grant | None, owner: bool) -> Trust:

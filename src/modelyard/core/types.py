@@ -28,7 +28,7 @@ class ModelType(StrEnum):
 
 
 class Task(StrEnum):
-    """What an inference path asks of a replica."""
+    """The task of an inference path."""
 
     CHAT = "chat"
     COMPLETION = "completion"
@@ -97,7 +97,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What has to be on this machine before a model can be loaded, and where it comes from."""
+    """The files that a model needs on this machine, and the repository that they come from."""
 
     hub: str
     """Name in `catalog.hubs.HUBS`: `huggingface` or `modelscope`."""
@@ -124,12 +124,12 @@ class Model:
     """Family name in the catalog, or the name of the file or folder."""
     type: ModelType = ModelType.LLM
     format: str = "pytorch"
-    """`ggufv2`, `pytorch`, `gptq`, `awq`, `fp8`, … and `remote` for somebody else's server."""
+    """`ggufv2`, `pytorch`, `gptq`, `awq`, `fp8`, … and `remote` for a server of others."""
     path: str | None = None
     """Absolute path of the GGUF file or the Hugging Face folder, there already or, with `download`, where it will be;
     None for `remote` and `fake`."""
     download: Download | None = None
-    """What must come from a hub first; None when the files were put there by somebody else."""
+    """The download that a launch needs first; None when the files are here."""
     projector: str | None = None
     """Absolute path of the GGUF file through which the model sees or hears, there already or where it will be."""
     size_in_billions: float | None = None
@@ -150,7 +150,7 @@ class Model:
     weights_bytes: int = 0
     shape: Shape | None = None
     thinking_key: str | None = None
-    """What the chat template calls its thinking switch: `enable_thinking` or `thinking`."""
+    """The name of the chat template's thinking switch: `enable_thinking` or `thinking`."""
     chat_template: str | None = None
     """Jinja text that takes the place of the one in the files: a registered family's own."""
     stop: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class Adapter:
     traits: tuple[str, ...] = ()
     """What not every engine can do: `dora`, `bias`, `modules_to_save`, `embeddings`; sorted."""
     base: str = ""
-    """What its files call the model it was trained on; empty when they do not say."""
+    """The model that it was trained on, as its files name it; empty when they do not."""
     size: int = 0
     """Bytes of its weights."""
     scale: float = 1.0
@@ -218,7 +218,7 @@ class Launch:
     adapters: tuple[Adapter, ...] = ()
     """In the order in which they were given; names are unique."""
     trusted: bool = True
-    """Whether it was accepted from somebody who may have code run on this machine (`core/trust.py`)."""
+    """Whether its caller may have code run on this machine (`core/trust.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What this machine has."""
+    """The hardware of this machine."""
 
     cpu_count: int
     devices: tuple[Device, ...]
@@ -258,7 +258,7 @@ class Footprint:
     weights: int
     kv_cache: int
     overhead: int
-    """What the process takes before it has a model: the interpreter, libraries, tables."""
+    """Memory of the process before it has a model: the interpreter, libraries, tables."""
     activations: int = 0
     """Working memory of one pass."""
     share: float = 0.0
@@ -286,7 +286,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One public model name and who answers for it."""
+    """One public model name and the replicas that answer for it."""
 
     name: str
     uid: str
@@ -330,7 +330,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How an engine's own virtual environment is made."""
+    """The recipe of an engine's own virtual environment."""
 
     proof: str
     """The module whose presence shows that an interpreter has the engine's libraries."""

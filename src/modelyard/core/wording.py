@@ -1,4 +1,4 @@
-"""What exceptions of Python and of the system say, in words that a person can do something with."""
+"""Rewords exceptions of Python and of the system for people."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def reason(error: BaseException) -> str:
 
     The path of a file is left out, because the sentence around it names it.
     """
-    ssl = sys.modules.get("ssl")  # loaded by whoever raised its error; loading it takes 10 ms of every command's start
+    ssl = sys.modules.get(
+        "ssl"
+    )  # loaded by the module that raised the error; loading it takes 10 ms of every command's start
     if ssl is not None and isinstance(error, ssl.SSLError):  # its number is OpenSSL's and another thing to the system
         refused = getattr(error, "verify_message", "")
         return f"its certificate is refused: {refused}" if refused else error.reason or str(error)

@@ -18,7 +18,7 @@ import msgspec
 
 from modelyard.core import fetching
 from modelyard.core.errors import AddressRefused, FetchFailed
-from modelyard.core.fetching import Fetched, Hosts, shown
+from modelyard.core.fetching import Fetched, Hosts, excerpt
 
 MOST_FILES = 32
 """Addresses in one request."""
@@ -205,7 +205,7 @@ def _place(holder: Any, key: str | int, kind: str, param: str) -> AddressPlace:
     """Where an address stands that is fetched. Raises `MediaRefused` for all but addresses of the web."""
     value = str(holder[key])
     if not kind or not value.lower().startswith(("http://", "https://")):
-        raise MediaRefused(param, f"'{shown(value)}' is not an http, https or data address.")
+        raise MediaRefused(param, f"'{excerpt(value)}' is not an http, https or data address.")
     return AddressPlace(holder, key, kind, param)
 
 
@@ -221,7 +221,7 @@ def _check(value: Any, param: str, name: str, depth: int) -> None:
         could = ":" in value if name in DATA_FIELDS else "://" in value or ADDRESS.match(value)
         if could and not is_data(value):
             raise MediaRefused(
-                param, f"the field '{shown(name)}' may not hold an address, as '{shown(value)}' could be."
+                param, f"the field '{excerpt(name)}' may not hold an address, as '{excerpt(value)}' could be."
             )
     elif isinstance(value, (list, dict)):
         for key, each in value.items() if isinstance(value, dict) else ((name, each) for each in value):
@@ -232,7 +232,7 @@ def _check_arguments(value: Any, param: str, depth: int) -> None:
     """Raises `MediaRefused` for arguments that could make a library open a file or an address."""
     _check_depth(param, depth)
     if isinstance(value, str) and not WORDS.fullmatch(value):
-        raise MediaRefused(param, f"may not hold '{shown(value)}', which a library could open.")
+        raise MediaRefused(param, f"may not hold '{excerpt(value)}', which a library could open.")
     if isinstance(value, list):
         for each in value:
             _check_arguments(each, param, depth + 1)

@@ -53,7 +53,7 @@ class AdapterTable:
         return self._paths
 
     def source(self, model: str) -> Source:
-        """What a request's `model` means. Raises `ModelNotFound`."""
+        """The adapter that a request's `model` means, if any. Raises `ModelNotFound`."""
         if model == self._uid:
             return NOTHING
         if model not in self._keys:

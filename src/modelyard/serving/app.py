@@ -62,7 +62,7 @@ class ServedModel(Protocol):
         ...
 
     def parts(self) -> Mapping[str, str]:
-        """What is served beside the model itself: name → path."""
+        """The adapters that are served beside the model: name → path."""
         ...
 
     def close(self) -> None:

@@ -23,18 +23,18 @@ WORTH_COPYING = 16
 
 
 class AnswerPiece(NamedTuple):
-    """What one token, or the end, adds to an answer."""
+    """One token of an answer, or its end, with the text that it adds."""
 
     text: str = ""
     drawn: Drawn | None = None
     finish: str | None = None
     """`stop` or `length` in the last piece."""
     error: str | None = None
-    """In the last piece of an answer that failed."""
+    """The problem, in the last piece of an answer that failed."""
     prompt_drawn: Sequence[Drawn] = ()
     """The next tokens of the prompt with their log probabilities, where the request wants those."""
     reused: int = 0
-    """In the last piece: tokens of the prompt that were known from another answer."""
+    """In the last piece: tokens of the prompt that were taken from the cache of another answer."""
     end: int | None = None
     """The token that ended the answer: it is counted, and has no text."""
 

@@ -1,4 +1,4 @@
-"""What a request says its answer must look like, in the words of OpenAI, of vLLM and of Xinference. Pure."""
+"""Reads constraints of an answer's format from a request, under the names of OpenAI, vLLM and Xinference. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ParameterGrammar = tuple[Grammar, str]
 
 
 def constraint(request: TextBody) -> ParameterGrammar | None:
-    """What the answer must follow. Raises `InvalidParameter`; that a grammar can be followed, the engine says."""
+    """The grammar that the answer must follow. Raises `InvalidParameter`; whether it can be followed, the engine checks."""
     fields = [(name, name.removeprefix("guided_"), getattr(request, name)) for name in GUIDED]
     outputs = request.structured_outputs or {}
     if unknown := sorted(set(outputs) - set(STRUCTURED)):

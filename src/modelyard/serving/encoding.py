@@ -192,7 +192,7 @@ class Batcher:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     def _draw(self) -> list[Piece]:
-        """What is computed next; waits for something. Empty at the end."""
+        """The texts to compute next; waits for some. Empty at the end."""
         with self._changed:
             pieces: list[Piece] = []
             while not pieces and not self._closed:

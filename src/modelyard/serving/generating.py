@@ -114,7 +114,7 @@ class Writer:
         put: Callable[[list[AnswerPiece]], None],
     ) -> AnswerSequence:
         def deliver(pieces: list[AnswerPiece]) -> None:
-            """In the scheduler's thread; the event loop is woken once for all that happens in a round."""
+            """Runs in the scheduler's thread; wakes the event loop once for everything in a round."""
             self._mail.append((put, pieces))
             if not self._woken:
                 self._woken = True

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.core.fetching import shown
+from modelyard.core.fetching import excerpt
 from modelyard.engines.generation import NOTHING, Source
 from modelyard.engines.media import LARGEST, MediaRefused, fetched
 from modelyard.protocol.inference import RequestMessage
@@ -19,7 +19,7 @@ from modelyard.serving.generating import Writer
 
 MOST_BYTES = LARGEST["image"]
 MOST_PICTURES = 32
-"""Of one request."""
+"""The pictures that one request may have."""
 
 KINDS = ("image_url", "image", "input_image")
 """Types of a part that is a picture: OpenAI's, vLLM's and ms-swift's, and that of OpenAI's responses."""
@@ -27,10 +27,10 @@ KINDS = ("image_url", "image", "input_image")
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """What a conversation is to the model."""
+    """A conversation as the model reads it."""
 
     text: str
-    """As the chat template writes it."""
+    """The text that the chat template writes."""
     tokens: list[int]
     source: Source = NOTHING
 
@@ -100,11 +100,11 @@ def decode_data_url(url: str) -> bytes:
     head, comma, body = url[5:].partition(",")
     kind, *settings = head.split(";")
     if not comma or "base64" not in settings or not kind.lower().startswith("image/"):
-        raise InvalidParameter("messages", f"'{shown(url)}' is not of the form data:image/…;base64,….")
+        raise InvalidParameter("messages", f"'{excerpt(url)}' is not of the form data:image/…;base64,….")
     try:
         file = base64.b64decode("".join(unquote(body).split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidParameter("messages", f"'{shown(url)}' is not base64: {error}.") from error
+        raise InvalidParameter("messages", f"'{excerpt(url)}' is not base64: {error}.") from error
     if len(file) > MOST_BYTES:
         raise InvalidParameter("messages", f"a picture of {len(file)} bytes, and at most {MOST_BYTES} are taken.")
     return file

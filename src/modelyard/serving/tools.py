@@ -1,4 +1,4 @@
-"""The tools that a chat request offers: what the template is told of them, and the grammar of calls that must be made."""
+"""The tools that a chat request offers: how the template gets them, and the grammar of calls that must be made."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from modelyard.serving.bodies import ChatBody
 from modelyard.serving.calls import HERMES, HERMES_END, MARKS, MISTRAL, MISTRAL_ARGUMENTS, Calls
 
 MOST_CALLS = 16
-"""In one answer that must call: a small model would go on and on."""
+"""Calls in one answer that must call: a small model would go on and on."""
 
 SPACED = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
-"""How JSON is spaced in calls that must be made, which is how models have seen it."""
+"""The spacing of JSON in calls that must be made, as models have seen it in training."""
 
 NO_PLACE = "is not supported by this model: its chat template has no place for tools."
 
@@ -29,7 +29,7 @@ class Offer:
 
     format: str
     tools: Sequence[Tool]
-    """As the request gives them; the template is told of all of them."""
+    """The tools of the request; the template gets all of them."""
     callable: Sequence[Tool]
     """Those that the choice leaves."""
     must: bool
@@ -93,7 +93,7 @@ def _choose(choice: Any, tools: Sequence[Tool]) -> Sequence[Tool]:
 
 
 def recognise(template: str) -> str:
-    """How a model writes calls, by its chat template; empty when that is not known."""
+    """The format in which a model writes calls, by its chat template; empty when it is unknown."""
     if MISTRAL in template:
         return "mistral"
     if HERMES in template:  # Qwen3-Coder and GLM write something else than JSON between the same marks
@@ -108,7 +108,7 @@ def is_special(language: Language, mark: str) -> bool:
 
 
 def grammar_of_calls(offer: Offer, language: Language) -> Grammar:
-    """What an answer follows that is nothing but calls, as the model itself would write them."""
+    """The grammar of an answer that is nothing but calls, as the model itself would write them."""
 
     def literal(text: str) -> str:
         special = is_special(language, text)

@@ -33,7 +33,7 @@ HEADER_SIZES = (1 << 20, 1 << 23, 1 << 26, 1 << 28)
 
 
 def inspect(query: RepositoryQuery) -> Model:
-    """What a repository holds, read from the hub's metadata and a few small files."""
+    """Describe the model in a repository, from the hub's metadata and a few small files."""
     hub = remote(query.hub)
     listing = hub.listing(query.model_id, query.revision)
     folder = hub.folder(query.model_id, listing.revision)

@@ -1,4 +1,4 @@
-"""What a source of weights is: one that is here, and one that is on the network and keeps a cache folder here."""
+"""The interfaces of hubs: a place of weights on this machine, and a hub on the network with its cache folder here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RemoteHub(Hub, Protocol):
         ...
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """What the cache folder has, complete or not."""
+        """The snapshots in the cache folder, complete or not."""
         ...
 
     def arrived(self, download: Download, file: RemoteFile) -> int:

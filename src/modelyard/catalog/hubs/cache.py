@@ -1,4 +1,4 @@
-"""What is in the cache folders of the hubs: which models are whole, what they take, and how one is removed."""
+"""The cache folders of the hubs: lists the models that are whole with their sizes, and removes one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Cached:
 
     snapshot: Snapshot
     quantization: str | None
-    """Of a GGUF model; a folder of such files holds several models."""
+    """The quantisation of a GGUF model; a folder of such files holds several models."""
     path: Path
     """The file to load, or the folder."""
     files: tuple[Path, ...]
@@ -58,7 +58,7 @@ class Scan:
             return self._found
 
     def forget(self) -> None:
-        """Something changed."""
+        """Scan again next time, because something has changed."""
         self._at = -math.inf
 
 

@@ -199,7 +199,7 @@ def _size(path: Path) -> int | None:
 
 
 def _call(model_id: str, what: Callable[[], T]) -> T:
-    """What the library answers, with its errors as ours."""
+    """Call the hub's library; its errors become ours."""
     from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
         HfHubHTTPError,

@@ -124,7 +124,7 @@ class ModelScope:
 
 
 def _call(model_id: str, what: Callable[[], T]) -> T:
-    """What the library answers, with its errors as ours."""
+    """Call the hub's library; its errors become ours."""
     from modelscope_hub.errors import (
         AuthenticationError,
         FileIntegrityError,

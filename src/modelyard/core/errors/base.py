@@ -53,7 +53,7 @@ class NotFound(ModelyardError):
 
 
 class Conflict(ModelyardError):
-    """What was asked for contradicts what is."""
+    """The request contradicts the present state."""
 
     status = 409
     code = "conflict"

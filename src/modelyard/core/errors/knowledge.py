@@ -65,7 +65,7 @@ class JobNotFound(NotFound):
 
 
 class ConversationNotFound(NotFound):
-    """There is no such conversation or message, or it is somebody else's."""
+    """There is no such conversation or message, or it belongs to another owner."""
 
     code = "conversation_not_found"
 

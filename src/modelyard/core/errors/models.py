@@ -61,7 +61,7 @@ class AdapterInvalid(BadRequest):
 
 
 class RegistrationInvalid(BadRequest):
-    """The record of a family that somebody wants to register is not one."""
+    """The record of a registration is not valid."""
 
     code = "registration_invalid"
 
@@ -143,7 +143,7 @@ class AdapterNotFound(NotFound):
 
     @classmethod
     def at(cls, name: str, path: str) -> Self:
-        """For an adapter whose files are not where they were said to be."""
+        """For an adapter without files at its path."""
         return cls.from_wire(f"There is nothing at '{path}', where adapter '{name}' should be.", "lora_path", None)
 
 

@@ -56,7 +56,7 @@ class ContextLengthExceeded(BadRequest):
 
 
 class UnknownName(BadRequest):
-    """A registry was asked for something it does not hold."""
+    """A registry has no entry of that name."""
 
     code = "unknown_name"
 
@@ -233,7 +233,7 @@ class RequestAborted(Conflict):
 
 
 class ClientGone(ModelyardError):
-    """There is nobody to answer any more."""
+    """The client has left before its answer."""
 
     status = 499
     code = "client_gone"

@@ -33,4 +33,4 @@ PREPARE: Mapping[ModelType, Callable[[Any, Config], ServedModel]] = {
     ModelType.EMBEDDING: Encoding,
     ModelType.RERANK: Encoding,
 }
-"""What `load` of the engine returned → what the handlers are given. Called on the event loop."""
+"""Makes the model that handlers get from the result of the engine's `load`. Called on the event loop."""

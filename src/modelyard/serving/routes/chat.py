@@ -102,7 +102,7 @@ class ChatAnswer:
         self._pieces = writer.answers([self.prompt] * self.count, samplings, [limits] * self.count, source)
 
     async def parts(self) -> AsyncGenerator[tuple[int, ChatChoice, DividedText, tuple[Part, ...]]]:
-        """What each piece adds."""
+        """Each piece with its choice, the text and thoughts that it adds, and the parts of calls."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]

@@ -22,7 +22,7 @@ from modelyard.serving.usage import StreamedUsage, UsageCount, token_ids
 
 MOST_LOGPROBS = 20
 DEFAULT_TOKENS = 16
-"""As OpenAI's."""
+"""The default of OpenAI."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class CompletionAnswer:
         self._pieces = writer.answers(repeated, samplings, limits, source)
 
     async def pieces(self) -> AsyncGenerator[tuple[int, CompletionChoice, str]]:
-        """What each piece adds to the text."""
+        """Each piece with the text that it adds."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
@@ -139,7 +139,7 @@ class CompletionAnswer:
         return result
 
     def _begin(self, index: int, choice: CompletionChoice) -> str:
-        """What stands before the first token of a continuation."""
+        """The text before the first token of a continuation: the prompt, where it is echoed."""
         choice.begun = True
         decode = self.writer.language.decode
         text = decode(self._prompts_in_text[index // self.each]) if self.echo else ""

@@ -25,7 +25,7 @@ class EmbeddingBody(EmbeddingRequest, kw_only=True):
     prompt_name: str | None = None
     """One of the prompts that the model's folder names."""
     input_type: Literal["query", "document"] | None = None
-    """What the texts are for; chooses the prompt."""
+    """The use of the texts, which chooses the prompt."""
 
 
 async def embeddings(request: ReplicaRequest, model: Encoding) -> bytes:
@@ -128,7 +128,7 @@ def _shorten(rows: Any, width: int) -> Any:
 
 
 def exact(rows: Any) -> Any:
-    """The same numbers as float64 that print with nine digits: so many tell every float32 apart, and more say nothing."""
+    """Float32 numbers as float64 that print with nine digits: so many distinguish every float32, and more add nothing."""
     import numpy
 
     wide = rows.astype(numpy.float64)

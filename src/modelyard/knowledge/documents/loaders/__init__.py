@@ -70,7 +70,7 @@ def load(
 
 
 def _extension(data: bytes, name: str) -> str:
-    """What the file is, whatever it is called; raises for what cannot be read."""
+    """The extension of the format, whatever the file is called; raises for formats that cannot be read."""
     extension, found = extension_of(name), sniffed(data)
     if extension in LOADERS and extension not in OURS:
         return extension

@@ -1,4 +1,4 @@
-"""What every loader gets and gives: the bytes and their limits in, blocks out; and how damage becomes one sentence."""
+"""The interface of loaders: a file and its limits in, blocks out; and the error for a damaged file."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ DAMAGE: tuple[type[Exception], ...] = (
     *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, NotImplementedError),
     *(OSError, RecursionError, SyntaxError, TypeError, ValueError, BadZipFile, struct.error, zlib.error),
 )
-"""What parsers raise on files that are not what they say they are."""
+"""Errors that parsers raise on damaged or mislabelled files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a document may cost. A document over a limit is refused, never cut."""
+    """The limits of one document. A document over a limit is refused, never cut."""
 
     max_bytes: int = 200 << 20
-    """Of the file."""
+    """The bytes of the file."""
     max_decompressed_bytes: int = 512 << 20
-    """Of everything in a docx, xlsx or pptx together."""
+    """The bytes of everything in a docx, xlsx or pptx together."""
     max_members: int = 20_000
     """Files inside a docx, xlsx or pptx."""
     max_pages: int = 5_000
     """Pages, sheets or slides."""
     max_characters: int = 20_000_000
-    """Of the text that comes out."""
+    """The characters of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Source:
 
     data: bytes
     name: str
-    """As the user knows it, for sentences."""
+    """The name of the file, as the user knows it; errors and notes name it."""
     extension: str
-    """What the file is: in lower case, without the dot; where its name lies, what its first bytes say."""
+    """The format: an extension in lower case without the dot; by the first bytes where the name is wrong."""
     limits: Limits
     ocr: bool = False
     depth: int = 0
@@ -102,7 +102,7 @@ def listed(notes: Mapping[str, int]) -> list[str]:
 
 
 Loader = Callable[[Source], Loaded]
-"""What the registry holds. It raises `DocumentUnreadable`, for which `Source.unreadable` and `parsing` are there."""
+"""A loader, as the registry holds it. It raises `DocumentUnreadable`, for which `Source.unreadable` and `parsing` are there."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ CLOSING = re.compile(r"[ \t)\]}>;,]|end\b|else|elif|except|finally|catch")
 REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 MARKUP = frozenset("<>&\"'")
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-"""How Java writes characters beyond Latin-1 into properties."""
+"""Escapes of Java for characters beyond Latin-1 in properties."""
 BETWEEN = re.compile(r">\s*<")
 
 
@@ -38,7 +38,7 @@ def load(source: Source) -> Loaded:
 
 
 def _character(reference: re.Match[str]) -> str:
-    """What a reference stands for, unless it would be markup: a search for a word finds it however it is written."""
+    """The character of a reference, unless it would be markup: a search for a word finds it however it is written."""
     character = unescape(reference[0])
     return reference[0] if character in MARKUP else character
 

@@ -14,7 +14,7 @@ from modelyard.knowledge.types import Block, Kind, Loaded
 READ_AGAIN = 4
 """Times the length of a text that may be read again behind quotation marks that do not fit; then marks are letters."""
 FORMULA = re.compile(r'="([^"]*)"')
-"""How Excel is kept from making a number of a text."""
+"""A text in a formula, which keeps Excel from making a number of it."""
 NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d\s*%?")
 TITLED_ROWS = 3
 """Rows of several cells below lines of one cell, from which those lines are titles."""
@@ -86,7 +86,7 @@ class _Rows:
 
 
 def _tables(rows: _Rows) -> Iterator[list[Row]]:
-    """What stands between blank lines; one table where it goes on behind them with as many cells."""
+    """The parts between blank lines; one table where it goes on behind them with as many cells."""
     table: list[Row] = []
     behind = False
     for row in rows:

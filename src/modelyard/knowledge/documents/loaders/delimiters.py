@@ -1,4 +1,4 @@
-"""What stands between the cells of a table that is text: found out, because the extension does not say."""
+"""Finds the delimiter of a table that is text, because the extension does not tell it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ SAMPLE = 64 << 10
 """Characters from which it is found out."""
 DELIMITERS = ",;\t|"
 DECLARED = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
-"""What Excel writes into the first line."""
+"""The line by which Excel names the delimiter."""
 PART = re.compile(r"\d,\d|[,;|] ")
 """A decimal comma, and what punctuates a sentence: signs that cut no cells if other signs do."""
 
 
 class Dialect(NamedTuple):
-    """How a table is written."""
+    """The dialect of a table."""
 
     delimiter: str
     escape: str | None
-    """What stands before a quotation mark inside a cell where the mark is not doubled."""
+    """The character before a quotation mark inside a cell, where the mark is not doubled."""
     declared: bool
     """Whether the first line is the declaration of the delimiter and no row."""
 

@@ -1,4 +1,4 @@
-"""What pictures, charts, diagrams and embedded files in an Office document say, and a note for those that say nothing."""
+"""Reads pictures, charts and diagrams of an Office document, and notes those without text."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
 
 
 def _utf8(data: bytes) -> str | None:
-    """As UTF-8, with a few broken characters forgiven in a text that has many whole ones."""
+    """Decode UTF-8, with a few broken characters forgiven in a text that has many whole ones."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -117,7 +117,7 @@ def _utf8(data: bytes) -> str | None:
 
 
 def _with_surrogates(data: bytes) -> str | None:
-    """As the UTF-8 that Java and databases write, in which a rare character is two surrogates."""
+    """Decode the UTF-8 that Java and databases write, in which a rare character is two surrogates."""
     try:
         return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     except UnicodeDecodeError:
@@ -150,7 +150,7 @@ def _line(line: bytes) -> str | None:
 
 
 def _strictly(data: bytes, declared: str) -> str | None:
-    """As what it declares to be."""
+    """Decode by the encoding that the text declares."""
     label = declared.strip().lower().replace("_", "-")
     try:
         return data.decode(WIDER.get(label, label))

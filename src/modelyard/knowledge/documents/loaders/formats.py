@@ -75,7 +75,7 @@ MIMETYPES = {
     f"{ODF}.presentation-template": "otp",
     f"{ODF}.text-web": "odt",
 }
-"""What the file `mimetype` in a zip says."""
+"""Contents of the file `mimetype` in a zip → the format."""
 FLAT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}\?>\s*<office:document\s[\s\S]{0,3900}?mimetype=\"application/vnd\.oasis\.opendocument\.(\w+)"
 )
@@ -99,13 +99,13 @@ SIGNED |= {"odt", "ods", "odp", "odg", "ott", "ots", "otp", "epub", "rtf"}
 
 
 def extension_of(name: str) -> str:
-    """In lower case, without the dot; the whole name where it has none, such as `Dockerfile`."""
+    """The extension in lower case without the dot; the whole name where it has none, such as `Dockerfile`."""
     base = name.replace("\\", "/").rpartition("/")[2].lower()
     return base.rpartition(".")[2]
 
 
 def sniffed(data: bytes) -> str | None:
-    """What the first bytes say: an extension of ours, `zip`, `ole`, `encrypted` or `rtf`; None if they say nothing."""
+    """The format by the first bytes: an extension of ours, `zip`, `ole`, `encrypted` or `rtf`; None if they say nothing."""
     if data.startswith(b"PK\x03\x04"):
         return _in_zip(data)
     if data.startswith(OLE):
@@ -135,7 +135,7 @@ def _in_zip(data: bytes) -> str:
 
 
 def sniffed_text(data: bytes, extension: str) -> str | None:
-    """What a file of text is that is named as an Office file, as exports of many programs are; None for all else."""
+    """The format of a text file that is named as an Office file, as many programs export them; None for all else."""
     head = data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
     if extension in OLD and re.match(rb"MIME-Version:|Content-Type:\s*multipart", head, re.IGNORECASE):
         return "eml"

@@ -1,4 +1,4 @@
-"""How frequent letters are in languages that are written in encodings of one byte: what tells these encodings apart.
+"""Frequencies of letters in languages that are written in single-byte encodings, by which encodings are told apart.
 
 Sources: the counts of letters in the profiles of the package langdetect (Apache-2.0) and in Django's translations (BSD).
 """

@@ -23,7 +23,7 @@ class Line:
 
     @property
     def height(self) -> float:
-        """Of the letters."""
+        """The height of the letters."""
         return max(self.bottom - self.top, 0.01)
 
 

@@ -239,7 +239,7 @@ def _payload(part: Message) -> bytes:
 
 
 def _name(part: Message) -> str:
-    """Of the file that a part is; empty if it is none."""
+    """The name of the file in a part; empty if it is no file."""
     return readable(part.get_filename() or "")
 
 

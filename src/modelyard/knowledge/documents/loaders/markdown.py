@@ -119,7 +119,7 @@ def _paragraph(lines: list[str], source: Source) -> Block:
 
 
 def _special(lines: list[str], at: int, pending: list[str]) -> tuple[Block | None, int]:
-    """What begins at a line and is no paragraph, and where it ends; an underlined heading takes its text from `pending`."""
+    """A block other than a paragraph at a line, and its end; an underlined heading takes its text from `pending`."""
     line = lines[at]
     if (fence := FENCE.match(line)) and _opens(fence):
         return _code(lines, at, fence[1])

@@ -79,7 +79,7 @@ def _output(output: Mapping[str, Any], source: Source) -> Iterator[Block]:
 
 
 def _says_something(text: str) -> bool:
-    """Whether it is more than the name of an object, such as `<pandas.io.formats.style.Styler at 0x7f>`."""
+    """Whether an output is more than the name of an object, such as `<pandas.io.formats.style.Styler at 0x7f>`."""
     bare = text.strip()
     return bool(bare) and not re.fullmatch(r"<[^<>\n]{1,200}>", bare)
 

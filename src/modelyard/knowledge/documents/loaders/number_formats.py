@@ -15,7 +15,7 @@ LONGEST_CODE = 255
 
 
 class Format(NamedTuple):
-    """What a number format asks for."""
+    """A number format, parsed."""
 
     before: str
     after: str

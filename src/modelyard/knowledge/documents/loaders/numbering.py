@@ -14,7 +14,7 @@ CHINESE |= {"taiwaneseCounting", "ideographDigital", "ideographTraditional", "id
 
 
 def chinese(number: int) -> str:
-    """As it is read, up to 9999."""
+    """A number in Chinese characters, up to 9999."""
     if not 0 < number < 10000:
         return str(number)
     text, gap = "", False
@@ -27,7 +27,7 @@ def chinese(number: int) -> str:
 
 
 def roman(number: int) -> str:
-    """In capital letters, up to 3999."""
+    """A Roman number in capital letters, up to 3999."""
     if not 0 < number < 4000:
         return str(number)
     text = ""

@@ -20,7 +20,7 @@ MOST_PIXELS = 100_000_000
 """A picture of more is refused before it is unpacked."""
 MOST_FRAMES = 500
 SURE = 0.5
-"""How sure the model must be of a line."""
+"""The least confidence of a line that is taken."""
 THREADS = 4
 
 
@@ -30,7 +30,7 @@ def installed() -> bool:
 
 
 def how() -> str:
-    """What to do so that pages that are pictures are read."""
+    """Advice for reading pages that are pictures."""
     return "MODELYARD_OCR=1 reads pictures of text." if installed() else HOW
 
 

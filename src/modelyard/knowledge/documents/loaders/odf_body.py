@@ -1,4 +1,4 @@
-"""What stands in a body, a page, a cell or a text box of OpenDocument: blocks in their order; notes and comments wait."""
+"""Reads a body, a page, a cell or a text box of OpenDocument as blocks in their order; notes and comments wait."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class OdfBody:
         return iter(())
 
     def _forms(self, element: Any, depth: int) -> Iterator[Block]:
-        """What is entered in the fields of a form."""
+        """The values of the fields of a form."""
         for each in element.iter(tag="*"):
             label = each.get(f"{FORM}label") or each.get(f"{FORM}name") or ""
             value = each.get(f"{FORM}current-value") or each.get(f"{FORM}value") or ""

@@ -18,19 +18,19 @@ VALUES = ("date-value", "time-value", "boolean-value", "string-value", "value")
 """Where a cell keeps its value, which its paragraphs show; the more exact ones first."""
 
 
-class ElementReader(Protocol):
+class CellReader(Protocol):
     """Reads the elements inside a cell."""
 
     source: Source
 
     def blocks(self, parent: Any, depth: int = 0) -> Iterator[Block]:
-        """What is inside an element."""
+        """The blocks inside an element."""
 
 
 class Grid:
     """Reads one table."""
 
-    def __init__(self, reader: ElementReader, depth: int) -> None:
+    def __init__(self, reader: CellReader, depth: int) -> None:
         self._reader = reader
         self._depth = depth
         self._cells = Cells()

@@ -72,7 +72,7 @@ class OdfInline:
 HIDDEN = "It has hidden text, which was read."
 
 
-class ElementReader(Protocol):
+class ItemReader(Protocol):
     """Reads the elements inside a list item."""
 
     def element(self, element: Any, depth: int) -> Iterator[Block]:
@@ -91,7 +91,7 @@ class OdfLists:
         self._counts: dict[tuple[str, int], int] = {}
 
     def items(
-        self, element: Any, reader: ElementReader, depth: int, style: str = "", level: int = 1
+        self, element: Any, reader: ItemReader, depth: int, style: str = "", level: int = 1
     ) -> Iterator[tuple[Block, str]]:
         """The blocks of all items with the marks of those that begin one; items of inner lists are indented."""
         style = element.get(f"{TEXT}style-name") or style

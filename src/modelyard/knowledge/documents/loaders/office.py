@@ -1,4 +1,4 @@
-"""What all formats that are a zip of XML share: the file is looked through for bombs before any part is parsed."""
+"""Checks of all formats that are a zip of XML: for zip bombs, before any part is parsed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def _part(element: Any, name: str, depth: int) -> str:
 
 
 def _grouped(text: str) -> str:
-    """In brackets, where it is more than one thing."""
+    """The text in brackets, where it is more than one word or number."""
     return text if len(text) < 2 or text.isalnum() else f"({text})"
 
 

@@ -30,7 +30,7 @@ UNTITLED = frozenset({"PowerPoint Presentation", "python-docx", "openpyxl"})
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What a part refers to: another part, or an address outside of the file."""
+    """A reference of a part: to another part, or to an address outside of the file."""
 
     kind: str
     """The last word of its type: `image`, `chart`, `hyperlink` …"""
@@ -116,7 +116,7 @@ class DocumentPackage:
             self.source.note(f"The list of parts is missing; what stands beside {what} was not read.")
 
     def relations(self, name: str) -> dict[str, Relation]:
-        """What a part refers to, by id; the file itself is the part ``."""
+        """The references of a part, by id; the file itself is the part ``."""
         if name not in self._relations:
             relations = _relations_part(name)
             root = self.xml(relations) if relations.lower() in self._members else None

@@ -167,7 +167,7 @@ def _formula(element: Any, source: Source) -> None:
 
 
 def _settle_scriptless(root: Any, source: Source, elements: list[Any]) -> None:
-    """What a page shows where scripts do not run: read where the page has hardly any other text."""
+    """Read what a page shows without scripts: where the page has hardly any other text."""
     inside = sum(len(each.text_content()) for each in elements)
     little = len(root.text_content()) - inside < PAGE_ENOUGH
     for element in elements:

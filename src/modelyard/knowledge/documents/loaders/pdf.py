@@ -29,7 +29,7 @@ FEWEST_PAGES = 4
 NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
 PAGE_NUMBER = re.compile(r"(?:第\s*)?[-–—\s]*#[-–—\s]*(?:/\s*#|页|頁|of #)?", re.IGNORECASE)
 HYPHENS = frozenset({0x02, 0xFFFE})
-"""What PDFium gives for a hyphen at the end of a line, in place of the line's end."""
+"""The character of PDFium for a hyphen at the end of a line, in place of the line's end."""
 ENDS = HYPHENS | {10, 13}
 LEADERS = re.compile(r"\s?(?:[.·…]\s?){5,}")
 """The dots of a table of contents."""

@@ -1,4 +1,4 @@
-"""What a PDF holds beside the text of its pages: form fields, comments, attachments, bookmarks and XFA forms."""
+"""Reads the parts of a PDF beside the text of its pages: form fields, comments, attachments, bookmarks and XFA forms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGE, WHOLE = 0.2, 0.85
 
 
 def fields_and_comments(source: Source, document: Any, number: int) -> Iterator[Block]:
-    """What is entered in the form fields of a page, and what its comments say."""
+    """The values of the form fields of a page, and its comments."""
     import pypdfium2
     from pypdfium2 import raw
 
@@ -74,7 +74,7 @@ def has_large_picture(document: Any, number: int) -> bool:
 
 
 def _string(read: Callable[..., int], *arguments: Any) -> str:
-    """What one of PDFium's functions writes as UTF-16 into a buffer that it first measures."""
+    """Call a function of PDFium that writes UTF-16 into a buffer, which it measures in a first call."""
     size = read(*arguments, None, 0)
     if not 2 < size <= LONGEST:
         return ""

@@ -1,4 +1,4 @@
-"""How East Asian text goes on from line to line: without a space."""
+"""Joins lines of East Asian text, which have no space between them."""
 
 from __future__ import annotations
 

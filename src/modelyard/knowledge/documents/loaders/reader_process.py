@@ -87,7 +87,7 @@ class ReaderProcess:
         limits: Limits = Limits(),  # noqa: B008
         ocr: bool = False,
     ) -> CutDocument:
-        """What `loaders.load` reads, as `split` cuts it. A child that dies or takes too long raises `DocumentUnreadable`."""
+        """Read a document by `load` and cut it by `split`. A child that dies or takes too long raises `DocumentUnreadable`."""
         message = msgspec.json.encode(ReadRequest(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
             whole = False
@@ -187,7 +187,7 @@ class Readers:
         self._free = asyncio.Semaphore(count)
 
     async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> CutDocument:
-        """As `ReaderProcess.cut`."""
+        """Read and cut a document in a free child, as `ReaderProcess.cut` does."""
         async with self._free:
             reader = self._idle.pop()
             try:

@@ -156,7 +156,7 @@ def _blocks(value: Any, level: int) -> Iterator[Block]:
 
 
 def _has_records(value: Any) -> bool:
-    """Whether it is worth blocks of its own: a list of objects, or an object that holds objects or lists."""
+    """Whether a value gets blocks of its own: a list of objects, or an object that holds objects or lists."""
     if isinstance(value, list):
         return any(isinstance(each, Mapping) for each in value)
     return isinstance(value, Mapping) and any(isinstance(each, (Mapping, list)) for each in value.values())

@@ -14,7 +14,7 @@ CODE = re.compile(r"\s*\.\. (?:code|code-block|sourcecode|highlight|literalinclu
 OPTION = re.compile(r":[\w -]{1,40}:(?:\s|$)")
 CAPTION = re.compile(r"\s*:caption:\s+(\S.*)$")
 INCLUDED = re.compile(r"\s*(?:\.\. (?:include|literalinclude)::|:(?:file|url):)\s+(\S.*)$")
-"""What stands in another file."""
+"""Directives whose content is in another file."""
 
 
 def load(source: Source) -> Loaded:
@@ -73,7 +73,7 @@ def _heading(lines: list[str], at: int, styles: list[str]) -> tuple[Block, int] 
 
 
 def _caption(lines: list[str], at: int) -> str:
-    """What the options of a code block call it."""
+    """The name that the options of a code block give it."""
     while at < len(lines) and OPTION.match(lines[at].strip()):
         if caption := CAPTION.match(lines[at]):
             return caption[1].strip()

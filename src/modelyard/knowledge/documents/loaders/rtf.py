@@ -34,7 +34,7 @@ CAPTURED = frozenset({"title", "author", "fldinst", "objclass", "atnauthor", "ff
 
 @dataclass(slots=True)
 class Group:
-    """What holds until a closing brace."""
+    """The state of the reader until a closing brace."""
 
     sink: RtfSink
     skip: bool = False
@@ -80,7 +80,7 @@ class _RtfReader:
         self._form: dict[str, int] = {}
         self._entries: list[str] = []
         self._state = ""
-        """Of the form field whose field is open."""
+        """These three are of the form field whose field is open."""
         self._pictures = 0
         self._beside: list[Block] = []
         self._margins: dict[str, Block] = {}
@@ -121,7 +121,7 @@ class _RtfReader:
         return 0
 
     def blocks(self) -> list[Block]:
-        """What was read, with what stands beside the text behind it."""
+        """The blocks of the text, and behind them those of notes, comments and headers."""
         self._flush()
         note_pictures(self._source, self._pictures)
         return [*self._body.blocks(), *self._beside, *self._margins.values()]
@@ -224,7 +224,7 @@ class _RtfReader:
             self._begin(name, starred)
 
     def _begin(self, name: str, starred: bool) -> None:
-        """What a group is for, when its first word says so."""
+        """Set the purpose of a group by its first word."""
         group = self._group
         if name in SKIPPED or (starred and name not in ENTERED):
             group.skip = True

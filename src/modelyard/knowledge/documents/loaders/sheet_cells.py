@@ -21,7 +21,7 @@ Rows = dict[int, dict[int, str]]
 
 @dataclass
 class Cells:
-    """What a sheet holds."""
+    """The cells of a sheet, and what stands beside them."""
 
     rows: Rows = field(default_factory=dict)
     valued: set[int] = field(default_factory=set)

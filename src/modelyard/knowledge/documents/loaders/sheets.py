@@ -171,7 +171,7 @@ def _begins(cells: Cells, current: Sequence[int], number: int, after: int, rows:
 
 
 def table_blocks(rows: Rows, numbers: Sequence[int], page: int | None) -> Iterator[Block]:
-    """What stands above the table, and the table, without empty columns."""
+    """The texts above the table, and the table without empty columns."""
     columns = sorted({at for number in numbers for at in rows[number]})
     if len(numbers) * len(columns) > MOST_PLACES:
         lines = (f"{letters(at)}{number}: {rows[number][at]}" for number in numbers for at in sorted(rows[number]))

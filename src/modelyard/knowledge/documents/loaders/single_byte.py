@@ -76,7 +76,7 @@ FEW_LETTERS = 20
 OTHER_LETTERS = 2.0
 """Cost of an ASCII letter in a word that would be of another script."""
 RARE = {"is": 4.0, "ga": 1.0, "cy": 1.0, "eu": 1.0, "gl": 1.0, "sq": 1.0}
-"""What it costs to believe in a language that is written less."""
+"""The cost of a language that is written less."""
 TOGETHER = 0.7
 """Cost of two accented letters side by side."""
 
@@ -201,11 +201,11 @@ COSTS = {
     **{one + two: TOGETHER for one, two in ("ll", "LL", "Ll")},
     "lL": CASE + TOGETHER,
 }
-"""What two neighbours of these classes cost."""
+"""The cost of two neighbours of these classes."""
 
 
 def _shape(encoding: str, words: list[bytes], alone: float) -> float:
-    """What the neighbours in all words cost, and `alone` for each word of another script."""
+    """The cost of the neighbours in all words, and `alone` for each word of another script."""
     shapes = b" ".join(words).translate(_classes(encoding).replace(b" ", b"x")).decode()
     pairs = Counter(pairwise(f"x{shapes}"))
     begin = sum(pairs["x", letter] for letter in "sS")

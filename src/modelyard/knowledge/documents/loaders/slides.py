@@ -170,7 +170,7 @@ class _SlideReader:
                 yield Block(f"Comment: {text.strip()}", Kind.TEXT, 0, page)
 
     def common(self, presentation: str) -> Iterator[Block]:
-        """What layouts and masters write on all slides, and footers: each text once."""
+        """The texts that layouts and masters write on all slides, and footers: each text once."""
         masters = [master for layout in self._layouts for master in self._package.related(layout, "slideMaster")]
         texts = dict(self._footers)
         for part in (*self._layouts, *dict.fromkeys(masters)):
@@ -202,7 +202,7 @@ def _shapes(tree: Any | None, depth: int) -> Iterator[Any]:
 
 
 def _placeholder(shape: Any) -> str | None:
-    """What a placeholder is for; None for other shapes."""
+    """The type of a placeholder; None for other shapes."""
     for child in shape:
         found = child.find(f"{P}nvPr/{P}ph") if isinstance(child.tag, str) else None
         if found is not None:

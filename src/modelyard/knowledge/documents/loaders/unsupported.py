@@ -14,7 +14,7 @@ PARTS = (
     ("ofd.xml", "ofd"),
     ("contents/section0.xml", "hwpx"),
 )
-"""How a file in a zip begins that says which format it is, in lower case."""
+"""Beginnings of names in a zip, in lower case → the format."""
 MAGIC = (
     (re.compile(rb"[\s\S]{60}(?:BOOKMOBI|TEXtREAd)"), "mobi"),
     (re.compile(rb"AT&TFORM"), "djvu"),

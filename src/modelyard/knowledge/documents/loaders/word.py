@@ -30,7 +30,7 @@ DEEPEST = 20
 """Tables and content controls inside one another."""
 _PAGE_WORDS = "page pages seite of von de sur p pg 第 页 頁 页共 頁共 共 쪽 페이지 стр"
 PAGE_WORDS = frozenset(_PAGE_WORDS.split())
-"""What a header or footer says around the number of its page."""
+"""Words around the number of a page in headers and footers."""
 WORD = re.compile(r"\d+|[^\W\d_]+")
 ROMAN = re.compile(r"[ivxlc]+")
 
@@ -101,7 +101,7 @@ class _WordReader:
         self._inline = WordInline(lambda identifier: document.package.address(part, identifier), self._source.note)
 
     def blocks(self, body: Any, depth: int) -> Iterator[Block]:
-        """What stands in a body, a cell or a text box; items of one list are one block."""
+        """The blocks of a body, a cell or a text box; items of one list are one block."""
         items: list[str] = []
         for block, is_item in self._each(body, depth):
             if is_item:

@@ -123,7 +123,7 @@ class WordInline:
         return chr(number)
 
     def _field(self, each: Any) -> str:
-        """What a field adds to its result: the state of a form field when it begins, a link's address when it ends."""
+        """The text that a field adds to its result: the state of a form field when it begins, a link's address when it ends."""
         kind = each.get(f"{W}fldCharType")
         if kind == "begin":
             self._fields.append([])

@@ -1,4 +1,4 @@
-"""What the sheets of an Excel workbook share: their names and states, texts, number formats and dates."""
+"""The parts that sheets of an Excel workbook share: their names and states, texts, number formats and dates."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Workbook:
         )
 
     def text(self, kind: str, raw: str, style: str) -> str:
-        """What a cell of a type (`t`) shows for its stored value. Raises `LookupError` for a text that is not there."""
+        """The text of a cell of a type (`t`) for its stored value. Raises `LookupError` for a text that is not there."""
         if kind == "s":
             return self._strings[int(raw)].strip() if raw.strip().isdigit() else ""
         if kind == "b":
