@@ -81,7 +81,7 @@ class Conversation:
 
 
 class Printer:
-    """Text to stdout as it arrives. Thoughts are shown, dim, only to people."""
+    """Writes text to stdout as it arrives. Reasoning is written only on a terminal, dimmed."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()

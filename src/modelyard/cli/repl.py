@@ -45,13 +45,13 @@ def run(talk: Conversation) -> None:
         if line in ("/exit", "/quit"):
             return
         if line.startswith("/"):
-            obey(talk, line)
+            run_command(talk, line)
         elif line:
             _answer(talk, line)
 
 
-def obey(talk: Conversation, line: str) -> None:
-    """Do what a line that begins with a slash says."""
+def run_command(talk: Conversation, line: str) -> None:
+    """Run a command that begins with a slash."""
     name, _, rest = line.partition(" ")
     rest = rest.strip()
     if name == "/help":

@@ -1,4 +1,4 @@
-"""Handles of models of text, through which they are asked: chat, completion, embeddings, ranking.
+"""Handles of models of text, which send them requests: chat, completion, embeddings, ranking.
 
 Bodies are OpenAI's, and answers come back as the engine wrote them. Each class of calls serves both clients: `ChatModel` is
 what a `Client` returns, `AsyncChatModel` what an `AsyncClient` returns.
@@ -48,7 +48,7 @@ class ModelHandle(CallGroup[S]):
 
 
 class Generate(Protocol[Whole, Chunks]):
-    """`GenerateModel.generate`: chunks if a stream is asked for, else the whole answer."""
+    """`GenerateModel.generate`: chunks with `stream`, else the whole answer."""
 
     @overload
     def __call__(self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]) -> Chunks: ...
@@ -61,7 +61,7 @@ class Generate(Protocol[Whole, Chunks]):
 
 
 class Chat(Protocol[Whole, Chunks]):
-    """`ChatModel.chat`: chunks if a stream is asked for, else the whole answer."""
+    """`ChatModel.chat`: chunks with `stream`, else the whole answer."""
 
     @overload
     def __call__(
@@ -119,7 +119,7 @@ def _chat_call(
 
 
 class GenerateCalls(ModelHandle[S]):
-    """What is asked of a language model that continues text."""
+    """Calls to a language model that continues text."""
 
     @_generate_call
     def generate(
@@ -133,7 +133,7 @@ class GenerateCalls(ModelHandle[S]):
 
 
 class ChatCalls(ModelHandle[S]):
-    """What is asked of a language model that answers messages."""
+    """Calls to a language model that answers messages."""
 
     @_chat_call
     def chat(
@@ -159,7 +159,7 @@ class ChatCalls(ModelHandle[S]):
 
 
 class EmbeddingCalls(ModelHandle[S]):
-    """What is asked of a model that turns text into vectors."""
+    """Calls to a model that turns text into vectors."""
 
     @call
     def convert_ids_to_tokens(self, /, input: Sequence[Any], **options: Any) -> Request[list[Any]]:
@@ -174,7 +174,7 @@ class EmbeddingCalls(ModelHandle[S]):
 
 
 class RerankCalls(ModelHandle[S]):
-    """What is asked of a model that orders documents by how well they answer a query."""
+    """Calls to a model that orders documents by how well they answer a query."""
 
     @call
     def rerank(
