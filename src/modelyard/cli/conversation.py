@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelyard.client.completion_types import DeltaDict, ReplyDict
 
 
-class Conversation:
+class ChatSession:
     """`ask` streams an answer to stdout and remembers it; a failed question is forgotten, a stopped answer is kept."""
 
     def __init__(

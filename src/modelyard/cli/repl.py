@@ -6,7 +6,7 @@ import difflib
 from contextlib import suppress
 from pathlib import Path
 
-from modelyard.cli.conversation import Conversation
+from modelyard.cli.conversation import ChatSession
 from modelyard.cli.output import clean, note
 from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import reason
@@ -21,7 +21,7 @@ Ctrl-C         stop the answer"""
 COMMANDS = ("/system", "/clear", "/save", "/help", "/exit", "/quit")
 
 
-def run(conversation: Conversation) -> None:
+def run(conversation: ChatSession) -> None:
     """Ask and answer until the user leaves."""
     with suppress(ImportError):  # a Python built without it has a plain line editor
         import readline  # noqa: F401 - gives input() editing, history and characters wider than a byte
@@ -50,7 +50,7 @@ def run(conversation: Conversation) -> None:
             _answer(conversation, line)
 
 
-def run_slash_line(conversation: Conversation, line: str) -> None:
+def run_slash_line(conversation: ChatSession, line: str) -> None:
     """Run a command that begins with a slash."""
     name, _, rest = line.partition(" ")
     rest = rest.strip()
@@ -75,7 +75,7 @@ def run_slash_line(conversation: Conversation, line: str) -> None:
         note(f"There is no {name}; {f'did you mean {near[0]}?' if near else '/help lists what there is.'}", fg="red")
 
 
-def _answer(conversation: Conversation, question: str) -> None:
+def _answer(conversation: ChatSession, question: str) -> None:
     try:
         reason = conversation.ask(question)
     except KeyboardInterrupt:

@@ -47,7 +47,7 @@ class ModelHandle(CallGroup[S]):
         yield from ()
 
 
-class Generate(Protocol[Whole, Chunks]):
+class GenerateForms(Protocol[Whole, Chunks]):
     """`GenerateModel.generate`: chunks with `stream`, else the whole answer."""
 
     @overload
@@ -60,7 +60,7 @@ class Generate(Protocol[Whole, Chunks]):
     ) -> Whole: ...
 
 
-class Chat(Protocol[Whole, Chunks]):
+class ChatForms(Protocol[Whole, Chunks]):
     """`ChatModel.chat`: chunks with `stream`, else the whole answer."""
 
     @overload
@@ -103,8 +103,8 @@ class Chat(Protocol[Whole, Chunks]):
 def _generate_call(
     build: Callable[..., Request[Any]],
 ) -> ClientMethod[
-    Generate[TextCompletionDict, Stream[TextCompletionDict]],
-    Generate[Coroutine[Any, Any, TextCompletionDict], Coroutine[Any, Any, AsyncStream[TextCompletionDict]]],
+    GenerateForms[TextCompletionDict, Stream[TextCompletionDict]],
+    GenerateForms[Coroutine[Any, Any, TextCompletionDict], Coroutine[Any, Any, AsyncStream[TextCompletionDict]]],
 ]:
     return ClientMethod(build)
 
@@ -112,8 +112,8 @@ def _generate_call(
 def _chat_call(
     build: Callable[..., Request[Any]],
 ) -> ClientMethod[
-    Chat[ChatCompletionDict, Stream[ChatChunkDict]],
-    Chat[Coroutine[Any, Any, ChatCompletionDict], Coroutine[Any, Any, AsyncStream[ChatChunkDict]]],
+    ChatForms[ChatCompletionDict, Stream[ChatChunkDict]],
+    ChatForms[Coroutine[Any, Any, ChatCompletionDict], Coroutine[Any, Any, AsyncStream[ChatChunkDict]]],
 ]:
     return ClientMethod(build)
 

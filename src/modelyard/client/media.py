@@ -129,7 +129,7 @@ class VideoCalls(ModelHandle[S]):
         return _form("video/generations/flf", self.uid, fields, kwargs, files)
 
 
-class Speech(Protocol[Whole, Chunks]):
+class SpeechForms(Protocol[Whole, Chunks]):
     """`AudioModel.speech`: portions of bytes with `stream`, else all of them."""
 
     @overload
@@ -162,7 +162,8 @@ class Speech(Protocol[Whole, Chunks]):
 def _speech_call(
     build: Callable[..., Request[bytes]],
 ) -> ClientMethod[
-    Speech[bytes, Iterator[bytes]], Speech[Coroutine[Any, Any, bytes], Coroutine[Any, Any, AsyncIterator[bytes]]]
+    SpeechForms[bytes, Iterator[bytes]],
+    SpeechForms[Coroutine[Any, Any, bytes], Coroutine[Any, Any, AsyncIterator[bytes]]],
 ]:
     return ClientMethod(build)
 
