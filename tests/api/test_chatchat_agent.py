@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.talking import Scripted, asked, calls, joined, scripted
+from tests.api.scripted_model import Scripted, asked, calls, joined, scripted
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 

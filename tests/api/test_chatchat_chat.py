@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.talking import Scripted, asked, joined, raw, scripted, told
+from tests.api.scripted_model import Scripted, asked, joined, raw, scripted, told
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 from tests.processes import wait_for

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
-from tests.api.talking import Scripted, asked, raw, scripted
+from tests.api.scripted_model import Scripted, asked, raw, scripted
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 

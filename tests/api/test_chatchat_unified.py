@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
-from tests.api.talking import Scripted, calls, scripted
+from tests.api.scripted_model import Scripted, calls, scripted
 from tests.live import Live, live
 
 ANSWER = "好的，没问题。"

@@ -28,7 +28,7 @@ from modelyard.client import (
 from modelyard.client.calls import CallGroup, ClientMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
-from modelyard.knowledge.jobs import JobView
+from modelyard.knowledge.indexing.jobs import JobView
 from modelyard.protocol import (
     adapters,
     cache,

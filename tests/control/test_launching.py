@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from modelyard.control.launching import CHECKING, checked_uid, engine_spelled, plan_launch
 from modelyard.control.other_engines import naming_others
-from modelyard.control.peer_keys import is_this_machine
 from modelyard.control.permitting import Permit
 from modelyard.control.placement import Machine
+from modelyard.control.xinference_keys import is_this_machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
 from modelyard.core.trust import OWNER
 from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType

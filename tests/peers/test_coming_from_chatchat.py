@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.talking import Scripted, calls, joined, scripted
+from tests.api.scripted_model import Scripted, calls, joined, scripted
 from tests.cli.chatchat_data import v02, v03
 from tests.cli.terminal import COMMAND, environment, run
 from tests.conftest import new_database

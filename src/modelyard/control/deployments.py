@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
 from modelyard.control.launching import CHECKING, plan_launch
-from modelyard.control.peer_keys import warnings
 from modelyard.control.permitting import Permit, keyed
 from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.places import packed
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
+from modelyard.control.xinference_keys import warnings
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     BadRequest,

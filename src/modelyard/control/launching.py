@@ -8,18 +8,18 @@ from dataclasses import replace
 
 from modelyard.catalog.find import find, locate, looks_like_path
 from modelyard.catalog.hubs import REMOTE
-from modelyard.catalog.hubs.asking import AUTO
 from modelyard.catalog.hubs.cache import cached
+from modelyard.catalog.hubs.queries import AUTO
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapted
 from modelyard.control.choosing import Candidate, Offer, Wish, decide, unknown_engine
 from modelyard.control.other_engines import naming_others
-from modelyard.control.peer_keys import refuse_unsupported, without_harmless
 from modelyard.control.permitting import UNKNOWN, Permit
 from modelyard.control.placement import Machine, show
 from modelyard.control.templating import templated
+from modelyard.control.xinference_keys import refuse_unsupported, without_harmless
 from modelyard.core.errors import BadRequest, InvalidParameter, NotFound
 from modelyard.core.names import checked_model_name
 from modelyard.core.types import Address, Hardware, Json, Launch, Model, ModelType

@@ -13,9 +13,9 @@ from fastapi.responses import StreamingResponse
 from modelyard.api.chatchat.base import ChatchatRoute
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.talking import Chat, Talk, tools_for
+from modelyard.api.chatchat.turns import Chat, Talk, tools_for
 from modelyard.api.deps import TheGrant, TheParts
-from modelyard.knowledge.agent import Answer, Notice, Token, ToolEnded, run
+from modelyard.knowledge.tool_loop import Answer, Notice, Token, ToolEnded, run
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 

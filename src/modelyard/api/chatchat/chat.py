@@ -15,11 +15,11 @@ from pydantic import BaseModel, Field
 from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import TEMPERATURE, Chat, History, Talk
+from modelyard.api.chatchat.turns import TEMPERATURE, Chat, History, Talk
 from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)

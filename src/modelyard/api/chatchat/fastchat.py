@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from modelyard.api.chatchat.base import TheModels, chat_model
-from modelyard.api.chatchat.generating import Generate, generated, last, told
-from modelyard.api.chatchat.switching import ready, release
+from modelyard.api.chatchat.fastchat_generation import Generate, generated, last, told
+from modelyard.api.chatchat.model_change import ready, release
 from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant

@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
-from modelyard.api.chatchat.filling import brought
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.sourced_chat import (
     NOTHING_FOUND,
@@ -24,13 +23,14 @@ from modelyard.api.chatchat.sourced_chat import (
     linked,
 )
 from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import TEMPERATURE, History, Talk
+from modelyard.api.chatchat.turns import TEMPERATURE, History, Talk
+from modelyard.api.chatchat.uploads import brought
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
+from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
-from modelyard.knowledge.search_engines.base import MOST_HITS
 from modelyard.protocol.bounds import Few, Fields, Many
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)

@@ -23,15 +23,15 @@ from modelyard.api.chatchat.base import (
     embedding_model,
     find,
 )
-from modelyard.api.chatchat.filling import brought
+from modelyard.api.chatchat.uploads import brought
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.api.knowledge_views import readable
 from modelyard.api.routes.documents import file_response
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Hit, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Fields
 

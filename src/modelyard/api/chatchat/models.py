@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict
 
 from modelyard.api.chatchat.base import BaseResponse, ChatchatRoute, Refused
-from modelyard.api.chatchat.switching import language_models, ready, release
+from modelyard.api.chatchat.model_change import language_models, ready, release
 from modelyard.api.deps import Parts, TheAddress, TheGrant, TheParts, TheTrust
 from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS

@@ -11,15 +11,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.api.chatchat.base import DEFAULT_EMBEDDING, BaseResponse, ChatchatRoute, TheModels, chat_model, running
+from modelyard.api.chatchat.model_change import ready
 from modelyard.api.chatchat.prompts import TEMPLATES, rendered, template
 from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.switching import ready
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.knowledge_views import readable
+from modelyard.chats.search_engines import engines
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.search_engines import engines
 from modelyard.protocol.bounds import Many
 
 router = APIRouter(tags=["chatchat"], route_class=ChatchatRoute)

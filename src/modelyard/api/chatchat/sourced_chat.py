@@ -12,20 +12,20 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from modelyard.api.chatchat.base import ChatchatRoute, Refused, lasting
-from modelyard.api.chatchat.filling import brought
 from modelyard.api.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import streamed
-from modelyard.api.chatchat.talking import Chat, Talk
+from modelyard.api.chatchat.turns import Chat, Talk
+from modelyard.api.chatchat.uploads import brought
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import MOST_HITS, SearchEngine
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search import Hit
-from modelyard.knowledge.search_engines import engine
-from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
+from modelyard.knowledge.search.search import Hit
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 

@@ -24,16 +24,16 @@ from modelyard.api.chatchat.base import (
     chat_model,
     embedding_model,
 )
-from modelyard.api.chatchat.filling import refused, write
 from modelyard.api.chatchat.streams import limit, streamed
+from modelyard.api.chatchat.uploads import refused, write
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, KnowledgeBaseExists, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.answering.summaries import Summary, summarised
+from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
-from modelyard.knowledge.summarising import Summary, summarised
 from modelyard.protocol.bounds import Many
 
 router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)

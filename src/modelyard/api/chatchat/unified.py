@@ -16,14 +16,14 @@ from modelyard.api.chatchat.chat import KIND, row_id
 from modelyard.api.chatchat.kb_chat import choice, completion, head
 from modelyard.api.chatchat.prompts import rendered
 from modelyard.api.chatchat.streams import limit, streamed
-from modelyard.api.chatchat.talking import Chat, Talk, tools_for
+from modelyard.api.chatchat.turns import Chat, Talk, tools_for
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.agent import Answer, Reply, Token, ToolEnded, ToolStarted, run
-from modelyard.knowledge.tools.base import Tool
+from modelyard.knowledge.tool_loop import Answer, Reply, Token, ToolEnded, ToolStarted, run
 from modelyard.protocol.bounds import Few, Fields, Many
 
 router = APIRouter(prefix="/chat", tags=["chatchat"])

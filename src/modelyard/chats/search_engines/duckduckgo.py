@@ -1,0 +1,72 @@
+"""DuckDuckGo's page for browsers without scripts: no key, but it stops answering whoever asks too often."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+from lxml import etree, html
+
+from modelyard.chats.search_engines.base import Request, SearchSettings, WebHit, ask, check, plain
+from modelyard.core.errors import SearchFailed, SearchNotConfigured
+
+HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+"""Others get no results from it."""
+CHALLENGE = "it wants to see a human, as it does after many searches (202). Try again later, or set up another engine."
+RESULT = "//*[contains(concat(' ', normalize-space(@class), ' '), ' result ')]"
+LINK = ".//a[contains(concat(' ', normalize-space(@class), ' '), ' result__a ')]"
+SNIPPET = ".//*[contains(concat(' ', normalize-space(@class), ' '), ' result__snippet ')]"
+NONE = "//*[contains(@class, 'no-results')]"
+CHALLENGES = "//*[contains(@class, 'anomaly-modal') or @id='challenge-form']"
+
+
+class DuckDuckGo:
+    """Reads `html.duckduckgo.com`."""
+
+    def __init__(self, settings: SearchSettings) -> None:
+        if not settings.url:
+            raise SearchNotConfigured(settings.engine, "set MODELYARD_DUCKDUCKGO_URL")
+        self._settings = settings
+
+    async def search(self, query: str, k: int) -> list[WebHit]:
+        """See `SearchEngine.search`."""
+        name = self._settings.engine
+        answer = await ask(name, Request(self._settings.url, params={"q": query}, headers=HEADERS, redirects=True))
+        if answer.status == 202:
+            raise SearchFailed(name, CHALLENGE)
+        check(name, answer)
+        return read(name, answer.text)[:k]
+
+
+def read(engine: str, page: str) -> list[WebHit]:
+    """The hits on a page, without its advertisements. Raises `SearchFailed` for a page of another kind."""
+    try:
+        root = html.document_fromstring(page)
+    except (etree.LxmlError, ValueError) as error:
+        raise SearchFailed(engine, f"its answer is no page: {error}") from error
+    results = root.xpath(RESULT)
+    found = [hit for hit in map(_hit, results) if hit is not None]
+    if not found and root.xpath(CHALLENGES):
+        raise SearchFailed(engine, CHALLENGE)
+    if not results and not root.xpath(NONE):
+        raise SearchFailed(engine, "its page is not of the form that is known here.")
+    return found
+
+
+def _hit(result: html.HtmlElement) -> WebHit | None:
+    links = result.xpath(LINK)
+    target = _target(str(links[0].get("href", ""))) if links else None
+    if target is None:
+        return None
+    snippets = result.xpath(SNIPPET)
+    snippet = plain(snippets[0].text_content()) if snippets else ""
+    return WebHit(plain(links[0].text_content()) or target, target, snippet)
+
+
+def _target(link: str) -> str | None:
+    """Where a link leads: it goes through `duckduckgo.com/l/?uddg=`; `y.js` leads to advertisements."""
+    parts = urlsplit(urljoin("https://duckduckgo.com/", link))
+    if (parts.hostname or "").endswith("duckduckgo.com"):
+        named = parse_qs(parts.query).get("uddg", [""])[0]
+        ours = (urlsplit(named).hostname or "").endswith("duckduckgo.com")
+        return named if named.startswith(("http://", "https://")) and not ours else None
+    return parts.geturl() if parts.scheme in ("http", "https") else None

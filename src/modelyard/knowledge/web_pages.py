@@ -1,0 +1,162 @@
+"""A fetched page as text for people and models: what it says, without scripts, menus and advertisements."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree, html
+
+from modelyard.core.fetching import Fetched
+from modelyard.knowledge.documents.loaders.encoding import NotText, decode
+from modelyard.knowledge.documents.loaders.html import declared
+
+DROPPED = frozenset(
+    ("script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video", "form",
+     "button", "input", "select", "textarea", "nav", "aside", "footer", "dialog", "head", "link", "meta")
+)  # fmt: skip
+BLOCKS = frozenset(
+    ("p", "div", "section", "article", "main", "header", "blockquote", "ul", "ol", "dl", "dt", "dd", "table", "tr", "pre",
+     "figure", "figcaption", "address", "details", "summary", "h1", "h2", "h3", "h4", "h5", "h6", "li", "hr", "br", "body")
+)  # fmt: skip
+HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+APART = HEADINGS | {"p", "ul", "ol", "table", "pre", "blockquote", "hr"}
+"""With an empty line around them."""
+MAIN_PART = 0.25
+"""A `main` or `article` with at least this part of a page's text is the page."""
+HTML_TYPES = ("text/html", "application/xhtml+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says."""
+
+    title: str
+    """Empty where it has none."""
+    text: str
+
+
+def readable(fetched: Fetched) -> Page:
+    """The text of a page; of what is not HTML, all of it. Blocks for as long as parsing takes."""
+    text = decoded(fetched.data, fetched.charset)
+    if fetched.content_type in HTML_TYPES:
+        return from_html(text)
+    return Page("", text.replace("\r\n", "\n").strip())
+
+
+def decoded(data: bytes, charset: str = "") -> str:
+    """Text from bytes: by their mark, UTF-8, what the host or the page says, or what fits best."""
+    try:
+        return decode(data, charset or declared(data))[0]
+    except NotText:
+        return data.decode("utf-8", "replace")
+
+
+def from_html(source: str) -> Page:
+    """The title and text of an HTML page: headings with `#`, items with `-`, cells with ` | ` between."""
+    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    try:
+        root = html.document_fromstring(source.encode("utf-8", "replace"), parser=parser)
+    except (etree.LxmlError, ValueError):
+        return Page("", "")
+    titles = root.xpath("//head//title | //title")
+    title = " ".join(titles[0].text_content().split()) if titles else ""
+    whole = _text(root)
+    for part in root.xpath("//main | //*[@role='main'] | //article"):
+        text = _text(part)
+        if len(text) >= max(200, MAIN_PART * len(whole)):
+            return Page(title, text)
+    return Page(title, whole)
+
+
+def _text(root: Any) -> str:
+    """The text below an element, block by block. It walks without recursion: pages nest as deeply as they like."""
+    writer = _Writer()
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walk:
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if event == "start":
+            if not tag or tag in DROPPED or _is_hidden(element):
+                walk.skip_subtree()
+                continue
+            writer.open(tag)
+            writer.write(element.text)
+        else:
+            if tag and tag not in DROPPED and not _is_hidden(element):
+                writer.close(tag)
+            if element is not root:
+                writer.write(element.tail)
+    return writer.finish()
+
+
+def _is_hidden(element: Any) -> bool:
+    style = (element.get("style") or "").replace(" ", "").lower()
+    return (
+        element.get("hidden") is not None
+        or element.get("aria-hidden") == "true"
+        or "display:none" in style
+        or "visibility:hidden" in style
+    )
+
+
+class _Writer:
+    """Puts text into lines."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._line = ""
+        self._kept = 0
+        """How many `pre` are open: their spaces and line ends are kept."""
+        self._items = 0
+        """How many `li` are open: there are no empty lines in a list."""
+
+    def open(self, tag: str) -> None:
+        if tag in BLOCKS and not self._is_mark():
+            self._end(tag in APART)
+        if tag in ("td", "th") and self._line.strip():
+            self._line += " | "
+        if tag in HEADINGS:
+            self._line = f"{'#' * int(tag[1])} "
+        if tag == "li":
+            self._line = "- "
+        self._kept += tag == "pre"
+        self._items += tag == "li"
+
+    def close(self, tag: str) -> None:
+        self._kept -= tag == "pre"
+        self._items -= tag == "li"
+        if self._is_mark():
+            self._line = "" if tag == "li" or tag in HEADINGS else self._line
+        elif tag in BLOCKS:
+            self._end(tag in APART)
+
+    def write(self, text: str | None) -> None:
+        if not text:
+            return
+        if self._kept:
+            first, *rest = text.split("\n")
+            self._line += first
+            for each in rest:
+                self._lines.append(self._line.rstrip())
+                self._line = each
+            return
+        words = " ".join(text.split())
+        before = " " if text[0].isspace() and self._line and not self._line[-1].isspace() else ""
+        after = " " if words and text[-1].isspace() else ""
+        self._line += f"{before}{words}{after}"
+
+    def _is_mark(self) -> bool:
+        """Whether a heading or an item has begun that has no text yet."""
+        return bool(self._line) and not self._line.strip("#- ")
+
+    def _end(self, apart: bool) -> None:
+        if line := self._line.rstrip():
+            self._lines.append(line)
+        self._line = ""
+        if apart and not self._items and self._lines and self._lines[-1]:
+            self._lines.append("")
+
+    def finish(self) -> str:
+        self._end(False)
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip()
