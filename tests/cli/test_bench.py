@@ -15,9 +15,9 @@ from tests.cli.served import Served
 from tests.cli.terminal import Terminal, run, start
 from tests.client.stub import (
     SSE_HEAD,
-    Asked,
     Endless,
     Stub,
+    StubRequest,
     Write,
     error_answer,
     event,
@@ -54,57 +54,59 @@ def figures_of(server: Served, *arguments: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["chat", "completions", "openai-chat", "vllm"])
 def test_figures_agree_with_each_other(server: Served, kind: str) -> None:
-    got = figures_of(
+    figures = figures_of(
         server, "-n", "20", "--endpoint-type", kind, "--save-detailed", "--goodput", "ttft:99999", "e2el:0"
     )
-    assert (got["completed"], got["failed"], got["error_kinds"], got["model_id"]) == (20, 0, {}, "m")
-    assert got["endpoint_type"] == ("chat" if "chat" in kind else "completions")
-    assert got["output_lens"] == [TOKENS] * 20 and got["total_output_tokens"] == 20 * TOKENS
-    assert got["total_input_tokens"] == sum(got["input_lens"]) > 20
-    assert got["request_goodput"] == 0, "no answer takes 0 ms"
-    assert got["request_throughput"] == pytest.approx(20 / got["duration"])
-    assert got["output_throughput"] == pytest.approx(20 * TOKENS / got["duration"])
-    for ttft, itls, latency in zip(got["ttfts"], got["itls"], got["latencies"], strict=True):
-        assert 0 < ttft <= latency <= got["duration"] and len(itls) == TOKENS - 1
+    assert (figures["completed"], figures["failed"], figures["error_kinds"], figures["model_id"]) == (20, 0, {}, "m")
+    assert figures["endpoint_type"] == ("chat" if "chat" in kind else "completions")
+    assert figures["output_lens"] == [TOKENS] * 20 and figures["total_output_tokens"] == 20 * TOKENS
+    assert figures["total_input_tokens"] == sum(figures["input_lens"]) > 20
+    assert figures["request_goodput"] == 0, "no answer takes 0 ms"
+    assert figures["request_throughput"] == pytest.approx(20 / figures["duration"])
+    assert figures["output_throughput"] == pytest.approx(20 * TOKENS / figures["duration"])
+    for ttft, itls, latency in zip(figures["ttfts"], figures["itls"], figures["latencies"], strict=True):
+        assert 0 < ttft <= latency <= figures["duration"] and len(itls) == TOKENS - 1
         assert ttft + sum(itls) <= latency
-    assert min(got["latencies"]) * 1000 <= got["mean_e2el_ms"] <= got["p99_e2el_ms"]
-    tpots = [(latency - ttft) / (TOKENS - 1) for ttft, latency in zip(got["ttfts"], got["latencies"], strict=True)]
-    assert got["mean_tpot_ms"] == pytest.approx(1000 * sum(tpots) / 20)
-    assert got["mean_tpot_ms"] > 4, "the engine takes 5 ms for a token"
-    assert all(text == got["generated_texts"][0] for text in got["generated_texts"])
+    assert min(figures["latencies"]) * 1000 <= figures["mean_e2el_ms"] <= figures["p99_e2el_ms"]
+    tpots = [
+        (latency - ttft) / (TOKENS - 1) for ttft, latency in zip(figures["ttfts"], figures["latencies"], strict=True)
+    ]
+    assert figures["mean_tpot_ms"] == pytest.approx(1000 * sum(tpots) / 20)
+    assert figures["mean_tpot_ms"] > 4, "the engine takes 5 ms for a token"
+    assert all(text == figures["generated_texts"][0] for text in figures["generated_texts"])
 
 
-def test_embeddings(server: Served) -> None:
-    got = figures_of(server, "-n", "30", "--endpoint-type", "embeddings", "--max-concurrency", "4")
-    assert (got["completed"], got["model_id"], got["total_output_tokens"]) == (30, "v", 0)
-    assert got["total_input_tokens"] > 30 and 1 <= got["max_concurrent_requests"] <= 4
-    assert "mean_e2el_ms" in got and "mean_ttft_ms" not in got
+def test_embeddings_have_no_token_latencies(server: Served) -> None:
+    figures = figures_of(server, "-n", "30", "--endpoint-type", "embeddings", "--max-concurrency", "4")
+    assert (figures["completed"], figures["model_id"], figures["total_output_tokens"]) == (30, "v", 0)
+    assert figures["total_input_tokens"] > 30 and 1 <= figures["max_concurrent_requests"] <= 4
+    assert "mean_e2el_ms" in figures and "mean_ttft_ms" not in figures
 
 
 def test_random_prompts_have_their_lengths(server: Served) -> None:
     lengths = ("--dataset-name", "random", "--random-input-len", "50", "--random-output-len", "30")
-    got = figures_of(server, "-n", "10", *lengths, "--request-rate", "200", "--seed", "5", "--save-detailed")
-    assert got["output_lens"] == [30] * 10, "ignore_eos asks for the whole length"
-    assert got["input_lens"] == [got["input_lens"][0]] * 10 and got["input_lens"][0] >= 50
-    assert (got["request_rate"], got["burstiness"], got["max_concurrency"]) == (200.0, 1.0, None)
-    assert got["start_times"] == sorted(got["start_times"])
+    figures = figures_of(server, "-n", "10", *lengths, "--request-rate", "200", "--seed", "5", "--save-detailed")
+    assert figures["output_lens"] == [30] * 10, "ignore_eos asks for the whole length"
+    assert figures["input_lens"] == [figures["input_lens"][0]] * 10 and figures["input_lens"][0] >= 50
+    assert (figures["request_rate"], figures["burstiness"], figures["max_concurrency"]) == (200.0, 1.0, None)
+    assert figures["start_times"] == sorted(figures["start_times"])
     short = figures_of(server, "-n", "4", *lengths, "--no-ignore-eos", "--save-detailed")
     assert short["output_lens"] == [TOKENS] * 4
 
 
-def test_the_tables_the_file_and_the_page(server: Served, tmp_path: Path) -> None:
+def test_tables_file_and_page_have_the_same_figures(server: Served, tmp_path: Path) -> None:
     file, page = tmp_path / "figures.json", tmp_path / "page.html"
     done = server.run("bench", "serve", "-n", "6", "--save-result", str(file), "--plot", str(page), "--label", "first")
     assert done.returncode == 0, done.stderr
-    for said in ("Completed requests      6", "Output throughput", "Time to first token", "P99", "Peak concurrency"):
-        assert said in done.stdout
+    for output in ("Completed requests      6", "Output throughput", "Time to first token", "P99", "Peak concurrency"):
+        assert output in done.stdout
     kept = json.loads(file.read_text(encoding="utf-8"))
     assert (kept["label"], kept["completed"], "ttfts" in kept) == ("first", 6, False)
     tree = ET.fromstring(page.read_text(encoding="utf-8").removeprefix("<!DOCTYPE html>\n"))
     assert tree.findtext("body/h1") == f"m: 6 requests in {kept['duration']:.1f} s"
 
 
-def test_ctrl_c_shows_what_was_measured(server: Served) -> None:
+def test_ctrl_c_prints_the_figures_so_far(server: Served) -> None:
     arguments = ("bench", "serve", "-n", "5000", "--max-concurrency", "4", "-e", server.url)
     with Terminal(*arguments) as terminal:
         terminal.expect("/5000  4 running")
@@ -116,16 +118,16 @@ def test_ctrl_c_shows_what_was_measured(server: Served) -> None:
         assert "Traceback" not in terminal.seen
 
 
-def test_ctrl_c_before_anything_is_complete(stub: Stub) -> None:
+def test_ctrl_c_before_any_answer_is_complete_ends_with_zeros(stub: Stub) -> None:
     endless = Endless()
     stub.routes[CHAT] = endless
     process = start("bench", "serve", "-m", "m", "-n", "2", "--num-warmups", "0", "--json", "-e", stub.url)
     assert endless.started.wait(20)
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=20)
-    got = json.loads(said)
+    output, errors = process.communicate(timeout=20)
+    figures = json.loads(output)
     assert (process.returncode, errors) == (130, "")
-    assert (got["interrupted"], got["completed"], got["failed"], got["mean_ttft_ms"]) == (True, 0, 0, 0)
+    assert (figures["interrupted"], figures["completed"], figures["failed"], figures["mean_ttft_ms"]) == (True, 0, 0, 0)
     assert endless.left.wait(20), "the server is told that nobody listens any more"
 
 
@@ -151,12 +153,12 @@ def test_requests_come_in_the_files_order_with_key_and_extras(stub: Stub, tmp_pa
         OPENAI_API_KEY="k",
     )
     assert done.returncode == 0, done.stderr
-    assert [asked.body["messages"][0]["content"] for asked in stub.asked] == rows
+    assert [request.body["messages"][0]["content"] for request in stub.requests] == rows
     last = stub.last()
     assert last.headers["authorization"] == "Bearer k"
     assert (last.body["temperature"], last.body["top_k"], "stream_options" in last.body) == (0, 3, False)
-    got = json.loads(done.stdout)
-    assert got["total_output_tokens"] == 8 * 2, "without usage, events are counted"
+    figures = json.loads(done.stdout)
+    assert figures["total_output_tokens"] == 8 * 2, "without usage, events are counted"
     run("bench", "serve", "-m", "x", *dataset, "-e", stub.url, OPENAI_API_KEY="k")
     assert "authorization" not in stub.last().headers, "OpenAI's key goes only where --base-url says"
 
@@ -165,13 +167,13 @@ def script(*answers: Any) -> Any:
     """Each answer once, in turn; afterwards every connection is closed."""
     left = iter(answers)
 
-    def answer(asked: Asked, write: Write) -> None:
-        next(left, raw_answer(b""))(asked, write)
+    def answer(request: StubRequest, write: Write) -> None:
+        next(left, raw_answer(b""))(request, write)
 
     return answer
 
 
-def breaks_off(asked: Asked, write: Write) -> None:
+def breaks_off(request: StubRequest, write: Write) -> None:
     write(SSE_HEAD + http_chunk(event("half")))
     raise ConnectionError("the script closes here")
 
@@ -193,23 +195,23 @@ def test_errors_are_counted_by_kind_with_an_example(stub: Stub) -> None:
     once = ("-n", "11", "--max-concurrency", "1", "--num-warmups", "0")
     done = run("bench", "serve", "-m", "m", *once, "--json", "--save-detailed", "-e", stub.url)
     assert done.returncode == 0, done.stderr
-    got = json.loads(done.stdout)
-    assert (got["completed"], got["failed"], got["total_output_tokens"]) == (1, 10, 2)
-    kinds = {kind: (found["count"], found["example"]) for kind, found in got["error_kinds"].items()}
+    figures = json.loads(done.stdout)
+    assert (figures["completed"], figures["failed"], figures["total_output_tokens"]) == (1, 10, 2)
+    kinds = {kind: (found["count"], found["example"]) for kind, found in figures["error_kinds"].items()}
     assert kinds["HTTP 429"] == (2, "HTTP 429: Too fast.")
     assert kinds["HTTP 500"] == (1, "HTTP 500: It broke.")
     assert kinds["error in the stream"] == (1, "The engine died.")
     assert kinds["cut off"] == (1, "the stream ended before the answer did")
     assert kinds["no events"][0] == 2 and kinds["not understood"][0] == 1
     assert kinds["connection lost"][0] == 1 and kinds["not HTTP"][0] == 1
-    assert got["errors"][0] == "" and all(got["errors"][1:])
-    told = run("bench", "serve", "-m", "m", "-n", "2", "--num-warmups", "0", "-e", stub.url)
-    assert told.returncode == 1 and "2 × connection lost" in told.stderr
+    assert figures["errors"][0] == "" and all(figures["errors"][1:])
+    done = run("bench", "serve", "-m", "m", "-n", "2", "--num-warmups", "0", "-e", stub.url)
+    assert done.returncode == 1 and "2 × connection lost" in done.stderr
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_no_error(stub: Stub) -> None:
-    def answer_and_close(asked: Asked, write: Write) -> None:
-        FINE(asked, write)
+    def answer_and_close(request: StubRequest, write: Write) -> None:
+        FINE(request, write)
         raise ConnectionError("the script closes here")
 
     stub.routes[CHAT] = answer_and_close
@@ -217,7 +219,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_no_error(stub: Stub) -
     assert json.loads(done.stdout)["completed"] == 20, done.stdout
 
 
-def test_which_model_is_meant(stub: Stub) -> None:
+def test_the_only_model_is_found_and_several_are_refused(stub: Stub) -> None:
     def listed(*models: dict[str, Any]) -> str:
         stub.routes["GET /v1/models"] = json_answer({"object": "list", "data": models})
         return run("bench", "serve", "-n", "1", "-e", stub.url).stderr
@@ -233,7 +235,7 @@ def test_which_model_is_meant(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "output"),
     [
         (("--goodput", "speed:1"), 1, "no goal such as ttft:500"),
         (("--goodput", "ttft:1", "itl:3"), 1, "'itl:3' is no goal"),
@@ -250,12 +252,12 @@ def test_which_model_is_meant(stub: Stub) -> None:
         (("--base-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"),
     ],
 )
-def test_refusals(arguments: tuple[str, ...], code: int, said: str) -> None:
+def test_wrong_options_are_refused_before_the_load(arguments: tuple[str, ...], code: int, output: str) -> None:
     done = run("bench", "serve", *arguments)
     assert (done.returncode, done.stdout) == (code, "")
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert output in done.stderr and "Traceback" not in done.stderr
 
 
-def test_help_costs_no_load() -> None:
+def test_help_imports_no_load_generator() -> None:
     done = run("bench", "serve", "--help")
     assert done.returncode == 0 and "--max-concurrency" in done.stdout

@@ -54,7 +54,7 @@ RUN = [
 ]
 
 
-def test_figures_by_hand() -> None:
+def test_figures_are_those_computed_by_hand() -> None:
     got = figures(RUN, 2.0, FigureOptions(percentiles=(50, 99.5), goodput={"ttft": 250, "tpot": 101}))
     expected = {
         "completed": 3,
@@ -99,20 +99,20 @@ def test_percentiles_are_interpolated() -> None:
     assert [percentile([1, 2, 3, 4], part) for part in (0, 50, 99, 100)] == pytest.approx([1, 2.5, 3.97, 4])
 
 
-def test_concurrency_and_tokens_by_second() -> None:
+def test_concurrency_and_tokens_by_second_are_counted() -> None:
     assert peak([sample(0, 1), sample(1, 1), sample(1.5, 1)]) == 2, "an end makes room for a beginning at that moment"
     assert tokens_by_second([sample(0.5, 0.4, 0.4, counted=4), sample(2, 0.1)]) == {0: 2, 1: 2, 2: 1}
 
 
 @pytest.mark.parametrize("burstiness", [0.2, 1.0, 50.0])
-def test_arrivals(burstiness: float) -> None:
+def test_arrivals_end_at_the_rate(burstiness: float) -> None:
     times = arrivals(200, 10.0, burstiness, seed=7)
     assert times == sorted(times) == arrivals(200, 10.0, burstiness, seed=7) != arrivals(200, 10.0, burstiness, seed=8)
     assert times[-1] == pytest.approx(20.0)
     assert arrivals(3, float("inf"), burstiness, 0) == [0, 0, 0]
 
 
-def test_burstiness_is_what_it_says() -> None:
+def test_burstiness_is_the_shape_of_the_gaps() -> None:
     def unevenness(burstiness: float) -> float:
         times = arrivals(500, 1.0, burstiness, seed=1)
         gaps = [after - before for before, after in itertools.pairwise(times)]
@@ -121,7 +121,7 @@ def test_burstiness_is_what_it_says() -> None:
     assert unevenness(0.2) > 2 * unevenness(1.0) > 10 * unevenness(50.0)
 
 
-def test_random_prompts() -> None:
+def test_random_prompts_are_the_same_for_a_seed() -> None:
     prompts = random_prompts(50, RandomLengths(100, 40, 0.2), seed=3)
     words = [len((prompt.text or "").split()) for prompt in prompts]
     assert 80 <= min(words) < max(words) <= 120
@@ -138,7 +138,7 @@ def test_questions_of_our_own_differ_until_they_run_out() -> None:
     assert any("的" in text for text in texts) and any("the" in text for text in texts)
 
 
-def test_rows_of_a_file(tmp_path: Path) -> None:
+def test_rows_of_a_file_are_prompts_or_messages(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text('{"prompt": "a"}\n\n"b"\n{"messages": [{"role": "user", "content": "c"}], "output_tokens": 3}\n')
     rows = file_prompts(file, 4, 9)
@@ -159,9 +159,9 @@ def test_rows_of_a_file(tmp_path: Path) -> None:
         file_prompts(tmp_path / "none", 1, 9)
 
 
-def test_bodies() -> None:
-    asked = [BenchPrompt("hi", 5)]
-    (chat,) = bodies(EndpointKind.CHAT, "m", asked, True, {"temperature": 0, "stream_options": None})
+def test_bodies_are_those_of_their_endpoint() -> None:
+    prompts = [BenchPrompt("hi", 5)]
+    (chat,) = bodies(EndpointKind.CHAT, "m", prompts, True, {"temperature": 0, "stream_options": None})
     assert chat == {
         "model": "m",
         "messages": [{"role": "user", "content": "hi"}],
@@ -170,9 +170,9 @@ def test_bodies() -> None:
         "ignore_eos": True,
         "temperature": 0,
     }
-    (completion,) = bodies(EndpointKind.COMPLETIONS, "m", asked, False, {})
+    (completion,) = bodies(EndpointKind.COMPLETIONS, "m", prompts, False, {})
     assert (completion["prompt"], completion["stream_options"]) == ("hi", {"include_usage": True})
-    assert list(bodies(EndpointKind.EMBEDDINGS, "m", asked, True, {})) == [{"model": "m", "input": "hi"}]
+    assert list(bodies(EndpointKind.EMBEDDINGS, "m", prompts, True, {})) == [{"model": "m", "input": "hi"}]
     with pytest.raises(BadRequest, match="'messages'"):
         list(
             bodies(EndpointKind.COMPLETIONS, "m", [BenchPrompt(None, 5, [{"role": "user", "content": "x"}])], False, {})
@@ -202,7 +202,7 @@ def test_a_stream_in_any_pieces_reads_the_same() -> None:
         assert read.ttft is not None and read.latency >= read.ttft + sum(read.itls)
 
 
-def test_addresses() -> None:
+def test_addresses_are_read_with_and_without_v1() -> None:
     plain = BenchServer.at("http://h:81/v1", None).request("/v1/models")
     assert plain.startswith(b"GET /v1/models HTTP/1.1\r\nHost: h:81\r\n") and b"Authorization" not in plain
     below = BenchServer.at("http://h/some/place", "sk-1").request("/v1/completions", {"a": 1})
@@ -241,7 +241,7 @@ def test_round_ends_of_axes() -> None:
     assert [plot.ceiling(value) for value in (0, 1, 0.03, 4.1, 99, 820)] == pytest.approx([1, 1, 0.04, 5, 100, 1000])
 
 
-def test_axes() -> None:
+def test_axes_hold_their_values() -> None:
     ticks, part_of = plot.linear([3.0, 7.0])
     assert ticks == [0, 2, 4, 6, 8] and part_of(4) == 0.5
     ticks, part_of = plot.logarithmic([0.0, 3.0, 800.0])
@@ -250,6 +250,6 @@ def test_axes() -> None:
     assert plot.logarithmic([10.0])[0] == [10, 100]
 
 
-def test_the_line_of_progress() -> None:
+def test_the_progress_line_has_counts_and_rates() -> None:
     outcome = LoadOutcome(total=4, samples=RUN[:2], running=2, completed=1, tokens=30, began=1.0)
     assert line(outcome, 2.0) == "████████████░░░░░░░░░░░░  2/4  2 running  1 failed  0.5 req/s  15 tok/s  2 s"

@@ -28,7 +28,7 @@ FAMILIES = [
 ]
 
 
-def test_registrations(stub: Stub) -> None:
+def test_registrations_lists_families(stub: Stub) -> None:
     stub.routes["GET /v1/model_registrations/LLM"] = json_answer(FAMILIES)
     done = run("registrations", "-t", "LLM", "-e", stub.url)
     assert columns(done.stdout)[1:] == [
@@ -41,7 +41,7 @@ def test_registrations(stub: Stub) -> None:
     assert run("registrations", "--model-type", "x", "-e", stub.url).stderr == "Error: There is no type x.\n"
 
 
-def test_register_and_unregister(stub: Stub, tmp_path: Path) -> None:
+def test_a_family_is_registered_and_unregistered(stub: Stub, tmp_path: Path) -> None:
     stub.routes["POST /v1/model_registrations/embedding"] = json_answer(None)
     stub.routes["DELETE /v1/model_registrations/embedding/mine"] = json_answer(None)
     file = tmp_path / "mine.json"
@@ -60,7 +60,7 @@ def test_register_and_unregister(stub: Stub, tmp_path: Path) -> None:
     assert run("register", "-f", str(tmp_path / "none.json"), "-e", stub.url).returncode == 2
 
 
-def test_cached(stub: Stub) -> None:
+def test_cached_lists_versions_with_their_sizes(stub: Stub) -> None:
     found = [
         {
             "model_name": "qwen",
@@ -90,11 +90,11 @@ def cache(stub: Stub) -> Stub:
 
 
 def deleted(stub: Stub) -> bool:
-    return any(asked.method == "DELETE" for asked in stub.asked)
+    return any(request.method == "DELETE" for request in stub.requests)
 
 
 @pytest.mark.parametrize(("typed", "code"), [("y\r", 0), ("\r", 1)])
-def test_removing_asks(cache: Stub, typed: str, code: int) -> None:
+def test_removing_asks_first(cache: Stub, typed: str, code: int) -> None:
     with Terminal("remove-cache", VERSION, "-e", cache.url) as screen:
         screen.expect("/a/2")
         screen.expect(f"Delete 2 files of {VERSION}? [y/N]")
@@ -104,7 +104,7 @@ def test_removing_asks(cache: Stub, typed: str, code: int) -> None:
     assert deleted(cache) is (code == 0)
 
 
-def test_removing_without_a_question(cache: Stub) -> None:
+def test_removing_with_yes_asks_nothing(cache: Stub) -> None:
     nobody = run("remove-cache", "-n", VERSION, "-e", cache.url)
     assert nobody.returncode == 1 and not deleted(cache)
     assert run("remove-cache", "--model_version", VERSION, "--check", "-e", cache.url).stdout == f"{VERSION} removed\n"
@@ -126,7 +126,7 @@ ENGINES: dict[str, Any] = {
 }
 
 
-def test_engine(stub: Stub) -> None:
+def test_engine_lists_formats_and_reasons(stub: Stub) -> None:
     stub.routes["GET /v1/engines/LLM/qwen"] = json_answer(ENGINES)
     done = run("engine", "-n", "qwen", "-e", stub.url)
     assert columns(done.stdout)[1:] == [
@@ -142,7 +142,7 @@ def test_engine(stub: Stub) -> None:
     assert json.loads(run("engine", "qwen", "--json", "-e", stub.url).stdout) == ENGINES
 
 
-def test_memory(stub: Stub) -> None:
+def test_memory_of_a_launch_is_a_table(stub: Stub) -> None:
     figures = {"weights": 2**30, "kv_cache": 2**20, "activations": 0, "overhead": 2**20, "total": 2**30 + 2**21}
     answer = {"model_name": "qwen", "model_format": "ggufv2", "context_length": 4096, "model_engine": "llama.cpp"}
     stub.routes["POST /v1/models/estimate"] = json_answer({**answer, **figures})
@@ -161,19 +161,19 @@ def test_memory(stub: Stub) -> None:
     assert json.loads(run(*words, "--json", "-e", stub.url).stdout)["total"] == figures["total"]
 
 
-def test_vllm_models(stub: Stub) -> None:
+def test_vllm_models_lists_architectures(stub: Stub) -> None:
     stub.routes["GET /v1/models/vllm-supported"] = json_answer({"chat": ["Qwen2ForCausalLM"], "generate": []})
     done = run("vllm-models", "-e", stub.url)
     assert columns(done.stdout) == [["ARCHITECTURE", "ABILITY"], ["Qwen2ForCausalLM", "chat"]]
 
 
-def test_stopping_asks(stub: Stub) -> None:
+def test_stopping_the_cluster_asks_first(stub: Stub) -> None:
     stub.routes["DELETE /v1/clusters"] = json_answer({"result": True})
     with Terminal("stop-cluster", "-e", stub.url) as screen:
         screen.expect("[y/N]")
         screen.type("n\r")
         assert screen.wait() == 1
-    assert stub.asked == []
+    assert stub.requests == []
     assert run("stop-cluster", "--check", "-e", stub.url).stdout == f"The server at {stub.url} is stopping.\n"
 
 
@@ -187,7 +187,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             served.stop()
 
 
-def test_a_users_day(server: Served, tmp_path: Path) -> None:
+def test_every_command_of_xinference_works_in_a_row(server: Served, tmp_path: Path) -> None:
     """Every command of the peer's that this server has, one after the other, on a real server."""
     assert "qwen2.5-instruct" in server.run("registrations", "--model-type", "LLM").stdout
     assert "bge-m3" in server.run("registrations", "-t", "embedding").stdout
@@ -234,7 +234,7 @@ def test_a_users_day(server: Served, tmp_path: Path) -> None:
         assert server.process.wait(terminal.PATIENCE) == 0
 
 
-def test_generating_at_a_terminal(stub: Stub) -> None:
+def test_generate_continues_each_line_at_a_terminal(stub: Stub) -> None:
     from tests.client.stub import model, sse_answer
 
     stub.routes["GET /v1/models"] = json_answer({"data": [model("m")]})

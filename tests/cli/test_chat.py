@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.terminal import Terminal, run
-from tests.client.stub import Asked, Endless, Stub, Write, error_answer, event, json_answer, model, sse_answer
+from tests.client.stub import Endless, Stub, StubRequest, Write, error_answer, event, json_answer, model, sse_answer
 
 CHAT = "POST /v1/chat/completions"
 
@@ -18,9 +18,9 @@ CHAT = "POST /v1/chat/completions"
 def server(stub: Stub) -> Stub:
     """A server with one chat model that repeats the last message, word by word."""
 
-    def echo(asked: Asked, write: Write) -> None:
-        words = f"you said {asked.body['messages'][-1]['content']}".split(" ")
-        sse_answer(*(event(word + " ") for word in words), b"data: [DONE]\n\n")(asked, write)
+    def echo(request: StubRequest, write: Write) -> None:
+        words = f"you said {request.body['messages'][-1]['content']}".split(" ")
+        sse_answer(*(event(word + " ") for word in words), b"data: [DONE]\n\n")(request, write)
 
     use(stub, model("m"))
     stub.routes[CHAT] = echo
@@ -33,7 +33,7 @@ def use(stub: Stub, *models: dict[str, Any]) -> None:
         stub.routes[f"GET /v1/models/{each['id']}"] = json_answer(each)
 
 
-def test_one_question(server: Stub) -> None:
+def test_one_question_prints_the_answer(server: Stub) -> None:
     options = ("--system", "Be brief.", "--max-tokens", "9", "--temperature", "0", "--no-think")
     done = run("chat", "m", "-p", "你好 🌲", *options, "-e", server.url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "you said 你好 🌲 \n", "")
@@ -53,7 +53,7 @@ def test_every_line_of_a_pipe_is_a_question_of_one_conversation(server: Stub) ->
     assert [turn["content"] for turn in server.last().body["messages"]] == ["one", "you said one ", "/two"]
 
 
-def test_which_model_is_meant(stub: Stub) -> None:
+def test_the_only_chat_model_is_found_and_several_are_refused(stub: Stub) -> None:
     use(stub)
     none = run("chat", "-p", "x", "-e", stub.url)
     assert (none.returncode, none.stderr) == (
@@ -72,13 +72,13 @@ def test_which_model_is_meant(stub: Stub) -> None:
     assert (done.returncode, done.stderr) == (1, "Error: Model 'x' not found. Did you mean 'a'?\n")
 
 
-def test_an_error_in_the_middle_of_an_answer(server: Stub) -> None:
+def test_an_error_in_the_middle_of_an_answer_keeps_what_came(server: Stub) -> None:
     server.routes[CHAT] = sse_answer(event("begun"), b'data: {"error": {"message": "The engine died."}}\n\n')
     done = run("chat", "-p", "x", "-e", server.url)
     assert (done.returncode, done.stdout, done.stderr) == (1, "begun\n", "Error: The engine died.\n")
 
 
-def test_generate(server: Stub) -> None:
+def test_generate_continues_a_text(server: Stub) -> None:
     chunks = [f'data: {{"choices": [{{"text": "{text}"}}]}}\n\n'.encode() for text in ("Once", " upon")]
     server.routes["POST /v1/completions"] = sse_answer(*chunks)
     done = run("generate", "--max-tokens", "5", "--stop", ".", "-e", server.url, text="A tale:")
@@ -87,7 +87,7 @@ def test_generate(server: Stub) -> None:
     assert server.last().body == body
 
 
-def test_a_conversation_at_a_terminal(server: Stub, tmp_path: Path) -> None:
+def test_a_terminal_has_history_and_slash_commands(server: Stub, tmp_path: Path) -> None:
     saved = tmp_path / "talk.json"
     with Terminal("chat", "-e", server.url) as terminal:
         terminal.expect("Chatting with m.")

@@ -21,7 +21,7 @@ def free_port() -> str:
         return str(listener.getsockname()[1])
 
 
-def test_a_healthy_machine(tmp_path: Path) -> None:
+def test_a_healthy_machine_has_no_blockers(tmp_path: Path) -> None:
     home = tmp_path / "home"
     code, found = findings("-e", "127.0.0.1:1", MODELYARD_HOME=str(home), MODELYARD_PORT=free_port())
     assert code == 0, found
@@ -30,12 +30,12 @@ def test_a_healthy_machine(tmp_path: Path) -> None:
     assert not home.exists()
 
 
-def test_lines_with_signs(tmp_path: Path) -> None:
+def test_each_finding_is_a_line_with_a_sign(tmp_path: Path) -> None:
     done = run("doctor", "-e", "127.0.0.1:1", MODELYARD_HOME=str(tmp_path), MODELYARD_PORT=free_port())
     assert done.stdout.startswith("✓ python")
 
 
-def test_a_server_that_answers(stub: Stub, tmp_path: Path) -> None:
+def test_a_server_that_answers_is_named(stub: Stub, tmp_path: Path) -> None:
     stub.routes["GET /health"] = json_answer({"status": "ok", "version": "9.9", "models": {"m": "READY"}})
     port = stub.url.rpartition(":")[2]
     code, found = findings("-e", stub.url, MODELYARD_HOME=str(tmp_path), MODELYARD_PORT=port)
@@ -43,7 +43,7 @@ def test_a_server_that_answers(stub: Stub, tmp_path: Path) -> None:
     assert found["server"]["detail"] == f"9.9 at {stub.url}; models: m (ready)"
 
 
-def test_what_keeps_a_server_from_running(tmp_path: Path) -> None:
+def test_each_thing_that_keeps_a_server_from_running_is_a_blocker(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "modelyard.db").write_bytes(b"not a database, by far " * 100)
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_what_is_installed(home: Path) -> None:
+def test_list_shows_what_is_installed(home: Path) -> None:
     found = listed(home)
     assert found["llama_cpp"]["state"] == "built in"
     assert found["vllm"]["state"] == "installed" and "torch" in found["vllm"]["versions"]
@@ -43,7 +43,7 @@ def test_installing_what_is_there_changes_nothing(home: Path) -> None:
     assert done.stderr == "vllm is installed already; --upgrade makes it anew.\n"
 
 
-def test_doctor_knows_it(home: Path, tmp_path: Path) -> None:
+def test_doctor_knows_an_installed_engine(home: Path, tmp_path: Path) -> None:
     def vllm(folder: Path) -> dict[str, str]:
         done = run("doctor", "--json", "-e", "127.0.0.1:1", MODELYARD_HOME=str(folder))
         return next(each for each in json.loads(done.stdout) if each["subject"] == "engine vllm")
@@ -64,14 +64,14 @@ def test_engine_doctor_imports_what_is_installed(home: Path, tmp_path: Path) -> 
     assert json.loads(missing.stdout) == {"vllm": ["vllm is not installed: modelyard engine install vllm."]}
 
 
-def test_removing(tmp_path: Path) -> None:
+def test_removing_deletes_an_environment_once(tmp_path: Path) -> None:
     (tmp_path / "engines" / "vllm" / "bin").mkdir(parents=True)
     assert run("engine", "remove", "vllm", "--home", str(tmp_path)).stdout == "vllm removed\n"
     again = run("engine", "remove", "vllm", "--home", str(tmp_path))
     assert (again.returncode, again.stderr) == (1, f"vllm has no environment in {tmp_path}/engines.\n")
 
 
-def test_names_that_are_no_environments(tmp_path: Path) -> None:
+def test_names_that_are_no_environments_are_refused(tmp_path: Path) -> None:
     wrong = run("engine", "install", "vlm", "--home", str(tmp_path))
     assert wrong.returncode == 1 and "Did you mean 'vllm'?" in wrong.stderr
     ours = run("engine", "install", "llama.cpp", "--home", str(tmp_path))
@@ -80,7 +80,7 @@ def test_names_that_are_no_environments(tmp_path: Path) -> None:
     assert run("engine", "install", "vllm", "--lock", str(tmp_path / "none")).returncode == 2
 
 
-def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_no_half_environment(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
         sources = {"UV_DEFAULT_INDEX": index, "UV_INDEX": "", "UV_FIND_LINKS": "", "UV_NO_CACHE": "1"}
@@ -93,13 +93,13 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "engines").iterdir()] == [".vllm.lock"]
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("engine", "install", "vllm", "--home", str(tmp_path / "file" / "below"))
     assert done.returncode == 1 and "Installing vllm failed" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_the_peers_verb_has_kept_its_form(stub: Stub) -> None:
+def test_engine_n_works_as_with_xinference(stub: Stub) -> None:
     stub.routes["GET /v1/engines/LLM/list"] = json_answer({"vLLM": []})
     assert run("engine", "-n", "list", "-e", stub.url).returncode == 1
     assert run("engine", "of", "list", "-e", stub.url).returncode == 1

@@ -41,7 +41,7 @@ def kb(server: Served, place: Path, *arguments: str) -> CompletedProcess[str]:
     return run("kb", *arguments, MODELYARD_ENDPOINT=server.url, XDG_CACHE_HOME=str(place.parent / "cache"))
 
 
-def test_a_base_from_its_making_to_its_end(server: Served, folder: Path) -> None:
+def test_a_base_is_made_filled_asked_and_deleted(server: Served, folder: Path) -> None:
     assert kb(server, folder, "create", "手册").stdout == "手册 created\n"
     first = kb(server, folder, "add", "手册", str(folder))
     assert first.returncode == 0, first.stderr
@@ -65,7 +65,7 @@ def test_a_base_from_its_making_to_its_end(server: Served, folder: Path) -> None
     assert kb(server, folder, "delete", "手册", "-y").stdout == "手册 deleted\n"
 
 
-def test_a_document_that_cannot_be_read_is_told(server: Served, folder: Path) -> None:
+def test_a_document_that_cannot_be_read_is_reported(server: Served, folder: Path) -> None:
     kb(server, folder, "create", "broken")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 no")
     done = kb(server, folder, "add", "broken", str(folder))
@@ -73,7 +73,7 @@ def test_a_document_that_cannot_be_read_is_told(server: Served, folder: Path) ->
     assert "broken.pdf: " in done.stderr
 
 
-def test_what_was_left_out_of_a_document_is_said(server: Served, folder: Path) -> None:
+def test_what_was_left_out_of_a_document_is_reported(server: Served, folder: Path) -> None:
     """`kb add`, the list of documents and the API have the notes of a document."""
     kb(server, folder, "create", "noted")
     (folder / "mail.eml").write_bytes(
@@ -102,10 +102,10 @@ def test_errors_are_one_sentence(server: Served, folder: Path) -> None:
 def test_an_upload_of_several_batches_is_one_job(server: Served) -> None:
     with Client(server.url) as client:
         client.knowledge.create("many")
-        told = client.documents.upload("many", [(f"a/{i}.txt", f"number {i}".encode()) for i in range(45)])
-        assert len(told["data"]) == 45 and told["failed"] == {}
-        assert told["job"] is not None
-        *_, last = client.knowledge.follow_job("many", told["job"])
+        upload = client.documents.upload("many", [(f"a/{i}.txt", f"number {i}".encode()) for i in range(45)])
+        assert len(upload["data"]) == 45 and upload["failed"] == {}
+        assert upload["job"] is not None
+        *_, last = client.knowledge.follow_job("many", upload["job"])
         assert (last["state"], last["done"]) == ("done", 45)
         talk = {"id": "a" * 32, "title": "旧", "created_at": 5.0}
         message = {"id": "b" * 32, "question": "问", "answer": "答", "score": 80, "created_at": 6.0}

@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served.stop()
 
 
-def asked(place: Path, questions: list[dict[str, Any]]) -> str:
+def write_questions(place: Path, questions: list[dict[str, Any]]) -> str:
     file = place / "questions.jsonl"
     lines = [json.dumps(each, ensure_ascii=False) for each in questions]
     file.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
@@ -53,14 +53,14 @@ def asked(place: Path, questions: list[dict[str, Any]]) -> str:
 
 @pytest.fixture
 def questions(tmp_path: Path) -> str:
-    return asked(tmp_path, QUESTIONS)
+    return write_questions(tmp_path, QUESTIONS)
 
 
 def evaluate(server: Served, *arguments: str) -> CompletedProcess[str]:
     return server.run("kb", "evaluate", *arguments)
 
 
-def test_one_setting(server: Served, questions: str) -> None:
+def test_one_setting_is_measured(server: Served, questions: str) -> None:
     done = evaluate(server, "house", questions)
     assert done.returncode == 0, done.stderr
     assert "5 questions, 1 of them with nothing that answers them" in done.stdout
@@ -75,7 +75,7 @@ def test_one_setting(server: Served, questions: str) -> None:
     assert "searched by words alone" in done.stderr
 
 
-def test_settings_side_by_side(server: Served, questions: str, tmp_path: Path) -> None:
+def test_settings_are_compared_side_by_side(server: Served, questions: str, tmp_path: Path) -> None:
     output = tmp_path / "rows.jsonl"
     compare = ("--compare", "base=poor,top_k=3", "--compare", "min_score=1")
     done = evaluate(server, "house", questions, *compare, "--mode", "lexical", "--json", "--output", str(output))
@@ -101,7 +101,7 @@ def test_settings_side_by_side(server: Served, questions: str, tmp_path: Path) -
     assert "recall@k" in table and "-0.500" in table
 
 
-def test_answers_and_what_they_cite(server: Served, questions: str, tmp_path: Path) -> None:
+def test_answers_are_measured_by_what_they_cite(server: Served, questions: str, tmp_path: Path) -> None:
     output = tmp_path / "rows.jsonl"
     done = evaluate(server, "house", questions, "--answers", "--json", "--output", str(output))
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,7 @@ def test_answers_and_what_they_cite(server: Served, questions: str, tmp_path: Pa
 
 
 def test_a_question_that_fails_is_left_out_of_all_settings(server: Served, tmp_path: Path) -> None:
-    questions = asked(tmp_path, [*QUESTIONS, {"question": "long " * 3000, "relevant": ["pump.txt"]}])
+    questions = write_questions(tmp_path, [*QUESTIONS, {"question": "long " * 3000, "relevant": ["pump.txt"]}])
     done = evaluate(server, "house", questions, "--json", "--compare", "mode=lexical")
     assert done.returncode == 1
     made = json.loads(done.stdout)
@@ -123,7 +123,7 @@ def test_a_question_that_fails_is_left_out_of_all_settings(server: Served, tmp_p
     assert "1 question failed and is left out: Parameter 'query'" in done.stderr
 
 
-def test_a_model_that_is_not_there_ends_it_at_once(server: Served, questions: str) -> None:
+def test_a_missing_model_ends_the_evaluation_at_once(server: Served, questions: str) -> None:
     done = evaluate(server, "house", questions, "--answers", "--model", "gone")
     assert (done.returncode, done.stdout) == (1, "") and "gone" in done.stderr
 
@@ -142,7 +142,7 @@ def test_wrong_lines_are_named(server: Served, tmp_path: Path) -> None:
     assert "cannot be read" in evaluate(server, "house", str(tmp_path / "none")).stderr
 
 
-def test_wrong_usage(server: Served, questions: str) -> None:
+def test_options_that_exclude_each_other_are_refused(server: Served, questions: str) -> None:
     for each in ("mode", "mode=fast", "top_k=0", "min_score=2", "colour=red", "rerank=", "x,mode=lexical"):
         done = evaluate(server, "house", questions, "--compare", each)
         assert done.returncode == 2 and "--compare" in done.stderr, each
@@ -152,10 +152,19 @@ def test_wrong_usage(server: Served, questions: str) -> None:
     assert "no knowledge base" in evaluate(server, "nowhere", questions).stderr.lower()
 
 
-def test_ctrl_c_shows_what_was_done(server: Served, tmp_path: Path) -> None:
+def test_ctrl_c_prints_the_results_so_far(server: Served, tmp_path: Path) -> None:
     many = [{"id": str(n), "question": "MX-2140", "relevant": ["pump.txt"]} for n in range(20_000)]
     output = tmp_path / "rows.jsonl"
-    arguments = ("kb", "evaluate", "house", asked(tmp_path, many), "--output", str(output), "--endpoint", server.url)
+    arguments = (
+        "kb",
+        "evaluate",
+        "house",
+        write_questions(tmp_path, many),
+        "--output",
+        str(output),
+        "--endpoint",
+        server.url,
+    )
     with Terminal(*arguments) as terminal:
         terminal.expect("/20000")
         while not output.read_text(encoding="utf-8"):

@@ -53,7 +53,7 @@ def brought(server: Served, *arguments: object) -> Any:
 
 
 @pytest.mark.parametrize("version", [v02, v03])
-def test_everything_comes_once(
+def test_everything_is_imported_once(
     server: Served, client: Client, tmp_path: Path, version: Callable[[Path], Chatchat]
 ) -> None:
     there = version(tmp_path / "chatchat")
@@ -87,8 +87,8 @@ def test_everything_comes_once(
     assert client.conversations.get(GROWN)["title"] == "Who wrote the manual?"
     assert client.conversations.messages(GROWN)[0]["score"] == 100
     alone = next(talk for talk in client.conversations.list() if talk["title"] == "Langchain-Chatchat, 2024-01-28")
-    told = client.conversations.messages(alone["id"])
-    assert [(each["question"], each["answer"], each["score"]) for each in told] == [
+    messages = client.conversations.messages(alone["id"])
+    assert [(each["question"], each["answer"], each["score"]) for each in messages] == [
         ("alone, too", "", 0),
         ("alone", "yes", None),
     ]
@@ -99,7 +99,7 @@ def test_everything_comes_once(
     assert again["jobs"] == []
 
 
-def test_what_is_new_there_comes_later(server: Served, client: Client, tmp_path: Path) -> None:
+def test_a_second_import_brings_what_is_new(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     brought(server, there.root)
     with there.opened() as database:
@@ -121,12 +121,12 @@ def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Pat
     assert "已删除.docx" in done.stderr and "nothing was changed" in done.stderr
     assert client.knowledge.list() == [] and client.conversations.list() == []
     brought(server, there.root)
-    told = brought(server, there.root, "--dry-run")
-    assert told["dry_run"] and told["conversations"] == {"new": 0, "messages": 0, "unchanged": 4}
-    assert [each["unchanged"] for each in told["bases"]] == [1, 3]
+    report = brought(server, there.root, "--dry-run")
+    assert report["dry_run"] and report["conversations"] == {"new": 0, "messages": 0, "unchanged": 4}
+    assert [each["unchanged"] for each in report["bases"]] == [1, 3]
 
 
-def test_one_base_without_conversations(server: Served, client: Client, tmp_path: Path) -> None:
+def test_one_base_is_imported_without_conversations(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     found = brought(server, there.root, "--base", "人事")
     assert [each["name"] for each in found["bases"]] == ["人事"] and client.conversations.list() == []
@@ -136,7 +136,9 @@ def test_one_base_without_conversations(server: Served, client: Client, tmp_path
 
 
 @pytest.mark.parametrize("how", ["by its name", "by the option"])
-def test_the_embedding_model(server: Served, client: Client, tmp_path: Path, how: str) -> None:
+def test_a_base_gets_the_embedding_model_that_runs_here(
+    server: Served, client: Client, tmp_path: Path, how: str
+) -> None:
     there = v02(tmp_path / "chatchat")
     uid = "BGE-large-zh-v1.5" if how == "by its name" else "other"
     client.models.launch("fake", model_type="embedding", model_engine="fake", model_uid=uid)
@@ -159,7 +161,7 @@ def test_the_embedding_model(server: Served, client: Client, tmp_path: Path, how
         client.models.terminate(uid)
 
 
-def test_no_database_and_a_damaged_one(server: Served, client: Client, tmp_path: Path) -> None:
+def test_files_are_imported_without_a_whole_database(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     there.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     done = bring(server, there.root)
@@ -176,7 +178,7 @@ def test_no_database_and_a_damaged_one(server: Served, client: Client, tmp_path:
     assert done.returncode == 1 and "There is no file" in done.stderr
 
 
-def test_a_table_that_is_damaged_in_part(tmp_path: Path) -> None:
+def test_a_table_that_is_damaged_in_part_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     there = v02(tmp_path)
     with there.opened() as database:
         for number in range(2000):
@@ -232,7 +234,7 @@ def test_a_document_that_cannot_be_indexed_is_a_failure(server: Served, client: 
     assert names_in(client, "samples") == ["broken.pdf", "test.txt"]
 
 
-def test_ctrl_c_and_going_on(server: Served, client: Client, tmp_path: Path) -> None:
+def test_the_same_command_goes_on_after_ctrl_c(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     content = there.bases / "samples" / "content"
     for number in range(300):
@@ -242,21 +244,21 @@ def test_ctrl_c_and_going_on(server: Served, client: Client, tmp_path: Path) -> 
         while not any(base["documents"] for base in client.knowledge.list()):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=30)[1]
-    assert process.returncode == 130 and "The same command goes on from here." in told and "Traceback" not in told
+        errors = process.communicate(timeout=30)[1]
+    assert process.returncode == 130 and "The same command goes on from here." in errors and "Traceback" not in errors
     found = brought(server, there.root)
     assert client.knowledge.describe("samples")["states"] == {"ready": 301}
     assert found["conversations"]["new"] + found["conversations"]["unchanged"] == 4
 
 
-def test_at_a_terminal(server: Served, client: Client, tmp_path: Path) -> None:
+def test_an_import_at_a_terminal_shows_bars(server: Served, client: Client, tmp_path: Path) -> None:
     there = v03(tmp_path / "chatchat")
     with Terminal("kb", "import-chatchat", str(there.root), MODELYARD_ENDPOINT=server.url) as terminal:
         terminal.expect("2 of 2 bases")
         assert terminal.wait() == 0
 
 
-def test_where_the_data_may_lie(tmp_path: Path) -> None:
+def test_the_data_is_found_wherever_chatchat_keeps_it(tmp_path: Path) -> None:
     there = v03(tmp_path / "chatchat")
     for each in (there.root, there.root / "data", there.bases, there.database):
         assert bases_folder(each) == there.bases
@@ -282,7 +284,7 @@ def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:
     ]
 
 
-def test_names_and_ids() -> None:
+def test_names_and_ids_are_made_valid() -> None:
     assert [allowed_name(name) for name in ("人事", "a/b", "search", " x ", "a\nb", "..")] == [
         "人事",
         "a_b",

@@ -55,25 +55,25 @@ def kb(server: Served, *arguments: object) -> CompletedProcess[str]:
     return run("kb", *map(str, arguments), **env(server))
 
 
-def told(server: Served, *arguments: object) -> Any:
+def kb_json(server: Served, *arguments: object) -> Any:
     done = kb(server, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_include_and_exclude(server: Served, client: Client, folder: Path) -> None:
+def test_include_and_exclude_choose_files(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b")
-    found = told(server, "add", "b", folder, "--include", "*.md", "--exclude", "notes*")
+    found = kb_json(server, "add", "b", folder, "--include", "*.md", "--exclude", "notes*")
     assert (found["new"], found["skipped"]) == (["人事/手册.md"], {"by pattern": 2})
-    found = told(server, "add", "b", folder, "--include", "人事/*", "--delete")
+    found = kb_json(server, "add", "b", folder, "--include", "人事/*", "--delete")
     assert (found["unchanged"], found["deleted"]) == (1, [])
-    assert told(server, "add", "b", folder, "--exclude", "*.md")["new"] == ["pump.txt"]
+    assert kb_json(server, "add", "b", folder, "--exclude", "*.md")["new"] == ["pump.txt"]
     assert names_in(client, "b") == ["pump.txt", "人事/手册.md"]
 
 
-def test_metadata(server: Served, client: Client, folder: Path) -> None:
+def test_metadata_is_set_and_filtered_by(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b")
-    found = told(
+    found = kb_json(
         server, "add", "b", folder, "--metadata", "year=2024", "--metadata", "部门=人事=1", "--metadata", "draft=true"
     )
     assert len(found["new"]) == 3
@@ -85,29 +85,29 @@ def test_metadata(server: Served, client: Client, folder: Path) -> None:
             "draft": True,
         }.items()
     )
-    assert len(told(server, "add", "b", folder, "--metadata", "year=2024")["new"]) == 0
-    assert told(server, "add", "b", folder / "pump.txt", "--metadata", "year=2025")["changed"] == ["pump.txt"]
-    hits = told(server, "search", "b", "litres note 年假", "--filter", '{"year": 2025}')["data"]
+    assert len(kb_json(server, "add", "b", folder, "--metadata", "year=2024")["new"]) == 0
+    assert kb_json(server, "add", "b", folder / "pump.txt", "--metadata", "year=2025")["changed"] == ["pump.txt"]
+    hits = kb_json(server, "search", "b", "litres note 年假", "--filter", '{"year": 2025}')["data"]
     assert [hit["document"] for hit in hits] == ["pump.txt"]
     assert kb(server, "search", "b", "x", "--filter", "[1]").returncode == 2
     done = kb(server, "add", "b", folder, "--metadata", "year")
     assert done.returncode == 2 and "--metadata year is no KEY=VALUE." in done.stderr
 
 
-def test_no_wait_then_jobs_and_cancel(server: Served, client: Client, folder: Path) -> None:
+def test_a_job_that_was_not_waited_for_is_listed_and_cancelled(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("慢", embedding_model=SLOW)
     done = kb(server, "add", "慢", folder, "--no-wait")
     assert done.returncode == 0
     job = done.stdout.splitlines()[-1]
-    assert [each["id"] for each in told(server, "jobs", "慢")] == [job]
-    assert told(server, "job", "慢", job)["state"] == "running"
+    assert [each["id"] for each in kb_json(server, "jobs", "慢")] == [job]
+    assert kb_json(server, "job", "慢", job)["state"] == "running"
     assert job in kb(server, "jobs", "慢").stdout
     assert "cancelled" in kb(server, "job", "慢", job, "--cancel").stdout
     states = wait_for(lambda: found if "waiting" not in (found := _states(client, "慢")) else None, seconds=20)
     assert states == {"cancelled": 3}
     followed = kb(server, "job", "慢", job, "--follow")
     assert followed.returncode == 1 and "The job is cancelled." in followed.stderr
-    listed = told(server, "documents", "慢", "--state", "cancelled", "--contains", "手册")
+    listed = kb_json(server, "documents", "慢", "--state", "cancelled", "--contains", "手册")
     assert [each["name"] for each in listed] == ["人事/手册.md"]
     assert kb(server, "job", "慢", "nothing").returncode == 1
 
@@ -117,7 +117,7 @@ def _states(client: Client, base: str) -> dict[str, int]:
     return found
 
 
-def test_ctrl_c_while_documents_are_indexed(server: Served, client: Client, folder: Path) -> None:
+def test_ctrl_c_leaves_the_job_running(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b", embedding_model=SLOW)
     with start("kb", "add", "b", str(folder), **env(server)) as process:
         wait_for(lambda: client.knowledge.describe("b")["jobs"], seconds=20)
@@ -135,7 +135,7 @@ def test_ctrl_c_while_documents_are_indexed(server: Served, client: Client, fold
     assert process.returncode == 1
 
 
-def test_ctrl_c_at_a_terminal(server: Served, client: Client, folder: Path) -> None:
+def test_ctrl_c_at_a_terminal_leaves_the_job_running(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b", embedding_model=SLOW)
     with Terminal("kb", "add", "b", str(folder), **env(server)) as terminal:
         terminal.expect("Indexing")
@@ -144,7 +144,7 @@ def test_ctrl_c_at_a_terminal(server: Served, client: Client, folder: Path) -> N
         assert terminal.wait() == 130
 
 
-def test_ctrl_c_while_files_are_sent(server: Served, client: Client, folder: Path) -> None:
+def test_ctrl_c_during_an_upload_can_be_repeated(server: Served, client: Client, folder: Path) -> None:
     for number in range(200):
         (folder / f"{number:03}.txt").write_text(f"number {number}\n" * 20000)
     client.knowledge.create("b")
@@ -156,12 +156,12 @@ def test_ctrl_c_while_files_are_sent(server: Served, client: Client, folder: Pat
     (folder / "人事" / "手册.md").unlink()
     for number in range(3, 200):
         (folder / f"{number:03}.txt").unlink()
-    found = told(server, "add", "b", folder, "--delete")
+    found = kb_json(server, "add", "b", folder, "--delete")
     assert found["jobs"][0]["state"] == "done"
     assert client.knowledge.describe("b")["states"] == {"ready": 5}
 
 
-def test_watch(server: Served, client: Client, folder: Path) -> None:
+def test_watch_sends_what_changes(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b")
     with start("kb", "add", "b", str(folder), "--watch", "--delete", **env(server)) as process:
         assert process.stderr is not None
@@ -205,7 +205,7 @@ def test_watch_goes_on_while_the_server_is_away(client: Client, tmp_path: Path, 
             served.stop()
 
 
-def test_what_fails_is_told(server: Served, client: Client, folder: Path) -> None:
+def test_failures_of_a_job_are_reported(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b", embedding_model="refuses")
     done = kb(server, "add", "b", folder)
     assert done.returncode == 1 and "notes.md: error_status=400" in done.stderr
@@ -214,7 +214,7 @@ def test_what_fails_is_told(server: Served, client: Client, folder: Path) -> Non
     done = kb(server, "reindex", "c", "--embedding-model", "refuses", "--follow")
     assert done.returncode == 1
     assert "The job is failed: error_status=400" in done.stderr and "Traceback" not in done.stderr
-    assert told(server, "jobs", "c")[0]["state"] == "failed"
+    assert kb_json(server, "jobs", "c")[0]["state"] == "failed"
     assert client.knowledge.search("c", "MX-2140")["data"]
 
 
@@ -228,7 +228,7 @@ def test_a_cancelled_job_makes_room_at_once(server: Served, client: Client, fold
     assert kb(server, "add", "b", folder).returncode == 0
 
 
-def test_a_file_that_is_refused_does_not_end_it(server: Served, client: Client, folder: Path) -> None:
+def test_a_refused_file_does_not_end_the_upload(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b")
     for number in range(18):
         (folder / f"{number:02}.txt").write_text("some text\n")
@@ -239,13 +239,13 @@ def test_a_file_that_is_refused_does_not_end_it(server: Served, client: Client, 
     assert _states(client, "b") == {"ready": 21}
 
 
-def test_configure(server: Served, client: Client) -> None:
+def test_configure_changes_settings(server: Served, client: Client) -> None:
     client.knowledge.create("旧", description="old")
     given = ["--description", "", "--language", "zh", "--chat-model", "m", "--rerank-model", "r", "--name", "新 的"]
     assert kb(server, "configure", "旧", *given).stdout == "新 的 configured\n"
-    base = told(server, "show", "新 的")
+    base = kb_json(server, "show", "新 的")
     assert [base[each] for each in ("description", "language", "chat_model", "rerank_model")] == ["", "zh", "m", "r"]
-    base = told(server, "configure", "新 的", "--chat-model", "", "--rerank-model", "")
+    base = kb_json(server, "configure", "新 的", "--chat-model", "", "--rerank-model", "")
     assert (base["chat_model"], base["rerank_model"]) == (None, None)
     shown = kb(server, "show", "新 的").stdout
     assert "新 的" in shown and "zh" in shown
@@ -256,7 +256,7 @@ def test_configure(server: Served, client: Client) -> None:
     assert done.returncode == 1 and "There already is a knowledge base 'other'." in done.stderr
 
 
-def test_conversations(server: Served, client: Client) -> None:
+def test_conversations_are_listed_exported_and_deleted(server: Served, client: Client) -> None:
     assert kb(server, "conversations").stderr == "There is no conversation yet.\n"
     client.conversations.import_(
         [
@@ -271,21 +271,21 @@ def test_conversations(server: Served, client: Client) -> None:
             for name in "ab"
         ]
     )
-    assert [each["id"] for each in told(server, "conversations")] == ["b" * 32, "a" * 32]
-    assert [each["id"] for each in told(server, "conversations", "--limit", "1")] == ["b" * 32]
+    assert [each["id"] for each in kb_json(server, "conversations")] == ["b" * 32, "a" * 32]
+    assert [each["id"] for each in kb_json(server, "conversations", "--limit", "1")] == ["b" * 32]
     assert "年假 a" in kb(server, "conversations").stdout
     assert kb(server, "conversations", "--export", "a" * 32).stdout == "# 年假 a\n\n## 有几天？\n\n十五天。\n"
-    assert told(server, "conversations", "--export", "a" * 32)[0]["answer"] == "十五天。"
+    assert kb_json(server, "conversations", "--export", "a" * 32)[0]["answer"] == "十五天。"
     done = kb(server, "conversations", "--delete", "c" * 32, "--delete", "a" * 32, "--delete", "b" * 32)
     assert done.returncode == 1 and "There is no conversation" in done.stderr
     assert done.stdout == f"{'a' * 32} deleted\n{'b' * 32} deleted\n"
-    assert told(server, "conversations") == []
+    assert kb_json(server, "conversations") == []
     assert kb(server, "conversations", "--export", "a" * 32).returncode == 1
 
 
-def test_download_and_delete(server: Served, client: Client, folder: Path) -> None:
+def test_a_document_is_downloaded_and_a_base_deleted(server: Served, client: Client, folder: Path) -> None:
     client.knowledge.create("b")
-    told(server, "add", "b", folder)
+    kb_json(server, "add", "b", folder)
     target = folder.parent / "copy.md"
     assert kb(server, "download", "b", "人事/手册.md", "-o", target).returncode == 0
     assert target.read_bytes() == (folder / "人事" / "手册.md").read_bytes()

@@ -76,7 +76,7 @@ def names(server: Served) -> list[str]:
         return [each["name"] for each in client.documents.list("b")["data"] if each["state"] == "ready"]
 
 
-def test_it_waits_for_a_server_that_is_away(tmp_path: Path, folder: Path) -> None:
+def test_watch_waits_for_a_server_that_is_away(tmp_path: Path, folder: Path) -> None:
     server = Served(tmp_path / "home")
     with Client(server.url) as client:
         client.knowledge.create("b")
@@ -98,7 +98,7 @@ def test_it_waits_for_a_server_that_is_away(tmp_path: Path, folder: Path) -> Non
         server.stop()
 
 
-def test_it_ends_when_the_base_is_gone(tmp_path: Path, folder: Path) -> None:
+def test_watch_ends_when_the_base_is_deleted(tmp_path: Path, folder: Path) -> None:
     server = Served(tmp_path / "home")
     try:
         with Client(server.url) as client:
@@ -126,5 +126,5 @@ def test_it_ends_when_the_base_is_gone(tmp_path: Path, folder: Path) -> None:
         (BodyTooLarge(5), False),
     ],
 )
-def test_what_waiting_mends(error: ModelyardError, mends: bool) -> None:
+def test_only_errors_that_may_pass_are_temporary(error: ModelyardError, mends: bool) -> None:
     assert is_temporary(error) is mends

@@ -41,7 +41,7 @@ def test_every_command_needs_the_key_then(server: Served, key: str) -> None:
     assert run("list", MODELYARD_ENDPOINT=server.url, MODELYARD_API_KEY=key).returncode == 0
 
 
-def test_a_keys_life(server: Served, key: str) -> None:
+def test_a_key_is_made_listed_rotated_and_revoked(server: Served, key: str) -> None:
     options = ("--model", "a", "--model", "b", "--tokens-per-minute", "900", "--expires-in", "12h", "--json")
     made = server.run("key", "create", "-n", "robot", "-s", "models:read", *options, "-ak", key)
     robot = json.loads(made.stdout)
@@ -62,13 +62,13 @@ def test_a_keys_life(server: Served, key: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("create",), ("create", "-n", "x", "--expires-in", "soon"), ("revoke",), ("x",)])
-def test_wrong_usage(arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_is_refused(arguments: tuple[str, ...]) -> None:
     assert run("key", *arguments).returncode == 2
 
 
-def test_logging_in(server: Served, key: str, tmp_path: Path) -> None:
-    asked = server.run("user", "create", "小明", "--scope", "models:list", "-ak", key, text=f"{PASSWORD}\n")
-    assert asked.returncode == 0, asked.stderr
+def test_a_login_is_kept_renewed_and_forgotten(server: Served, key: str, tmp_path: Path) -> None:
+    done = server.run("user", "create", "小明", "--scope", "models:list", "-ak", key, text=f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
     assert "小明" in server.run("user", "list", "-ak", key).stdout
 
     def mine(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -108,7 +108,7 @@ def test_the_token_is_sent_to_its_server_only(server: Served, key: str, tmp_path
             terminal.wait()
 
 
-def test_typing_a_password(server: Served, key: str, tmp_path: Path) -> None:
+def test_a_password_is_typed_unseen_or_piped(server: Served, key: str, tmp_path: Path) -> None:
     server.run("user", "create", "ann", "--password", PASSWORD, "-ak", key)
     with Terminal("login", MODELYARD_ENDPOINT=server.url, MODELYARD_HOME=str(tmp_path)) as terminal:
         terminal.expect("Username: ")

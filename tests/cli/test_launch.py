@@ -13,7 +13,7 @@ import pytest
 
 from modelyard.cli.launch import absolute, separate_adapters, split_words
 from tests.cli.terminal import Terminal, run, start, words_of
-from tests.client.stub import Answer, Asked, Stub, Write, error_answer, json_answer, model
+from tests.client.stub import Answer, Stub, StubRequest, Write, error_answer, json_answer, model
 
 PROGRESS = "GET /v1/models/m/progress"
 LOADING = {"progress": 0.5, "stage": "loading", "info": "reading weights", "replicas": []}
@@ -35,8 +35,8 @@ def then(*steps: dict[str, Any]) -> Answer:
     """Answer with one step after the other, the last one for ever."""
     left = list(steps)
 
-    def answer(asked: Asked, write: Write) -> None:
-        json_answer(left.pop(0) if len(left) > 1 else left[0])(asked, write)
+    def answer(request: StubRequest, write: Write) -> None:
+        json_answer(left.pop(0) if len(left) > 1 else left[0])(request, write)
 
     return answer
 
@@ -57,7 +57,7 @@ def step(progress: float, stage: str, info: str = "") -> dict[str, Any]:
         (["a", "b"], (["a", "b"], {})),
     ],
 )
-def test_engine_options(rest: list[str], expected: object) -> None:
+def test_unknown_options_go_to_the_engine(rest: list[str], expected: object) -> None:
     assert split_words(rest) == expected
 
 
@@ -79,7 +79,7 @@ def test_paths_are_made_absolute_and_names_are_not(tmp_path: Path, monkeypatch: 
     assert absolute("Qwen/Qwen3-0.6B") == "Qwen/Qwen3-0.6B"
 
 
-def test_what_is_sent(launching: Stub) -> None:
+def test_a_launch_sends_what_its_options_say(launching: Stub) -> None:
     words = "launch demo -u m -en llama.cpp -s 0.5 -r 2 --n-gpu none --gpu-idx 0,1 --context-length 2048 -ev A 1 -ev B 2 -lm x y"
     done = run(*words.split(), "--flash-attn", "--n-parallel=4", "--no-wait", "-e", launching.url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "m\n", "")
@@ -101,7 +101,7 @@ def test_what_is_sent(launching: Stub) -> None:
     }
 
 
-def test_the_uid_when_ready(launching: Stub) -> None:
+def test_the_uid_is_printed_when_the_model_is_ready(launching: Stub) -> None:
     launching.routes[PROGRESS] = then(step(0.0, "pending"), LOADING, LOADING, step(1.0, "completed"))
     done = run("launch", "demo", "-e", launching.url)
     assert (done.returncode, done.stdout) == (0, "m\n")
@@ -117,7 +117,7 @@ def test_a_failed_launch_says_why(launching: Stub) -> None:
     assert done.stderr == f"m: failed\n{end}"
 
 
-def test_a_refused_or_vanished_launch(launching: Stub) -> None:
+def test_a_refused_or_vanished_launch_is_one_sentence(launching: Stub) -> None:
     launching.routes[PROGRESS] = json_answer(step(0.0, "pending"))
     launching.routes["GET /v1/models/m"] = error_answer("model_not_found", "Model 'm' not found.", 404)
     done = run("launch", "demo", "-e", launching.url)
@@ -149,7 +149,7 @@ def test_ctrl_c_at_a_terminal_asks(launching: Stub) -> None:
         terminal.type("y\r")
         terminal.expect("The launch of m was cancelled.")
         assert terminal.wait() == 130
-    assert [asked.path for asked in launching.asked].count("/v1/models/m/cancel") == 1
+    assert [request.path for request in launching.requests].count("/v1/models/m/cancel") == 1
 
 
 def test_a_second_ctrl_c_leaves_the_launch_alone(launching: Stub) -> None:
@@ -160,10 +160,10 @@ def test_a_second_ctrl_c_leaves_the_launch_alone(launching: Stub) -> None:
         terminal.interrupt()
         terminal.expect("The launch of m goes on")
         assert terminal.wait() == 130
-    assert "/v1/models/m/cancel" not in [asked.path for asked in launching.asked]
+    assert "/v1/models/m/cancel" not in [request.path for request in launching.requests]
 
 
-def test_the_bar_at_a_terminal(launching: Stub) -> None:
+def test_a_terminal_shows_a_bar(launching: Stub) -> None:
     launching.routes[PROGRESS] = then(LOADING, LOADING, step(1.0, "completed"))
     with Terminal("launch", "demo", "-e", launching.url) as terminal:
         terminal.expect("50%")
@@ -172,7 +172,7 @@ def test_the_bar_at_a_terminal(launching: Stub) -> None:
     assert terminal.seen.splitlines()[-1].endswith("m")
 
 
-def test_every_flag_of_the_peers(launching: Stub) -> None:
+def test_every_flag_of_xinference_is_taken(launching: Stub) -> None:
     words = [
         *words_of("launch --model-name demo --model-type LLM --model-engine vLLM --model-uid m --size-in-billions 1_8"),
         *words_of(
@@ -244,5 +244,5 @@ def test_each_file_of_a_download_has_a_bar(launching: Stub) -> None:
         (["demo", "--key=value"], ["demo", "--key=value"]),
     ],
 )
-def test_adapters_in_every_spelling(typed: list[str], read: list[str]) -> None:
+def test_adapters_are_read_in_every_spelling(typed: list[str], read: list[str]) -> None:
     assert separate_adapters(typed) == read

@@ -45,7 +45,7 @@ def test_the_reference_is_current() -> None:
         assert f"### `modelyard {name}`" in reference.render()
 
 
-def test_typos_and_wrong_usage() -> None:
+def test_typos_and_wrong_usage_end_with_2_and_a_hint() -> None:
     done = run("lauch")
     assert (done.returncode, done.stdout) == (2, "")
     assert "There is no command 'lauch'. Did you mean 'launch'?" in done.stderr
@@ -54,7 +54,7 @@ def test_typos_and_wrong_usage() -> None:
     assert "one" not in run("--version").stderr
 
 
-def test_no_server() -> None:
+def test_without_a_server_a_command_says_how_to_start_one() -> None:
     done = run("list", "-e", "127.0.0.1:1")
     sentence = "Error: No server answers at http://127.0.0.1:1; start one with `modelyard serve`.\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
@@ -64,7 +64,7 @@ def test_no_server() -> None:
     assert "Traceback" not in wrong.stderr
 
 
-def test_version(stub: Stub) -> None:
+def test_version_names_client_and_server(stub: Stub) -> None:
     stub.routes["GET /v1/cluster/version"] = json_answer({"version": "9.9"})
     assert run("--version").stdout == f"modelyard {__version__}\n"
     done = run("version", "-e", stub.url)
@@ -72,7 +72,7 @@ def test_version(stub: Stub) -> None:
     assert json.loads(run("version", "-e", "127.0.0.1:1", "--json").stdout)["server"] is None
 
 
-def test_the_servers_sentence_and_the_key(stub: Stub) -> None:
+def test_a_command_prints_the_servers_sentence_and_sends_the_key(stub: Stub) -> None:
     stub.routes["GET /v1/models"] = error_answer("unavailable", "Come back later.", 503)
     done = run("list", "-e", stub.url, "-ak", "secret")
     assert (done.returncode, done.stderr) == (1, "Error: Come back later.\n")

@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served.stop()
 
 
-def test_a_models_life_from_the_command_line(server: Served) -> None:
+def test_a_model_is_launched_asked_and_terminated_from_the_command_line(server: Served) -> None:
     done = server.run("launch", "echo", "--engine", "fake", "-u", "my/model", "-r", "2")
     assert (done.returncode, done.stdout) == (0, "my/model\n"), done.stderr
     listed = json.loads(server.run("list", "--json").stdout)
@@ -169,7 +169,7 @@ def test_the_welcome_names_what_runs_and_how_to_try_it() -> None:
     assert "modelyard launch demo" in welcome(ServerReport(DEFAULT_URL, [], [], False))
 
 
-def test_the_curl_line_works(server: Served) -> None:
+def test_the_curl_line_of_the_welcome_works(server: Served) -> None:
     assert server.run("launch", "echo", "--engine", "fake", "-u", "curly").returncode == 0
     try:
         text = welcome(ServerReport(server.url, [("curly", None)], [], False))
@@ -186,7 +186,7 @@ def free_port() -> int:
         return port
 
 
-def test_the_second_port(tmp_path: Path) -> None:
+def test_a_second_port_serves_chatchat(tmp_path: Path) -> None:
     port = free_port()
     served = Served(tmp_path / "home", "--chatchat-port", str(port))
     second = f"http://127.0.0.1:{port}"

@@ -35,7 +35,7 @@ GIB = 1024**3
         ("--vllm_enable_lora --enforce_eager", "engine", {"enable_lora": "true", "enforce_eager": "true"}),
     ],
 )
-def test_both_spellings(line: str, part: str, found: dict[str, object]) -> None:
+def test_both_spellings_of_a_flag_are_read(line: str, part: str, found: dict[str, object]) -> None:
     assert getattr(parse(shlex.split(line), ("port",)), part) == found
 
 
@@ -52,7 +52,7 @@ def test_both_spellings(line: str, part: str, found: dict[str, object]) -> None:
         ("--stream maybe", "neither"),
     ],
 )
-def test_refused(line: str, says: str) -> None:
+def test_unknown_and_misplaced_flags_are_refused(line: str, says: str) -> None:
     with pytest.raises(click.UsageError, match=says):
         parse(line.split())
 

@@ -53,7 +53,9 @@ def launch(line: str) -> dict[str, object]:
         ("--ckpt_dir bare --served_model_name mine", "mine", "bare", None),
     ],
 )
-def test_weights_and_checkpoint(place: Path, line: str, uid: str, weights: str, adapters: list[str] | None) -> None:
+def test_weights_and_checkpoint_become_model_and_adapters(
+    place: Path, line: str, uid: str, weights: str, adapters: list[str] | None
+) -> None:
     made = launch(line)
     assert made["model_uid"] == uid
     assert made["model_name"] == (weights if weights == BASE else str(place / weights))
@@ -61,7 +63,7 @@ def test_weights_and_checkpoint(place: Path, line: str, uid: str, weights: str, 
     assert made.get("lora_modules") == (there or None)
 
 
-def test_two_adapters_without_a_name(place: Path) -> None:
+def test_two_adapters_without_a_name_are_refused(place: Path) -> None:
     with pytest.raises(BadRequest, match="Two adapters are called 'default-lora'"):
         launch("--model base --ckpt_dir bare --adapters noted")
 
@@ -77,7 +79,7 @@ def test_two_adapters_without_a_name(place: Path) -> None:
         ("/models/mine", None),
     ],
 )
-def test_the_model_type_of_weights(weights: str, name: str | None) -> None:
+def test_the_model_type_is_found_from_weights(weights: str, name: str | None) -> None:
     assert name_of(weights) == name
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers what a test scripts, byte for byte, and tells what it was asked.
+"""A real HTTP server on loopback that answers what a test scripts, byte for byte, and keeps the requests it got.
 
 It stands in for a Modelyard server in states that a real one passes through too quickly, or never should.
 """
@@ -16,7 +16,7 @@ Write = Callable[[bytes], None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class StubRequest:
     """One request as it arrived."""
 
     method: str
@@ -26,7 +26,7 @@ class Asked:
     body: Any
 
 
-Answer = Callable[[Asked, Write], None]
+Answer = Callable[[StubRequest, Write], None]
 
 
 def json_answer(value: Any, status: int = 200, **headers: str) -> Answer:
@@ -34,7 +34,7 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Answer:
     data = json.dumps(value).encode()
     lines = [f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items()]
 
-    def answer(asked: Asked, write: Write) -> None:
+    def answer(request: StubRequest, write: Write) -> None:
         head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n"
         write(head.encode() + "".join(lines).encode() + b"\r\n" + data)
 
@@ -44,7 +44,7 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Answer:
 def raw_answer(data: bytes) -> Answer:
     """Answer with these bytes, head included, and close."""
 
-    def answer(asked: Asked, write: Write) -> None:
+    def answer(request: StubRequest, write: Write) -> None:
         write(data)
         raise ConnectionError("the script closes here")
 
@@ -54,7 +54,7 @@ def raw_answer(data: bytes) -> Answer:
 def sse_answer(*portions: bytes) -> Answer:
     """Answer with a stream, each portion as one HTTP chunk."""
 
-    def answer(asked: Asked, write: Write) -> None:
+    def answer(request: StubRequest, write: Write) -> None:
         write(SSE_HEAD)
         for portion in portions:
             write(http_chunk(portion))
@@ -88,7 +88,7 @@ class Endless:
     started: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, asked: Asked, write: Write) -> None:
+    def __call__(self, request: StubRequest, write: Write) -> None:
         write(SSE_HEAD)
         pace = threading.Event()
         try:
@@ -106,7 +106,7 @@ class Stub:
 
     def __init__(self) -> None:
         self.routes: dict[str, Answer] = {}
-        self.asked: list[Asked] = []
+        self.requests: list[StubRequest] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -115,9 +115,9 @@ class Stub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def last(self) -> Asked:
+    def last(self) -> StubRequest:
         """The newest request."""
-        return self.asked[-1]
+        return self.requests[-1]
 
     def close(self) -> None:
         self._listener.close()
@@ -143,16 +143,16 @@ class Stub:
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:
             try:
-                for asked in _requests(stream):
-                    self.asked.append(asked)
-                    route = f"{asked.method} {asked.path.partition('?')[0]}"
+                for request in _requests(stream):
+                    self.requests.append(request)
+                    route = f"{request.method} {request.path.partition('?')[0]}"
                     missing = error_answer("path_not_found", f"There is no {route} here.", 404)
-                    self.routes.get(route, missing)(asked, connection.sendall)
+                    self.routes.get(route, missing)(request, connection.sendall)
             except (OSError, ValueError):
                 connection.close()
 
 
-def _requests(stream: Any) -> Iterator[Asked]:
+def _requests(stream: Any) -> Iterator[StubRequest]:
     while line := stream.readline():
         method, path, _ = line.decode().split(" ")
         headers: dict[str, str] = {}
@@ -160,7 +160,7 @@ def _requests(stream: Any) -> Iterator[Asked]:
             name, _, value = header.decode().partition(": ")
             headers[name.lower()] = value
         body = stream.read(int(headers.get("content-length", 0)))
-        yield Asked(method, path, headers, json.loads(body) if body else None)
+        yield StubRequest(method, path, headers, json.loads(body) if body else None)
 
 
 def model(uid: str, **fields: Any) -> dict[str, Any]:

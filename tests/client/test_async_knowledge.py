@@ -142,7 +142,7 @@ async def refusals(client: AsyncClient) -> None:
         await client.knowledge.describe("手册")
 
 
-def test_the_async_client(server: Served, tmp_path: Path) -> None:
+def test_every_call_about_knowledge_works_on_an_async_client(server: Served, tmp_path: Path) -> None:
     file = tmp_path / "员工手册.md"
     file.write_text(HANDBOOK, encoding="utf-8")
 

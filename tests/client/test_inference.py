@@ -53,7 +53,7 @@ def test_get_model_chooses_by_type_and_ability(stub: Stub, client: Client) -> No
         client.models.get("img")
 
 
-def test_chat_body(stub: Stub, chat: ChatModel) -> None:
+def test_generation_settings_are_merged_into_the_body_of_a_chat(stub: Stub, chat: ChatModel) -> None:
     stub.routes["POST /v1/chat/completions"] = json_answer({"choices": []})
     chat.chat(HELLO, enable_thinking=False, generate_config={"max_tokens": 5, "model": "other"})
     assert stub.last().body == {
@@ -65,7 +65,7 @@ def test_chat_body(stub: Stub, chat: ChatModel) -> None:
     }
 
 
-def test_events_however_they_are_cut() -> None:
+def test_events_are_read_however_they_are_cut() -> None:
     data = {"t": "你好 🌲"}
     body = json.dumps(data, ensure_ascii=False).encode()
     wire = (
@@ -83,7 +83,7 @@ def test_events_however_they_are_cut() -> None:
     assert [*reader.feed(b"data: last"), *reader.finish()] == [b"last"]
 
 
-def test_stream_of_chat(stub: Stub, chat: ChatModel) -> None:
+def test_a_stream_is_asked_for_by_argument_or_by_settings(stub: Stub, chat: ChatModel) -> None:
     wire = event("你") + event("好") + b"data: [DONE]\r\n\r\n"
     stub.routes["POST /v1/chat/completions"] = sse_answer(*(wire[at : at + 5] for at in range(0, len(wire), 5)))
     assert texts(list(chat.chat(HELLO, stream=True))) == ["你", "好"]
@@ -94,7 +94,7 @@ def test_stream_of_chat(stub: Stub, chat: ChatModel) -> None:
     assert len(list(by_config)) == 1
 
 
-def test_errors_before_and_within_a_stream(stub: Stub, chat: ChatModel) -> None:
+def test_errors_before_and_within_a_stream_are_raised(stub: Stub, chat: ChatModel) -> None:
     route = "POST /v1/chat/completions"
     stub.routes[route] = error_answer("model_not_ready", "Loading.", 503, retry_after="3")
     with pytest.raises(errors.ModelNotReady):
@@ -171,7 +171,7 @@ def test_leaving_an_async_stream_stops_the_generation(stub: Stub, how: str) -> N
     asyncio.run(run())
 
 
-def test_async_stream_and_errors(stub: Stub) -> None:
+def test_an_async_stream_gives_chunks_and_raises_errors(stub: Stub) -> None:
     stub.routes["GET /v1/models/m"] = json_answer(model("m"))
     route = "POST /v1/chat/completions"
 

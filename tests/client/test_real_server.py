@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served.stop()
 
 
-def test_a_models_life(server: Served) -> None:
+def test_a_model_is_launched_asked_scaled_and_terminated(server: Served) -> None:
     with Client(server.url) as client:
         assert client.cluster.health()["status"] == "ok"
         assert client.cluster.version() == {"version": __version__}
@@ -51,7 +51,7 @@ def test_a_models_life(server: Served) -> None:
         assert client.models.list() == {}
 
 
-def test_embedding_and_rerank(server: Served) -> None:
+def test_handles_embed_and_rank(server: Served) -> None:
     with Client(server.url) as client:
         client.models.launch("e", "embedding", "fake", dimensions=8)
         client.models.launch("r", "rerank", "fake")
@@ -78,7 +78,7 @@ def test_errors_keep_their_class(server: Served) -> None:
         client.models.terminate("dies")
 
 
-def test_the_async_client(server: Served) -> None:
+def test_an_async_client_asks_many_questions_at_once(server: Served) -> None:
     async def run() -> None:
         async with AsyncClient(server.url) as client:
             uid = await client.models.launch("echo", model_engine="fake", model_uid="async")

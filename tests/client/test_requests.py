@@ -14,15 +14,15 @@ from modelyard.client import AsyncClient, Client
 from modelyard.client.resources.models import ModelCalls
 from modelyard.core import errors
 from modelyard.protocol import models
-from tests.client.stub import Asked, Stub, Write, error_answer, json_answer, model, raw_answer, replica
+from tests.client.stub import Stub, StubRequest, Write, error_answer, json_answer, model, raw_answer, replica
 
 
 def test_launch_sends_what_was_given_and_engine_options(stub: Stub, client: Client) -> None:
     stub.routes["POST /v1/models"] = json_answer({"model_uid": "m"})
     assert client.models.launch("demo", n_gpu=None, n_ctx="2048", envs={"A": "1"}, wait_ready=False) == "m"
-    asked = stub.last()
-    assert asked.path == "/v1/models?wait_ready=false"
-    assert asked.body == {
+    request = stub.last()
+    assert request.path == "/v1/models?wait_ready=false"
+    assert request.body == {
         "model_name": "demo",
         "replica": 1,
         "n_worker": 1,
@@ -37,7 +37,7 @@ def test_listing_is_by_uid(stub: Stub, client: Client) -> None:
     assert list(client.models.list()) == ["a", "b"]
 
 
-def test_every_management_call(stub: Stub, client: Client) -> None:
+def test_every_management_call_reads_its_answer(stub: Stub, client: Client) -> None:
     stub.routes |= {
         "GET /v1/models/a%20b": json_answer(model("a b")),
         "DELETE /v1/models/a%20b": json_answer(None),
@@ -97,7 +97,7 @@ def test_the_servers_error_is_raised_as_its_class(stub: Stub, client: Client) ->
         client.cluster.health()
 
 
-def test_no_server_and_strangers(stub: Stub, client: Client) -> None:
+def test_no_server_and_other_servers_are_told_apart(stub: Stub, client: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with Client(url) as nobody, pytest.raises(errors.ServerUnreachable) as caught:
@@ -116,10 +116,10 @@ def test_no_server_and_strangers(stub: Stub, client: Client) -> None:
 def test_launch_waits_longer_than_the_timeout(stub: Stub) -> None:
     arrived, released = threading.Event(), threading.Event()
 
-    def slow(asked: Asked, write: Write) -> None:
+    def slow(request: StubRequest, write: Write) -> None:
         arrived.set()
         released.wait(10)
-        json_answer({"model_uid": "m"})(asked, write)
+        json_answer({"model_uid": "m"})(request, write)
 
     stub.routes |= {"POST /v1/models": slow, "GET /health": slow}
     with Client(stub.url, timeout=0.05) as client, ThreadPoolExecutor() as threads:
@@ -131,7 +131,7 @@ def test_launch_waits_longer_than_the_timeout(stub: Stub) -> None:
         assert launch.result(10) == "m"
 
 
-def test_async_calls(stub: Stub) -> None:
+def test_an_async_client_raises_the_same_errors(stub: Stub) -> None:
     stub.routes["GET /v1/models"] = json_answer({"data": [model("a")]})
     stub.routes["GET /v1/models/x"] = error_answer("model_not_found", "No x.", 404)
 

@@ -19,6 +19,7 @@ from modelyard.client import (
     Client,
     account_types,
     handles,
+    job_types,
     knowledge_types,
     media,
     nouns,
@@ -185,7 +186,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

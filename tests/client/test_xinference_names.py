@@ -20,7 +20,7 @@ from xinference_client.client.restful import restful_client as peer
 from modelyard import client as ours
 from modelyard.client import AsyncClient, Client
 from modelyard.core import errors
-from tests.client.stub import Asked, Stub, Write, error_answer, http_chunk, json_answer, model
+from tests.client.stub import Stub, StubRequest, Write, error_answer, http_chunk, json_answer, model
 from tests.live import Live, live
 
 HANDLES = {
@@ -48,7 +48,7 @@ def keywords(function: Callable[..., Any]) -> set[str]:
     return {each.name for each in inspect.signature(function).parameters.values()}
 
 
-def test_every_method_of_the_peers_client() -> None:
+def test_every_method_of_xinferences_client_is_here() -> None:
     private = {"_check_cluster_authenticated"}
     for name, theirs in methods(Peer).items():
         if name in private:
@@ -58,11 +58,11 @@ def test_every_method_of_the_peers_client() -> None:
         assert positional(mine)[: len(wanted)] == wanted, name
         assert hasattr(AsyncClient, name)
     assert ours.RESTfulClient is Client and ours.AsyncRESTfulClient is AsyncClient
-    assert issubclass(errors.ModelNotFound, RuntimeError)  # what the peer's callers catch
+    assert issubclass(errors.ModelNotFound, RuntimeError)  # what callers of Xinference's client catch
 
 
 @pytest.mark.parametrize(("theirs", "mine"), HANDLES.items())
-def test_every_method_of_the_peers_handles(theirs: str, mine: str) -> None:
+def test_every_method_of_xinferences_handles_is_here(theirs: str, mine: str) -> None:
     for name, function in methods(getattr(peer, theirs)).items():
         for cls in (getattr(ours, mine), getattr(ours, f"Async{mine}")):
             known = getattr(cls, name)
@@ -72,7 +72,7 @@ def test_every_method_of_the_peers_handles(theirs: str, mine: str) -> None:
             assert set(positional(function)) <= accepted or "options" in accepted, (cls, name)
 
 
-def test_forms_as_the_peer_sends_them(tmp_path: Path) -> None:
+def test_forms_are_those_of_xinferences_client(tmp_path: Path) -> None:
     """Both clients upload to one socket; what arrives has the same fields and files."""
     picture = tmp_path / "p.png"
     picture.write_bytes(b"\x89PNG")
@@ -171,8 +171,8 @@ def read_body(kind: str, body: bytes) -> Any:
     return sorted(found, key=str)
 
 
-def test_speech_in_portions(stub: Stub) -> None:
-    def sound(asked: Asked, write: Write) -> None:
+def test_speech_comes_whole_or_in_portions(stub: Stub) -> None:
+    def sound(request: StubRequest, write: Write) -> None:
         write(b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n\r\n")
         for portion in (b"one", b"two"):
             write(http_chunk(portion))
@@ -198,7 +198,7 @@ def test_speech_in_portions(stub: Stub) -> None:
     asyncio.run(run())
 
 
-def test_logging_in(stub: Stub) -> None:
+def test_a_login_sends_its_token_from_then_on(stub: Stub) -> None:
     stub.routes["GET /v1/cluster/auth"] = json_answer({"auth": False})
     with Client(stub.url) as client:
         client.login("me", "secret")
@@ -214,11 +214,11 @@ def test_logging_in(stub: Stub) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live(tmp_path_factory.mktemp("peer") / "home") as running:
+    with live(tmp_path_factory.mktemp("xinference") / "home") as running:
         yield running
 
 
-def test_the_routes_of_the_peer_through_our_client(server: Live) -> None:
+def test_xinferences_names_work_on_a_real_server(server: Live) -> None:
     record = {
         "version": 2,
         "model_name": "my-own-模型",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import find_model, with_client
-from modelyard.cli.conversation import Conversation
+from modelyard.cli.conversation import ChatSession
 from modelyard.cli.output import clean
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ def command(
     model = client.models.get(find_model(client, model_uid or uid, "chat", "chat")["id"])
     if not hasattr(model, "chat"):
         raise click.ClickException(f"'{model.uid}' only continues text; use `modelyard generate {model.uid}`.")
-    talk = Conversation(model, clean(system) if system else None, config, think, stream)
+    conversation = ChatSession(model, clean(system) if system else None, config, think, stream)
     if prompt is not None:
-        talk.ask(clean(prompt))
+        conversation.ask(clean(prompt))
     elif sys.stdin.isatty() and sys.stdout.isatty():
         from modelyard.cli.repl import run
 
-        run(talk)
+        run(conversation)
     else:
         for line in sys.stdin:
             if question := clean(line).strip():
-                talk.ask(question)
+                conversation.ask(question)

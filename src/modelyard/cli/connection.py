@@ -1,4 +1,4 @@
-"""What every command that talks to a server shares: `--endpoint`, `--api-key`, and which model is meant when none is named."""
+"""Options and functions of every command that talks to a server: `--endpoint`, `--api-key`, and the default model."""
 
 from __future__ import annotations
 

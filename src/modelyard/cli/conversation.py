@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelyard.client.completion_types import DeltaDict, ReplyDict
 
 
-class Conversation:
+class ChatSession:
     """`ask` streams an answer to stdout and remembers it; a failed question is forgotten, a stopped answer is kept."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Conversation:
 
 
 class Printer:
-    """Text to stdout as it arrives. Thoughts are shown, dim, only to people."""
+    """Writes text to stdout as it arrives. Reasoning is written only on a terminal, dimmed."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()

@@ -60,7 +60,7 @@ def command(endpoint: str | None, api_key: str | None, as_json: bool) -> int:
 
 
 def examine(endpoint: str | None, api_key: str | None) -> Iterator[Finding]:
-    """Everything there is to find, in the order in which it is shown."""
+    """Every finding, in the order of the report."""
     from modelyard.cli.serve import settings
 
     yield from _python()

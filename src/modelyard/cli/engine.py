@@ -53,7 +53,7 @@ command.add_command(environments.doctor)
 @json_option
 @with_client
 def of(
-    client: Client, /, name: str | None, model_name: str | None, model_type: str, as_json: bool, **wanted: str | None
+    client: Client, /, name: str | None, model_name: str | None, model_type: str, as_json: bool, **filters: str | None
 ) -> int:
     """Show which engines can run a model here, and in which formats, sizes and quantisations."""
     chosen = required_name(name, model_name)
@@ -61,7 +61,7 @@ def of(
     if as_json:
         print_json(engines)
         return 0
-    rows = [row for row in rows_of(engines) if fits(row, wanted)]
+    rows = [row for row in rows_of(engines) if fits(row, filters)]
     if rows:
         print_table(TITLES, rows)
     for engine, reason in engines.items():
@@ -87,15 +87,15 @@ def rows_of(engines: dict[str, Any]) -> Iterator[list[str]]:
                 ]
 
 
-def fits(row: list[str], wanted: dict[str, str | None]) -> bool:
-    """Whether a row is one of those that were asked for; letter case, dots and dashes do not matter."""
+def fits(row: list[str], filters: dict[str, str | None]) -> bool:
+    """Whether a row passes the filters; letter case, dots and dashes do not matter."""
     order = ("model_engine", None, "model_format", "size", "quantization")
     return all(
-        not key or not (wish := wanted.get(key)) or plain(wish) == plain(cell)
+        not key or not (wish := filters.get(key)) or plain(wish) == plain(cell)
         for key, cell in zip(order, row, strict=True)
     )
 
 
 def plain(text: str) -> str:
-    """A name without what people spell differently."""
+    """A name in lower case, with `_` for dots and dashes, and without an ending `b`."""
     return text.lower().replace("-", "_").replace(".", "_").removesuffix("b")

@@ -16,7 +16,7 @@ from modelyard.core.errors import ConnectionLost, InvalidParameter
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.types import JobDict, JobEventDict, JobProgressDict
+    from modelyard.client.job_types import JobDict, JobEventDict, JobProgressDict
 
 TITLES = ("ID", "KIND", "STATE", "PROGRESS", "CREATED", "WHAT")
 FINISHED = ("done", "failed", "cancelled")

@@ -1,4 +1,4 @@
-"""`modelyard kb documents`, `chunks` and `download`: what is in a knowledge base."""
+"""`modelyard kb documents`, `chunks` and `download`: the contents of a knowledge base."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`modelyard kb search` and `ask`: what is found in knowledge bases, and what is answered from it."""
+"""`modelyard kb search` and `ask`: search knowledge bases, and answer questions from them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
 
 def names_and_text(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
-    """The bases, and the last word, which is what is asked."""
+    """The bases, and the last word, which is the query or the question."""
     if len(words) < 2:
         raise click.UsageError(f"Name a knowledge base and, behind it, the {what} in quotes.")
     *names, text = map(clean, words)

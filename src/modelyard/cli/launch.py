@@ -125,7 +125,7 @@ def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def split_words(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Names and engine options in words unknown to click: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`; `--d` is true."""
+    """Names and engine options among the other words: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`, `--d` is true."""
     names: list[str] = []
     options: dict[str, str] = {}
     waiting: str | None = None

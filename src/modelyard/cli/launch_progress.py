@@ -1,4 +1,4 @@
-"""How a launch is shown while it goes on: a bar on a terminal, a line per stage elsewhere. Both on stderr."""
+"""The progress of a launch on stderr: a bar on a terminal, a line per stage elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENDS = ("completed", "failed", "cancelled")
 
 
 def watch(client: Client, uid: str) -> LaunchProgressDict:
-    """Show a launch until it is completed, failed or cancelled; returns how it ended."""
+    """Show a launch until it is completed, failed or cancelled; returns its last state."""
     return _bar(client, uid) if sys.stderr.isatty() else _lines(client, uid)
 
 
@@ -85,7 +85,7 @@ class File:
 
 
 def downloads(step: LaunchProgressDict) -> list[File]:
-    """The files of a launch that are on their way; those that are there already are not shown."""
+    """The files of a launch that are being downloaded."""
     found = []
     for each in step.get("download_files") or ():
         name = str(each.get("file_name") or each.get("name") or "")
@@ -96,7 +96,7 @@ def downloads(step: LaunchProgressDict) -> list[File]:
 
 
 def _stage(step: LaunchProgressDict) -> str:
-    """The stage, and what goes on in it."""
+    """The stage of a launch and its details."""
     if step["stage"] == "failed" or not step["info"]:
         return step["stage"]
     return f"{step['stage']}: {printable(step['info'])}"

@@ -1,4 +1,4 @@
-"""`modelyard logs`: what a model's replica printed."""
+"""`modelyard logs`: the output of a model's replica."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _growth(client: Client, logs: LogsDict, replica: str | None) -> Iterator[list[str]]:
-    """What is added to the log, as it is added; the log of a replica that takes over is added as a whole."""
+    """Lines added to the log, as they are added; the log of a new replica is added as a whole."""
     while True:
         time.sleep(POLL)
         now = client.models.logs(logs["uid"], WINDOW, replica)

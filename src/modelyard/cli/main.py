@@ -1,4 +1,4 @@
-"""The command `modelyard`: which commands there are, and how anything that goes wrong is told in one sentence.
+"""The command `modelyard`: the list of commands, and errors as one sentence.
 
 A command is one file: `modelyard.cli.<name>`, with `_` for `-`, and its click command in `command`. It is imported when it
 is called, and nothing heavy is imported before it is needed, so that a call costs the start of Python and one request.
@@ -61,7 +61,7 @@ INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """The commands of `COMMANDS`, each imported when it is asked for."""
+    """The commands of `COMMANDS`, each imported on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _drop_output() -> None:
-    """Nobody reads it; without this, Python complains once more when it flushes at exit."""
+    """Discard output that nobody reads; otherwise Python reports a broken pipe again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

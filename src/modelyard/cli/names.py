@@ -20,7 +20,7 @@ def name_argument(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def required_name(name: str | None, model_name: str | None) -> str:
-    """The one that was given."""
+    """The name, wherever it was given. Raises `click.UsageError` if it was not."""
     chosen = model_name or name
     if not chosen:
         raise click.UsageError("Which model? `modelyard registrations` lists the families.")

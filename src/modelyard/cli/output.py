@@ -1,4 +1,4 @@
-"""How things look: tables and JSON on stdout, remarks on stderr. No rich here: most commands must not pay for it."""
+"""Output: tables and JSON on stdout, remarks on stderr. Does not import rich, which most commands do not need."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], bold: bool = False) -> st
 
 
 def about(name: str, problem: str) -> str:
-    """What is wrong with a document, with its name in front, once."""
+    """An error of a document, with its name in front once."""
     begun = f"Cannot read '{name}': "
     return printable(f"{name}: {problem.removeprefix(begun)}")
 
@@ -100,7 +100,7 @@ def clean(text: str) -> str:
 
 
 def in_bytes(count: int | None) -> str:
-    """A number of bytes for people."""
+    """A number of bytes with a unit."""
     if count is None:
         return "-"
     size = float(count)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TITLES = ("NAME", "TYPE", "SIZES", "LANGUAGES", "ABILITIES", "ORIGIN")
 SHOWN = 4
-"""How many languages or sizes are named; of more, the number is told."""
+"""Languages or sizes that are named; of more, only the number is printed."""
 
 type_option = click.option(
     "-t",

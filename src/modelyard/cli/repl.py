@@ -6,7 +6,7 @@ import difflib
 from contextlib import suppress
 from pathlib import Path
 
-from modelyard.cli.conversation import Conversation
+from modelyard.cli.conversation import ChatSession
 from modelyard.cli.output import clean, note
 from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import reason
@@ -21,12 +21,12 @@ Ctrl-C         stop the answer"""
 COMMANDS = ("/system", "/clear", "/save", "/help", "/exit", "/quit")
 
 
-def run(talk: Conversation) -> None:
+def run(conversation: ChatSession) -> None:
     """Ask and answer until the user leaves."""
     with suppress(ImportError):  # a Python built without it has a plain line editor
         import readline  # noqa: F401 - gives input() editing, history and characters wider than a byte
 
-    note(f"Chatting with {talk.model.uid}. /help tells what else there is; Ctrl-D leaves.", dim=True)
+    note(f"Chatting with {conversation.model.uid}. /help tells what else there is; Ctrl-D leaves.", dim=True)
     leaving = False
     while True:
         try:
@@ -45,27 +45,27 @@ def run(talk: Conversation) -> None:
         if line in ("/exit", "/quit"):
             return
         if line.startswith("/"):
-            obey(talk, line)
+            run_slash_line(conversation, line)
         elif line:
-            _answer(talk, line)
+            _answer(conversation, line)
 
 
-def obey(talk: Conversation, line: str) -> None:
-    """Do what a line that begins with a slash says."""
+def run_slash_line(conversation: ChatSession, line: str) -> None:
+    """Run a command that begins with a slash."""
     name, _, rest = line.partition(" ")
     rest = rest.strip()
     if name == "/help":
         note(HELP)
     elif name == "/clear":
-        talk.turns.clear()
+        conversation.turns.clear()
         note("Forgotten.", dim=True)
     elif name == "/system":
-        talk.system = rest or None
+        conversation.system = rest or None
         note("The model will be told so." if rest else "No system message.", dim=True)
     elif name == "/save" and rest:
         try:
-            talk.save(Path(rest).expanduser())
-            note(f"Saved {len(talk.turns)} messages to {rest}.", dim=True)
+            conversation.save(Path(rest).expanduser())
+            note(f"Saved {len(conversation.turns)} messages to {rest}.", dim=True)
         except OSError as error:
             note(f"Cannot write {rest}: {reason(error)}.", fg="red")
     elif name == "/save":
@@ -75,9 +75,9 @@ def obey(talk: Conversation, line: str) -> None:
         note(f"There is no {name}; {f'did you mean {near[0]}?' if near else '/help lists what there is.'}", fg="red")
 
 
-def _answer(talk: Conversation, question: str) -> None:
+def _answer(conversation: ChatSession, question: str) -> None:
     try:
-        reason = talk.ask(question)
+        reason = conversation.ask(question)
     except KeyboardInterrupt:
         note("(stopped)", dim=True)
     except ModelyardError as error:

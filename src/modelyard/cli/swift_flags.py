@@ -1,4 +1,4 @@
-"""Command lines of ms-swift 2 and 4, sorted into options of the model, of the engine and of the answer. Pure."""
+"""Command lines of ms-swift 2 and 4, sorted into options of the model, the engine and the answer. Pure."""
 
 from __future__ import annotations
 

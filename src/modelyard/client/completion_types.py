@@ -117,7 +117,7 @@ class TextCompletionDict(TypedDict, total=False):
 
 
 class EmbeddingDict(TypedDict):
-    """The vector of one text; as base64 text if that was asked for."""
+    """The vector of one text; as base64 text if `encoding_format` says so."""
 
     index: int
     object: str
@@ -134,7 +134,7 @@ class EmbeddingsDict(TypedDict):
 
 
 class RankDict(TypedDict, total=False):
-    """One document of a ranking: its place in the request, and the document itself where it was asked for."""
+    """One document of a ranking: its place in the request, and the document itself with `return_documents`."""
 
     index: Required[int]
     relevance_score: Required[float]

@@ -1,4 +1,4 @@
-"""The sync and the async connection to a server: each sends any `Request`. What can be asked is in `resources/`."""
+"""The sync and the async connection to a server: each sends any `Request`. The requests are in `resources/`."""
 
 from __future__ import annotations
 

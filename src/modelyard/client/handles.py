@@ -1,4 +1,4 @@
-"""Handles of models of text, through which they are asked: chat, completion, embeddings, ranking.
+"""Handles of models of text, which send them requests: chat, completion, embeddings, ranking.
 
 Bodies are OpenAI's, and answers come back as the engine wrote them. Each class of calls serves both clients: `ChatModel` is
 what a `Client` returns, `AsyncChatModel` what an `AsyncClient` returns.
@@ -47,8 +47,8 @@ class ModelHandle(CallGroup[S]):
         yield from ()
 
 
-class Generate(Protocol[Whole, Chunks]):
-    """`GenerateModel.generate`: chunks if a stream is asked for, else the whole answer."""
+class GenerateForms(Protocol[Whole, Chunks]):
+    """`GenerateModel.generate`: chunks with `stream`, else the whole answer."""
 
     @overload
     def __call__(self, prompt: str, generate_config: Config | None = None, *, stream: Literal[True]) -> Chunks: ...
@@ -60,8 +60,8 @@ class Generate(Protocol[Whole, Chunks]):
     ) -> Whole: ...
 
 
-class Chat(Protocol[Whole, Chunks]):
-    """`ChatModel.chat`: chunks if a stream is asked for, else the whole answer."""
+class ChatForms(Protocol[Whole, Chunks]):
+    """`ChatModel.chat`: chunks with `stream`, else the whole answer."""
 
     @overload
     def __call__(
@@ -103,8 +103,8 @@ class Chat(Protocol[Whole, Chunks]):
 def _generate_call(
     build: Callable[..., Request[Any]],
 ) -> ClientMethod[
-    Generate[TextCompletionDict, Stream[TextCompletionDict]],
-    Generate[Coroutine[Any, Any, TextCompletionDict], Coroutine[Any, Any, AsyncStream[TextCompletionDict]]],
+    GenerateForms[TextCompletionDict, Stream[TextCompletionDict]],
+    GenerateForms[Coroutine[Any, Any, TextCompletionDict], Coroutine[Any, Any, AsyncStream[TextCompletionDict]]],
 ]:
     return ClientMethod(build)
 
@@ -112,14 +112,14 @@ def _generate_call(
 def _chat_call(
     build: Callable[..., Request[Any]],
 ) -> ClientMethod[
-    Chat[ChatCompletionDict, Stream[ChatChunkDict]],
-    Chat[Coroutine[Any, Any, ChatCompletionDict], Coroutine[Any, Any, AsyncStream[ChatChunkDict]]],
+    ChatForms[ChatCompletionDict, Stream[ChatChunkDict]],
+    ChatForms[Coroutine[Any, Any, ChatCompletionDict], Coroutine[Any, Any, AsyncStream[ChatChunkDict]]],
 ]:
     return ClientMethod(build)
 
 
 class GenerateCalls(ModelHandle[S]):
-    """What is asked of a language model that continues text."""
+    """Calls to a language model that continues text."""
 
     @_generate_call
     def generate(
@@ -133,7 +133,7 @@ class GenerateCalls(ModelHandle[S]):
 
 
 class ChatCalls(ModelHandle[S]):
-    """What is asked of a language model that answers messages."""
+    """Calls to a language model that answers messages."""
 
     @_chat_call
     def chat(
@@ -159,7 +159,7 @@ class ChatCalls(ModelHandle[S]):
 
 
 class EmbeddingCalls(ModelHandle[S]):
-    """What is asked of a model that turns text into vectors."""
+    """Calls to a model that turns text into vectors."""
 
     @call
     def convert_ids_to_tokens(self, /, input: Sequence[Any], **options: Any) -> Request[list[Any]]:
@@ -174,7 +174,7 @@ class EmbeddingCalls(ModelHandle[S]):
 
 
 class RerankCalls(ModelHandle[S]):
-    """What is asked of a model that orders documents by how well they answer a query."""
+    """Calls to a model that orders documents by how well they answer a query."""
 
     @call
     def rerank(

@@ -24,13 +24,15 @@ HANDLES: dict[str, Handles] = {
 }
 
 
-def handle_of(sender: SyncConnection | AsyncConnection, info: ModelDict, wanted: type | None) -> Any:
-    """The handle of a model. Raises `InvalidParameter` where `wanted` is given and the model is of another kind."""
+def handle_of(sender: SyncConnection | AsyncConnection, info: ModelDict, handle_class: type | None) -> Any:
+    """The handle of a model. Raises `InvalidParameter` if it is not of `handle_class`."""
     sync, asynchronous = HANDLES[_kind(info, sender.base_url)]
     handle = sync(sender, info) if isinstance(sender, SyncConnection) else asynchronous(sender, info)
-    if wanted is not None and not isinstance(handle, wanted):
+    if handle_class is not None and not isinstance(handle, handle_class):
         found = type(handle).__name__
-        raise InvalidParameter("handle", f"'{info['id']}' is no {wanted.__name__}; it has a handle of class {found}.")
+        raise InvalidParameter(
+            "handle", f"'{info['id']}' is no {handle_class.__name__}; it has a handle of class {found}."
+        )
     return handle
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ImageCalls(ModelHandle[S]):
-    """What is asked of a model that makes or reads pictures."""
+    """Calls to a model that makes or reads pictures."""
 
     @call
     def text_to_image(
@@ -88,7 +88,7 @@ class ImageCalls(ModelHandle[S]):
 
 
 class VideoCalls(ModelHandle[S]):
-    """What is asked of a model that makes films."""
+    """Calls to a model that makes films."""
 
     @call
     def text_to_video(self, /, prompt: str, n: int = 1, **kwargs: Any) -> Request[MediaListDict]:
@@ -129,8 +129,8 @@ class VideoCalls(ModelHandle[S]):
         return _form("video/generations/flf", self.uid, fields, kwargs, files)
 
 
-class Speech(Protocol[Whole, Chunks]):
-    """`AudioModel.speech`: portions of bytes if a stream is asked for, else all of them."""
+class SpeechForms(Protocol[Whole, Chunks]):
+    """`AudioModel.speech`: portions of bytes with `stream`, else all of them."""
 
     @overload
     def __call__(
@@ -162,13 +162,14 @@ class Speech(Protocol[Whole, Chunks]):
 def _speech_call(
     build: Callable[..., Request[bytes]],
 ) -> ClientMethod[
-    Speech[bytes, Iterator[bytes]], Speech[Coroutine[Any, Any, bytes], Coroutine[Any, Any, AsyncIterator[bytes]]]
+    SpeechForms[bytes, Iterator[bytes]],
+    SpeechForms[Coroutine[Any, Any, bytes], Coroutine[Any, Any, AsyncIterator[bytes]]],
 ]:
     return ClientMethod(build)
 
 
 class AudioCalls(ModelHandle[S]):
-    """What is asked of a model that hears or speaks."""
+    """Calls to a model that hears or speaks."""
 
     @call
     def transcriptions(

@@ -25,7 +25,7 @@ class Nouns(CallGroup[S]):
 
     @property
     def models(self) -> ModelCalls[S]:
-        """Models: launching them, and asking what they are, do and did."""
+        """Models: launch, list, describe and terminate them, and read their logs and events."""
         return ModelCalls(self._sender)
 
     @property

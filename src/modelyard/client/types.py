@@ -313,49 +313,6 @@ class DownloadDict(TypedDict):
     files: list[dict[str, Any]]
 
 
-class JobProgressDict(TypedDict):
-    """How far a job is."""
-
-    done: int
-    total: int | None
-    unit: str
-    message: str
-
-
-class JobProblemDict(TypedDict):
-    """Why a job failed."""
-
-    code: str
-    message: str
-
-
-class JobDict(TypedDict):
-    """One background job."""
-
-    object: str
-    id: str
-    kind: str
-    state: str
-    progress: JobProgressDict
-    owner: str
-    parameters: dict[str, Any]
-    result: dict[str, Any] | None
-    error: JobProblemDict | None
-    attempts: int
-    created_at: float
-    started_at: float | None
-    finished_at: float | None
-
-
-class JobEventDict(TypedDict):
-    """Something that happened to a job. `seq` is None for progress."""
-
-    seq: int | None
-    type: str
-    at: float
-    data: dict[str, Any]
-
-
 class HealthDict(TypedDict):
     """The server's own state, and that of each model by uid."""
 

@@ -59,7 +59,7 @@ class XinferenceNames(CallGroup[S]):
 
     @exchange
     def login(self, username: str, password: str) -> Steps[None]:
-        """Log in by name and password; later requests carry the token. Does nothing where no key is asked for."""
+        """Log in by name and password; later requests carry the token. Does nothing if the server requires no key."""
         required: bool = yield ClusterCalls.auth_required.build(self)
         if required:
             tokens: dict[str, Any] = yield AuthCalls.token.build(self, username, password)

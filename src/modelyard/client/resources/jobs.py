@@ -9,7 +9,7 @@ from modelyard.client.calls import CallGroup, S, call, stream_call
 from modelyard.client.request import Request, a_list, an_object, at, given
 
 if TYPE_CHECKING:
-    from modelyard.client.types import JobDict, JobEventDict
+    from modelyard.client.job_types import JobDict, JobEventDict
 
 Lines = list[str]
 Jobs = list["JobDict"]

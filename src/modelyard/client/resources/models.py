@@ -1,4 +1,4 @@
-"""`client.models`: launch, list, describe and terminate models, and what happened to them."""
+"""`client.models`: launch, list, describe and terminate models, and their history."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class AsyncGetModel(Protocol):
 
 
 class ModelCalls(CallGroup[S]):
-    """Models: launching them, and asking what they are, do and did."""
+    """Models: launch, list, describe and terminate them, and read their logs and events."""
 
     @call
     def launch(
@@ -110,7 +110,7 @@ class ModelCalls(CallGroup[S]):
 
     @ClientMethod[GetModel, AsyncGetModel]
     def get(self, model_uid: str, handle: type | None = None) -> Steps[Any]:
-        """A handle of a launched model, such as `ChatModel`, through which it is asked.
+        """A handle of a launched model, such as `ChatModel`, which sends it requests.
 
         With `handle`, a model of another kind is refused, and type checkers know what comes back:
         `client.models.get("qwen3", ChatModel)`.
