@@ -22,7 +22,7 @@ from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
-from modelyard.knowledge.tool_loop import FinalAnswer, ModelReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
+from modelyard.knowledge.tool_loop import LoopAnswer, StreamedReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
 from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
 
@@ -122,7 +122,7 @@ async def _stored(
     chunks: AsyncGenerator[dict[str, Any]], parts: Parts, row: str | None
 ) -> AsyncGenerator[dict[str, Any]]:
     """Yield the chunks with the id of the stored message. The answer so far is stored even if the client disconnects."""
-    reply = ModelReply()
+    reply = StreamedReply()
     try:
         async with aclosing(chunks):
             async for chunk in chunks:
@@ -173,7 +173,7 @@ async def _tool_loop_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[T
                     yield chunk(TOOL_STARTED, "", [tool_call(event, None, False)])
                 case ToolEnded():
                     yield chunk(TOOL_ENDED, "", [tool_call(event, event.output, not event.ok)])
-                case FinalAnswer():
+                case LoopAnswer():
                     yield {**chunk(FINISHED, event.text, reason=event.finish_reason), "usage": event.usage}
 
 
@@ -194,7 +194,7 @@ def tool_call(event: ToolStarted | ToolEnded, output: str | None, failed: bool) 
 
 async def _as_completion(chunks: AsyncGenerator[dict[str, Any]]) -> dict[str, Any]:
     """Join all chunks into one completion."""
-    reply, result, ended = ModelReply(), dict[str, Any](), list[dict[str, Any]]()
+    reply, result, ended = StreamedReply(), dict[str, Any](), list[dict[str, Any]]()
     last: dict[str, Any] = {}
     async with aclosing(chunks):
         async for chunk in chunks:

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from modelyard.api.base_access import NamedBase
 from modelyard.api.deps import TheKnowledge
-from modelyard.api.files import file_response, portions
+from modelyard.api.files import file_response, parts_of
 from modelyard.api.knowledge_views import chunk_info, document_info, page
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
@@ -63,7 +63,7 @@ async def upload(
         title = name or file.filename or ""
         try:
             put = await knowledge.put(
-                row, title, portions(file), details=details, chunking=cut, modified_at=modified_at
+                row, title, parts_of(file), details=details, chunking=cut, modified_at=modified_at
             )
             kept.append(put.row)
         except (BodyTooLarge, InvalidParameter) as error:
@@ -119,7 +119,7 @@ async def preview_upload(
     """The chunks that a file would have; nothing of it is kept."""
     row = await knowledge.bases.get(base)
     cut = chunking_of(json_field("chunking", chunking) or row.chunking)
-    pieces = await knowledge.preview(file.filename or "", portions(file), cut)
+    pieces = await knowledge.preview(file.filename or "", parts_of(file), cut)
     return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
 
 
