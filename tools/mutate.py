@@ -18,6 +18,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -39,7 +40,8 @@ PACKAGES = ("control", "gateway", "knowledge", "compat", "cli")
 STATE = ROOT / ".mutants"
 COPIED = ("src", "tests", "tools", "docs", "requirements")
 KILLED, TIMEOUT, SURVIVED, UNTESTED = "killed", "timeout", "survived", "untested"
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line",
+          "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin")  # fmt: skip
 SPARE = 60.0
 """Seconds that a mutant's tests may take beside five times what they take without it: pytest's start on a busy machine."""
 
@@ -95,6 +97,7 @@ class Tree:
         """Run test files; returns pytest's exit code, or None after `limit` seconds. No process is left behind."""
         mark = uuid.uuid4().hex
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(self.folder / "src"), str(self.folder)))}
+        env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # plugins of other libraries take seconds to import
         command = [sys.executable, *PYTEST, *arguments, *files]
         log = (self.folder.parent / "pytest.log").open("wb")
         with log:
@@ -292,6 +295,8 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # also where a shell started it in the background
     if options.json:
         printer, sys.stdout = sys.stdout, sys.stderr  # progress is not part of the JSON
     results = run(options)
