@@ -26,7 +26,7 @@ from tests.encoder_models import minilm
 from benchmarks.cold import environment
 from benchmarks.load import Plan, Result, measure
 from benchmarks.servers import MODEL, Running, environments, ours
-from modelyard.knowledge.stores.embedded import EmbeddedStore
+from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.types import Entry
 
 WIDTH = 384

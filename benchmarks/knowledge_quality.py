@@ -12,7 +12,7 @@ import msgspec
 from tests.encoder_models import minilm
 
 from benchmarks.servers import MODEL, environments, ours
-from modelyard.knowledge.metrics import ndcg_at, recall_at, summary
+from modelyard.knowledge.search.metrics import ndcg_at, recall_at, summary
 
 SET = Path(__file__).parent / "knowledge_set"
 MODES = ("lexical", "vector", "hybrid")

@@ -14,10 +14,15 @@ from itertools import zip_longest
 from typing import Any
 
 from modelyard.catalog.swift_models import is_known, swift_models, unknown
-from modelyard.client._request import Request
+from modelyard.client.target import Request
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, NotFound
-from modelyard.infer.asking import (
+from modelyard.infer.engine import Engine
+from modelyard.infer.launching import engine_of
+from modelyard.infer.progress import bar
+from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
+from modelyard.infer.stats import six
+from modelyard.infer.swift_client import (
     generation_body,
     generation_request,
     get_model_list_client,
@@ -25,11 +30,6 @@ from modelyard.infer.asking import (
     inference_client,
     inference_client_async,
 )
-from modelyard.infer.engine import Engine
-from modelyard.infer.launching import engine_of
-from modelyard.infer.progress import bar
-from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
-from modelyard.infer.stats import six
 
 GENERATION = "default_generation"
 """The template of models that continue text instead of chatting."""

@@ -22,6 +22,8 @@ from modelyard.api.chatchat.streams import event, token_limit
 from modelyard.api.chatchat.turns import ChatQuestion, HistoryMessage
 from modelyard.api.chatchat.unified import UnifiedChat, tool_call
 from modelyard.api.chatchat.uploads import chunking_options, parse_custom_docs
+from modelyard.chats.tools.base import Tool
+from modelyard.chats.tools.calculator import Calculator
 from modelyard.core.errors import (
     DocumentNotFound,
     InvalidParameter,
@@ -31,10 +33,8 @@ from modelyard.core.errors import (
     Refused,
     UnsupportedParameter,
 )
-from modelyard.knowledge.splitter import LARGEST, SMALLEST
+from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
 from modelyard.knowledge.tool_loop import ToolEnded
-from modelyard.knowledge.tools.base import Tool
-from modelyard.knowledge.tools.calculator import Calculator
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.api.knowing import Base, embedding, ok
 from tests.conftest import new_database
-from tests.knowledge.loaders import made
+from tests.knowledge.documents.loaders import made
 from tests.live import Live, live
 
 SETTINGS = {"rows": (True, "embedded"), "rows and indexes": (True, "postgres"), "indexes": (False, "postgres")}

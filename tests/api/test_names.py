@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelyard.api.routes import ROUTERS
 from modelyard.core.names import BEHIND_MODELS, MODEL_ROUTES
-from modelyard.knowledge.bases import RESERVED
+from modelyard.knowledge.documents.bases import RESERVED
 from tests.live import Live, error_of, live
 
 ODD = st.text(st.sampled_from("aé/?#%.: \u0301\u200b\t:&=+\\'\"~中😀K"), min_size=1, max_size=8)

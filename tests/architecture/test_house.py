@@ -31,7 +31,7 @@ BROAD_EXCEPTS: set[str] = {
     "control/reconcile.py:_start",
     "gateway/app.py:__call__",
     "api/sse.py:guarded",
-    "knowledge/ingest.py:_work",
+    "knowledge/indexing/worker.py:_work",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""
 

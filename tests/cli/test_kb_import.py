@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modelyard.cli.kb_chatchat import bases_folder, read
-from modelyard.cli.kb_chatchat_talks import MESSAGES_AT_ONCE, identity, portions
+from modelyard.cli.kb_chatchat_conversations import MESSAGES_AT_ONCE, identity, portions
 from modelyard.cli.kb_import_plan import allowed
 from modelyard.client import Client
 from modelyard.core.errors import BadRequest

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from modelyard.engines.llama_cpp.calling import Listed
+from modelyard.engines.llama_cpp.tool_calls import Listed
 from modelyard.protocol.tool_calls import whole_calls
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, COMPLETION, HELLO, Replica, events_of, launch

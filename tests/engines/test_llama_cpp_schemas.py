@@ -11,8 +11,8 @@ import jsonschema_rs
 import pytest
 
 from modelyard.engines.llama_cpp import patterns, schemas
-from modelyard.engines.llama_cpp.calling import parameters
 from modelyard.engines.llama_cpp.plans import Refused
+from modelyard.engines.llama_cpp.tool_calls import parameters
 from tests import make_gguf
 from tests.engines.test_llama_cpp import CHAT, HELLO, Replica, launch
 

@@ -18,10 +18,10 @@ from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
 from modelyard.engines.vllm import engine as vllm
 from modelyard.engines.vllm.rules import RULES as VLLM
 from modelyard.engines.vllm.rules import WITH_ADAPTERS, rules_for
-from modelyard.gateway.adapt import adapt_body
+from modelyard.gateway.adaptation import adapt_body
+from modelyard.gateway.model_call import Peeked
 from modelyard.gateway.parameters import by_first_names, refusals
 from modelyard.gateway.paths import PATHS
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.plain import PLAIN
 from modelyard.protocol.requests import read
 

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import pytest
 
+from modelyard.chats.conversations import TITLE, Conversations, as_markdown
 from modelyard.core.access import Owner
 from modelyard.core.errors import ConversationNotFound, InvalidParameter
 from modelyard.db.session import Database
 from modelyard.knowledge.conversation_import import import_conversations
-from modelyard.knowledge.conversations import TITLE, Conversations, as_markdown
 from modelyard.protocol.conversation_imports import Imported, ImportedConversation
 
 ANN, BEN, ADMIN = Owner("ann"), Owner("ben"), Owner("root", everything=True)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from modelyard.client import AsyncClient
 from modelyard.core.errors import BadRequest, InternalError
+from modelyard.knowledge.indexing.adaptive_size import SLOW
 from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, ServedModels, halves
-from modelyard.knowledge.portions import SLOW
 
 
 class Counting(ServedModels):

@@ -13,9 +13,9 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.blobs import whole
-from modelyard.knowledge.search import Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.blobs import whole
+from modelyard.knowledge.search.search import Query
 from modelyard.knowledge.service import Knowledge
 
 SMALL = {"size": 40, "overlap": 0}

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from modelyard.chats.tools.base import object_schema
+from modelyard.chats.tools.calculator import Calculator
 from modelyard.core.errors import ToolFailed, UnsupportedParameter, UpstreamFailed
 from modelyard.knowledge import tool_loop
 from modelyard.knowledge.tool_loop import (
@@ -24,8 +26,6 @@ from modelyard.knowledge.tool_loop import (
     ToolStarted,
     run_tool_loop,
 )
-from modelyard.knowledge.tools.base import object_schema
-from modelyard.knowledge.tools.calculator import Calculator
 
 Chunk = dict[str, Any]
 BODY = {"model": "m", "messages": [{"role": "user", "content": "多少？"}], "temperature": 0.1, "stream": False}

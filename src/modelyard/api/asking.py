@@ -13,7 +13,7 @@ from modelyard.api.sse import event
 from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
-from modelyard.knowledge.search import Mode
+from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import Knowledge
 from modelyard.knowledge.types import Models
 from modelyard.protocol.knowledge import AnswerRequest

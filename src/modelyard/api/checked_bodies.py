@@ -10,7 +10,7 @@ from modelyard.core.asgi import replayed
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.gateway.asgi import ClientLeft, Headers, header, send_error
-from modelyard.gateway.peek import has_body, read_body
+from modelyard.gateway.model_call import has_body, read_body
 from modelyard.protocol.json_values import check_body
 
 Scope = MutableMapping[str, Any]

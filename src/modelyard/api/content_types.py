@@ -18,7 +18,7 @@ from modelyard.api.foreign_pages import READING
 from modelyard.api.paths import route_of
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
-from modelyard.gateway.peek import JSON, has_body, is_json
+from modelyard.gateway.model_call import JSON, has_body, is_json
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -27,7 +27,7 @@ from modelyard.core.rules import Honour, Ignore, Refuse, Rules
 from modelyard.core.types import Task
 from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
-from modelyard.knowledge.search import Mode
+from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import errors
 from modelyard.protocol.inference import ChatRequest, StreamOptions

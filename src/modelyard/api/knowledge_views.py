@@ -9,9 +9,9 @@ import msgspec
 
 from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
-from modelyard.knowledge.answering.citing import Citation
-from modelyard.knowledge.bases import Counts, chunking_of
-from modelyard.knowledge.search import Hit
+from modelyard.knowledge.answering.citations import Citation
+from modelyard.knowledge.documents.bases import Counts, chunking_of
+from modelyard.knowledge.search.search import Hit
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo

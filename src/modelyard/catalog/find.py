@@ -14,9 +14,9 @@ from modelyard.catalog.describing import one_line
 from modelyard.catalog.family import Size
 from modelyard.catalog.files import describe, described_as
 from modelyard.catalog.hubs import HUBS, REMOTE
-from modelyard.catalog.hubs.asking import AUTO, Question, ask, to_ask
 from modelyard.catalog.hubs.cache import in_cache, snapshot_of
 from modelyard.catalog.hubs.complete import named_files, repository
+from modelyard.catalog.hubs.queries import AUTO, Question, ask, to_ask
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.projectors import beside
 from modelyard.catalog.resolve import FORMATS, Variant, resolve

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.catalog.hubs.asking import to_ask
 from modelyard.catalog.hubs.cache import in_cache
+from modelyard.catalog.hubs.queries import to_ask
 from modelyard.catalog.index import FAMILIES
 from modelyard.core.errors import NotFound
 

@@ -28,7 +28,7 @@ def connect(endpoint: str | None, api_key: str | None, timeout: float | None = N
     # httpx imports the library of its own command line, 40 ms of rich and pygments, unless that is absent.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from modelyard.client import Client
-    from modelyard.client._request import Target
+    from modelyard.client.target import Target
 
     if not api_key and not os.environ.get("MODELYARD_API_KEY"):
         api_key = tokens.current(Target.find(endpoint, None, None).url)

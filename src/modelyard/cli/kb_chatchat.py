@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelyard.cli.kb_chatchat_talks import Talk, talks
+from modelyard.cli.kb_chatchat_conversations import Talk, talks
 from modelyard.cli.output import clean
 from modelyard.core.errors import BadRequest
 from modelyard.core.wording import reason

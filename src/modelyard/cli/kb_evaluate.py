@@ -22,8 +22,8 @@ from modelyard.cli.kb_search import MODES
 from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
 from modelyard.core.errors import BadRequest, ModelyardError, NotFound, ServerUnreachable
 from modelyard.core.wording import reason
-from modelyard.knowledge.evaluate import answer_measured, measured
-from modelyard.knowledge.judgments import Judged, grade_of, read
+from modelyard.knowledge.search.evaluation import answer_measured, measured
+from modelyard.knowledge.search.judgments import Judged, grade_of, read
 
 if TYPE_CHECKING:
     from modelyard.client import Client

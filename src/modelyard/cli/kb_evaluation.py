@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from modelyard.cli.output import note, print_table
-from modelyard.knowledge.evaluate import differences, means
-from modelyard.knowledge.judgments import Judged
+from modelyard.knowledge.search.evaluation import differences, means
+from modelyard.knowledge.search.judgments import Judged
 
 LETTERS = "ABCDEFGHIJ"
 AT_K = ("recall", "hit_rate", "mrr", "ndcg")

@@ -12,10 +12,10 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import BATCH, send
 from modelyard.cli.kb_chatchat import Source, chosen, read
-from modelyard.cli.kb_chatchat_talks import Talk, portions
+from modelyard.cli.kb_chatchat_conversations import Talk, portions
 from modelyard.cli.kb_folder import Hashes
 from modelyard.cli.kb_import_plan import Coming, Models, planned
-from modelyard.cli.kb_import_told import summary, tell_base, tell_end, tell_plan
+from modelyard.cli.kb_import_report import summary, tell_base, tell_end, tell_plan
 from modelyard.cli.kb_jobs import INTERRUPTED, ended_well, follow_job, tell
 from modelyard.cli.output import counting, json_option, note, print_json
 from modelyard.core.errors import ModelyardError, ServerUnreachable

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modelyard.cli.offices import Office, with_office
+from modelyard.cli.key_access import Office, with_office
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "STATE")

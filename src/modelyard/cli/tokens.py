@@ -87,7 +87,7 @@ def _renewed(url: str, kept: dict[str, Any]) -> str:
 
 def post(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Send JSON and get an object."""
-    from modelyard.client._request import Request, an_object
+    from modelyard.client.target import Request, an_object
 
     answer: dict[str, Any] = client.send(Request("POST", path, an_object, body=body))
     return answer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from modelyard.cli.key import day
+from modelyard.cli.key_access import Office, with_office
 from modelyard.cli.login import ask_password
-from modelyard.cli.offices import Office, with_office
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from modelyard.client._request import Request
 from modelyard.client.handles import AsyncSender, Sender, described
 from modelyard.client.stream import AsyncStream, Stream
+from modelyard.client.target import Request
 
 P = ParamSpec("P")
 T = TypeVar("T")

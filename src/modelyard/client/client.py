@@ -9,11 +9,11 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from modelyard.client import kinds
-from modelyard.client._request import DEFAULT_TIMEOUT, Request, Target
 from modelyard.client.calls import async_call, call
 from modelyard.client.knowledge_calls import AsyncKnowledgeCalls, KnowledgeCalls
 from modelyard.client.resources import adapters, autostart, cache, cluster, models, registrations, relaunches, replicas
 from modelyard.client.stream import AsyncStream, Stream, async_portions, portions
+from modelyard.client.target import DEFAULT_TIMEOUT, Request, Target
 
 T = TypeVar("T")
 

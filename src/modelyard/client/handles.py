@@ -11,8 +11,8 @@ from modelyard.client.resources import inference
 from modelyard.client.resources.inference import Answer, Config, wants_stream
 
 if TYPE_CHECKING:
-    from modelyard.client._request import Request
     from modelyard.client.stream import AsyncStream, Stream
+    from modelyard.client.target import Request
     from modelyard.client.types import ModelInfo
 
 T = TypeVar("T")

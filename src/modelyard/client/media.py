@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from modelyard.client._request import Request
 from modelyard.client.handles import AsyncHandle, Handle, described
 from modelyard.client.resources import media
+from modelyard.client.target import Request
 
 P = ParamSpec("P")
 T = TypeVar("T")

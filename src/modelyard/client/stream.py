@@ -14,7 +14,7 @@ from modelyard.core.errors import ConnectionLost
 from modelyard.protocol import errors
 
 if TYPE_CHECKING:
-    from modelyard.client._request import Target
+    from modelyard.client.target import Target
 
 Chunk = dict[str, Any]
 DONE = b"[DONE]"

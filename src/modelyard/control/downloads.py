@@ -20,8 +20,8 @@ from pathlib import Path
 import msgspec
 
 from modelyard.catalog.hubs import remote
-from modelyard.catalog.hubs.asking import CHILD_ENVIRONMENT, command, last_object, raise_error
 from modelyard.catalog.hubs.cache import is_here, progress, scan
+from modelyard.catalog.hubs.queries import CHILD_ENVIRONMENT, command, last_object, raise_error
 from modelyard.core.config import Settings
 from modelyard.core.errors import Conflict, DownloadFailed, ModelyardError, NotEnoughDisk, NotFound
 from modelyard.core.private import umask_outside

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from modelyard.catalog.find import find, locate, looks_like_path
 from modelyard.catalog.hubs import REMOTE
-from modelyard.catalog.hubs.asking import AUTO
 from modelyard.catalog.hubs.cache import cached
+from modelyard.catalog.hubs.queries import AUTO
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching

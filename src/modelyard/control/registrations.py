@@ -12,13 +12,13 @@ import msgspec
 from sqlalchemy import select
 
 from modelyard.catalog.family import Family, Source
+from modelyard.catalog.family_record import written
 from modelyard.catalog.hubs import HUBS, REMOTE
 from modelyard.catalog.hubs.cache import cached, scan
 from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import Cached, Record, record
 from modelyard.catalog.registration import check_abilities, parse
-from modelyard.catalog.written import written
 from modelyard.control.registration_files import RegistrationFiles, Written, skipped
 from modelyard.core.errors import (
     BadRequest,

@@ -22,8 +22,8 @@ from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
 from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.model_call import peek
 from modelyard.gateway.paths import PATHS, Path
-from modelyard.gateway.peek import peek
 from modelyard.gateway.relay import Relay, Request
 from modelyard.gateway.upstream import Pool
 

@@ -7,8 +7,8 @@ from msgspec import UNSET
 from modelyard.core.access import BASE, Grant
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
+from modelyard.gateway.model_call import Peeked
 from modelyard.gateway.parameters import refusals
-from modelyard.gateway.peek import Peeked
 from modelyard.protocol.inference import Knowledge
 
 LISTED = 20

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace, Rule, Rules, Wrap
 from modelyard.core.types import Route
-from modelyard.gateway.peek import Peeked
+from modelyard.gateway.model_call import Peeked
 from modelyard.protocol.plain import PLAIN
 
 DEFAULTS: Mapping[str, object] = {

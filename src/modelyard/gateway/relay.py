@@ -22,15 +22,15 @@ from modelyard.core.errors import (
 )
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Endpoint, Route
-from modelyard.gateway.adapt import adapt_body, adapt_target
+from modelyard.gateway.adaptation import adapt_body, adapt_target
 from modelyard.gateway.asgi import ClientLeft, Headers, Receive, Send, header
+from modelyard.gateway.balancer import affinity, pick
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
+from modelyard.gateway.model_call import Peeked
+from modelyard.gateway.open_requests import Running
 from modelyard.gateway.parameters import by_first_names
 from modelyard.gateway.paths import PATHS
-from modelyard.gateway.peek import Peeked
-from modelyard.gateway.pick import affinity, pick
-from modelyard.gateway.running import Running
 from modelyard.gateway.upstream import ConnectFailed, Connection, Lost, Pool, Silent, UpstreamProblem
 from modelyard.protocol.errors import sse_event, translated
 

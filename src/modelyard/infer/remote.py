@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from modelyard.client import AsyncClient, Client
-from modelyard.client._request import Request
+from modelyard.client.target import Request
 from modelyard.core.errors import NotFound
 from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig, asked_of, chat_body
 from modelyard.infer.responses import ChatCompletionResponse, ChatCompletionStreamResponse, ModelList, assembled, read

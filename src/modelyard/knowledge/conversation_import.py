@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.db.tables import Conversation, Message
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.conversation_imports import Imported, ImportedConversation, ImportedMessage
 
 

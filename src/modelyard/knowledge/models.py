@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from modelyard.client import AsyncClient
-from modelyard.client._request import Request, at
+from modelyard.client.target import Request, at
 from modelyard.core.errors import BadRequest, InternalError, ModelyardError, UpstreamFailed
-from modelyard.knowledge.cuts import skip_blanks, text_cut
-from modelyard.knowledge.portions import Portions
-from modelyard.knowledge.vectors import unit
+from modelyard.knowledge.documents.cuts import skip_blanks, text_cut
+from modelyard.knowledge.indexing.adaptive_size import Portions
+from modelyard.knowledge.indexing.vectors import unit
 
 FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
 """Texts of a model's first embedding requests, and of the largest."""

@@ -8,26 +8,26 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+from modelyard.chats.conversations import Conversations
+from modelyard.chats.tools.toolbox import Toolbox
 from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
-from modelyard.knowledge.bases import Bases, BaseSettings
-from modelyard.knowledge.blobs import Blob, Blobs
-from modelyard.knowledge.conversations import Conversations
-from modelyard.knowledge.documents import Documents, Kept
-from modelyard.knowledge.indexes import Indexes
-from modelyard.knowledge.indexing import Indexing
-from modelyard.knowledge.ingest import Ingest
-from modelyard.knowledge.jobs import Jobs
-from modelyard.knowledge.loaders.base import Limits
-from modelyard.knowledge.search import Search
-from modelyard.knowledge.splitter import Chunking
-from modelyard.knowledge.tools.toolbox import Toolbox
+from modelyard.knowledge.documents.bases import Bases, BaseSettings
+from modelyard.knowledge.documents.blobs import Blob, Blobs
+from modelyard.knowledge.documents.documents import Documents, Kept
+from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.splitter import Chunking
+from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.jobs import Jobs
+from modelyard.knowledge.indexing.pipeline import Indexing
+from modelyard.knowledge.indexing.vectors import Vectors
+from modelyard.knowledge.indexing.worker import Ingest
+from modelyard.knowledge.search.search import Search
 from modelyard.knowledge.types import Models, Piece
-from modelyard.knowledge.vectors import Vectors
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""

@@ -9,8 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelyard.chats.tools.base import Tool, tool_definition
 from modelyard.core.errors import ModelyardError, UnsupportedParameter
-from modelyard.knowledge.tools.base import Tool, tool_definition
 from modelyard.knowledge.types import Models
 
 MOST_ROUNDS = 6

@@ -94,7 +94,7 @@ class Entry:
 class Store(Protocol):
     """One generation of one base's indexes: lexical and vector. Calls block, and may come from many threads at once.
 
-    The contract suite in `modelyard.knowledge.stores.contract` says what each must do, for third parties too.
+    The contract suite in `modelyard.knowledge.indexing.stores.contract` says what each must do, for third parties too.
     """
 
     def ids(self) -> set[int]:

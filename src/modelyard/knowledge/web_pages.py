@@ -9,8 +9,8 @@ from typing import Any
 from lxml import etree, html
 
 from modelyard.core.fetching import Fetched
-from modelyard.knowledge.loaders.encoding import NotText, decode
-from modelyard.knowledge.loaders.html import declared
+from modelyard.knowledge.documents.loaders.encoding import NotText, decode
+from modelyard.knowledge.documents.loaders.html import declared
 
 DROPPED = frozenset(
     ("script", "style", "noscript", "template", "svg", "math", "iframe", "object", "canvas", "audio", "video", "form",

@@ -9,7 +9,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar
-from modelyard.serving.asked import Asked
+from modelyard.serving.bodies import Asked
 from modelyard.serving.text import OPENING
 
 ANY_OBJECT = '{"type":"object"}'

@@ -22,8 +22,8 @@ from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Sour
 from modelyard.engines.media import AT_ONCE
 from modelyard.engines.served import Config
 from modelyard.serving.adapters import Named
-from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Generation, Piece, Scheduler
+from modelyard.serving.bodies import Asked
 from modelyard.serving.text import Characters
 
 READING = 512

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar, Language
-from modelyard.serving.asked import Chat
+from modelyard.serving.bodies import Chat
 from modelyard.serving.calls import HERMES, HERMES_END, MARKS, MISTRAL, MISTRAL_ARGUMENTS, Calls
 
 MOST_CALLS = 16

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelyard.protocol.inference import StreamOptions
-from modelyard.serving.asked import Asked
 from modelyard.serving.batching import Piece
+from modelyard.serving.bodies import Asked
 
 
 class StreamedUsage:

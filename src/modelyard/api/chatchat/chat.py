@@ -17,9 +17,9 @@ from modelyard.api.chatchat.prompts import render_prompt
 from modelyard.api.chatchat.streams import event_stream
 from modelyard.api.chatchat.turns import TEMPERATURE, ChatQuestion, ChatTurn, HistoryMessage
 from modelyard.api.deps import TheGrant, TheKnowledge, TheParts
+from modelyard.chats.conversations import Conversations
 from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
-from modelyard.knowledge.conversations import Conversations
 from modelyard.protocol.bounds import Few
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)

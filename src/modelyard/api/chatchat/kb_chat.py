@@ -28,9 +28,9 @@ from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
+from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
-from modelyard.knowledge.search_engines.base import MOST_HITS
 from modelyard.protocol.bounds import Few, Fields, Many
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)

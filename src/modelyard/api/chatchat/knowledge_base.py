@@ -30,8 +30,8 @@ from modelyard.api.knowledge_views import readable
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.search import LONGEST_QUERY, MOST_HITS, Hit, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Hit, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol.bounds import Fields
 

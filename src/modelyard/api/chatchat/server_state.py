@@ -23,10 +23,10 @@ from modelyard.api.chatchat.prompts import TEMPLATES, render_prompt, template
 from modelyard.api.chatchat.streams import event_stream, token_limit
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.knowledge_views import readable
+from modelyard.chats.search_engines import configured_engines
 from modelyard.core.errors import ModelyardError
 from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.search_engines import configured_engines
 from modelyard.protocol.bounds import Many
 
 router = APIRouter(tags=["chatchat"], route_class=ChatchatRoute)

@@ -18,14 +18,14 @@ from modelyard.api.chatchat.streams import event_stream
 from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn
 from modelyard.api.chatchat.uploads import temporary_base_of
 from modelyard.api.deps import Parts, TheGrant, TheParts
+from modelyard.chats.search_engines import engine
+from modelyard.chats.search_engines.base import MOST_HITS, SearchEngine
 from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import is_evidence
-from modelyard.knowledge.search import Hit
-from modelyard.knowledge.search_engines import engine
-from modelyard.knowledge.search_engines.base import MOST_HITS, SearchEngine
+from modelyard.knowledge.search.search import Hit
 
 router = APIRouter(prefix="/chat", tags=["chatchat"], route_class=ChatchatRoute)
 

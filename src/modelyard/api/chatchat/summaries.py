@@ -31,10 +31,10 @@ from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentUnreadable, KnowledgeBaseExists, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.answering.summaries import Summary, summarised
+from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, Knowledge
-from modelyard.knowledge.summarising import Summary, summarised
 from modelyard.protocol.bounds import Many
 
 router = APIRouter(prefix="/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)

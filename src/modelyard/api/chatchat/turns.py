@@ -14,8 +14,8 @@ from modelyard.api.chatchat.base import caller_models, chat_model
 from modelyard.api.chatchat.streams import answer_text
 from modelyard.api.deps import Parts
 from modelyard.api.knowledge_views import readable
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import TOOLS, Grant
-from modelyard.knowledge.tools.base import Tool
 from modelyard.knowledge.types import Models
 from modelyard.protocol.bounds import Few
 

@@ -20,10 +20,10 @@ from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn, server_tools
 from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.knowledge_door import text_of
 from modelyard.api.leaving import while_awaited
+from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.tool_loop import LoopAnswer, StreamedReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
-from modelyard.knowledge.tools.base import Tool
 from modelyard.protocol.bounds import Few, Fields, Many
 
 router = APIRouter(prefix="/chat", tags=["chatchat"])

@@ -25,10 +25,10 @@ from modelyard.api.files import parts_of
 from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge import rows
-from modelyard.knowledge.bases import BaseSettings
+from modelyard.knowledge.documents import rows
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
 from modelyard.knowledge.service import Knowledge
-from modelyard.knowledge.splitter import LARGEST, SMALLEST
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.json_values import check_text
 

@@ -13,8 +13,8 @@ from modelyard.api.files import file_response, parts_of
 from modelyard.api.knowledge_views import chunk_info, document_info, page
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
-from modelyard.knowledge.bases import chunking_of
-from modelyard.knowledge.jobs import chunking_for
+from modelyard.knowledge.documents.bases import chunking_of
+from modelyard.knowledge.indexing.jobs import chunking_for
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.json_values import check_text

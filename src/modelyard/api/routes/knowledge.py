@@ -19,10 +19,10 @@ from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.jobs import JobView, builtins
-from modelyard.knowledge.loaders import extensions
-from modelyard.knowledge.search import Mode, Query
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.loaders import extensions
+from modelyard.knowledge.indexing.jobs import JobView, builtins
+from modelyard.knowledge.search.search import Mode, Query
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 

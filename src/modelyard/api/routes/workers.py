@@ -12,7 +12,7 @@ from fastapi import APIRouter, BackgroundTasks
 
 from modelyard.api.deps import TheAddress, TheDeployments, TheParts
 from modelyard.api.views import model_info
-from modelyard.catalog.hubs.asking import PROBE
+from modelyard.catalog.hubs.queries import PROBE
 from modelyard.core.environment import without_password
 from modelyard.core.errors import Conflict, NotFound
 from modelyard.core.types import Hardware

@@ -20,9 +20,9 @@ from modelyard.catalog.files import TEXT, describe_header, unread
 from modelyard.catalog.gguf import read_header
 from modelyard.catalog.hf_folder import DESCRIBING, read_folder
 from modelyard.catalog.hubs import remote
-from modelyard.catalog.hubs.asking import Question
 from modelyard.catalog.hubs.base import Listing, RemoteHub
 from modelyard.catalog.hubs.complete import UNFINISHED
+from modelyard.catalog.hubs.queries import Question
 from modelyard.catalog.hubs.select import choose_folder, choose_gguf, choose_projector, ggufs, in_order, named
 from modelyard.catalog.projectors import with_projector
 from modelyard.core.errors import MissingLibrary, ModelFilesInvalid, ModelyardError

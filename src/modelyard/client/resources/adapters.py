@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelyard.client._request import Request, at, given
+from modelyard.client.target import Request, at, given
 
 if TYPE_CHECKING:
     from modelyard.client.types import AdapterInfo

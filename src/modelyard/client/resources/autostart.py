@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelyard.client._request import Request, an_object, at
+from modelyard.client.target import Request, an_object, at
 
 
 def get_autostart_config() -> Request[dict[str, Any]]:

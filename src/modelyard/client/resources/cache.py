@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard.client._request import Request, an_object, at, given
+from modelyard.client.target import Request, an_object, at, given
 
 
 def list_cached_models(model_name: str | None = None, worker_ip: str | None = None) -> Request[list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelyard.client._request import Request, a_list, an_object, at
+from modelyard.client.target import Request, a_list, an_object, at
 
 if TYPE_CHECKING:
     from modelyard.client.types import Health, NodeInfo, Version

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelyard.client._request import Request, an_object, at
 from modelyard.client.resources.knowledge import Answer
+from modelyard.client.target import Request, an_object, at
 
 
 def list_conversations(limit: int = 100, offset: int = 0) -> Request[list[Answer]]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modelyard.client._request import Request, an_object, at, given
 from modelyard.client.resources.knowledge import BASES, Answer
+from modelyard.client.target import Request, an_object, at, given
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.wording import reason
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from modelyard.client._request import FilePart, Request, an_object, at
+from modelyard.client.target import FilePart, Request, an_object, at
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.wording import reason
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelyard.client._request import Request, a_list, an_object, at, given
+from modelyard.client.target import Request, a_list, an_object, at, given
 
 if TYPE_CHECKING:
     from modelyard.client.types import Event, LaunchProgress, Logs, ModelInfo

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.client._request import Request, a_list, an_object, anything, at
+from modelyard.client.target import Request, a_list, an_object, anything, at
 
 
 def register_model(

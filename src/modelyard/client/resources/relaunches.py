@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard.client._request import Request, a_list, an_object, at
+from modelyard.client.target import Request, a_list, an_object, at
 
 Operation = dict[str, Any]
 

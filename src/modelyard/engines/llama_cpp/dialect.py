@@ -24,11 +24,11 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from modelyard.engines.llama_cpp import forms, logprobs, vectors
-from modelyard.engines.llama_cpp.calling import demand
 from modelyard.engines.llama_cpp.filters import Nothing, Stopping, are_seen
 from modelyard.engines.llama_cpp.gathering import Chat, Completion, as_event
 from modelyard.engines.llama_cpp.plans import Body, Filter, Plan, Reader, Refused, whole_number
 from modelyard.engines.llama_cpp.streams import ChatEvents, CompletionEvents
+from modelyard.engines.llama_cpp.tool_calls import demand
 
 CHAT_PATH = "/v1/chat/completions"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelyard.engines.llama_cpp import logprobs
-from modelyard.engines.llama_cpp.calling import Reading
 from modelyard.engines.llama_cpp.plans import Body
+from modelyard.engines.llama_cpp.tool_calls import Reading
 
 HEAD = ("id", "created", "model", "system_fingerprint")
 COUNTS = ("prompt_tokens", "completion_tokens")

@@ -13,11 +13,11 @@ from collections.abc import Callable
 import msgspec
 
 from modelyard.engines.llama_cpp import logprobs
-from modelyard.engines.llama_cpp.calling import Reading
 from modelyard.engines.llama_cpp.faults import event_of
 from modelyard.engines.llama_cpp.filters import DONE, END, encoded
 from modelyard.engines.llama_cpp.gathering import Usage
 from modelyard.engines.llama_cpp.plans import Body
+from modelyard.engines.llama_cpp.tool_calls import Reading
 
 NULL_EVENT = b"data: null\n\n"
 """The first event of a completion of several prompts."""

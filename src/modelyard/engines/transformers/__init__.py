@@ -157,8 +157,8 @@ class Transformers:
         """The weights and the tokenizer, as `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
         from modelyard.engines.transformers.recordings import can_record, cuda_graphs
-        from modelyard.engines.transformers.seeing import open_eyes
         from modelyard.engines.transformers.text import Loaded
+        from modelyard.engines.transformers.vision_check import open_eyes
 
         options = msgspec.convert(config.options, TransformersOptions)
         model = load_weights(config, options)

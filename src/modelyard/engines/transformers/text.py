@@ -14,7 +14,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Backend, Grammar
 from modelyard.engines.served import Config
 from modelyard.engines.transformers.grammar import Grammars
-from modelyard.engines.transformers.holes import Holes
+from modelyard.engines.transformers.infilling import Holes
 from modelyard.engines.transformers.options import TransformersOptions, template_text
 from modelyard.engines.transformers.parts import Shapes
 from modelyard.engines.transformers.vision import Sight

@@ -10,11 +10,11 @@ from typing import Any
 
 from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.citing import Citation, cited, extracted, marker
+from modelyard.knowledge.answering.citations import Citation, cited, extracted, marker
 from modelyard.knowledge.answering.prompts import prompt
-from modelyard.knowledge.search import Found, Hit, Mode, Query, Search
+from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.knowledge.search.search import Found, Hit, Mode, Query, Search
 from modelyard.knowledge.types import Models, texts_of
-from modelyard.knowledge.words import query_terms, terms
 
 SIMILAR = 0.3
 """Cosine from which a chunk counts as evidence though it shares no word with the question."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelyard.core.errors import KnowledgeBaseExists
-from modelyard.knowledge.bases import BaseSettings
-from modelyard.knowledge.blobs import whole
+from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.service import Knowledge
 
 NAME = "demo"

@@ -16,8 +16,8 @@ from modelyard.engines.generation import Grammar, Source
 from modelyard.protocol.inference import Message
 from modelyard.protocol.tool_calls import Part, whole_calls
 from modelyard.serving.app import Answer, Request
-from modelyard.serving.asked import Chat
 from modelyard.serving.batching import Piece
+from modelyard.serving.bodies import Chat
 from modelyard.serving.calls import MARKS, Calls
 from modelyard.serving.constraints import constraint, thoughts_before
 from modelyard.serving.generating import DONE, Writer, event, new_id, said, tokens_told

@@ -14,10 +14,10 @@ import msgspec
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Grammar
 from modelyard.serving.app import Answer, Request
-from modelyard.serving.asked import MOST_CHOICES, Completion
+from modelyard.serving.bodies import MOST_CHOICES, Completion
 from modelyard.serving.constraints import constraint
 from modelyard.serving.generating import DONE, Writer, event, new_id, said
-from modelyard.serving.told import Told
+from modelyard.serving.logprobs import Told
 from modelyard.serving.usage import Count, StreamedUsage, token_ids
 
 MOST_LOGPROBS = 20

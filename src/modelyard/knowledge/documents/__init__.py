@@ -1,0 +1,1 @@
+"""What is kept of documents: bases, their documents and chunks as rows, files, loaders, the splitter."""

@@ -1,0 +1,100 @@
+"""From the bytes of a file to `Loaded`. One format is one file; its extensions stand in `formats.py`, a stranger's in an
+entry point of the group `modelyard.loaders` whose name is the extension and whose object is a `base.Loader`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.core.registry import Registry
+from modelyard.knowledge.documents.loaders.base import Limits, Loader, Source, cleaned, known, listed
+from modelyard.knowledge.documents.loaders.encoding import NotText, decode
+from modelyard.knowledge.documents.loaders.formats import (
+    OLD,
+    SIGNED,
+    extension_of,
+    formats,
+    has_pdf,
+    looks_like_html,
+    sniffed,
+    sniffed_text,
+)
+from modelyard.knowledge.documents.loaders.unsupported import REFUSED
+from modelyard.knowledge.types import Loaded
+
+__all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
+
+OURS = {extension: target for extension, target, _ in formats()}
+VERSION = 2
+"""Counts up when the same bytes are read in another way, so that documents are indexed anew where that is asked for."""
+
+LOADERS: Registry[Loader] = Registry("loaders", OURS)
+SAMPLE = 65536
+"""Bytes that are looked at to know whether a file of an unknown extension is text."""
+
+
+def extensions() -> Mapping[str, str]:
+    """Every extension that can be read, without its dot, with what it is in a few words."""
+    described = {extension: description for extension, _, description in formats()}
+    return {extension: described.get(extension, "by an installed package") for extension in LOADERS}
+
+
+def load(
+    data: bytes,
+    name: str,
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    ocr: bool = False,
+    depth: int = 0,
+) -> Loaded:
+    """Read a file, by the extension of its name, or by its first bytes where the extension lies.
+
+    With `ocr`, pages of a PDF that have no text are read from their picture; `depth` is as in `Source`.
+    Raises `DocumentUnreadable`.
+    """
+    if len(data) > limits.max_bytes:
+        raise DocumentUnreadable(name, f"it is larger than {limits.max_bytes:,} bytes, the limit.")
+    if not data.strip():
+        raise DocumentUnreadable(name, "it is empty.")
+    source = Source(data, name, _extension(data, name), limits, ocr, depth)
+    try:
+        loaded = LOADERS.get(source.extension)(source)
+    except MemoryError as error:
+        raise source.unreadable("reading it takes more memory than there is for it.") from error
+    blocks, notes = cleaned(loaded.blocks), [*loaded.notes, *listed(source.notes)]
+    if not blocks:
+        raise source.unreadable(" ".join(["it has no text.", *notes]))
+    source.allow(sum(len(block.text) for block in blocks))
+    return replace(loaded, blocks=blocks, metadata=known(**loaded.metadata), notes=notes)
+
+
+def _extension(data: bytes, name: str) -> str:
+    """What the file is, whatever it is called; raises for what cannot be read."""
+    extension, found = extension_of(name), sniffed(data)
+    if extension in LOADERS and extension not in OURS:
+        return extension
+    if found in REFUSED:
+        raise DocumentUnreadable(name, REFUSED[found].format(better=OLD.get(extension, "docx, xlsx or pptx")))
+    if extension in SIGNED and found in {None, "zip"} and (extension != "pdf" or not has_pdf(data)):
+        raise DocumentUnreadable(name, f"it is not a whole {extension} file: it is damaged, or something else.")
+    if found is None and extension not in LOADERS:
+        found = sniffed_text(data, extension)
+    if found == "zip":
+        raise DocumentUnreadable(name, f"it is a zip archive; unpack it. {_supported()}")
+    if found is not None:
+        return extension if OURS.get(extension) == OURS[found] else found
+    return extension if extension in LOADERS else _text_extension(data, name)
+
+
+def _text_extension(data: bytes, name: str) -> str:
+    """For extensions that nobody knows: text is text."""
+    try:
+        decode(data[:SAMPLE])
+    except NotText as error:
+        raise DocumentUnreadable(name, f"its format is not supported. {_supported()}") from error
+    return "html" if looks_like_html(data) else "txt"
+
+
+def _supported() -> str:
+    return f"Supported: {', '.join(LOADERS)}."

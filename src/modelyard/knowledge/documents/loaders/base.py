@@ -1,0 +1,149 @@
+"""What every loader gets and gives: the bytes and their limits in, blocks out; and how damage becomes one sentence."""
+
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from zipfile import BadZipFile
+
+from modelyard.core.errors import DocumentUnreadable
+from modelyard.core.wording import reason
+from modelyard.knowledge.documents.loaders.encoding import NotText, decode
+from modelyard.knowledge.types import Block, Loaded
+
+DAMAGE: tuple[type[Exception], ...] = (
+    *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, NotImplementedError),
+    *(OSError, RecursionError, SyntaxError, TypeError, ValueError, BadZipFile, struct.error, zlib.error),
+)
+"""What parsers raise on files that are not what they say they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may cost. A document over a limit is refused, never cut."""
+
+    max_bytes: int = 200 << 20
+    """Of the file."""
+    max_decompressed_bytes: int = 512 << 20
+    """Of everything in a docx, xlsx or pptx together."""
+    max_members: int = 20_000
+    """Files inside a docx, xlsx or pptx."""
+    max_pages: int = 5_000
+    """Pages, sheets or slides."""
+    max_characters: int = 20_000_000
+    """Of the text that comes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a loader is to read."""
+
+    data: bytes
+    name: str
+    """As the user knows it, for sentences."""
+    extension: str
+    """What the file is: in lower case, without the dot; where its name lies, what its first bytes say."""
+    limits: Limits
+    ocr: bool = False
+    depth: int = 0
+    """Files that it stands in: 1 for an attachment of a mail."""
+    notes: dict[str, int] = field(default_factory=dict, compare=False)
+    """Sentences about what was left out, each with how often; `note` adds to them."""
+
+    def note(self, sentence: str) -> None:
+        """Tell the document's owner what the text does not have: "The attachment 'x.zip' was not read."."""
+        line = " ".join(clean(sentence).split())
+        line = line if len(line) <= LONGEST_NOTE else f"{line[: LONGEST_NOTE - 1]}…"
+        self.notes[line] = self.notes.get(line, 0) + 1
+
+    def unreadable(self, problem: str) -> DocumentUnreadable:
+        """The error to raise."""
+        return DocumentUnreadable(self.name, problem)
+
+    def text(self, declared: str | None = None) -> tuple[str, str]:
+        """The text and its encoding, newlines as `\\n`; raises `DocumentUnreadable` if the bytes are no text."""
+        try:
+            text, encoding = decode(self.data, declared)
+        except NotText as error:
+            raise self.unreadable(f"it is not text: {error}.") from error
+        self.allow(len(text))
+        if " and " in encoding:
+            self.note(f"Its lines are in several encodings and were read as {encoding}.")
+        if (lost := text.count("\ufffd")) and b"\xef\xbf\xbd" not in self.data:
+            are = "character is" if lost == 1 else "characters are"
+            self.note(f"{lost:,} {are} damaged, or in another encoding than {encoding}.")
+        return text, encoding
+
+    def allow(self, characters: int) -> None:
+        """Raise if a text of this length is too long."""
+        if characters > self.limits.max_characters:
+            raise self.unreadable(f"its text is longer than {self.limits.max_characters:,} characters, the limit.")
+
+    def allow_pages(self, pages: int, noun: str = "pages") -> None:
+        """Raise if there are too many."""
+        if pages > self.limits.max_pages:
+            raise self.unreadable(f"it has {pages:,} {noun}; the limit is {self.limits.max_pages:,}.")
+
+
+MOST_NOTES = 50
+LONGEST_NOTE = 300
+
+
+def listed(notes: Mapping[str, int]) -> list[str]:
+    """Notes of a document in their order, those that came several times with their number; `MOST_NOTES` of them."""
+    lines = [f"{line} ({count} times)" if count > 1 else line for line, count in notes.items()]
+    more = [f"And {len(lines) - MOST_NOTES:,} more notes."] if len(lines) > MOST_NOTES else []
+    return lines[:MOST_NOTES] + more
+
+
+Loader = Callable[[Source], Loaded]
+"""What the registry holds. It raises `DocumentUnreadable`, for which `Source.unreadable` and `parsing` are there."""
+
+
+@contextmanager
+def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn what a parser raises, `DAMAGE` and `errors`, into `DocumentUnreadable`; its warnings are for nobody."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except DocumentUnreadable:
+        raise
+    except (*DAMAGE, *errors) as error:
+        raise source.unreadable(f"the {what} is damaged ({reason(error)[:120]}).") from error
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+UNSEEN = re.compile("[\u00ad\u2060\ufeff]")
+"""Soft hyphens and marks without width: words with them would not be found."""
+BLANK_LINES = re.compile(r"\s*\n")
+
+
+def clean(text: str) -> str:
+    """Without NULs, lone surrogates, soft hyphens, `\\r` and blank lines at the ends."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if not text.isascii():
+        text = UNSEEN.sub("", SURROGATE.sub("\ufffd", text))
+    text = text.rstrip()
+    leading = BLANK_LINES.match(text)
+    return text[leading.end() :] if leading else text
+
+
+def cleaned(blocks: Iterable[Block]) -> list[Block]:
+    """The blocks that have text, each clean."""
+    texts = ((block, clean(block.text)) for block in blocks)
+    return [block if block.text == text else replace(block, text=text) for block, text in texts if text.strip()]
+
+
+def known(**metadata: object) -> dict[str, str]:
+    """Metadata without what is empty, in clean single lines of at most 500 characters."""
+    texts = ((key, " ".join(clean(str(value or "")).split())[:500]) for key, value in metadata.items())
+    return {key: text for key, text in texts if text}

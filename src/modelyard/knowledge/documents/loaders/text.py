@@ -1,0 +1,33 @@
+"""Plain text and logs: paragraphs between blank lines, without what terminals and printers read."""
+
+from __future__ import annotations
+
+import re
+
+from modelyard.knowledge.documents.loaders.base import Source
+from modelyard.knowledge.documents.loaders.prose import paragraphs
+from modelyard.knowledge.types import Block, Loaded
+
+ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]{0,60}[ -/]{0,10}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cDEHMNOZ])"
+)
+"""Colours, titles of windows and movements of the cursor."""
+STRUCK_OVER = re.compile("[^\x08\n]\x08")
+"""How printers are told to print bold and underlined."""
+LINE_ENDS = re.compile("[\x0b\x85\u2028]")
+PARAGRAPH_ENDS = re.compile("[\x1c\x1d\x1e\u2029]")
+
+
+def load(source: Source) -> Loaded:
+    """Its paragraphs."""
+    text, encoding = source.text()
+    return Loaded([Block(each) for each in paragraphs(bare(text))], {"encoding": encoding})
+
+
+def bare(text: str) -> str:
+    """Text as it looks where it is printed: line ends of every kind as `\\n`, no control characters but tabs and form feeds."""
+    if "\x1b" in text:
+        text = ESCAPES.sub("", text).replace("\x1b", "")
+    if "\x08" in text:
+        text = STRUCK_OVER.sub("", text).replace("\x08", "")
+    return PARAGRAPH_ENDS.sub("\n\n", LINE_ENDS.sub("\n", text))

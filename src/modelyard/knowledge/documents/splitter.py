@@ -1,0 +1,316 @@
+"""Documents cut into chunks: blocks packed in order, long ones cut where it hurts least. Where is in `cuts.py`.
+
+A chunk is a span of `Loaded.text`. Only the repeated header of a table and the title of `title_enhance` are added to it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from modelyard.core.errors import InvalidParameter
+from modelyard.knowledge.documents import cuts
+from modelyard.knowledge.types import SEPARATOR, Block, Kind, Loaded, Piece
+
+VERSION = 1
+"""Of the algorithm. It grows when the same document would be cut otherwise, so that documents are cut again."""
+SMALLEST, LARGEST = 20, 20_000
+"""Characters that `Chunking.size` may be."""
+TITLE_LENGTH = 20
+PUNCTUATION_END = re.compile(r"[^\w\s]\Z")
+
+
+class Chunking(msgspec.Struct, frozen=True, kw_only=True):
+    """How documents are cut. `InvalidParameter` if `size` is not 20 to 20,000 or `overlap` is below 0."""
+
+    size: int = 800
+    """Characters that a chunk has at most; a row of a table and its header may take more."""
+    overlap: int = 100
+    """Characters of whole sentences that a chunk repeats from the one before, at most. More than half of `size` is half."""
+    title_enhance: bool = False
+    """Chunks behind a short line with a number in front, like `3.2 范围`, begin with `下文与(3.2 范围)有关。`."""
+
+    def __post_init__(self) -> None:
+        if not SMALLEST <= self.size <= LARGEST:
+            raise InvalidParameter("chunking.size", f"{self.size} is not from {SMALLEST} to {LARGEST} characters.")
+        if self.overlap < 0:
+            raise InvalidParameter("chunking.overlap", f"{self.overlap} is below 0.")
+        if self.overlap > self.size // 2:
+            msgspec.structs.force_setattr(self, "overlap", self.size // 2)
+
+
+DEFAULT = Chunking()
+
+
+def split(loaded: Loaded, chunking: Chunking = DEFAULT) -> list[Piece]:
+    """The chunks of a document, in order. Every character that is not blank is in one of them at least."""
+    text = loaded.text
+    items = _items(loaded.blocks)
+    packer = _Packer(text, chunking)
+    for item in items:
+        packer.add(item)
+    packer.finish()
+    paths = _paths(items)
+    titles = _titles(items, text) if chunking.title_enhance else []
+    starts = [item.start for item in items]
+    return [_piece(text, span, items, starts, paths, titles) for span in packer.spans]
+
+
+def key(chunking: Chunking) -> str:
+    """The same string for as long as the same documents are cut the same; for fingerprints."""
+    return msgspec.json.encode({"version": VERSION, **msgspec.structs.asdict(chunking)}, order="sorted").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A block's span without the blanks around it."""
+
+    start: int
+    end: int
+    block: Block
+
+    @property
+    def heading(self) -> bool:
+        return self.block.kind is Kind.HEADING
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A chunk, and the header of a table that its text begins with."""
+
+    start: int
+    end: int
+    header: str
+
+
+class _Packer:
+    """The chunk under way and those done.
+
+    The chunk has content up to `content`, then headings from `tail` on that go with what follows; -1 where there is none.
+    """
+
+    def __init__(self, text: str, chunking: Chunking) -> None:
+        self.spans: list[_Span] = []
+        self._text = text
+        self._size = chunking.size
+        self._overlap = chunking.overlap
+        self._start = self._content = self._tail = -1
+        self._header = ""
+        self._end = 0
+        self._page: int | None = None
+        self._barrier = 0
+        """Overlaps begin here at the earliest: behind the last heading, table or code."""
+
+    def add(self, item: _Item) -> None:
+        """The next block."""
+        while self._start >= 0 and self._closes(item):
+            self._close(item)
+        if self._start < 0:
+            self._begin(item.start)
+        if item.heading and self._short(item):
+            self._tail = item.start if self._tail < 0 else self._tail
+            self._barrier = item.end
+        else:
+            self._add_content(item)
+        self._end = item.end
+        self._page = item.block.page
+
+    def finish(self) -> None:
+        """Closes the last chunk. Headings that nothing follows stay in it."""
+        if self._start >= 0:
+            self._emit(self._start, self._end)
+
+    def _add_content(self, item: _Item) -> None:
+        if item.block.kind in (Kind.TEXT, Kind.HEADING):
+            self._barrier = item.start if item.heading else self._barrier
+            self._cut_text(item)
+        elif item.block.kind is Kind.TABLE:
+            self._cut_table(item)
+            self._barrier = item.end
+        else:
+            self._cut_code(item)
+            self._barrier = item.end
+        self._content = item.end
+        self._tail = -1
+
+    def _short(self, item: _Item) -> bool:
+        """Headings of more than half a chunk are cut as text."""
+        return item.end - item.start <= self._size // 2
+
+    def _length(self, end: int) -> int:
+        """Characters of the chunk under way if it ends there."""
+        return end - self._start + (len(self._header) + 1 if self._header else 0)
+
+    def _closes(self, item: _Item) -> bool:
+        """Whether the chunk under way ends before a block."""
+        most = self._size * 3 // 4
+        short = item.heading and self._short(item)
+        if self._content < 0:  # headings only: they wait for content, unless they leave no room for it
+            return item.end - self._start > most if short else item.start - self._start > most + len(SEPARATOR)
+        half = self._length(self._content) * 2 > self._size
+        if item.heading and (half or item.block.level <= 2):
+            return True
+        if half and item.block.page != self._page:
+            return True
+        if self._length(item.end) <= self._size:
+            return False
+        return half or item.end - item.start <= self._size or not self._has_room(item)
+
+    def _has_room(self, item: _Item) -> bool:
+        """Whether a block that will be cut may begin in the chunk under way."""
+        if self._length(item.start) > self._size * 3 // 4:
+            return False
+        if item.block.kind is Kind.TEXT:
+            return True
+        start = cuts.header_end(self._text, item.start, item.end) if item.block.kind is Kind.TABLE else item.start
+        first = cuts.first_line_end(self._text, cuts.skip_blanks(self._text, start), item.end)
+        return not item.heading and self._length(first) <= self._size
+
+    def _close(self, item: _Item) -> None:
+        if self._content < 0:
+            self._emit(self._start, self._end)
+            self._begin(-1)
+            return
+        start, content, tail = self._start, self._content, self._tail
+        self._emit(start, content)
+        if tail >= 0:
+            self._begin(tail)
+            self._tail = tail
+            return
+        self._begin(-1)
+        long = item.end - item.start > self._size
+        if not item.heading and (item.block.kind is Kind.TEXT or not long):
+            overlap = self._overlap_start(start, content, item.start, item.end)
+            if overlap < content:
+                self._begin(overlap)
+                self._content = content
+
+    def _overlap_start(self, start: int, end: int, following: int, whole: int) -> int:
+        """Where the chunk behind one from `start` to `end` begins, if it repeats sentences; `end` if it cannot.
+
+        What follows begins at `following`, and is not cut for the overlap's sake if it is whole by `whole`.
+        """
+        low = max(end - self._overlap, self._barrier, start + 1, following - self._size // 2)
+        if whole - following <= self._size:
+            low = max(low, whole - self._size)
+        if low >= end:
+            return end
+        if low == self._barrier:
+            low = cuts.skip_blanks(self._text, low)
+            return min(low, end)
+        return cuts.sentence_start(self._text, low, end)
+
+    def _begin(self, start: int) -> None:
+        self._start = start
+        self._content = self._tail = -1
+        self._header = ""
+
+    def _emit(self, start: int, end: int) -> int:
+        """A chunk done, without the blanks at its end; its end."""
+        end = start + len(self._text[start:end].rstrip())
+        self.spans.append(_Span(start, end, self._header))
+        return end
+
+    def _cut_text(self, item: _Item) -> None:
+        floor = item.start
+        while self._length(item.end) > self._size:
+            limit = item.end - self._length(item.end) + self._size
+            middle = max(floor, self._start + self._size // 2)
+            cut = cuts.text_cut(self._text, floor, middle, limit)
+            start, end = self._start, self._emit(self._start, cut)
+            floor = cuts.skip_blanks(self._text, cut)
+            overlap = self._overlap_start(start, end, floor, item.end)
+            self._begin(overlap if overlap < end else floor)
+
+    def _cut_code(self, item: _Item) -> None:
+        floor = item.start
+        while self._length(item.end) > self._size:
+            limit = item.end - self._length(item.end) + self._size
+            middle = max(floor, self._start + self._size // 2)
+            self._emit(self._start, cuts.code_cut(self._text, floor, middle, limit))
+            floor = cuts.skip_blanks(self._text, self.spans[-1].end)
+            self._begin(floor)
+
+    def _cut_table(self, item: _Item) -> None:
+        """Every part but the first repeats the header, unless it takes more than half a chunk: then it is a row like others."""
+        behind = cuts.header_end(self._text, item.start, item.end)
+        header = self._text[item.start : behind] if behind - item.start <= self._size // 2 else ""
+        floor = cuts.skip_blanks(self._text, behind) if header else item.start
+        while self._length(item.end) > self._size:
+            limit = item.end - self._length(item.end) + self._size
+            cut = cuts.row_cut(self._text, floor, limit, item.end, self._size)
+            if cut >= item.end:
+                return
+            end = self._emit(self._start, cut)
+            floor = cuts.skip_blanks(self._text, end)
+            self._begin(floor)
+            self._header = header
+
+
+def _items(blocks: Sequence[Block]) -> list[_Item]:
+    """The blocks that are not blank."""
+    items = []
+    offset = 0
+    for block in blocks:
+        stripped = block.text.strip()
+        if stripped:
+            start = offset + len(block.text) - len(block.text.lstrip())
+            items.append(_Item(start, start + len(stripped), block))
+        offset += len(block.text) + len(SEPARATOR)
+    return items
+
+
+def _paths(items: Sequence[_Item]) -> list[str]:
+    """The headings that each block is under; a heading is under itself."""
+    above: list[tuple[int, str]] = []
+    path = ""
+    paths = []
+    for item in items:
+        if item.heading:
+            level = max(item.block.level, 1)
+            above = [each for each in above if each[0] < level]
+            above.append((level, " ".join(item.block.text.split())))
+            path = " > ".join(text for _, text in above)
+        paths.append(path)
+    return paths
+
+
+def _titles(items: Sequence[_Item], text: str) -> list[tuple[int, str]]:
+    """Where titles stand, and what they say: short, a digit among the first five characters, no punctuation at the end."""
+    titles = []
+    for item in items:
+        words = text[item.start : item.end]
+        if (
+            len(words) <= TITLE_LENGTH
+            and item.block.kind in (Kind.TEXT, Kind.HEADING)
+            and any(character.isdigit() for character in words[:5])
+            and any(character.isalpha() for character in words)
+            and not PUNCTUATION_END.search(words)
+        ):
+            titles.append((item.start, " ".join(words.split())))
+    return titles
+
+
+def _piece(
+    text: str,
+    span: _Span,
+    items: Sequence[_Item],
+    starts: Sequence[int],
+    paths: Sequence[str],
+    titles: Sequence[tuple[int, str]],
+) -> Piece:
+    """A chunk with what stands above it."""
+    first = inner = bisect_right(starts, span.start) - 1
+    while items[inner].heading and inner + 1 < len(items) and starts[inner + 1] < span.end:
+        inner += 1
+    words = text[span.start : span.end]
+    if span.header:
+        words = f"{span.header}\n{words}"
+    above = bisect_right(titles, span.start, key=lambda title: title[0]) - 1
+    if above >= 0 and titles[above][0] < span.start:
+        words = f"下文与({titles[above][1]})有关。{words}"
+    return Piece(words, span.start, span.end, items[first].block.page, paths[inner])

@@ -1,0 +1,1 @@
+"""From an uploaded document to what searches find: jobs and their worker, embedding, chunk rows, stores."""

@@ -1,0 +1,91 @@
+"""Jobs that wait because a model they need does not answer, and the reason in their documents meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from modelyard.db.session import Database, retried
+from modelyard.db.tables import KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.knowledge.documents import rows
+from modelyard.knowledge.indexing.jobs import tasks_of
+from modelyard.knowledge.indexing.task_queue import Due
+
+Absent = Callable[[str], str]
+"""Why no model of a name answers, in a sentence; empty where one does."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A job that waits."""
+
+    model: str
+    reason: str
+    past: int = 0
+    """The last of its tasks that was taken so that words find its document meanwhile."""
+
+
+class Holding:
+    """Which jobs wait for which model. They are begun again when it answers, and whenever the server starts."""
+
+    def __init__(self, database: Database) -> None:
+        self.absent: Absent = lambda model: ""
+        self._database = database
+        self._jobs: dict[str, Held] = {}
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """Ids of the jobs that wait."""
+        return frozenset(self._jobs)
+
+    def reason(self, job: str) -> str:
+        """Why a job waits; empty if it does not."""
+        found = self._jobs.get(job)
+        return found.reason if found else ""
+
+    async def hold(self, job: str, model: str) -> bool:
+        """Let a job wait if its model does not answer, and say so in its documents; whether it waits."""
+        if not (reason := self.absent(model)):
+            return False
+        if job not in self._jobs:
+            self._jobs[job] = Held(model, reason)
+            await self._note(job, reason)
+        return True
+
+    async def by_words(self, busy: Collection[int]) -> Due | None:
+        """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
+        for job, held in self._jobs.items():
+            query = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
+            running = (KnowledgeJob.kind == rows.ADD) & (KnowledgeJob.state == rows.RUNNING)
+            async with self._database.session() as session:
+                found = (await session.execute(query.where(running, KnowledgeTask.id > held.past))).first()
+            if found is not None and found[1] not in busy:
+                held.past = found[0]
+                return Due(found[0], job, found[1], found[2])
+        return None
+
+    def again(self, due: Due) -> None:
+        """Words do not find this document yet."""
+        if (held := self._jobs.get(due.job)) is not None:
+            held.past = min(held.past, due.task - 1)
+
+    async def release(self) -> bool:
+        """Let those go on whose model answers by now; whether there are any."""
+        ready = [job for job, held in self._jobs.items() if not self.absent(held.model)]
+        for job in ready:
+            del self._jobs[job]
+            await self._note(job, "")
+        return bool(ready)
+
+    @retried
+    async def _note(self, job: str, reason: str) -> None:
+        waiting = select(KnowledgeTask.document_id).where(
+            KnowledgeTask.job_id == job, KnowledgeTask.state == rows.WAITING
+        )
+        change = update(KnowledgeDocument).where(
+            KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING
+        )
+        async with self._database.writing() as session:
+            await session.execute(change.values(error=reason), execution_options={"synchronize_session": False})

@@ -1,0 +1,203 @@
+"""The store that needs nothing but a folder: tantivy for words, plain files for vectors, exact search."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy
+
+from modelyard.core.errors import IndexUnavailable
+from modelyard.core.wording import reason
+from modelyard.knowledge.indexing.stores import checks
+from modelyard.knowledge.indexing.stores.lexicon import Lexicon
+from modelyard.knowledge.indexing.stores.vectors import Rows
+from modelyard.knowledge.indexing.words import VERSION
+from modelyard.knowledge.types import Entry, Store
+
+FORMAT: Final = f"1.{VERSION}"
+"""Of the files and of the terms; what has another is emptied."""
+LOCK: Final = "lock"
+
+
+def open_embedded(*, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
+    """The embedded store in `folder`, which is its own. Raises `IndexUnavailable`."""
+    return EmbeddedStore(folder, dimension)
+
+
+class EmbeddedStore(Store):
+    """Indexes in a folder that one process has open. What it cannot read it deletes, and is then empty.
+
+    An id counts when both halves have it. After a kill each half is whole by itself, and what only one of them has is taken
+    out at the next opening: `ids` then says what is missing.
+    """
+
+    def __init__(self, folder: Path, dimension: int | None) -> None:
+        self.folder = folder
+        self.dimension = dimension
+        self._writing = threading.Lock()
+        self._closed = False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise IndexUnavailable(str(folder), f"{reason(error)}.") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise IndexUnavailable(str(folder), "it is open in another place.") from error
+        try:
+            self._open()
+        except (OSError, ValueError) as error:
+            os.close(self._lock)
+            raise IndexUnavailable(str(folder), f"{reason(error)}.") from error
+
+    def ids(self) -> set[int]:
+        with self._writing:
+            self._check()
+            return set(self._rows.known)
+
+    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
+        wanted, unwanted = checks.changes(add, remove)
+        vectors = checks.matrix(add, self.dimension)
+        with self._writing:
+            self._check()
+            known = self._rows.known
+            fresh = [entry for entry in wanted.values() if entry.id not in known]
+            gone = [each for each in unwanted if each in known]
+            if not fresh and not gone:
+                return
+            if vectors is not None:
+                places = {entry.id: at for at, entry in reversed(list(enumerate(add)))}
+                vectors = vectors[[places[entry.id] for entry in fresh]]
+            try:
+                self._write(fresh, gone, vectors)
+            except (OSError, ValueError) as error:
+                raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
+
+    def lexical(self, query: str, k: int, documents: frozenset[int] | None = None) -> list[tuple[int, float]]:
+        self._check()
+        if documents is not None and not documents:
+            return []
+        try:
+            return self._words.search(query, k, documents)
+        except (OSError, ValueError) as error:
+            raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
+
+    def nearest(
+        self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None
+    ) -> list[tuple[int, float]]:
+        self._check()
+        if self.dimension is None:
+            return []
+        return self._rows.view.nearest(checks.query(vector, self.dimension), k, documents)
+
+    def rest(self) -> None:
+        with self._writing:
+            if not self._closed:
+                self._words.close()
+
+    def close(self) -> None:
+        with self._writing:
+            if not self._closed:
+                self._closed = True
+                self._words.close()
+                self._rows.close()
+                os.close(self._lock)
+
+    def drop(self) -> None:
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise IndexUnavailable(str(self.folder), "it is closed.")
+
+    def _open(self) -> None:
+        """Read what is there; if that cannot be, or it is of another format, begin empty."""
+        about = self._about()
+        if about is None:
+            self._empty()
+            about = self._say(1)
+        try:
+            self._read(int(about["rows"]))
+        except (OSError, ValueError):
+            self._empty()
+            self._say(1)
+            self._read(1)
+
+    def _read(self, number: int) -> None:
+        with contextlib.ExitStack() as undo:
+            self._rows = Rows(self.folder, number, self.dimension)
+            undo.callback(self._rows.close)
+            self._words = Lexicon(self.folder / "words")
+            undo.callback(self._words.close)
+            self._agree()
+            for path in self.folder.glob("*.*"):
+                if path.name not in {f"rows.{number}", f"vectors.{number}", "about.json"}:
+                    path.unlink()
+            undo.pop_all()
+
+    def _agree(self) -> None:
+        """Take out what only one half has."""
+        ids, counts = numpy.unique(self._words.ids(), return_counts=True)
+        good = set(ids[counts == 1].tolist()) & self._rows.known.keys()
+        strange = set(ids.tolist()) - good
+        if strange:
+            self._words.apply((), strange)
+        self._rows.publish(self._rows.known.keys() - good)
+
+    def _write(self, fresh: list[Entry], gone: list[int], vectors: Any) -> None:
+        """Vectors, then ids, then words; the commit of the words is the moment at which it is done."""
+        try:
+            self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)
+            self._words.apply(fresh, gone)
+        except (OSError, ValueError):
+            self._rows.abandon()
+            raise
+        self._rows.publish(gone)
+        if self._rows.wasteful:
+            old, new = self._rows, self._rows.compacted()
+            self._say(new.number)
+            self._rows = new
+            old.close(delete=True)
+
+    def _about(self) -> dict[str, Any] | None:
+        try:
+            about = json.loads((self.folder / "about.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        wanted = {"format": FORMAT, "dimension": self.dimension}
+        ours = isinstance(about, dict) and isinstance(about.get("rows"), int) and wanted.items() <= about.items()
+        return about if ours else None
+
+    def _say(self, number: int) -> dict[str, Any]:
+        """Name the files that count from now on."""
+        about = {"format": FORMAT, "dimension": self.dimension, "rows": number}
+        new = self.folder / "about.new"
+        with new.open("w") as file:
+            json.dump(about, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self.folder / "about.json")
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return about
+
+    def _empty(self) -> None:
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()

@@ -1,0 +1,138 @@
+"""The lexical half of the embedded store: tantivy over our own terms. It keeps no text."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy
+import tantivy
+from numpy.typing import NDArray
+
+from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.knowledge.types import Entry
+
+HEAP: Final = 30_000_000
+"""Bytes that terms may take before tantivy writes a segment; 15 MB is its least."""
+MAX_TERMS: Final = 256
+"""Terms of the longest query; more are cut."""
+FOOTER: Final = 1337
+"""With which tantivy ends its files."""
+_ANALYZER: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+
+
+class Lexicon:
+    """One tantivy index. One thread writes at a time, any number search; tantivy's errors are `ValueError`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        check(folder)
+        self._schema = (
+            tantivy.SchemaBuilder()
+            .add_integer_field("id", indexed=True, fast=True)
+            .add_integer_field("document", indexed=True)
+            .add_text_field("body", tokenizer_name="terms", index_option="freq")
+            .build()
+        )
+        self._index = tantivy.Index(self._schema, path=str(folder))
+        self._index.register_tokenizer("terms", _ANALYZER)
+        self._index.config_reader("manual")
+        self._index.reload()
+        self._writer: tantivy.IndexWriter | None = None  # it brings threads and buffers, which searches do not need
+
+    def ids(self) -> NDArray[numpy.int64]:
+        """The id of every chunk, unordered."""
+        searcher = self._index.searcher()
+        if not searcher.num_docs:
+            return numpy.empty(0, dtype=numpy.int64)
+        hits = searcher.search(tantivy.Query.all_query(), searcher.num_docs, count=False).hits
+        return numpy.array(searcher.fast_field_values("id", [address for _, address in hits]), dtype=numpy.int64)
+
+    def apply(self, add: Iterable[Entry], remove: Iterable[int]) -> None:
+        """Both in one commit, on disk and seen by searches at the return. Nothing is changed if it raises."""
+        writer = self._writer = self._writer or self._index.writer(HEAP, 1)
+        try:
+            for each in remove:
+                writer.delete_documents_by_term("id", int(each))
+            for entry in add:
+                document = tantivy.Document()
+                document.add_integer("id", entry.id)
+                document.add_integer("document", entry.document)
+                document.add_text("body", " ".join(terms(entry.text)))
+                writer.add_document(document)
+            writer.commit()
+        except (OSError, ValueError):
+            self._writer = None
+            del writer  # its lock goes with it, and what it held is not committed
+            raise
+        self._index.reload()
+
+    def search(self, query: str, k: int, documents: Collection[int] | None) -> list[tuple[int, float]]:
+        """The best `k` by BM25; equal scores by id."""
+        asked = query_terms(query)[:MAX_TERMS]
+        searcher = self._index.searcher()
+        limit = min(k, searcher.num_docs)
+        if not asked or limit <= 0:
+            return []
+        found = searcher.search(self._query(asked, documents), limit, count=False).hits
+        ids = searcher.fast_field_values("id", [address for _, address in found])
+        return sorted(
+            ((int(each or 0), float(score)) for each, (score, _) in zip(ids, found, strict=True)),
+            key=lambda hit: (-hit[1], hit[0]),
+        )
+
+    def _query(self, asked: list[str], documents: Collection[int] | None) -> tantivy.Query:
+        any_of = tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, index_option="freq"))
+                for term in asked
+            ]
+        )
+        if documents is None:
+            return any_of
+        inside = tantivy.Query.term_set_query(self._schema, "document", list(documents))
+        return tantivy.Query.boolean_query(
+            [(tantivy.Occur.Must, any_of), (tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0))]
+        )
+
+    def close(self) -> None:
+        """End the writer with its threads and its lock, after its merges; `apply` begins another."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.wait_merging_threads()
+
+
+def check(folder: Path) -> None:
+    """Hold every file that the last commit names against the sum in its footer. Raises `ValueError` for damage.
+
+    tantivy checks nothing when it opens, and panics when it later reads nonsense.
+    """
+    try:
+        segments = json.loads((folder / "meta.json").read_bytes())["segments"]
+        commits = {each["segment_id"].replace("-", ""): each["deletes"] for each in segments}
+    except FileNotFoundError:
+        return
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("meta.json is damaged") from error
+    for segment, deletes in commits.items():
+        for path in folder.glob(f"{segment}.*"):
+            old = path.suffix == ".del" and (deletes is None or path.name != f"{segment}.{deletes['opstamp']}.del")
+            if not old and not _sound(path):
+                raise ValueError(f"{path.name} is damaged")
+
+
+def _sound(path: Path) -> bool:
+    """A file ends with its sum as JSON, the length of this, and a magic number."""
+    data = memoryview(path.read_bytes())
+    size, magic = struct.unpack("<II", data[-8:]) if len(data) >= 8 else (0, 0)
+    if magic != FOOTER or size + 8 > len(data):
+        return False
+    try:
+        wanted = json.loads(bytes(data[-8 - size : -8]))["crc"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(zlib.crc32(data[: -8 - size]) == wanted)

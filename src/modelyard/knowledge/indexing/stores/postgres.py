@@ -1,0 +1,210 @@
+"""The store in PostgreSQL: vectors by pgvector, words as packed postings that are scored here.
+
+PostgreSQL's own ranking knows no rarity of words and must read every matching row; so a table holds, per term and part, the
+postings as bytes (see `bm25`), and a search reads only those of its terms. Each `apply` writes a part; parts are merged in
+tiers, and once a third of all chunks is removed, their postings are taken out. Tables of base 3, generation 1:
+
+    modelyard_index_3_1        id, document, row, vector     `row` is ours and never used again, also if the id comes back
+    modelyard_index_3_1_terms  term, part, postings
+    modelyard_index_3_1_parts  part, last_row, chunks, words, removed
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy
+import psycopg
+from psycopg.types.numeric import Int4, Int8
+
+from modelyard.core.errors import DatabaseUnavailable
+from modelyard.knowledge.indexing.stores import bm25, checks, postgres_upkeep
+from modelyard.knowledge.indexing.stores.postgres_pool import Connection, conninfo, give_back, shared, translated
+from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.knowledge.types import Entry, Store
+
+EXACT: Final = 20_000
+"""Chunks up to which every vector is compared; above, an HNSW index is built and asked."""
+FEW: Final = 5_000
+"""Chunks up to which those of the asked documents are read before the best are looked for among them."""
+EF_SEARCH: Final = 200
+"""How many neighbours an HNSW search holds at once: more find more, and take longer."""
+MAX_TERMS: Final = 256
+"""Terms of the longest query; more are cut."""
+
+
+def open_postgres(*, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
+    """The store of that base and generation in the database at `url`. Raises `DatabaseUnavailable`."""
+    return PostgresStore(url, base, generation, dimension)
+
+
+class PostgresStore(Store):
+    """Indexes in tables of their own, for any number of processes. An `apply` is one transaction."""
+
+    def __init__(self, url: str, base: int, generation: int, dimension: int | None) -> None:
+        self.name = f"modelyard_index_{int(base)}_{int(generation)}"
+        self.dimension = dimension
+        self._target = conninfo(url)
+        self._closing = threading.Lock()
+        self._closed = False
+        with translated(), psycopg.connect(self._target, autocommit=True, connect_timeout=10) as connection:
+            postgres_upkeep.prepare(connection, self.name, dimension)
+        self._pool = shared(self._target)
+
+    def ids(self) -> set[int]:
+        with self._connection() as connection:
+            return {row[0] for row in connection.cursor(binary=True).execute(f"SELECT id FROM {self.name}")}
+
+    def apply(self, add: Sequence[Entry], remove: Sequence[int]) -> None:
+        wanted, unwanted = checks.changes(add, remove)
+        vectors = checks.matrix(add, self.dimension)
+        places = {entry.id: at for at, entry in reversed(list(enumerate(add)))}
+        with self._connection() as connection:
+            with connection.transaction():
+                postgres_upkeep.lock(connection, self.name)
+                known = self._known(connection, wanted.keys() | unwanted)
+                fresh = [entry for entry in wanted.values() if entry.id not in known]
+                gone = [each for each in unwanted if each in known]
+                if not fresh and not gone:
+                    return
+                connection.execute(f"DELETE FROM {self.name} WHERE id = ANY(%s)", [gone])
+                chosen = None if vectors is None else vectors[[places[entry.id] for entry in fresh]]
+                self._insert(connection, fresh, chosen, len(gone))
+                postgres_upkeep.merge(connection, self.name)
+            postgres_upkeep.tidy(connection, self.name, self.dimension, EXACT)
+
+    def lexical(self, query: str, k: int, documents: frozenset[int] | None = None) -> list[tuple[int, float]]:
+        asked = query_terms(query)[:MAX_TERMS]
+        with self._connection() as connection:
+            if not asked or k <= 0:
+                return []
+            cursor = connection.cursor(binary=True)
+            totals = f"SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(words), 0)::bigint FROM {self.name}_parts"
+            chunks, words = cursor.execute(totals).fetchone() or (0, 0)
+            postings: dict[str, list[bytes]] = defaultdict(list)
+            for term, data in cursor.execute(
+                f"SELECT term, postings FROM {self.name}_terms WHERE term = ANY(%s)", [asked]
+            ):
+                postings[term].append(data)
+            rows, scores = bm25.scored([b"".join(parts) for parts in postings.values()], chunks, words)
+            chosen = None if documents is None else list(documents)
+            if chosen is not None and not self._more(connection, chosen, FEW):
+                inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [chosen])
+                kept = numpy.isin(rows, numpy.fromiter((row[0] for row in inside), dtype=numpy.int64))
+                rows, scores, chosen = rows[kept], scores[kept], None
+            return self._alive(cursor, rows, scores, k, chosen)
+
+    def nearest(
+        self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None
+    ) -> list[tuple[int, float]]:
+        with self._connection() as connection:
+            if self.dimension is None:
+                return []
+            unit = checks.query(vector, self.dimension)
+            if k <= 0:
+                return []
+            shown = f"[{','.join(map(repr, unit.tolist()))}]"
+            chosen = None if documents is None else list(documents)
+            many = chosen is None or self._more(connection, chosen, EXACT)
+            if many and postgres_upkeep.has_index(connection, self.name):
+                found = self._approximate(connection, shown, k, chosen)
+                if len(found) == k:
+                    return found
+            return self._exact(connection, shown, k, chosen)
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                give_back(self._target)
+
+    def drop(self) -> None:
+        self.close()
+        with translated(), psycopg.connect(self._target, autocommit=True, connect_timeout=10) as connection:
+            postgres_upkeep.drop(connection, self.name)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        if self._closed:
+            raise DatabaseUnavailable(f"the index {self.name} is closed.")
+        with translated(), self._pool.connection() as connection:
+            yield connection
+
+    def _known(self, connection: Connection, ids: Iterable[int]) -> set[int]:
+        query = f"SELECT id FROM {self.name} WHERE id = ANY(%s)"
+        return {row[0] for row in connection.execute(query, [list(ids)])}
+
+    def _insert(self, connection: Connection, fresh: Sequence[Entry], vectors: Any, removed: int) -> None:
+        """Write the chunks and their postings as one part."""
+        part, last = postgres_upkeep.last(connection, self.name)
+        numbered = list(enumerate(fresh, last + 1))
+        postings, words = bm25.packed((row, terms(entry.text)) for row, entry in numbered)
+        columns = "id, document, row" if vectors is None else "id, document, row, vector"
+        head = struct.pack(">HH", self.dimension or 0, 0)
+        with connection.cursor() as cursor:
+            with cursor.copy(f"COPY {self.name} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+                for at, (row, entry) in enumerate(numbered):
+                    values: list[Any] = [Int8(entry.id), Int8(entry.document), Int8(row)]
+                    if vectors is not None:
+                        values.append(head + vectors[at].astype(">f4").tobytes())
+                    copy.write_row(values)
+            with cursor.copy(f"COPY {self.name}_terms (term, part, postings) FROM STDIN (FORMAT BINARY)") as copy:
+                for term in sorted(postings):
+                    copy.write_row((term, Int4(part + 1), bytes(postings[term])))
+        connection.execute(
+            f"INSERT INTO {self.name}_parts VALUES (%s, %s, %s, %s, %s)",
+            [part + 1, last + len(fresh), len(fresh), words, removed],
+        )
+
+    def _alive(
+        self, cursor: Any, rows: bm25.Rows, scores: bm25.Scores, k: int, documents: list[int] | None
+    ) -> list[tuple[int, float]]:
+        """The best that are not removed, as postings of removed chunks stay for a while, and of these documents."""
+        where, values = ("", []) if documents is None else (" AND document = ANY(%s)", [documents])
+        query = f"SELECT row, id FROM {self.name} WHERE row = ANY(%s){where}"
+        take = 2 * k + 32
+        while True:
+            best = bm25.best(rows, scores, take)
+            ids = dict(cursor.execute(query, [[row for row, _ in best], *values]).fetchall()) if best else {}
+            found = [(ids[row], score) for row, score in best if row in ids][:k]
+            if len(found) == k or take >= len(rows):
+                return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+            take *= 8
+
+    def _more(self, connection: Connection, documents: list[int], count: int) -> bool:
+        """Whether these documents have more chunks than that."""
+        query = f"SELECT count(*) FROM (SELECT 1 FROM {self.name} WHERE document = ANY(%s) LIMIT %s) AS those"
+        row = connection.execute(query, [documents, count + 1]).fetchone()
+        return row is not None and row[0] > count
+
+    def _exact(
+        self, connection: Connection, vector: str, k: int, documents: list[int] | None
+    ) -> list[tuple[int, float]]:
+        """Every vector compared: an order of a sum is none that an index gives."""
+        where, values = ("", []) if documents is None else ("WHERE document = ANY(%s)", [documents])
+        query = (
+            f"SELECT id, -distance FROM (SELECT id, (vector <#> %s::vector) + 0 AS distance FROM {self.name} {where}) "
+            "AS each ORDER BY distance, id LIMIT %s"
+        )
+        return connection.execute(query, [vector, *values, k]).fetchall()
+
+    def _approximate(
+        self, connection: Connection, vector: str, k: int, documents: list[int] | None
+    ) -> list[tuple[int, float]]:
+        where, values = ("", []) if documents is None else ("WHERE document = ANY(%s)", [documents])
+        column, _, kind = postgres_upkeep.indexed(self.dimension or 0)
+        query = (
+            f"SELECT id, -(vector <#> %s::vector) FROM {self.name} {where} ORDER BY {column} <=> %s::{kind} LIMIT %s"
+        )
+        with connection.transaction():
+            connection.execute(f"SET LOCAL hnsw.ef_search = {min(1000, max(EF_SEARCH, 2 * k))}")
+            connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+            connection.execute("SET LOCAL hnsw.max_scan_tuples = 200000")
+            found = connection.execute(query, [vector, *values, vector, k]).fetchall()
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))

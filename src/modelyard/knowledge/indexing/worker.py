@@ -1,0 +1,398 @@
+"""The worker: reads, cuts, embeds and commits documents in the background, a few small ones in one transaction.
+
+What is to be done are rows, so a crash loses the documents under way and nothing else: they are begun again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, exists, select
+
+from modelyard.core.errors import (
+    BadRequest,
+    ChangedMeanwhile,
+    InternalError,
+    ModelNotFound,
+    ModelNotReady,
+    ModelyardError,
+)
+from modelyard.db.session import TROUBLE, Database, retried
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
+from modelyard.knowledge.documents import rows
+from modelyard.knowledge.indexing import jobs as job_rows
+from modelyard.knowledge.indexing.commit import Made
+from modelyard.knowledge.indexing.held_jobs import Holding
+from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.jobs import Jobs, JobView
+from modelyard.knowledge.indexing.pipeline import Indexing
+from modelyard.knowledge.indexing.task_queue import Batches, Due
+from modelyard.knowledge.types import Entry
+
+log = logging.getLogger(__name__)
+
+WORKERS = 2
+"""Batches under way at once: one is read while another is embedded."""
+AHEAD = 64
+"""Tasks that are looked up at once."""
+ENTRIES = 2000
+"""Chunks after which indexes are written while a job goes on."""
+MOST_ENTRIES = 10_000
+"""Chunks that may wait for an index that is being written; then ingestion waits too."""
+SECONDS = 0.5
+"""Time after which they are written anyway."""
+ATTEMPTS = 6
+"""Tries of a document whose models do not answer, with doubling pauses between them."""
+PAUSE = 1.0
+
+
+@dataclass(slots=True)
+class Pending:
+    """What a generation's index shall learn next."""
+
+    base: KnowledgeBase
+    add: list[Entry] = field(default_factory=list)
+    remove: list[int] = field(default_factory=list)
+
+
+class Ingest:
+    """Runs jobs. Everything is on one event loop; what blocks is in threads or in a process apart."""
+
+    def __init__(
+        self,
+        database: Database,
+        indexes: Indexes,
+        jobs: Jobs,
+        indexing: Indexing,
+        forget: Callable[[Sequence[int]], None],
+    ) -> None:
+        """`forget` is told of chunks whose place in their document is another now."""
+        self._forget = forget
+        self._database = database
+        self._indexes = indexes
+        self._jobs = jobs
+        self._indexing = indexing
+        self.holding = Holding(database)
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._queue = Batches()
+        self._active: dict[asyncio.Task[None], list[Due]] = {}
+        self._pending: dict[tuple[int, int], Pending] = {}
+        self._written = time.monotonic()
+        self._writing: asyncio.Task[None] | None = None
+
+    def look(self, first: bool = False) -> None:
+        """There is something new to do, `first` before what was looked up already."""
+        if first:
+            self._queue.clear()
+        self._wake.set()
+        self._note()
+
+    async def view(self, name: str) -> JobView:
+        """How far a job is, with what is done now. Raises `JobNotFound`."""
+        return await self._jobs.view(name, dict(self._indexing.stages), self.holding.reason(name))
+
+    async def follow(self, name: str) -> AsyncIterator[JobView]:
+        """A job's view now and whenever it has changed, until it is finished. Raises `JobNotFound`."""
+        last = None
+        while True:
+            changed = self._changed
+            view = await self.view(name)
+            if view != last:
+                yield view
+            if view.finished:
+                return
+            last = view
+            try:
+                await asyncio.wait_for(changed.wait(), 5)
+                await asyncio.sleep(0.1)
+            except TimeoutError:
+                continue
+
+    async def wait(self, name: str) -> JobView:
+        """The view of a job once it is finished. Raises `JobNotFound`."""
+        last = await self.view(name)
+        async for view in self.follow(name):
+            last = view
+        return last
+
+    async def run(self) -> None:
+        """Work for ever."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self.holding.release()
+                    await self._start_some()
+                    await self._write_some()
+                    if not self._queue:
+                        await self._finish_jobs()
+                except ModelyardError as error:
+                    log.warning("knowledge jobs wait: %s", error.message)
+                    await asyncio.sleep(PAUSE)
+                    continue
+                if not self._active and not self._queue and not self._pending:
+                    self._queue.forget()
+                    await self._wake.wait()
+                else:
+                    await self._wait_a_little()
+        finally:
+            tasks = [*self._active, *([self._writing] if self._writing else [])]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait_a_little(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), SECONDS)
+        except TimeoutError:
+            return
+
+    def _note(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _start_some(self) -> None:
+        while len(self._active) < WORKERS:
+            if not self._queue:
+                self._queue.extend(await self._waiting())
+            busy = {due.document for each in self._active.values() for due in each}
+            if taken := self._queue.take(busy):
+                task = asyncio.create_task(self._work(taken))
+            elif (due := await self.holding.by_words(busy)) is not None:
+                taken, task = [due], asyncio.create_task(self._by_words(due))
+            else:
+                return
+            self._active[task] = taken
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._active.pop(task, None)
+        self._wake.set()
+        self._note()
+
+    async def _waiting(self) -> list[Due]:
+        """The next tasks, of as many jobs as are looked up at once. What adds to a base waits while that base is indexed anew.
+
+        Somebody waits for a base that was made for one talk, so those come first; then bases take turns, each with its oldest
+        job, so that hundreds of uploads to one do not hold up another.
+        """
+        active = [due.task for each in self._active.values() for due in each]
+        found: list[Due] = []
+        async with self._database.session() as session:
+            names = (await session.scalars(job_rows.next_jobs(self.holding.jobs).limit(AHEAD))).all()
+            for name in names:
+                asked = job_rows.tasks_of(name).where(KnowledgeTask.id.not_in(active))
+                share = max(1, AHEAD // len(names))
+                numbers = (await session.execute(asked.limit(share))).all()
+                found += [Due(number, name, document, size) for number, document, size in numbers]
+        return found
+
+    async def _work(self, taken: Sequence[Due]) -> None:
+        """A batch; where something goes wrong with it, its tasks one by one, of which one may be to blame."""
+        try:
+            await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
+            return
+        except ModelyardError as error:
+            log.info("%d documents are indexed one by one: %s", len(taken), type(error).__name__)
+        except Exception as error:  # the top of a task: a defect of ours must not be met for ever
+            log.exception("%d documents were not indexed", len(taken))
+            if len(taken) == 1:
+                wrong = InternalError(f"Internal error: {type(error).__name__}.")
+                await self._failed(taken[0].task, wrong, whole_job=True)
+        if len(taken) > 1:
+            for due in taken:
+                if due.job not in self.holding.jobs:
+                    await self._work([due])
+
+    async def _by_words(self, due: Due) -> None:
+        """Let words find a document whose model does not answer."""
+        try:
+            await self._index([due.task], by_words=True)
+        except (*TROUBLE, ChangedMeanwhile) as error:
+            log.warning("task %d waits: %s", due.task, error.message)
+            await asyncio.sleep(PAUSE)
+            self.holding.again(due)
+        except ModelyardError as error:  # its task is done later, and says what is wrong then
+            log.warning("words do not find the document of task %d: %s", due.task, error.message)
+
+    async def _timed(self, taken: Sequence[Due]) -> None:
+        began = time.monotonic()
+        await self._index([due.task for due in taken])
+        self._queue.took(taken[0].job, time.monotonic() - began)
+
+    async def _index(self, numbers: Sequence[int], by_words: bool = False) -> None:
+        outcome = await self._indexing.index(numbers, by_words)
+        for made in outcome.made:
+            self._take(made)
+        for number, error in outcome.unreadable.items():
+            await self._failed(number, error)
+
+    async def _alone(self, due: Due) -> None:
+        """One task, tried again while models do not answer."""
+        number, pause = due.task, PAUSE
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self._timed([due])
+                return
+            except ChangedMeanwhile:
+                continue  # something was deleted under it; the next try finds what is left to do
+            except TROUBLE as error:
+                self._indexing.stages[due.document] = f"waiting: {error.message}"
+                log.warning("task %d waits: %s", number, error.message)
+            except (ModelNotFound, ModelNotReady) as error:
+                if await self._waits(due, error):
+                    return
+                if attempt == ATTEMPTS:
+                    await self._failed(number, error, whole_job=True)
+                    return
+            except BadRequest as error:  # no second try would end otherwise
+                await self._failed(number, error, whole_job=True)
+                return
+            except ModelyardError as error:
+                if attempt == ATTEMPTS:
+                    await self._failed(number, error, whole_job=True)
+                    return
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    async def _waits(self, due: Due, error: ModelyardError) -> bool:
+        """Whether a task's job waits from now on for the model that does not answer; `models_changed` lets it go on."""
+        model = await self._indexing.model_of(due.task)
+        if model is None or not await self.holding.hold(due.job, model):
+            return False
+        self._queue.drop(due.job)
+        log.info("a job of knowledge bases waits: %s", error.message)
+        return True
+
+    def models_changed(self) -> None:
+        """Another model answers now, or one does not any more."""
+        if self.holding.jobs:
+            self.look()
+
+    def _take(self, made: Made) -> None:
+        pending = self._pending.setdefault((made.base.id, made.generation), Pending(made.base))
+        pending.base = made.base
+        pending.add += made.add
+        pending.remove += made.remove
+        self._forget(made.moved)
+
+    @retried
+    async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
+        """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
+        given_up = False
+        async with self._database.writing() as session:
+            task = await session.get(KnowledgeTask, number, with_for_update=True)
+            if task is None or task.state != rows.WAITING:
+                return
+            task.state, task.error = rows.FAILED, error.message
+            job = await session.get_one(KnowledgeJob, task.job_id)
+            document = await session.get_one(KnowledgeDocument, task.document_id)
+            if job.kind == rows.ADD:
+                document.state, document.error = rows.FAILED, error.message
+            elif given_up := whole_job and job.state == rows.RUNNING:
+                await job_rows.end(session, job, rows.FAILED, error.message)
+        if given_up:
+            await self._indexes.drop(job.base_id, job.generation)
+
+    async def _write_some(self) -> None:
+        """Begin to tell the indexes what is committed, if it is time; searching and reading go on meanwhile."""
+        count = sum(len(each.add) for each in self._pending.values())
+        if self._writing is not None:
+            if not self._writing.done() and count < MOST_ENTRIES:
+                return
+            await self._written_now()
+        idle = not self._active and not self._queue
+        if self._pending and (idle or count >= ENTRIES or time.monotonic() - self._written >= SECONDS):
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        """Tell the indexes what is committed."""
+        pending, self._pending = self._pending, {}
+        try:
+            for (_, generation), each in pending.items():
+                try:
+                    await self._indexes.apply(each.base, generation, each.add, each.remove)
+                except ModelyardError as error:
+                    log.warning("the index of '%s' is read again from its rows: %s", each.base.name, error.message)
+                    await self._indexes.reopen(each.base.id, generation)
+        finally:
+            self._written = time.monotonic()
+            self._wake.set()
+            self._note()
+
+    async def _written_now(self) -> None:
+        """Wait for what is being written; a defect in it is raised here."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
+    async def _write_all(self) -> None:
+        """Tell the indexes everything that is committed by now."""
+        await self._written_now()
+        if self._pending:
+            await self._write()
+
+    async def _finish_jobs(self) -> None:
+        """End the jobs that have nothing left to do, once their chunks can be found."""
+        waiting = exists().where(KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING)
+        asked = select(KnowledgeJob).where(KnowledgeJob.state == rows.RUNNING, ~waiting)
+        async with self._database.session() as session:
+            done = (await session.scalars(asked)).all()
+        busy = {due.job for each in self._active.values() for due in each}
+        done = [job for job in done if job.id not in busy]
+        if done:
+            await self._write_all()
+        for job in done:
+            with contextlib.suppress(ChangedMeanwhile):  # its base was deleted
+                await self._finish(job)
+        if done:
+            self._note()
+            self._wake.set()
+
+    async def _finish(self, job: KnowledgeJob) -> None:
+        old = None
+        async with self._database.writing() as session:
+            row = await session.get(KnowledgeJob, job.id, with_for_update=True)
+            if row is None or row.state != rows.RUNNING:
+                return
+            if row.kind == rows.REINDEX:
+                base = await session.get_one(KnowledgeBase, row.base_id)
+                old = base.generation
+                await _swap(session, base, row)
+            await job_rows.end(session, row, rows.DONE)
+        if old is not None:
+            await self._indexes.drop(job.base_id, old)
+
+    def stop(self, names: Sequence[str]) -> None:
+        """Let go of the documents of these jobs, which are cancelled, that are read or embedded just now."""
+        for task, taken in self._active.items():
+            if taken[0].job in names and self._indexing.writing.isdisjoint(due.task for due in taken):
+                task.cancel()
+
+    async def idle(self, names: Sequence[str]) -> None:
+        """Wait until none of these jobs has a document under way."""
+        under_way = [task for task, taken in self._active.items() if taken[0].job in names]
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _swap(session, base: KnowledgeBase, job: KnowledgeJob) -> None:  # type: ignore[no-untyped-def]
+    """Let searches see the new generation, and forget the old one."""
+    base.generation = job.generation
+    model, chunking, dimension = (job.settings.get(name) for name in ("embedding_model", "chunking", "dimension"))
+    base.embedding_model = str(model) if model else None
+    base.dimension = dimension if isinstance(dimension, int) else None
+    if isinstance(chunking, dict):
+        base.chunking = chunking
+    failed = select(KnowledgeTask).where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.FAILED)
+    for task in await session.scalars(failed):
+        document = await session.get_one(KnowledgeDocument, task.document_id)
+        document.state, document.error, document.chunks, document.fingerprint = rows.FAILED, task.error, 0, ""
+    await session.execute(
+        delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation < job.generation)
+    )

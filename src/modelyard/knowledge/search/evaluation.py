@@ -1,0 +1,158 @@
+"""Measures of what a base finds and answers for judged questions, and of the difference between two settings.
+
+Measures of a question are a mapping from name to value, 0 to 1; those that do not apply to it are not in it.
+`MEASURES` says which there are. Nothing here asks a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from modelyard.knowledge.search import metrics
+from modelyard.knowledge.search.judgments import Hit, Judged, grade_of, grades, ranking
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Measured = Mapping[str, float]
+
+MEASURES: Mapping[str, str] = {
+    "recall": "part of what is relevant that is among the first k hits",
+    "hit_rate": "questions with anything relevant among the first k",
+    "mrr": "1 / place of the first relevant hit, 0 where none of the k is",
+    "ndcg": "discounted gain of the first k against that of the best order",
+    "nothing_found": "of questions that nothing answers, those for which no hit came",
+    "answered": "of questions that something answers, those with evidence",
+    "citation_precision": "part of an answer's citations that are relevant, where it has any",
+    "citation_recall": "part of what is relevant that an answer cites",
+    "no_evidence": "of questions that nothing answers, those answered by saying that nothing was found",
+    "nothing_cited": "of questions that nothing answers, those whose answer cites nothing",
+}
+"""Name → what it says; the order in which they are shown."""
+
+RESAMPLES = 10_000
+EXACT = 13
+"""Questions up to which all signs are tried instead of some."""
+SEED = 20_070_611
+CONFIDENCE = 0.95
+PORTION = 2_000_000
+"""Numbers that are drawn at once."""
+ROUNDING = 1e-12
+
+
+def measured(question: Judged, hits: Sequence[Hit], k: int) -> dict[str, float]:
+    """Measures of a search's hits, best first, of which there are `k` at most."""
+    if not question.relevant:
+        return {"nothing_found": float(not hits)}
+    ids = ranking(question, hits)
+    ranked, relevant = {question.id: ids}, {question.id: grades(question)}
+    depth = max(k, len(ids))  # a hit that fits two judgments has two ids
+    each = {
+        "recall": metrics.recall_at(ranked, relevant, depth),
+        "hit_rate": metrics.hit_at(ranked, relevant, depth),
+        "mrr": metrics.reciprocal_rank(ranked, relevant),
+        "ndcg": metrics.ndcg_at(ranked, relevant, depth),
+    }
+    return {name: values[question.id] for name, values in each.items()}
+
+
+def answer_measured(question: Judged, answer: Mapping[str, Any]) -> dict[str, float]:
+    """Measures of an answer as the server sends it, by the sources that it cites."""
+    cites: Sequence[Hit] = answer["citations"]
+    if not question.relevant:
+        return {"no_evidence": float(not answer["evidence"]), "nothing_cited": float(not cites)}
+    found = {"answered": float(answer["evidence"])}
+    if cites:
+        found["citation_precision"] = sum(grade_of(question, each) > 0 for each in cites) / len(cites)
+    cited = sum(any(each.fits(cite) for cite in cites) for each in question.relevant)
+    return {**found, "citation_recall": cited / len(question.relevant)}
+
+
+def means(rows: Sequence[Measured]) -> dict[str, float]:
+    """Each measure's mean over the questions that have it, in the order of `MEASURES`."""
+    found = {}
+    for name in MEASURES:
+        values = [row[name] for row in rows if name in row]
+        if values:
+            found[name] = sum(values) / len(values)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one setting has more than another in one measure, over questions that both have it for."""
+
+    mean: float
+    low: float
+    """Lower end of the 95 % interval, by bootstrap over questions."""
+    high: float
+    p: float
+    """Two-sided, by the paired randomization test: how likely chance alone makes a difference this big."""
+    better: int
+    """Questions with a higher value."""
+    worse: int
+    equal: int
+
+
+def differences(first: Sequence[Measured], second: Sequence[Measured]) -> dict[str, Difference]:
+    """Of each measure, second minus first; both have the same questions in the same order."""
+    found = {}
+    for name in MEASURES:
+        pairs = [(a[name], b[name]) for a, b in zip(first, second, strict=True) if name in a and name in b]
+        if pairs:
+            found[name] = difference([after - before for before, after in pairs])
+    return found
+
+
+def difference(values: Sequence[float]) -> Difference:
+    """Of one measure, from each question's difference. The same values give the same numbers every time."""
+    import numpy as np  # only comparisons pay for it
+
+    given = np.asarray(values, dtype=np.float64)
+    given[np.abs(given) < ROUNDING] = 0.0
+    low, high = _interval(given)
+    better, worse = int((given > 0).sum()), int((given < 0).sum())
+    return Difference(
+        float(given.mean()), low, high, randomization(given[given != 0]), better, worse, len(given) - better - worse
+    )
+
+
+def randomization(given: np.ndarray[Any, Any]) -> float:
+    """Two-sided p of the paired randomization test (Smucker, Allan and Carterette, 2007) for differences that are not 0.
+
+    All signs are tried for 13 questions or fewer, else 10,000 drawn ones, of which the observed one is counted as another.
+    """
+    import numpy as np
+
+    if not len(given):
+        return 1.0
+    seen = abs(given.sum()) - ROUNDING * max(len(given), 1)
+    if len(given) <= EXACT:
+        signs = np.array(list(product((1.0, -1.0), repeat=len(given)))).reshape(-1, len(given))
+        return float((np.abs(signs @ given) >= seen).mean())
+    random = np.random.default_rng(SEED)
+    beyond, left = 0, RESAMPLES
+    while left:
+        some = min(left, max(1, PORTION // len(given)))
+        signs = random.integers(0, 2, (some, len(given)), dtype=np.int8) * 2.0 - 1.0
+        beyond += int((np.abs(signs @ given) >= seen).sum())
+        left -= some
+    return (beyond + 1) / (RESAMPLES + 1)
+
+
+def _interval(given: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """The 95 % interval of the mean, by the percentiles of resampled means."""
+    import numpy as np
+
+    random = np.random.default_rng(SEED)
+    made, left = [], RESAMPLES
+    while left:
+        some = min(left, max(1, PORTION // len(given)))
+        made.append(given[random.integers(0, len(given), (some, len(given)))].mean(axis=1))
+        left -= some
+    outside = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(np.concatenate(made), [outside, 1 - outside])
+    return float(low), float(high)
