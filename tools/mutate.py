@@ -18,6 +18,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -39,9 +40,10 @@ PACKAGES = ("control", "gateway", "knowledge", "compat", "cli")
 STATE = ROOT / ".mutants"
 COPIED = ("src", "tests", "tools", "docs", "requirements")
 KILLED, TIMEOUT, SURVIVED, UNTESTED = "killed", "timeout", "survived", "untested"
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line")
-SPARE = 20.0
-"""Seconds that a mutant's tests may take beside three times what they take without it."""
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line",
+          "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin")  # fmt: skip
+SPARE = 60.0
+"""Seconds that a mutant's tests may take beside five times what they take without it: pytest's start on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Tree:
         """Run test files; returns pytest's exit code, or None after `limit` seconds. No process is left behind."""
         mark = uuid.uuid4().hex
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(self.folder / "src"), str(self.folder)))}
+        env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # plugins of other libraries take seconds to import
         command = [sys.executable, *PYTEST, *arguments, *files]
         log = (self.folder.parent / "pytest.log").open("wb")
         with log:
@@ -130,15 +133,17 @@ def _kill_marked(mark: str) -> None:
 class Tests:
     """Which test files ask about a source file, and how long each takes without a mutant."""
 
-    def __init__(self, tree: Tree, most_seconds: float) -> None:
+    def __init__(self, tree: Tree, most_seconds: float, fixed: Sequence[str] = ()) -> None:
+        """`fixed` files are run for every source file, in place of those that mirror it."""
         self._tree = tree
         self._most_seconds = most_seconds
+        self._fixed = fixed
         self._seconds: dict[str, float] = {}
         """Test file → its seconds; -1 for one that fails without a mutant, which says nothing."""
 
     def of(self, path: str) -> list[str]:
         """Return the files to run for a source file, importers first and quick ones first, as many as the time allows."""
-        candidates = mirrored(self._tree.folder, path)
+        candidates = self._fixed or mirrored(self._tree.folder, path)
         self._measure(candidates)
         chosen, spent = [], 0.0
         module = module_name(path)
@@ -151,7 +156,7 @@ class Tests:
 
     def limit(self, files: Sequence[str]) -> float:
         """Return the seconds after which a run counts as hanging."""
-        return SPARE + 3 * sum(self._seconds[file] for file in files)
+        return SPARE + 5 * sum(self._seconds[file] for file in files)
 
     def _measure(self, files: Sequence[str]) -> None:
         new = [file for file in files if file not in self._seconds]
@@ -189,16 +194,16 @@ def imports(path: Path) -> frozenset[str]:
 
 
 def mirrored(folder: Path, path: str) -> list[str]:
-    """Return the test files of a source file: those of its package, or named after it, that reach the file by imports or start
-    servers. If there are none, those of other packages that import it."""
+    """Return the test files of a source file: those of its package, and those named after its package or after the file itself,
+    that reach it by imports or start servers. If there are none, those that import it."""
     module = module_name(path)
     package = module.split(".")[1]
+    subjects = tuple(f"test_{name.rstrip('s')}" for name in (package, Path(path).stem) if name != "__init__")
     files = {file.relative_to(folder).as_posix(): file for file in sorted((folder / "tests").rglob("test_*.py"))}
     own = [
         name
         for name, file in files.items()
-        if (name.startswith(f"tests/{package}/") or file.stem.startswith(f"test_{package}"))
-        and reaches(folder, file, module)
+        if (name.startswith(f"tests/{package}/") or file.stem.startswith(subjects)) and reaches(folder, file, module)
     ]
     return own or [name for name, file in files.items() if module in imports(file)]
 
@@ -275,15 +280,23 @@ def main() -> None:
     """Try mutants, and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "packages", nargs="*", metavar="PACKAGE", help=f"folders of src/modelyard; {' '.join(PACKAGES)}"
+        "packages",
+        nargs="*",
+        metavar="PACKAGE",
+        help=f"folders or files of src/modelyard, without .py; {' '.join(PACKAGES)}",
     )
     parser.add_argument("--count", type=int, default=300, help="mutants of all packages together (300)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most-seconds", type=float, default=60, help="of tests a mutant, beside its importers' (60)")
+    parser.add_argument(
+        "--tests", nargs="+", default=(), metavar="FILE", help="run these instead of those that mirror a file"
+    )
     parser.add_argument("--again", action="store_true", help="try survivors once more")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # also where a shell started it in the background
     if options.json:
         printer, sys.stdout = sys.stdout, sys.stderr  # progress is not part of the JSON
     results = run(options)
@@ -307,7 +320,7 @@ def run(options: argparse.Namespace) -> list[Result]:
         kept.unlink(missing_ok=True)
     before = load(kept)
     tree = Tree.made(STATE / "tree")
-    tests = Tests(tree, options.most_seconds)
+    tests = Tests(tree, options.most_seconds, options.tests)
     results = []
     try:
         for package, mutant in sample(tree.folder, options.packages or present(), options.count, options.seed):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from modelyard.api.chatchat import unified
 from modelyard.api.chatchat.agent_chat import tool_report
 from modelyard.api.chatchat.base import checked_name
 from modelyard.api.chatchat.chat import LONGEST_ID, row_id
@@ -22,6 +23,8 @@ from modelyard.api.chatchat.turns import ChatQuestion, HistoryMessage
 from modelyard.api.chatchat.unified import UnifiedChat, tool_call
 from modelyard.api.chatchat.uploads import chunking_options, parse_custom_docs
 from modelyard.chats.tool_loop import ToolEnded
+from modelyard.chats.tools.base import Tool
+from modelyard.chats.tools.calculator import Calculator
 from modelyard.core.errors import (
     DocumentNotFound,
     InvalidParameter,
@@ -305,3 +308,46 @@ def test_a_text_is_repeated_before_its_continuation_if_asked(echo: bool, texts: 
 def test_an_error_on_the_way_is_the_last_value() -> None:
     models: Any = Models({"choices": [{"text": "a"}]}, ModelNotFound("m"))
     assert asyncio.run(generate(models, "m", GenerationBody(prompt="p")))["error_code"] == 50005
+
+
+CALLERS_OWN = {"type": "function", "function": {"name": "mine"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, []),
+        ({"tools": ["calculate"]}, ["calculator"]),
+        ({"tools": ["calculator", "calculate"]}, ["calculator"]),
+        ({"tools": ["calculate"], "tool_choice": "none"}, []),
+        ({"tool_choice": "calculate"}, ["calculator"]),
+        ({"tool_choice": "auto"}, []),
+        ({"tools": [CALLERS_OWN]}, []),
+        ({"tools": [{"type": "function", "function": {"name": "calculate"}}]}, ["calculator"]),
+    ],
+)
+def test_tools_of_the_server_are_chosen_by_name(
+    fields: dict[str, Any], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [tool.name for tool in chosen(fields, monkeypatch)] == expected
+
+
+@pytest.mark.parametrize(
+    "fields", [{"tools": ["none"]}, {"tools": ["calculate", CALLERS_OWN]}, {"tool_choice": "none2"}]
+)
+def test_a_tool_that_the_server_lacks_is_refused(fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidParameter, match="there are calculator") as caught:
+        chosen(fields, monkeypatch)
+    assert caught.value.param == "tools"
+
+
+def chosen(fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Tool]:
+    """Choose among the tools of a server that has only the calculator."""
+
+    async def server_tools(*_: Any) -> list[Tool]:
+        return [Calculator()]
+
+    monkeypatch.setattr(unified, "server_tools", server_tools)
+    body = UnifiedChat(messages=[{"role": "user", "content": "q"}], **fields)
+    parts: Any = None
+    return asyncio.run(unified.chosen_tools(body, parts, None))

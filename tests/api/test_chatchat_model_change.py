@@ -192,3 +192,27 @@ def test_an_autostart_entry_says_how_a_model_is_launched() -> None:
 )
 def test_a_model_is_called_by_the_last_part_of_its_path(name: str, uid: str) -> None:
     assert uid_of(name) == uid
+
+
+def test_a_model_that_is_not_there_is_named() -> None:
+    missing = {"code": 500, "msg": "the model old is not available"}
+    assert change(Deployments(), "new") == missing
+    starting = Deployments(view("old", ReplicaState.STARTING))
+    assert change(starting, "new") == missing and starting.log == [], "only a model that is ready can be replaced"
+
+
+def test_a_model_in_any_state_can_be_stopped_but_not_kept() -> None:
+    def stop(deployments: Deployments, keep: bool) -> dict[str, Any]:
+        parts: Any = SimpleNamespace(deployments=deployments, autostarts=Autostarts())
+        return asyncio.run(release(parts, None, CALLER, "old", None, keep))
+
+    starting = Deployments(view("old", ReplicaState.STARTING))
+    kept = stop(starting, True)
+    assert kept["code"] == 500 and "keep_origin 需要 new_model_name" in kept["msg"] and starting.log == []
+    assert stop(starting, False) == {"code": 200, "msg": "sucess to release model: old"} and starting.log == ["-old"]
+
+
+def test_a_model_that_is_ready_already_is_not_started_again() -> None:
+    deployments = Deployments(view("old"), view("new"))
+    assert change(deployments, "/models/new") == {"code": 500, "msg": "要切换的LLM模型 /models/new 已经存在"}
+    assert deployments.log == []

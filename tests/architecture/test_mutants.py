@@ -64,7 +64,7 @@ def test_the_same_seed_picks_the_same_mutants_and_kinds_take_turns() -> None:
     assert first == again and {each.kind for each in first} == {"constant changed", "comparison flipped"}
 
 
-def test_a_file_is_tested_by_its_package_or_else_by_whoever_imports_it(tmp_path: Path) -> None:
+def test_a_file_is_tested_by_its_package_and_its_namesakes_or_else_by_importers(tmp_path: Path) -> None:
     files = {
         "src/modelyard/cli/a.py": "from modelyard.cli.b import c",
         "src/modelyard/cli/b.py": "c = 1",
@@ -73,14 +73,15 @@ def test_a_file_is_tested_by_its_package_or_else_by_whoever_imports_it(tmp_path:
         "tests/cli/test_other.py": "import json",
         "tests/cli/test_served.py": "from tests.live import live",
         "tests/api/test_cli_keys.py": "import modelyard.cli.b",
-        "tests/api/test_b.py": "import modelyard.cli.b\nfrom modelyard.core import d",
+        "tests/api/test_importing.py": "import modelyard.cli.b\nfrom modelyard.core import d",
+        "tests/hubs/test_b.py": "import subprocess",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    expected = ["tests/api/test_cli_keys.py", "tests/cli/test_a.py", "tests/cli/test_served.py"]
+    expected = ["tests/api/test_cli_keys.py", "tests/cli/test_a.py", "tests/cli/test_served.py", "tests/hubs/test_b.py"]
     assert mirrored(tmp_path, "src/modelyard/cli/b.py") == expected
-    assert mirrored(tmp_path, "src/modelyard/core/d.py") == ["tests/api/test_b.py"]
+    assert mirrored(tmp_path, "src/modelyard/core/d.py") == ["tests/api/test_importing.py"]
     assert "modelyard.cli.a" in imports(tmp_path / "tests/cli/test_a.py")
 
 

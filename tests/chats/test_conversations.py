@@ -39,6 +39,7 @@ def test_a_conversation_is_its_owners_and_an_administrators(tmp_path: Path) -> N
         row = await store.begin(ANN, "  What   is\nthis? " + "x" * 100, "k")
         assert row.title == ("What is this? " + "x" * 100)[:TITLE] and len(row.id) == 32
         message = await store.add_question(ANN, "q", "k", row.id)
+        assert len(message) == 32  # as long as Chatchat's ids
         for call in (
             lambda: store.get(BEN, row.id),
             lambda: store.rename(BEN, row.id, "mine"),

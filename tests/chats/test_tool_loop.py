@@ -14,9 +14,9 @@ import pytest
 from modelyard.chats import tool_loop
 from modelyard.chats.tool_loop import (
     Event,
-    FinalAnswer,
-    ModelReply,
+    LoopAnswer,
     Notice,
+    StreamedReply,
     TextPiece,
     ThinkingPiece,
     ToolEnded,
@@ -121,7 +121,7 @@ def test_an_answer_without_calls_ends_the_loop() -> None:
     assert events(script, Calculator()) == [
         TextPiece("四十"),
         TextPiece("二"),
-        FinalAnswer("四十二", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}),
+        LoopAnswer("四十二", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}),
     ]
     asked = script.asked[0]
     assert (asked["model"], asked["temperature"], asked["stream"]) == ("m", 0.1, True)
@@ -138,7 +138,7 @@ def test_a_call_and_the_answer_from_it() -> None:
         ToolStarted("c1", "calculator", {"expression": "6×7"}),
         ToolEnded("c1", "calculator", {"expression": "6×7"}, "42", True),
         TextPiece("是 42"),
-        FinalAnswer("是 42", {"prompt_tokens": 13, "completion_tokens": 7, "total_tokens": 20}),
+        LoopAnswer("是 42", {"prompt_tokens": 13, "completion_tokens": 7, "total_tokens": 20}),
     ]
     assert script.asked[1]["messages"] == [
         *BODY["messages"],  # type: ignore[misc]
@@ -213,7 +213,7 @@ def test_the_model_gets_the_errors_of_tools() -> None:
     history = script.asked[1]["messages"][1]["tool_calls"]
     for call in history:
         assert isinstance(json.loads(call["function"]["arguments"]), dict)
-    assert isinstance(found[-1], FinalAnswer)
+    assert isinstance(found[-1], LoopAnswer)
 
 
 def test_an_unexpected_exception_of_a_tool_is_raised() -> None:
@@ -229,11 +229,11 @@ def test_the_last_round_has_no_tools() -> None:
     script = Script(again, again, says("2"))
     found = events(script, Calculator(), max_rounds=2)
     assert next(event for event in found if isinstance(event, Notice)).code == "rounds_spent"
-    assert isinstance(found[-1], FinalAnswer) and found[-1].text == "2"
+    assert isinstance(found[-1], LoopAnswer) and found[-1].text == "2"
     assert ["tools" in asked for asked in script.asked] == [True, True, False]
     assert len(script.asked[2]["messages"]) == 5
     stubborn = Script(again, again)
-    assert isinstance(events(stubborn, Calculator(), max_rounds=1)[-1], FinalAnswer)
+    assert isinstance(events(stubborn, Calculator(), max_rounds=1)[-1], LoopAnswer)
 
 
 def test_tool_choice_is_sent_in_the_first_round_only() -> None:
@@ -253,7 +253,7 @@ def test_a_model_that_cannot_call_tools_answers_without_them() -> None:
     found = events(script, Calculator())
     assert isinstance(found[0], Notice) and found[0].code == "tools_unsupported"
     assert "its template knows no tools" in found[0].text
-    assert found[-1] == FinalAnswer("大约 42", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5})
+    assert found[-1] == LoopAnswer("大约 42", {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5})
     assert "tools" not in script.asked[1]
     assert script.asked[1]["messages"] == BODY["messages"]
 
@@ -332,7 +332,7 @@ def test_thinking_is_separated_from_text() -> None:
         ThinkingPiece("嗯"),
         ThinkingPiece("hm"),
         TextPiece("ok"),
-        FinalAnswer("ok", {}, "length"),
+        LoopAnswer("ok", {}, "length"),
     ]
 
 
@@ -357,14 +357,14 @@ WHOLE = '{"q": 1}'
 def test_calls_are_assembled_as_engines_stream_them(
     pieces: list[dict[str, Any]], expected: list[tuple[str, str, str]]
 ) -> None:
-    reply = ModelReply()
+    reply = StreamedReply()
     for each in pieces:
         assert reply.add(delta(tool_calls=[each])) is None
     assert [(call.id, call.name, call.text) for call in reply.calls(0)] == expected
 
 
 def test_chunks_of_any_form_are_accepted() -> None:
-    reply = ModelReply()
+    reply = StreamedReply()
     odd: list[Chunk] = [{}, {"choices": []}, {"choices": [{}]}, {"choices": [{"delta": None}]}, {"usage": None},
                         delta(content=None, tool_calls=None)]  # fmt: skip
     assert [reply.add(chunk) for chunk in odd] == [None] * 6

@@ -256,3 +256,67 @@ def test_long_pages_are_read_in_parts(server: Web) -> None:
         call(reader, url=f"{server.url}/picture")
     with pytest.raises(AddressRefused):
         call(PageReader(parse_page), url=f"{server.url}/page")
+
+
+@pytest.mark.parametrize("sign", "×✕·⋅÷∕−–—")
+def test_typographic_signs_are_pythons(sign: str) -> None:
+    plain = {"÷": "/", "∕": "/", "−": "-", "–": "-", "—": "-"}.get(sign, "*")
+    assert calculate(f"12 {sign} 4") == calculate(f"12 {plain} 4")
+
+
+@pytest.mark.parametrize("power", range(10))
+def test_a_raised_digit_is_a_power(power: int) -> None:
+    assert calculate(f"2{'⁰¹²³⁴⁵⁶⁷⁸⁹'[power]}") == str(2**power)
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("sqrt(2.25)", "1.5"), ("cbrt(27)", "3"), ("exp(0)", "1"), ("log(8, 2)", "3"), ("ln(1)", "0"), ("log2(8)", "3"),
+    ("log10(100)", "2"), ("lg(100)", "2"), ("sin(0)", "0"), ("cos(0)", "1"), ("atan2(0, 1)", "0"), ("hypot(3, 4)", "5"),
+    ("degrees(0)", "0"), ("abs(-2)", "2"), ("round(2.5)", "3"), ("round(-2.5)", "-3"), ("round(1.25, 1)", "1.3"),
+    ("floor(-1.5)", "-2"), ("ceil(1.2)", "2"), ("min(2, 1)", "1"), ("max(2, 1)", "2"), ("sum(1, 2)", "3"),
+    ("mean(1, 2)", "1.5"), ("pow(2, 3)", "8"), ("gcd(12, 18)", "6"), ("lcm(4, 6)", "12"), ("factorial(5)", "120"),
+    ("round(pi, 4)", "3.1416"), ("round(tau / pi, 9)", "2"), ("round(e, 3)", "2.718"), ("7 // 2", "3"), ("7 % 4", "3"),
+])  # fmt: skip
+def test_every_function_and_constant(name: str, expected: str) -> None:
+    assert calculate(name) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["+".join(["1"] * 100), "(" * 100 + "1" + ")" * 100, "-" * 100 + "1", "1" + "**1" * 100]
+)
+def test_deep_expressions_are_refused_or_calculated(text: str) -> None:
+    """Only brackets cost no depth: the parser leaves none of them."""
+    if text.startswith("("):
+        assert calculate(text) == "1"
+    else:
+        with pytest.raises(InvalidParameter, match="too deep"):
+            calculate(text)
+
+
+BLOCKS = (*("p", "div", "section", "article", "header", "blockquote", "dt", "dd", "pre", "figure", "figcaption", "address"),
+          *("details", "summary", "h1", "h6", "li"))  # fmt: skip
+
+
+@pytest.mark.parametrize("tag", BLOCKS)
+def test_a_block_has_lines_of_its_own(tag: str) -> None:
+    lines = [line for line in parse_html(f"<body>a<{tag}>b</{tag}>c</body>").text.split("\n") if line]
+    assert [line.lstrip("#- ") for line in lines] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("tag", ["span", "b", "a", "em"])
+def test_inline_elements_have_no_lines_of_their_own(tag: str) -> None:
+    assert parse_html(f"<p>a<{tag}>b</{tag}>c</p>").text == "abc"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<h2></h2><p>a</p>", "a"),
+        ("<ul><li></li><li>b</li></ul>", "- b"),
+        ("<ul><li><p>a</p></li><li>b</li></ul>", "- a\n- b"),
+        ("<table><tr><td>a</td><td>b</td></tr></table>", "a | b"),
+        ("<pre>a\n  b</pre><p>c  d</p>", "a\n  b\n\nc d"),
+    ],
+)
+def test_marks_need_text_and_spaces_are_kept_in_pre_only(source: str, text: str) -> None:
+    assert parse_html(source).text == text

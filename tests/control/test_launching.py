@@ -15,7 +15,6 @@ from modelyard.control.launching import checked_uid, plan_launch
 from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine
 from modelyard.control.privileges import Permit
-from modelyard.control.xinference_keys import is_this_machine
 from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
 from modelyard.core.trust import OWNER
 from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
@@ -179,23 +178,11 @@ def test_gpus_by_number_and_by_index(monkeypatch: pytest.MonkeyPatch) -> None:
         launch = plan_launch(LaunchRequest.model_validate({"model_name": "demo", **body}), WITH_GPUS)
         return launch.gpus, launch.gpu_idx
 
-    assert gpus() == gpus(n_gpu="auto") == (1, ()), "one, as the peer takes"
+    assert gpus() == gpus(n_gpu="auto") == (1, ()), "one, as Xinference takes"
     assert gpus(n_gpu=2) == gpus(n_gpu="2") == (2, ())
     assert gpus(gpu_idx=1) == gpus(gpu_idx="1") == (1, (1,))
     assert gpus(gpu_idx=[0, 1], n_gpu="auto") == (2, (0, 1))
     assert gpus(n_gpu=None) == (0, ())
-
-
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "127.0.0.1:9997", "localhost", "LOCALHOST:1", "0.0.0.0", "::1", "[::1]"]
-)
-def test_this_machine_by_its_addresses(address: str) -> None:
-    assert is_this_machine(address)
-
-
-@pytest.mark.parametrize("address", ["192.0.2.1", "192.0.2.1:9997", "elsewhere", "2001:db8::1", "not an address"])
-def test_other_machines(address: str) -> None:
-    assert not is_this_machine(address)
 
 
 def test_blank_text_means_unset() -> None:

@@ -116,6 +116,7 @@ def own_address() -> str:
         ("203.0.113.7:9997", False),
         ("2001:db8::1", False),
         ("example.invalid", False),
+        ("not an address", False),
         ("", False),
     ],
 )

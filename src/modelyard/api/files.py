@@ -13,12 +13,12 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.service import Knowledge
 
-PORTION = 1 << 20
+READ_SIZE = 1 << 20
 
 
-async def portions(file: UploadFile) -> AsyncIterator[bytes]:
-    """Read an uploaded file in portions."""
-    while data := await file.read(PORTION):
+async def parts_of(file: UploadFile) -> AsyncIterator[bytes]:
+    """Read an uploaded file in parts of `READ_SIZE` bytes."""
+    while data := await file.read(READ_SIZE):
         yield data
 
 

@@ -75,8 +75,7 @@ class Conversations:
         """Delete a conversation with its messages. Raises `ConversationNotFound`."""
         await self.get(owner, name)
         async with self.database.freeing() as session:
-            await session.execute(delete(Message).where(Message.conversation_id == name))
-            await session.execute(delete(Conversation).where(Conversation.id == name))
+            await session.execute(delete(Conversation).where(Conversation.id == name))  # its messages go with it
 
     async def messages(self, name: str, last: int | None = None) -> Sequence[Message]:
         """List the messages of a conversation in order, all or only the `last` ones."""

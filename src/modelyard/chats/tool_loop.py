@@ -77,7 +77,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class FinalAnswer:
+class LoopAnswer:
     """The last event of every run: the model's last text."""
 
     text: str
@@ -86,7 +86,7 @@ class FinalAnswer:
     finish_reason: str = "stop"
 
 
-Event = TextPiece | ThinkingPiece | ToolStarted | ToolEnded | Notice | FinalAnswer
+Event = TextPiece | ThinkingPiece | ToolStarted | ToolEnded | Notice | LoopAnswer
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class ToolCall:
         return arguments if isinstance(arguments, dict) else self.text
 
 
-class ModelReply:
+class StreamedReply:
     """One reply of the model, assembled from its chunks."""
 
     def __init__(self) -> None:
@@ -174,7 +174,7 @@ async def run_tool_loop(
     max_rounds: int = MOST_ROUNDS,
     tool_timeout: float = TOOL_SECONDS,
 ) -> AsyncGenerator[Event]:
-    """Answer a chat completion's `body` with the help of tools; the last event is a `FinalAnswer`.
+    """Answer a chat completion's `body` with the help of tools; the last event is a `LoopAnswer`.
 
     A round is one reply of the model with calls, and these calls. After `max_rounds` the model must answer without tools.
     Errors of tools are passed to the model; errors of the model are raised. Closing the iterator, or cancelling its
@@ -186,13 +186,13 @@ async def run_tool_loop(
         if loop.tools and number == max_rounds:
             loop.tools = ()
             yield Notice("rounds_spent", f"The tools were used {max_rounds} times; now comes an answer without them.")
-        reply = ModelReply()
+        reply = StreamedReply()
         async with aclosing(loop.ask_model(reply, number)) as pieces:
             async for piece in pieces:
                 yield piece
         calls = reply.calls(number) if loop.tools else []
         if not calls:
-            yield FinalAnswer(reply.text, loop.usage, reply.finish_reason or "stop")
+            yield LoopAnswer(reply.text, loop.usage, reply.finish_reason or "stop")
             return
         ended: dict[str, ToolEnded] = {}
         async with aclosing(_run_calls(calls, by_name, tool_timeout)) as steps:
@@ -213,7 +213,7 @@ class _ToolLoop:
         self.messages: list[Any] = list(body.get("messages") or ())
         self.usage: dict[str, int] = {}
 
-    async def ask_model(self, reply: ModelReply, number: int) -> AsyncGenerator[TextPiece | ThinkingPiece | Notice]:
+    async def ask_model(self, reply: StreamedReply, number: int) -> AsyncGenerator[TextPiece | ThinkingPiece | Notice]:
         """Request a reply of the model and add it to `reply`; once more without tools if the model cannot call any."""
         try:
             async with aclosing(self._models.chat(self._request(number))) as chunks:

@@ -16,7 +16,7 @@ from modelyard.api.chatchat.streams import event_stream, token_limit
 from modelyard.api.chatchat.turns import ChatQuestion, ChatTurn, server_tools
 from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.router import BodyKind, Router
-from modelyard.chats.tool_loop import FinalAnswer, Notice, TextPiece, ToolEnded, run_tool_loop
+from modelyard.chats.tool_loop import LoopAnswer, Notice, TextPiece, ToolEnded, run_tool_loop
 from modelyard.protocol.chatchat import AgentEvents
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
@@ -47,7 +47,7 @@ async def _agent_events(turn: ChatTurn) -> AsyncGenerator[dict[str, Any]]:
     thoughts: list[str] = []
     async with aclosing(run_tool_loop(turn.models, request, tools)) as events:
         async for event in events:
-            if isinstance(event, FinalAnswer):
+            if isinstance(event, LoopAnswer):
                 whole = {"answer": "".join(thoughts), "final_answer": event.text}
                 yield {"final_answer": event.text} if body.stream else whole
             elif isinstance(event, TextPiece):

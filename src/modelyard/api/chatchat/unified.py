@@ -21,7 +21,7 @@ from modelyard.api.deps import Parts, TheGrant, TheParts
 from modelyard.api.disconnects import while_connected
 from modelyard.api.knowledge_chat import text_of
 from modelyard.api.router import BodyKind, Router
-from modelyard.chats.tool_loop import FinalAnswer, ModelReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
+from modelyard.chats.tool_loop import LoopAnswer, StreamedReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
 from modelyard.chats.tools.base import Tool
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
@@ -130,7 +130,7 @@ async def _stored(
     chunks: AsyncGenerator[dict[str, Any]], parts: Parts, row: str | None
 ) -> AsyncGenerator[dict[str, Any]]:
     """Yield the chunks with the id of the stored message. The answer so far is stored even if the client disconnects."""
-    reply = ModelReply()
+    reply = StreamedReply()
     try:
         async with aclosing(chunks):
             async for chunk in chunks:
@@ -181,7 +181,7 @@ async def _tool_loop_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[T
                     yield chunk(TOOL_STARTED, "", [tool_call(event, None, False)])
                 case ToolEnded():
                     yield chunk(TOOL_ENDED, "", [tool_call(event, event.output, not event.ok)])
-                case FinalAnswer():
+                case LoopAnswer():
                     yield {**chunk(FINISHED, event.text, reason=event.finish_reason), "usage": event.usage}
 
 
@@ -202,7 +202,7 @@ def tool_call(event: ToolStarted | ToolEnded, output: str | None, failed: bool) 
 
 async def _as_completion(chunks: AsyncGenerator[dict[str, Any]]) -> dict[str, Any]:
     """Join all chunks into one completion."""
-    reply, result, ended = ModelReply(), dict[str, Any](), list[dict[str, Any]]()
+    reply, result, ended = StreamedReply(), dict[str, Any](), list[dict[str, Any]]()
     last: dict[str, Any] = {}
     async with aclosing(chunks):
         async for chunk in chunks:

@@ -21,7 +21,7 @@ from modelyard.api.chatchat.base import (
 )
 from modelyard.api.chatchat.streams import event_stream
 from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
-from modelyard.api.files import portions
+from modelyard.api.files import parts_of
 from modelyard.api.router import BodyKind, Router
 from modelyard.core.access import WRITE, Grant, Owner
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, MalformedBody, ModelyardError
@@ -113,7 +113,7 @@ async def upload_docs(
         name = file.filename or ""
         try:
             existed = await _exists(knowledge, base, name)
-            stored = await knowledge.put(base, name, portions(file), chunking=chunking)
+            stored = await knowledge.put(base, name, parts_of(file), chunking=chunking)
             if existed and not stored.changed and not override:
                 failed[name] = f"文件 {name} 已存在。"
             names += [name] if name not in names else []
@@ -200,7 +200,7 @@ async def upload_temp_docs(
     for file in files:
         title = file.filename or ""
         try:
-            await knowledge.put(base, title, portions(file), chunking=chunking)
+            await knowledge.put(base, title, parts_of(file), chunking=chunking)
             names.append(title)
         except ModelyardError as error:
             failed.append({title: f"{title} 文件上传失败，报错信息为: {error.message}"})

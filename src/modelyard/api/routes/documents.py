@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import File, Form, Path, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from modelyard.api.base_access import NamedBase
 from modelyard.api.deps import TheGrant, TheKnowledge
+from modelyard.api.files import file_response, parts_of
 from modelyard.api.knowledge_views import chunk_info, document_info, page
 from modelyard.api.router import FILE, BodyKind, Router
 from modelyard.core.access import Owner
-from modelyard.core.errors import BodyTooLarge, DocumentUnreadable, InvalidParameter, MalformedBody
+from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.documents.bases import chunking_of
 from modelyard.knowledge.indexing.jobs import chunking_for
@@ -26,12 +25,6 @@ router = Router("/v1/knowledge_bases/{base}", tags=["documents"], dependencies=[
 
 PORTION = 1 << 20
 RowId = Annotated[int, Path(ge=0, le=(1 << 63) - 1)]
-
-
-async def portions(file: UploadFile) -> AsyncIterator[bytes]:
-    """An uploaded file in portions."""
-    while data := await file.read(PORTION):
-        yield data
 
 
 def json_field(name: str, given: str | None) -> dict[str, Any] | None:
@@ -74,7 +67,7 @@ async def upload(
         title = name or file.filename or ""
         try:
             put = await knowledge.put(
-                row, title, portions(file), details=details, chunking=cut, modified_at=modified_at
+                row, title, parts_of(file), details=details, chunking=cut, modified_at=modified_at
             )
             kept.append(put.row)
         except (BodyTooLarge, InvalidParameter) as error:
@@ -134,7 +127,7 @@ async def preview_upload(
     """The chunks that a file would have; the file is not stored."""
     row = await knowledge.bases.get(base)
     cut = chunking_of(json_field("chunking", chunking) or row.chunking)
-    pieces = await knowledge.preview(file.filename or "", portions(file), cut)
+    pieces = await knowledge.preview(file.filename or "", parts_of(file), cut)
     return bodies.Preview(data=[bodies.PieceInfo.model_validate(each, from_attributes=True) for each in pieces])
 
 
@@ -168,25 +161,6 @@ async def content(base: str, document: RowId, knowledge: TheKnowledge, preview: 
     """The document's bytes; `preview` lets a browser show them."""
     row = await _row(knowledge, base, document)
     return file_response(knowledge, row, preview)
-
-
-def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -> Response:
-    """A document's bytes. What a browser shows cannot run scripts here."""
-    path = knowledge.blobs.path(row.hash)
-    if not path.exists():
-        raise DocumentUnreadable(row.name, "its file is gone.")
-    title = row.name.replace("\\", "/").rsplit("/", 1)[-1]
-    headers = {
-        "content-disposition": f"{'inline' if preview else 'attachment'}; filename*=utf-8''{quote(title, safe='')}",
-        "content-security-policy": "sandbox",
-        "x-content-type-options": "nosniff",
-    }
-    from mimetypes import guess_type
-
-    kind = guess_type(title)[0] or "application/octet-stream"
-    return FileResponse(
-        path, media_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, headers=headers
-    )
 
 
 @router.get("/documents/{document}/text", scope="knowledge:read", response_class=PlainTextResponse)
