@@ -1,4 +1,4 @@
-"""Writes `docs/reference/` (settings, engines, routes, commands) from the code. `python -m tools.reference [--check]`."""
+"""Writes `docs/reference/` and `docs/packages/` from the code. `python -m tools.reference [--check]`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -13,7 +14,6 @@ import msgspec
 
 from modelyard.api.knowledge_chat import RULES as BASES
 from modelyard.api.openapi import document
-from modelyard.api.router import ANY_KEY, ANYBODY
 from modelyard.api.routes import ROUTES
 from modelyard.cli.reference import render as commands
 from modelyard.core.access import SCOPES
@@ -28,8 +28,10 @@ from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRAN
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
 from modelyard.engines.vllm.rules import RULES as VLLM
+from modelyard.web.router import ANY_KEY, ANYBODY
+from tools.package_pages import packages, page
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+FOLDER = Path(__file__).resolve().parent.parent / "docs"
 NOTICE = "<!-- Written by `make docs` from the code; a test holds it against the code. -->\n"
 
 
@@ -177,14 +179,20 @@ def _cell(rule: Rule | None) -> str:
             return "400"
 
 
+def _package(name: str) -> str:
+    return NOTICE + page(name)
+
+
 PAGES: dict[str, Callable[[], str]] = {
-    "settings.md": settings,
-    "engines.md": engines,
-    "routes.md": routes,
-    "permissions.md": permissions,
-    "cli.md": commands,
-    "parameters.md": parameters,
+    "reference/settings.md": settings,
+    "reference/engines.md": engines,
+    "reference/routes.md": routes,
+    "reference/permissions.md": permissions,
+    "reference/cli.md": commands,
+    "reference/parameters.md": parameters,
+    **{f"packages/{name}.md": partial(_package, name) for name in packages()},
 }
+"""What each file in `docs/` is written by."""
 
 
 def stale() -> list[str]:
@@ -203,8 +211,8 @@ def main() -> None:
     if parser.parse_args().check:
         old = stale()
         sys.exit(f"not current: {', '.join(old)}; run `make docs`" if old else 0)
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name, render in PAGES.items():
+        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
         (FOLDER / name).write_text(render(), encoding="utf-8")
 
 

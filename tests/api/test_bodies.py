@@ -15,8 +15,8 @@ from fastapi import UploadFile
 
 from modelyard.api.bodies import ValueCounter
 from modelyard.api.body_sizes import ORDINARY, ORDINARY_VALUES, SMALL
-from modelyard.api.router import BodyKind
 from modelyard.api.routes import ROUTES
+from modelyard.web.router import BodyKind
 from tests.live import HELLO, Live, live
 
 MOST = 4 * 1024 * 1024

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from modelyard.api.content_types import mismatch, takes_uploads
-from modelyard.api.foreign_pages import PagePolicy, counts_as_owner, decisive, is_owner, refusal
+from modelyard.api.foreign_pages import PagePolicy, decisive, is_owner, refusal
 from modelyard.api.paths import candidates_for
-from modelyard.api.router import ManagementRoute
 from modelyard.core.config import Settings
+from modelyard.core.trust import counts_as_owner
+from modelyard.web.router import ManagementRoute
 from tests.live import Live, error_of, live
 
 LOOPBACK = PagePolicy()

@@ -16,9 +16,9 @@ import pytest
 import xinference_client
 
 from modelyard.api.guard import METRICS
-from modelyard.api.router import ANY_KEY, ANYBODY, ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.core.access import SCOPES
+from modelyard.web.router import ANY_KEY, ANYBODY, ManagementRoute
 from tests.cli.terminal import run
 from tests.live import HELLO, Live, error_of, live
 from tests.processes import wait_for

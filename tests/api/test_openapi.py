@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard.api.openapi import document
 from modelyard.api.routes import ROUTES
-from modelyard.api.routes.constants import CONSTANT_ROUTES, Refusal
+from modelyard.compat.constants import CONSTANT_ROUTES, Refusal
 from modelyard.gateway.paths import PATHS
 
 Schema = dict[str, Any]

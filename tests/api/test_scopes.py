@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from modelyard.api.guard import METRICS
-from modelyard.api.router import ANY_KEY, ANYBODY, ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.core.access import ADMIN, SCOPES
+from modelyard.web.router import ANY_KEY, ANYBODY, ManagementRoute
 from tests.api.knowing import Base, embedding, ok
 from tests.live import HELLO, Live, error_of, live
 

@@ -31,7 +31,7 @@ BROAD_EXCEPTS: set[str] = {
     "control/reconcile.py:_start",
     "gateway/apps.py:run",
     "gateway/app.py:__call__",
-    "api/sse.py:_send_all",
+    "web/sse.py:_send_all",
     "knowledge/indexing/worker.py:_work",
     "jobs/runner.py:_run",
 }

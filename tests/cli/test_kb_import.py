@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.kb_chatchat import bases_folder, read_data
-from modelyard.cli.kb_chatchat_conversations import MESSAGES_AT_ONCE, identity, portions
 from modelyard.cli.kb_import_plan import allowed_name
 from modelyard.client import Client
+from modelyard.compat.chatchat.stored_conversations import MESSAGES_AT_ONCE, identity, portions
+from modelyard.compat.chatchat.stored_data import bases_folder, read_data
 from modelyard.core.errors import BadRequest
 from tests.cli.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
 from tests.cli.served import Served, emptied, names_in

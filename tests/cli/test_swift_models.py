@@ -10,8 +10,8 @@ import pytest
 
 from modelyard.catalog.swift_models import name_of
 from modelyard.cli.infer import dataset
-from modelyard.cli.swift_flags import parse
 from modelyard.cli.swift_models import run_options
+from modelyard.compat.swift.flags import parse
 from modelyard.core.errors import BadRequest
 from modelyard.infer.dataset import questions
 from modelyard.infer.launching import body

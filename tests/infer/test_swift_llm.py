@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelyard import llm
+from modelyard.compat.swift import llm
 from modelyard.core.errors import InvalidParameter, ModelyardError, NotFound
 from modelyard.llm import (
     GenerationConfig,

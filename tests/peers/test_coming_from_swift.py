@@ -23,8 +23,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelyard.cli.swift_flags import parse
 from modelyard.cli.swift_models import run_options
+from modelyard.compat.swift.flags import parse
 from modelyard.control.launching import plan_launch
 from modelyard.control.placement import Machine
 from modelyard.core.types import Address, Device, Hardware, Launch

@@ -13,11 +13,9 @@ from typing import IO, Any
 
 from modelyard.api import metrics
 from modelyard.api.bodies import BodyLimits
-from modelyard.api.chatchat_port import ChatchatPort
 from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
 from modelyard.api.cors import Cors
-from modelyard.api.deps import Parts
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.guard import Guard
@@ -28,6 +26,7 @@ from modelyard.api.paths import PathCheck
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.chats.service import Chats
+from modelyard.compat.chatchat.port import ChatchatPort
 from modelyard.control import engine_installs
 from modelyard.control.adapters import Adapters
 from modelyard.control.autostart import Autostarts
@@ -52,6 +51,7 @@ from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
+from modelyard.web.deps import Parts
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.api.paths import match_of
-from modelyard.api.router import ANYBODY, BodyKind
 from modelyard.core.config import Settings
+from modelyard.web.router import ANYBODY, BodyKind
 
 SMALL = 16 * 1024
 """Bytes that every path accepts, also those that need no key: a login is far smaller."""

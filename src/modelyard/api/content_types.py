@@ -11,11 +11,11 @@ from fastapi import params
 
 from modelyard.api.foreign_pages import READING
 from modelyard.api.paths import match_of
-from modelyard.api.router import ManagementRoute
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
 from modelyard.gateway.model_call import JSON, has_body, is_json
+from modelyard.web.router import ManagementRoute
 
 UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 

@@ -13,21 +13,19 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from modelyard.api.exposure import on_loopback
 from modelyard.control.keys import KeyStore
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CrossSiteRefused, HostNotAllowed, ModelyardError
+from modelyard.core.trust import OWNER_STATE
 from modelyard.gateway.asgi import send_error
 from modelyard.gateway.headers import request_id
 
 Head = Mapping[bytes, bytes]
 """The headers of a request that are decided by; one that came twice has the value `REPEATED`."""
 
-OWNER = "owner"
-"""Key in `scope["state"]`; see `counts_as_owner`."""
 ANY = "*"
 REPEATED = b"\0"
 HOST, ORIGIN, SITE = b"host", b"origin", b"sec-fetch-site"
@@ -106,20 +104,10 @@ class ForeignPages:
         if error is not None:
             await send_error(send, error, [(b"x-request-id", request_id(scope["headers"]))])
             return
-        scope.setdefault("state", {})[OWNER] = not required and is_owner(
+        scope.setdefault("state", {})[OWNER_STATE] = not required and is_owner(
             self._policy, scope.get("scheme", "http"), head
         )
         await self._app(scope, receive, send)
-
-
-def counts_as_owner(scope: Mapping[str, Any]) -> bool:
-    """Whether a request counts as one of the person who runs the server, although it carries no key.
-
-    True when no key is asked for and the request came in on a loopback-bound server, past the check of `Host`, addressed to
-    a loopback name or the bind address, from no page of another origin and through no proxy that says so. Never true on a
-    server that others can reach. `ForeignPages` writes it into `scope["state"]["owner"]`; what never passed it is not the owner.
-    """
-    return scope.get("state", {}).get(OWNER) is True
 
 
 def decisive(headers: Iterable[tuple[bytes, bytes]]) -> Head:

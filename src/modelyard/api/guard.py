@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from modelyard.api.paths import match_of
-from modelyard.api.router import ANY_KEY, ANYBODY
 from modelyard.control.keys import REFRESH, KeyStore
 from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import InvalidKey, ModelyardError, PermissionDenied
 from modelyard.gateway.asgi import send_error
+from modelyard.web.router import ANY_KEY, ANYBODY
 
 METRICS = "monitor:view"
 """A scope that nobody needs as long as the server listens on loopback only."""

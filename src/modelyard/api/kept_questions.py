@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from modelyard.api.sse import event
 from modelyard.chats.service import Chats
 from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
@@ -19,6 +18,7 @@ from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import Knowledge
 from modelyard.knowledge.types import Models
 from modelyard.protocol.knowledge import AnswerRequest
+from modelyard.web.sse import event
 
 HISTORY = 5
 """Earlier questions of a conversation that a model is told."""

@@ -22,17 +22,12 @@ from modelyard.jobs.service import Jobs
 from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import Knowledge
+from modelyard.web.base_access import models_of
 
 log = logging.getLogger(__name__)
 
 INTERNAL = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
 """The grant of the server's own work, such as embedding documents. No model is denied to it, and nothing is limited."""
-
-
-def models_of(gateway: Gateway, models: ServedModels, caller: Caller) -> ServedModels:
-    """Models for a caller. A caller with a token limit shares no embedding request with others, so that all are counted."""
-    alone = not caller.admitted or (caller.grant is not None and caller.grant.counts_tokens)
-    return models.on_behalf_of(gateway.sender(caller), alone=alone)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, to_builtins
 
-from modelyard.api.sse import HEADERS, MEDIA_TYPE, send_events
 from modelyard.core.access import BASE, Grant
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import InvalidParameter
@@ -27,6 +26,8 @@ from modelyard.knowledge.types import Models
 from modelyard.protocol.inference import ChatRequest, StreamOptions
 from modelyard.protocol.inference import Knowledge as Options
 from modelyard.protocol.requests import decode
+from modelyard.protocol.text_parts import text_of
+from modelyard.web.sse import HEADERS, MEDIA_TYPE, send_events
 
 EVENT_HEADERS = [
     (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
@@ -118,14 +119,6 @@ def _check_content(content: Any, place: str) -> None:
         if part.get("type") != "text":
             problem = f"an answer from knowledge bases reads texts only, not a part of type '{part.get('type')}'."
             raise InvalidParameter(f"{place}[{number}].type", problem)
-
-
-def text_of(content: Any) -> str:
-    """The text of a message whose content is a text or a list of parts."""
-    if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        return "\n".join(str(part.get("text", "")) for part in parts)
-    return content if isinstance(content, str) else ""
 
 
 async def _completion(knowledge: Knowledge, model: str, question: Question) -> dict[str, Any]:

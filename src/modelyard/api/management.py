@@ -17,7 +17,6 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from modelyard import __version__
-from modelyard.api.deps import Parts
 from modelyard.api.invalid import answer_invalid
 from modelyard.api.openapi import document
 from modelyard.api.paths import MatchedRoute
@@ -32,6 +31,7 @@ from modelyard.core.errors import (
 )
 from modelyard.db.reserve import FULL
 from modelyard.protocol import errors
+from modelyard.web.deps import Parts
 
 log = logging.getLogger(__name__)
 

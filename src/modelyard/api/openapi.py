@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from modelyard import __version__
 from modelyard.api.invalid import CHATCHAT
-from modelyard.api.router import ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.gateway.paths import PATHS, BodyFormat
+from modelyard.web.router import ManagementRoute
 
 REFERENCE = "#/components/schemas/{name}"
 

@@ -15,12 +15,12 @@ from typing import Any
 from starlette.routing import BaseRoute, NoMatchFound
 from starlette.routing import Match as Fit
 
-from modelyard.api.router import ManagementRoute
 from modelyard.api.routes import ROUTES
 from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
 from modelyard.gateway.asgi import send_error, send_options
 from modelyard.gateway.paths import PATHS
+from modelyard.web.router import ManagementRoute
 
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
 """Paths, with those below them, that everybody may read: they describe the routes and reveal nothing of this server."""

@@ -16,7 +16,6 @@ import uvicorn
 import uvloop
 
 from modelyard.api.app import running
-from modelyard.api.deps import Parts
 from modelyard.control.deployments import Deployments
 from modelyard.core import heap
 from modelyard.core import log as logs
@@ -28,6 +27,7 @@ from modelyard.core.wording import reason
 from modelyard.gateway.http1 import bounded
 from modelyard.knowledge.demo import ensure_demo
 from modelyard.protocol.models import LaunchRequest
+from modelyard.web.deps import Parts
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.names import name_argument
-from modelyard.cli.output import clean, in_bytes, json_option, note, print_json, print_table
+from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -9,7 +9,7 @@ import click
 
 from modelyard.cli.connection import find_model, with_client
 from modelyard.cli.conversation import ChatSession
-from modelyard.cli.output import clean
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client

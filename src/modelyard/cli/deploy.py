@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.output import note
-from modelyard.cli.swift_flags import parse, truth
 from modelyard.cli.swift_models import passthrough, run_options
+from modelyard.compat.swift.flags import parse, truth
 
 if TYPE_CHECKING:
     from modelyard.api.server import ServerReport

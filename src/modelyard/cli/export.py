@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from modelyard.cli.output import note
-from modelyard.cli.swift_flags import parse, truth
 from modelyard.cli.swift_models import passthrough
+from modelyard.compat.swift.flags import parse, truth
 
 OWN = ("output_dir", "exist_ok", "quant_bits", "quant_method", "to_ollama", "push_to_hub")
 

@@ -9,7 +9,8 @@ import click
 
 from modelyard.cli.connection import find_model, with_client
 from modelyard.cli.conversation import Printer
-from modelyard.cli.output import clean, note
+from modelyard.cli.output import note
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client, GenerateModel

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.output import note, print_json
-from modelyard.cli.swift_flags import Flags, parse, truth
 from modelyard.cli.swift_models import passthrough, run_options
+from modelyard.compat.swift.flags import Flags, parse, truth
 
 if TYPE_CHECKING:
     from modelyard.infer.dataset import DatasetQuestion

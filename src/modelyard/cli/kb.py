@@ -14,8 +14,9 @@ from modelyard.cli.kb_evaluate import evaluate
 from modelyard.cli.kb_import import import_chatchat
 from modelyard.cli.kb_jobs import job, jobs, reindex
 from modelyard.cli.kb_search import ask, search
-from modelyard.cli.output import agrees, clean, in_bytes, json_option, note, print_json, print_table
+from modelyard.cli.output import agrees, in_bytes, json_option, note, print_json, print_table
 from modelyard.core.errors import ModelyardError
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -15,8 +15,9 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
 from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
-from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
+from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client

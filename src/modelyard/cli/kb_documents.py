@@ -11,9 +11,9 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_jobs import remarks
-from modelyard.cli.output import clean, in_bytes, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table, printable
 from modelyard.core.errors import BadRequest
-from modelyard.core.wording import reason
+from modelyard.core.wording import clean, reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -19,9 +19,9 @@ from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_evaluation import QuestionResult, SearchSetting, report, summary
 from modelyard.cli.kb_jobs import INTERRUPTED
 from modelyard.cli.kb_search import MODES
-from modelyard.cli.output import clean, counting, json_option, note, print_json, printable
+from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BadRequest, ModelyardError, NotFound, ServerUnreachable
-from modelyard.core.wording import reason
+from modelyard.core.wording import clean, reason
 from modelyard.knowledge.search.evaluation import answer_measured, measured
 from modelyard.knowledge.search.judgments import Judged, grade_of, read
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelyard.cli.kb_add import AddOptions, UploadPlan, plan_update
-from modelyard.cli.kb_chatchat import ChatchatBase
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes
+from modelyard.compat.chatchat.stored_data import ChatchatBase
 from modelyard.core.errors import BadRequest, ModelyardError, ServerUnreachable
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.kb_chatchat import ChatchatData
 from modelyard.cli.kb_import_plan import BaseImport
 from modelyard.cli.output import in_bytes, note, print_table, printable
+from modelyard.compat.chatchat.stored_data import ChatchatData
 
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import KnowledgeJobDict

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import about, clean, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import about, json_option, note, print_json, print_table, printable
 from modelyard.core.errors import ConnectionLost
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -9,8 +9,8 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.conversation import Printer
-from modelyard.cli.output import clean, json_option, note, print_json, printable
-from modelyard.core.wording import reason
+from modelyard.cli.output import json_option, note, print_json, printable
+from modelyard.core.wording import clean, reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client

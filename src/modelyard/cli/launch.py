@@ -14,9 +14,9 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.launch_progress import watch
-from modelyard.cli.output import agrees, clean, note
+from modelyard.cli.output import agrees, note
 from modelyard.core.errors import ModelyardError
-from modelyard.core.wording import reason
+from modelyard.core.wording import clean, reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from modelyard.cli.output import clean
+from modelyard.core.wording import clean
 
 P = ParamSpec("P")
 R = TypeVar("R")

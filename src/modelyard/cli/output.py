@@ -94,11 +94,6 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
-def clean(text: str) -> str:
-    """Text of the command line or a pipe as valid Unicode: what was no UTF-8 becomes `�`."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def in_bytes(count: int | None) -> str:
     """A number of bytes with a unit."""
     if count is None:

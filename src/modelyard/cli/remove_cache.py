@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import agrees, clean, note, printable
+from modelyard.cli.output import agrees, note, printable
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from modelyard.cli.conversation import ChatSession
-from modelyard.cli.output import clean, note
+from modelyard.cli.output import note
 from modelyard.core.errors import ModelyardError
-from modelyard.core.wording import reason
+from modelyard.core.wording import clean, reason
 
 HELP = """\
 /system TEXT   tell the model who it is; without TEXT, nothing

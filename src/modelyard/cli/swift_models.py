@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.swift_flags import Flags, options, truth
+from modelyard.compat.swift.flags import Flags, options, truth
 
 if TYPE_CHECKING:
     from modelyard.infer.launching import LaunchSpec

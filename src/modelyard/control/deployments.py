@@ -19,8 +19,8 @@ from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.places import packed
 from modelyard.control.privileges import Permit, keyed
 from modelyard.control.reconcile import Reconciler
+from modelyard.control.unsupported_keys import warnings
 from modelyard.control.views import ModelView
-from modelyard.control.xinference_keys import warnings
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     BadRequest,

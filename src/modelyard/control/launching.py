@@ -19,7 +19,7 @@ from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine, show
 from modelyard.control.privileges import UNKNOWN, Permit
 from modelyard.control.template_checks import templated
-from modelyard.control.xinference_keys import refuse_unsupported, without_harmless
+from modelyard.control.unsupported_keys import refuse_unsupported, without_harmless
 from modelyard.core.errors import BadRequest, InvalidParameter, NoEngineFits, NotFound
 from modelyard.core.names import checked_model_name
 from modelyard.core.types import Hardware, Json, Launch, Model, ModelType

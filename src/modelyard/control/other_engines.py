@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from modelyard.control.xinference_keys import without_harmless
+from modelyard.control.unsupported_keys import without_harmless
 from modelyard.core.errors import BadRequest, UnknownOption
 from modelyard.core.types import Launch
 from modelyard.engines import ENGINES

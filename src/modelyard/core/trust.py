@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from modelyard.core.access import ADMIN, Grant
 from modelyard.core.errors import PermissionDenied
@@ -31,6 +32,20 @@ class Privilege:
 
 OWNER = Trust(True, "The server's owner")
 """The caller that started the server, with its command line and its configuration."""
+
+
+OWNER_STATE = "owner"
+"""Key in `scope["state"]`; see `counts_as_owner`."""
+
+
+def counts_as_owner(scope: Mapping[str, Any]) -> bool:
+    """Whether a request counts as one of the person who runs the server, although it carries no key.
+
+    True when no key is asked for and the request came in on a loopback-bound server, past the check of `Host`, addressed to
+    a loopback name or the bind address, from no page of another origin and through no proxy that says so. Never true on a
+    server that others can reach. `ForeignPages` writes it into `scope["state"]["owner"]`; what never passed it is not the owner.
+    """
+    return scope.get("state", {}).get(OWNER_STATE) is True
 
 
 def trust_of(grant: Grant | None, owner: bool) -> Trust:

@@ -69,3 +69,8 @@ def reason(error: BaseException) -> str:
 def _begun_small(text: str) -> str:
     """A sentence for the middle of another; names in capitals stay as they are."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def clean(text: str) -> str:
+    """Text of the command line or a pipe as valid Unicode: what was no UTF-8 becomes `�`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,4 +1,8 @@
-"""Inference from Python: with an engine in a private child process, or through a server that runs already."""
+"""Asking models from Python: an engine in a child process of its own, or a server that runs already.
+
+`Engine` launches a model and answers requests; `EngineClient` asks a server. Names and results are those of ms-swift's inference, which
+`modelyard.llm` builds on.
+"""
 
 from modelyard.infer.engine import Engine, LlamaEngine, TransformersEngine, VllmEngine
 from modelyard.infer.remote import InferClient

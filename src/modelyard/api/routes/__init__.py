@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from modelyard.api.chatchat import (
+from modelyard.api.routes import (
+    adapters,
+    autostart,
+    cache,
+    chats,
+    cluster,
+    documents,
+    engines,
+    jobs,
+    keys,
+    knowledge,
+    models,
+    registrations,
+)
+from modelyard.compat import constants
+from modelyard.compat.chatchat import (
     agent_chat,
     chat,
-    fastchat,
     kb_chat,
     knowledge_base,
     server_state,
@@ -14,26 +28,10 @@ from modelyard.api.chatchat import (
     unified,
     uploads,
 )
-from modelyard.api.chatchat import models as llm_models
-from modelyard.api.router import ManagementRoute, Router
-from modelyard.api.routes import (
-    adapters,
-    autostart,
-    cache,
-    chats,
-    cluster,
-    constants,
-    documents,
-    engines,
-    jobs,
-    keys,
-    knowledge,
-    lifecycle,
-    models,
-    registrations,
-    virtualenvs,
-    workers,
-)
+from modelyard.compat.chatchat import models as llm_models
+from modelyard.compat.fastchat import routes as fastchat
+from modelyard.compat.xinference import lifecycle, virtualenvs, workers
+from modelyard.web.router import ManagementRoute, Router
 
 ROUTERS: tuple[Router, ...] = (
     constants.router,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi.responses import PlainTextResponse
 
-from modelyard.api.deps import TheAdapters, TheGrant
-from modelyard.api.router import Router
-from modelyard.api.views import adapter_info
 from modelyard.protocol.adapters import AdapterList, LoadAdapterRequest, UnloadAdapterRequest
+from modelyard.web.deps import TheAdapters, TheGrant
+from modelyard.web.router import Router
+from modelyard.web.views import adapter_info
 
 router = Router("/v1", tags=["adapters"])
 

@@ -9,8 +9,6 @@ from typing import Any
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
-from modelyard.api.router import Router
 from modelyard.control.autostart import Autostarts, Entry
 from modelyard.control.launching import checked_uid
 from modelyard.core.access import Grant
@@ -26,6 +24,8 @@ from modelyard.protocol.lifecycle import (
     AutostartSummaryItem,
 )
 from modelyard.protocol.models import LaunchRequest
+from modelyard.web.deps import Parts, TheGrant, TheParts, TheTrust
+from modelyard.web.router import Router
 
 router = Router("/v1/autostart", tags=["autostart"])
 

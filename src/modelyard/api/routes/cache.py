@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from modelyard.api.deps import TheCaching, TheGrant, TheParts
-from modelyard.api.router import Router
-from modelyard.api.views import WORKER, cached_model, download_info, download_progress
 from modelyard.core.access import Owner
 from modelyard.protocol.cache import (
     CachedFiles,
@@ -18,6 +15,9 @@ from modelyard.protocol.cache import (
     Removed,
 )
 from modelyard.protocol.models import LaunchProgress
+from modelyard.web.deps import TheCaching, TheGrant, TheParts
+from modelyard.web.router import Router
+from modelyard.web.views import WORKER, cached_model, download_info, download_progress
 
 router = Router("/v1", tags=["cache"])
 

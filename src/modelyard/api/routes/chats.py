@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from fastapi.responses import PlainTextResponse
 
-from modelyard.api.deps import TheChats, TheGrant
-from modelyard.api.knowledge_views import conversation_info, message_info, page
-from modelyard.api.router import BodyKind, Router
 from modelyard.chats.conversations import as_markdown
 from modelyard.chats.imports import import_conversations
 from modelyard.core.access import Owner
 from modelyard.protocol import conversations as bodies
 from modelyard.protocol.conversation_imports import ImportConversations, Imported
 from modelyard.protocol.knowledge import Deleted
+from modelyard.web.deps import TheChats, TheGrant
+from modelyard.web.knowledge_views import conversation_info, message_info, page
+from modelyard.web.router import BodyKind, Router
 
 router = Router("/v1/conversations", tags=["conversations"])
 

@@ -10,12 +10,12 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from modelyard import __version__
-from modelyard.api.deps import TheAddress, TheGrant, TheParts
-from modelyard.api.router import ANYBODY, Router
-from modelyard.api.views import STATUS
 from modelyard.core.access import ADMIN
 from modelyard.core.types import Hardware
 from modelyard.protocol.cluster import Auth, HealthInfo, NodeInfo, ServerVersion
+from modelyard.web.deps import TheAddress, TheGrant, TheParts
+from modelyard.web.router import ANYBODY, Router
+from modelyard.web.views import STATUS
 
 router = Router(tags=["cluster"])
 

@@ -7,11 +7,6 @@ from typing import Annotated, Any
 from fastapi import File, Form, Path, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
-from modelyard.api.base_access import NamedBase
-from modelyard.api.deps import TheGrant, TheKnowledge
-from modelyard.api.files import file_response, parts_of
-from modelyard.api.knowledge_views import chunk_info, document_info, page
-from modelyard.api.router import FILE, BodyKind, Router
 from modelyard.core.access import Owner
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
@@ -20,10 +15,14 @@ from modelyard.knowledge.indexing.jobs import chunking_for
 from modelyard.knowledge.service import Knowledge
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.json_values import check_text
+from modelyard.web.base_access import NamedBase
+from modelyard.web.deps import TheGrant, TheKnowledge
+from modelyard.web.files import file_response, parts_of
+from modelyard.web.knowledge_views import chunk_info, document_info, page
+from modelyard.web.router import FILE, BodyKind, Router
 
 router = Router("/v1/knowledge_bases/{base}", tags=["documents"], dependencies=[NamedBase])
 
-PORTION = 1 << 20
 RowId = Annotated[int, Path(ge=0, le=(1 << 63) - 1)]
 
 

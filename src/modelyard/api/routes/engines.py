@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from modelyard.api.base_access import check_models
-from modelyard.api.deps import Parts, TheDeployments, TheGrant, TheParts
-from modelyard.api.file_access import check_files, check_path, may_name_files
-from modelyard.api.router import Router
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.types import ModelType
 from modelyard.engines.names import title_of
 from modelyard.protocol.engines import EngineEstimate, EngineTable, EstimateRequest, EstimateResponse
+from modelyard.web.base_access import check_models
+from modelyard.web.deps import Parts, TheDeployments, TheGrant, TheParts
+from modelyard.web.file_access import check_files, check_path, may_name_files
+from modelyard.web.router import Router
 
 router = Router("/v1", tags=["engines"])
 

@@ -11,9 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
-from modelyard.api.deps import Parts, TheGrant, TheParts, TheTrust
-from modelyard.api.router import ANY_KEY, Router
-from modelyard.api.sse import event, streamed
 from modelyard.core.access import ADMIN, Grant, Owner
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.jobs.types import Job, JobEvent, JobKind, JobState
@@ -28,6 +25,9 @@ from modelyard.protocol.jobs import (
     JobProblem,
     JobProgressInfo,
 )
+from modelyard.web.deps import Parts, TheGrant, TheParts, TheTrust
+from modelyard.web.router import ANY_KEY, Router
+from modelyard.web.sse import event, streamed
 
 router = Router("/v1/jobs", tags=["jobs"])
 

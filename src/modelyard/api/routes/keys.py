@@ -8,14 +8,14 @@ from urllib.parse import parse_qs
 import pydantic
 from fastapi import Depends, Path, Request
 
-from modelyard.api.deps import TheGrant, TheParts
 from modelyard.api.key_views import key_info, user_info
-from modelyard.api.router import ANY_KEY, ANYBODY, Router
 from modelyard.control.keys import ACCESS_SECONDS, KeySpec, KeyStore, Login
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
 from modelyard.protocol import keys as bodies
 from modelyard.protocol.workers import SuccessResult
+from modelyard.web.deps import TheGrant, TheParts
+from modelyard.web.router import ANY_KEY, ANYBODY, Router
 
 router = Router(tags=["keys"])
 

@@ -10,13 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.api.absent_models import warnings
-from modelyard.api.base_access import NamedBase, check_bases, check_models, models_for
-from modelyard.api.deps import Parts, TheGrant, TheKnowledge, TheParts
-from modelyard.api.disconnects import while_connected
 from modelyard.api.kept_questions import KeptQuestion, encoded_events
-from modelyard.api.knowledge_views import base_info, job_info, readable
-from modelyard.api.router import BodyKind, Router
-from modelyard.api.sse import event, streamed
 from modelyard.core.access import WRITE, Owner
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
@@ -30,6 +24,12 @@ from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import SearchAnswer
 from modelyard.protocol.knowledge_events import AnswerEvents
 from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
+from modelyard.web.base_access import NamedBase, check_bases, check_models, models_for
+from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
+from modelyard.web.disconnects import while_connected
+from modelyard.web.knowledge_views import base_info, job_info, readable
+from modelyard.web.router import BodyKind, Router
+from modelyard.web.sse import event, streamed
 
 router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[NamedBase])
 

@@ -6,10 +6,6 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from modelyard.api.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
-from modelyard.api.knowledge_views import knowledge_model
-from modelyard.api.router import Router
-from modelyard.api.views import adapter_model, launch_progress, model_info, models, replica_infos
 from modelyard.control.scaling import check_alike
 from modelyard.core.errors import ModelNotFound
 from modelyard.protocol.keys import Aborted, AbortRequest
@@ -27,6 +23,10 @@ from modelyard.protocol.models import (
     ScaleRequest,
     ScaleResponse,
 )
+from modelyard.web.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
+from modelyard.web.knowledge_views import knowledge_model
+from modelyard.web.router import Router
+from modelyard.web.views import adapter_model, launch_progress, model_info, models, replica_infos
 
 router = Router("/v1/models", tags=["models"])
 

@@ -9,10 +9,6 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Query, Response
 
-from modelyard.api.base_access import check_models
-from modelyard.api.deps import TheCatalog, TheGrant, TheParts, TheRegistrations, TheTrust
-from modelyard.api.file_access import may_name_files
-from modelyard.api.router import Router
 from modelyard.catalog.family import Family
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import by_ability, prompts
@@ -22,6 +18,10 @@ from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import Trust
 from modelyard.core.types import ModelType
 from modelyard.protocol.registrations import FamilyRecord, ModelPrompt, RegistrationRequest, RegistrationSummary
+from modelyard.web.base_access import check_models
+from modelyard.web.deps import TheCatalog, TheGrant, TheParts, TheRegistrations, TheTrust
+from modelyard.web.file_access import may_name_files
+from modelyard.web.router import Router
 
 router = Router(tags=["registrations"])
 

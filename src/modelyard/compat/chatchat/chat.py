@@ -1,0 +1,121 @@
+"""Chatchat's `/chat/chat` and `/chat/feedback`: chatting with a model, storing the conversation, and rating its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from modelyard.chats.conversations import Conversations
+from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute, Refused
+from modelyard.compat.chatchat.prompts import render_prompt
+from modelyard.compat.chatchat.streams import event_stream
+from modelyard.compat.chatchat.turns import TEMPERATURE, ChatQuestion, ChatTurn, HistoryMessage
+from modelyard.core.access import Owner
+from modelyard.core.errors import ModelyardError
+from modelyard.protocol.bounds import Few
+from modelyard.protocol.chatchat import ChatEvents
+from modelyard.web.deps import TheChats, TheGrant, TheParts
+from modelyard.web.router import BodyKind, Router
+
+router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
+
+KIND = "llm_chat"
+LONGEST_ID = 32
+HISTORY_QUESTIONS = 100
+"""The most earlier questions of a stored conversation that a model gets."""
+HISTORY_CHARACTERS = 6000
+"""The most characters of earlier messages of a stored conversation that a model gets."""
+
+
+class ModelChat(ChatQuestion):
+    """A question to a model, optionally as part of a stored conversation."""
+
+    conversation_id: str = ""
+    history_len: int = Field(-1, description="How many earlier questions of the conversation the model gets.")
+    history: int | Few[HistoryMessage] = Field([], description="A number means `history_len`.")  # type: ignore[assignment]
+    temperature: float = Field(TEMPERATURE, ge=0, le=2)
+
+
+class AnswerFeedback(BaseModel):
+    """A person's rating of an answer."""
+
+    message_id: str = Field("", max_length=LONGEST_ID)
+    score: int = Field(0, description="0 to 100.")
+    reason: str = ""
+
+
+@router.post("/chat", scope="models:read", body=BodyKind.TEXT, response_model=BaseResponse, events=ChatEvents)
+async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGrant) -> StreamingResponse:
+    """Chat with a model. Streams `{"text", "message_id"}` for each piece of the answer, or sends one event with all of it."""
+    count = body.history if isinstance(body.history, int) else 0
+    messages = [] if isinstance(body.history, int) else body.history
+    turn = ChatTurn(request, parts, grant, body.model_copy(update={"history": messages}))
+    return event_stream(_chat_events(turn, body, min(count or body.history_len, HISTORY_QUESTIONS), Owner.of(grant)))
+
+
+@router.post("/feedback", scope="models:read")
+async def feedback(body: AnswerFeedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
+    """Store a person's rating of an answer."""
+    try:
+        await chats.conversations.rate(Owner.of(grant), body.message_id, body.score, body.reason)
+    except ModelyardError as error:
+        raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
+    return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
+
+
+async def _chat_events(turn: ChatTurn, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
+    """Yield the events. The answer so far is stored even if the client disconnects."""
+    conversations = turn.parts.chats.conversations
+    messages = turn.messages(render_prompt("llm_chat", body.prompt_name, input=body.query, history=""))
+    model = turn.model()
+    conversation = None
+    if body.conversation_id:
+        name = row_id(body.conversation_id)
+        conversation = (await conversations.get_or_begin(owner, name, body.query, KIND)).id
+        if len(messages) == 1 and count > 0:
+            messages = [*await _stored_history(conversations, conversation, count), *messages]
+    message = await conversations.add_question(owner, body.query, KIND, conversation, {"model": model})
+    answer: list[str] = []
+    details = {"broken_off": True}
+    try:
+        async with aclosing(turn.answer(messages)) as pieces:
+            async for piece in pieces:
+                answer.append(piece)
+                if body.stream:
+                    yield {"text": piece, "message_id": message}
+        details = {}
+    finally:
+        await asyncio.shield(conversations.add_answer(message, "".join(answer), details=details))
+    if not body.stream:
+        yield {"text": "".join(answer), "message_id": message}
+
+
+async def _stored_history(conversations: Conversations, conversation: str, count: int) -> list[dict[str, str]]:
+    """Return the last answered questions of a conversation with their answers, in order, as many as the limits allow."""
+    history: list[dict[str, str]] = []
+    left = HISTORY_CHARACTERS
+    for each in reversed(await conversations.messages(conversation, count)):
+        left -= len(each.question) + len(each.answer)
+        if left < 0:
+            break
+        if each.answer:
+            history = [
+                {"role": "user", "content": each.question},
+                {"role": "assistant", "content": each.answer},
+                *history,
+            ]
+    return history
+
+
+def row_id(name: str) -> str:
+    """Return the id under which a conversation is stored: the client's own, or its hash if that is too long."""
+    if len(name) <= LONGEST_ID:
+        return name
+    return hashlib.blake2b(name.encode(), digest_size=LONGEST_ID // 2).hexdigest()

@@ -1,0 +1,1 @@
+"""ms-swift's command lines and its Python names."""

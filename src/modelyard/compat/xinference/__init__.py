@@ -1,0 +1,1 @@
+"""The routes of Xinference that Modelyard would not have by itself."""
