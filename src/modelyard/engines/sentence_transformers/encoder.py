@@ -13,7 +13,7 @@ from typing import Any
 from modelyard.core.errors import InvalidParameter, ModelFilesInvalid
 from modelyard.core.types import OFFSET_POSITIONS, ModelType
 from modelyard.engines.sentence_transformers.options import SentenceTransformersOptions, batch_tokens
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 
 UNLIMITED = 1_000_000
 """Lengths above this are how tokenizers say that they know no limit."""
@@ -160,7 +160,7 @@ class SentenceEncoder:
         return len(mask)
 
 
-def load(config: Config, options: SentenceTransformersOptions) -> SentenceEncoder:
+def load(config: ReplicaConfig, options: SentenceTransformersOptions) -> SentenceEncoder:
     """The model in a folder, warm. Raises `ModelFilesInvalid` for one that needs more than text."""
     import torch
 
