@@ -82,7 +82,7 @@ ARCHITECTURE = """
 import torch
 import transformers
 from modelyard.core.errors import CannotStart
-from modelyard.engines.generation import NOTHING, Wish
+from modelyard.engines.generation import NOTHING, SamplingParams
 from modelyard.engines.transformers.model import Passes
 
 torch.set_num_threads(1)
@@ -106,7 +106,7 @@ def try_one(case):
             found = model.generate(torch.tensor([prompt]), max_new_tokens=30, do_sample=False, eos_token_id=None)
             outcome["bare"].append(found[0][len(prompt):].tolist())
         for row, prompt in enumerate(prompts):
-            passes.begin(row, Wish(temperature=0), prompt, NOTHING)
+            passes.begin(row, SamplingParams(temperature=0), prompt, NOTHING)
             for start in range(0, len(prompt) - 1, 10):
                 passes.read(row, start, prompt[start:min(start + 10, len(prompt) - 1)])
         lengths, last = [len(prompt) - 1 for prompt in prompts], [prompt[-1] for prompt in prompts]

@@ -22,7 +22,7 @@ from modelyard.cli.benchmark.prompts import (
     file_prompts,
     random_prompts,
 )
-from modelyard.cli.benchmark.wire import AnswerReader, BenchServer, RequestSample
+from modelyard.cli.benchmark.wire import AnswerReader, BenchmarkSample, BenchServer
 from modelyard.core.errors import BadRequest
 
 KEYS = """
@@ -32,8 +32,8 @@ input_lens output_lens ttfts itls latencies start_times queue_times generated_te
 """
 
 
-def sample(start: float, ttft: float, *itls: float, counted: int | None = None, problem: str = "") -> RequestSample:
-    return RequestSample(
+def sample(start: float, ttft: float, *itls: float, counted: int | None = None, problem: str = "") -> BenchmarkSample:
+    return BenchmarkSample(
         start=start,
         ttft=ttft,
         itls=array("d", itls),
@@ -192,7 +192,7 @@ def test_a_stream_in_any_pieces_reads_the_same() -> None:
     )
     data = b"".join(events)
     for size in (1, 7, len(data)):
-        read = RequestSample()
+        read = BenchmarkSample()
         answer = AnswerReader(read, stream=True, keep_text=True)
         for at in range(0, len(data), size):
             answer.feed(data[at : at + size], 1e9 + at, 200)

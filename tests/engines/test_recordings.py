@@ -12,7 +12,7 @@ SCRIPT = """
 import logging
 import torch
 import transformers
-from modelyard.engines.generation import NOTHING, Wish
+from modelyard.engines.generation import NOTHING, SamplingParams
 from modelyard.engines.transformers.model import Passes
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s", filename=given["log"])
@@ -45,7 +45,7 @@ def answers(record):
     # three answers beside a row whose prompt is read and nothing more; then that row answers
     passes = Passes(model, 6, record and (lambda: record))
     for row, prompt in enumerate((*PROMPTS, IDLE)):
-        passes.begin(row, Wish(temperature=0), prompt, NOTHING)
+        passes.begin(row, SamplingParams(temperature=0), prompt, NOTHING)
         passes.read(row, 0, prompt[:-1])
     lengths, last, told = [*(len(prompt) - 1 for prompt in (*PROMPTS, IDLE)), 0, 0], [each[-1] for each in PROMPTS], []
     for _ in range(150):
@@ -58,7 +58,7 @@ def answers(record):
         lengths[:4] = [length + 1 for length in lengths[:4]]
         told.append(last)
     passes.reset()
-    passes.begin(0, Wish(temperature=0), IDLE, NOTHING)
+    passes.begin(0, SamplingParams(temperature=0), IDLE, NOTHING)
     passes.read(0, 0, IDLE[:-1])
     told.append([passes.write(IDLE[-1:], [29, 0, 0, 0, 0, 0])[0].token])
     return told

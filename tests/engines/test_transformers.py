@@ -15,7 +15,7 @@ import pytest
 from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Device, Hardware, Model, ModelType, Shape, Task
 from modelyard.engines.base import PYTHON
-from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, Config
+from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, ReplicaConfig
 from modelyard.engines.transformers import engine
 from tests.causal_models import DEMO, bare_answers, batched_and_bare
 from tests.causal_replica import CHAT, COMPLETION, SHAPE, Replica, launch
@@ -315,6 +315,6 @@ def test_the_configuration_goes_through_the_environment_whole() -> None:
     import msgspec
 
     command = engine.command(launch(), NOWHERE, "")
-    config = msgspec.json.decode(command.env[CONFIG_VARIABLE], type=Config)
+    config = msgspec.json.decode(command.env[CONFIG_VARIABLE], type=ReplicaConfig)
     assert config.path == str(DEMO) and config.context_length == 512
     assert TOKEN_VARIABLE not in command.env

@@ -28,7 +28,7 @@ from modelyard.core.errors import (
 from modelyard.core.types import ReplicaState, Route, Task
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.apps import caller_of
-from modelyard.gateway.client import Client
+from modelyard.gateway.client import RequestClient
 from modelyard.gateway.sender import Answer, Caller, Sender
 from tests.gateway.conftest import MESSAGES, Replica, Reply, Yard, chat, route, serve, until
 from tests.gateway.test_keys import READ, SLOW, aborting
@@ -229,7 +229,7 @@ def test_an_answer_that_breaks_off_is_an_error(yard: Yard, spare: Callable[..., 
 
 
 def test_an_app_that_does_not_answer_is_a_defect() -> None:
-    async def silent(caller: Caller, path: str, body: bytes, client: Client, send: Send) -> None:
+    async def silent(caller: Caller, path: str, body: bytes, client: RequestClient, send: Send) -> None:
         if body:
             await send({"type": "http.response.start", "status": 200, "headers": []})
 

@@ -17,7 +17,7 @@ from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.search.search import Query
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.hits import Hit
 
 SMALL = {"size": 40, "overlap": 0}
@@ -47,12 +47,12 @@ class Models:
 
 
 @asynccontextmanager
-async def room(settings: Settings, models: Models | None = None) -> AsyncIterator[Knowledge]:
+async def room(settings: Settings, models: Models | None = None) -> AsyncIterator[KnowledgeService]:
     """A knowledge room whose worker runs."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     await database.open()
-    knowledge = Knowledge(settings, database, models or Models(), lambda grant: None)
+    knowledge = KnowledgeService(settings, database, models or Models(), lambda grant: None)
     await knowledge.open()
     working = asyncio.create_task(knowledge.run())
     try:
@@ -64,11 +64,11 @@ async def room(settings: Settings, models: Models | None = None) -> AsyncIterato
         await database.close()
 
 
-async def filled(knowledge: Knowledge, **more: Any) -> KnowledgeBase:
+async def filled(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
     """A base with a document of two chunks."""
     base = await knowledge.create("b", BaseSettings(chunking=SMALL, **more))
     await knowledge.put(base, "a.txt", whole(TEXT))
-    await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+    await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
     return await knowledge.bases.get("b")
 
 
@@ -159,7 +159,7 @@ def test_a_chunk_that_is_added_while_a_new_generation_is_finished_is_in_that_one
             base = await filled(knowledge, embedding_model="letters")
 
             async def all_of_it() -> None:
-                await knowledge.ingest.wait(await knowledge.reindex(base, BaseSettings()))
+                await knowledge.worker.wait(await knowledge.reindex(base, BaseSettings()))
 
             models.while_embedding = all_of_it
             added = await knowledge.edits.add_chunk(base, "a.txt", "Something else.")
@@ -181,7 +181,7 @@ def test_a_hit_shows_where_its_chunk_stands_now(settings: Settings) -> None:
 
             before = await hit()
             await knowledge.put(base, "a.txt", whole(b"A word of ten letters before.\n\n" + TEXT))
-            await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+            await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
             after = await hit()
             assert (after.chunk_id, after.text) == (before.chunk_id, before.text)
             assert before.start is not None and after.start == before.start + len("A word of ten letters before.\n\n")
@@ -196,7 +196,7 @@ def test_metadata_that_change_while_a_document_is_embedded_stay(settings: Settin
             base = await knowledge.create("b", BaseSettings(embedding_model="letters"))
             await knowledge.put(base, "a.txt", whole(TEXT), details={"team": "old"})
             models.while_embedding = lambda: knowledge.edits.configure(base, "a.txt", details={"team": "new"})
-            await knowledge.ingest.wait(await knowledge.index(base, ["a.txt"]))
+            await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
             document = await knowledge.documents.get(base, "a.txt")
             assert document.details["team"] == "new" and document.state == DocumentState.READY
 

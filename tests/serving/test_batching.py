@@ -10,7 +10,7 @@ import pytest
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.stops import Stops
-from modelyard.engines.generation import NOTHING, Drawn, Source, Wish
+from modelyard.engines.generation import NOTHING, PromptSource, SampledToken, SamplingParams
 from modelyard.serving.batching import AnswerPiece, AnswerSequence, Scheduler
 from modelyard.serving.text import Characters
 
@@ -49,29 +49,29 @@ class Remembering:
         self.unreadable: int | None = None
         """A token that no prompt may have."""
 
-    def begin(self, row: int, sampling: Wish, prompt: Sequence[int], source: Source) -> None:
+    def begin(self, row: int, sampling: SamplingParams, prompt: Sequence[int], source: PromptSource) -> None:
         assert row < self.rows
         self.told[row] = sampling.prompt_logprobs is not None
 
-    def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[Drawn]:
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[SampledToken]:
         assert len(self.memory[row]) >= start
         if self.unreadable in tokens:
             raise InvalidParameter("messages", "a picture cannot be read.")
         self.memory[row][start:] = tokens
         self.reads.append(len(tokens))
         seen = [self.memory[row][: start + count] for count in range(1, len(tokens) + 1)]
-        return [Drawn(following(each)) for each in seen] if self.told[row] else []
+        return [SampledToken(following(each)) for each in seen] if self.told[row] else []
 
-    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
+    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[SampledToken | None]:
         if self.fail:
             raise RuntimeError("out of memory")
         assert len(lengths) == self.rows
-        drawn: list[Drawn | None] = []
+        drawn: list[SampledToken | None] = []
         for row, (token, length) in enumerate(zip(last, lengths, strict=False)):
             self.memory[row][length:] = [0 if token is None else token]
-            drawn.append(None if token is None else Drawn(following(self.memory[row])))
+            drawn.append(None if token is None else SampledToken(following(self.memory[row])))
         if self.spoiled is not None:
-            drawn[self.spoiled], self.spoiled = Drawn(0, problem="the grammar is at odds"), None
+            drawn[self.spoiled], self.spoiled = SampledToken(0, problem="the grammar is at odds"), None
         drawn = [one and replace(one, complete=one.token == self.complete) for one in drawn]
         self.passes.append(sum(token is not None for token in last))
         return drawn
@@ -102,14 +102,14 @@ class Collected:
         most: int,
         stops: tuple[str, ...] = (),
         ends: tuple[int, ...] = (),
-        source: Source = NOTHING,
+        source: PromptSource = NOTHING,
         told: int | None = None,
         least: int = 0,
     ) -> None:
         self.pieces: list[AnswerPiece] = []
         self.done = threading.Event()
         characters = Characters(lambda tokens: "".join(f"{token} " for token in tokens))
-        sampling = Wish(prompt_logprobs=told, least=least)
+        sampling = SamplingParams(prompt_logprobs=told, least=least)
         self.generation = AnswerSequence(
             prompt, sampling, most, frozenset(ends), characters, Stops(stops), self.take, source
         )
@@ -299,9 +299,9 @@ def test_work_is_shared_between_equal_sources_only() -> None:
     prompt = list(range(1, 60))
     _, scheduler = made(rows=3)
     finish(scheduler, Collected(prompt, 3))
-    finish(scheduler, Collected(prompt, 3, source=Source(adapter="a")))
+    finish(scheduler, Collected(prompt, 3, source=PromptSource(adapter="a")))
     assert scheduler.tokens_reused == 0
-    finish(scheduler, Collected(prompt, 3, source=Source(adapter="a")))
+    finish(scheduler, Collected(prompt, 3, source=PromptSource(adapter="a")))
     assert scheduler.tokens_reused == len(prompt) - 1
 
 
@@ -314,7 +314,7 @@ def test_an_errand_waits_for_the_answers_of_its_adapter_only() -> None:
     _, scheduler = made(rows=2)
     scheduler.start()
     try:
-        long = Collected(list(range(1, 30)), 400, source=Source(adapter="a"))
+        long = Collected(list(range(1, 30)), 400, source=PromptSource(adapter="a"))
         scheduler.submit(long.generation)
         done: list[str] = []
         unloaded = scheduler.between_rounds(lambda: done.append("unloaded"), free="a")

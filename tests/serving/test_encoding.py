@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter, Unavailable
 from modelyard.core.types import ModelType
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 from modelyard.serving.encoding import (
     FIRST,
     LEAST,
@@ -283,7 +283,7 @@ class Counter:
 
 
 def with_encoding(options: Options, test: Callable[[Encoding], Awaitable[None]]) -> None:
-    config = Config(
+    config = ReplicaConfig(
         uid="m", engine="e", type=ModelType.EMBEDDING, path="/nowhere", uds=None, host="", port=0, options={}
     )  # fmt: skip
 

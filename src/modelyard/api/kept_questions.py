@@ -15,7 +15,7 @@ from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
 from modelyard.knowledge.search.search import Mode
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.knowledge.types import Models
 from modelyard.protocol.knowledge import AnswerRequest
 from modelyard.web.sse import event
@@ -30,7 +30,7 @@ KIND = "knowledge"
 class KeptQuestion:
     """A question, and the message of its conversation that keeps it."""
 
-    knowledge: Knowledge
+    knowledge: KnowledgeService
     chats: Chats
     question: Question
     conversation: str | None
@@ -40,7 +40,7 @@ class KeptQuestion:
     @classmethod
     async def begin(
         cls,
-        knowledge: Knowledge,
+        knowledge: KnowledgeService,
         chats: Chats,
         bases: Sequence[KnowledgeBase],
         body: AnswerRequest,

@@ -21,7 +21,7 @@ from modelyard.gateway.sender import Caller
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.web.base_access import models_of
 
 log = logging.getLogger(__name__)
@@ -33,16 +33,16 @@ INTERNAL = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
 @contextlib.asynccontextmanager
 async def knowledge_running(
     settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs
-) -> AsyncIterator[Knowledge]:
+) -> AsyncIterator[KnowledgeService]:
     """Knowledge bases and the worker that indexes them; closed when the block is left.
 
     Raises `CannotStart` if the vector store cannot be used.
     """
     models = ServedModels(gateway.sender(Caller(INTERNAL)))
-    knowledge = Knowledge(settings, database, models, gateway.chats)
-    knowledge.ingest.holding.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
-    kinds.register(jobs, knowledge.ingest, knowledge.cancel)
-    gateway.on_publish = knowledge.ingest.models_changed
+    knowledge = KnowledgeService(settings, database, models, gateway.chats)
+    knowledge.worker.held.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
+    kinds.register(jobs, knowledge.worker, knowledge.cancel)
+    gateway.on_publish = knowledge.worker.models_changed
     app = knowledge_app(knowledge, lambda caller: models_of(gateway, models, caller))
     knowledge.on_change = lambda names: gateway.set_apps(routes(app, names))
     try:

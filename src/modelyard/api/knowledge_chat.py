@@ -21,7 +21,7 @@ from modelyard.gateway.apps import caller_of
 from modelyard.gateway.sender import Caller
 from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
 from modelyard.knowledge.search.search import Mode
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.knowledge.types import Models
 from modelyard.protocol.inference import ChatRequest, StreamOptions
 from modelyard.protocol.inference import Knowledge as Options
@@ -63,7 +63,7 @@ RULES = Rules(
 """What each parameter means to a base, as rules like those of engines."""
 
 
-def knowledge_app(knowledge: Knowledge, models: Callable[[Caller], Models]) -> App:
+def knowledge_app(knowledge: KnowledgeService, models: Callable[[Caller], Models]) -> App:
     """The app. `models` gives the models as a caller may ask them."""
 
     async def chat(scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +84,7 @@ def knowledge_app(knowledge: Knowledge, models: Callable[[Caller], Models]) -> A
     return chat
 
 
-async def _question(knowledge: Knowledge, body: ChatRequest, grant: Grant | None, models: Models) -> Question:
+async def _question(knowledge: KnowledgeService, body: ChatRequest, grant: Grant | None, models: Models) -> Question:
     """The question of a request: the last message of the user, with the conversation before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
     for index, each in enumerate(body.messages):
@@ -121,7 +121,7 @@ def _check_content(content: Any, place: str) -> None:
             raise InvalidParameter(f"{place}[{number}].type", problem)
 
 
-async def _completion(knowledge: Knowledge, model: str, question: Question) -> dict[str, Any]:
+async def _completion(knowledge: KnowledgeService, model: str, question: Question) -> dict[str, Any]:
     sources: list[dict[str, Any]] = []
     answered: Answered | None = None
     async with aclosing(knowledge.answering.answer(question)) as parts:
@@ -140,7 +140,9 @@ async def _completion(knowledge: Knowledge, model: str, question: Question) -> d
     }
 
 
-async def _chunks(knowledge: Knowledge, model: str, question: Question, wants_usage: bool) -> AsyncGenerator[bytes]:
+async def _chunks(
+    knowledge: KnowledgeService, model: str, question: Question, wants_usage: bool
+) -> AsyncGenerator[bytes]:
     head = _head(model, "chat.completion.chunk")
 
     def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 DEFAULT_PRIORITY = 100
 
 
-class Entry(msgspec.Struct, kw_only=True, frozen=True):
+class AutostartRow(msgspec.Struct, kw_only=True, frozen=True):
     """One row of `autostart`, decoded."""
 
     uid: str
@@ -73,26 +73,26 @@ class Autostarts:
         self._database = database
         self._deployments = deployments
         self._reconciler = reconciler
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, AutostartRow] = {}
         """Those that this start follows."""
         self._restored: dict[str, int] = {}
         """Wanted models that wait for their turn, and their priority."""
         self._progress: dict[str, AutostartProgress] = {}
         self._retries: set[asyncio.Task[None]] = set()
 
-    async def entries(self) -> list[Entry]:
+    async def entries(self) -> list[AutostartRow]:
         """Every entry, in the order in which they start."""
         async with self._database.session() as session:
             rows = (await session.scalars(select(Autostart))).all()
         found = []
         for row in rows:
             try:
-                found.append(msgspec.convert({**row.entry, "uid": row.uid}, Entry))
+                found.append(msgspec.convert({**row.entry, "uid": row.uid}, AutostartRow))
             except msgspec.ValidationError as error:  # written by another version: no reason not to start
                 log.warning("autostart: the entry of %s cannot be read: %s", row.uid, error)
         return sorted(found, key=lambda entry: (entry.priority, entry.uid))
 
-    async def get(self, uid: str) -> Entry:
+    async def get(self, uid: str) -> AutostartRow:
         """One entry. Raises `NotFound`."""
         for entry in await self.entries():
             if entry.uid == uid:
@@ -100,7 +100,7 @@ class Autostarts:
         raise NotFound(f"There is no autostart entry for '{uid}'.")
 
     @retried
-    async def put(self, entries: Sequence[Entry]) -> None:
+    async def put(self, entries: Sequence[AutostartRow]) -> None:
         """Add entries, or replace those of the same uids, all of them or none."""
         async with self._database.writing() as session:
             for entry in entries:
@@ -178,14 +178,14 @@ class Autostarts:
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
 
-    async def _again(self, entry: Entry) -> None:
+    async def _again(self, entry: AutostartRow) -> None:
         for _ in range(entry.max_retries):
             self._note(entry.uid, "retrying", error=self.progress(entry.uid).error)
             await asyncio.sleep(entry.retry_interval_seconds)
             if await self._attempt(entry):
                 return
 
-    async def _attempt(self, entry: Entry) -> bool:
+    async def _attempt(self, entry: AutostartRow) -> bool:
         """Launch, or follow the launch that is under way; False when trying again makes sense."""
         uid, attempts = entry.uid, self.progress(entry.uid).attempts + 1
         self._note(uid, "starting", attempts=attempts)
@@ -205,7 +205,7 @@ class Autostarts:
                 return False
         return True
 
-    async def _create(self, entry: Entry) -> ModelyardError | None:
+    async def _create(self, entry: AutostartRow) -> ModelyardError | None:
         try:
             await self._deployments.create(entry.request(), entry.trust)
         except ModelExists:

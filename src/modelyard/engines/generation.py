@@ -22,7 +22,7 @@ class Grammar:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SamplingParams:
     """Sampling parameters of one answer. Temperature 0 takes the likeliest tokens."""
 
     temperature: float = 1.0
@@ -47,7 +47,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PromptSource:
     """What a prompt depends on beside its tokens: adapter and pictures. Only prompts of equal sources share a cache."""
 
     adapter: str = ""
@@ -56,11 +56,11 @@ class Source:
     """The files of the pictures that the prompt's places for pictures stand for, in order."""
 
 
-NOTHING = Source()
+NOTHING = PromptSource()
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledToken:
     """A chosen token, or one of a prompt with what the model thought of it."""
 
     token: int
@@ -79,20 +79,20 @@ class Backend(Protocol):
     rows: int
     """Most answers at once."""
 
-    def begin(self, row: int, params: Wish, prompt: Sequence[int], source: Source) -> None:
+    def begin(self, row: int, params: SamplingParams, prompt: Sequence[int], source: PromptSource) -> None:
         """Begin a new answer in a row."""
         ...
 
-    def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[Drawn]:
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[SampledToken]:
         """Tokens `start …` of a row, whose tokens before are known already.
 
-        Returns what the model thought of the prompt's tokens `start + 1 …`, one for each that it has read, where the wish
+        Returns what the model thought of the prompt's tokens `start + 1 …`, one for each that it has read, where `params`
         has `prompt_logprobs`, else nothing. Raises `InvalidParameter` when the row's pictures cannot be read; the other
         rows are as they were.
         """
         ...
 
-    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
+    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[SampledToken | None]:
         """The next token of each of the first rows, given its last one; None skips a row.
 
         `lengths` has how many tokens are known of each row, of those without an answer too if it goes on.

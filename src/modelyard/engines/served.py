@@ -15,7 +15,7 @@ TOKEN_VARIABLE = "SERVED_REPLICA_TOKEN"
 """The token travels in the environment: other users can read argument lists."""
 
 
-class Config(msgspec.Struct, kw_only=True, frozen=True):
+class ReplicaConfig(msgspec.Struct, kw_only=True, frozen=True):
     """All that the replica's process needs to know, except the token."""
 
     uid: str
@@ -41,14 +41,16 @@ class ServedEngine(Engine):
     """An engine that brings no server of its own: its replicas run `modelyard.serving`."""
 
     @abstractmethod
-    def load(self, config: Config) -> Any:
+    def load(self, config: ReplicaConfig) -> Any:
         """The weights, ready to compute; runs inside the replica, in a thread of its own."""
 
 
-def configure(launch: Launch, path: str, listen: Address, options: msgspec.Struct, context_length: int = 0) -> Config:
+def configure(
+    launch: Launch, path: str, listen: Address, options: msgspec.Struct, context_length: int = 0
+) -> ReplicaConfig:
     """The configuration of a launch's replicas."""
     model = launch.model
-    return Config(
+    return ReplicaConfig(
         uid=launch.uid,
         engine=launch.engine,
         type=model.type,
@@ -65,13 +67,13 @@ def configure(launch: Launch, path: str, listen: Address, options: msgspec.Struc
     )
 
 
-def environment(config: Config, token: str) -> dict[str, str]:
+def environment(config: ReplicaConfig, token: str) -> dict[str, str]:
     """The configuration and the token as variables."""
     made = {CONFIG_VARIABLE: msgspec.json.encode(config).decode(), "HF_HUB_OFFLINE": "1"}
     return made | ({TOKEN_VARIABLE: token} if token else {})
 
 
-def served(config: Config, listen: Address, token: str, **rest: Any) -> Command:
+def served(config: ReplicaConfig, listen: Address, token: str, **rest: Any) -> Command:
     """The command of a replica that runs our server; `rest` are the remaining fields of `Command`."""
     env = {**environment(config, token), **rest.pop("env", {})}
     return Command((PYTHON, "-m", "modelyard.serving"), listen, env=env, headers=token_header(token), **rest)

@@ -28,7 +28,7 @@ from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway import lookup
 from modelyard.gateway.apps import AppCall
 from modelyard.gateway.asgi import ClientLeft, header, linger, send_error, send_options
-from modelyard.gateway.client import Client, watched
+from modelyard.gateway.client import RequestClient, watched
 from modelyard.gateway.exchange import LEFT, Exchange
 from modelyard.gateway.headers import request_id
 from modelyard.gateway.middleware import access_log
@@ -161,7 +161,7 @@ class Gateway:
                     raise
                 await self._refuse(exchange, InternalError(f"{type(error).__name__}: {error}"), headers, receive, send)
 
-    async def serve_inside(self, caller: Caller, path: str, body: bytes, client: Client, send: Send) -> None:
+    async def serve_inside(self, caller: Caller, path: str, body: bytes, client: RequestClient, send: Send) -> None:
         """Answer a POST of JSON from inside this process.
 
         Raises a `ModelyardError` where nothing was sent, or where the answer broke off, and `ClientLeft`.
@@ -218,7 +218,7 @@ class Gateway:
                 await AppCall(mount.app, exchange, client, send).run(scope, body)
 
     async def _answer(
-        self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: Client, send: Send
+        self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: RequestClient, send: Send
     ) -> None:
         """Answer by the route of the model. `grant` says which models may be used; None for all."""
         route = lookup.find_for(self._table, call, grant)

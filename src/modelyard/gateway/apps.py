@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from modelyard.core.asgi import App, Headers, Message, Receive, Scope, Send
 from modelyard.core.errors import InternalError, ModelyardError
 from modelyard.gateway.asgi import end_stream
-from modelyard.gateway.client import Client
+from modelyard.gateway.client import RequestClient
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import response_headers
 from modelyard.gateway.sender import Caller
@@ -35,7 +35,7 @@ class AppCall:
 
     app: App
     exchange: Exchange
-    client: Client
+    client: RequestClient
     downstream: Send
     task: asyncio.Task[object] | None = None
     headers: Headers | None = None

@@ -19,7 +19,7 @@ class Work(Protocol):
     def abort(self, problem: UpstreamProblem) -> None: ...
 
 
-class Client:
+class RequestClient:
     """Aborts its work at the moment at which the client leaves or its request is aborted."""
 
     def __init__(self) -> None:
@@ -58,9 +58,9 @@ class Client:
 
 
 @contextmanager
-def watched(receive: Receive) -> Iterator[Client]:
+def watched(receive: Receive) -> Iterator[RequestClient]:
     """A client that leaves when `receive` reports a disconnect. The body of its request must have been read."""
-    client = Client()
+    client = RequestClient()
     watching = asyncio.create_task(_watch(client, receive))
     try:
         yield client
@@ -68,7 +68,7 @@ def watched(receive: Receive) -> Iterator[Client]:
         watching.cancel()
 
 
-async def _watch(client: Client, receive: Receive) -> None:
+async def _watch(client: RequestClient, receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     client.leave()

@@ -22,7 +22,7 @@ class Abortable(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class OpenRequest:
     """One request under way."""
 
     request: Abortable
@@ -34,7 +34,7 @@ class OpenRequests:
     """Requests by model uid and name: the body's `request_id`, or the `X-Request-ID` header. Two requests may share a name."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], list[Entry]] = {}
+        self._entries: dict[tuple[str, str], list[OpenRequest]] = {}
         self._blocked: dict[tuple[str, str, str], float] = {}
         """Model uid, name and owner id of refused requests → the monotonic time at which the refusal ends."""
 
@@ -45,7 +45,7 @@ class OpenRequests:
         for name in names:
             if self._blocked and time.monotonic() < self._blocked.get((uid, name, owner), 0.0):
                 raise RequestAborted(name)
-        entry = Entry(request, owner)
+        entry = OpenRequest(request, owner)
         for name in names:
             self._entries.setdefault((uid, name), []).append(entry)
         try:

@@ -18,7 +18,7 @@ from modelyard.core.types import Endpoint, Route
 from modelyard.gateway.adaptation import adapt_body, adapt_target
 from modelyard.gateway.asgi import end_stream, header
 from modelyard.gateway.balancer import affinity, pick
-from modelyard.gateway.client import Client
+from modelyard.gateway.client import RequestClient
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
 from modelyard.gateway.model_call import ModelCall
@@ -64,7 +64,7 @@ class Relay:
     penalties: dict[str, float] = field(default_factory=dict)
     """Replica → monotonic time until which others are preferred."""
 
-    async def run(self, request: RelayRequest, client: Client, send: Send) -> None:
+    async def run(self, request: RelayRequest, client: RequestClient, send: Send) -> None:
         """Answer a request from one replica after the other, until one answers.
 
         Raises a `ModelyardError` or `ClientLeft`, both only before anything was sent.
@@ -99,7 +99,7 @@ class Relay:
         in_flight = self.traffic.in_flight
         return pick(endpoints, in_flight, self.penalties, key) or pick(endpoints, in_flight, (), key)
 
-    async def _attempt(self, request: RelayRequest, endpoint: Endpoint, client: Client, send: Send) -> None:
+    async def _attempt(self, request: RelayRequest, endpoint: Endpoint, client: RequestClient, send: Send) -> None:
         """Answer from one replica. Raises `ConnectFailed` or `UpstreamLost` only if not one byte of an answer came."""
         request.exchange.replica = endpoint.replica
         self.traffic.begin(endpoint.replica)
@@ -114,7 +114,7 @@ class Relay:
         finally:
             self.traffic.end(endpoint.replica)
 
-    async def _send(self, request: RelayRequest, endpoint: Endpoint, client: Client) -> Connection:
+    async def _send(self, request: RelayRequest, endpoint: Endpoint, client: RequestClient) -> Connection:
         """Send the request and wait for the head of the answer.
 
         A replica may have closed a kept-alive connection at the moment we used it: the request is sent once more, on a fresh
@@ -147,7 +147,7 @@ class Relay:
                 connection.abort(UpstreamLost("the request was cancelled"))
                 raise
 
-    async def _answer(self, request: RelayRequest, connection: Connection, client: Client, send: Send) -> None:
+    async def _answer(self, request: RelayRequest, connection: Connection, client: RequestClient, send: Send) -> None:
         """Forward the answer as it comes."""
         exchange, traffic = request.exchange, self.traffic
         exchange.status = connection.status
@@ -180,7 +180,9 @@ class Relay:
         self.pool.put_back(connection)
         await forward(data, more=False)
 
-    async def _pass_error(self, request: RelayRequest, connection: Connection, client: Client, send: Send) -> None:
+    async def _pass_error(
+        self, request: RelayRequest, connection: Connection, client: RequestClient, send: Send
+    ) -> None:
         """Forward an engine's error in our envelope. Nothing is sent before it is complete, so it can be replaced."""
         exchange, parts = request.exchange, bytearray()
 
@@ -202,7 +204,13 @@ class Relay:
         await send({"type": "http.response.body", "body": body})
 
     async def _break_off(
-        self, request: RelayRequest, problem: UpstreamProblem, client: Client, headers: Headers, last: bytes, send: Send
+        self,
+        request: RelayRequest,
+        problem: UpstreamProblem,
+        client: RequestClient,
+        headers: Headers,
+        last: bytes,
+        send: Send,
     ) -> None:
         """End an answer that the replica did not finish: a stream with an error event, any other with a broken connection."""
         exchange = request.exchange

@@ -17,7 +17,7 @@ from modelyard.core.access import Grant
 from modelyard.core.asgi import Headers, Message, Send
 from modelyard.core.errors import InternalError
 from modelyard.gateway.asgi import header
-from modelyard.gateway.client import Client
+from modelyard.gateway.client import RequestClient
 from modelyard.gateway.upstream import HIGH_WATER
 from modelyard.protocol import errors
 
@@ -35,7 +35,7 @@ class Caller:
     caller's: it takes the scope for inference and the right to use the model, and counts."""
 
 
-Serve = Callable[[Caller, str, bytes, Client, Send], Coroutine[Any, Any, None]]
+Serve = Callable[[Caller, str, bytes, RequestClient, Send], Coroutine[Any, Any, None]]
 """`Gateway.serve_inside`."""
 
 
@@ -72,7 +72,7 @@ class Answer:
     def __init__(self) -> None:
         self.status = 0
         self.headers: Headers = []
-        self.client = Client()
+        self.client = RequestClient()
         self._parts: list[bytes] = []
         self._size = 0
         self._complete = False

@@ -18,14 +18,14 @@ from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.documents import Documents, StoredDocument
-from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.loaders.base import LoadLimits
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.indexing.edits import Edits
-from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs
-from modelyard.knowledge.indexing.pipeline import Indexing
+from modelyard.knowledge.indexing.pipeline import IndexingPipeline
 from modelyard.knowledge.indexing.vectors import Vectors
-from modelyard.knowledge.indexing.worker import Ingest
+from modelyard.knowledge.indexing.worker import IndexingWorker
 from modelyard.knowledge.search.search import Search
 from modelyard.knowledge.types import Chunk, Models
 
@@ -35,7 +35,7 @@ TEMPORARY_SECONDS = 7 * 24 * 3600
 """How long a base that was made for one conversation stays after its last use."""
 
 
-class Knowledge:
+class KnowledgeService:
     """Knowledge bases: rows, files below `folder`, indexes and the worker. Models are asked through `models`."""
 
     def __init__(
@@ -47,16 +47,16 @@ class Knowledge:
         self.bases = Bases(database)
         self.blobs = Blobs(folder / "files")
         url = settings.vector_store_url or settings.database
-        self.indexes = Indexes(database, folder / "indexes", settings.vector_store, url, settings.max_open_indexes)
+        self.indexes = IndexPool(database, folder / "indexes", settings.vector_store, url, settings.max_open_indexes)
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.search = Search(database, self.indexes, models)
         self.documents = Documents(database, self.blobs)
         self.edits = Edits(database, self.documents, self.indexes, self.vectors)
         self.jobs = IndexingJobs(database, settings.ocr)
-        limits = Limits(max_bytes=settings.max_document_bytes)
-        self.indexing = Indexing(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
-        self.ingest = Ingest(database, self.indexes, self.jobs, self.indexing, self.search.forget)
+        limits = LoadLimits(max_bytes=settings.max_document_bytes)
+        self.indexing = IndexingPipeline(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
+        self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.search.forget)
         self.answering = Answering(self.search, models, any_model)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Called with the names of all bases whenever one is created, renamed or deleted."""
@@ -76,7 +76,7 @@ class Knowledge:
     async def run(self) -> None:
         """Run jobs for ever."""
         await self.forget_temporary()
-        await self.ingest.run()
+        await self.worker.run()
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """A new base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
@@ -110,8 +110,8 @@ class Knowledge:
         for each in running:
             with contextlib.suppress(JobNotFound):
                 await self.jobs.cancel(each)
-        self.ingest.stop(running)
-        await self.ingest.idle(running)
+        self.worker.stop(running)
+        await self.worker.idle(running)
         leftovers = await self.bases.delete(base)
         await self.documents.forget_blobs(leftovers.hashes)
         await self.indexes.drop_all(base.id, leftovers.generations)
@@ -168,7 +168,7 @@ class Knowledge:
         out.
         """
         job = await self.jobs.add(base, names, force, present_only=uploaded, owner=owner)
-        self.ingest.look(first=base.temporary)
+        self.worker.look(first=base.temporary)
         return job
 
     async def reindex(
@@ -176,15 +176,15 @@ class Knowledge:
     ) -> str:
         """Start a job of an owner that makes all chunks anew, while searches use the old ones. Raises `KnowledgeBaseBusy`."""
         job = await self.jobs.reindex(base, settings, force, owner)
-        self.ingest.look()
+        self.worker.look()
         return job
 
     async def cancel(self, job: str) -> None:
         """Cancel a job. Raises `JobNotFound`."""
         if (given_up := await self.jobs.cancel(job)) is not None:
             await self.indexes.drop(*given_up)
-        self.ingest.stop([job])
-        self.ingest.look()
+        self.worker.stop([job])
+        self.worker.look()
 
     async def forget_temporary(self) -> None:
         """Delete temporary bases that nobody has used for a week."""

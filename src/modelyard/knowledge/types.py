@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 
-class Kind(StrEnum):
+class BlockKind(StrEnum):
     """Kind of a block; it decides how the block may be cut."""
 
     TEXT = "text"
@@ -29,7 +29,7 @@ class Block:
 
     text: str
     """Without blank lines at its ends; never empty."""
-    kind: Kind = Kind.TEXT
+    kind: BlockKind = BlockKind.TEXT
     level: int = 0
     """Level of a heading, from 1."""
     page: int | None = None
@@ -37,7 +37,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedDocument:
     """A document as a loader reads it: its blocks in order, and the metadata of the file."""
 
     blocks: Sequence[Block]
@@ -53,7 +53,7 @@ class Loaded:
 
 
 SEPARATOR = "\n\n"
-"""The text between two blocks in `Loaded.text`."""
+"""The text between two blocks in `LoadedDocument.text`."""
 
 
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
@@ -62,7 +62,7 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     text: str
     """What is embedded, searched and shown. For a later part of a table it begins with the header, outside the span."""
     start: int | None
-    """Offset of the first character in `Loaded.text`; None for a chunk that somebody wrote."""
+    """Offset of the first character in `LoadedDocument.text`; None for a chunk that somebody wrote."""
     end: int | None
     """Offset behind the last character."""
     page: int | None = None
@@ -92,9 +92,9 @@ class CutDocument:
     text: str
     chunks: Sequence[Chunk]
     metadata: Mapping[str, str]
-    """As in `Loaded`."""
+    """As in `LoadedDocument`."""
     notes: Sequence[str] = ()
-    """As in `Loaded`."""
+    """As in `LoadedDocument`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import uvicorn
 
 from modelyard.engines import ENGINES
 from modelyard.engines.loop import run_loop
-from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, Config, ServedEngine
+from modelyard.engines.served import CONFIG_VARIABLE, TOKEN_VARIABLE, ReplicaConfig, ServedEngine
 from modelyard.serving.app import App
 from modelyard.serving.routes import PREPARE, ROUTES
 
@@ -35,14 +35,14 @@ class ReplicaServer(uvicorn.Server):
 
 
 def main() -> None:
-    config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=Config)
+    config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=ReplicaConfig)
     token = os.environ.pop(TOKEN_VARIABLE, "")
     run_loop(serve(config, token))
     sys.stdout.flush()
     os._exit(0)  # a library may still compute in its threads; nothing waits for that
 
 
-async def serve(config: Config, token: str) -> None:
+async def serve(config: ReplicaConfig, token: str) -> None:
     """Listen, load, serve. Ends with the error of `load` if there is one."""
     app = App(config.uid, token, ROUTES[config.type])
     settings = uvicorn.Config(
@@ -70,13 +70,13 @@ async def serve(config: Config, token: str) -> None:
         Path(config.uds).unlink(missing_ok=True)
 
 
-async def load(config: Config) -> Any:
+async def load(config: ReplicaConfig) -> Any:
     """Load the weights in a thread, so that `/health` answers `loading` meanwhile."""
     engine = cast("ServedEngine", ENGINES.get(config.engine))
     return await asyncio.get_running_loop().run_in_executor(ThreadPoolExecutor(1), engine.load, config)
 
 
-def listener(config: Config) -> socket.socket:
+def listener(config: ReplicaConfig) -> socket.socket:
     """The socket, bound here so that on a Unix socket nobody but our own user may connect."""
     if not config.uds:
         return socket.create_server((config.host, config.port), backlog=BACKLOG)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.core.errors import AdapterNotFound, InvalidParameter, ModelNotFound
-from modelyard.engines.generation import NOTHING, Backend, Source
+from modelyard.engines.generation import NOTHING, Backend, PromptSource
 from modelyard.serving.app import Answer, ReplicaRequest
 from modelyard.serving.batching import Scheduler
 
@@ -52,15 +52,15 @@ class AdapterTable:
         """Name → where it came from."""
         return self._paths
 
-    def source(self, model: str) -> Source:
+    def source(self, model: str) -> PromptSource:
         """The adapter that a request's `model` means, if any. Raises `ModelNotFound`."""
         if model == self._uid:
             return NOTHING
         if model not in self._keys:
             raise ModelNotFound.among(model, [self._uid, *self._keys])
-        return Source(adapter=self._keys[model])
+        return PromptSource(adapter=self._keys[model])
 
-    def check(self, source: Source) -> None:
+    def check(self, source: PromptSource) -> None:
         """Raises `ModelNotFound` for an adapter that has gone since a request was read."""
         if source.adapter and source.adapter not in self._keys.values():
             raise ModelNotFound("of this request", [self._uid, *self._keys])

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.core.stops import Stops
-from modelyard.engines.generation import NOTHING, Backend, Drawn, Source, Wish
+from modelyard.engines.generation import NOTHING, Backend, PromptSource, SampledToken, SamplingParams
 from modelyard.serving.text import Characters
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,12 @@ class AnswerPiece(NamedTuple):
     """One token of an answer, or its end, with the text that it adds."""
 
     text: str = ""
-    drawn: Drawn | None = None
+    drawn: SampledToken | None = None
     finish: str | None = None
     """`stop` or `length` in the last piece."""
     error: str | None = None
     """The problem, in the last piece of an answer that failed."""
-    prompt_drawn: Sequence[Drawn] = ()
+    prompt_drawn: Sequence[SampledToken] = ()
     """The next tokens of the prompt with their log probabilities, where the request wants those."""
     reused: int = 0
     """In the last piece: tokens of the prompt that were taken from the cache of another answer."""
@@ -44,7 +44,7 @@ class AnswerSequence:
     """One answer, from its prompt to its last token. The scheduler alone changes it, but for `cancelled`."""
 
     prompt: list[int]
-    sampling: Wish
+    sampling: SamplingParams
     most: int
     """Tokens it may have; with 0 its prompt is read and nothing is written."""
     ends: frozenset[int]
@@ -53,7 +53,7 @@ class AnswerSequence:
     stops: Stops
     deliver: Callable[[list[AnswerPiece]], None]
     """Called in the thread of the scheduler, once per token."""
-    source: Source = NOTHING
+    source: PromptSource = NOTHING
     cancelled: bool = False
     """Set by the request when its client has left."""
     written: int = 0
@@ -64,7 +64,7 @@ class AnswerSequence:
     def __post_init__(self) -> None:
         self.tokens = list(self.prompt)
 
-    def take(self, drawn: Drawn) -> list[AnswerPiece]:
+    def take(self, drawn: SampledToken) -> list[AnswerPiece]:
         """One more token; the last piece says how it ended, if it did."""
         if drawn.problem is not None:
             return [AnswerPiece(error=drawn.problem)]
@@ -124,7 +124,7 @@ class Scheduler:
         """By row."""
         self._known: list[list[int]] = [[] for _ in range(backend.rows)]
         """By row, the tokens whose keys and values are in the cache; a free row keeps those of its last answer."""
-        self._sources: list[Source] = [NOTHING] * backend.rows
+        self._sources: list[PromptSource] = [NOTHING] * backend.rows
         """By row, what those tokens were read with."""
         self._closed = False
         self.tokens_read = self.tokens_reused = self.tokens_written = 0

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter, ModelyardError, Unavailable
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 
 WINDOW = 2
 """Passes whose texts are drawn together at most: enough to find texts of like length."""
@@ -243,7 +243,7 @@ def _finish(jobs: Sequence[EncodingJob]) -> None:
 class Encoding:
     """The prepared model of a replica that embeds or ranks."""
 
-    def __init__(self, encoder: LoadedEncoder, config: Config) -> None:
+    def __init__(self, encoder: LoadedEncoder, config: ReplicaConfig) -> None:
         self.encoder = encoder
         self.uid = config.uid
         self._batcher = Batcher(encoder.run, encoder.budget)

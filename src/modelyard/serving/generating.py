@@ -18,9 +18,9 @@ from modelyard import __version__
 from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.stops import Stops
-from modelyard.engines.generation import NOTHING, Drawn, Grammar, Language, Source, Wish
+from modelyard.engines.generation import NOTHING, Grammar, Language, PromptSource, SampledToken, SamplingParams
 from modelyard.engines.media import AT_ONCE
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 from modelyard.serving.adapters import AdapterTable
 from modelyard.serving.batching import AnswerPiece, AnswerSequence, Scheduler
 from modelyard.serving.bodies import TextBody
@@ -46,7 +46,7 @@ class AnswerLimits:
 class Writer:
     """The prepared model of a replica that writes text."""
 
-    def __init__(self, language: Language, config: Config) -> None:
+    def __init__(self, language: Language, config: ReplicaConfig) -> None:
         self.language = language
         self.uid = config.uid
         self.fingerprint = fingerprint(config)
@@ -81,9 +81,9 @@ class Writer:
     async def answers(
         self,
         prompts: Sequence[list[int]],
-        samplings: Sequence[Wish],
+        samplings: Sequence[SamplingParams],
         limits: Sequence[AnswerLimits],
-        source: Source = NOTHING,
+        source: PromptSource = NOTHING,
     ) -> AsyncGenerator[tuple[int, AnswerPiece]]:
         """The pieces of all answers as they come, with the answer's number. Closing the iterator frees their rows."""
         self.adapters.check(source)
@@ -108,9 +108,9 @@ class Writer:
     def _start(
         self,
         prompt: list[int],
-        sampling: Wish,
+        sampling: SamplingParams,
         limits: AnswerLimits,
-        source: Source,
+        source: PromptSource,
         put: Callable[[list[AnswerPiece]], None],
     ) -> AnswerSequence:
         def deliver(pieces: list[AnswerPiece]) -> None:
@@ -183,14 +183,14 @@ class Writer:
         logprobs: int | None,
         grammar: Grammar | None = None,
         prompt_logprobs: int | None = None,
-    ) -> Wish:
+    ) -> SamplingParams:
         """Sampling parameters of one choice: those of the request, else the defaults of the model's makers."""
         defaults = self.language.defaults
         repetition = value_or(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
         if repetition <= 0:
             raise InvalidParameter("repetition_penalty", "must be greater than 0.")
         seed = value_or(request.seed, None)
-        return Wish(
+        return SamplingParams(
             temperature=value_or(request.temperature, defaults.get("temperature", 1.0)),
             top_p=value_or(request.top_p, defaults.get("top_p", 1.0)),
             top_k=max(0, int(value_or(request.top_k, defaults.get("top_k", 0)))),
@@ -219,7 +219,7 @@ class Writer:
         return self.language.decode([token], skip_special=False)
 
 
-def fingerprint(config: Config) -> str:
+def fingerprint(config: ReplicaConfig) -> str:
     """`system_fingerprint`: alike for replicas that would answer alike, as far as their configuration goes."""
     settings = msgspec.structs.replace(config, uid="", uds=None, host="", port=0)
     return f"fp_{hashlib.sha256(__version__.encode() + msgspec.json.encode(settings)).hexdigest()[:10]}"
@@ -230,7 +230,7 @@ def value_or(value: Any, default: Any) -> Any:
     return default if value is UNSET or value is None else value
 
 
-def token_logprobs(writer: Writer, drawn: Drawn) -> dict[str, Any]:
+def token_logprobs(writer: Writer, drawn: SampledToken) -> dict[str, Any]:
     """A token in the shape of chat's `logprobs`."""
 
     def entry(token: int, logprob: float) -> dict[str, Any]:

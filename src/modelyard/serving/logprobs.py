@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from modelyard.engines.generation import Drawn
+from modelyard.engines.generation import SampledToken
 from modelyard.serving.text import Characters
 
 LEAST = -9999.0
@@ -35,7 +35,7 @@ class LogprobLists:
         """The first token of a prompt, which has no log probability."""
         self._append(token, None, None)
 
-    def add(self, drawn: Drawn) -> None:
+    def add(self, drawn: SampledToken) -> None:
         """The next token; the list of the likeliest tokens always has it, even if it is none of them."""
         own = (drawn.token, drawn.logprob)
         top = {self._text(token): max(logprob, LEAST) for token, logprob in (*drawn.top, own)}

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.fetching import excerpt
-from modelyard.engines.generation import NOTHING, Source
+from modelyard.engines.generation import NOTHING, PromptSource
 from modelyard.engines.media import LARGEST, MediaRefused, fetched
 from modelyard.protocol.inference import RequestMessage
 from modelyard.serving.generating import Writer
@@ -32,7 +32,7 @@ class ChatPrompt:
     text: str
     """The text that the chat template writes."""
     tokens: list[int]
-    source: Source = NOTHING
+    source: PromptSource = NOTHING
 
 
 async def pictures_of(writer: Writer, messages: Sequence[RequestMessage]) -> tuple[bytes, ...]:
@@ -60,7 +60,7 @@ async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> C
     if not pictures:
         return ChatPrompt(text, writer.language.encode(text, special=False))
     tokens = await asyncio.to_thread(writer.language.look, text, pictures)
-    return ChatPrompt(text, tokens, Source(pictures=pictures))
+    return ChatPrompt(text, tokens, PromptSource(pictures=pictures))
 
 
 def plain_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:

@@ -11,11 +11,13 @@ from modelyard.core.errors import KnowledgeBaseNotFound
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge
 
 
-async def check_bases(knowledge: Knowledge, grant: Grant | None, names: Sequence[str], level: str = READ) -> None:
+async def check_bases(
+    knowledge: KnowledgeService, grant: Grant | None, names: Sequence[str], level: str = READ
+) -> None:
     """Raises `PermissionDenied` for a base that a key may not use in that way, and `KnowledgeBaseNotFound` for a temporary
     base of another owner; for reading, also for one that does not exist, without naming others that the key may not see."""
     for name in names:
@@ -34,7 +36,7 @@ NamedBase = Depends(_named)
 """Dependency of routers whose paths name a base."""
 
 
-async def _check_private(knowledge: Knowledge, grant: Grant | None, name: str, *, missing: bool) -> None:
+async def _check_private(knowledge: KnowledgeService, grant: Grant | None, name: str, *, missing: bool) -> None:
     """Raises `KnowledgeBaseNotFound` for a temporary base of another owner and, unless `missing` is set, for an unknown base."""
     try:
         base = await knowledge.bases.known(name)

@@ -25,7 +25,7 @@ from modelyard.core.traffic import Traffic
 from modelyard.core.trust import Trust, counts_as_owner, trust_of
 from modelyard.gateway.app import Gateway
 from modelyard.jobs.service import Jobs
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.runtime.base import Host
 
 
@@ -46,7 +46,7 @@ class Parts:
     caching: Caching = field(kw_only=True)
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)
-    knowledge: Knowledge = field(kw_only=True)
+    knowledge: KnowledgeService = field(kw_only=True)
     chats: Chats = field(kw_only=True)
 
 
@@ -81,7 +81,7 @@ async def registrations(request: Request) -> Registrations:
     return (await parts(request)).registrations
 
 
-async def knowledge(request: Request) -> Knowledge:
+async def knowledge(request: Request) -> KnowledgeService:
     """The service behind the routes about knowledge bases."""
     return (await parts(request)).knowledge
 
@@ -112,7 +112,7 @@ async def trust(request: Request) -> Trust:
 TheTrust = Annotated[Trust, Depends(trust)]
 TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
-TheKnowledge = Annotated[Knowledge, Depends(knowledge)]
+TheKnowledge = Annotated[KnowledgeService, Depends(knowledge)]
 TheChats = Annotated[Chats, Depends(chats)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]

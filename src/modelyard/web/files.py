@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, Response
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.db.tables import KnowledgeDocument
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 
 READ_SIZE = 1 << 20
 
@@ -22,7 +22,7 @@ async def parts_of(file: UploadFile) -> AsyncIterator[bytes]:
         yield data
 
 
-def file_response(knowledge: Knowledge, row: KnowledgeDocument, preview: bool) -> Response:
+def file_response(knowledge: KnowledgeService, row: KnowledgeDocument, preview: bool) -> Response:
     """Send a document's bytes, so that no script in it runs in a browser. Raises `DocumentUnreadable` if the file is gone."""
     path = knowledge.blobs.path(row.hash)
     if not path.exists():

@@ -11,7 +11,7 @@ from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.documents.bases import Counts, chunking_of
 from modelyard.knowledge.indexing.jobs import JobView, builtins
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
 from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
@@ -67,7 +67,7 @@ def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
     )
 
 
-async def readable(knowledge: Knowledge, grant: Grant | None) -> list[KnowledgeBase]:
+async def readable(knowledge: KnowledgeService, grant: Grant | None) -> list[KnowledgeBase]:
     """Every base that the key may read."""
     return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
 

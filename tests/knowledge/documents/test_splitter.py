@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.documents.splitter import VERSION, Chunking, key, split
-from modelyard.knowledge.types import Block, Chunk, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, Chunk, LoadedDocument
 
 FAMILY = "👨‍👩‍👧‍👦"
 CLUSTERS = [FAMILY, "👍🏽", "🇩🇪", "e\u0301", "ก\u0e33", "क्ष", "❤\ufe0f", "\r\n", "\u1112\u1161\u11ab", "好", "a", "1️⃣"]
@@ -26,13 +26,13 @@ TEXTS = st.builds(Block, PROSE, page=PAGES)
 HEADINGS = st.builds(
     Block,
     st.sampled_from(["1.2 范围", "Introduction", "概述", "A rather long heading of a chapter", "标题" * 30]),
-    st.just(Kind.HEADING),
+    st.just(BlockKind.HEADING),
     st.integers(1, 4),
     PAGES,
 )
 ROWS = st.lists(st.sampled_from(["| 1 | 二 |", "| " + "long cell " * 9 + "|", "| " + "巨" * 150 + " |"]), max_size=12)
 TABLES = st.builds(
-    lambda head, rows, page: Block("\n".join([head, "| --- | --- |", *rows]), Kind.TABLE, page=page),
+    lambda head, rows, page: Block("\n".join([head, "| --- | --- |", *rows]), BlockKind.TABLE, page=page),
     st.sampled_from(["| a | b |", "| 名称 | " + "列" * 40 + " |"]),
     ROWS,
     PAGES,
@@ -41,7 +41,10 @@ LINES = st.sampled_from(
     ["def f():", "    return 1", "", "}", "        deep = call(3, 4)", "y = " + "z" * 70, "# 注释 😀"]
 )
 CODES = st.builds(
-    Block, st.lists(LINES, min_size=1, max_size=25).map("\n".join).filter(str.strip), st.just(Kind.CODE), page=PAGES
+    Block,
+    st.lists(LINES, min_size=1, max_size=25).map("\n".join).filter(str.strip),
+    st.just(BlockKind.CODE),
+    page=PAGES,
 )
 WITHOUT_TABLES = st.lists(st.one_of(TEXTS, HEADINGS, CODES), max_size=12)
 BLOCKS = st.lists(st.one_of(TEXTS, HEADINGS, TABLES, CODES), max_size=12)
@@ -73,7 +76,7 @@ def texts(pieces: Sequence[Chunk]) -> list[str]:
 
 @given(blocks=BLOCKS, chunking=CHUNKINGS)
 def test_every_character_is_in_a_chunk_and_chunks_advance(blocks: list[Block], chunking: Chunking) -> None:
-    loaded = Loaded(blocks)
+    loaded = LoadedDocument(blocks)
     pieces = split(loaded, chunking)
     missing = set(range(len(loaded.text)))
     for piece in pieces:
@@ -85,8 +88,8 @@ def test_every_character_is_in_a_chunk_and_chunks_advance(blocks: list[Block], c
 
 @given(blocks=BLOCKS, chunking=CHUNKINGS)
 def test_a_chunk_says_its_span(blocks: list[Block], chunking: Chunking) -> None:
-    loaded = Loaded(blocks)
-    headers = {header(block) for block in blocks if block.kind is Kind.TABLE}
+    loaded = LoadedDocument(blocks)
+    headers = {header(block) for block in blocks if block.kind is BlockKind.TABLE}
     for piece in split(loaded, chunking):
         words = loaded.text[slice(*span(piece))]
         assert words and words == words.strip()
@@ -99,7 +102,7 @@ def test_a_chunk_says_its_span(blocks: list[Block], chunking: Chunking) -> None:
 
 @given(blocks=WITHOUT_TABLES, size=st.integers(20, 200), overlap=st.integers(0, 100))
 def test_no_chunk_is_longer_than_its_size(blocks: list[Block], size: int, overlap: int) -> None:
-    pieces = split(Loaded(blocks), Chunking(size=size, overlap=overlap))
+    pieces = split(LoadedDocument(blocks), Chunking(size=size, overlap=overlap))
     assert all(len(piece.text) <= size for piece in pieces)
     most = min(overlap, size // 2)
     assert all(span(a)[1] - span(b)[0] <= most for a, b in pairwise(pieces))
@@ -107,28 +110,30 @@ def test_no_chunk_is_longer_than_its_size(blocks: list[Block], size: int, overla
 
 @given(blocks=BLOCKS, size=st.integers(20, 200))
 def test_tables_take_twice_their_size_and_headers_at_most(blocks: list[Block], size: int) -> None:
-    assert all(len(piece.text) <= 3.5 * size + 4 for piece in split(Loaded(blocks), Chunking(size=size)))
+    assert all(len(piece.text) <= 3.5 * size + 4 for piece in split(LoadedDocument(blocks), Chunking(size=size)))
 
 
 @given(blocks=BLOCKS, size=st.integers(100, 300))
 def test_headings_go_with_what_follows_and_are_never_repeated(blocks: list[Block], size: int) -> None:
-    loaded = Loaded(blocks)
+    loaded = LoadedDocument(blocks)
     pieces = split(loaded, Chunking(size=size))
     places = spans(blocks)
     short = {
         end: start
         for (start, end, block), (_, _, after) in pairwise(places)
-        if block.kind is Kind.HEADING and len(block.text) <= size // 2 and after.kind is not Kind.HEADING
+        if block.kind is BlockKind.HEADING and len(block.text) <= size // 2 and after.kind is not BlockKind.HEADING
     }
     assert not [piece for piece in pieces if piece.end in short]
     for a, b in pairwise(pieces):
-        repeated = [place for place in places if place[2].kind is Kind.HEADING and span(b)[0] < place[1] <= span(a)[1]]
+        repeated = [
+            place for place in places if place[2].kind is BlockKind.HEADING and span(b)[0] < place[1] <= span(a)[1]
+        ]
         assert len(repeated) <= 1 and all(len(block.text) > size // 2 for _, _, block in repeated)
 
 
 @given(clusters=st.lists(st.sampled_from(CLUSTERS[:10]), min_size=1, max_size=200), size=st.integers(30, 60))
 def test_no_character_as_people_see_it_is_parted(clusters: list[str], size: int) -> None:
-    loaded = Loaded([Block("".join(clusters))])
+    loaded = LoadedDocument([Block("".join(clusters))])
     edges, at = {0}, 0
     for cluster in clusters:
         at += len(cluster)
@@ -137,13 +142,13 @@ def test_no_character_as_people_see_it_is_parted(clusters: list[str], size: int)
 
 
 def test_surrogates_stay_together() -> None:
-    pieces = split(Loaded([Block("\ud83d\ude00" * 50)]), Chunking(size=21, overlap=0))
+    pieces = split(LoadedDocument([Block("\ud83d\ude00" * 50)]), Chunking(size=21, overlap=0))
     assert all(len(piece.text) % 2 == 0 for piece in pieces)
 
 
 def test_chinese_is_cut_at_sentences_and_repeats_whole_ones() -> None:
     text = "".join(f"第{number}句讲的是同一个模型。" for number in "一二三四五六七八九")
-    pieces = split(Loaded([Block(text)]), Chunking(size=40, overlap=15))
+    pieces = split(LoadedDocument([Block(text)]), Chunking(size=40, overlap=15))
     assert all(piece.text.startswith("第") and piece.text.endswith("。") for piece in pieces)
     assert all(span(a)[1] - span(b)[0] == 12 for a, b in pairwise(pieces))
 
@@ -163,26 +168,26 @@ def test_chinese_is_cut_at_sentences_and_repeats_whole_ones() -> None:
     ],
 )
 def test_a_text_is_cut_at_the_best_place_near_its_limit(size: int, first: str, rest: str) -> None:
-    assert texts(split(Loaded([Block(first + rest)]), Chunking(size=size, overlap=0)))[0] == first
+    assert texts(split(LoadedDocument([Block(first + rest)]), Chunking(size=size, overlap=0)))[0] == first
 
 
 def test_items_of_a_list_are_cut_between() -> None:
     text = "\n".join(f"- item {number} without an end, of course" for number in range(10))
-    pieces = split(Loaded([Block(text)]), Chunking(size=80, overlap=0))
+    pieces = split(LoadedDocument([Block(text)]), Chunking(size=80, overlap=0))
     assert all(piece.text.startswith("- ") for piece in pieces)
 
 
 def test_headings_make_paths_and_chunks() -> None:
     blocks = [
-        Block("Guide", Kind.HEADING, 1),
-        Block("Install", Kind.HEADING, 2),
+        Block("Guide", BlockKind.HEADING, 1),
+        Block("Install", BlockKind.HEADING, 2),
         Block("Run it.", page=1),
-        Block("Details", Kind.HEADING, 3),
+        Block("Details", BlockKind.HEADING, 3),
         Block("More of it.", page=2),
-        Block("Use", Kind.HEADING, 2),
+        Block("Use", BlockKind.HEADING, 2),
         Block("Ask it.", page=3),
     ]
-    first, second = split(Loaded(blocks))
+    first, second = split(LoadedDocument(blocks))
     assert first.text == "Guide\n\nInstall\n\nRun it.\n\nDetails\n\nMore of it."
     assert (first.heading, first.page) == ("Guide > Install", None)
     assert (second.text, second.heading) == ("Use\n\nAsk it.", "Guide > Use")
@@ -190,7 +195,7 @@ def test_headings_make_paths_and_chunks() -> None:
 
 def test_a_page_ends_a_chunk_only_when_it_is_half_full() -> None:
     blocks = [Block("一" * 30, page=1), Block("二" * 30, page=2), Block("三" * 30, page=3)]
-    pieces = split(Loaded(blocks), Chunking(size=100, overlap=0))
+    pieces = split(LoadedDocument(blocks), Chunking(size=100, overlap=0))
     assert [(piece.page, len(piece.text)) for piece in pieces] == [(1, 62), (3, 30)]
 
 
@@ -198,17 +203,17 @@ def test_paragraphs_repeat_sentences_within_a_section_only() -> None:
     blocks = [
         Block("甲" * 50 + "。乙乙乙。"),
         Block("丙" * 50 + "。丁丁丁。"),
-        Block("节", Kind.HEADING, 2),
+        Block("节", BlockKind.HEADING, 2),
         Block("戊" * 50),
     ]
-    pieces = split(Loaded(blocks), Chunking(size=80, overlap=20))
+    pieces = split(LoadedDocument(blocks), Chunking(size=80, overlap=20))
     assert texts(pieces) == [blocks[0].text, "乙乙乙。\n\n" + blocks[1].text, "节\n\n" + "戊" * 50]
 
 
 def test_a_table_repeats_its_header() -> None:
     rows = [f"| {number} | 值{number} |" for number in range(40)]
-    table = Block("\n".join(["| id | 名 |", "| --- | --- |", *rows]), Kind.TABLE)
-    pieces = split(Loaded([Block("表", Kind.HEADING, 1), table]), Chunking(size=120))
+    table = Block("\n".join(["| id | 名 |", "| --- | --- |", *rows]), BlockKind.TABLE)
+    pieces = split(LoadedDocument([Block("表", BlockKind.HEADING, 1), table]), Chunking(size=120))
     assert pieces[0].text.startswith("表\n\n| id | 名 |\n| --- | --- |\n| 0 ")
     assert all(piece.text.startswith(header(table) + "\n| ") for piece in pieces[1:])
     assert all(len(piece.text) <= 120 for piece in pieces)
@@ -217,8 +222,8 @@ def test_a_table_repeats_its_header() -> None:
 
 def test_a_long_row_stands_alone_and_a_longer_one_is_cut() -> None:
     long, longer = "| " + "长" * 60 + " |", "| " + "更" * 200 + " |"
-    table = Block(f"| a |\n| --- |\n| 1 |\n{long}\n| 2 |\n{longer}", Kind.TABLE)
-    pieces = texts(split(Loaded([table]), Chunking(size=50)))
+    table = Block(f"| a |\n| --- |\n| 1 |\n{long}\n| 2 |\n{longer}", BlockKind.TABLE)
+    pieces = texts(split(LoadedDocument([table]), Chunking(size=50)))
     assert pieces[1] == f"{header(table)}\n{long}"
     assert pieces[2] == f"{header(table)}\n| 2 |"
     assert len(pieces) > 5 and all(piece.startswith(header(table)) for piece in pieces)
@@ -226,36 +231,39 @@ def test_a_long_row_stands_alone_and_a_longer_one_is_cut() -> None:
 
 def test_code_is_cut_at_blank_lines_then_at_the_least_indentation() -> None:
     functions = [f"def f{number}():\n    a = 1\n    return a" for number in range(8)]
-    pieces = texts(split(Loaded([Block("\n\n".join(functions), Kind.CODE)]), Chunking(size=80)))
+    pieces = texts(split(LoadedDocument([Block("\n\n".join(functions), BlockKind.CODE)]), Chunking(size=80)))
     assert all(piece.startswith("def ") for piece in pieces)
     block = "\n".join(f"if a{number}:\n    b()\n    c()\n    d()" for number in range(8))
-    assert all(piece.startswith("if ") for piece in texts(split(Loaded([Block(block, Kind.CODE)]), Chunking(size=90))))
+    assert all(
+        piece.startswith("if ")
+        for piece in texts(split(LoadedDocument([Block(block, BlockKind.CODE)]), Chunking(size=90)))
+    )
 
 
 def test_titles_are_said_before_what_follows() -> None:
     blocks = [Block("1.2 适用范围"), *[Block(letter * 60 + "。") for letter in "甲乙"], Block("2。")]
-    pieces = texts(split(Loaded(blocks), Chunking(size=80, overlap=0, title_enhance=True)))
+    pieces = texts(split(LoadedDocument(blocks), Chunking(size=80, overlap=0, title_enhance=True)))
     assert pieces == [
         "1.2 适用范围\n\n" + blocks[1].text,
         "下文与(1.2 适用范围)有关。" + blocks[2].text + "\n\n2。",
     ]
-    assert not any("下文" in text for text in texts(split(Loaded(blocks), Chunking(size=80))))
+    assert not any("下文" in text for text in texts(split(LoadedDocument(blocks), Chunking(size=80))))
 
 
 def test_blank_documents_have_no_chunks() -> None:
-    assert split(Loaded([])) == []
-    assert split(Loaded([Block(" \n\u3000"), Block("\t")])) == []
+    assert split(LoadedDocument([])) == []
+    assert split(LoadedDocument([Block(" \n\u3000"), Block("\t")])) == []
 
 
 def test_blanks_between_do_not_matter() -> None:
     blocks = [
-        Block("H", Kind.HEADING, 1),
+        Block("H", BlockKind.HEADING, 1),
         Block(" " * 3000),
         Block("  a b" + " " * 3000 + "c"),
         Block(" " * 3000),
         Block("d"),
     ]
-    assert texts(split(Loaded(blocks), Chunking(size=40))) == ["H", "a b", "c", "d"]
+    assert texts(split(LoadedDocument(blocks), Chunking(size=40))) == ["H", "a b", "c", "d"]
 
 
 @pytest.mark.parametrize("size", [0, 19, 20_001])

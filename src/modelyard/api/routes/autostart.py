@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from modelyard.control.autostart import Autostarts, Entry
+from modelyard.control.autostart import AutostartRow, Autostarts
 from modelyard.control.launching import checked_uid
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, PermissionDenied
@@ -90,7 +90,7 @@ async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
     return AutostartRemoved(model_uid=uid)
 
 
-def _with_secrets(entry: Entry, before: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
+def _with_secrets(entry: AutostartRow, before: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
     """The launch of an entry, in which masked secrets keep their former values.
 
     Raises `PermissionDenied` for a caller who would use somebody else's secrets in another launch than the one they were
@@ -104,7 +104,7 @@ def _with_secrets(entry: Entry, before: Mapping[str, Any], trust: Trust) -> dict
     return launch
 
 
-async def _check(parts: Parts, entry: Entry, trust: Trust) -> None:
+async def _check(parts: Parts, entry: AutostartRow, trust: Trust) -> None:
     """Raises `PermissionDenied` for a launch that the caller may not request, as far as that is known now.
 
     A launch that cannot be planned yet, because its files or memory for it are missing, is checked when it starts.
@@ -119,12 +119,12 @@ async def _check(parts: Parts, entry: Entry, trust: Trust) -> None:
         return
 
 
-def sees(grant: Grant | None, entry: Entry) -> bool:
+def sees(grant: Grant | None, entry: AutostartRow) -> bool:
     """Whether a key may see an entry."""
     return grant is None or grant.sees(entry.uid)
 
 
-def _entry(body: AutostartEntry) -> Entry:
+def _entry(body: AutostartEntry) -> AutostartRow:
     """The entry that a body describes. Raises `BadRequest` for a launch that could never start."""
     try:
         launch = LaunchRequest.model_validate(body.launch)
@@ -138,7 +138,7 @@ def _entry(body: AutostartEntry) -> Entry:
     name = launch.model_uid or launch.model_name
     if not name:
         raise MalformedBody("The launch of an autostart entry needs a model_name, or a model_uid and a model_path.")
-    return Entry(
+    return AutostartRow(
         uid=checked_uid(name),
         launch=body.launch,
         enabled=body.enabled,
@@ -148,7 +148,7 @@ def _entry(body: AutostartEntry) -> Entry:
     )
 
 
-def _view(autostarts: Autostarts, entry: Entry) -> AutostartEntry:
+def _view(autostarts: Autostarts, entry: AutostartRow) -> AutostartEntry:
     progress = autostarts.progress(entry.uid)
     return AutostartEntry(
         enabled=entry.enabled,

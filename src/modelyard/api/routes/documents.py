@@ -12,7 +12,7 @@ from modelyard.core.errors import BodyTooLarge, InvalidParameter, MalformedBody
 from modelyard.db.tables import KnowledgeDocument
 from modelyard.knowledge.documents.bases import chunking_of
 from modelyard.knowledge.indexing.jobs import chunking_for
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.json_values import check_text
 from modelyard.web.base_access import NamedBase
@@ -214,5 +214,5 @@ async def delete_chunk(base: str, chunk: RowId, knowledge: TheKnowledge) -> bodi
     return bodies.Deleted(deleted=[str(chunk)])
 
 
-async def _row(knowledge: Knowledge, base: str, document: RowId) -> KnowledgeDocument:
+async def _row(knowledge: KnowledgeService, base: str, document: RowId) -> KnowledgeDocument:
     return await knowledge.documents.numbered(await knowledge.bases.get(base), document)

@@ -18,7 +18,7 @@ from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.loaders import extensions
 from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.search.search import Mode, Query
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import SearchAnswer
@@ -208,7 +208,7 @@ async def describe_job(base: str, job: str, knowledge: TheKnowledge, stream: boo
         return JSONResponse(builtins(view))
 
     async def events() -> Any:
-        async for each in knowledge.ingest.follow(job):
+        async for each in knowledge.worker.follow(job):
             yield event(builtins(each))
 
     return streamed(events())
@@ -219,12 +219,12 @@ async def cancel_job(base: str, job: str, knowledge: TheKnowledge) -> KnowledgeJ
     """Cancel a job. Documents that it has indexed stay."""
     await _job(knowledge, base, job)
     await knowledge.cancel(job)
-    return job_info(await knowledge.ingest.view(job))
+    return job_info(await knowledge.worker.view(job))
 
 
-async def _job(knowledge: Knowledge, base: str, job: str) -> JobView:
+async def _job(knowledge: KnowledgeService, base: str, job: str) -> JobView:
     """A job of this base. Raises `JobNotFound`, also for a job of another base."""
-    view = await knowledge.ingest.view(job)
+    view = await knowledge.worker.view(job)
     if view.base != base:
         raise JobNotFound(job)
     return view

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelyard.cli.benchmark.wire import RequestSample
+from modelyard.cli.benchmark.wire import BenchmarkSample
 
 METRICS: Mapping[str, str] = {
     "ttft": "Time to first token",
@@ -37,7 +37,7 @@ class FigureOptions:
 
 
 def figures(
-    samples: Sequence[RequestSample], duration: float, options: FigureOptions, embeddings: bool = False
+    samples: Sequence[BenchmarkSample], duration: float, options: FigureOptions, embeddings: bool = False
 ) -> dict[str, Any]:
     """The result as one flat object."""
     good = [sample for sample in samples if not sample.problem]
@@ -65,14 +65,14 @@ def figures(
     return result | details(samples) if options.detailed else result
 
 
-def tpot(sample: RequestSample) -> float | None:
+def tpot(sample: BenchmarkSample) -> float | None:
     """Seconds for each token after the first; None when there is none."""
     if sample.output_tokens < 2 or sample.ttft is None:
         return None
     return (sample.latency - sample.ttft) / (sample.output_tokens - 1)
 
 
-def values_of(metric: str, samples: Iterable[RequestSample]) -> list[float]:
+def values_of(metric: str, samples: Iterable[BenchmarkSample]) -> list[float]:
     """All values of a metric, in seconds and sorted."""
     if metric == "itl":
         return sorted(gap for sample in samples for gap in sample.itls)
@@ -104,13 +104,13 @@ def percentile(ordered: Sequence[float], part: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-def meets(sample: RequestSample, goals: Mapping[str, float]) -> bool:
+def meets(sample: BenchmarkSample, goals: Mapping[str, float]) -> bool:
     """Whether a request kept to every goal; one without a second token has kept any for TPOT."""
     took = {"ttft": sample.ttft or 0.0, "tpot": tpot(sample) or 0.0, "e2el": sample.latency}
     return all(took[metric] * 1000 <= most for metric, most in goals.items())
 
 
-def peak(samples: Iterable[RequestSample]) -> int:
+def peak(samples: Iterable[BenchmarkSample]) -> int:
     """The most requests that were under way at one moment."""
     steps = sorted(
         step for sample in samples for step in ((sample.start, 1), (sample.start + sample.latency, -1))
@@ -122,7 +122,7 @@ def peak(samples: Iterable[RequestSample]) -> int:
     return most
 
 
-def tokens_by_second(samples: Iterable[RequestSample]) -> dict[int, float]:
+def tokens_by_second(samples: Iterable[BenchmarkSample]) -> dict[int, float]:
     """Output tokens in each second of the run; an event that brought several tokens counts as so many."""
     seconds: dict[int, float] = defaultdict(float)
     for sample in samples:
@@ -137,7 +137,7 @@ def tokens_by_second(samples: Iterable[RequestSample]) -> dict[int, float]:
     return dict(seconds)
 
 
-def problems(samples: Iterable[RequestSample]) -> dict[str, dict[str, Any]]:
+def problems(samples: Iterable[BenchmarkSample]) -> dict[str, dict[str, Any]]:
     """The kinds of errors: how many, and one in full."""
     found: dict[str, dict[str, Any]] = {}
     for sample in samples:
@@ -147,7 +147,7 @@ def problems(samples: Iterable[RequestSample]) -> dict[str, dict[str, Any]]:
     return dict(sorted(found.items(), key=lambda item: -item[1]["count"]))
 
 
-def details(samples: Sequence[RequestSample]) -> dict[str, Any]:
+def details(samples: Sequence[BenchmarkSample]) -> dict[str, Any]:
     """Lists with an entry for each request, in the order of their beginnings; times are seconds."""
     ordered = sorted(samples, key=lambda sample: sample.start)
     return {

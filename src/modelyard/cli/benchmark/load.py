@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from modelyard.cli.benchmark.wire import AnswerReader, BenchConnection, BenchServer, RequestSample
+from modelyard.cli.benchmark.wire import AnswerReader, BenchConnection, BenchmarkSample, BenchServer
 
 MOST_AT_ONCE = 256
 """Connections that are being opened at one time: a server's queue of new ones is short."""
@@ -38,7 +38,7 @@ class LoadOutcome:
     """The result of a run so far."""
 
     total: int
-    samples: list[RequestSample] = field(default_factory=list)
+    samples: list[BenchmarkSample] = field(default_factory=list)
     """Of the requests that ended, in the order of their ends."""
     running: int = 0
     completed: int = 0
@@ -120,10 +120,10 @@ class LoadRun:
         async with gate:
             await self.one(request, queued=time.perf_counter() - queued_at)
 
-    async def one(self, request: bytes, queued: float = 0.0) -> RequestSample:
+    async def one(self, request: bytes, queued: float = 0.0) -> BenchmarkSample:
         """Send one request and measure its answer."""
         outcome = self.outcome
-        sample = RequestSample(start=time.perf_counter() - outcome.began, queued=queued)
+        sample = BenchmarkSample(start=time.perf_counter() - outcome.began, queued=queued)
         answer = AnswerReader(sample, self.plan.stream, self.plan.keep_text)
         outcome.running += 1
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.cli.benchmark.figures import METRICS, tokens_by_second, values_of
-from modelyard.cli.benchmark.wire import RequestSample
+from modelyard.cli.benchmark.wire import BenchmarkSample
 from modelyard.core.errors import BadRequest
 
 WIDTH, HEIGHT = 760, 300
@@ -65,7 +65,7 @@ def check_target(path: Path) -> None:
         raise BadRequest("A PNG takes matplotlib, which is not installed; a plot named .html needs nothing.")
 
 
-def save(path: Path, samples: Sequence[RequestSample], result: Mapping[str, Any]) -> None:
+def save(path: Path, samples: Sequence[BenchmarkSample], result: Mapping[str, Any]) -> None:
     """Write the picture; raises `OSError`."""
     if path.suffix == ".html":
         path.write_text(html(samples, result), encoding="utf-8")
@@ -73,7 +73,7 @@ def save(path: Path, samples: Sequence[RequestSample], result: Mapping[str, Any]
         save_png(path, panels(samples))
 
 
-def panels(samples: Sequence[RequestSample]) -> list[Panel]:
+def panels(samples: Sequence[BenchmarkSample]) -> list[Panel]:
     """Latency of each request over time, its distribution, and output tokens over time."""
     good = [sample for sample in samples if not sample.problem]
     scattered = [
@@ -103,7 +103,7 @@ def distribution(ordered: Sequence[float]) -> list[tuple[float, float]]:
     return [(ordered[at] * 1000, 100 * (at + 1) / len(ordered)) for at in kept]
 
 
-def html(samples: Sequence[RequestSample], result: Mapping[str, Any]) -> str:
+def html(samples: Sequence[BenchmarkSample], result: Mapping[str, Any]) -> str:
     """The page; well-formed XML, too."""
     title = f"{result['model_id']}: {result['completed']} requests in {result['duration']:.1f} s"
     parts = [f"<h2>{escape(panel.title)}</h2>\n{legend(panel)}\n{svg(panel)}" for panel in panels(samples)]

@@ -11,7 +11,7 @@ PAUSE = 0.2
 BAR = 24
 
 
-class ProgressLine:
+class TerminalProgress:
     """The line on stderr; silent where that is no terminal."""
 
     def __init__(self) -> None:

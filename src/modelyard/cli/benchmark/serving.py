@@ -20,9 +20,9 @@ import uvloop
 from modelyard.cli.benchmark import plot, prompts
 from modelyard.cli.benchmark.figures import METRICS, FigureOptions, figures
 from modelyard.cli.benchmark.load import LoadOutcome, LoadPlan, LoadRun, until_done
-from modelyard.cli.benchmark.progress import PAUSE, ProgressLine
+from modelyard.cli.benchmark.progress import PAUSE, TerminalProgress
 from modelyard.cli.benchmark.prompts import PATHS, BenchPrompt, EndpointKind
-from modelyard.cli.benchmark.wire import AnswerReader, BenchServer, RequestSample
+from modelyard.cli.benchmark.wire import AnswerReader, BenchmarkSample, BenchServer
 from modelyard.cli.output import note, print_json, print_table
 from modelyard.core.errors import BadRequest, NotFound, ServerUnreachable
 
@@ -141,7 +141,7 @@ async def warm_up(plan: LoadPlan, count: int, stop: asyncio.Event) -> None:
 
 async def send(plan: LoadPlan, stop: asyncio.Event) -> LoadOutcome:
     """The load, with its progress on the terminal."""
-    load, progress = LoadRun(plan), ProgressLine()
+    load, progress = LoadRun(plan), TerminalProgress()
     try:
         return await until_done(load.outcome, progress.show, load.run(stop), PAUSE)
     finally:
@@ -163,7 +163,7 @@ async def find_model(server: BenchServer, kind: EndpointKind) -> str:
 
 async def fetch_models(server: BenchServer) -> list[dict[str, Any]]:
     """The models that `/v1/models` lists. Raises `ServerUnreachable`, or `BadRequest` when it is no such server."""
-    sample = RequestSample()
+    sample = BenchmarkSample()
     answer = AnswerReader(sample, stream=False)
     try:
         connection = await server.connect()

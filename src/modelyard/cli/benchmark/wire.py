@@ -61,7 +61,7 @@ READ_EVENT = msgspec.json.Decoder(StreamEvent).decode
 
 
 @dataclass(slots=True)
-class RequestSample:
+class BenchmarkSample:
     """What was measured of one request. Times are seconds; `start` counts from the beginning of the run."""
 
     start: float = 0.0
@@ -98,7 +98,7 @@ class RequestSample:
 class AnswerReader:
     """Reads one answer into its sample."""
 
-    def __init__(self, sample: RequestSample, stream: bool, keep_text: bool = False) -> None:
+    def __init__(self, sample: BenchmarkSample, stream: bool, keep_text: bool = False) -> None:
         self.sample = sample
         self.done = False
         """Whether the stream said that it ends."""

@@ -17,7 +17,7 @@ from modelyard.core.errors import Refused as Refused
 from modelyard.core.types import ModelType, ReplicaState
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.web.base_access import models_for
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.router import ManagementRoute
@@ -74,7 +74,7 @@ def checked_name(name: str, data: Any = None) -> str:
     return name
 
 
-async def find_base(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
+async def find_base(knowledge: KnowledgeService, name: str) -> KnowledgeBase | None:
     """Find a base by its name, percent-encoded or not; None if it does not exist."""
     for each in dict.fromkeys((name, unquote(name))):
         try:
@@ -85,14 +85,14 @@ async def find_base(knowledge: Knowledge, name: str) -> KnowledgeBase | None:
 
 
 async def base_of(
-    knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
+    knowledge: KnowledgeService, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
 ) -> KnowledgeBase:
     """Find a base like `permanent_base`, on routes where Chatchat also rejects path traversal."""
     return await permanent_base(knowledge, grant, checked_name(name, data), level, data=data)
 
 
 async def permanent_base(
-    knowledge: Knowledge, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
+    knowledge: KnowledgeService, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
 ) -> KnowledgeBase:
     """Find a base that the key may use and that is not temporary. Raises `PermissionDenied` and `Refused`."""
     check_access(grant, unquote(name), level)

@@ -28,7 +28,7 @@ from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidP
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.hits import Hit
 from modelyard.web.base_access import models_for
@@ -254,7 +254,7 @@ def distance(hit: Hit) -> float:
     return 2 * (1 - hit.score) if similarity is None else max(0.0, 2 - 2 * similarity)
 
 
-async def _hit_docs(knowledge: Knowledge, hits: Sequence[Hit]) -> list[FoundDoc]:
+async def _hit_docs(knowledge: KnowledgeService, hits: Sequence[Hit]) -> list[FoundDoc]:
     """Hits as Chatchat has them, with the metadata that people gave their chunks."""
     extras = await knowledge.documents.extras([hit.chunk_id for hit in hits])
     return [_hit_doc(hit, extras.get(hit.chunk_id, {})) for hit in hits]
@@ -269,7 +269,7 @@ def _hit_doc(hit: Hit, extra: Mapping[str, Any]) -> FoundDoc:
 
 
 async def _list_chunks(
-    knowledge: Knowledge, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]
+    knowledge: KnowledgeService, base: KnowledgeBase, pattern: str, metadata: Mapping[str, Any]
 ) -> list[FoundDoc]:
     """List the chunks of the document of this exact name or, if there is none, of documents whose names match the pattern."""
     if len(pattern) > LONGEST_PATTERN:

@@ -16,7 +16,7 @@ from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.resolve import quantizations
 from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute, Refused
 from modelyard.compat.chatchat.model_change import language_models, ready_language_models, release
-from modelyard.control.autostart import Entry
+from modelyard.control.autostart import AutostartRow
 from modelyard.control.views import ModelView
 from modelyard.core.access import Grant
 from modelyard.core.errors import NotFound
@@ -144,7 +144,7 @@ async def _own(parts: Parts, grant: Grant | None, basic: ModelConfig) -> dict[st
     return configs | {uid: _of_view(view, basic) for uid, view in language_models(parts, grant).items()}
 
 
-def _is_llm(entry: Entry) -> bool:
+def _is_llm(entry: AutostartRow) -> bool:
     """Whether an entry launches a language model; one without a type counts as such."""
     kind = entry.launch.get("model_type")
     return kind is None or str(kind).lower() == ModelType.LLM.lower()
@@ -162,7 +162,7 @@ def _of_view(view: ModelView, basic: ModelConfig) -> ModelConfig:
     return config | _exists(model.path)
 
 
-def _of_entry(entry: Entry, basic: ModelConfig) -> ModelConfig:
+def _of_entry(entry: AutostartRow, basic: ModelConfig) -> ModelConfig:
     launch = entry.launch
     engine = canonical_name(str(launch.get("model_engine") or launch.get("engine") or ""))
     config = {**basic, "infer_turbo": VLLM if engine == VLLM else False}

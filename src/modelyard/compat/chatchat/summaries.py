@@ -32,7 +32,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.answering.summaries import Summary, summarised
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
-from modelyard.knowledge.service import SUMMARY_OF, Knowledge
+from modelyard.knowledge.service import SUMMARY_OF, KnowledgeService
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ProgressEvents
 from modelyard.web.deps import Parts, TheGrant, TheParts
@@ -84,7 +84,7 @@ class SummarizeChunks(SummaryBody):
 class SummaryTask:
     """What one request summarises, with which model, and where the summaries go."""
 
-    knowledge: Knowledge
+    knowledge: KnowledgeService
     models: ServedModels
     model: str
     base: KnowledgeBase
@@ -214,6 +214,6 @@ def _document(summary: Summary, chunks: Sequence[KnowledgeChunk], body: SummaryB
     return {"page_content": summary.text, "metadata": metadata, "type": "Document"}
 
 
-async def _chunk(knowledge: Knowledge, base: KnowledgeBase, name: str | int) -> KnowledgeChunk:
+async def _chunk(knowledge: KnowledgeService, base: KnowledgeBase, name: str | int) -> KnowledgeChunk:
     """Return a chunk by its id. Raises `DocumentNotFound` or `ChunkNotFound`."""
     return await knowledge.documents.chunk(base, chunk_number(str(name), base.name))

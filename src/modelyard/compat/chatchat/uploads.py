@@ -26,7 +26,7 @@ from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
 from modelyard.knowledge.documents.states import TaskState
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ProgressEvents
 from modelyard.protocol.json_values import check_text
@@ -209,13 +209,13 @@ async def upload_temp_docs(
     return BaseResponse(data={"id": name, "failed_files": failed})
 
 
-async def find_temporary(knowledge: Knowledge, name: str, owner: Owner) -> KnowledgeBase | None:
+async def find_temporary(knowledge: KnowledgeService, name: str, owner: Owner) -> KnowledgeBase | None:
     """Find a temporary base that the owner may see."""
     base = await find_base(knowledge, name)
     return base if base is not None and base.temporary and owner.sees(base.owner) else None
 
 
-async def temporary_base_of(knowledge: Knowledge, grant: Grant | None, name: str) -> KnowledgeBase:
+async def temporary_base_of(knowledge: KnowledgeService, grant: Grant | None, name: str) -> KnowledgeBase:
     """Return a temporary base that the caller uploaded. Raises `Refused`."""
     base = await find_temporary(knowledge, name, Owner.of(grant))
     if base is None:
@@ -224,7 +224,7 @@ async def temporary_base_of(knowledge: Knowledge, grant: Grant | None, name: str
 
 
 async def index_documents(
-    knowledge: Knowledge,
+    knowledge: KnowledgeService,
     base: KnowledgeBase,
     names: Sequence[str],
     by_hand: CustomDocs,
@@ -257,9 +257,9 @@ async def index_documents(
     return failed
 
 
-async def _wait_indexed(knowledge: Knowledge, job: str, names: Sequence[str]) -> dict[str, str]:
+async def _wait_indexed(knowledge: KnowledgeService, job: str, names: Sequence[str]) -> dict[str, str]:
     """Wait until a job is finished or is waiting for a model. Returns the documents that are not indexed by then, and why."""
-    async for view in knowledge.ingest.follow(job):
+    async for view in knowledge.worker.follow(job):
         if view.waiting:
             return dict.fromkeys(names, view.waiting)
         if view.finished:
@@ -268,7 +268,7 @@ async def _wait_indexed(knowledge: Knowledge, job: str, names: Sequence[str]) ->
 
 
 async def write_chunks(
-    knowledge: Knowledge, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]
+    knowledge: KnowledgeService, base: KnowledgeBase, name: str, chunks: Sequence[Mapping[str, Any]]
 ) -> None:
     """Replace a document's chunks by these; creates the document if needed."""
     texts = [str(each.get("page_content", "")) for each in chunks]
@@ -281,7 +281,7 @@ async def write_chunks(
             await knowledge.edits.add_chunk(base, name, text, extra=dict(metadata))
 
 
-async def _exists(knowledge: Knowledge, base: KnowledgeBase, name: str) -> bool:
+async def _exists(knowledge: KnowledgeService, base: KnowledgeBase, name: str) -> bool:
     try:
         await knowledge.documents.get(base, name)
     except DocumentNotFound:
@@ -311,7 +311,7 @@ async def _reindex_events(
     )
     job = await knowledge.reindex(base, settings, force=True, owner=Owner.of(grant).id)
     reported: set[str] = set()
-    async for progress in knowledge.ingest.follow(job):
+    async for progress in knowledge.worker.follow(job):
         if progress.waiting:
             yield {"code": 500, "msg": progress.waiting}
             return
@@ -327,6 +327,6 @@ async def _reindex_events(
             else:
                 problem = error or state
                 yield {"code": 500, "msg": f"添加文件‘{name}’到知识库‘{base.name}’时出错：{problem}。已跳过。"}
-    view = await knowledge.ingest.view(job)
+    view = await knowledge.worker.view(job)
     if view.error:
         yield {"code": 500, "msg": view.error}

@@ -27,7 +27,7 @@ from modelyard.engines.llama_cpp import forms, logprobs, vectors
 from modelyard.engines.llama_cpp.filters import EmptyAnswers, StopStrings, are_seen
 from modelyard.engines.llama_cpp.gathering import ChatGatherer, CompletionGatherer, as_event
 from modelyard.engines.llama_cpp.plans import (
-    AnswerReader,
+    AnswerGatherer,
     Body,
     Filter,
     RequestPlan,
@@ -221,7 +221,7 @@ def _may_call(request: Body) -> bool:
     return bool(request.get("tools")) and request.get("tool_choice") != "none"
 
 
-def _whole(request: Body, reader: AnswerReader, scored: bool, count: int) -> RequestPlan:
+def _whole(request: Body, reader: AnswerGatherer, scored: bool, count: int) -> RequestPlan:
     """A whole answer. llama.cpp's streams leave out the log-probabilities of tokens whose text is held back.
 
     So where they are wanted (`scored`), and there is one choice, it is asked for its whole answer.

@@ -23,8 +23,8 @@ from modelyard.core.wording import reason
 from modelyard.engines.llama_cpp import tokens
 from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
 from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
-from modelyard.engines.llama_cpp.links import EventStream, Link, Pipe, WholeAnswer
-from modelyard.engines.llama_cpp.plans import AnswerReader, Body, RequestPlan, RequestRefused, Rewriter
+from modelyard.engines.llama_cpp.links import EventRelay, Link, Pipe, WholeAnswer
+from modelyard.engines.llama_cpp.plans import AnswerGatherer, Body, RequestPlan, RequestRefused, Rewriter
 from modelyard.engines.media import Media, MediaRefused, is_plain
 from modelyard.protocol.errors import encode
 
@@ -231,7 +231,7 @@ class ClientConnection(asyncio.Protocol):
             pipe.abort()
 
     async def _stream(self, request: DoorRequest, made: RequestPlan, rewriter: Rewriter) -> None:
-        stream = EventStream(self, rewriter, made.prefilter)
+        stream = EventRelay(self, rewriter, made.prefilter)
         try:
             await self._start(stream, request, made.body)
             status, body = await stream.done
@@ -300,7 +300,7 @@ class ClientConnection(asyncio.Protocol):
 
 
 def gathered(
-    reader: AnswerReader, stream: bytes, model: str | None = None, param: str | None = None
+    reader: AnswerGatherer, stream: bytes, model: str | None = None, param: str | None = None
 ) -> tuple[int, bytes]:
     """Status and body of the whole answer that a stream adds up to: an error in mid-stream becomes the answer's own."""
     for line in stream.split(b"\n"):

@@ -28,7 +28,7 @@ def head_of(data: Body) -> Body:
     return {key: data[key] for key in HEAD if key in data}
 
 
-class TokenUsage:
+class UsageSum:
     """The sum over all choices. A prompt counts once, however many choices it has."""
 
     def __init__(self, choices_per_prompt: int) -> None:
@@ -68,7 +68,7 @@ class ChatGatherer:
         self._reading = reading
         self._head: Body = {}
         self._choices: dict[int, Body] = {}
-        self._usage = TokenUsage(choices_per_prompt=1_000_000)
+        self._usage = UsageSum(choices_per_prompt=1_000_000)
 
     def event(self, data: Body) -> None:
         self._head = self._head or head_of(data)
@@ -154,7 +154,7 @@ class CompletionGatherer:
                 self._usages[index] = usage
 
     def answer(self) -> Body:
-        usage = TokenUsage(self._per_prompt)
+        usage = UsageSum(self._per_prompt)
         for index, part in sorted(self._usages.items()):
             usage.add(part, index)
         choices = [

@@ -125,7 +125,7 @@ class WholeAnswer(Link):
         self.finish(self._parser.get_status_code(), bytes(self._body))
 
 
-class EventStream(WholeAnswer):
+class EventRelay(WholeAnswer):
     """Relays the events of a stream through a rewriter; reads an answer that is no stream to its end."""
 
     def __init__(self, door: ClientSink, rewriter: Rewriter, prefilter: Filter | None = None) -> None:

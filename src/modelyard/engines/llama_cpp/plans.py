@@ -17,7 +17,7 @@ class RequestRefused(Exception):
         self.param = param
 
 
-class AnswerReader(Protocol):
+class AnswerGatherer(Protocol):
     """Takes a stream's events one by one and gives the whole answer at its end."""
 
     def event(self, data: Body) -> None: ...
@@ -44,7 +44,7 @@ class RequestPlan:
     """What to send upstream instead of the client's body, and what to do with the answer."""
 
     body: bytes
-    gather: AnswerReader | None = None
+    gather: AnswerGatherer | None = None
     """The upstream answer is a stream for us to gather."""
     rewrite: Callable[[Body], Body] | None = None
     """The upstream answer is a JSON document for us to change."""

@@ -15,7 +15,7 @@ import msgspec
 from modelyard.engines.llama_cpp import logprobs
 from modelyard.engines.llama_cpp.faults import event_of
 from modelyard.engines.llama_cpp.filters import DONE, END, encoded
-from modelyard.engines.llama_cpp.gathering import TokenUsage
+from modelyard.engines.llama_cpp.gathering import UsageSum
 from modelyard.engines.llama_cpp.plans import Body
 from modelyard.engines.llama_cpp.tool_calls import Reading
 
@@ -43,7 +43,7 @@ class EventRewriter:
         """The time of the first event: llama.cpp gives each its own."""
         self._counted = counted
         self._decoded = decoded
-        self._usage = TokenUsage(choices_per_prompt)
+        self._usage = UsageSum(choices_per_prompt)
         self._last: Body = {}
         """The event that had counts last."""
         self._plain_mark = b"" if decoded or names else self.PLAIN

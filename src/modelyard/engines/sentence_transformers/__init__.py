@@ -23,7 +23,7 @@ from modelyard.engines.sentence_transformers.options import (
     read,
 )
 from modelyard.engines.sentence_transformers.rules import RULES
-from modelyard.engines.served import Config, ServedEngine, configure, served
+from modelyard.engines.served import ReplicaConfig, ServedEngine, configure, served
 
 TASKS = {
     ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
@@ -108,7 +108,7 @@ class SentenceTransformers(ServedEngine):
             context_length=options.max_length or None,
         )
 
-    def load(self, config: Config) -> Any:
+    def load(self, config: ReplicaConfig) -> Any:
         """The weights, inside the replica: an `SentenceEncoder`."""
         from modelyard.engines.sentence_transformers.encoder import load
 

@@ -13,14 +13,14 @@ from typing import Any
 from modelyard.core.errors import InvalidParameter, ModelFilesInvalid
 from modelyard.core.types import OFFSET_POSITIONS, ModelType
 from modelyard.engines.sentence_transformers.options import SentenceTransformersOptions, batch_tokens
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 
 UNLIMITED = 1_000_000
 """Lengths above this are how tokenizers say that they know no limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class TokenizedText:
+class EncoderInput:
     """What one text, or one pair of texts, is to the model."""
 
     ids: Any
@@ -70,17 +70,17 @@ class SentenceEncoder:
         self._pad_kind = getattr(tokenizer, "pad_token_type_id", 0) or 0
         self._skip_prompt = any(getattr(module, "include_prompt", True) is False for module in model)
 
-    def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[TokenizedText]:
+    def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[EncoderInput]:
         """Texts with a prompt before each, cut to `keep` tokens if that is not 0."""
         skipped = self._prompt_length(prompt) if prompt and self._skip_prompt else 0
         whole = [prompt + text for text in texts] if prompt else list(texts)
         return [self._text(made, skipped) for made in self._encode(whole, keep)]
 
-    def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[TokenizedText]:
+    def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[EncoderInput]:
         """A query with each of some documents."""
         return [self._text(made, 0) for made in self._encode([(query, document) for document in documents], keep)]
 
-    def read_ids(self, ids: Sequence[int], keep: int = 0) -> TokenizedText:
+    def read_ids(self, ids: Sequence[int], keep: int = 0) -> EncoderInput:
         """Token ids as the client made them. Raises `InvalidParameter` for one that the model does not have."""
         import numpy
 
@@ -88,9 +88,9 @@ class SentenceEncoder:
         if wrong is not None:
             raise InvalidParameter("input", f"the model has no token {wrong}; its ids are below {self.vocabulary}.")
         taken = numpy.array(ids[:keep] if keep else ids, dtype=numpy.int32)
-        return TokenizedText(taken, numpy.zeros_like(taken) if self._with_kinds else None)
+        return EncoderInput(taken, numpy.zeros_like(taken) if self._with_kinds else None)
 
-    def run(self, texts: Sequence[TokenizedText]) -> Any:
+    def run(self, texts: Sequence[EncoderInput]) -> Any:
         """One pass: a float32 numpy array with a row per text. All texts are of one group."""
         import torch
 
@@ -115,7 +115,7 @@ class SentenceEncoder:
         vectors = made["sentence_embedding"].float()
         return torch.nn.functional.normalize(vectors, dim=1) if self.options.normalize else vectors
 
-    def _padded(self, texts: Sequence[TokenizedText]) -> dict[str, Any]:
+    def _padded(self, texts: Sequence[EncoderInput]) -> dict[str, Any]:
         import numpy
         import torch
 
@@ -132,11 +132,11 @@ class SentenceEncoder:
         arrays = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": kinds} if self._with_kinds else {})
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _text(self, made: Any, skipped: int) -> TokenizedText:
+    def _text(self, made: Any, skipped: int) -> EncoderInput:
         import numpy
 
         kinds = numpy.array(made.type_ids, dtype=numpy.int8) if self._with_kinds else None
-        return TokenizedText(numpy.array(made.ids, dtype=numpy.int32), kinds, skipped)
+        return EncoderInput(numpy.array(made.ids, dtype=numpy.int32), kinds, skipped)
 
     def _encode(self, texts: list[Any], keep: int) -> Any:
         with self._cut(keep):
@@ -160,7 +160,7 @@ class SentenceEncoder:
         return len(mask)
 
 
-def load(config: Config, options: SentenceTransformersOptions) -> SentenceEncoder:
+def load(config: ReplicaConfig, options: SentenceTransformersOptions) -> SentenceEncoder:
     """The model in a folder, warm. Raises `ModelFilesInvalid` for one that needs more than text."""
     import torch
 

@@ -18,7 +18,7 @@ from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Recipe, Step, Task
 from modelyard.engines.base import ADAPTERS, Command, Fit, Profile, describe_exit, last_words
 from modelyard.engines.rules import without_tools
-from modelyard.engines.served import Config, ServedEngine, configure, served
+from modelyard.engines.served import ReplicaConfig, ServedEngine, configure, served
 from modelyard.engines.transformers.options import NAME, TransformersOptions, context, privileges, read, template_text
 from modelyard.engines.transformers.rules import RULES
 
@@ -150,7 +150,7 @@ class Transformers(ServedEngine):
                 return f"{kind}{found[2]} ({describe_exit(exit_code)})"
         return last_words(log, exit_code)
 
-    def load(self, config: Config) -> Any:
+    def load(self, config: ReplicaConfig) -> Any:
         """The weights and the tokenizer, as `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
         from modelyard.engines.transformers.recordings import can_record, cuda_graphs

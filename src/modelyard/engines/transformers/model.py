@@ -12,8 +12,8 @@ import transformers
 from torch import Tensor
 
 from modelyard.core.errors import CannotStart
-from modelyard.engines.generation import Drawn, Source, Wish
-from modelyard.engines.served import Config
+from modelyard.engines.generation import PromptSource, SampledToken, SamplingParams
+from modelyard.engines.served import ReplicaConfig
 from modelyard.engines.transformers.adapters import AdapterSlots
 from modelyard.engines.transformers.cache import RowCache
 from modelyard.engines.transformers.grammar import Grammars
@@ -34,7 +34,7 @@ TOLD_AT_ONCE = 64
 BYTES_PER_THREAD = 64 * 1024 * 1024
 
 
-def load_weights(config: Config, options: TransformersOptions) -> Any:
+def load_weights(config: ReplicaConfig, options: TransformersOptions) -> Any:
     """The model in a folder, ready to compute. Raises what transformers raises."""
     device = options.device if options.device != "auto" else _device(config)
     transformers.utils.logging.disable_progress_bar()
@@ -68,7 +68,7 @@ def _threads(model: Any) -> int:
     return int(min(cores, max(1, size // BYTES_PER_THREAD)))
 
 
-def _device(config: Config) -> str:
+def _device(config: ReplicaConfig) -> str:
     if config.gpus and torch.cuda.is_available():
         return "cuda" if config.gpus == 1 else "auto"
     return "mps" if config.gpus and torch.backends.mps.is_available() else "cpu"
@@ -126,13 +126,13 @@ class Passes:
         window = getattr(self._config, "sliding_window", None) or 0
         return 0 if getattr(self._config, "use_sliding_window", True) is False else window
 
-    def begin(self, row: int, params: Wish, prompt: Sequence[int], source: Source) -> None:
+    def begin(self, row: int, params: SamplingParams, prompt: Sequence[int], source: PromptSource) -> None:
         matcher = self.grammars.matcher(params.grammar) if self.grammars and params.grammar else None
         self._answers[row] = SamplingRow(params, prompt, matcher)
         self._keys[row] = source.adapter
         self._views[row] = self.sight.view(prompt, source.pictures) if self.sight and source.pictures else None
 
-    def read(self, row: int, start: int, tokens: Sequence[int]) -> list[Drawn]:
+    def read(self, row: int, start: int, tokens: Sequence[int]) -> list[SampledToken]:
         answer = self._answers[row]
         if answer is not None and (count := answer.params.prompt_logprobs) is not None:
             return self._read_telling(row, start, tokens, answer.prompt, count)
@@ -145,9 +145,9 @@ class Passes:
 
     def _read_telling(
         self, row: int, start: int, tokens: Sequence[int], prompt: Sequence[int], count: int
-    ) -> list[Drawn]:
+    ) -> list[SampledToken]:
         """A part of a prompt without pictures, whose every token is told."""
-        told: list[Drawn] = []
+        told: list[SampledToken] = []
         for first in range(0, len(tokens), TOLD_AT_ONCE):
             part, place = tokens[first : first + TOLD_AT_ONCE], start + first
             positions = self._for_reading(row, place, len(part)).unsqueeze(0)
@@ -155,7 +155,7 @@ class Passes:
             told += thought(logits, prompt[place + 1 : place + 1 + len(part)], count)
         return told
 
-    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[Drawn | None]:
+    def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[SampledToken | None]:
         self._adapters.use(self._keys[: len(last)])
         logits = None
         if self._recordings is not None and not self._adapters.at_work:

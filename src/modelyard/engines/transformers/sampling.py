@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from modelyard.engines.generation import Drawn, Wish
+from modelyard.engines.generation import SampledToken, SamplingParams
 from modelyard.engines.transformers.grammar import Matcher, rule_out
 
 SHORTLIST = 1024
@@ -20,7 +20,7 @@ SHORTLIST = 1024
 class SamplingRow:
     """One answer: its sampling parameters, its tokens so far, and its random generator."""
 
-    params: Wish
+    params: SamplingParams
     prompt: Sequence[int]
     matcher: Matcher | None = None
     """What its tokens must follow."""
@@ -32,7 +32,7 @@ class SamplingRow:
             self.chance.seed(self.params.seed)
 
 
-def choose(logits: Tensor, rows: Sequence[SamplingRow | None]) -> list[Drawn | None]:
+def choose(logits: Tensor, rows: Sequence[SamplingRow | None]) -> list[SampledToken | None]:
     """The next token of each row, from `[row, vocabulary]`; None for rows without an answer."""
     logits = logits.float()
     raw = logits
@@ -54,31 +54,31 @@ def choose(logits: Tensor, rows: Sequence[SamplingRow | None]) -> list[Drawn | N
     return [_drawn(raw[index], row, tokens[index]) for index, row in enumerate(rows)]
 
 
-def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[Drawn]:
+def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[SampledToken]:
     """Log-probabilities of the tokens that follow, from `[token, vocabulary]`, with so many of the likeliest."""
     logprobs = logits.float().log_softmax(dim=-1)
     found = logprobs.gather(1, torch.tensor(tokens, device=logits.device).unsqueeze(1)).squeeze(1).tolist()
     values, ids = (each.tolist() for each in logprobs.topk(min(count, logprobs.shape[-1]), dim=-1))
     top = [tuple(zip(*each, strict=True)) for each in zip(ids, values, strict=True)]
-    return [Drawn(*each) for each in zip(tokens, found, top, strict=True)]
+    return [SampledToken(*each) for each in zip(tokens, found, top, strict=True)]
 
 
-def _drawn(raw: Tensor, row: SamplingRow | None, token: int) -> Drawn | None:
+def _drawn(raw: Tensor, row: SamplingRow | None, token: int) -> SampledToken | None:
     """A token, with what the model itself thought of it where that is asked for."""
     if row is None:
         return None
     row.written.append(token)
-    drawn = Drawn(token)
+    drawn = SampledToken(token)
     if row.params.logprobs is not None:
         logprobs = raw.log_softmax(dim=-1)
         values, ids = logprobs.topk(min(row.params.logprobs, len(logprobs)))
-        drawn = Drawn(token, logprobs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
+        drawn = SampledToken(token, logprobs[token].item(), tuple(zip(ids.tolist(), values.tolist(), strict=True)))
     return (
         drawn if row.matcher is None else replace(drawn, complete=row.matcher.take(token), problem=row.matcher.problem)
     )
 
 
-def _is_shaped(params: Wish) -> bool:
+def _is_shaped(params: SamplingParams) -> bool:
     return bool(params.repetition != 1 or params.presence or params.frequency or params.bias or params.least)
 
 

@@ -12,7 +12,7 @@ import transformers
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.engines.generation import Backend, Grammar
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 from modelyard.engines.transformers.grammar import Grammars
 from modelyard.engines.transformers.infilling import InfillForms
 from modelyard.engines.transformers.options import TransformersOptions, template_text
@@ -26,7 +26,7 @@ class TransformersLanguage:
     """`Language` on a transformers tokenizer."""
 
     def __init__(
-        self, config: Config, options: TransformersOptions, backend: Backend, sight: Sight | None, blind: str
+        self, config: ReplicaConfig, options: TransformersOptions, backend: Backend, sight: Sight | None, blind: str
     ) -> None:
         self.backend = backend
         self.context = config.context_length

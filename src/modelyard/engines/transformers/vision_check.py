@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.generation import Source, Wish
+from modelyard.engines.generation import PromptSource, SamplingParams
 from modelyard.engines.transformers.model import Passes
 from modelyard.engines.transformers.pictures import made_up
 from modelyard.engines.transformers.vision import FAILURES, CannotSee, Sight, load_sight
@@ -56,7 +56,7 @@ def check(sight: Sight, passes: Passes) -> None:
 def through_passes(passes: Passes, tokens: list[int], pictures: tuple[bytes, ...], vocabulary: int) -> Tensor:
     """Logarithms of the probabilities after a prompt, by token."""
     middle = len(tokens) // 2
-    passes.begin(0, Wish(temperature=0, logprobs=vocabulary), tokens, Source(pictures=pictures))
+    passes.begin(0, SamplingParams(temperature=0, logprobs=vocabulary), tokens, PromptSource(pictures=pictures))
     passes.read(0, 0, tokens[:middle])
     passes.read(0, middle, tokens[middle:-1])
     (drawn,) = passes.write([tokens[-1]], [len(tokens) - 1])

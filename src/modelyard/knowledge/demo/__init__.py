@@ -7,7 +7,7 @@ from pathlib import Path
 from modelyard.core.errors import KnowledgeBaseExists
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
-from modelyard.knowledge.service import Knowledge
+from modelyard.knowledge.service import KnowledgeService
 
 NAME = "demo"
 MODEL = "modelyard-demo"
@@ -15,7 +15,7 @@ PROMPT = "Context:\n{{ sources[0].text.split('\n\n')[-1] }}\n\nQuestion: {{ ques
 """The demo model learned to read one short passage, laid out like this."""
 
 
-async def ensure_demo(knowledge: Knowledge) -> str:
+async def ensure_demo(knowledge: KnowledgeService) -> str:
     """Create the base if there is none of its name, wait until it can be searched, and return its name."""
     settings = BaseSettings(
         description="The demo's own documents, about a server called Yard.",
@@ -30,5 +30,5 @@ async def ensure_demo(knowledge: Knowledge) -> str:
     files = sorted(Path(__file__).parent.glob("*.md"))
     for file in files:
         await knowledge.put(base, file.name, whole(file.read_bytes()))
-    await knowledge.ingest.wait(await knowledge.index(base, [file.name for file in files]))
+    await knowledge.worker.wait(await knowledge.index(base, [file.name for file in files]))
     return NAME

@@ -1,6 +1,6 @@
 """Cuts documents into chunks: packs blocks in order, and cuts long ones at the best places, which `cuts.py` finds.
 
-A chunk is a span of `Loaded.text`. Only the repeated header of a table and the title of `title_enhance` are added to it.
+A chunk is a span of `LoadedDocument.text`. Only the repeated header of a table and the title of `title_enhance` are added to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.documents import cuts
-from modelyard.knowledge.types import SEPARATOR, Block, Chunk, Kind, Loaded
+from modelyard.knowledge.types import SEPARATOR, Block, BlockKind, Chunk, LoadedDocument
 
 VERSION = 1
 """Version of the algorithm. It grows when the same document is cut in another way, so that documents are cut again."""
@@ -46,7 +46,7 @@ class Chunking(msgspec.Struct, frozen=True, kw_only=True):
 DEFAULT = Chunking()
 
 
-def split(loaded: Loaded, chunking: Chunking = DEFAULT) -> list[Chunk]:
+def split(loaded: LoadedDocument, chunking: Chunking = DEFAULT) -> list[Chunk]:
     """The chunks of a document, in order. Every character that is not blank is in one of them at least."""
     text = loaded.text
     items = _items(loaded.blocks)
@@ -75,7 +75,7 @@ class _Item:
 
     @property
     def heading(self) -> bool:
-        return self.block.kind is Kind.HEADING
+        return self.block.kind is BlockKind.HEADING
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ class _Packer:
             self._emit(self._start, self._end)
 
     def _add_content(self, item: _Item) -> None:
-        if item.block.kind in (Kind.TEXT, Kind.HEADING):
+        if item.block.kind in (BlockKind.TEXT, BlockKind.HEADING):
             self._barrier = item.start if item.heading else self._barrier
             self._cut_text(item)
-        elif item.block.kind is Kind.TABLE:
+        elif item.block.kind is BlockKind.TABLE:
             self._cut_table(item)
             self._barrier = item.end
         else:
@@ -164,9 +164,9 @@ class _Packer:
         """Whether a block that will be cut may begin in the present chunk."""
         if self._length(item.start) > self._size * 3 // 4:
             return False
-        if item.block.kind is Kind.TEXT:
+        if item.block.kind is BlockKind.TEXT:
             return True
-        start = cuts.header_end(self._text, item.start, item.end) if item.block.kind is Kind.TABLE else item.start
+        start = cuts.header_end(self._text, item.start, item.end) if item.block.kind is BlockKind.TABLE else item.start
         first = cuts.first_line_end(self._text, cuts.skip_blanks(self._text, start), item.end)
         return not item.heading and self._length(first) <= self._size
 
@@ -183,7 +183,7 @@ class _Packer:
             return
         self._begin(-1)
         long = item.end - item.start > self._size
-        if not item.heading and (item.block.kind is Kind.TEXT or not long):
+        if not item.heading and (item.block.kind is BlockKind.TEXT or not long):
             overlap = self._overlap_start(start, content, item.start, item.end)
             if overlap < content:
                 self._begin(overlap)
@@ -286,7 +286,7 @@ def _titles(items: Sequence[_Item], text: str) -> list[tuple[int, str]]:
         words = text[item.start : item.end]
         if (
             len(words) <= TITLE_LENGTH
-            and item.block.kind in (Kind.TEXT, Kind.HEADING)
+            and item.block.kind in (BlockKind.TEXT, BlockKind.HEADING)
             and any(character.isdigit() for character in words[:5])
             and any(character.isalpha() for character in words)
             and not PUNCTUATION_END.search(words)

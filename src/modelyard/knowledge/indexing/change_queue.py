@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from modelyard.core.errors import ModelyardError
 from modelyard.knowledge.indexing.commit import IndexChange
-from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.index_pool import IndexPool
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ SECONDS = 0.5
 class ChangeQueue:
     """Collects changes by generation and writes them together, in the background."""
 
-    def __init__(self, indexes: Indexes, on_written: Callable[[], None]) -> None:
+    def __init__(self, indexes: IndexPool, on_written: Callable[[], None]) -> None:
         """`on_written` is called whenever the indexes know more."""
         self._indexes = indexes
         self._on_written = on_written

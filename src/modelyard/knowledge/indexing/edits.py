@@ -16,7 +16,7 @@ from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.documents import Documents
 from modelyard.knowledge.documents.new_rows import chunk_with_text, insert_chunk
 from modelyard.knowledge.documents.states import DocumentState
-from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.vectors import Vectors, as_vector
 from modelyard.knowledge.types import IndexEntry, text_hash
 
@@ -27,7 +27,7 @@ LONGEST_CHUNK = 20_000
 class Edits:
     """Deletes and configures documents; writes, changes and deletes single chunks, which are embedded at once."""
 
-    def __init__(self, database: Database, documents: Documents, indexes: Indexes, vectors: Vectors) -> None:
+    def __init__(self, database: Database, documents: Documents, indexes: IndexPool, vectors: Vectors) -> None:
         self._database = database
         self._documents = documents
         self._indexes = indexes

@@ -13,7 +13,7 @@ from modelyard.jobs.rows import move
 from modelyard.jobs.types import ACTIVE, JobState
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.jobs import tasks_of
-from modelyard.knowledge.indexing.task_queue import Due
+from modelyard.knowledge.indexing.task_queue import DocumentTask
 
 Absent = Callable[[str], str]
 """Why no model of a name answers, in a sentence; empty where one does."""
@@ -29,7 +29,7 @@ class Held:
     """The last of its tasks that was taken so that words find its document meanwhile."""
 
 
-class Holding:
+class HeldJobs:
     """Which jobs wait for which model. They are begun again when it answers, and whenever the server starts."""
 
     def __init__(self, database: Database) -> None:
@@ -56,7 +56,7 @@ class Holding:
             await self._note(job, reason)
         return True
 
-    async def by_words(self, busy: Collection[int]) -> Due | None:
+    async def by_words(self, busy: Collection[int]) -> DocumentTask | None:
         """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
         for job, held in self._jobs.items():
             query = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
@@ -65,10 +65,10 @@ class Holding:
                 found = (await session.execute(query.where(running, KnowledgeTask.id > held.past))).first()
             if found is not None and found[1] not in busy:
                 held.past = found[0]
-                return Due(found[0], job, found[1], found[2])
+                return DocumentTask(found[0], job, found[1], found[2])
         return None
 
-    def again(self, due: Due) -> None:
+    def again(self, due: DocumentTask) -> None:
         """Words do not find this document yet."""
         if (held := self._jobs.get(due.job)) is not None:
             held.past = min(held.past, due.task - 1)

@@ -45,7 +45,7 @@ class OpenIndex:
     """Calls that use it now; it is not closed meanwhile."""
 
 
-class Indexes:
+class IndexPool:
     """Opens stores when they are needed. Calls that block run in threads."""
 
     def __init__(self, database: Database, folder: Path, kind: str, url: str, most: int) -> None:

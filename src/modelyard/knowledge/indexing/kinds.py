@@ -10,10 +10,10 @@ from modelyard.core.errors import JobNotFound
 from modelyard.jobs.service import Jobs
 from modelyard.jobs.types import Job, JobKind, JobProgress, Recovery, WorkerWork
 from modelyard.knowledge.documents.states import IndexingKind
-from modelyard.knowledge.indexing.worker import Ingest
+from modelyard.knowledge.indexing.worker import IndexingWorker
 
 
-def register(jobs: Jobs, worker: Ingest, cancel: Callable[[str], Awaitable[None]]) -> None:
+def register(jobs: Jobs, worker: IndexingWorker, cancel: Callable[[str], Awaitable[None]]) -> None:
     """Let jobs on documents be listed, followed and cancelled beside all others."""
 
     async def give_up(job: Job) -> None:

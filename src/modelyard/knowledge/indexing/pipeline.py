@@ -14,13 +14,13 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.documents.blobs import Blobs
-from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.loaders.base import LoadLimits
 from modelyard.knowledge.documents.loaders.reader_process import Readers
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
 from modelyard.knowledge.indexing.commit import BY_WORDS, IndexChange, commit, waiting_tasks
-from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import chunking_for, fingerprint
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.types import Chunk, CutDocument
@@ -38,11 +38,11 @@ class IndexingOutcome:
     """Task → why its document cannot be read."""
 
 
-class Indexing:
+class IndexingPipeline:
     """Does the tasks of jobs. Raises what the embedding model raises."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, indexes: Indexes, vectors: Vectors, limits: Limits, ocr: bool
+        self, database: Database, blobs: Blobs, indexes: IndexPool, vectors: Vectors, limits: LoadLimits, ocr: bool
     ) -> None:
         self._database = database
         self._blobs = blobs

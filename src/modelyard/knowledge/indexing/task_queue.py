@@ -15,7 +15,7 @@ MOST_BYTES = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DocumentTask:
     """A document that a job has to index."""
 
     task: int
@@ -25,24 +25,24 @@ class Due:
     """Bytes of the document."""
 
 
-class Batches:
+class TaskQueue:
     """Waiting tasks in their order, taken out in batches of one job."""
 
     def __init__(self) -> None:
-        self._queue: deque[Due] = deque()
+        self._queue: deque[DocumentTask] = deque()
         self._size = AdaptiveSize(FIRST, MOST)
         """Documents of the next batch of a job."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
 
-    def extend(self, tasks: Iterable[Due]) -> None:
+    def extend(self, tasks: Iterable[DocumentTask]) -> None:
         """More tasks, behind those that are there."""
         self._queue.extend(tasks)
 
-    def take(self, busy: Collection[int]) -> list[Due]:
+    def take(self, busy: Collection[int]) -> list[DocumentTask]:
         """The next batch, with no document twice and none that is `busy`; empty if there are only such."""
-        taken: list[Due] = []
+        taken: list[DocumentTask] = []
         seen, size = set(busy), 0
         for due in list(self._queue):
             if due.document in seen:

@@ -28,11 +28,11 @@ from modelyard.jobs.types import ACTIVE, JobState
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing import jobs as job_rows
 from modelyard.knowledge.indexing.change_queue import SECONDS, ChangeQueue
-from modelyard.knowledge.indexing.held_jobs import Holding
-from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.held_jobs import HeldJobs
+from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs, JobView
-from modelyard.knowledge.indexing.pipeline import Indexing
-from modelyard.knowledge.indexing.task_queue import Batches, Due
+from modelyard.knowledge.indexing.pipeline import IndexingPipeline
+from modelyard.knowledge.indexing.task_queue import DocumentTask, TaskQueue
 from modelyard.knowledge.indexing.words import forget_words
 
 log = logging.getLogger(__name__)
@@ -48,15 +48,15 @@ IDLE_SECONDS = 20.0
 """Time without work after which memory is given back."""
 
 
-class Ingest:
+class IndexingWorker:
     """Runs jobs. Everything is on one event loop; what blocks is in threads or in a process apart."""
 
     def __init__(
         self,
         database: Database,
-        indexes: Indexes,
+        indexes: IndexPool,
         jobs: IndexingJobs,
-        indexing: Indexing,
+        indexing: IndexingPipeline,
         forget: Callable[[Sequence[int]], None],
     ) -> None:
         """`forget` is told of chunks whose place in their document is another now."""
@@ -65,13 +65,13 @@ class Ingest:
         self._indexes = indexes
         self._jobs = jobs
         self._indexing = indexing
-        self.holding = Holding(database)
+        self.held = HeldJobs(database)
         self.on_change: Callable[[], None] = lambda: None
         """Called whenever something about some job is new."""
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
-        self._queue = Batches()
-        self._active: dict[asyncio.Task[None], list[Due]] = {}
+        self._queue = TaskQueue()
+        self._active: dict[asyncio.Task[None], list[DocumentTask]] = {}
         self._changes = ChangeQueue(indexes, self.look)
 
     def look(self, first: bool = False) -> None:
@@ -83,7 +83,7 @@ class Ingest:
 
     async def view(self, name: str) -> JobView:
         """How far a job is, with what is done now. Raises `JobNotFound`."""
-        return await self._jobs.view(name, dict(self._indexing.stages), self.holding.reason(name))
+        return await self._jobs.view(name, dict(self._indexing.stages), self.held.reason(name))
 
     async def follow(self, name: str) -> AsyncIterator[JobView]:
         """A job's view now and whenever it has changed, until it is finished. Raises `JobNotFound`."""
@@ -115,7 +115,7 @@ class Ingest:
             while True:
                 self._wake.clear()
                 try:
-                    await self.holding.release()
+                    await self.held.release()
                     await self._start_some()
                     await self._changes.write_some(idle=not self._active and not self._queue)
                     if not self._queue:
@@ -165,7 +165,7 @@ class Ingest:
             busy = {due.document for each in self._active.values() for due in each}
             if taken := self._queue.take(busy):
                 task = asyncio.create_task(self._work(taken))
-            elif (due := await self.holding.by_words(busy)) is not None:
+            elif (due := await self.held.by_words(busy)) is not None:
                 taken, task = [due], asyncio.create_task(self._by_words(due))
             else:
                 return
@@ -177,24 +177,24 @@ class Ingest:
         self._wake.set()
         self._note()
 
-    async def _waiting(self) -> list[Due]:
+    async def _waiting(self) -> list[DocumentTask]:
         """The next tasks, of as many jobs as are looked up at once. What adds to a base waits while that base is indexed anew.
 
         Somebody waits for a base that was made for one talk, so those come first; then bases take turns, each with its oldest
         job, so that hundreds of uploads to one do not hold up another.
         """
         active = [due.task for each in self._active.values() for due in each]
-        found: list[Due] = []
+        found: list[DocumentTask] = []
         async with self._database.session() as session:
-            names = (await session.scalars(job_rows.next_jobs(self.holding.jobs).limit(AHEAD))).all()
+            names = (await session.scalars(job_rows.next_jobs(self.held.jobs).limit(AHEAD))).all()
             for name in names:
                 asked = job_rows.tasks_of(name).where(KnowledgeTask.id.not_in(active))
                 share = max(1, AHEAD // len(names))
                 numbers = (await session.execute(asked.limit(share))).all()
-                found += [Due(number, name, document, size) for number, document, size in numbers]
+                found += [DocumentTask(number, name, document, size) for number, document, size in numbers]
         return found
 
-    async def _work(self, taken: Sequence[Due]) -> None:
+    async def _work(self, taken: Sequence[DocumentTask]) -> None:
         """A batch; where something goes wrong with it, its tasks one by one, of which one may be to blame."""
         try:
             await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
@@ -208,21 +208,21 @@ class Ingest:
                 await self._failed(taken[0].task, wrong, whole_job=True)
         if len(taken) > 1:
             for due in taken:
-                if due.job not in self.holding.jobs:
+                if due.job not in self.held.jobs:
                     await self._work([due])
 
-    async def _by_words(self, due: Due) -> None:
+    async def _by_words(self, due: DocumentTask) -> None:
         """Let words find a document whose model does not answer."""
         try:
             await self._index([due.task], by_words=True)
         except (*TROUBLE, ChangedMeanwhile) as error:
             log.warning("task %d waits: %s", due.task, error.message)
             await asyncio.sleep(PAUSE)
-            self.holding.again(due)
+            self.held.again(due)
         except ModelyardError as error:  # its task is done later, and says what is wrong then
             log.warning("words do not find the document of task %d: %s", due.task, error.message)
 
-    async def _timed(self, taken: Sequence[Due]) -> None:
+    async def _timed(self, taken: Sequence[DocumentTask]) -> None:
         began = time.monotonic()
         await self._index([due.task for due in taken])
         self._queue.took(taken[0].job, time.monotonic() - began)
@@ -235,7 +235,7 @@ class Ingest:
         for number, error in outcome.unreadable.items():
             await self._failed(number, error)
 
-    async def _alone(self, due: Due) -> None:
+    async def _alone(self, due: DocumentTask) -> None:
         """One task, tried again while models do not answer."""
         number, pause = due.task, PAUSE
         for attempt in range(1, ATTEMPTS + 1):
@@ -263,10 +263,10 @@ class Ingest:
             await asyncio.sleep(pause)
             pause *= 2
 
-    async def _waits(self, due: Due, error: ModelyardError) -> bool:
+    async def _waits(self, due: DocumentTask, error: ModelyardError) -> bool:
         """Whether a task's job waits from now on for the model that does not answer; `models_changed` lets it go on."""
         model = await self._indexing.model_of(due.task)
-        if model is None or not await self.holding.hold(due.job, model):
+        if model is None or not await self.held.hold(due.job, model):
             return False
         self._queue.drop(due.job)
         log.info("a job of knowledge bases waits: %s", error.message)
@@ -274,7 +274,7 @@ class Ingest:
 
     def models_changed(self) -> None:
         """Another model answers now, or one does not any more."""
-        if self.holding.jobs:
+        if self.held.jobs:
             self.look()
 
     @retried

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from modelyard.core.errors import IndexUnavailable, InvalidParameter, KnowledgeBaseNotFound, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeVector
-from modelyard.knowledge.indexing.index_pool import Indexes
+from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.vectors import as_vector, unit
 from modelyard.knowledge.search.filters import matching
 from modelyard.knowledge.search.highlights import highlights
@@ -102,7 +102,7 @@ class RankedLists:
 class Search:
     """Searches bases. It remembers chunks, because an id means one text for ever."""
 
-    def __init__(self, database: Database, indexes: Indexes, models: Models) -> None:
+    def __init__(self, database: Database, indexes: IndexPool, models: Models) -> None:
         self._database = database
         self._indexes = indexes
         self._models = models

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelyard.core.types import ModelType
-from modelyard.engines.served import Config
+from modelyard.engines.served import ReplicaConfig
 from modelyard.serving import adapters
 from modelyard.serving.app import Handler, ServedModel
 from modelyard.serving.encoding import Encoding
@@ -28,7 +28,7 @@ ROUTES: Mapping[ModelType, Mapping[str, Handler]] = {
 }
 """Path → who answers it."""
 
-PREPARE: Mapping[ModelType, Callable[[Any, Config], ServedModel]] = {
+PREPARE: Mapping[ModelType, Callable[[Any, ReplicaConfig], ServedModel]] = {
     ModelType.LLM: Writer,
     ModelType.EMBEDDING: Encoding,
     ModelType.RERANK: Encoding,

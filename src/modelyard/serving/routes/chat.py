@@ -12,7 +12,7 @@ import msgspec
 
 from modelyard.catalog.thinking import SWITCHES
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.generation import Grammar, Source
+from modelyard.engines.generation import Grammar, PromptSource
 from modelyard.protocol.inference import RequestMessage
 from modelyard.protocol.tool_calls import Part, whole_calls
 from modelyard.serving.app import Answer, ReplicaRequest
@@ -72,7 +72,7 @@ class ChatAnswer:
     """One request and its choices."""
 
     def __init__(
-        self, writer: Writer, request: ChatBody, prompt: ChatPrompt, offer: Offer | None, source: Source
+        self, writer: Writer, request: ChatBody, prompt: ChatPrompt, offer: Offer | None, source: PromptSource
     ) -> None:
         self.writer = writer
         self.request = request

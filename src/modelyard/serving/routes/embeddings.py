@@ -17,7 +17,7 @@ MANY = 64
 """Vectors that are written at a time; so many, or more, are written outside the event loop."""
 
 
-class EmbeddingBody(EmbeddingRequest, kw_only=True):
+class ServedEmbeddingBody(EmbeddingRequest, kw_only=True):
     """OpenAI's request, and what engines add to it."""
 
     truncate_prompt_tokens: int | None = None
@@ -29,7 +29,7 @@ class EmbeddingBody(EmbeddingRequest, kw_only=True):
 
 
 async def embeddings(request: ReplicaRequest, model: Encoding) -> bytes:
-    body = request.read(EmbeddingBody)
+    body = request.read(ServedEmbeddingBody)
     inputs = _inputs(body.input)
     keep = model.keep(body.truncate_prompt_tokens)
     prompt = _prompt(body, model)
@@ -75,7 +75,7 @@ def _reader(inputs: Inputs, model: Encoding, prompt: str, keep: int) -> Callable
     return read
 
 
-def _prompt(body: EmbeddingBody, model: Encoding) -> str:
+def _prompt(body: ServedEmbeddingBody, model: Encoding) -> str:
     """The text that stands before each input. Raises `InvalidParameter` for a name that the model does not know."""
     prompts, options = model.encoder.prompts, model.encoder.options
     if body.prompt_name:
@@ -89,12 +89,12 @@ def _prompt(body: EmbeddingBody, model: Encoding) -> str:
     return prompts.get(model.encoder.default_prompt, "")
 
 
-def _check_width(body: EmbeddingBody, width: int) -> None:
+def _check_width(body: ServedEmbeddingBody, width: int) -> None:
     if isinstance(body.dimensions, int) and body.dimensions > width:
         raise InvalidParameter("dimensions", f"is {body.dimensions}, and this model's vectors have {width}.")
 
 
-def _answer(body: EmbeddingBody, vectors: list[Any], tokens: int) -> bytes:
+def _answer(body: ServedEmbeddingBody, vectors: list[Any], tokens: int) -> bytes:
     """The body. A part at a time: numbers as Python has them take ten times the memory of the text they become."""
     parts = [_part(body, vectors, start) for start in range(0, len(vectors), MANY)]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -102,7 +102,7 @@ def _answer(body: EmbeddingBody, vectors: list[Any], tokens: int) -> bytes:
     return msgspec.json.encode({"object": "list", "data": data, "model": body.model, "usage": usage})
 
 
-def _part(body: EmbeddingBody, vectors: list[Any], start: int) -> bytes:
+def _part(body: ServedEmbeddingBody, vectors: list[Any], start: int) -> bytes:
     """Some vectors as JSON, without the brackets around them."""
     import numpy
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
-from modelyard.knowledge.documents.loaders import LOADERS, Limits, Source, extensions, load
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.documents.loaders import LOADERS, LoadLimits, Source, extensions, load
+from modelyard.knowledge.types import Block, LoadedDocument
 from tests.knowledge.documents.loaders import samples
 
 FILES = samples.each()
@@ -143,9 +143,9 @@ def test_what_is_refused_says_why(name: str, data: bytes, problem: str) -> None:
 
 def test_limits() -> None:
     with pytest.raises(DocumentUnreadable, match="larger than 3 bytes"):
-        load(b"abcd", "a.txt", limits=Limits(max_bytes=3))
+        load(b"abcd", "a.txt", limits=LoadLimits(max_bytes=3))
     with pytest.raises(DocumentUnreadable, match="longer than 3 characters"):
-        load(b"abcd", "a.txt", limits=Limits(max_characters=3))
+        load(b"abcd", "a.txt", limits=LoadLimits(max_characters=3))
     wide = "<table>" + f"<tr><td colspan=50 rowspan=1000>{'x' * 1000}</td></tr>" * 1000 + "<tr><td>y<td>z</tr></table>"
     with pytest.raises(DocumentUnreadable, match="longer"):
         load(wide.encode(), "a.html")
@@ -173,9 +173,9 @@ def test_every_extension_has_a_loader_and_a_description() -> None:
         assert description and callable(LOADERS.get(extension))
 
 
-def stranger(source: Source) -> Loaded:
+def stranger(source: Source) -> LoadedDocument:
     """A loader of somebody else."""
-    return Loaded([Block(f"{source.extension} of {len(source.data)} bytes")])
+    return LoadedDocument([Block(f"{source.extension} of {len(source.data)} bytes")])
 
 
 def test_a_stranger_registers_a_format(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,18 +13,20 @@ from docx.oxml.ns import nsdecls, qn
 from openpyxl.workbook import Workbook
 
 from modelyard.core.errors import DocumentUnreadable
-from modelyard.knowledge.documents.loaders import Limits, load
+from modelyard.knowledge.documents.loaders import LoadLimits, load
 from modelyard.knowledge.documents.loaders.number_formats import display_text
 from modelyard.knowledge.documents.loaders.numbering import chinese, counted, roman
 from modelyard.knowledge.documents.loaders.sheet_cells import letters
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 from tests.knowledge.documents.loaders import samples
 
 
 def shape(data: bytes, name: str) -> list[tuple[str, str]]:
     """Kind and text of each block."""
     blocks = load(data, name).blocks
-    return [(f"h{block.level}" if block.kind is Kind.HEADING else block.kind.value, block.text) for block in blocks]
+    return [
+        (f"h{block.level}" if block.kind is BlockKind.HEADING else block.kind.value, block.text) for block in blocks
+    ]
 
 
 def test_word_in_the_order_of_the_document() -> None:
@@ -141,13 +143,13 @@ def test_a_workbook_as_it_is_shown() -> None:
     )
     assert loaded.notes == ["The sheet 'hidden' is hidden, and was read."]
     assert loaded.blocks == [
-        Block("价目", Kind.HEADING, 1, 1),
-        Block("2024 年价目表", Kind.TEXT, 0, 1),
-        Block(table, Kind.TABLE, 0, 1),
-        Block("Second", Kind.HEADING, 1, 3),
-        Block("| only | header |\n| --- | --- |\n| TRUE |  |", Kind.TABLE, 0, 3),
-        Block("hidden", Kind.HEADING, 1, 4),
-        Block("| secret |\n| --- |", Kind.TABLE, 0, 4),
+        Block("价目", BlockKind.HEADING, 1, 1),
+        Block("2024 年价目表", BlockKind.TEXT, 0, 1),
+        Block(table, BlockKind.TABLE, 0, 1),
+        Block("Second", BlockKind.HEADING, 1, 3),
+        Block("| only | header |\n| --- | --- |\n| TRUE |  |", BlockKind.TABLE, 0, 3),
+        Block("hidden", BlockKind.HEADING, 1, 4),
+        Block("| secret |\n| --- |", BlockKind.TABLE, 0, 4),
     ]
 
 
@@ -175,11 +177,11 @@ def test_a_value_is_shown(value: object, code: str, text: str) -> None:
 
 def test_slides() -> None:
     assert load(samples.slides(), "a.pptx").blocks == [
-        Block("季度汇报", Kind.HEADING, 1, 1),
-        Block("收入增长\n  华东区 20%", Kind.TEXT, 0, 1),
-        Block("先讲结论", Kind.TEXT, 0, 1),
-        Block("Figures", Kind.HEADING, 1, 2),
-        Block("| Region | Sales |\n| --- | --- |\n| East | 120 |", Kind.TABLE, 0, 2),
+        Block("季度汇报", BlockKind.HEADING, 1, 1),
+        Block("收入增长\n  华东区 20%", BlockKind.TEXT, 0, 1),
+        Block("先讲结论", BlockKind.TEXT, 0, 1),
+        Block("Figures", BlockKind.HEADING, 1, 2),
+        Block("| Region | Sales |\n| --- | --- |\n| East | 120 |", BlockKind.TABLE, 0, 2),
     ]
 
 
@@ -193,11 +195,11 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(name: str) -> None:
     with pytest.raises(DocumentUnreadable, match="bomb"):
         load(samples.repacked(FILES[name], {"media/image.bin": zeros}), name)
     with pytest.raises(DocumentUnreadable, match="bomb"):
-        load(FILES[name], name, limits=Limits(max_decompressed_bytes=1000))
+        load(FILES[name], name, limits=LoadLimits(max_decompressed_bytes=1000))
     with pytest.raises(DocumentUnreadable, match="files"):
-        load(FILES[name], name, limits=Limits(max_members=3))
+        load(FILES[name], name, limits=LoadLimits(max_members=3))
     with pytest.raises(DocumentUnreadable, match="larger"):
-        load(FILES[name], name, limits=Limits(max_bytes=1000))
+        load(FILES[name], name, limits=LoadLimits(max_bytes=1000))
 
 
 @pytest.mark.parametrize("name", OFFICE)
@@ -263,7 +265,7 @@ def test_one_long_text_in_many_cells_is_refused() -> None:
 
 def test_pages_have_a_limit() -> None:
     with pytest.raises(DocumentUnreadable, match="2 slides"):
-        load(FILES["a.pptx"], "a.pptx", limits=Limits(max_pages=1))
+        load(FILES["a.pptx"], "a.pptx", limits=LoadLimits(max_pages=1))
 
 
 def test_old_and_encrypted_office_files() -> None:

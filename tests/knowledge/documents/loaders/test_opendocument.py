@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
-from modelyard.knowledge.documents.loaders import Limits, load
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.documents.loaders import LoadLimits, load
+from modelyard.knowledge.types import Block, BlockKind
 
 URN = "urn:oasis:names:tc:opendocument:xmlns"
 SPACES = {
@@ -230,7 +230,7 @@ def test_headings_and_properties() -> None:
     )
     data = made("text", f"<text:h text:outline-level='2'>Head</text:h>{p('x')}", files={"meta.xml": meta})
     loaded = load(data, "a.odt")
-    assert loaded.blocks == [Block("Head", Kind.HEADING, 2), Block("x")]
+    assert loaded.blocks == [Block("Head", BlockKind.HEADING, 2), Block("x")]
     assert loaded.metadata == {"title": "Plan", "author": "Ann"}
 
 
@@ -305,7 +305,7 @@ def test_slides() -> None:
     )
     loaded = load(made("presentation", body, hide), "a.odp")
     assert loaded.blocks == [
-        Block("Title", Kind.HEADING, 1, 1),
+        Block("Title", BlockKind.HEADING, 1, 1),
         Block("in a group", page=1),
         Block("say it", page=1),
         Block("second", page=2),
@@ -330,7 +330,9 @@ def test_what_is_refused() -> None:
     wide = row(cell(p("x"), 'table:number-columns-repeated="16384"'), attributes='table:number-rows-repeated="1048576"')
     with pytest.raises(DocumentUnreadable, match=r"longer|cells"):
         load(
-            made("spreadsheet", f"<table:table>{wide}</table:table>"), "a.ods", limits=Limits(max_characters=1_000_000)
+            made("spreadsheet", f"<table:table>{wide}</table:table>"),
+            "a.ods",
+            limits=LoadLimits(max_characters=1_000_000),
         )
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><office:document-content xmlns:office="urn:x"/>'
     out = io.BytesIO()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
-from modelyard.knowledge.documents.loaders import Limits, load, ocr
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.documents.loaders import LoadLimits, load, ocr
+from modelyard.knowledge.types import Block, BlockKind
 from tests.knowledge.documents.loaders import samples
 from tests.knowledge.documents.loaders.samples import Text, paragraph
 
@@ -75,14 +75,14 @@ def test_headings_pages_headers_and_footers() -> None:
         )
     blocks = load(samples.pdf(pages), "a.pdf").blocks
     assert blocks[:4] == [
-        Block("ACME Handbook - chapter 1", Kind.TEXT, 0, 1),
-        Block("Title A", Kind.HEADING, 1, 1),
-        Block("Body of the page a with enough words to be the body, and more of a.", Kind.TEXT, 0, 1),
-        Block("Title B", Kind.HEADING, 1, 2),
+        Block("ACME Handbook - chapter 1", BlockKind.TEXT, 0, 1),
+        Block("Title A", BlockKind.HEADING, 1, 1),
+        Block("Body of the page a with enough words to be the body, and more of a.", BlockKind.TEXT, 0, 1),
+        Block("Title B", BlockKind.HEADING, 1, 2),
     ]
     assert len(blocks) == 13 and blocks[-1].page == 6
     with pytest.raises(DocumentUnreadable, match="6 pages"):
-        load(samples.pdf(pages), "a.pdf", limits=Limits(max_pages=5))
+        load(samples.pdf(pages), "a.pdf", limits=LoadLimits(max_pages=5))
 
 
 def test_a_table_of_contents_has_no_dots() -> None:
@@ -118,7 +118,7 @@ def test_scanned_without_ocr_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.skipif(not ocr.installed(), reason="the extra ocr is not installed")
 def test_ocr_reads_pictures_and_scanned_pages() -> None:
     lines = ["The quick brown fox jumps", "over the lazy dog near 42 hills"]
-    assert load(samples.scanned(lines), "a.pdf", ocr=True).blocks == [Block(" ".join(lines), Kind.TEXT, 0, 1)]
+    assert load(samples.scanned(lines), "a.pdf", ocr=True).blocks == [Block(" ".join(lines), BlockKind.TEXT, 0, 1)]
     assert [block.text for block in load(samples.picture(lines, kind="WEBP"), "a.webp").blocks] == [" ".join(lines)]
     with pytest.raises(DocumentUnreadable, match="no text"):
         load(samples.picture([]), "a.png")

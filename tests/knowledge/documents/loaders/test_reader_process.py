@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
-from modelyard.knowledge.documents.loaders import Limits, load, ocr
+from modelyard.knowledge.documents.loaders import LoadLimits, load, ocr
 from modelyard.knowledge.documents.loaders.reader_process import (
     LENGTH,
     TIMEOUT,
@@ -29,7 +29,7 @@ from modelyard.knowledge.documents.loaders.reader_process import (
     time_for,
 )
 from modelyard.knowledge.documents.splitter import DEFAULT, split
-from modelyard.knowledge.types import CutDocument, Loaded
+from modelyard.knowledge.types import CutDocument, LoadedDocument
 from tests.knowledge.documents.loaders import samples
 
 FILES = samples.each()
@@ -67,7 +67,7 @@ def ends(pid: int) -> None:
             time.sleep(0.02)
 
 
-def as_cut(loaded: Loaded) -> CutDocument:
+def as_cut(loaded: LoadedDocument) -> CutDocument:
     return CutDocument(loaded.text, split(loaded), loaded.metadata, loaded.notes)
 
 
@@ -100,7 +100,7 @@ def test_errors_come_back_whole(folder: Path) -> None:
         with pytest.raises(DocumentUnreadable, match="bomb"):
             await reader.cut(folder / "bomb.docx", "bomb.docx")
         with pytest.raises(DocumentUnreadable, match="larger"):
-            await reader.cut(folder / "a.docx", "a.docx", limits=Limits(max_bytes=5))
+            await reader.cut(folder / "a.docx", "a.docx", limits=LoadLimits(max_bytes=5))
         with pytest.raises(DocumentUnreadable, match="cannot be opened"):
             await reader.cut(folder / "gone.txt", "gone.txt")
         assert (await reader.cut(folder / "a.txt", "a.txt")).chunks
@@ -162,7 +162,7 @@ def test_what_takes_too_much_memory(folder: Path) -> None:
         reader = ReaderProcess(memory=400 << 20)
         (folder / "big.json").write_bytes(b"[" + b"[]," * 8_000_000 + b"1]")
         with pytest.raises(DocumentUnreadable, match=r"memory|broke down"):
-            await reader.cut(folder / "big.json", "big.json", limits=Limits(max_characters=1 << 30))
+            await reader.cut(folder / "big.json", "big.json", limits=LoadLimits(max_characters=1 << 30))
         assert (await reader.cut(folder / "a.pdf", "a.pdf")).chunks
         await reader.close()
 
@@ -205,9 +205,9 @@ def test_pictures_fit_into_the_memory_of_a_child(folder: Path) -> None:
 def test_a_slow_document_does_not_hold_up_the_next(folder: Path, slow: Path) -> None:
     async def main() -> None:
         readers = Readers()
-        reading = asyncio.create_task(readers.cut(slow, "slow.xlsx", DEFAULT, Limits(), False))
+        reading = asyncio.create_task(readers.cut(slow, "slow.xlsx", DEFAULT, LoadLimits(), False))
         await asyncio.sleep(0)
-        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, Limits(), False)).chunks
+        assert (await readers.cut(folder / "a.txt", "a.txt", DEFAULT, LoadLimits(), False)).chunks
         assert not reading.done()
         await readers.close()
         with pytest.raises(DocumentUnreadable):
@@ -232,13 +232,13 @@ def served(*requests: ReadRequest, tail: bytes = b"") -> list[ReadReply]:
     return found
 
 
-def request(path: Path, limits: Limits = Limits()) -> ReadRequest:  # noqa: B008
+def request(path: Path, limits: LoadLimits = LoadLimits()) -> ReadRequest:  # noqa: B008
     return ReadRequest(str(path), path.name, limits, False, DEFAULT)
 
 
 def test_a_child_answers_each_request_and_ends_with_its_input(folder: Path) -> None:
     (folder / "bad.pdf").write_bytes(b"%PDF-1.7 no more")
-    missing, small = folder / "missing.md", Limits(max_bytes=1)
+    missing, small = folder / "missing.md", LoadLimits(max_bytes=1)
     replies = served(
         request(folder / "bad.pdf"),
         request(missing),

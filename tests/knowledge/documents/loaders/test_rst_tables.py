@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelyard.knowledge.documents.loaders.rst_tables import table
-from modelyard.knowledge.types import Kind
+from modelyard.knowledge.types import BlockKind
 
 GRID = """
 +-----+-------+
@@ -33,7 +33,7 @@ def lines(text: str) -> list[str]:
 
 def rows(text: str) -> list[list[str]]:
     found = table(lines(text), 0)
-    assert found is not None and found[0].kind is Kind.TABLE and found[1] == len(lines(text))
+    assert found is not None and found[0].kind is BlockKind.TABLE and found[1] == len(lines(text))
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in found[0].text.splitlines()]
 
 
@@ -49,7 +49,7 @@ def test_a_grid_without_a_header_has_an_empty_one() -> None:
 def test_cells_over_several_columns_stay_as_they_are_drawn() -> None:
     drawn = GRID.replace("| a   | b     |", "| both        |")
     found = table(lines(drawn), 0)
-    assert found is not None and found[0].kind is Kind.CODE and found[0].text.splitlines()[1] == "| both        |"
+    assert found is not None and found[0].kind is BlockKind.CODE and found[0].text.splitlines()[1] == "| both        |"
 
 
 def test_a_simple_table() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from modelyard.core.errors import DocumentUnreadable
-from modelyard.knowledge.documents.loaders import Limits, load
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.documents.loaders import LoadLimits, load
+from modelyard.knowledge.types import Block, BlockKind
 
 FONTS = r"{\fonttbl{\f0\fnil\fcharset134 SimSun;}{\f1\fcharset238 Arial CE;}{\f2\fcharset0 Arial;}}"
 CHECK = r"{\field{\*\fldinst FORMCHECKBOX {\*\formfield{\fftype1\ffres25\ffdefres%d{\*\ffname c}}}}{\fldrslt}}"
@@ -80,10 +80,10 @@ def test_headings_tables_and_properties() -> None:
     loaded = load(WHOLE, "plan.doc")
     assert loaded.metadata == {"title": "Plan", "author": "Ann"}
     assert loaded.blocks == [
-        Block("Head", Kind.HEADING, 1),
+        Block("Head", BlockKind.HEADING, 1),
         Block("body"),
-        Block("Second", Kind.HEADING, 2),
-        Block("| a | b |\n| --- | --- |\n| c<br>d | e |", Kind.TABLE),
+        Block("Second", BlockKind.HEADING, 2),
+        Block("| a | b |\n| --- | --- |\n| c<br>d | e |", BlockKind.TABLE),
         Block("after"),
     ]
 
@@ -94,7 +94,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(DocumentUnreadable, match=r"has no text\. 1 picture"):
         load(b"{\\rtf1{\\pict 00}}", "a.rtf")
     with pytest.raises(DocumentUnreadable, match="longer"):
-        load(b"{\\rtf1 " + b"abc" * 100 + b"}", "a.rtf", limits=Limits(max_characters=200))
+        load(b"{\\rtf1 " + b"abc" * 100 + b"}", "a.rtf", limits=LoadLimits(max_characters=200))
 
 
 def test_broken_rich_text_is_read_or_refused() -> None:

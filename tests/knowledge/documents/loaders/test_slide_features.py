@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from modelyard.knowledge.documents.loaders import load
-from modelyard.knowledge.types import Kind
+from modelyard.knowledge.types import BlockKind
 from tests.knowledge.documents.loaders import parts
 from tests.knowledge.documents.loaders.parts import shape, xml
 
@@ -157,9 +157,9 @@ def test_hidden_and_missing_slides() -> None:
     title = shape("Title", place='<p:ph type="ctrTitle"/>')
     loaded = load(parts.deck([title, shape("b"), shape("c")], attributes=["", 'show="0"', 'show="0"']), "a.pptx")
     assert [(block.text, block.kind, block.page) for block in loaded.blocks] == [
-        ("Title", Kind.HEADING, 1),
-        ("b", Kind.TEXT, 2),
-        ("c", Kind.TEXT, 3),
+        ("Title", BlockKind.HEADING, 1),
+        ("b", BlockKind.TEXT, 2),
+        ("c", BlockKind.TEXT, 3),
     ]
     assert loaded.notes == ["Slides 2, 3 are hidden, and were read."]
 

@@ -9,7 +9,7 @@ import pytest
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders import load
-from modelyard.knowledge.types import Kind
+from modelyard.knowledge.types import BlockKind
 from tests.knowledge.documents.loaders import samples
 
 
@@ -17,7 +17,8 @@ def shape(text: str | bytes, name: str) -> list[tuple[str, str]]:
     """Kind and text of each block."""
     loaded = load(text.encode() if isinstance(text, str) else text, name)
     return [
-        (f"h{block.level}" if block.kind is Kind.HEADING else block.kind.value, block.text) for block in loaded.blocks
+        (f"h{block.level}" if block.kind is BlockKind.HEADING else block.kind.value, block.text)
+        for block in loaded.blocks
     ]
 
 

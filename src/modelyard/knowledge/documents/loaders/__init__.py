@@ -1,5 +1,5 @@
-"""From the bytes of a file to `Loaded`. One format is one file; its extensions stand in `formats.py`, those of other packages
-in an entry point of the group `modelyard.loaders` whose name is the extension and whose object is a `base.Loader`."""
+"""From the bytes of a file to `LoadedDocument`. One format is one file; its extensions stand in `formats.py`, those of other
+packages in an entry point of the group `modelyard.loaders`: its name is the extension, its object a `base.Loader`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.registry import Registry
-from modelyard.knowledge.documents.loaders.base import Limits, Loader, Source, cleaned, known, listed
+from modelyard.knowledge.documents.loaders.base import Loader, LoadLimits, Source, cleaned, known, listed
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
 from modelyard.knowledge.documents.loaders.formats import (
     OLD,
@@ -21,9 +21,9 @@ from modelyard.knowledge.documents.loaders.formats import (
     sniffed_text,
 )
 from modelyard.knowledge.documents.loaders.unsupported import REFUSED
-from modelyard.knowledge.types import Loaded
+from modelyard.knowledge.types import LoadedDocument
 
-__all__ = ["LOADERS", "Limits", "Loader", "Source", "extensions", "load"]
+__all__ = ["LOADERS", "LoadLimits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
 VERSION = 3
@@ -44,10 +44,10 @@ def load(
     data: bytes,
     name: str,
     *,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: LoadLimits = LoadLimits(),  # noqa: B008 - frozen
     ocr: bool = False,
     depth: int = 0,
-) -> Loaded:
+) -> LoadedDocument:
     """Read a file, by the extension of its name, or by its first bytes where the extension lies.
 
     With `ocr`, pages of a PDF that have no text are read from their picture; `depth` is as in `Source`.

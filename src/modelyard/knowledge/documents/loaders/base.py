@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.wording import reason
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.types import Block, LoadedDocument
 
 DAMAGE: tuple[type[Exception], ...] = (
     *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, NotImplementedError),
@@ -24,7 +24,7 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LoadLimits:
     """The limits of one document. A document over a limit is refused, never cut."""
 
     max_bytes: int = 200 << 20
@@ -48,7 +48,7 @@ class Source:
     """The name of the file, as the user knows it; errors and notes name it."""
     extension: str
     """The format: an extension in lower case without the dot; by the first bytes where the name is wrong."""
-    limits: Limits
+    limits: LoadLimits
     ocr: bool = False
     depth: int = 0
     """Files that it stands in: 1 for an attachment of a mail."""
@@ -101,7 +101,7 @@ def listed(notes: Mapping[str, int]) -> list[str]:
     return lines[:MOST_NOTES] + more
 
 
-Loader = Callable[[Source], Loaded]
+Loader = Callable[[Source], LoadedDocument]
 """A loader, as the registry holds it. It raises `DocumentUnreadable`, for which `Source.unreadable` and `parsing` are there."""
 
 

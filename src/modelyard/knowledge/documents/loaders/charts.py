@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelyard.knowledge.documents.loaders import tables
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -26,10 +26,10 @@ def blocks(root: Any, page: int | None = None) -> Iterator[Block]:
     axes = [_words(title) for axis in root.iter(*AXES) for title in axis.iterchildren(f"{C}title")]
     own = [title for title in titles if title and title not in axes]
     head = [f"Chart: {', '.join(own)}" if own else "Chart", *(f"Axis: {axis}" for axis in axes if axis)]
-    yield Block("\n".join(head), Kind.TEXT, 0, page)
+    yield Block("\n".join(head), BlockKind.TEXT, 0, page)
     series = list(root.iter(f"{C}ser"))
     if series:
-        yield Block(_table(series), Kind.TABLE, 0, page)
+        yield Block(_table(series), BlockKind.TABLE, 0, page)
 
 
 AXES = tuple(f"{C}{name}" for name in ("catAx", "valAx", "dateAx", "serAx"))
@@ -83,7 +83,7 @@ def _words(element: Any) -> str:
 
 def _extended(root: Any, page: int | None) -> Iterator[Block]:
     titles = [" ".join("".join(title.itertext()).split()) for title in root.iter(f"{CX}title")]
-    yield Block("\n".join(["Chart", *filter(None, titles)]), Kind.TEXT, 0, page)
+    yield Block("\n".join(["Chart", *filter(None, titles)]), BlockKind.TEXT, 0, page)
     names = [" ".join((each.text or "").split()) for each in root.iter(f"{CX}v")]
     for data in root.iter(f"{CX}data"):
         columns: list[Points] = []
@@ -92,5 +92,8 @@ def _extended(root: Any, page: int | None) -> Iterator[Block]:
         rows = sorted({at for points in columns for at in points})
         header = [*[""] * (len(columns) - 1), " ".join(filter(None, names))]
         yield Block(
-            tables.markdown([header, *([points.get(at, "") for points in columns] for at in rows)]), Kind.TABLE, 0, page
+            tables.markdown([header, *([points.get(at, "") for points in columns] for at in rows)]),
+            BlockKind.TABLE,
+            0,
+            page,
         )

@@ -6,7 +6,7 @@ import re
 from html import unescape
 
 from modelyard.knowledge.documents.loaders.base import Source
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 SMALL = 400
 """Characters up to which definitions share a block."""
@@ -23,7 +23,7 @@ ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 BETWEEN = re.compile(r">\s*<")
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """Its definitions."""
     declared = ENCODING.match(source.data[:500])
     label = next((group.decode() for group in declared.groups() if group), None) if declared else None
@@ -34,7 +34,7 @@ def load(source: Source) -> Loaded:
         text = REFERENCE.sub(_character, text)
     elif source.extension == "properties":
         text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-    return Loaded([Block(each, Kind.CODE) for each in definitions(text)], {"encoding": encoding})
+    return LoadedDocument([Block(each, BlockKind.CODE) for each in definitions(text)], {"encoding": encoding})
 
 
 def _character(reference: re.Match[str]) -> str:

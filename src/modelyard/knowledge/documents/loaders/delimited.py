@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from modelyard.knowledge.documents.loaders import tables
 from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.delimiters import Dialect, dialect
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 READ_AGAIN = 4
 """Times the length of a text that may be read again behind quotation marks that do not fit; then marks are letters."""
@@ -22,7 +22,7 @@ TITLED_ROWS = 3
 Row = Sequence[str]
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The tables. Rows without any text are dropped; lines of one cell above a wide table are paragraphs."""
     text, encoding = source.text()
     spelled = dialect(text, "\t" if source.extension in {"tsv", "tab"} else ",")
@@ -31,7 +31,7 @@ def load(source: Source) -> Loaded:
         rows = _Rows(source, text, spelled)
         found = list(_tables(rows))
         blocks = [block for table in found for block in _blocks(table, len(found) > 1)]
-    return Loaded(blocks, {"encoding": encoding})
+    return LoadedDocument(blocks, {"encoding": encoding})
 
 
 class _Rows:
@@ -113,4 +113,4 @@ def _blocks(table: list[Row], several: bool) -> Iterator[Block]:
         table = table[first:]
     if len(table) > 1 and all(NUMBER.fullmatch(cell.strip()) for cell in table[0]):
         table = [[""] * len(table[0]), *table]
-    yield Block(tables.markdown(table), Kind.TABLE)
+    yield Block(tables.markdown(table), BlockKind.TABLE)

@@ -10,7 +10,7 @@ from modelyard.knowledge.documents.loaders import charts
 from modelyard.knowledge.documents.loaders.charts import A
 from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage
 from modelyard.knowledge.documents.loaders.pictures import note_pictures
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 
 DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 CHART_REFERENCES = (f"{charts.C}chart", f"{charts.CX}chart")
@@ -31,7 +31,7 @@ class Drawings:
     def blocks(self, part: str, drawing: Any, page: int | None = None) -> Iterator[Block]:
         """The texts of a drawing that stands in a part: alternative text, charts and diagrams; not its text boxes."""
         descriptions = alternative(drawing)
-        yield from (Block(f"Picture: {text}", Kind.TEXT, 0, page) for text in descriptions)
+        yield from (Block(f"Picture: {text}", BlockKind.TEXT, 0, page) for text in descriptions)
         charted = list(self._charts(part, drawing, page))
         yield from charted
         if not descriptions and not charted and any(True for _ in drawing.iter(*IMAGES)):
@@ -49,7 +49,7 @@ class Drawings:
             target = self._package.target(part, each.get(f"{RELATION}dm"))
             root = self._package.xml(target) if target else None
             if root is not None and (text := diagram(root)):
-                yield Block(text, Kind.TEXT, 0, page)
+                yield Block(text, BlockKind.TEXT, 0, page)
 
     def embedded(self, part: str, identifier: str | None, program: str) -> None:
         """Note a file inside the document, which is not read."""

@@ -16,7 +16,7 @@ from modelyard.knowledge.documents.loaders.base import DAMAGE, Source, parsing
 from modelyard.knowledge.documents.loaders.odf_names import DC, document_part
 from modelyard.knowledge.documents.loaders.office import check
 from modelyard.knowledge.documents.loaders.pictures import note_pictures
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.types import Block, LoadedDocument
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
@@ -32,7 +32,7 @@ IMAGE = re.compile(r"<(?:img|image)\b[^<>]{0,2000}>", re.I)
 ALTERNATIVE = re.compile(r"\salt=([\"'])\s*([^\"'<>]*[^\"'<>\s])")
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The book. Raises `DocumentUnreadable` for one that is protected against copying."""
     from lxml import etree
 
@@ -41,7 +41,7 @@ def load(source: Source) -> Loaded:
         with ZipFile(io.BytesIO(source.data)) as archive:
             book = _Book(source, archive)
             blocks = list(book.blocks())
-            return Loaded(blocks, book.metadata())
+            return LoadedDocument(blocks, book.metadata())
 
 
 class _Book:

@@ -10,7 +10,7 @@ from modelyard.knowledge.documents.loaders import tables
 from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.page_parts import simplify
 from modelyard.knowledge.documents.loaders.prose import BETWEEN
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}?encoding=["']([\w.-]+)""", re.I
@@ -34,20 +34,20 @@ TALLEST_SPAN = 1000
 """Columns and rows that a cell may fill."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The page."""
     text, encoding = source.text(declared(source.data))
     loaded = parse(source, text)
     title, description = loaded.metadata.get("title"), loaded.metadata.get("description")
     blocks = list(loaded.blocks)
-    if title and title.strip() and not any(block.kind is Kind.HEADING and block.level == 1 for block in blocks):
-        blocks.insert(0, Block(" ".join(title.split()), Kind.HEADING, 1))
+    if title and title.strip() and not any(block.kind is BlockKind.HEADING and block.level == 1 for block in blocks):
+        blocks.insert(0, Block(" ".join(title.split()), BlockKind.HEADING, 1))
     if not loaded.blocks and description:
         source.note("Scripts write the page, and were not run: only its title and description were read.")
         blocks.append(Block(description))
     elif not loaded.blocks:
         blocks = []
-    return Loaded(blocks, {**loaded.metadata, "encoding": encoding})
+    return LoadedDocument(blocks, {**loaded.metadata, "encoding": encoding})
 
 
 def declared(data: bytes) -> str | None:
@@ -56,14 +56,14 @@ def declared(data: bytes) -> str | None:
     return (found[1] or found[2]).decode() if found else None
 
 
-def parse(source: Source, text: str) -> Loaded:
+def parse(source: Source, text: str) -> LoadedDocument:
     """A page that is text already."""
     from lxml import etree
 
     with parsing(source, "page", etree.LxmlError):
         root = _tree(source, text)
         if root is None:
-            return Loaded([])
+            return LoadedDocument([])
         title = root.findtext(".//head/title") or root.findtext(".//title") or ""
         metas = {
             str(each.get("name") or each.get("property")).lower(): each.get("content") or ""
@@ -75,7 +75,7 @@ def parse(source: Source, text: str) -> Loaded:
         walk.flush()
     description = metas.get("description") or metas.get("og:description") or ""
     metadata = {"title": title, "author": metas.get("author", ""), "description": description}
-    return Loaded(walk.blocks, {**metadata, "language": root.get("lang") or ""})
+    return LoadedDocument(walk.blocks, {**metadata, "language": root.get("lang") or ""})
 
 
 def _tree(source: Source, text: str) -> Any:
@@ -148,7 +148,7 @@ class _HtmlWalk:
             **dict.fromkeys(HEADINGS, self._heading),
         }
 
-    def add(self, text: str, kind: Kind = Kind.TEXT, level: int = 0) -> None:
+    def add(self, text: str, kind: BlockKind = BlockKind.TEXT, level: int = 0) -> None:
         """One block, if it has text."""
         if text.strip():
             self.blocks.append(Block(text, kind, level))
@@ -183,12 +183,12 @@ class _HtmlWalk:
             self.children(element, depth)
 
     def _heading(self, element: Any, depth: int) -> None:
-        self.add(" ".join(_text(element).split()), Kind.HEADING, HEADINGS[element.tag])
+        self.add(" ".join(_text(element).split()), BlockKind.HEADING, HEADINGS[element.tag])
 
     def _pre(self, element: Any, depth: int) -> None:
         for line_break in element.iter("br"):
             line_break.tail = "\n" + (line_break.tail or "")
-        self.add("".join(element.itertext()).expandtabs(4).strip("\n"), Kind.CODE)
+        self.add("".join(element.itertext()).expandtabs(4).strip("\n"), BlockKind.CODE)
 
     def _list(self, element: Any, depth: int) -> None:
         if any(True for _ in element.iter("table", "pre", *HEADINGS)):
@@ -207,7 +207,7 @@ class _HtmlWalk:
         caption = element.find("caption")
         if caption is not None:
             self.add(_text(caption))
-        self.add(tables.markdown([row for row in rows if any(row)]), Kind.TABLE)
+        self.add(tables.markdown([row for row in rows if any(row)]), BlockKind.TABLE)
 
 
 def _list_lines(element: Any, level: int) -> Iterator[str]:

@@ -19,7 +19,7 @@ from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
 from modelyard.knowledge.documents.loaders.headers import LONGEST, header, readable, recoded
 from modelyard.knowledge.documents.loaders.prose import paragraphs
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 LONGEST_OF_PART = 2000
 """Characters of headers that say what a part is (`Content-Type`), which are read several times and stand in every part."""
@@ -58,7 +58,7 @@ class _Policy(email.policy.Compat32):
         return recoded(value)
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """A block of its headers, then its parts in their order."""
     message = _parsed(source, source.data)
     head = _head(message)
@@ -66,12 +66,12 @@ def load(source: Source) -> Loaded:
         raise source.unreadable("it has none of the headers of an e-mail.")
     with parsing(source, "e-mail", MessageError):
         blocks = list(_MailReader(source).message(message))
-    return Loaded(
+    return LoadedDocument(
         blocks, {"title": head.get("Subject", ""), "author": head.get("From", ""), "date": head.get("Date", "")}
     )
 
 
-def load_folder(source: Source) -> Loaded:
+def load_folder(source: Source) -> LoadedDocument:
     """Every message of an mbox, its subject as heading."""
     starts = [
         match.start()
@@ -93,10 +93,10 @@ def load_folder(source: Source) -> Loaded:
         except DocumentUnreadable as error:
             source.note(f"Message {number} was not read: {error.problem}")
             continue
-        blocks += [Block(head.get("Subject") or f"Message {number}", Kind.HEADING, 1), *found]
+        blocks += [Block(head.get("Subject") or f"Message {number}", BlockKind.HEADING, 1), *found]
         characters += sum(len(block.text) for block in found)
         source.allow(characters)
-    return Loaded(blocks)
+    return LoadedDocument(blocks)
 
 
 def _parsed(source: Source, data: bytes) -> Message:
@@ -149,7 +149,7 @@ class _MailReader:
         for child in _children(part):
             if kind == "message/rfc822":
                 yield Block(
-                    f"Message: {header(child, 'Subject') or 'without a subject'}", Kind.HEADING, min(depth + 2, 6)
+                    f"Message: {header(child, 'Subject') or 'without a subject'}", BlockKind.HEADING, min(depth + 2, 6)
                 )
             if part.get_content_maintype() == "message" and (head := _head(child)):
                 yield _head_block(head)
@@ -217,7 +217,7 @@ class _MailReader:
         if not blocks and name:
             self._unread.append(name)
         if blocks:
-            yield Block(f"Attachment: {name}" if name else "Attachment", Kind.HEADING, 2)
+            yield Block(f"Attachment: {name}" if name else "Attachment", BlockKind.HEADING, 2)
             yield from (
                 replace(block, page=None, level=min(block.level + 2, 6) if block.level else 0) for block in blocks
             )

@@ -9,7 +9,7 @@ from html import unescape
 
 from modelyard.knowledge.documents.loaders import tables
 from modelyard.knowledge.documents.loaders.base import Source
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
@@ -28,14 +28,14 @@ LONGEST_RULE = 5000
 """Characters up to which a line may be the rule of a table."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """Its blocks. The first heading of level 1 is the title, unless the front matter has one."""
     text, encoding = source.text()
     front, body, rest = front_matter(text)
-    blocks = [Block(rest, Kind.CODE)] if rest else []
+    blocks = [Block(rest, BlockKind.CODE)] if rest else []
     blocks += parse(body, source)
-    title = next((block.text for block in blocks if block.kind is Kind.HEADING and block.level == 1), "")
-    return Loaded(blocks, {"title": title, **front, "encoding": encoding})
+    title = next((block.text for block in blocks if block.kind is BlockKind.HEADING and block.level == 1), "")
+    return LoadedDocument(blocks, {"title": title, **front, "encoding": encoding})
 
 
 def front_matter(text: str) -> tuple[Mapping[str, str], str, str]:
@@ -124,15 +124,15 @@ def _special(lines: list[str], at: int, pending: list[str]) -> tuple[Block | Non
     if (fence := FENCE.match(line)) and _opens(fence):
         return _code(lines, at, fence[1])
     if heading := HEADING.match(line):
-        return Block(_heading(line[heading.end() :].strip()), Kind.HEADING, len(heading[1])), at + 1
+        return Block(_heading(line[heading.end() :].strip()), BlockKind.HEADING, len(heading[1])), at + 1
     if pending and (underline := UNDERLINE.match(line)) and not pending[-1].lstrip().startswith(("-", "*", "|", ">")):
         text = " ".join(each.strip() for each in pending)
         pending.clear()
-        return Block(text, Kind.HEADING, 1 if underline[1][0] == "=" else 2), at + 1
+        return Block(text, BlockKind.HEADING, 1 if underline[1][0] == "=" else 2), at + 1
     if "|" in line and at + 1 < len(lines) and _is_rule(lines[at + 1]):
         return _table(lines, at)
     if BREAK.match(line):
-        return Block("", Kind.TEXT), at + 1
+        return Block("", BlockKind.TEXT), at + 1
     return None, at + 1
 
 
@@ -194,7 +194,7 @@ def _code(lines: list[str], at: int, mark: str) -> tuple[Block, int]:
         if closing.startswith(mark) and not closing.strip(mark[0]):
             break
         end += 1
-    return Block("\n".join(lines[at + 1 : end]).strip("\n"), Kind.CODE), end + 1
+    return Block("\n".join(lines[at + 1 : end]).strip("\n"), BlockKind.CODE), end + 1
 
 
 def _table(lines: list[str], at: int) -> tuple[Block, int]:
@@ -202,7 +202,7 @@ def _table(lines: list[str], at: int) -> tuple[Block, int]:
     while end < len(lines) and lines[end].strip() and "|" in lines[end]:
         end += 1
     rows = [_cells(lines[each]) for each in range(at, end) if each != at + 1]
-    return Block(tables.markdown(rows), Kind.TABLE), end
+    return Block(tables.markdown(rows), BlockKind.TABLE), end
 
 
 def _cells(line: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelyard.knowledge.documents.loaders import html, markdown
 from modelyard.knowledge.documents.loaders.base import DAMAGE, Source, parsing
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 COLOURS = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 LONGEST_OUTPUT = 4000
@@ -17,7 +17,7 @@ LONGEST_OUTPUT = 4000
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """Its cells in order. A cell that is damaged is left out, and a note says so."""
     text, encoding = source.text()
     blocks: list[Block] = []
@@ -36,8 +36,10 @@ def load(source: Source) -> Loaded:
             blocks += _cell(cell, source)
         except DAMAGE:
             source.note(f"Cell {number} is damaged and was not read.")
-    title = metadata.get("title") or next((block.text for block in blocks if block.kind is Kind.HEADING), "")
-    return Loaded(blocks, {"title": str(title), "programming_language": str(language or ""), "encoding": encoding})
+    title = metadata.get("title") or next((block.text for block in blocks if block.kind is BlockKind.HEADING), "")
+    return LoadedDocument(
+        blocks, {"title": str(title), "programming_language": str(language or ""), "encoding": encoding}
+    )
 
 
 def _cell(cell: Mapping[str, Any], source: Source) -> Iterator[Block]:
@@ -48,9 +50,9 @@ def _cell(cell: Mapping[str, Any], source: Source) -> Iterator[Block]:
     if kind == "markdown":
         yield from markdown.parse(text, source)
     elif kind == "heading":
-        yield Block(" ".join(text.split()), Kind.HEADING, int(cell.get("level", 1)))
+        yield Block(" ".join(text.split()), BlockKind.HEADING, int(cell.get("level", 1)))
     elif kind == "code":
-        yield Block(text, Kind.CODE)
+        yield Block(text, BlockKind.CODE)
         for output in cell.get("outputs") or ():
             yield from _output(output, source)
     else:
@@ -90,7 +92,7 @@ def _output_text(text: str, source: Source) -> Iterator[Block]:
         source.note(f"An output was read up to {LONGEST_OUTPUT:,} characters.")
         bare = f"{bare[:LONGEST_OUTPUT]}\n…"
     if bare:
-        yield Block(bare, Kind.CODE)
+        yield Block(bare, BlockKind.CODE)
 
 
 def _joined(lines: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.lines import Line, paragraphs
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.types import Block, LoadedDocument
 
 HOW = "To read pictures of text, pip install 'modelyard[ocr]'."
 LONGEST_SIDE = 4000
@@ -34,7 +34,7 @@ def how() -> str:
     return "MODELYARD_OCR=1 reads pictures of text." if installed() else HOW
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """A picture; each frame of a TIFF is a page."""
     if not installed():
         raise source.unreadable(f"it is a picture. {HOW}")
@@ -50,7 +50,7 @@ def load(source: Source) -> Loaded:
             for page, frame in enumerate(ImageSequence.Iterator(picture), 1):
                 for each in paragraphs(lines(_upright(frame))):
                     blocks.append(Block(each.text, page=page if frames > 1 else None))
-        return Loaded(blocks)
+        return LoadedDocument(blocks)
 
 
 def _upright(picture: Any) -> Any:

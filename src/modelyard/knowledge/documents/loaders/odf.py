@@ -12,12 +12,12 @@ from modelyard.knowledge.documents.loaders.base import DAMAGE, Source, parsing
 from modelyard.knowledge.documents.loaders.odf_body import OdfBody
 from modelyard.knowledge.documents.loaders.odf_names import DC, DRAW, META, OFFICE, STYLE, TABLE, document_part
 from modelyard.knowledge.documents.loaders.office import check
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 MANIFEST = "META-INF/manifest.xml"
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The document; a flat one (fodt, fods, fodp) is one XML file."""
     from lxml import etree
 
@@ -35,7 +35,7 @@ def load(source: Source) -> Loaded:
             blocks = [*reader.blocks(kind), *reader.beside()]
         blocks += _common(reader, parts.optional("styles.xml"))
         reader.close()
-        return Loaded(blocks, _properties(parts.optional("meta.xml")))
+        return LoadedDocument(blocks, _properties(parts.optional("meta.xml")))
 
 
 def _sheets(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:
@@ -48,7 +48,7 @@ def _sheets(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:
             name = table.get(f"{TABLE}name", "")
             if reader.is_hidden(table):
                 source.note(f"The sheet '{name}' is hidden, and was read.")
-            yield Block(name, Kind.HEADING, 1, page)
+            yield Block(name, BlockKind.HEADING, 1, page)
             yield from found
     reader.page = None
     for choices in kind.iterchildren(f"{TABLE}content-validations"):

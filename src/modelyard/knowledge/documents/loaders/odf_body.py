@@ -24,7 +24,7 @@ from modelyard.knowledge.documents.loaders.odf_names import (
 from modelyard.knowledge.documents.loaders.odf_text import OdfInline, OdfLists
 from modelyard.knowledge.documents.loaders.pictures import note_pictures
 from modelyard.knowledge.documents.loaders.sheets import segments, table_blocks
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 
 DEEPEST = 40
 """Sections, lists, tables and boxes inside one another."""
@@ -120,12 +120,12 @@ class OdfBody:
     def _heading(self, element: Any, depth: int) -> Iterator[Block]:
         level = element.get(f"{TEXT}outline-level", "1")
         text, boxes = self._text(element, depth)
-        yield Block(" ".join(text.split()), Kind.HEADING, int(level) if level.isdigit() else 1, self.page)
+        yield Block(" ".join(text.split()), BlockKind.HEADING, int(level) if level.isdigit() else 1, self.page)
         yield from self._anchored(boxes, depth)
 
     def _paragraph(self, element: Any, depth: int) -> Iterator[Block]:
         text, boxes = self._text(element, depth)
-        yield Block(text, Kind.TEXT, 0, self.page)
+        yield Block(text, BlockKind.TEXT, 0, self.page)
         yield from self._anchored(boxes, depth)
 
     def _anchored(self, boxes: list[Any], depth: int) -> Iterator[Block]:
@@ -136,15 +136,15 @@ class OdfBody:
         """Items of one list as one block, as far as they are paragraphs."""
         lines: list[str] = []
         for block, mark in self._lists.items(element, self, depth):
-            if block.kind is Kind.TEXT:
+            if block.kind is BlockKind.TEXT:
                 lines.append(f"{mark}{block.text.strip()}")
                 continue
             if lines:
-                yield Block("\n".join(lines), Kind.TEXT, 0, self.page)
+                yield Block("\n".join(lines), BlockKind.TEXT, 0, self.page)
                 lines = []
             yield block
         if lines:
-            yield Block("\n".join(lines), Kind.TEXT, 0, self.page)
+            yield Block("\n".join(lines), BlockKind.TEXT, 0, self.page)
 
     def _table(self, element: Any, depth: int) -> Iterator[Block]:
         """A table of a text or slide; one of one cell is a frame, and what is in it counts."""
@@ -155,7 +155,7 @@ class OdfBody:
         rows = Grid(self, depth).read(element).rows
         columns = sorted({at for row in rows.values() for at in row})
         table = [[rows[number].get(at, "") for at in columns] for number in sorted(rows)]
-        yield Block(tables.markdown(table), Kind.TABLE, 0, self.page)
+        yield Block(tables.markdown(table), BlockKind.TABLE, 0, self.page)
 
     def table(self, element: Any) -> Iterator[Block]:
         """A sheet."""
@@ -181,7 +181,7 @@ class OdfBody:
         if frame.get(f"{PRESENTATION}class") in TITLES:
             words = " ".join(" ".join(block.text for block in self.blocks(frame, depth)).split())
             level = 1 if frame.get(f"{PRESENTATION}class") == "title" else 2
-            yield Block(words, Kind.HEADING, level, self.page)
+            yield Block(words, BlockKind.HEADING, level, self.page)
             return
         found = list(self.blocks(frame, depth))
         yield from found
@@ -201,16 +201,16 @@ class OdfBody:
         elif root.tag == f"{MATH}math":
             written = root.find(f".//{MATH}annotation")
             text = "".join(root.itertext()) if written is None else written.text or ""
-            yield Block(" ".join(text.split()), Kind.TEXT, 0, self.page)
+            yield Block(" ".join(text.split()), BlockKind.TEXT, 0, self.page)
         elif (chart := root.find(f"{OFFICE}body/{OFFICE}chart")) is not None:
-            yield Block("Chart", Kind.TEXT, 0, self.page)
+            yield Block("Chart", BlockKind.TEXT, 0, self.page)
             yield from self.blocks(chart, depth)
         else:
             self.source.note(f"The embedded document '{target}' was not read.")
 
     def _alternative(self, element: Any) -> Iterator[Block]:
         texts = (" ".join((element.findtext(f"{SVG}{name}") or "").split()) for name in ("title", "desc"))
-        yield from (Block(f"Picture: {text}", Kind.TEXT, 0, self.page) for text in dict.fromkeys(texts) if text)
+        yield from (Block(f"Picture: {text}", BlockKind.TEXT, 0, self.page) for text in dict.fromkeys(texts) if text)
 
     def _annotation(self, element: Any, depth: int) -> Iterator[Block]:
         """A comment waits until the text around it has been read."""
@@ -218,7 +218,7 @@ class OdfBody:
         author = element.findtext(f"{DC}creator") or ""
         if text:
             who = f"Comment by {author}" if author else "Comment"
-            self._waiting.append(Block(f"{who}: {text}", Kind.TEXT, 0, self.page))
+            self._waiting.append(Block(f"{who}: {text}", BlockKind.TEXT, 0, self.page))
         return iter(())
 
     def _forms(self, element: Any, depth: int) -> Iterator[Block]:
@@ -229,16 +229,16 @@ class OdfBody:
             if each.tag in {f"{FORM}checkbox", f"{FORM}radio"}:
                 on = each.get(f"{FORM}current-state", each.get(f"{FORM}state")) == "checked"
                 on = on or each.get(f"{FORM}current-selected", each.get(f"{FORM}selected")) == "true"
-                yield Block(f"{'☒' if on else '☐'} {label}", Kind.TEXT, 0, self.page)
+                yield Block(f"{'☒' if on else '☐'} {label}", BlockKind.TEXT, 0, self.page)
             elif each.tag == f"{FORM}listbox":
                 chosen = [o.get(f"{FORM}label", "") for o in each if o.get(f"{FORM}current-selected") == "true"]
-                yield Block(f"{label}: {', '.join(chosen)}" if chosen else "", Kind.TEXT, 0, self.page)
+                yield Block(f"{label}: {', '.join(chosen)}" if chosen else "", BlockKind.TEXT, 0, self.page)
             elif (
                 value
                 and each.tag.startswith(FORM)
                 and each.tag not in {f"{FORM}option", f"{FORM}item", f"{FORM}button"}
             ):
-                yield Block(f"{label}: {value}" if label else value, Kind.TEXT, 0, self.page)
+                yield Block(f"{label}: {value}" if label else value, BlockKind.TEXT, 0, self.page)
 
     def _choices(self, element: Any, depth: int) -> Iterator[Block]:
         """The entries that cells may be chosen from."""
@@ -246,7 +246,7 @@ class OdfBody:
             _, found, listed = each.get(f"{TABLE}condition", "").partition("cell-content-is-in-list(")
             if found:
                 choices = ", ".join(part.strip().strip('"') for part in listed.rstrip(")").split(";"))
-                yield Block(f"Choices: {choices}", Kind.TEXT, 0, self.page)
+                yield Block(f"Choices: {choices}", BlockKind.TEXT, 0, self.page)
 
 
 def _hides(properties: Any) -> bool:

@@ -12,7 +12,7 @@ from modelyard.knowledge.documents.loaders import ocr, pdf_extras
 from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.lines import Line, Paragraph, paragraphs
 from modelyard.knowledge.documents.loaders.office import tidy
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 PASSWORD = 4
 """PDFium's error for a password that is missing or wrong."""
@@ -45,7 +45,7 @@ MOST_LISTED = 20
 """Numbers of pages that a note names."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The document. Pages without text are read from their picture with `ocr`, else named in the metadata and a note."""
     import pypdfium2
 
@@ -75,7 +75,7 @@ def _opened(source: Source) -> Any:
         return document
 
 
-def _document(source: Source, document: Any) -> Loaded:
+def _document(source: Source, document: Any) -> LoadedDocument:
     source.allow_pages(len(document))
     pages: list[list[Line]] = []
     characters = 0
@@ -102,7 +102,7 @@ def _document(source: Source, document: Any) -> Loaded:
         "author": properties.get("Author", ""),
         "pages_without_text": missing,
     }
-    return Loaded([*blocks, *pdf_extras.bookmarks(document, blocks)], {**metadata, "pages": str(len(pages))})
+    return LoadedDocument([*blocks, *pdf_extras.bookmarks(document, blocks)], {**metadata, "pages": str(len(pages))})
 
 
 def _with(blocks: Sequence[Block], beside: Sequence[Sequence[Block]]) -> Iterator[Block]:
@@ -275,9 +275,9 @@ def _blocks(pages: Sequence[Sequence[Paragraph]]) -> list[Block]:
     large = sorted({round(each.height) for page in pages for each in page if _is_heading(each, body)}, reverse=True)
     levels = {height: min(at, DEEPEST_HEADING) for at, height in enumerate(large, 1)}
     return [
-        Block(each.text, Kind.HEADING, levels[round(each.height)], number)
+        Block(each.text, BlockKind.HEADING, levels[round(each.height)], number)
         if _is_heading(each, body)
-        else Block(each.text, Kind.TEXT, 0, number)
+        else Block(each.text, BlockKind.TEXT, 0, number)
         for number, page in enumerate(pages, 1)
         for each in page
     ]

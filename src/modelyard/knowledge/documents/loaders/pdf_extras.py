@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.documents.loaders.package import parse_xml
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 
 MOST_ANNOTATIONS = 20_000
 """Of one page."""
@@ -48,7 +48,7 @@ def fields_and_comments(source: Source, document: Any, number: int) -> Iterator[
         raw.FPDFPage_CloseAnnot(annotation)
         if text and text not in seen:
             seen.add(text)
-            yield Block(text, Kind.TEXT, 0, number + 1)
+            yield Block(text, BlockKind.TEXT, 0, number + 1)
     page.close()
 
 

@@ -23,7 +23,7 @@ from modelyard.core.environment import cleaned
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.wording import reason
 from modelyard.knowledge.documents.loaders import load
-from modelyard.knowledge.documents.loaders.base import Limits
+from modelyard.knowledge.documents.loaders.base import LoadLimits
 from modelyard.knowledge.documents.splitter import DEFAULT, Chunking, split
 from modelyard.knowledge.types import Chunk, CutDocument
 
@@ -47,7 +47,7 @@ class ReadRequest(msgspec.Struct):
 
     path: str
     name: str
-    limits: Limits
+    limits: LoadLimits
     ocr: bool
     chunking: Chunking
 
@@ -84,7 +84,7 @@ class ReaderProcess:
         data_path: Path,
         name: str,
         chunking: Chunking = DEFAULT,
-        limits: Limits = Limits(),  # noqa: B008
+        limits: LoadLimits = LoadLimits(),  # noqa: B008
         ocr: bool = False,
     ) -> CutDocument:
         """Read a document by `load` and cut it by `split`. A child that dies or takes too long raises `DocumentUnreadable`."""
@@ -186,7 +186,7 @@ class Readers:
         self._idle = list(self._all)
         self._free = asyncio.Semaphore(count)
 
-    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: Limits, ocr: bool) -> CutDocument:
+    async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: LoadLimits, ocr: bool) -> CutDocument:
         """Read and cut a document in a free child, as `ReaderProcess.cut` does."""
         async with self._free:
             reader = self._idle.pop()

@@ -9,7 +9,7 @@ from typing import Any
 from modelyard.core.errors import DocumentUnreadable
 from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.code import definitions
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 DEEPEST_HEADING = 3
 """Levels of objects whose lists of records get a heading each; what is deeper stays JSON."""
@@ -23,7 +23,7 @@ class Number(str):
     __slots__ = ()
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """An array gives a block for each element, an object one for its values and one for each record in its lists.
 
     Several values one after another are read like lines. What is not JSON is read as text, and a note says so.
@@ -38,17 +38,17 @@ def load(source: Source) -> Loaded:
         return _as_lines(source, text, encoding, error.__cause__)
     with parsing(source, "JSON"):
         if len(values) == 1:
-            return Loaded(list(_blocks(values[0], 1)), {"encoding": encoding, **_name_of(values[0])})
-        return Loaded([Block(record(value)) for value in values], {"encoding": encoding})
+            return LoadedDocument(list(_blocks(values[0], 1)), {"encoding": encoding, **_name_of(values[0])})
+        return LoadedDocument([Block(record(value)) for value in values], {"encoding": encoding})
 
 
-def load_lines(source: Source) -> Loaded:
+def load_lines(source: Source) -> LoadedDocument:
     """A block for each line that is not blank. A line that is not JSON is kept as it stands, and a note says so."""
     text, encoding = source.text()
     blocks, broken = _lines(source, text)
     if broken:
         _note_lines(source, broken)
-    return Loaded(blocks, {"encoding": encoding})
+    return LoadedDocument(blocks, {"encoding": encoding})
 
 
 def parsed(text: str) -> Any:
@@ -93,14 +93,14 @@ def _values(text: str) -> Iterator[Any]:
             at += 1
 
 
-def _as_lines(source: Source, text: str, encoding: str, error: json.JSONDecodeError) -> Loaded:
+def _as_lines(source: Source, text: str, encoding: str, error: json.JSONDecodeError) -> LoadedDocument:
     """JSON lines if most of them are; else the text itself."""
     blocks, broken = _lines(source, text)
     if 2 * len(broken) < len(blocks):
         _note_lines(source, broken)
-        return Loaded(blocks, {"encoding": encoding})
+        return LoadedDocument(blocks, {"encoding": encoding})
     source.note(f"It is not valid JSON (line {error.lineno}: {error.msg}); it was read as text.")
-    return Loaded([Block(each, Kind.CODE) for each in definitions(text)], {"encoding": encoding})
+    return LoadedDocument([Block(each, BlockKind.CODE) for each in definitions(text)], {"encoding": encoding})
 
 
 def _lines(source: Source, text: str) -> tuple[list[Block], list[int]]:
@@ -149,7 +149,7 @@ def _blocks(value: Any, level: int) -> Iterator[Block]:
         inside = {key: each for key, each in value.items() if _has_records(each) and level <= DEEPEST_HEADING}
         yield Block(record({key: each for key, each in value.items() if key not in inside}))
         for key, each in inside.items():
-            yield Block(" ".join(str(key).split()), Kind.HEADING, level)
+            yield Block(" ".join(str(key).split()), BlockKind.HEADING, level)
             yield from _blocks(each, level + 1)
     else:
         yield Block(_plain(value))

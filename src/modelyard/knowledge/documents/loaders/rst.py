@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelyard.knowledge.documents.loaders import rst_tables
 from modelyard.knowledge.documents.loaders.base import Source
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 LINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*$")
 CODE = re.compile(r"\s*\.\. (?:code|code-block|sourcecode|highlight|literalinclude|parsed-literal)::")
@@ -17,7 +17,7 @@ INCLUDED = re.compile(r"\s*(?:\.\. (?:include|literalinclude)::|:(?:file|url):)\
 """Directives whose content is in another file."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """Its blocks; levels of headings are in the order in which their underlines appear."""
     text, encoding = source.text()
     lines = text.expandtabs(8).split("\n")
@@ -25,8 +25,8 @@ def load(source: Source) -> Loaded:
         if included := INCLUDED.match(line):
             source.note(f"The included file '{included[1].strip()}' was not read.")
     blocks = list(_blocks(lines))
-    title = next((block.text for block in blocks if block.kind is Kind.HEADING), "")
-    return Loaded(blocks, {"title": title, "encoding": encoding})
+    title = next((block.text for block in blocks if block.kind is BlockKind.HEADING), "")
+    return LoadedDocument(blocks, {"title": title, "encoding": encoding})
 
 
 def _blocks(lines: list[str]) -> Iterator[Block]:
@@ -50,7 +50,7 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
             if not ends and (caption := _caption(lines, at + 1)):
                 yield Block(caption)
             code, at = _indented(lines, at + 1)
-            yield Block(code, Kind.CODE)
+            yield Block(code, BlockKind.CODE)
         else:
             at += 1
     yield Block("\n".join(paragraph))
@@ -69,7 +69,7 @@ def _heading(lines: list[str], at: int, styles: list[str]) -> tuple[Block, int] 
     style = f"{'over' if over else ''}{under[1]}"
     if style not in styles:
         styles.append(style)
-    return Block(text, Kind.HEADING, styles.index(style) + 1), title + 2
+    return Block(text, BlockKind.HEADING, styles.index(style) + 1), title + 2
 
 
 def _caption(lines: list[str], at: int) -> str:

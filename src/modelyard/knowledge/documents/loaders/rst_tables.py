@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from modelyard.knowledge.documents.loaders import tables
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 
 GRID = re.compile(r"\s*\+(?:[-=]+\+)+\s*$")
 HEADED = re.compile(r"\s*\+(?:=+\+)+\s*$")
@@ -37,10 +37,10 @@ def _grid(lines: list[str], at: int) -> tuple[Block, int] | None:
             continue
         cells = line.strip().strip("|").split("|")
         if len(cells) != width or "+" in line.strip()[:1]:
-            return Block("\n".join(each.rstrip() for each in lines[at:end]), Kind.CODE), end
+            return Block("\n".join(each.rstrip() for each in lines[at:end]), BlockKind.CODE), end
         rows[-1] = [f"{before}\n{cell.strip()}".strip("\n") for before, cell in zip(rows[-1], cells, strict=True)]
     found = [row for row in rows if any(row)]
-    return Block(tables.markdown(found if headed else [[""] * width, *found]), Kind.TABLE), end
+    return Block(tables.markdown(found if headed else [[""] * width, *found]), BlockKind.TABLE), end
 
 
 def _simple(lines: list[str], at: int) -> tuple[Block, int] | None:
@@ -66,7 +66,7 @@ def _simple(lines: list[str], at: int) -> tuple[Block, int] | None:
         else:
             rows[-1] = [f"{before}\n{cell}".strip("\n") for before, cell in zip(rows[-1], cells, strict=True)]
     headed = len(borders) > 2
-    return Block(tables.markdown(rows if headed else [[""] * len(starts), *rows]), Kind.TABLE), end + 1
+    return Block(tables.markdown(rows if headed else [[""] * len(starts), *rows]), BlockKind.TABLE), end + 1
 
 
 def _cells(line: str, starts: list[int]) -> list[str]:

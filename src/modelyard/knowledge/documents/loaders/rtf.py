@@ -21,7 +21,7 @@ from modelyard.knowledge.documents.loaders.rtf_words import (
     TITLES,
     code_page,
 )
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.types import Block, LoadedDocument
 
 TOKEN = re.compile(
     rb"\\'([0-9a-fA-F]{2})|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)|\\", re.DOTALL
@@ -49,12 +49,12 @@ class Group:
     start: int = 0
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The document."""
     with parsing(source, "RTF file"):
         reader = _RtfReader(source)
         reader.read()
-        return Loaded(reader.blocks(), reader.metadata)
+        return LoadedDocument(reader.blocks(), reader.metadata)
 
 
 class _RtfReader:

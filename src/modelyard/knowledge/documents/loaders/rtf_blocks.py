@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelyard.knowledge.documents.loaders import tables
 from modelyard.knowledge.documents.loaders.base import Source
-from modelyard.knowledge.types import Block, Kind
+from modelyard.knowledge.types import Block, BlockKind
 
 
 class RtfSink:
@@ -38,7 +38,7 @@ class RtfSink:
             return
         self._end_table()
         if level and text.strip():
-            self._blocks.append(Block(" ".join(text.split()), Kind.HEADING, level))
+            self._blocks.append(Block(" ".join(text.split()), BlockKind.HEADING, level))
         elif text.strip():
             self._blocks.append(Block(text.strip(" \n")))
 
@@ -60,7 +60,7 @@ class RtfSink:
         if self._cells or self._lines:
             self.row()
         if self._rows:
-            self._blocks.append(Block(tables.markdown(self._rows), Kind.TABLE))
+            self._blocks.append(Block(tables.markdown(self._rows), BlockKind.TABLE))
         self._rows = []
 
     def blocks(self) -> list[Block]:

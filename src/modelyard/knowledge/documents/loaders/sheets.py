@@ -13,7 +13,7 @@ from modelyard.knowledge.documents.loaders.drawings import Drawings
 from modelyard.knowledge.documents.loaders.package import RELATION, opened
 from modelyard.knowledge.documents.loaders.sheet_cells import Cells, Rows, SheetReader, letters
 from modelyard.knowledge.documents.loaders.workbook import S, Sheet, Workbook, rich
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 MOST_PLACES = 5_000_000
 """Cells, empty ones among them, that a table may have; those of a sheet that is wider spread are listed one by one."""
@@ -25,7 +25,7 @@ USUAL_NAME = re.compile(r"(?:table|tabelle|tableau|tabla|表|テーブル)_?\d+"
 """Names of tables that Excel gives."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """All sheets, hidden ones too, which a note names; formulas as the values they had when the file was saved."""
     with opened(source, "workbook") as package:
         book = Workbook(package)
@@ -33,7 +33,7 @@ def load(source: Source) -> Loaded:
         reader = _SheetReader(book)
         blocks = [block for page, sheet in enumerate(book.sheets, 1) for block in reader.sheet(sheet, page)]
         reader.drawings.close()
-        return Loaded(blocks, package.properties())
+        return LoadedDocument(blocks, package.properties())
 
 
 class _SheetReader:
@@ -54,7 +54,7 @@ class _SheetReader:
         if found:
             if sheet.hidden:
                 self._source.note(f"The sheet '{sheet.title}' is hidden, and was read.")
-            yield Block(sheet.title, Kind.HEADING, 1, page)
+            yield Block(sheet.title, BlockKind.HEADING, 1, page)
             yield from found
 
     def _cells(self, sheet: Sheet) -> Cells:
@@ -82,12 +82,12 @@ class _SheetReader:
                 starts[int(first[1])] = "" if USUAL_NAME.fullmatch(name) else name
         for numbers in segments(cells, starts):
             if name := starts.get(numbers[0]):
-                yield Block(f"Table {name}", Kind.TEXT, 0, page)
+                yield Block(f"Table {name}", BlockKind.TEXT, 0, page)
             yield from table_blocks(cells.rows, numbers, page)
 
     def _beside(self, cells: Cells, part: str, page: int) -> Iterator[Block]:
         texts = [*cells.beside, *self._comments(part), *self._controls(part)]
-        yield from (Block(text, Kind.TEXT, 0, page) for text in texts)
+        yield from (Block(text, BlockKind.TEXT, 0, page) for text in texts)
         for drawing in self._package.related(part, "drawing"):
             root = self._package.xml(drawing)
             if root is not None:
@@ -140,7 +140,7 @@ class _SheetReader:
                 continue
             paragraphs = ("".join(each.text or "" for each in line.iter(f"{A}t")) for line in shape.iter(f"{A}p"))
             if shape.tag == f"{DRAWING}sp":
-                yield Block("\n".join(line for line in paragraphs if line.strip()), Kind.TEXT, 0, page)
+                yield Block("\n".join(line for line in paragraphs if line.strip()), BlockKind.TEXT, 0, page)
             yield from self.drawings.blocks(part, shape, page)
         if any(True for _ in root.iter(f"{RELATION}link")):
             self._source.note("A linked picture was not read.")
@@ -175,11 +175,11 @@ def table_blocks(rows: Rows, numbers: Sequence[int], page: int | None) -> Iterat
     columns = sorted({at for number in numbers for at in rows[number]})
     if len(numbers) * len(columns) > MOST_PLACES:
         lines = (f"{letters(at)}{number}: {rows[number][at]}" for number in numbers for at in sorted(rows[number]))
-        yield Block("\n".join(lines), Kind.TEXT, 0, page)
+        yield Block("\n".join(lines), BlockKind.TEXT, 0, page)
         return
     above = 0
     while above < len(numbers) - 1 and len(columns) > 1 and len({*rows[numbers[above]].values()}) == 1:
-        yield Block(next(iter(rows[numbers[above]].values())), Kind.TEXT, 0, page)
+        yield Block(next(iter(rows[numbers[above]].values())), BlockKind.TEXT, 0, page)
         above += 1
     table = []
     for number in numbers[above:]:
@@ -188,4 +188,4 @@ def table_blocks(rows: Rows, numbers: Sequence[int], page: int | None) -> Iterat
         while texts and not texts[-1]:
             texts.pop()
         table.append(texts)
-    yield Block(tables.markdown(table), Kind.TABLE, 0, page)
+    yield Block(tables.markdown(table), BlockKind.TABLE, 0, page)

@@ -15,7 +15,7 @@ from modelyard.knowledge.documents.loaders.drawings import Drawings, alternative
 from modelyard.knowledge.documents.loaders.office import tidy
 from modelyard.knowledge.documents.loaders.omml import M, linear
 from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage, opened, with_address
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 P188 = "{http://schemas.microsoft.com/office/powerpoint/2018/8/main}"
@@ -32,7 +32,7 @@ SPAN = 100
 """Columns or rows that a merged cell fills at most."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The slides. Hidden ones are read, too, and named in a note."""
     with opened(source, "presentation") as package:
         name = package.main()
@@ -44,7 +44,7 @@ def load(source: Source) -> Loaded:
         blocks = [block for page, slide in enumerate(slides, 1) for block in reader.slide(slide, page)]
         blocks += reader.common(name)
         reader.close()
-        return Loaded(blocks, package.properties())
+        return LoadedDocument(blocks, package.properties())
 
 
 class _SlideReader:
@@ -69,7 +69,7 @@ class _SlideReader:
         shapes = list(_shapes(root.find(f"{P}cSld/{P}spTree"), 0))
         title = next((each for each in shapes if _placeholder(each) in TITLES), None)
         if title is not None:
-            yield Block(" ".join(self._text(part, title).split()), Kind.HEADING, 1, page)
+            yield Block(" ".join(self._text(part, title).split()), BlockKind.HEADING, 1, page)
         for shape in shapes:
             if shape is not title:
                 yield from self._shape(part, shape, page)
@@ -90,9 +90,9 @@ class _SlideReader:
             return
         table = shape.find(f".//{A}tbl")
         if table is not None:
-            yield Block(self._table(part, table), Kind.TABLE, 0, page)
+            yield Block(self._table(part, table), BlockKind.TABLE, 0, page)
         elif text:
-            yield Block(text, Kind.TEXT, 0, page)
+            yield Block(text, BlockKind.TEXT, 0, page)
         if shape.tag != f"{P}sp" or alternative(shape):
             yield from self._drawings.blocks(part, shape, page)
         for each in shape.iter(f"{P}oleObj"):
@@ -167,7 +167,7 @@ class _SlideReader:
             if body is not None:
                 text = "\n".join(self._line(part, each) for each in body.iterchildren(f"{A}p"))
             if text.strip():
-                yield Block(f"Comment: {text.strip()}", Kind.TEXT, 0, page)
+                yield Block(f"Comment: {text.strip()}", BlockKind.TEXT, 0, page)
 
     def common(self, presentation: str) -> Iterator[Block]:
         """The texts that layouts and masters write on all slides, and footers: each text once."""

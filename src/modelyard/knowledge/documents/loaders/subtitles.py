@@ -8,7 +8,7 @@ from html import unescape
 
 from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.documents.loaders.prose import SENTENCE_END, joined
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.types import Block, LoadedDocument
 
 TIMES = re.compile(r"^\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}.*$")
 VOICE = re.compile(r"<v(?:\.[\w.-]{1,60})?[ \t]+([^<>\n]{1,100})>")
@@ -22,13 +22,13 @@ LONGEST = 1500
 """Characters after which it ends anyway."""
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """Cues joined to paragraphs that end with a sentence."""
     text, encoding = source.text()
     lines = text.split("\n")
     title = lines[0].removeprefix("WEBVTT").strip(" \t-") if lines[0].startswith("WEBVTT") else ""
     turns = _of_events(lines, source) if source.extension in {"ass", "ssa"} else _of_cues(lines, source)
-    return Loaded(list(_paragraphs(turns)), {"title": title, "encoding": encoding})
+    return LoadedDocument(list(_paragraphs(turns)), {"title": title, "encoding": encoding})
 
 
 def _paragraphs(lines: Iterator[tuple[str, str]]) -> Iterator[Block]:

@@ -6,7 +6,7 @@ import re
 
 from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.documents.loaders.prose import paragraphs
-from modelyard.knowledge.types import Block, Loaded
+from modelyard.knowledge.types import Block, LoadedDocument
 
 ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]{0,60}[ -/]{0,10}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cDEHMNOZ])"
@@ -18,10 +18,10 @@ LINE_ENDS = re.compile("[\x0b\x85\u2028]")
 PARAGRAPH_ENDS = re.compile("[\x1c\x1d\x1e\u2029]")
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """Its paragraphs."""
     text, encoding = source.text()
-    return Loaded([Block(each) for each in paragraphs(bare(text))], {"encoding": encoding})
+    return LoadedDocument([Block(each) for each in paragraphs(bare(text))], {"encoding": encoding})
 
 
 def bare(text: str) -> str:

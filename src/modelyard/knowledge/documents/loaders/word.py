@@ -17,7 +17,7 @@ from modelyard.knowledge.documents.loaders.numbering import Numbering, W
 from modelyard.knowledge.documents.loaders.office import tidy
 from modelyard.knowledge.documents.loaders.package import RELATION, DocumentPackage, opened
 from modelyard.knowledge.documents.loaders.word_text import FALLBACK, WordInline
-from modelyard.knowledge.types import Block, Kind, Loaded
+from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 HEADING = re.compile(r"(?:heading|标题|標題|見出し|제목)\s*([1-9])$", re.IGNORECASE)
 TITLES = frozenset({"title", "标题", "標題", "表題"})
@@ -35,7 +35,7 @@ WORD = re.compile(r"\d+|[^\W\d_]+")
 ROMAN = re.compile(r"[ivxlc]+")
 
 
-def load(source: Source) -> Loaded:
+def load(source: Source) -> LoadedDocument:
     """The document."""
     with opened(source, "Word document") as package:
         name = package.main()
@@ -46,7 +46,7 @@ def load(source: Source) -> Loaded:
         document = _Document(package, name)
         blocks = [*_WordReader(document, name).blocks(body, 0), *document.beside()]
         document.drawings.close()
-        return Loaded(blocks, package.properties())
+        return LoadedDocument(blocks, package.properties())
 
 
 class _Document:
@@ -142,7 +142,7 @@ class _WordReader:
             mark, indent = self._mark(paragraph, style)
             text = text.strip() if mark is None else f"{mark} {text.strip()}".strip()
             if level and len(text) <= 300:
-                yield Block(text.replace("\n", " "), Kind.HEADING, level), False
+                yield Block(text.replace("\n", " "), BlockKind.HEADING, level), False
             else:
                 yield Block("  " * indent + text if mark is not None else text), mark is not None
         for box in paragraph.iter(f"{W}txbxContent"):
@@ -223,7 +223,7 @@ class _WordReader:
             self._source.allow(self._document.characters)
             rows.append(texts)
         rows = [row for row in rows if any(row)]
-        yield Block(tables.markdown(rows), Kind.TABLE)
+        yield Block(tables.markdown(rows), BlockKind.TABLE)
 
     def _cell(self, cell: Any, depth: int) -> str:
         return "\n".join(block.text for block in self.blocks(cell, depth + 1))
