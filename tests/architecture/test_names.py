@@ -1,0 +1,55 @@
+"""The rules for names that a program can check: one class name in one file, nouns for values, other systems by their names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+
+from tests.architecture.test_house import ROOT, SOURCE, sources
+
+SHARED_CLASS_NAMES = {"Engine", "Model", "ModelType"}
+"""Class names that may stand in more than one file: ours, and those that ms-swift gives to programs. This set may only shrink."""
+VERBS = frozenset({"asked", "told", "said", "spoken"})
+"""Words that are no names of values: say what the value is."""
+VERB_ASSIGNMENTS = {"control/downloads.py asked"}
+"""The field of a file that older versions wrote. This set may only shrink."""
+
+
+def assigned(node: ast.AST) -> list[str]:
+    """The names that a statement or an expression binds."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return [node.id]
+    return []
+
+
+def test_a_class_name_stands_in_one_file() -> None:
+    files: defaultdict[str, set[str]] = defaultdict(set)
+    for path, tree, _ in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                files[node.name].add(path)
+    shared = {name: sorted(paths) for name, paths in files.items() if len(paths) > 1}
+    assert shared.keys() == SHARED_CLASS_NAMES, shared
+
+
+def test_values_are_named_by_nouns() -> None:
+    places = {
+        f"{path} {name}"
+        for path, tree, _ in sources()
+        for node in ast.walk(tree)
+        for name in assigned(node)
+        if name in VERBS
+    }
+    assert places == VERB_ASSIGNMENTS
+
+
+def test_other_systems_are_called_by_their_names() -> None:
+    documents = [*SOURCE.rglob("*.py"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    nameless = [
+        path.relative_to(ROOT).as_posix()
+        for path in documents
+        if path.name != "CHANGELOG.md"
+        and re.search(r"\bthe peer(?!')\b|\bthe peer's\b", path.read_text(encoding="utf-8"))
+    ]
+    assert nameless == []
