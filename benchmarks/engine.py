@@ -31,8 +31,8 @@ CLIENTS = (1, 8, 32)
 BARE = """
 import os, signal, sys, msgspec, xllamacpp
 from modelyard.engines.llama_cpp.__main__ import params_of
-from modelyard.engines.llama_cpp.options import Config
-params = params_of(msgspec.json.decode(sys.argv[1], type=Config), "")
+from modelyard.engines.llama_cpp.options import LlamaConfig
+params = params_of(msgspec.json.decode(sys.argv[1], type=LlamaConfig), "")
 params.hostnames, params.port = ["127.0.0.1"], int(sys.argv[2])
 server = xllamacpp.Server(params)
 signal.pause()

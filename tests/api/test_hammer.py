@@ -68,7 +68,7 @@ def a_job(server: Live) -> str:
 
 
 def talk_of(server: Live) -> str:
-    found = server.http.get("/v1/conversations").json()["data"]
+    found = server.http.get("/v1/chats").json()["data"]
     return str(found[0]["id"]) if found else "none"
 
 
@@ -129,8 +129,8 @@ TABLE: Mapping[str, tuple[set[int], tuple[Ask, ...]]] = {
             lambda s, n, p: s.http.post(
                 f"{BASE}/answer", json={"question": "Who eats?", "conversation": talk_of(s), "stream": True}
             ),
-            lambda s, n, p: s.http.patch(f"/v1/conversations/{talk_of(s)}", json={"title": f"t{n}"}),
-            lambda s, n, p: s.http.delete(f"/v1/conversations/{talk_of(s)}"),
+            lambda s, n, p: s.http.patch(f"/v1/chats/{talk_of(s)}", json={"title": f"t{n}"}),
+            lambda s, n, p: s.http.delete(f"/v1/chats/{talk_of(s)}"),
         ),
     ),
     "a user and a key": (

@@ -364,7 +364,7 @@ def test_the_clients_error_names_the_field(server: Live) -> None:
 def test_the_document_is_written_once_and_names_each_thing_once(server: Live, document: dict[str, Any]) -> None:
     assert server.http.get("/openapi.json").content == server.http.get("/openapi.json").content
     schemas = document["components"]["schemas"]
-    assert "content" in schemas["RequestMessage"]["properties"] and "ChatMessage" in schemas
+    assert "content" in schemas["RequestMessage"]["properties"] and "ReplyMessage" in schemas
 
 
 def test_bodies_of_get_are_of_no_account(server: Live) -> None:

@@ -76,16 +76,14 @@ def test_conversations(server: Live) -> None:
     first = asked(server, "年假有几天？", conversation="new")
     again = asked(server, "MX-2140 litres?", conversation=first["conversation"])
     assert again["conversation"] == first["conversation"]
-    path = f"/v1/conversations/{first['conversation']}"
+    path = f"/v1/chats/{first['conversation']}"
     messages = ok(server.http.get(f"{path}/messages"))["data"]
     assert [each["question"] for each in messages] == ["年假有几天？", "MX-2140 litres?"]
     assert messages[1]["citations"][0]["document"] == "handbook.md"
-    judged = ok(
-        server.http.post(f"/v1/conversations/messages/{again['message']}/feedback", json={"score": 90, "reason": "好"})
-    )
+    judged = ok(server.http.post(f"/v1/chats/messages/{again['message']}/feedback", json={"score": 90, "reason": "好"}))
     assert (judged["score"], judged["reason"]) == (90, "好")
     assert "## 年假有几天？" in server.http.get(f"{path}/export").text
-    assert first["conversation"] in [each["id"] for each in ok(server.http.get("/v1/conversations"))["data"]]
+    assert first["conversation"] in [each["id"] for each in ok(server.http.get("/v1/chats"))["data"]]
     ok(server.http.delete(path))
     assert server.http.get(f"{path}/messages").status_code == 404
 

@@ -93,10 +93,10 @@ def test_who_leaves_stops_the_model_and_what_was_said_is_kept(server: Live, base
             heard += '"type":"token"' in line
             if heard == 5:
                 break
-    [talk] = ok(server.http.get("/v1/conversations"))["data"]
+    [talk] = ok(server.http.get("/v1/chats"))["data"]
 
     def kept() -> Json | None:
-        [message] = ok(server.http.get(f"/v1/conversations/{talk['id']}/messages"))["data"]
+        [message] = ok(server.http.get(f"/v1/chats/{talk['id']}/messages"))["data"]
         return message if message["metadata"].get("broken_off") else None
 
     message = wait_for(kept)

@@ -142,12 +142,10 @@ def test_answers_and_conversations(server: Live, base: Base) -> None:
     question = {"question": "MX-2140 litres?", "conversation": "new"}
     first = ok(server.http.post(f"{base.path}/answer", json=question))
     again = ok(server.http.post(f"{base.path}/answer", json={**question, "conversation": first["conversation"]}))
-    path = f"/v1/conversations/{first['conversation']}"
+    path = f"/v1/chats/{first['conversation']}"
     told = ok(server.http.get(f"{path}/messages"))["data"]
     assert [each["citations"][0]["document"] for each in told] == ["spec.txt", "spec.txt"]
-    judged = server.http.post(
-        f"/v1/conversations/messages/{again['message']}/feedback", json={"score": 90, "reason": "好"}
-    )
+    judged = server.http.post(f"/v1/chats/messages/{again['message']}/feedback", json={"score": 90, "reason": "好"})
     assert ok(judged)["score"] == 90
     ok(server.http.delete(path))
     assert server.http.get(f"{path}/messages").status_code == 404

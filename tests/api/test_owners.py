@@ -59,12 +59,12 @@ def login(server: Live, name: str) -> dict[str, Any]:
 
 
 def begun(who: httpx.Client, title: str = "mine") -> str:
-    name: str = ok(who.post("/v1/conversations", json={"title": title}))["id"]
+    name: str = ok(who.post("/v1/chats", json={"title": title}))["id"]
     return name
 
 
 def titles(who: httpx.Client) -> list[str]:
-    return [each["title"] for each in ok(who.get("/v1/conversations"))["data"]]
+    return [each["title"] for each in ok(who.get("/v1/chats"))["data"]]
 
 
 def test_conversations_stay_when_a_token_is_refreshed(server: Live) -> None:
@@ -77,8 +77,8 @@ def test_conversations_stay_when_a_token_is_refreshed(server: Live) -> None:
     for token in (new["access_token"], again["access_token"]):
         with client(server, token) as ann:
             assert "before" in titles(ann)
-            assert len(ok(ann.get(f"/v1/conversations/{name}/messages"))["data"]) == 1
-            judged = ann.post(f"/v1/conversations/messages/{asked['message']}/feedback", json={"score": 90})
+            assert len(ok(ann.get(f"/v1/chats/{name}/messages"))["data"]) == 1
+            judged = ann.post(f"/v1/chats/messages/{asked['message']}/feedback", json={"score": 90})
             assert ok(judged)["score"] == 90
     with client(server, login(server, "ben")["access_token"]) as ben:
         assert titles(ben) == []
@@ -103,21 +103,21 @@ def of_routes(prefix: str) -> list[tuple[str, str]]:
     return [(method, path) for method, path in paths if path.startswith(prefix)]
 
 
-@pytest.mark.parametrize(("method", "path"), of_routes("/v1/conversations/{}"))
+@pytest.mark.parametrize(("method", "path"), of_routes("/v1/chats/{}"))
 def test_no_route_shows_a_conversation_of_others(server: Live, key: Maker, method: str, path: str) -> None:
     mine, others = key(), key()
     name = begun(mine)
     answer = others.request(method, path.replace("{}", name), json={"title": "stolen"})
     assert (answer.status_code, error_of(answer)["code"]) == (404, "conversation_not_found")
-    assert ok(mine.get(f"/v1/conversations/{name}"))["title"] == "mine"
-    assert server.http.get(f"/v1/conversations/{name}").status_code == 200
+    assert ok(mine.get(f"/v1/chats/{name}"))["title"] == "mine"
+    assert server.http.get(f"/v1/chats/{name}").status_code == 200
 
 
 def test_messages_outside_of_conversations_have_an_owner(server: Live, key: Maker) -> None:
     mine, others = key(), key()
     asked = mine.post("/chat/chat", json={"query": "hi", "model_name": "m"})
     message = asked.text.partition('"message_id":')[2].split('"')[1]
-    path = f"/v1/conversations/messages/{message}/feedback"
+    path = f"/v1/chats/messages/{message}/feedback"
     assert others.post(path, json={"score": 1}).status_code == 404
     assert others.post("/chat/feedback", json={"message_id": message, "score": 1}).json()["code"] == 500
     assert ok(mine.post(path, json={"score": 2}))["score"] == 2
@@ -173,7 +173,7 @@ def test_a_rotated_key_keeps_what_is_its_own(server: Live, key: Maker) -> None:
     begun(before, "of the rotating")
     made = server.http.post("/v1/admin/keys/rotating/rotate").json()
     assert made["requests_per_minute"] == 50 and made["scopes"] == sorted(SCOPES)
-    assert before.get("/v1/conversations").status_code == 401
+    assert before.get("/v1/chats").status_code == 401
     with client(server, made["key"]) as after:
         assert titles(after) == ["of the rotating"]
         assert ok(after.get("/v1/auth/me"))["owner"] == made["owner"]

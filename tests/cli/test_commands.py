@@ -191,7 +191,7 @@ def test_what_vllm_would_run(call: Call) -> None:
     code, out, _ = call("vllm-models", routes={route: {"chat": ["LlamaForCausalLM"], "generate": ["GPT2LMHeadModel"]}})
     assert code == 0 and columns(out)[1:] == [["LlamaForCausalLM", "chat"], ["GPT2LMHeadModel", "generate"]]
     assert json.loads(call("vllm-models", "--json")[1])["generate"] == ["GPT2LMHeadModel"]
-    assert "vLLM is no engine of this server" in call("vllm-models", routes={route: {"chat": [], "generate": []}})[2]
+    assert "vLLM cannot run on this server" in call("vllm-models", routes={route: {"chat": [], "generate": []}})[2]
 
 
 def test_a_type_without_families(call: Call) -> None:

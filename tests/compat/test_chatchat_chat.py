@@ -43,7 +43,7 @@ def server(model: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def messages(server: Live, conversation: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.http.get(f"/v1/conversations/{conversation}/messages").json()["data"]
+    found: list[dict[str, Any]] = server.http.get(f"/v1/chats/{conversation}/messages").json()["data"]
     return found
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 import uvloop
+from alembic import command
 from sqlalchemy import select, text
 
 from modelyard.control import places
 from modelyard.control.places import PACKAGE, check_there, packed, unpacked
 from modelyard.core.errors import ModelFilesInvalid
 from modelyard.core.types import Adapter, Download, Launch, Model
+from modelyard.db.migrations import config
 from modelyard.db.session import Database
 from modelyard.db.tables import Deployment
 
@@ -59,13 +61,12 @@ def test_rows_of_an_older_version_find_the_demo_model(database_url: str, tmp_pat
 
     async def go() -> None:
         database = Database(database_url)
-        await database.open()
+        async with database.engine.begin() as connection:
+            await connection.run_sync(lambda sync: command.upgrade(config(sync), "0004"))
         async with database.session() as session:
             for each in (model, other):
                 kept = msgspec.json.encode(Launch(each.name, each, "llama_cpp")).decode()
                 await session.execute(text(row), {"uid": each.name, "launch": kept, "no": False})
-            await session.execute(text("ALTER TABLE knowledge_documents DROP COLUMN notes"))  # which 0006 adds
-            await session.execute(text("UPDATE alembic_version SET version_num = '0004'"))
         await database.open()
         async with database.session() as session:
             found = (await session.execute(select(Deployment))).scalars().all()

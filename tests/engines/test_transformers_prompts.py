@@ -180,7 +180,6 @@ FORMS = """
 from transformers import PreTrainedTokenizerFast
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from modelyard.core.errors import InvalidParameter
-from modelyard.engines.transformers.infilling import Holes
 from modelyard.engines.transformers.infilling import InfillForms
 
 made = []

@@ -1,7 +1,7 @@
 """The Python client: `with Client() as client: client.models.launch("demo")`.
 
-It imports the public interface only. Each call is written once and serves the synchronous and the asynchronous client.
-"""
+It imports the public interface only. Each call is written once and serves the synchronous and the asynchronous
+client."""
 
 from modelyard.client.client import AsyncClient, Client
 from modelyard.client.handles import (

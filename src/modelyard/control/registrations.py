@@ -32,6 +32,7 @@ from modelyard.core.errors import (
 from modelyard.core.types import Launch, ModelType
 from modelyard.db.session import Database
 from modelyard.db.tables import Registration
+from modelyard.engines.names import profile_of
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,11 @@ def is_of(launch: Launch, family: Family) -> bool:
     """Whether a launch runs a family."""
     model = launch.model
     same = model.name.lower() == family.name.lower() and model.type is family.type
-    return same and model.path is not None  # models without files have no family, whatever their name
+    profile = profile_of(launch.engine)
+    weightless = profile.weightless if profile else ""
+    return same and (
+        not weightless or model.format != weightless
+    )  # a model without files has no family, whatever its name
 
 
 def here() -> Cached:

@@ -1,4 +1,4 @@
-"""The words that two or more sibling rooms share: models, launches, routes. Frozen data, no behaviour beyond reading it.
+"""The vocabulary that several packages share: models, launches, routes. Frozen data, no behaviour beyond reading it.
 
 A type enters this file only when two rooms that may not import each other need it.
 """

@@ -1,8 +1,7 @@
 """Asking models from Python: an engine in a child process of its own, or a server that runs already.
 
-`Engine` launches a model and answers requests; `EngineClient` asks a server. Names and results are those of ms-swift's inference, which
-`modelyard.llm` builds on.
-"""
+`Engine` launches a model and answers requests; `EngineClient` asks a server. Names and results are those of ms-
+swift's inference, which `modelyard.llm` builds on."""
 
 from modelyard.infer.engine import Engine, LlamaEngine, TransformersEngine, VllmEngine
 from modelyard.infer.remote import InferClient

@@ -1,4 +1,4 @@
-"""Body and answer of `POST /v1/conversations/import`: conversations of another system."""
+"""Body and answer of `POST /v1/chats/import`: conversations of another system."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ImportedConversation(Body):
 
 
 class ImportConversations(Body):
-    """Body of `POST /v1/conversations/import`."""
+    """Body of `POST /v1/chats/import`."""
 
     conversations: Few[ImportedConversation]
 

@@ -10,7 +10,7 @@ from modelyard.protocol.knowledge import Body
 
 
 class NewConversation(Body):
-    """Body of `POST /v1/conversations`."""
+    """Body of `POST /v1/chats`."""
 
     title: str = Field("", max_length=200)
 
@@ -29,7 +29,7 @@ class ConversationInfo(BaseModel):
 
 
 class ConversationList(BaseModel):
-    """Answer of `GET /v1/conversations`."""
+    """Answer of `GET /v1/chats`."""
 
     object: str = "list"
     data: list[ConversationInfo]
@@ -50,14 +50,14 @@ class MessageInfo(BaseModel):
 
 
 class MessageList(BaseModel):
-    """Answer of `GET /v1/conversations/{conversation}/messages`."""
+    """Answer of `GET /v1/chats/{conversation}/messages`."""
 
     object: str = "list"
     data: list[MessageInfo]
 
 
 class FeedbackRequest(Body):
-    """Body of `POST /v1/conversations/messages/{message}/feedback`."""
+    """Body of `POST /v1/chats/messages/{message}/feedback`."""
 
     score: int = Field(ge=0, le=100)
     reason: str = Field("", max_length=4000)

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelyard.protocol.bounds import Fields
+
 
 class JobProblem(BaseModel):
     """Why a job failed."""
@@ -70,7 +72,7 @@ class CreateJob(BaseModel):
 
     kind: str = Field(min_length=1, max_length=40)
     """`download` or `engine_install`."""
-    parameters: dict[str, Any] = {}
+    parameters: Fields[Any] = {}
     """What to do; each kind has its own. Those of `download` are the body of `POST /v1/cache/models`."""
 
 

@@ -14,7 +14,7 @@ from modelyard.web.deps import TheChats, TheGrant
 from modelyard.web.knowledge_views import conversation_info, message_info, page
 from modelyard.web.router import BodyKind, Router
 
-router = Router("/v1/conversations", tags=["conversations"])
+router = Router("/v1/chats", tags=["chats"])
 
 
 class Markdown(PlainTextResponse):

@@ -11,7 +11,7 @@ from modelyard.client.request import Request, an_object, at, data_of
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import ConversationDict, DeletedDict, ImportedDict, MessageDict
 
-CONVERSATIONS = "conversations"
+CHATS = "chats"
 MessageList = list["MessageDict"]
 
 
@@ -21,32 +21,32 @@ class ConversationCalls(CallGroup[S]):
     @call
     def create(self, title: str = "") -> Request[ConversationDict]:
         """Begin a conversation; `client.knowledge.ask` continues it by its `id`."""
-        return Request("POST", at(CONVERSATIONS), an_object, body={"title": title})
+        return Request("POST", at(CHATS), an_object, body={"title": title})
 
     @call
     def get(self, conversation: str) -> Request[ConversationDict]:
         """A conversation without its messages."""
-        return Request("GET", at(CONVERSATIONS, conversation), an_object)
+        return Request("GET", at(CHATS, conversation), an_object)
 
     @call
     def rename(self, conversation: str, title: str) -> Request[ConversationDict]:
         """Give a conversation another title."""
-        return Request("PATCH", at(CONVERSATIONS, conversation), an_object, body={"title": title})
+        return Request("PATCH", at(CHATS, conversation), an_object, body={"title": title})
 
     @call
     def messages(self, conversation: str) -> Request[MessageList]:
         """The questions of a conversation and their answers, in order."""
-        return Request("GET", at(CONVERSATIONS, conversation, "messages"), data_of)
+        return Request("GET", at(CHATS, conversation, "messages"), data_of)
 
     @call
     def delete(self, conversation: str) -> Request[DeletedDict]:
         """Delete a conversation with its messages."""
-        return Request("DELETE", at(CONVERSATIONS, conversation), an_object)
+        return Request("DELETE", at(CHATS, conversation), an_object)
 
     @call
     def export(self, conversation: str) -> Request[str]:
         """A conversation as Markdown."""
-        return Request("GET", at(CONVERSATIONS, conversation, "export"), bytes.decode, raw=True)
+        return Request("GET", at(CHATS, conversation, "export"), bytes.decode, raw=True)
 
     @call
     def import_(self, conversations: Sequence[Mapping[str, Any]]) -> Request[ImportedDict]:
@@ -56,15 +56,15 @@ class ConversationCalls(CallGroup[S]):
         `created_at`.
         """
         body = {"conversations": [dict(each) for each in conversations]}
-        return Request("POST", at(CONVERSATIONS, "import"), an_object, body=body)
+        return Request("POST", at(CHATS, "import"), an_object, body=body)
 
     @call
     def feedback(self, message: str, score: int, reason: str = "") -> Request[MessageDict]:
         """Rate an answer: `score` from 0 to 100, with a reason."""
         body = {"score": score, "reason": reason}
-        return Request("POST", at(CONVERSATIONS, "messages", message, "feedback"), an_object, body=body)
+        return Request("POST", at(CHATS, "messages", message, "feedback"), an_object, body=body)
 
     @call
     def list(self, limit: int = 100, offset: int = 0) -> Request[list[ConversationDict]]:
         """The conversations of this key, the last ones first; at most 1000."""
-        return Request("GET", at(CONVERSATIONS), data_of, {"limit": str(limit), "offset": str(offset)})
+        return Request("GET", at(CHATS), data_of, {"limit": str(limit), "offset": str(offset)})

@@ -11,12 +11,8 @@ from modelyard.core.errors import ChunkNotFound, DocumentNotFound, JobNotFound, 
 from modelyard.core.names import composed, spellings
 from modelyard.db.statements import batched
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
-from modelyard.jobs.types import ACTIVE, JobState
-from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
-
-DONE, FAILED, CANCELLED = JobState.DONE, JobState.FAILED, JobState.CANCELLED
-WAITING, UNCHANGED, READY, STORED = TaskState.WAITING, TaskState.UNCHANGED, DocumentState.READY, DocumentState.STORED
-ADD, REINDEX = IndexingKind.ADD, IndexingKind.REINDEX
+from modelyard.jobs.types import ACTIVE
+from modelyard.knowledge.documents.states import IndexingKind
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:

@@ -11,7 +11,7 @@ from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.jobs.rows import move
 from modelyard.jobs.types import ACTIVE, JobState
-from modelyard.knowledge.documents import rows
+from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.jobs import tasks_of
 from modelyard.knowledge.indexing.task_queue import DocumentTask
 
@@ -60,7 +60,7 @@ class HeldJobs:
         """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
         for job, held in self._jobs.items():
             query = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
-            running = (KnowledgeJob.kind == rows.ADD) & KnowledgeJob.state.in_(ACTIVE)
+            running = (KnowledgeJob.kind == IndexingKind.ADD) & KnowledgeJob.state.in_(ACTIVE)
             async with self._database.session() as session:
                 found = (await session.execute(query.where(running, KnowledgeTask.id > held.past))).first()
             if found is not None and found[1] not in busy:
@@ -84,10 +84,10 @@ class HeldJobs:
     @retried
     async def _note(self, job: str, reason: str) -> None:
         waiting = select(KnowledgeTask.document_id).where(
-            KnowledgeTask.job_id == job, KnowledgeTask.state == rows.WAITING
+            KnowledgeTask.job_id == job, KnowledgeTask.state == TaskState.WAITING
         )
         change = update(KnowledgeDocument).where(
-            KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING
+            KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == DocumentState.WAITING
         )
         async with self._database.writing() as session:
             row = await session.get(KnowledgeJob, job, with_for_update=True)

@@ -25,7 +25,7 @@ from modelyard.knowledge.documents import rows, splitter
 from modelyard.knowledge.documents.bases import BaseSettings, chunking_of
 from modelyard.knowledge.documents.loaders import VERSION as LOADERS
 from modelyard.knowledge.documents.splitter import Chunking
-from modelyard.knowledge.documents.states import IndexingKind, TaskState
+from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 
 WORDS = {IndexingKind.ADD: "add", IndexingKind.REINDEX: "reindex"}
 """What the routes of a base call its kinds of job."""
@@ -125,18 +125,18 @@ class IndexingJobs:
         async with self._database.writing() as session:
             base = await rows.present(session, base)
             documents = await rows.documents_named(session, base, list(dict.fromkeys(names)), present_only)
-            job = await _add(session, base, rows.ADD, base.generation, owner)
+            job = await _add(session, base, IndexingKind.ADD, base.generation, owner)
             for each in documents:
-                task = KnowledgeTask(job_id=job.id, document_id=each.id, force=force, state=rows.WAITING, error="")
+                task = KnowledgeTask(job_id=job.id, document_id=each.id, force=force, state=TaskState.WAITING, error="")
                 if not force and self._unchanged(base, each):
-                    task.state, task.chunks = rows.UNCHANGED, each.chunks
+                    task.state, task.chunks = TaskState.UNCHANGED, each.chunks
                 else:
-                    each.state, each.error = rows.WAITING, ""
+                    each.state, each.error = DocumentState.WAITING, ""
                 session.add(task)
         return job.id
 
     def _unchanged(self, base: KnowledgeBase, document: KnowledgeDocument) -> bool:
-        if document.state != rows.READY:
+        if document.state != DocumentState.READY:
             return False
         chunking = chunking_for(base.chunking, document)
         mark = fingerprint(document, base.generation, chunking, base.embedding_model, self.ocr)
@@ -157,10 +157,10 @@ class IndexingJobs:
             past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
             newest = max(base.generation, await session.scalar(past) or 0)
             # never again the number of one that was given up
-            job = await _add(session, base, rows.REINDEX, newest + 1, owner)
+            job = await _add(session, base, IndexingKind.REINDEX, newest + 1, owner)
             job.settings = {"embedding_model": base.embedding_model, "chunking": base.chunking, **changed}
             query = select(KnowledgeDocument).where(
-                KnowledgeDocument.base_id == base.id, KnowledgeDocument.state != rows.STORED
+                KnowledgeDocument.base_id == base.id, KnowledgeDocument.state != DocumentState.STORED
             )
             for each in await session.scalars(query.order_by(KnowledgeDocument.id)):
                 session.add(KnowledgeTask(job_id=job.id, document_id=each.id, force=force, error=""))
@@ -177,7 +177,7 @@ class IndexingJobs:
             if job.state not in ACTIVE:
                 return None
             await end(session, job, JobState.CANCELLED)
-        return (job.base_id, job.generation) if job.kind == rows.REINDEX else None
+        return (job.base_id, job.generation) if job.kind == IndexingKind.REINDEX else None
 
     async def running(self, base: KnowledgeBase) -> Sequence[str]:
         """Ids of a base's jobs that are not finished."""
@@ -225,7 +225,7 @@ class IndexingJobs:
             named = select(KnowledgeDocument.name, KnowledgeTask.error).join(
                 KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id
             )
-            failed = named.where(KnowledgeTask.job_id == name, KnowledgeTask.state == rows.FAILED).limit(PROBLEMS)
+            failed = named.where(KnowledgeTask.job_id == name, KnowledgeTask.state == TaskState.FAILED).limit(PROBLEMS)
             problems = [Problem(*each) for each in (await session.execute(failed)).all()]
             running = job.state in ACTIVE
             remarks = [] if running else await _remarks(session, name)
@@ -242,10 +242,10 @@ class IndexingJobs:
             state=JobState.RUNNING if running else job.state,
             error="" if running else job.error,
             total=sum(count.values()),
-            done=count.get(rows.DONE, 0),
-            unchanged=count.get(rows.UNCHANGED, 0),
-            failed=count.get(rows.FAILED, 0),
-            cancelled=count.get(rows.CANCELLED, 0),
+            done=count.get(TaskState.DONE, 0),
+            unchanged=count.get(TaskState.UNCHANGED, 0),
+            failed=count.get(TaskState.FAILED, 0),
+            cancelled=count.get(TaskState.CANCELLED, 0),
             chunks=sum(int(each[1]) for each in states.values()),
             embedded=sum(int(each[2]) for each in states.values()),
             created_at=job.created_at,
@@ -262,7 +262,7 @@ async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
     noted = (
         select(KnowledgeDocument.name, KnowledgeDocument.notes)
         .join(KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id)
-        .where(KnowledgeTask.job_id == name, KnowledgeTask.state == rows.DONE, KnowledgeDocument.notes != "")
+        .where(KnowledgeTask.job_id == name, KnowledgeTask.state == TaskState.DONE, KnowledgeDocument.notes != "")
         .order_by(KnowledgeTask.id)
         .limit(PROBLEMS)
     )
@@ -272,9 +272,9 @@ async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
 def next_jobs(held: Collection[str]) -> Select[str]:
     """Ids of the jobs that have something to do, in the order in which they get their turns."""
     other = aliased(KnowledgeJob)
-    rebuilt = select(other.base_id).where(other.kind == rows.REINDEX, other.state.in_(ACTIVE))
+    rebuilt = select(other.base_id).where(other.kind == IndexingKind.REINDEX, other.state.in_(ACTIVE))
     waiting = select(KnowledgeTask.id).where(
-        KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING
+        KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == TaskState.WAITING
     )
     turn = func.row_number().over(partition_by=KnowledgeJob.base_id, order_by=KnowledgeJob.created_at)
     return (
@@ -282,7 +282,7 @@ def next_jobs(held: Collection[str]) -> Select[str]:
         .join(KnowledgeBase, KnowledgeBase.id == KnowledgeJob.base_id)
         .where(
             KnowledgeJob.state.in_(ACTIVE),
-            (KnowledgeJob.kind == rows.REINDEX) | KnowledgeJob.base_id.not_in(rebuilt),
+            (KnowledgeJob.kind == IndexingKind.REINDEX) | KnowledgeJob.base_id.not_in(rebuilt),
             KnowledgeJob.id.not_in(held),
             waiting.correlate(KnowledgeJob).exists(),
         )
@@ -295,7 +295,7 @@ def tasks_of(job: str) -> Select[int, int, int]:
     return (
         select(KnowledgeTask.id, KnowledgeTask.document_id, KnowledgeDocument.size)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
-        .where(KnowledgeTask.job_id == job, KnowledgeTask.state == rows.WAITING)
+        .where(KnowledgeTask.job_id == job, KnowledgeTask.state == TaskState.WAITING)
         .order_by(KnowledgeTask.id)
     )
 
@@ -306,20 +306,20 @@ async def end(session: AsyncSession, job: KnowledgeJob, state: JobState, error: 
     counts = await counted(session, job.id)
     job.done, job.total, job.unit, job.message = counts.done, counts.total, counts.unit, ""
     waiting = select(KnowledgeTask.document_id).where(
-        KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.WAITING
+        KnowledgeTask.job_id == job.id, KnowledgeTask.state == TaskState.WAITING
     )
-    if job.kind == rows.ADD:
+    if job.kind == IndexingKind.ADD:
         await session.execute(
             update(KnowledgeDocument)
-            .where(KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == rows.WAITING)
-            .values(state=rows.CANCELLED)
+            .where(KnowledgeDocument.id.in_(waiting), KnowledgeDocument.state == DocumentState.WAITING)
+            .values(state=DocumentState.CANCELLED)
         )
     await session.execute(
         update(KnowledgeTask)
-        .where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.WAITING)
-        .values(state=rows.CANCELLED)
+        .where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == TaskState.WAITING)
+        .values(state=TaskState.CANCELLED)
     )
-    if job.kind == rows.REINDEX and state != rows.DONE:
+    if job.kind == IndexingKind.REINDEX and state != JobState.DONE:
         base = await session.get_one(KnowledgeBase, job.base_id)
         await _clear_beyond(session, base)
         await _as_before(session, base, job)
@@ -337,7 +337,9 @@ async def _as_before(session: AsyncSession, base: KnowledgeBase, job: KnowledgeJ
     there = select(func.count()).where(
         KnowledgeChunk.document_id == KnowledgeDocument.id, KnowledgeChunk.generation == base.generation
     )
-    touched = select(KnowledgeTask.document_id).where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.DONE)
+    touched = select(KnowledgeTask.document_id).where(
+        KnowledgeTask.job_id == job.id, KnowledgeTask.state == TaskState.DONE
+    )
     await session.execute(
         update(KnowledgeDocument)
         .where(KnowledgeDocument.id.in_(touched))
@@ -351,7 +353,9 @@ async def counted(session: AsyncSession, job: str) -> JobProgress:
     query = select(KnowledgeTask.state, func.count()).where(KnowledgeTask.job_id == job).group_by(KnowledgeTask.state)
     counts = {state: int(count) for state, count in (await session.execute(query)).all()}
     total = sum(counts.values())
-    return JobProgress(total - counts.get(rows.WAITING, 0) - counts.get(TaskState.CANCELLED, 0), total, "documents")
+    return JobProgress(
+        total - counts.get(TaskState.WAITING, 0) - counts.get(TaskState.CANCELLED, 0), total, "documents"
+    )
 
 
 async def _add(session: AsyncSession, base: KnowledgeBase, kind: str, generation: int, owner: str) -> KnowledgeJob:

@@ -25,9 +25,9 @@ from modelyard.core.errors import (
 from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
 from modelyard.jobs.types import ACTIVE, JobState
-from modelyard.knowledge.documents import rows
+from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing import jobs as job_rows
-from modelyard.knowledge.indexing.commit import IndexChange
+from modelyard.knowledge.indexing.change_queue import SECONDS, ChangeQueue
 from modelyard.knowledge.indexing.held_jobs import HeldJobs
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs, JobView
@@ -41,12 +41,6 @@ WORKERS = 2
 """Batches under way at once: one is read while another is embedded."""
 AHEAD = 64
 """Tasks that are looked up at once."""
-ENTRIES = 2000
-"""Chunks after which indexes are written while a job goes on."""
-MOST_ENTRIES = 10_000
-"""Chunks that may wait for an index that is being written; then ingestion waits too."""
-SECONDS = 0.5
-"""Time after which they are written anyway."""
 ATTEMPTS = 6
 """Tries of a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
@@ -78,9 +72,7 @@ class IndexingWorker:
         self._changed = asyncio.Event()
         self._queue = TaskQueue()
         self._active: dict[asyncio.Task[None], list[DocumentTask]] = {}
-        self._pending: dict[tuple[int, int], IndexChange] = {}
-        self._written = time.monotonic()
-        self._writing: asyncio.Task[None] | None = None
+        self._changes = ChangeQueue(indexes, self.look)
 
     def look(self, first: bool = False) -> None:
         """There is something new to do, `first` before what was looked up already."""
@@ -125,23 +117,22 @@ class IndexingWorker:
                 try:
                     await self.held.release()
                     await self._start_some()
-                    await self._write_some()
+                    await self._changes.write_some(idle=not self._active and not self._queue)
                     if not self._queue:
                         await self._finish_jobs()
                 except ModelyardError as error:
                     log.warning("knowledge jobs wait: %s", error.message)
                     await asyncio.sleep(PAUSE)
                     continue
-                if not self._active and not self._queue and not self._pending:
+                if not self._active and not self._queue and not self._changes:
                     self._queue.forget()
                     await self._idle()
                 else:
                     await self._wait_a_little()
         finally:
-            tasks = [*self._active, *([self._writing] if self._writing else [])]
-            for task in tasks:
+            for task in self._active:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._active, self._changes.cancel(), return_exceptions=True)
 
     async def _idle(self) -> None:
         """Wait for work. After a while without any, give back the memory that only indexing needs."""
@@ -239,7 +230,8 @@ class IndexingWorker:
     async def _index(self, numbers: Sequence[int], by_words: bool = False) -> None:
         outcome = await self._indexing.index(numbers, by_words)
         if outcome.change is not None:
-            self._take(outcome.change)
+            self._changes.add(outcome.change)
+            self._forget(outcome.change.moved)
         for number, error in outcome.unreadable.items():
             await self._failed(number, error)
 
@@ -285,73 +277,28 @@ class IndexingWorker:
         if self.held.jobs:
             self.look()
 
-    def _take(self, change: IndexChange) -> None:
-        """Note what an index must learn, to be written with what else waits for it."""
-        pending = self._pending.setdefault((change.base.id, change.generation), change)
-        if pending is not change:
-            pending.extend(change)
-        self._forget(change.moved)
-
     @retried
     async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
         """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
         given_up = False
         async with self._database.writing() as session:
             task = await session.get(KnowledgeTask, number, with_for_update=True)
-            if task is None or task.state != rows.WAITING:
+            if task is None or task.state != TaskState.WAITING:
                 return
-            task.state, task.error = rows.FAILED, error.message
+            task.state, task.error = TaskState.FAILED, error.message
             job = await session.get_one(KnowledgeJob, task.job_id)
             document = await session.get_one(KnowledgeDocument, task.document_id)
-            if job.kind == rows.ADD:
-                document.state, document.error = rows.FAILED, error.message
+            if job.kind == IndexingKind.ADD:
+                document.state, document.error = DocumentState.FAILED, error.message
             elif given_up := whole_job and job.state in ACTIVE:
                 await job_rows.end(session, job, JobState.FAILED, error)
         if given_up:
             await self._indexes.drop(job.base_id, job.generation)
 
-    async def _write_some(self) -> None:
-        """Begin to tell the indexes what is committed, if it is time; searching and reading go on meanwhile."""
-        count = sum(len(each.add) for each in self._pending.values())
-        if self._writing is not None:
-            if not self._writing.done() and count < MOST_ENTRIES:
-                return
-            await self._written_now()
-        idle = not self._active and not self._queue
-        if self._pending and (idle or count >= ENTRIES or time.monotonic() - self._written >= SECONDS):
-            self._writing = asyncio.create_task(self._write())
-
-    async def _write(self) -> None:
-        """Tell the indexes what is committed."""
-        pending, self._pending = self._pending, {}
-        try:
-            for (_, generation), each in pending.items():
-                try:
-                    await self._indexes.apply(each.base, generation, each.add, each.remove)
-                except ModelyardError as error:
-                    log.warning("the index of '%s' is read again from its rows: %s", each.base.name, error.message)
-                    await self._indexes.reopen(each.base.id, generation)
-        finally:
-            self._written = time.monotonic()
-            self._wake.set()
-            self._note()
-
-    async def _written_now(self) -> None:
-        """Wait for what is being written; a defect in it is raised here."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
-
-    async def _write_all(self) -> None:
-        """Tell the indexes everything that is committed by now."""
-        await self._written_now()
-        if self._pending:
-            await self._write()
-
     async def _finish_jobs(self) -> None:
         """End the jobs that have nothing left to do, once their chunks can be found."""
         waiting = select(KnowledgeTask.id).where(
-            KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == rows.WAITING
+            KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == TaskState.WAITING
         )
         query = select(KnowledgeJob).where(KnowledgeJob.state.in_(ACTIVE), ~waiting.correlate(KnowledgeJob).exists())
         async with self._database.session() as session:
@@ -359,7 +306,7 @@ class IndexingWorker:
         busy = {due.job for each in self._active.values() for due in each}
         done = [job for job in done if job.id not in busy]
         if done:
-            await self._write_all()
+            await self._changes.write_all()
         for job in done:
             with contextlib.suppress(ChangedMeanwhile):  # its base was deleted
                 await self._finish(job)
@@ -373,7 +320,7 @@ class IndexingWorker:
             row = await session.get(KnowledgeJob, job.id, with_for_update=True)
             if row is None or row.state not in ACTIVE:
                 return
-            if row.kind == rows.REINDEX:
+            if row.kind == IndexingKind.REINDEX:
                 base = await session.get_one(KnowledgeBase, row.base_id)
                 old = base.generation
                 await _swap(session, base, row)
@@ -401,10 +348,10 @@ async def _swap(session, base: KnowledgeBase, job: KnowledgeJob) -> None:  # typ
     base.dimension = dimension if isinstance(dimension, int) else None
     if isinstance(chunking, dict):
         base.chunking = chunking
-    failed = select(KnowledgeTask).where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == rows.FAILED)
+    failed = select(KnowledgeTask).where(KnowledgeTask.job_id == job.id, KnowledgeTask.state == TaskState.FAILED)
     for task in await session.scalars(failed):
         document = await session.get_one(KnowledgeDocument, task.document_id)
-        document.state, document.error, document.chunks, document.fingerprint = rows.FAILED, task.error, 0, ""
+        document.state, document.error, document.chunks, document.fingerprint = DocumentState.FAILED, task.error, 0, ""
     await session.execute(
         delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation < job.generation)
     )

@@ -1,5 +1,5 @@
-"""From the bytes of a file to `LoadedDocument`. One format is one file; its extensions stand in `formats.py`, those of other packages
-in an entry point of the group `modelyard.loaders` whose name is the extension and whose object is a `base.Loader`."""
+"""From the bytes of a file to `LoadedDocument`. One format is one file; its extensions stand in `formats.py`, those of other
+packages in an entry point of the group `modelyard.loaders`: its name is the extension, its object a `base.Loader`."""
 
 from __future__ import annotations
 
