@@ -8,12 +8,12 @@ from collections import defaultdict
 
 from tests.architecture.test_house import ROOT, SOURCE, sources
 
-SHARED_CLASS_NAMES = 25
-"""Class names that may stand in more than one file. This number may only shrink."""
+SHARED_CLASS_NAMES = {"Engine", "Model", "ModelType"}
+"""Class names that may stand in more than one file: ours, and those that ms-swift gives to programs. This set may only shrink."""
 VERBS = frozenset({"asked", "told", "said", "spoken"})
 """Words that are no names of values: say what the value is."""
-VERB_ASSIGNMENTS = 20
-"""Assignments to one of them that are left. This number may only shrink."""
+VERB_ASSIGNMENTS = {"control/downloads.py asked"}
+"""The field of a file that older versions wrote. This set may only shrink."""
 
 
 def assigned(node: ast.AST) -> list[str]:
@@ -30,18 +30,18 @@ def test_a_class_name_stands_in_one_file() -> None:
             if isinstance(node, ast.ClassDef):
                 files[node.name].add(path)
     shared = {name: sorted(paths) for name, paths in files.items() if len(paths) > 1}
-    assert len(shared) <= SHARED_CLASS_NAMES, shared
+    assert shared.keys() == SHARED_CLASS_NAMES, shared
 
 
 def test_values_are_named_by_nouns() -> None:
-    places = [
-        f"{path}:{node.lineno} {name}"
+    places = {
+        f"{path} {name}"
         for path, tree, _ in sources()
         for node in ast.walk(tree)
         for name in assigned(node)
         if name in VERBS
-    ]
-    assert len(places) <= VERB_ASSIGNMENTS, places
+    }
+    assert places == VERB_ASSIGNMENTS
 
 
 def test_other_systems_are_called_by_their_names() -> None:

@@ -26,12 +26,12 @@ from modelyard.compat.chatchat.unified import UnifiedChat, tool_call
 from modelyard.compat.chatchat.uploads import chunking_options, parse_custom_docs
 from modelyard.compat.fastchat.generation import GenerationBody, error_value, generate, generation_stream
 from modelyard.core.errors import (
+    ChatchatRefused,
     DocumentNotFound,
     InvalidParameter,
     ModelNotFound,
     ModelyardError,
     RateLimited,
-    Refused,
     UnsupportedParameter,
 )
 from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
@@ -132,7 +132,7 @@ def test_ids_that_are_too_long_are_hashed() -> None:
 
 def test_a_name_that_climbs_is_an_attack() -> None:
     assert checked_name("a..b") == "a..b"
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ChatchatRefused) as caught:
         checked_name("../a", [])
     assert (caught.value.number, caught.value.data) == (403, [])
 

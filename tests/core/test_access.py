@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from modelyard.core.access import ADMIN, SCOPES, Access, Grant, Window, checked_scopes, credential, fingerprint
 from modelyard.core.errors import InvalidKey, InvalidParameter, PermissionDenied
-from modelyard.core.secrets import MASK, hidden, kept
+from modelyard.core.secrets import MASK, mask_secrets, restore_secrets
 
 SECRET = b"my-secret"
 GRANT = Grant("1", "mine", frozenset({"models:read"}), models=frozenset({"a"}), expires_at=100.0)
@@ -116,13 +116,13 @@ def test_what_is_shown_of_a_launch() -> None:
         "api_key_env": "OPENAI_KEY",
         "nested": {"password": "p", "size": 1},
     }
-    shown = hidden(launch)
+    shown = mask_secrets(launch)
     assert shown["envs"] == {"HF_TOKEN": MASK, "PATH": MASK}
     assert (shown["api_key"], shown["hf-token"], shown["nested"]) == (MASK, MASK, {"password": MASK, "size": 1})
     assert (shown["model_name"], shown["max_tokens"], shown["api_key_env"]) == ("m", 5, "OPENAI_KEY")
-    assert kept(shown, launch) == launch
-    assert kept({**shown, "api_key": "sk-2"}, launch)["api_key"] == "sk-2"
-    assert kept(shown, {})["api_key"] == MASK
+    assert restore_secrets(shown, launch) == launch
+    assert restore_secrets({**shown, "api_key": "sk-2"}, launch)["api_key"] == "sk-2"
+    assert restore_secrets(shown, {})["api_key"] == MASK
 
 
 @pytest.mark.parametrize(
@@ -137,5 +137,5 @@ def test_what_is_shown_of_a_launch() -> None:
 )
 def test_secrets_in_command_lines_are_not_shown(given: str | list[str], shown: str | list[str]) -> None:
     launch = {"model_name": "m", "vllm_args": given}
-    assert hidden(launch)["vllm_args"] == shown
-    assert kept(hidden(launch), launch) == launch
+    assert mask_secrets(launch)["vllm_args"] == shown
+    assert restore_secrets(mask_secrets(launch), launch) == launch

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from modelyard.core.errors import BadRequest, InternalError
 from modelyard.knowledge.indexing.adaptive_size import SLOW
-from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, Answer, ServedModels, halves
+from modelyard.knowledge.models import FIRST_TEXTS, TEXTS_AT_ONCE, ModelReply, ServedModels, halves
 
 
-async def unused(path: str, body: bytes) -> Answer:
+async def unused(path: str, body: bytes) -> ModelReply:
     raise AssertionError(f"nothing is sent to {path} here")
 
 

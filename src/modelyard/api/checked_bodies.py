@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.api.foreign_pages import READING
-from modelyard.core.asgi import App, Headers, Receive, Scope, Send, replayed
+from modelyard.core.asgi import App, Headers, Receive, Scope, Send, replay
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.gateway.asgi import ClientLeft, header, send_error
@@ -41,7 +41,7 @@ class BodyCheck:
         body = await read_body(headers, receive, self._settings.max_body_bytes)
         if body.strip():
             check_body(body, self._settings.max_json_values)
-        return replayed(body, receive)
+        return replay(body, receive)
 
 
 def check_address(scope: Scope) -> None:

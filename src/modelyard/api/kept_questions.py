@@ -13,7 +13,7 @@ from msgspec import to_builtins
 from modelyard.chats.service import Chats
 from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
+from modelyard.knowledge.answering.answer import AnswerToken, FinalAnswer, KnowledgeQuestion, Sources
 from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.knowledge.types import Models
@@ -32,7 +32,7 @@ class KeptQuestion:
 
     knowledge: KnowledgeService
     chats: Chats
-    question: Question
+    question: KnowledgeQuestion
     conversation: str | None
     message: str | None
     texts: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class KeptQuestion:
             await chats.conversations.get(owner, talk)
             history = await chats.conversations.history(talk, HISTORY)
         options = {"temperature": body.temperature, "max_tokens": body.max_tokens}
-        question = Question(
+        question = KnowledgeQuestion(
             text=body.question,
             bases=bases,
             model=body.model,
@@ -91,7 +91,7 @@ class KeptQuestion:
                     if isinstance(each, Sources):
                         sources, notes = [to_builtins(c) for c in each.citations], list(each.notes)
                         yield {"type": "sources", "sources": sources, "notes": notes}
-                    elif isinstance(each, Token):
+                    elif isinstance(each, AnswerToken):
                         self.texts.append(each.text)
                         yield {"type": "token", "text": each.text}
                     else:
@@ -103,7 +103,7 @@ class KeptQuestion:
         if done is not None:
             yield done
 
-    def _summary(self, answered: Answered, sources: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
+    def _summary(self, answered: FinalAnswer, sources: list[dict[str, Any]], notes: list[str]) -> dict[str, Any]:
         return {
             "type": "answer",
             "answer": answered.text,

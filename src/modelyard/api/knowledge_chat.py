@@ -19,7 +19,7 @@ from modelyard.core.types import Task
 from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
 from modelyard.gateway.apps import caller_of
 from modelyard.gateway.sender import Caller
-from modelyard.knowledge.answering.answer import Answered, Question, Sources, Token
+from modelyard.knowledge.answering.answer import AnswerToken, FinalAnswer, KnowledgeQuestion, Sources
 from modelyard.knowledge.search.search import Mode
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.knowledge.types import Models
@@ -84,7 +84,9 @@ def knowledge_app(knowledge: KnowledgeService, models: Callable[[Caller], Models
     return chat
 
 
-async def _question(knowledge: KnowledgeService, body: ChatRequest, grant: Grant | None, models: Models) -> Question:
+async def _question(
+    knowledge: KnowledgeService, body: ChatRequest, grant: Grant | None, models: Models
+) -> KnowledgeQuestion:
     """The question of a request: the last message of the user, with the conversation before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
     for index, each in enumerate(body.messages):
@@ -97,7 +99,7 @@ async def _question(knowledge: KnowledgeService, body: ChatRequest, grant: Grant
         raise InvalidParameter("messages", "there is no question in the last message.")
     history = [{"role": each.role, "content": text_of(each.content)} for each in body.messages if each is not turns[-1]]
     given = {name: value for name in PASSED if (value := getattr(body, name, UNSET)) not in (UNSET, None)}
-    return Question(
+    return KnowledgeQuestion(
         text=text,
         bases=await knowledge.several(options.bases),
         model=None if body.model.startswith(BASE) else body.model,
@@ -121,14 +123,14 @@ def _check_content(content: Any, place: str) -> None:
             raise InvalidParameter(f"{place}[{number}].type", problem)
 
 
-async def _completion(knowledge: KnowledgeService, model: str, question: Question) -> dict[str, Any]:
+async def _completion(knowledge: KnowledgeService, model: str, question: KnowledgeQuestion) -> dict[str, Any]:
     sources: list[dict[str, Any]] = []
-    answered: Answered | None = None
+    answered: FinalAnswer | None = None
     async with aclosing(knowledge.answering.answer(question)) as parts:
         async for each in parts:
             if isinstance(each, Sources):
                 sources = [to_builtins(source) for source in each.citations]
-            elif isinstance(each, Answered):
+            elif isinstance(each, FinalAnswer):
                 answered = each
     assert answered is not None
     message = {"role": "assistant", "content": answered.text}
@@ -141,7 +143,7 @@ async def _completion(knowledge: KnowledgeService, model: str, question: Questio
 
 
 async def _chunks(
-    knowledge: KnowledgeService, model: str, question: Question, wants_usage: bool
+    knowledge: KnowledgeService, model: str, question: KnowledgeQuestion, wants_usage: bool
 ) -> AsyncGenerator[bytes]:
     head = _head(model, "chat.completion.chunk")
 
@@ -155,7 +157,7 @@ async def _chunks(
     yield chunk({"role": "assistant", "content": ""})
     async with aclosing(knowledge.answering.answer(question)) as parts:
         async for each in parts:
-            if isinstance(each, Token):
+            if isinstance(each, AnswerToken):
                 yield begin + msgspec.json.encode(each.text) + end
             elif isinstance(each, Sources):
                 sources = [to_builtins(source) for source in each.citations]
@@ -180,7 +182,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
+def _extra(answered: FinalAnswer, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The fields of an answer that OpenAI does not have."""
     return {
         "citations": [to_builtins(each) for each in answered.citations],
@@ -188,6 +190,6 @@ def _extra(answered: Answered, sources: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _usage(answered: Answered) -> dict[str, Any]:
+def _usage(answered: FinalAnswer) -> dict[str, Any]:
     none = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     return {**none, **answered.usage}

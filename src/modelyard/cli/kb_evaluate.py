@@ -22,8 +22,8 @@ from modelyard.cli.kb_search import MODES
 from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BadRequest, ModelyardError, NotFound, ServerUnreachable
 from modelyard.core.wording import clean, reason
-from modelyard.knowledge.search.evaluation import answer_measured, measured
-from modelyard.knowledge.search.judgments import Judged, grade_of, read
+from modelyard.knowledge.search.evaluation import answer_measures, search_measures
+from modelyard.knowledge.search.judgments import JudgedQuestion, grade_of, read
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -45,7 +45,7 @@ class Evaluation:
     """The questions and settings of an evaluation, and its results so far."""
 
     client: Client
-    questions: Sequence[Judged]
+    questions: Sequence[JudgedQuestion]
     settings: Sequence[SearchSetting]
     answers: bool
     file: IO[str] | None = None
@@ -134,7 +134,7 @@ def check_setting(setting: SearchSetting, answers: bool) -> None:
         raise click.UsageError("A chat model is asked only with --answers.")
 
 
-def read_questions(path: str) -> list[Judged]:
+def read_questions(path: str) -> list[JudgedQuestion]:
     """The questions of a file. Wrong lines are named on stderr; raises `BadRequest`."""
     try:
         with Path(path).expanduser().open(encoding="utf-8-sig") as file:
@@ -185,7 +185,7 @@ def ask_all(evaluation: Evaluation) -> bool:
     return True
 
 
-def evaluate_one(evaluation: Evaluation, question: Judged, setting: SearchSetting) -> QuestionResult:
+def evaluate_one(evaluation: Evaluation, question: JudgedQuestion, setting: SearchSetting) -> QuestionResult:
     """Ask one question with one setting. An error is kept in the result, unless the server, a base or a model is missing."""
     started = time.perf_counter()
     result = QuestionResult()
@@ -198,12 +198,12 @@ def evaluate_one(evaluation: Evaluation, question: Judged, setting: SearchSettin
         result.seconds = time.perf_counter() - started
         result.hits = search["data"]
         evaluation.remarks.update(dict.fromkeys(search["notes"]))
-        result.measures = measured(question, result.hits, setting.top_k)
+        result.measures = search_measures(question, result.hits, setting.top_k)
         if evaluation.answers:
             result.answer = evaluation.client.knowledge.ask(
                 *what, setting.model, top_k=setting.top_k, mode=setting.mode, **rank
             )
-            result.measures |= answer_measured(question, result.answer)
+            result.measures |= answer_measures(question, result.answer)
     except (NotFound, ServerUnreachable):
         raise
     except ModelyardError as error:
@@ -211,7 +211,7 @@ def evaluate_one(evaluation: Evaluation, question: Judged, setting: SearchSettin
     return result
 
 
-def write_results(evaluation: Evaluation, question: Judged) -> None:
+def write_results(evaluation: Evaluation, question: JudgedQuestion) -> None:
     """Write the result of each setting for the last question."""
     if evaluation.file is None:
         return
@@ -226,7 +226,7 @@ def write_results(evaluation: Evaluation, question: Judged) -> None:
     evaluation.file.flush()
 
 
-def _hit(question: Judged, hit: HitDict) -> dict[str, Any]:
+def _hit(question: JudgedQuestion, hit: HitDict) -> dict[str, Any]:
     grade = grade_of(question, hit)
     place = {"chunk_id": hit["chunk_id"], "document": hit["document"], "page": hit["page"]}
     return {**place, "score": hit["score"], "grade": grade}

@@ -11,7 +11,7 @@ import click
 
 from modelyard.cli.output import note, print_table
 from modelyard.knowledge.search.evaluation import differences, means
-from modelyard.knowledge.search.judgments import Judged
+from modelyard.knowledge.search.judgments import JudgedQuestion
 
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import AnswerDict, HitDict
@@ -64,7 +64,7 @@ class QuestionResult:
 
 
 def summary(
-    questions: Sequence[Judged],
+    questions: Sequence[JudgedQuestion],
     settings: Sequence[SearchSetting],
     done: Sequence[Sequence[QuestionResult]],
     complete: bool,

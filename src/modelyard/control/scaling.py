@@ -11,7 +11,7 @@ from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import ScaleRequest
 
 ROLES = (None, "", "hybrid")
-"""What a replica does in Xinference's words: all of it."""
+"""What a replica does, in Xinference's words: all of it."""
 
 
 def check_alike(request: ScaleRequest, launch: Launch, address: str) -> None:

@@ -12,13 +12,13 @@ ARGUMENTS = "_args"
 SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|passw(or)?d|credentials?)$")
 
 
-def hidden(launch: Mapping[str, Any]) -> dict[str, Any]:
+def mask_secrets(launch: Mapping[str, Any]) -> dict[str, Any]:
     """A launch with `MASK` in place of every secret."""
     return {name: _hidden(name, value) for name, value in launch.items()}
 
 
-def kept(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """A launch that a client sends back after `hidden` masked it: masked values become those of `before` again."""
+def restore_secrets(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """A launch that a client sends back after `mask_secrets` masked it: masked values become those of `before` again."""
     return {name: _kept(name, value, before.get(name)) for name, value in given.items()}
 
 
@@ -32,7 +32,7 @@ def _hidden(name: str, value: Any) -> Any:
         return value if (masked := _hidden_words(words)) == words else " ".join(masked)
     if name.endswith(ARGUMENTS) and isinstance(value, list):
         return _hidden_words([str(word) for word in value])
-    return hidden(value) if isinstance(value, Mapping) else value
+    return mask_secrets(value) if isinstance(value, Mapping) else value
 
 
 def _hidden_words(words: Sequence[str]) -> list[str]:
@@ -56,5 +56,5 @@ def _kept(name: str, value: Any, before: Any) -> Any:
     if before is not None and value == _hidden(name, before):
         return before
     if isinstance(value, Mapping):
-        return kept(value, before if isinstance(before, Mapping) else {})
+        return restore_secrets(value, before if isinstance(before, Mapping) else {})
     return before if value == MASK and before is not None else value

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from modelyard.core.asgi import App, Message, Receive, Scope, Send, replayed
+from modelyard.core.asgi import App, Message, Receive, Scope, Send, replay
 from modelyard.engines.media import Media, MediaRefused, read
 
 
@@ -39,7 +39,7 @@ async def forward(app: App, body: bytes, scope: Scope, receive: Receive, send: S
     """Call the application with another body in the request."""
     length = (b"content-length", str(len(body)).encode())
     kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
-    await app({**scope, "headers": [*kept, length]}, replayed(body, receive), send)
+    await app({**scope, "headers": [*kept, length]}, replay(body, receive), send)
 
 
 async def with_data(media: Media, body: bytes, receive: Receive, send: Send) -> bytes | None:

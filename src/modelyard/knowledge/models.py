@@ -32,7 +32,7 @@ Waiting = asyncio.Future[Sequence[float]]
 T = TypeVar("T")
 
 
-class Answer(Protocol):
+class ModelReply(Protocol):
     """A model's answer while it comes."""
 
     async def read(self) -> bytes:
@@ -48,7 +48,7 @@ class Answer(Protocol):
 class Ask(Protocol):
     """Posts a body of JSON to a path of OpenAI's. Raises a `ModelyardError` for every answer that is an error."""
 
-    def __call__(self, path: str, body: bytes) -> Awaitable[Answer]: ...
+    def __call__(self, path: str, body: bytes) -> Awaitable[ModelReply]: ...
 
 
 @dataclass(slots=True)

@@ -15,14 +15,14 @@ from ir_measures import RR, R, Success, nDCG
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.search import evaluation
-from modelyard.knowledge.search.judgments import Judged, Judgment, grade_of, parse_line, ranking, read
+from modelyard.knowledge.search.judgments import JudgedQuestion, Judgment, grade_of, parse_line, ranking, read
 
 
 def hit(chunk: int, document: str = "a.md", text: str = "", page: int | None = None) -> dict[str, Any]:
     return {"chunk_id": chunk, "document": document, "text": text, "page": page}
 
 
-def question(*relevant: Any) -> Judged:
+def question(*relevant: Any) -> JudgedQuestion:
     return parse_line(json.dumps({"question": "?", "relevant": list(relevant)}), "1")
 
 
@@ -46,7 +46,7 @@ def test_a_hit_fits_a_judgment_if_every_field_agrees(
 
 def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
     line = json.dumps({"id": 5, "question": "?", "relevant": {"a.md": 2, "b.md": 0}})
-    assert parse_line(line, "1") == Judged("5", "?", (Judgment(2, document="a.md"),))
+    assert parse_line(line, "1") == JudgedQuestion("5", "?", (Judgment(2, document="a.md"),))
 
 
 @pytest.mark.parametrize(
@@ -85,33 +85,33 @@ def test_a_second_hit_of_a_document_takes_a_place_and_gains_nothing() -> None:
     judged_question = question("a.md", "b.md")
     hits = [hit(1, "a.md"), hit(2, "a.md"), hit(3, "b.md")]
     assert ranking(judged_question, hits) == ["relevant 0", "other 1", "relevant 1"]
-    assert evaluation.measured(judged_question, hits, 3)["recall"] == 1
-    assert evaluation.measured(judged_question, hits[:2], 3)["recall"] == 0.5
+    assert evaluation.search_measures(judged_question, hits, 3)["recall"] == 1
+    assert evaluation.search_measures(judged_question, hits[:2], 3)["recall"] == 0.5
 
 
 def test_a_hit_that_holds_two_answers_finds_both_and_is_the_best_there_is() -> None:
     judged_question = question({"text": "one"}, {"text": "two", "grade": 3})
-    got = evaluation.measured(judged_question, [hit(1, text="one and two")], 1)
+    got = evaluation.search_measures(judged_question, [hit(1, text="one and two")], 1)
     assert got == {"recall": 1, "hit_rate": 1, "mrr": 1, "ndcg": 1}
 
 
 def test_questions_that_nothing_answers_are_measured_by_silence() -> None:
     judged_question = question()
-    assert evaluation.measured(judged_question, [], 5) == {"nothing_found": 1}
-    assert evaluation.measured(judged_question, [hit(1)], 5) == {"nothing_found": 0}
+    assert evaluation.search_measures(judged_question, [], 5) == {"nothing_found": 1}
+    assert evaluation.search_measures(judged_question, [hit(1)], 5) == {"nothing_found": 0}
     answer = {"evidence": True, "citations": []}
-    assert evaluation.answer_measured(judged_question, answer) == {"no_evidence": 0, "nothing_cited": 1}
+    assert evaluation.answer_measures(judged_question, answer) == {"no_evidence": 0, "nothing_cited": 1}
 
 
 def test_citations_are_measured_by_what_is_relevant() -> None:
     judged_question = question("a.md", "b.md")
     answer = {"evidence": True, "citations": [hit(1, "a.md"), hit(2, "a.md"), hit(3, "c.md")]}
-    assert evaluation.answer_measured(judged_question, answer) == {
+    assert evaluation.answer_measures(judged_question, answer) == {
         "answered": 1,
         "citation_precision": pytest.approx(2 / 3),
         "citation_recall": 0.5,
     }
-    assert evaluation.answer_measured(judged_question, {"evidence": False, "citations": []}) == {
+    assert evaluation.answer_measures(judged_question, {"evidence": False, "citations": []}) == {
         "answered": 0,
         "citation_recall": 0,
     }
@@ -125,7 +125,7 @@ def test_ir_measures_says_the_same_of_hits(data: st.DataObject) -> None:
     marks = data.draw(st.dictionaries(st.sampled_from(names), st.integers(1, 4), min_size=1, max_size=6))
     k = max(len(found), 1)
     judged_question = parse_line(json.dumps({"question": "?", "relevant": marks}), "q")
-    ours = evaluation.measured(judged_question, [hit(place, name) for place, name in enumerate(found)], k)
+    ours = evaluation.search_measures(judged_question, [hit(place, name) for place, name in enumerate(found)], k)
     run = {"q": {name: -float(place) for place, name in enumerate(found)}}
     pairs = {R @ k: "recall", Success @ k: "hit_rate", RR: "mrr", nDCG @ k: "ndcg"}
     theirs = {each.measure: each.value for each in ir_measures.iter_calc(list(pairs), {"q": marks}, run)}

@@ -13,7 +13,7 @@ from modelyard.control.autostart import AutostartRow, Autostarts
 from modelyard.control.launching import checked_uid
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, PermissionDenied
-from modelyard.core.secrets import hidden, kept
+from modelyard.core.secrets import mask_secrets, restore_secrets
 from modelyard.core.trust import Trust
 from modelyard.protocol.lifecycle import (
     AutostartEntry,
@@ -96,7 +96,7 @@ def _with_secrets(entry: AutostartRow, before: Mapping[str, Any], trust: Trust) 
     Raises `PermissionDenied` for a caller who would use somebody else's secrets in another launch than the one they were
     given for.
     """
-    launch = kept(entry.launch, before)
+    launch = restore_secrets(entry.launch, before)
     if not trust.full and launch != entry.launch and launch != before:
         raise PermissionDenied(
             f"{trust.caller} may not change the autostart entry of '{entry.uid}' and keep the secrets in it; give them anew."
@@ -155,7 +155,7 @@ def _view(autostarts: Autostarts, entry: AutostartRow) -> AutostartEntry:
         priority=entry.priority,
         max_retries=entry.max_retries,
         retry_interval_seconds=entry.retry_interval_seconds,
-        launch=hidden(entry.launch),
+        launch=mask_secrets(entry.launch),
         state=AutostartState(
             status=progress.status, attempts=progress.attempts, error=progress.error, updated_at=progress.updated_at
         ),

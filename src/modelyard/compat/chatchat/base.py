@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from modelyard.control.views import ModelView
 from modelyard.core.access import READ, Grant
+from modelyard.core.errors import ChatchatRefused as ChatchatRefused
 from modelyard.core.errors import InvalidKey, InvalidParameter, KnowledgeBaseNotFound, ModelyardError, PermissionDenied
-from modelyard.core.errors import Refused as Refused
 from modelyard.core.types import ModelType, ReplicaState
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.models import ServedModels
@@ -53,7 +53,7 @@ class ChatchatRoute(ManagementRoute):
                 return await handler(request)
             except (PermissionDenied, InvalidKey):
                 raise
-            except Refused as error:
+            except ChatchatRefused as error:
                 return JSONResponse({"code": error.number, "msg": error.message, "data": error.data})
             except ModelyardError as error:
                 return JSONResponse({"code": error.status, "msg": error.message, "data": None})
@@ -68,9 +68,9 @@ def check_access(grant: Grant | None, base: str, level: str = READ) -> None:
 
 
 def checked_name(name: str, data: Any = None) -> str:
-    """Return a base's name. Raises `Refused` for names that Chatchat rejects as path traversal."""
+    """Return a base's name. Raises `ChatchatRefused` for names that Chatchat rejects as path traversal."""
     if "../" in name:
-        raise Refused(403, ATTACK, data)
+        raise ChatchatRefused(403, ATTACK, data)
     return name
 
 
@@ -94,11 +94,11 @@ async def base_of(
 async def permanent_base(
     knowledge: KnowledgeService, grant: Grant | None, name: str, level: str = READ, *, data: Any = None
 ) -> KnowledgeBase:
-    """Find a base that the key may use and that is not temporary. Raises `PermissionDenied` and `Refused`."""
+    """Find a base that the key may use and that is not temporary. Raises `PermissionDenied` and `ChatchatRefused`."""
     check_access(grant, unquote(name), level)
     base = await find_base(knowledge, name)
     if base is None or base.temporary:
-        raise Refused(404, f"未找到知识库 {name}", data)
+        raise ChatchatRefused(404, f"未找到知识库 {name}", data)
     check_access(grant, base.name, level)
     return base
 
@@ -134,14 +134,14 @@ def chat_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
 def embedding_model(parts: Parts, grant: Grant | None, name: str | None) -> str:
     """Choose the embedding model of a new base; empty if none is running that the key may use.
 
-    Raises `Refused` if the request names a model that is not running.
+    Raises `ChatchatRefused` if the request names a model that is not running.
     """
     ready = ready_models(parts, ModelType.EMBEDDING, grant)
     if name in ready:
         return str(name)
     if name and name != DEFAULT_EMBEDDING:
         alternatives = f"正在运行：{'、'.join(ready)}" if ready else "没有正在运行的向量模型"
-        raise Refused(500, f"向量模型 {name} 未运行（{alternatives}）")
+        raise ChatchatRefused(500, f"向量模型 {name} 未运行（{alternatives}）")
     return ready[0] if ready else ""
 
 

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from modelyard.chats.conversations import Conversations
-from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute, Refused
+from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream
 from modelyard.compat.chatchat.turns import TEMPERATURE, ChatQuestion, ChatTurn, HistoryMessage
@@ -66,7 +66,7 @@ async def feedback(body: AnswerFeedback, chats: TheChats, grant: TheGrant) -> Ba
     try:
         await chats.conversations.rate(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
-        raise Refused(500, f"反馈聊天记录出错： {error.message}") from error
+        raise ChatchatRefused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.chats.search_engines.base import MOST_HITS
-from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute, Refused, permanent_base
+from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute, permanent_base
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.sourced_chat import (
     NOTHING_FOUND,
@@ -133,14 +133,14 @@ async def chat_completions(
     )
     try:
         return await _respond(question, request, parts, grant)
-    except Refused as error:
+    except ChatchatRefused as error:
         if mode is SourceKind.WEB:
             raise InvalidParameter("param", error.message) from error
         raise KnowledgeBaseNotFound(param) from error
 
 
 async def _respond(body: KbChatQuestion, request: Request, parts: Parts, grant: Grant | None) -> Response:
-    """Search and answer. Raises `Refused`, `PermissionDenied` and, unless streaming, the errors of the search and the model."""
+    """Search and answer. Raises `ChatchatRefused`, `PermissionDenied` and, unless streaming, errors of search and model."""
     search = _SourceSearch(body, request, parts, grant)
     await search.check_source()
     turn = ChatTurn(request, parts, grant, body, search.model)
@@ -161,7 +161,7 @@ class _SourceSearch:
         """The chat model of the base, if it has one of its own."""
 
     async def check_source(self) -> None:
-        """Find the search engine or base. Raises `Refused` and `PermissionDenied`."""
+        """Find the search engine or base. Raises `ChatchatRefused` and `PermissionDenied`."""
         body, knowledge = self._body, self._parts.knowledge
         if body.mode is SourceKind.WEB:
             if self._grant is not None:

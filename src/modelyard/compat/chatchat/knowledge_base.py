@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
+    ChatchatRefused,
     ChatchatRoute,
     ListResponse,
-    Refused,
     base_of,
     check_access,
     checked_name,
@@ -116,16 +116,16 @@ async def create_knowledge_base(body: CreateKnowledgeBase, parts: TheParts, gran
     """Create a base. Chatchat's default embedding model means any that is ready; if none is, the base is searched by words."""
     name = checked_name(body.knowledge_base_name)
     if not name.strip():
-        raise Refused(404, "知识库名称不能为空，请重新填写知识库名称")
+        raise ChatchatRefused(404, "知识库名称不能为空，请重新填写知识库名称")
     check_access(grant, name, WRITE)
     if await find_base(parts.knowledge, name) is not None:
-        raise Refused(404, f"已存在同名知识库 {name}")
+        raise ChatchatRefused(404, f"已存在同名知识库 {name}")
     try:
         model = embedding_model(parts, grant, body.embed_model)
         extra = {"vs_type": body.vector_store_type}
         await parts.knowledge.create(name, BaseSettings(embedding_model=model, extra=extra))
     except ModelyardError as error:
-        raise Refused(500, f"创建知识库出错： {error.message}") from error
+        raise ChatchatRefused(500, f"创建知识库出错： {error.message}") from error
     return BaseResponse(msg=f"已新增知识库 {name}")
 
 
@@ -181,7 +181,7 @@ async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: Th
     check_access(grant, body.knowledge_base_name, WRITE)
     base = await find_base(knowledge, body.knowledge_base_name)
     if base is None or base.temporary:
-        raise Refused(500, f"指定的知识库 {body.knowledge_base_name} 不存在")
+        raise ChatchatRefused(500, f"指定的知识库 {body.knowledge_base_name} 不存在")
     check_access(grant, base.name, WRITE)
     try:
         for name, doc in body.docs.items():

@@ -14,7 +14,7 @@ from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS
 from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.resolve import quantizations
-from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute, Refused
+from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute
 from modelyard.compat.chatchat.model_change import language_models, ready_language_models, release
 from modelyard.control.autostart import AutostartRow
 from modelyard.control.views import ModelView
@@ -112,7 +112,7 @@ async def get_model_config(body: ModelNameBody, parts: TheParts, grant: TheGrant
     try:
         family = await asyncio.to_thread(parts.catalog.get, name, ModelType.LLM)
     except NotFound:
-        raise Refused(404, f"未找到模型 {name}", {}) from None
+        raise ChatchatRefused(404, f"未找到模型 {name}", {}) from None
     cached = {entry.name: str(entry.cached.path) for entry in await parts.caching.entries(family.name)}
     return BaseResponse(data=await asyncio.to_thread(_of_family, family, cached, basic))
 

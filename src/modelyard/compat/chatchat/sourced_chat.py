@@ -13,7 +13,7 @@ from pydantic import Field
 
 from modelyard.chats.search_engines import engine
 from modelyard.chats.search_engines.base import MOST_HITS, SearchEngine
-from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute, Refused, permanent_base
+from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute, permanent_base
 from modelyard.compat.chatchat.knowledge_base import UNFILTERED, context, near
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream
@@ -104,13 +104,15 @@ async def search_engine_chat(
 
 
 def search_engine_named(settings: Settings, name: str) -> SearchEngine:
-    """Return a search engine by Chatchat's name of it. Raises `Refused`."""
+    """Return a search engine by Chatchat's name of it. Raises `ChatchatRefused`."""
     try:
         return engine(settings, ENGINES.get(name, name))
     except UnknownName as error:
-        raise Refused(404, f"未支持搜索引擎 {name}") from error
+        raise ChatchatRefused(404, f"未支持搜索引擎 {name}") from error
     except SearchNotConfigured as error:
-        raise Refused(404, NO_BING if name == "bing" else f"要使用{name}搜索引擎，需要设置：{error.message}") from error
+        raise ChatchatRefused(
+            404, NO_BING if name == "bing" else f"要使用{name}搜索引擎，需要设置：{error.message}"
+        ) from error
 
 
 def linked_source(request: Request, name: str) -> Callable[[int, Hit], str]:

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
+    ChatchatRefused,
     ChatchatRoute,
-    Refused,
     TheModels,
     base_of,
     chat_model,
@@ -29,7 +29,7 @@ from modelyard.compat.chatchat.uploads import refusal_stream, write_chunks
 from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentUnreadable, KnowledgeBaseExists, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
-from modelyard.knowledge.answering.summaries import Summary, summarised
+from modelyard.knowledge.answering.summaries import Summary, summarise
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, KnowledgeService
@@ -101,7 +101,7 @@ async def summary_file_to_vector_store(
     """Summarise one document, and store the summary."""
     try:
         task = await _task(parts, models, grant, body)
-    except Refused as error:
+    except ChatchatRefused as error:
         return refusal_stream(error, body.knowledge_base_name)
     return event_stream(_file_events(task, body.file_name))
 
@@ -115,7 +115,7 @@ async def recreate_summary_vector_store(
     """Summarise every document and stream the progress; earlier summaries stay searchable meanwhile."""
     try:
         task = await _task(parts, models, grant, body)
-    except Refused as error:
+    except ChatchatRefused as error:
         return refusal_stream(error, body.knowledge_base_name)
     return event_stream(_base_events(task))
 
@@ -129,19 +129,19 @@ async def summary_doc_ids_to_vector_store(
     model = chat_model(parts, grant, body.model_name)
     chunks = [await _chunk(parts.knowledge, base, each) for each in body.doc_ids]
     if not chunks:
-        raise Refused(500, "没有要总结的文档片段", {})
-    summary = await summarised(models, model, chunks, _options(body))
+        raise ChatchatRefused(500, "没有要总结的文档片段", {})
+    summary = await summarise(models, model, chunks, _options(body))
     return BaseResponse(msg="总结完成", data={"summarize": [_document(summary, chunks, body)]})
 
 
 async def _task(parts: Parts, models: ServedModels, grant: Grant | None, body: SummaryBody) -> SummaryTask:
-    """Check a request, and create the base of summaries. Raises `PermissionDenied`, `InvalidParameter` and `Refused`."""
+    """Check a request, and create the base of summaries. Raises `PermissionDenied`, `InvalidParameter` and `ChatchatRefused`."""
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
     model = chat_model(parts, grant, body.model_name)
     try:
         store = await _store(parts, grant, base, body)
     except KnowledgeBaseExists as error:
-        raise Refused(500, error.message) from error
+        raise ChatchatRefused(500, error.message) from error
     return SummaryTask(parts.knowledge, models, model, base, store, body)
 
 
@@ -195,7 +195,7 @@ async def _summarise_document(task: SummaryTask, name: str) -> None:
     chunks, _ = await task.knowledge.documents.chunks(task.base, name, limit=MOST)
     if not chunks:
         raise DocumentUnreadable(name, "it has no text that was indexed.")
-    summary = await summarised(task.models, task.model, chunks, _options(task.body))
+    summary = await summarise(task.models, task.model, chunks, _options(task.body))
     await write_chunks(task.knowledge, task.store, name + ENDING, [_document(summary, chunks, task.body)])
 
 

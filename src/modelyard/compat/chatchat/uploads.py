@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
+    ChatchatRefused,
     ChatchatRoute,
-    Refused,
     base_of,
     embedding_model,
     find_base,
@@ -161,12 +161,12 @@ async def recreate_vector_store(body: RecreateIndex, parts: TheParts, grant: The
     """Rebuild the index of a base and stream the progress. Searches use the present index until the new one is ready."""
     try:
         base = await base_of(parts.knowledge, grant, body.knowledge_base_name, WRITE)
-    except Refused as error:
+    except ChatchatRefused as error:
         return refusal_stream(error, body.knowledge_base_name)
     return event_stream(_reindex_events(parts, grant, base, body))
 
 
-def refusal_stream(error: Refused, base: str) -> StreamingResponse:
+def refusal_stream(error: ChatchatRefused, base: str) -> StreamingResponse:
     """Send a refusal as a stream's only event. In streams, Chatchat quotes the base's name with other marks than elsewhere."""
     message = f"未找到知识库 ‘{base}’" if error.number == 404 else error.message
     return event_stream(_single({"code": error.number, "msg": message}))
@@ -216,10 +216,10 @@ async def find_temporary(knowledge: KnowledgeService, name: str, owner: Owner) -
 
 
 async def temporary_base_of(knowledge: KnowledgeService, grant: Grant | None, name: str) -> KnowledgeBase:
-    """Return a temporary base that the caller uploaded. Raises `Refused`."""
+    """Return a temporary base that the caller uploaded. Raises `ChatchatRefused`."""
     base = await find_temporary(knowledge, name, Owner.of(grant))
     if base is None:
-        raise Refused(404, f"未找到临时知识库 {name}，请先上传文件")
+        raise ChatchatRefused(404, f"未找到临时知识库 {name}，请先上传文件")
     return base
 
 

@@ -17,7 +17,7 @@
     │   ├── HubsOffline                 400     hubs_offline
     │   ├── AddressRefused              400     address_refused
     │   ├── SearchNotConfigured         400     search_not_configured
-    │   ├── Refused                     400     refused            in the words of another system, by its own routes
+    │   ├── ChatchatRefused             400     refused            in Chatchat's words, by its own routes
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
     ├── PermissionDenied                403     permission_denied
@@ -130,6 +130,7 @@ from modelyard.core.errors.models import (
 from modelyard.core.errors.requests import (
     BodyTooComplex,
     BodyTooLarge,
+    ChatchatRefused,
     ClientGone,
     ContextLengthExceeded,
     CrossSiteRefused,
@@ -142,7 +143,6 @@ from modelyard.core.errors.requests import (
     PathNotFound,
     PermissionDenied,
     RateLimited,
-    Refused,
     RequestAborted,
     RequestTimeout,
     TooManyValues,
@@ -168,6 +168,7 @@ __all__ = [
     "BodyTooLarge",
     "CannotStart",
     "ChangedMeanwhile",
+    "ChatchatRefused",
     "ChunkNotFound",
     "ClientGone",
     "Conflict",
@@ -212,7 +213,6 @@ __all__ = [
     "PathNotFound",
     "PermissionDenied",
     "RateLimited",
-    "Refused",
     "RegistrationExists",
     "RegistrationInUse",
     "RegistrationInvalid",

@@ -66,7 +66,7 @@ class UnknownName(BadRequest):
         super().__init__(f"Unknown {noun} '{name}'.{hint} Known: {', '.join(known) or 'none'}.")
 
 
-class Refused(BadRequest):
+class ChatchatRefused(BadRequest):
     """A refusal in Chatchat's own words; `number` is the `code` of the body, and `data` stands beside it. HTTP says 200."""
 
     code = "refused"

@@ -230,8 +230,8 @@ def _limit(model: Any, options: SentenceTransformersOptions) -> int:
     positions = getattr(config, "max_position_embeddings", 0) or 0
     if getattr(config, "model_type", "") in OFFSET_POSITIONS:
         positions -= (getattr(config, "pad_token_id", None) or 0) + 1
-    said = [model.max_seq_length or 0, model.tokenizer.model_max_length or 0, positions]
-    known = [number for number in said if 0 < number < UNLIMITED]
+    limits = [model.max_seq_length or 0, model.tokenizer.model_max_length or 0, positions]
+    known = [number for number in limits if 0 < number < UNLIMITED]
     most = min(known, default=UNLIMITED)
     if options.max_length > most:
         raise InvalidParameter("max_length", f"is {options.max_length}, and the model reads {most} tokens at most.")

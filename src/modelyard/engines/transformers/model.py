@@ -147,13 +147,13 @@ class Passes:
         self, row: int, start: int, tokens: Sequence[int], prompt: Sequence[int], count: int
     ) -> list[SampledToken]:
         """A part of a prompt without pictures, whose every token is told."""
-        told: list[SampledToken] = []
+        scores: list[SampledToken] = []
         for first in range(0, len(tokens), TOLD_AT_ONCE):
             part, place = tokens[first : first + TOLD_AT_ONCE], start + first
             positions = self._for_reading(row, place, len(part)).unsqueeze(0)
             logits = self._pass(torch.tensor([part], device=self._device), positions, head=True, last=False)[0]
-            told += thought(logits, prompt[place + 1 : place + 1 + len(part)], count)
-        return told
+            scores += thought(logits, prompt[place + 1 : place + 1 + len(part)], count)
+        return scores
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[SampledToken | None]:
         self._adapters.use(self._keys[: len(last)])

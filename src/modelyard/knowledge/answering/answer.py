@@ -34,7 +34,7 @@ CONTEXT = 6000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class KnowledgeQuestion:
     """A question to knowledge bases, with everything that shapes its answer."""
 
     text: str
@@ -66,14 +66,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AnswerToken:
     """An event with a piece of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class FinalAnswer:
     """The last event: the whole answer."""
 
     text: str
@@ -87,7 +87,7 @@ class Answered:
     finish_reason: str = "stop"
 
 
-Event = Sources | Token | Answered
+Event = Sources | AnswerToken | FinalAnswer
 
 
 class Answering:
@@ -99,7 +99,7 @@ class Answering:
         self._models = models
         self._any_model = any_model
 
-    async def find(self, question: Question) -> tuple[list[Hit], SearchResult]:
+    async def find(self, question: KnowledgeQuestion) -> tuple[list[Hit], SearchResult]:
         """Search, and keep the hits that are evidence; beside them everything that was found."""
         text = _search_text(question)
         result = await self._search.search(
@@ -116,7 +116,7 @@ class Answering:
         )
         return _within([hit for hit in result.hits if is_evidence(text, hit)], question.context), result
 
-    def model(self, question: Question) -> str | None:
+    def model(self, question: KnowledgeQuestion) -> str | None:
         """The model that answers: the named one, that of a base, or any that chats; None if there is none.
 
         Raises `PermissionDenied` where the first or second of these is a model that the key may not use.
@@ -128,7 +128,7 @@ class Answering:
             question.grant.check_model(named)
         return named
 
-    async def answer(self, question: Question) -> AsyncGenerator[Event]:
+    async def answer(self, question: KnowledgeQuestion) -> AsyncGenerator[Event]:
         """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
         model = self.model(question)
         hits, result = await self.find(question)
@@ -136,23 +136,25 @@ class Answering:
         yield Sources(sources, result.notes)
         if not hits:
             sentence = nothing_found(question)
-            yield Token(sentence)
-            yield Answered(sentence, [], False, None)
+            yield AnswerToken(sentence)
+            yield FinalAnswer(sentence, [], False, None)
             return
         if model is None:
             text, used = extract(question.text, hits)
-            yield Token(text)
-            yield Answered(text, [sources[number - 1] for number in used], True, None)
+            yield AnswerToken(text)
+            yield FinalAnswer(text, [sources[number - 1] for number in used], True, None)
             return
         async with aclosing(self._generate(question, model, hits)) as events:
             async for event in events:
-                if isinstance(event, Answered):
+                if isinstance(event, FinalAnswer):
                     event, more = _with_citations(event, hits, sources)
                     if more:
-                        yield Token(more)
+                        yield AnswerToken(more)
                 yield event
 
-    async def _generate(self, question: Question, model: str, hits: Sequence[Hit]) -> AsyncGenerator[Token | Answered]:
+    async def _generate(
+        self, question: KnowledgeQuestion, model: str, hits: Sequence[Hit]
+    ) -> AsyncGenerator[AnswerToken | FinalAnswer]:
         """Let a model answer from the hits. The last event is its whole answer, without citations."""
         templates = question.bases[0].prompts
         sources = [
@@ -169,11 +171,11 @@ class Answering:
                     reason = choice.get("finish_reason") or reason
                 for text in texts_of(chunk):
                     parts.append(text)
-                    yield Token(text)
-        yield Answered("".join(parts), [], True, model, usage, reason)
+                    yield AnswerToken(text)
+        yield FinalAnswer("".join(parts), [], True, model, usage, reason)
 
 
-def _with_citations(answer: Answered, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[Answered, str]:
+def _with_citations(answer: FinalAnswer, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[FinalAnswer, str]:
     """The answer with its citations, and the mark that is added to it where the model set none."""
     used = cited_numbers(answer.text, len(hits))
     more = ""
@@ -181,7 +183,7 @@ def _with_citations(answer: Answered, hits: Sequence[Hit], sources: Sequence[Cit
         used = [number for number in [likely_source(answer.text, hits)] if number]
         more = "".join(f" [{number}]" for number in used)
     return (
-        Answered(
+        FinalAnswer(
             answer.text + more,
             [sources[number - 1] for number in used],
             answer.evidence,
@@ -207,7 +209,7 @@ def is_evidence(question: str, hit: Hit) -> bool:
     return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(words)
 
 
-def nothing_found(question: Question) -> str:
+def nothing_found(question: KnowledgeQuestion) -> str:
     """The answer that nothing was found, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
@@ -215,7 +217,7 @@ def nothing_found(question: Question) -> str:
     return f"I found nothing about this in {' and '.join(names)}."
 
 
-def _search_text(question: Question) -> str:
+def _search_text(question: KnowledgeQuestion) -> str:
     """The text to search for. A short question says little without the one before it."""
     questions = [
         m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)

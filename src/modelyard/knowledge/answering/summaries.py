@@ -28,7 +28,7 @@ class Summary:
     """Summaries of the groups of chunks, from which it was made."""
 
 
-async def summarised(
+async def summarise(
     models: Models, model: str, chunks: Sequence[KnowledgeChunk], options: Mapping[str, Any]
 ) -> Summary:
     """Summarise chunks that follow one another. Raises `InvalidParameter`, and what the model's server raises."""

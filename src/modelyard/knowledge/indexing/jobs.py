@@ -159,10 +159,10 @@ class IndexingJobs:
             # never again the number of one that was given up
             job = await _add(session, base, IndexingKind.REINDEX, newest + 1, owner)
             job.settings = {"embedding_model": base.embedding_model, "chunking": base.chunking, **changed}
-            asked = select(KnowledgeDocument).where(
+            query = select(KnowledgeDocument).where(
                 KnowledgeDocument.base_id == base.id, KnowledgeDocument.state != DocumentState.STORED
             )
-            for each in await session.scalars(asked.order_by(KnowledgeDocument.id)):
+            for each in await session.scalars(query.order_by(KnowledgeDocument.id)):
                 session.add(KnowledgeTask(job_id=job.id, document_id=each.id, force=force, error=""))
         return job.id
 
@@ -181,27 +181,27 @@ class IndexingJobs:
 
     async def running(self, base: KnowledgeBase) -> Sequence[str]:
         """Ids of a base's jobs that are not finished."""
-        asked = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id, KnowledgeJob.state.in_(ACTIVE))
+        query = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id, KnowledgeJob.state.in_(ACTIVE))
         async with self._database.session() as session:
-            return (await session.scalars(asked)).all()
+            return (await session.scalars(query)).all()
 
     async def all(self, base: KnowledgeBase, limit: int = 50) -> Sequence[JobView]:
         """The last jobs of a base, newest first."""
-        asked = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id)
+        query = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id)
         async with self._database.session() as session:
-            names = (await session.scalars(asked.order_by(KnowledgeJob.created_at.desc()).limit(limit))).all()
+            names = (await session.scalars(query.order_by(KnowledgeJob.created_at.desc()).limit(limit))).all()
         return [await self.view(name) for name in names]
 
     async def outcomes(self, name: str) -> Sequence[tuple[str, str, str]]:
         """Name, state of its task and error of each document of a job, in the order in which they are taken up."""
-        asked = (
+        query = (
             select(KnowledgeDocument.name, KnowledgeTask.state, KnowledgeTask.error)
             .join(KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id)
             .where(KnowledgeTask.job_id == name)
             .order_by(KnowledgeTask.id)
         )
         async with self._database.session() as session:
-            return [(title, state, error) for title, state, error in (await session.execute(asked)).all()]
+            return [(title, state, error) for title, state, error in (await session.execute(query)).all()]
 
     async def view(self, name: str, working: Mapping[int, str] | None = None, waiting: str = "") -> JobView:
         """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""

@@ -188,9 +188,9 @@ class IndexingWorker:
         async with self._database.session() as session:
             names = (await session.scalars(job_rows.next_jobs(self.held.jobs).limit(AHEAD))).all()
             for name in names:
-                asked = job_rows.tasks_of(name).where(KnowledgeTask.id.not_in(active))
+                query = job_rows.tasks_of(name).where(KnowledgeTask.id.not_in(active))
                 share = max(1, AHEAD // len(names))
-                numbers = (await session.execute(asked.limit(share))).all()
+                numbers = (await session.execute(query.limit(share))).all()
                 found += [DocumentTask(number, name, document, size) for number, document, size in numbers]
         return found
 
@@ -300,9 +300,9 @@ class IndexingWorker:
         waiting = select(KnowledgeTask.id).where(
             KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == TaskState.WAITING
         )
-        asked = select(KnowledgeJob).where(KnowledgeJob.state.in_(ACTIVE), ~waiting.correlate(KnowledgeJob).exists())
+        query = select(KnowledgeJob).where(KnowledgeJob.state.in_(ACTIVE), ~waiting.correlate(KnowledgeJob).exists())
         async with self._database.session() as session:
-            done = (await session.scalars(asked)).all()
+            done = (await session.scalars(query)).all()
         busy = {due.job for each in self._active.values() for due in each}
         done = [job for job in done if job.id not in busy]
         if done:

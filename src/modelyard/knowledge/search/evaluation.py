@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from modelyard.knowledge.search import metrics
-from modelyard.knowledge.search.judgments import HitBody, Judged, grade_of, grades, ranking
+from modelyard.knowledge.search.judgments import HitBody, JudgedQuestion, grade_of, grades, ranking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ NUMBERS_AT_ONCE = 2_000_000
 ROUNDING = 1e-12
 
 
-def measured(question: Judged, hits: Sequence[HitBody], k: int) -> dict[str, float]:
+def search_measures(question: JudgedQuestion, hits: Sequence[HitBody], k: int) -> dict[str, float]:
     """Measure the hits of a search, best first, of which there are `k` at most."""
     if not question.relevant:
         return {"nothing_found": float(not hits)}
@@ -59,7 +59,7 @@ def measured(question: Judged, hits: Sequence[HitBody], k: int) -> dict[str, flo
     return {name: values[question.id] for name, values in each.items()}
 
 
-def answer_measured(question: Judged, answer: Mapping[str, Any]) -> dict[str, float]:
+def answer_measures(question: JudgedQuestion, answer: Mapping[str, Any]) -> dict[str, float]:
     """Measure an answer as the server sends it, by the sources that it cites."""
     cites: Sequence[HitBody] = answer["citations"]
     if not question.relevant:

@@ -44,7 +44,7 @@ class Judgment:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedQuestion:
     """A question and what answers it; nothing does where `relevant` is empty."""
 
     id: str
@@ -57,9 +57,9 @@ def fold(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def read(lines: Iterable[str]) -> tuple[list[Judged], dict[int, str]]:
+def read(lines: Iterable[str]) -> tuple[list[JudgedQuestion], dict[int, str]]:
     """The questions of a file of JSON lines, and for each wrong line its number and the reason. Empty lines are skipped."""
-    found: dict[str, Judged] = {}
+    found: dict[str, JudgedQuestion] = {}
     wrong: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -74,7 +74,7 @@ def read(lines: Iterable[str]) -> tuple[list[Judged], dict[int, str]]:
     return list(found.values()), wrong
 
 
-def parse_line(line: str, usual_id: str) -> Judged:
+def parse_line(line: str, usual_id: str) -> JudgedQuestion:
     """A question from its line of JSON. Raises `InvalidParameter`."""
     try:
         given = json.loads(line)
@@ -90,7 +90,7 @@ def parse_line(line: str, usual_id: str) -> Judged:
     name = given.get("id", usual_id)
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise InvalidParameter("id", "it must be a word or a number.")
-    return Judged(str(name), text, tuple(each for each in _judgments(given["relevant"]) if each.grade > 0))
+    return JudgedQuestion(str(name), text, tuple(each for each in _judgments(given["relevant"]) if each.grade > 0))
 
 
 def _judgments(given: Any) -> list[Judgment]:
@@ -131,17 +131,17 @@ def _number(given: Mapping[str, Any], key: str, least: int) -> int:
     return value
 
 
-def grade_of(question: Judged, hit: HitBody) -> int:
+def grade_of(question: JudgedQuestion, hit: HitBody) -> int:
     """The best grade of the judgments that a hit fits; 0 where it fits none."""
     return max((each.grade for each in question.relevant if each.fits(hit)), default=0)
 
 
-def grades(question: Judged) -> dict[str, int]:
+def grades(question: JudgedQuestion) -> dict[str, int]:
     """The grade of each judgment, by the ids that `ranking` uses."""
     return {f"relevant {number}": each.grade for number, each in enumerate(question.relevant)}
 
 
-def ranking(question: Judged, hits: Sequence[HitBody]) -> list[str]:
+def ranking(question: JudgedQuestion, hits: Sequence[HitBody]) -> list[str]:
     """An id for each hit, best first: those of the judgments that it is the first to fit, else one of its own.
 
     So a second hit of a document that counts once takes a place and gains nothing, and a hit that holds two answers finds both.
