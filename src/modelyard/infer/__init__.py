@@ -1,7 +1,8 @@
 """Asking models from Python: an engine in a child process of its own, or a server that runs already.
 
-`Engine` launches a model and answers requests; `EngineClient` asks a server. Names and results are those of ms-
-swift's inference, which `modelyard.llm` builds on."""
+`Engine` launches a model and answers requests; `InferClient` asks a server. Names and results are those of
+ms-swift's inference, on which `modelyard.llm` builds.
+"""
 
 from modelyard.infer.engine import Engine, LlamaEngine, TransformersEngine, VllmEngine
 from modelyard.infer.remote import InferClient
