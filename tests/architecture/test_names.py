@@ -41,7 +41,7 @@ def test_values_are_named_by_nouns() -> None:
         for name in assigned(node)
         if name in VERBS
     }
-    assert places == VERB_ASSIGNMENTS
+    assert places == VERB_ASSIGNMENTS, f"name the value, not the act: {sorted(places ^ VERB_ASSIGNMENTS)}"
 
 
 def test_other_systems_are_called_by_their_names() -> None:

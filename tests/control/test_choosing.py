@@ -190,6 +190,14 @@ def test_one_engine_that_was_asked_for_says_why_not() -> None:
         decide("some", offers(only), Requirements("some", "llama_cpp"), machine(64), nowhere)
 
 
+def test_an_engine_that_is_had_only_by_name_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    llama = ENGINES.get("llama_cpp")
+    monkeypatch.setattr(type(llama), "profile", replace(llama.profile, only_by_name=True))
+    with pytest.raises(NoEngineFits, match="only launches that name it get it: model_engine 'llama_cpp'"):
+        decide("some", offers(MANY), Requirements("some"), machine(64), nowhere)
+    assert decide("some", offers(MANY), Requirements("some", "llama_cpp"), machine(64), nowhere).engine == "llama_cpp"
+
+
 def test_weights_made_for_one_engine_go_to_no_other() -> None:
     only = family(spec(1, "ggufv2", ["q8_0"], engine="MLX"))
     with pytest.raises(NoEngineFits, match=r"llama\.cpp: these weights are made for MLX;.* MLX: could run it"):

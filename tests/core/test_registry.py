@@ -32,7 +32,14 @@ def test_a_library_that_is_not_installed() -> None:
         registry(broken="no_such_module_of_ours:x").get("broken")
 
 
-def test_a_strangers_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_target_without_its_attribute_is_named() -> None:
+    with pytest.raises(ImportError, match=r"'json' of modelyard\.things is 'json:engine', but json has no 'engine'"):
+        registry(json="json:engine").get("json")
+
+
+def test_a_strangers_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "stranger_engine.py").write_text("engine = 'from outside'\n")
     info = tmp_path / "stranger-1.0.dist-info"
     info.mkdir()
@@ -44,3 +51,5 @@ def test_a_strangers_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     found = registry(json="json:dumps")
     assert found.get("stranger") == "from outside"
     assert found.get("json") is not sys.modules["stranger_engine"].engine, "a stranger cannot replace what is ours"
+    (warning,) = caplog.messages
+    assert "The plug-in 'json' (stranger_engine:engine) is left out" in warning

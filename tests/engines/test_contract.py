@@ -10,8 +10,9 @@ import pytest
 from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Engine
+from modelyard.engines.base import Engine, NoOptions, Profile, read_options
 from modelyard.engines.names import canonical_name, title_of
+from modelyard.engines.rules import REQUESTS
 
 MACHINE = Hardware(2, (Device("cpu", "main memory", 2**33, 2**33),))
 NOWHERE = Address(uds="/nowhere.sock")
@@ -77,6 +78,36 @@ def test_the_token_is_on_no_command_line(engine: Engine) -> None:
     except InvalidParameter:
         return  # it needs an option that only a real launch has
     assert "secret-token" not in " ".join(dataclasses.asdict(plan).get("argv", ()))
+
+
+def test_an_engine_of_this_repository_has_rules_for_each_task(engine: Engine) -> None:
+    if not type(engine).__module__.startswith("modelyard.engines.") or engine.name == "fake":
+        return  # other packages may leave rules out, and the fake engine lets everything pass for tests of the gateway
+    launch = Launch("m", Model("m", path="/nowhere.gguf", format="fake"), engine.name)
+    try:
+        plan = engine.command(launch, NOWHERE, "secret-token")
+    except InvalidParameter:
+        return  # it needs an option that only a real launch has
+    lacking = (plan.tasks & set(REQUESTS)) - set(plan.rules.by_task)
+    assert not lacking, f"Command.rules of {engine.name} has no table for {sorted(lacking)}: see engines/rules.py"
+
+
+def test_a_profile_has_formats_or_is_weightless() -> None:
+    with pytest.raises(ValueError, match="has both 'formats' and 'weightless'"):
+        Profile("Toy", formats=frozenset({"ggufv2"}), weightless="toy")
+
+
+@pytest.mark.parametrize("lacking", ["name", "profile"])
+def test_a_class_without_a_required_member_is_refused(lacking: str) -> None:
+    members = {"name": "toy", "profile": Profile("Toy", weightless="toy")}
+    del members[lacking]  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=f"The engine Toy has no '{lacking}': add {lacking} = "):
+        type("Toy", (Engine,), {**members, "__qualname__": "Toy"})()
+
+
+def test_an_unknown_context_option_names_the_flag_that_sets_it() -> None:
+    with pytest.raises(UnknownOption, match="--context-length of the command line sets 'n_ctx'"):
+        read_options("toy", NoOptions, {"n_ctx": 512})
 
 
 def test_explain_takes_any_log(engine: Engine) -> None:

@@ -177,6 +177,8 @@ def _fit(
         return 0, f"these weights are made for {only}"
     fit = engine.fits(model, hardware)
     if fit.score and requirements.engine is None:  # of an engine that is insisted on, its own error is better
+        if engine.profile.only_by_name:
+            return 0, f"only launches that name it get it: model_engine '{engine.name}'"
         launch = _launch(model, engine.name, requirements)
         if having_options and requirements.options and (option := lacking(engine, launch)):
             return 0, f"it has no option '{option}'"

@@ -166,6 +166,9 @@ def _engines(model: Model, given: str | None) -> list[tuple[str, Profile]]:
     }
     if given:
         name = canonical_name(given)
+        if name in ENGINES and name not in known:
+            problem = f"'{given}' runs models without files, so there is nothing to estimate; name another engine."
+            raise InvalidParameter("model_engine", problem)
         if name not in known:
             titles = ", ".join(profile.title for profile in known.values())
             raise InvalidParameter("model_engine", f"'{given}' cannot be estimated; known are {titles}.")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar, cast
 
 from modelyard.core.errors import MissingLibrary, UnknownName, nearest
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Registry(Generic[T]):
     """`name → "module:attribute"`, plus the entry-point group `modelyard.<group>` for third parties.
 
+    A third party's name that is taken already is not registered; a warning in the log says so.
     Getting a name imports its module. An unknown name raises `UnknownName`, which lists the known ones; a library that is
     not installed raises `MissingLibrary`, which says how to get it.
     """
@@ -29,7 +32,12 @@ class Registry(Generic[T]):
             from importlib.metadata import entry_points  # 25 ms that no replica needs to spend
 
             for point in entry_points(group=f"modelyard.{self.group}"):
-                self._targets.setdefault(point.name, point.value)
+                target = self._targets.setdefault(point.name, point.value)
+                if target != point.value:
+                    log.warning(
+                        "The plug-in '%s' (%s) is left out: modelyard.%s has '%s' already (%s). Register it by another name.",
+                        point.name, point.value, self.group, point.name, target,
+                    )  # fmt: skip
 
     def __iter__(self) -> Iterator[str]:
         self._scan()
@@ -47,8 +55,13 @@ class Registry(Generic[T]):
             raise UnknownName(self.group, name, sorted(self._targets), nearest(name, self._targets))
         module, _, attribute = self._targets[name].partition(":")
         try:
-            return cast(T, getattr(importlib.import_module(module), attribute))
+            found = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.split(".")[0] == "modelyard":
                 raise
             raise MissingLibrary(name, error.name) from error
+        if not hasattr(found, attribute):
+            raise ImportError(
+                f"'{name}' of modelyard.{self.group} is '{self._targets[name]}', but {module} has no '{attribute}'."
+            )
+        return cast(T, getattr(found, attribute))

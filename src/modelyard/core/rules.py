@@ -63,7 +63,11 @@ class Rules:
     """The rules of an engine. Two are equal only if they are the same object, so that what is made of them can be kept."""
 
     by_task: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
-    """Task → parameter → rule; a dot leads into an object. What has no rule passes."""
+    """Task → parameter → rule; a dot leads into an object.
+
+    A parameter without a rule passes, and so does every parameter of a task without a table.
+    `engines.rules.table` makes tables that have a rule for each known parameter.
+    """
 
 
 NO_RULES = Rules()

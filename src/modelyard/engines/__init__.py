@@ -9,7 +9,8 @@ What each parameter of a request means to an engine is a table, `rules.py` in th
 server differs from OpenAI's has a front in its replica that mends the difference where it arises, so that the gateway
 stays a relay of bytes.
 
-To add one, copy `examples/plugin-engine/`.
+To add one, read "An engine of your own" in docs/engines.md, which says what each member means and what a replica must
+answer, and copy `examples/plugin-engine/`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -20,7 +20,9 @@ from modelyard.core.types import Recipe as Recipe
 from modelyard.core.types import Step as Step
 
 PYTHON = "python-of-the-engine"
-"""Stands as `argv[0]` for the interpreter of the engine's environment, or the server's own where that has the libraries."""
+"""As `argv[0]` of a `Command`: the interpreter of the engine's environment where one is installed, else the server's own.
+
+Use this and not `sys.executable`, also for an engine without an `environment`."""
 
 ADAPTERS = "lora_modules"
 """The launch parameter that errors about adapters name."""
@@ -44,9 +46,22 @@ class Profile:
     """What it takes beside weights and cache. With it, an estimate can try any context, number of requests and type of
     cache; without it, an estimate is `Engine.footprint` of a launch without options."""
     weightless: str = ""
-    """The format of its models where these have no files, such as `remote`. Only who names such an engine gets it."""
+    """The format of its models where these have no files, such as `remote`; excludes `formats`.
+
+    `runs` is False for every model, and `fits` compares `model.format` with this value. Such an engine is launched only
+    where the launch names it, stands in no list of a model's engines, and cannot be estimated.
+    """
+    only_by_name: bool = False
+    """Whether only launches that name it get it. It is listed and estimated like others, but never chosen automatically."""
     rank: int = 0
     """Where several engines could run a model, those with a higher rank are named first."""
+
+    def __post_init__(self) -> None:
+        if self.weightless and self.formats:
+            raise ValueError(
+                f"Profile({self.title!r}) has both 'formats' and 'weightless': remove 'weightless' if its models have files,"
+                " 'formats' if they have none."
+            )
 
     @property
     def remote(self) -> bool:
@@ -60,7 +75,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well an engine suits a model: `score` 0 means not at all, and `reason` says why for people."""
+    """How well an engine suits a model, from 0, not at all, to 100; `reason` says why for people."""
 
     score: int
     reason: str
@@ -75,6 +90,7 @@ class Command:
     address: Address
     """Where it will listen."""
     tasks: frozenset[Task]
+    """What its models can do: each task is one of OpenAI's paths that the replica answers, such as `Task.CHAT`."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the server's own environment, of which a replica gets no secrets and no settings of the server."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -84,7 +100,10 @@ class Command:
     start_timeout: float | None = None
     """Seconds; None leaves it to the settings."""
     rules: Rules = NO_RULES
-    """What each request parameter means to this launch."""
+    """What each request parameter means to this launch, as `engines.rules.rules_of` makes it.
+
+    For a task without a table every parameter passes unread by the gateway, so engines of this repository need one.
+    """
     context_length: int | None = None
     """Tokens that one request may have, where the options make that less than the model's own."""
     hot_adapters: bool = False
@@ -115,16 +134,31 @@ class Engine(ABC):
 
     Importing an engine's module must not import anything heavy: what it needs is imported inside the replica's process.
     A subclass sets `name` and `profile` and defines `fits`, `footprint` and `command`; the other methods have defaults.
+    Its module ends with `engine = Name()`. docs/engines.md ("An engine of your own") says what each member means and what
+    a replica must answer.
     """
 
     name: str
     """The name that it is registered by."""
     profile: Profile
     Options: type[msgspec.Struct] = NoOptions
-    """The engine's launch options: a struct that forbids unknown fields; every field has a default and a description."""
+    """The engine's launch options: a msgspec struct, each field with a default and a description.
+
+    `read_options` refuses an option without a field. A launch that names no engine but has an option that one engine alone
+    has goes to that engine. `--context-length` of the command line arrives as the option `n_ctx`.
+    """
 
     environment: Recipe | None = None
     """How the engine's own virtual environment is made; None when it runs on what the server itself has."""
+
+    def __new__(cls) -> Self:
+        """An instance of a class that has what it must have; classes that several engines share may lack it."""
+        for member, example in (("name", '"parrot"'), ("profile", 'Profile("Parrot", formats=frozenset({"ggufv2"}))')):
+            if not hasattr(cls, member):
+                raise TypeError(
+                    f"The engine {cls.__qualname__} has no '{member}': add {member} = {example} to the class."
+                )
+        return super().__new__(cls)
 
     def missing(self) -> tuple[str, ...]:
         """One sentence for each library or program that the server's own interpreter lacks and how to get it.
@@ -141,15 +175,18 @@ class Engine(ABC):
 
     @abstractmethod
     def fits(self, model: Model, hardware: Hardware) -> Fit:
-        """How well this engine would run `model` here. Never raises; never touches the disk beyond `model.path`,
+        """How well this engine would run `model` here.
 
-        which is None for a model that the catalog knows and that is not on this machine yet.
+        Never raises and never touches the disk beyond `model.path`, which is None for a model that the catalog knows and
+        that is not on this machine yet.
         """
 
     @abstractmethod
     def footprint(self, launch: Launch) -> Footprint:
         """Bytes that one replica is expected to take, from the model's shape and the options.
 
+        Where no engine is named, an engine whose footprint fits into memory is chosen before one with a higher score whose
+        footprint does not: too small a figure draws large models, unless the profile says `only_by_name`.
         Raises what `check` raises for wrong options.
         """
 
@@ -163,6 +200,8 @@ class Engine(ABC):
     @abstractmethod
     def command(self, launch: Launch, listen: Address, token: str) -> Command | Remote:
         """The command of one replica that listens at `listen` and refuses requests without `token`.
+
+        `listen` is a Unix socket (`listen.uds`) on Linux and macOS, a port of the loopback address elsewhere.
 
         The model's files are on this machine, and `check` has accepted the launch.
         """

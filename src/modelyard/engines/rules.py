@@ -1,7 +1,7 @@
 """Tables of what each parameter means to an engine.
 
-A parameter that a table does not list is refused by name, so that none is dropped in silence: a new field of a request is
-refused until an engine's table says more.
+`table` refuses by name each known parameter that the engine is not said to honour, so that none is dropped in silence: a
+new field of a request is refused until an engine's table says more. A launch without tables refuses nothing.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def table(
 ) -> Mapping[str, Rule]:
     """The rules of an engine for one task: what it honours beside what every engine does, and special rules.
 
-    `lacks` says why all others are refused.
+    `lacks` says why all others are refused. An engine that does less than `EVERY` needs a `Refuse` in `rules` for each
+    parameter of `EVERY` that it does not honour.
     """
     fields = REQUESTS[task].__struct_fields__
     refused: Rule = Refuse(lacks)

@@ -31,6 +31,8 @@ class UnknownOption(BadRequest):
         hint = f" Did you mean '{nearest}'?" if nearest and not others else ""
         names = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
         there = f"; {names} {'have' if len(others) > 1 else 'has'} it" if others else ""
+        if option == "n_ctx":
+            hint += " (--context-length of the command line sets 'n_ctx'.)"
         super().__init__(f"Engine '{engine}' has no option '{option}'{there}.{hint} It has: {', '.join(known)}.")
         self.param = option
         self.engine, self.known, self.nearest = engine, known, nearest
