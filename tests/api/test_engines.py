@@ -77,7 +77,7 @@ def test_an_estimate_needs_no_files(server: Live) -> None:
     assert found["weights"] == pytest.approx(15.2e9, rel=0.01)
     assert found["kv_cache"] == 32768 * 28 * 4 * 128 * 2 * 2
     assert found["total"] == found["weights"] + found["kv_cache"] + found["activations"] + found["overhead"]
-    assert list(found["engines"]) == ["vLLM", "SGLang", "Transformers"]
+    assert list(found["engines"])[:3] == ["vLLM", "SGLang", "Transformers"]
     assert found["engines"]["vLLM"]["fits"]["cpu"] is False
     halved = server.http.post("/v1/models/estimate", json={**body, "kv_cache_dtype": "8"}).json()
     assert halved["kv_cache"] * 2 == found["kv_cache"]

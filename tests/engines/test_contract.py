@@ -100,7 +100,7 @@ def test_a_profile_has_formats_or_is_weightless() -> None:
 @pytest.mark.parametrize("lacking", ["name", "profile"])
 def test_a_class_without_a_required_member_is_refused(lacking: str) -> None:
     members = {"name": "toy", "profile": Profile("Toy", weightless="toy")}
-    del members[lacking]  # type: ignore[arg-type]
+    del members[lacking]
     with pytest.raises(TypeError, match=f"The engine Toy has no '{lacking}': add {lacking} = "):
         type("Toy", (Engine,), {**members, "__qualname__": "Toy"})()
 
