@@ -67,6 +67,7 @@ def measure_all() -> list[Row]:
     relevant = {str(each["id"]): each["relevant"] for each in questions}
     with ours(launch, environments()) as running, httpx.Client(base_url=running.url, timeout=120) as http:
         fill(http)
+        print("probe:", http.get("/v1/knowledge_bases/set").raise_for_status().json()["probe"], flush=True)
         runs = {mode: ranked(http, mode, questions) for mode in MODES}
     recall = {mode: recall_at(run, relevant, 5) for mode, run in runs.items()}  # type: ignore[arg-type]
     ndcg = {mode: ndcg_at(run, relevant, 10) for mode, run in runs.items()}  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
+    from modelyard.client import Client
     from modelyard.core.config import Settings
 
 LOW_DISK = 5 * 1024**3
@@ -170,9 +171,22 @@ def _server_or_port(chosen: Settings, endpoint: str | None, api_key: str | None)
         else:
             models = ", ".join(f"{uid} ({state.lower()})" for uid, state in health["models"].items())
             yield Finding("ok", "server", f"{health['version']} at {client.base_url}; models: {models or 'none'}")
+            yield from _bases(client)
             if urlsplit(client.base_url).port == chosen.port:
                 return
     yield _port(chosen.host, chosen.port)
+
+
+def _bases(client: Client) -> Iterator[Finding]:
+    """What does not work well in knowledge bases."""
+    try:
+        bases = client.knowledge.list()
+    except ModelyardError as error:
+        yield Finding("warning", "knowledge", error.message)
+        return
+    for base in bases:
+        for each in base["warnings"]:
+            yield Finding("warning", f"base {base['name']}", each)
 
 
 def _port(host: str, port: int) -> Finding:

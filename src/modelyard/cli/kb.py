@@ -20,7 +20,7 @@ from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.knowledge_types import BaseDict
+    from modelyard.client.knowledge_types import BaseDict, ProbeDict
 
 TITLES = ("NAME", "DOCUMENTS", "CHUNKS", "SIZE", "MODE", "EMBEDDING MODEL")
 
@@ -97,6 +97,7 @@ def show(client: Client, name: str, as_json: bool) -> None:
         "size": in_bytes(base["bytes"]),
         "mode": base["mode"],
         "embedding model": base["embedding_model"],
+        "weight of vectors": probe_line(base["probe"]),
         "rerank model": base["rerank_model"],
         "chat model": base["chat_model"],
         "chunk size": f"{cut['size']}, overlap {cut['overlap']}",
@@ -105,6 +106,20 @@ def show(client: Client, name: str, as_json: bool) -> None:
     print_table(
         ("SETTING", "VALUE"), [[key, str(value) if value not in (None, "") else "-"] for key, value in lines.items()]
     )
+    for each in base["warnings"]:
+        note(each, fg="yellow")
+
+
+def probe_line(probe: ProbeDict | None) -> str:
+    """How much vectors count beside words, by script, and why: `latin 1.6 (find 52%, words 24%), han 0.07 (…)`."""
+    parts = []
+    for script, each in ({} if probe is None else probe["scripts"]).items():
+        if each["sentences"]:
+            why = f"find {each['by_vectors']:.0%}, words {each['by_words']:.0%}"
+        else:
+            why = f"pass {each['reads']:.0%} of the reading test"
+        parts.append(f"{script} {each['weight']:g} ({why})")
+    return ", ".join(parts)
 
 
 @command.command("configure", short_help="Change a base's settings.")

@@ -15,6 +15,25 @@ class ChunkingDict(TypedDict, total=False):
     title_enhance: bool
 
 
+class ScriptProbeDict(TypedDict):
+    """How well the texts of one script are found: the weight of vectors, and the shares it follows from, 0 to 1."""
+
+    weight: float
+    reads: float | None
+    sentences: int
+    by_vectors: float | None
+    by_words: float | None
+
+
+class ProbeDict(TypedDict):
+    """How well the embedding model of a base finds what is in it, by script."""
+
+    model: str
+    generation: int
+    chunks: int
+    scripts: dict[str, ScriptProbeDict]
+
+
 class BaseDict(TypedDict):
     """A knowledge base."""
 
@@ -36,6 +55,7 @@ class BaseDict(TypedDict):
     bytes: int
     states: dict[str, int]
     jobs: list[str]
+    probe: ProbeDict | None
     warnings: list[str]
     created_at: float
 

@@ -148,6 +148,8 @@ class KnowledgeBase(Base):
     """Of the chunks that searches see. Indexing anew makes the next one beside it, then this counts up."""
     dimension: Mapped[int | None] = mapped_column(Integer, default=None)
     """Length of a vector of this generation; None until the first text was embedded."""
+    probe: Mapped[dict[str, object]] = mapped_column(JSON, default=dict, server_default="{}")
+    """`knowledge.indexing.probes.Probe`, encoded: how well its model finds what is in it; empty until it is measured."""
     temporary: Mapped[bool] = mapped_column(default=False)
     """Made for one talk about files; deleted when it has not been used for a while."""
     owner: Mapped[str] = mapped_column(String(32), default="", server_default="")

@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.core.access import LOCAL, Grant
 from modelyard.core.config import Settings
-from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
+from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
@@ -24,6 +24,7 @@ from modelyard.knowledge.indexing.edits import Edits
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs
 from modelyard.knowledge.indexing.pipeline import IndexingPipeline
+from modelyard.knowledge.indexing.probes import Probes
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import IndexingWorker
 from modelyard.knowledge.search.search import Search
@@ -31,6 +32,8 @@ from modelyard.knowledge.types import Chunk, Models
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
+PROBE_SECONDS = 5.0
+"""How long the creation of a base waits for its embedding model to take the reading test."""
 TEMPORARY_SECONDS = 7 * 24 * 3600
 """How long a base that was made for one conversation stays after its last use."""
 
@@ -50,13 +53,15 @@ class KnowledgeService:
         self.indexes = IndexPool(database, folder / "indexes", settings.vector_store, url, settings.max_open_indexes)
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
-        self.search = Search(database, self.indexes, models)
+        self.probes = Probes(database, self.vectors, models)
+        self.search = Search(database, self.indexes, models, self.probes)
         self.documents = Documents(database, self.blobs)
         self.edits = Edits(database, self.documents, self.indexes, self.vectors)
         self.jobs = IndexingJobs(database, settings.ocr)
         limits = LoadLimits(max_bytes=settings.max_document_bytes)
         self.indexing = IndexingPipeline(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
-        self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.search.forget)
+        self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.probes, self.search.forget)
+        self.probes.on_change = self.bases.forget
         self.answering = Answering(self.search, models, any_model)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Called with the names of all bases whenever one is created, renamed or deleted."""
@@ -84,6 +89,12 @@ class KnowledgeService:
         base = await self.bases.create(name, settings)
         await self._announce()
         return base
+
+    async def with_probe(self, base: KnowledgeBase) -> KnowledgeBase:
+        """A new base with what its embedding model makes of the reading test, if the model answers within a few seconds."""
+        with contextlib.suppress(ModelyardError, TimeoutError):
+            await asyncio.wait_for(self.probes.refresh(base), PROBE_SECONDS)
+        return await self.bases.get(base.name)
 
     async def several(self, names: Sequence[str]) -> list[KnowledgeBase]:
         """The bases of these names, each once, for a search. Raises `KnowledgeBaseNotFound`."""

@@ -109,6 +109,20 @@ class IndexEntry:
     """Of unit length; None in a base without an embedding model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The chunks that words or vectors found, with what each of the two says of all of them."""
+
+    lexical: Mapping[int, float] = field(default_factory=dict)
+    """Chunk → BM25, of those that share a term with the query; best first as far as words found them."""
+    most: float = 0.0
+    """What BM25 approaches in a chunk that has every term of the query very often."""
+    similarity: Mapping[int, float] = field(default_factory=dict)
+    """Chunk → cosine with the query, -1 to 1."""
+    background: Sequence[float] = ()
+    """Cosines of the query with a sample of the base's chunks: what is usual, against which `similarity` is read."""
+
+
 class Store(Protocol):
     """The lexical and the vector index of one generation of a base. Calls block, and may come from many threads at once.
 
@@ -132,6 +146,11 @@ class Store(Protocol):
         self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None
     ) -> list[tuple[int, float]]:
         """The `k` chunks of the highest cosine similarity, best first; none where the store has no vectors."""
+
+    def matches(
+        self, query: str | None, vector: Sequence[float] | None, k: int, documents: frozenset[int] | None = None
+    ) -> Matches:
+        """The chunks of `lexical(query, …)` and of `nearest(vector, …)`, each with both values. None leaves one of them out."""
 
     def rest(self) -> None:
         """Release what only writing needs, such as threads and buffers; the next `apply` takes it again."""

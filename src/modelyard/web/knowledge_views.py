@@ -11,6 +11,7 @@ from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.documents.bases import Counts, chunking_of
 from modelyard.knowledge.indexing.jobs import JobView, builtins
+from modelyard.knowledge.indexing.probes import probe_of
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
@@ -34,6 +35,7 @@ def chunking_info(given: Mapping[str, Any]) -> bodies.ChunkingBody:
 
 def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str], warnings: Sequence[str] = ()) -> bodies.BaseInfo:
     """A base and how much is in it."""
+    probe = probe_of(row)
     return bodies.BaseInfo(
         id=row.id,
         name=row.name,
@@ -52,6 +54,7 @@ def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str], warnings:
         bytes=counts.bytes,
         states=dict(counts.states),
         jobs=list(jobs),
+        probe=None if probe is None else bodies.ProbeInfo.model_validate(msgspec.to_builtins(probe)),
         warnings=list(warnings),
         created_at=row.created_at,
     )

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from modelyard.api.absent_models import warnings
 from modelyard.api.kept_questions import KeptQuestion, encoded_events
+from modelyard.api.reading_warnings import reading_warnings
 from modelyard.core.access import WRITE, Owner
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
@@ -37,7 +38,12 @@ router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[N
 async def _info(parts: Parts, base: KnowledgeBase) -> bodies.BaseInfo:
     counts = await parts.knowledge.bases.counts([base.id])
     jobs = await parts.knowledge.jobs.running(base)
-    return base_info(base, counts[base.id], jobs, warnings(parts.gateway, parts.catalog, base))
+    return base_info(base, counts[base.id], jobs, _warnings(parts, base))
+
+
+def _warnings(parts: Parts, base: KnowledgeBase) -> list[str]:
+    """What does not work in a base, or not well, because of its models."""
+    return warnings(parts.gateway, parts.catalog, base) + reading_warnings(base)
 
 
 def _settings(body: bodies.BaseSettingsBody, **more: Any) -> BaseSettings:
@@ -50,21 +56,28 @@ def _chunking(body: bodies.ChunkingBody | None) -> dict[str, Any] | None:
 
 
 @router.get("", scope="knowledge:read")
-async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseList:
+async def list_bases(parts: TheParts, grant: TheGrant) -> bodies.BaseList:
     """Every base that the key may read."""
+    knowledge = parts.knowledge
     rows = await readable(knowledge, grant)
     counts = await knowledge.bases.counts([base.id for base in rows])
-    return bodies.BaseList(data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows])
+    return bodies.BaseList(
+        data=[
+            base_info(base, counts[base.id], await knowledge.jobs.running(base), _warnings(parts, base))
+            for base in rows
+        ]
+    )
 
 
 @router.post("", scope="knowledge:write")
 async def create(body: bodies.CreateBaseRequest, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
-    """Make an empty base. `warnings` names models that do not answer yet."""
+    """Make an empty base. `warnings` names models that do not answer yet, and languages that its model does not read."""
     knowledge = parts.knowledge
     await check_bases(knowledge, grant, [body.name], WRITE)
     check_models(grant, body.embedding_model, body.rerank_model, body.chat_model)
     settings = _settings(body, embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
-    return await _info(parts, await knowledge.create(body.name, settings))
+    base = await knowledge.create(body.name, settings)
+    return await _info(parts, await knowledge.with_probe(base))
 
 
 @router.get("/formats", scope="knowledge:read")

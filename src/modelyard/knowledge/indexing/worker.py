@@ -32,6 +32,7 @@ from modelyard.knowledge.indexing.held_jobs import HeldJobs
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs, JobView
 from modelyard.knowledge.indexing.pipeline import IndexingPipeline
+from modelyard.knowledge.indexing.probes import Probes
 from modelyard.knowledge.indexing.task_queue import DocumentTask, TaskQueue
 from modelyard.knowledge.indexing.words import forget_words
 
@@ -57,6 +58,7 @@ class IndexingWorker:
         indexes: IndexPool,
         jobs: IndexingJobs,
         indexing: IndexingPipeline,
+        probes: Probes,
         forget: Callable[[Sequence[int]], None],
     ) -> None:
         """`forget` is told of chunks whose place in their document is another now."""
@@ -65,6 +67,7 @@ class IndexingWorker:
         self._indexes = indexes
         self._jobs = jobs
         self._indexing = indexing
+        self._probes = probes
         self.held = HeldJobs(database)
         self.on_change: Callable[[], None] = lambda: None
         """Called whenever something about some job is new."""
@@ -132,7 +135,7 @@ class IndexingWorker:
         finally:
             for task in self._active:
                 task.cancel()
-            await asyncio.gather(*self._active, self._changes.cancel(), return_exceptions=True)
+            await asyncio.gather(*self._active, self._changes.cancel(), self._probes.cancel(), return_exceptions=True)
 
     async def _idle(self) -> None:
         """Wait for work. After a while without any, give back the memory that only indexing needs."""
@@ -296,7 +299,7 @@ class IndexingWorker:
             await self._indexes.drop(job.base_id, job.generation)
 
     async def _finish_jobs(self) -> None:
-        """End the jobs that have nothing left to do, once their chunks can be found."""
+        """End the jobs that have nothing left to do, once their chunks can be found and their base is probed."""
         waiting = select(KnowledgeTask.id).where(
             KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == TaskState.WAITING
         )
@@ -307,6 +310,7 @@ class IndexingWorker:
         done = [job for job in done if job.id not in busy]
         if done:
             await self._changes.write_all()
+        done = [job for job in done if await self._probes.is_ready(job.base_id, self._wake.set)]
         for job in done:
             with contextlib.suppress(ChangedMeanwhile):  # its base was deleted
                 await self._finish(job)
@@ -327,6 +331,7 @@ class IndexingWorker:
             await job_rows.end(session, row, JobState.DONE)
         if old is not None:
             await self._indexes.drop(job.base_id, old)
+            await self._probes.is_ready(job.base_id, self._wake.set)
 
     def stop(self, names: Sequence[str]) -> None:
         """Let go of the documents of these jobs, which are cancelled, that are read or embedded just now."""

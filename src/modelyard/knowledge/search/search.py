@@ -1,10 +1,10 @@
-"""Searches by words and by vectors side by side, fused by rank, then ranked by a model where one runs."""
+"""Searches by words and by vectors side by side, weighs them as the base's probe says, then ranks by a model where one runs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,18 +17,19 @@ from modelyard.core.errors import IndexUnavailable, InvalidParameter, KnowledgeB
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeVector
 from modelyard.knowledge.indexing.index_pool import IndexPool
+from modelyard.knowledge.indexing.probes import USUAL_WEIGHT, Probes, probe_of
+from modelyard.knowledge.indexing.scripts import LANGUAGES, script_of
 from modelyard.knowledge.indexing.vectors import as_vector, unit
 from modelyard.knowledge.search.filters import matching
+from modelyard.knowledge.search.fusion import Weights, fused
 from modelyard.knowledge.search.highlights import highlights
-from modelyard.knowledge.types import Models, Store
+from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit, Scores
 
 log = logging.getLogger(__name__)
 
-RANK_CONSTANT = 60
-"""The constant of reciprocal rank fusion, as in Cormack, Clarke and Büttcher (2009)."""
-FEWEST_CANDIDATES = 20
-"""Candidates of each list, at least. More would let in passages that share only a frequent word with the query."""
+FEWEST_CANDIDATES = 50
+"""Candidates of words and of vectors, at least."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 MOST_KNOWN = 50_000
@@ -89,23 +90,21 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class RankedLists:
-    """Ids of the chunks that one base found, and their scores, best first."""
+class BaseMatches:
+    """The scores of the chunks that one base found."""
 
-    lexical: Sequence[tuple[int, float]]
-    nearest: Sequence[tuple[int, float]]
-    both: bool
-    """Whether words and vectors were both searched."""
+    scores: Mapping[int, Scores]
     notes: Sequence[str] = ()
 
 
 class Search:
     """Searches bases. It remembers chunks, because an id means one text for ever."""
 
-    def __init__(self, database: Database, indexes: IndexPool, models: Models) -> None:
+    def __init__(self, database: Database, indexes: IndexPool, models: Models, probes: Probes) -> None:
         self._database = database
         self._indexes = indexes
         self._models = models
+        self._probes = probes
         self._known: OrderedDict[int, Hit] = OrderedDict()
         """Chunks of recent hits by id, without scores."""
         self._forgotten = 0
@@ -160,9 +159,9 @@ class Search:
         if query.rerank and model is None:
             raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
         depth = max(FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
-        lists = await asyncio.gather(*(self._candidates(base, query, depth) for base in query.bases))
-        scores = fuse(lists)
-        notes = list(dict.fromkeys(note for each in lists for note in each.notes))
+        found = await asyncio.gather(*(self._matches(base, query, depth) for base in query.bases))
+        scores = {number: each for matches in found for number, each in matches.scores.items()}
+        notes = list(dict.fromkeys(note for each in found for note in each.notes))
         best = sorted(scores, key=lambda number: -scores[number].fused)[: depth if reranks else query.k + 5]
         chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
         if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
@@ -183,31 +182,55 @@ class Search:
             [msgspec.structs.replace(each, highlights=highlights(query.text, each.text)) for each in hits], notes
         )
 
-    async def _candidates(self, base: KnowledgeBase, query: Query, depth: int) -> RankedLists:
-        """The `depth` best chunks of one base by words, and by vectors."""
+    async def _matches(self, base: KnowledgeBase, query: Query, depth: int) -> BaseMatches:
+        """The `depth` best chunks of one base by words, and as many by vectors, with their scores."""
         notes: list[str] = []
         vector: Sequence[float] | None = None
-        if query.mode is not Mode.LEXICAL:
-            if base.embedding_model is None:
-                if query.mode is Mode.VECTOR:
-                    raise InvalidParameter("mode", f"the knowledge base '{base.name}' has no embedding model.")
-                notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
-            elif base.dimension is None:
-                notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
-            else:
-                vector = await self._vector(base, query, notes)
+        weights = Weights(words=0.0 if query.mode is Mode.VECTOR else 1.0, vectors=1.0)
+        if query.mode is Mode.HYBRID:
+            weights = replace(weights, vectors=self._weight(base, query.text, notes))
+        if query.mode is not Mode.LEXICAL and weights.vectors:
+            vector = await self._vector(base, query, notes)
+        if vector is None:
+            weights = Weights(vectors=0.0)
         documents = await self._documents(base, query.where)
+        words = None if query.mode is Mode.VECTOR else query.text
+        matches = await self._indexes.use(base, lambda store: store.matches(words, vector, depth, documents))
+        prior = [] if vector is None else await self._usual(base, query.text, vector)
+        return BaseMatches(fused(matches, weights, prior), notes)
 
-        def rankings(store: Store) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-            lexical = [] if query.mode is Mode.VECTOR else store.lexical(query.text, depth, documents)
-            return lexical, [] if vector is None else store.nearest(vector, depth, documents)
+    def _weight(self, base: KnowledgeBase, text: str, notes: list[str]) -> float:
+        """The weight of vectors for a query of a base; a note says why it is 0."""
+        if base.embedding_model is None:
+            notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
+            return 0.0
+        if base.dimension is None:
+            notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
+            return 0.0
+        probe, script = probe_of(base), script_of(text)
+        weight = USUAL_WEIGHT if probe is None else probe.weight(script)
+        if not weight:
+            notes.append(
+                f"'{base.name}' is searched by words alone: '{base.embedding_model}' does not read {LANGUAGES[script]}."
+            )
+        return weight
 
-        lexical, nearest = await self._indexes.use(base, rankings)
-        return RankedLists(lexical, nearest, vector is not None and query.mode is Mode.HYBRID, notes)
+    async def _usual(self, base: KnowledgeBase, text: str, vector: Sequence[float]) -> list[float]:
+        """The cosines of a query with passages that it is not about."""
+        assert base.embedding_model is not None
+        passages = await self._probes.passages(base.embedding_model)
+        rows = passages.get(script_of(text))
+        if rows is None or rows.shape[1] != len(vector):
+            return []
+        return cast(list[float], (rows @ vector).tolist())
 
     async def _vector(self, base: KnowledgeBase, query: Query, notes: list[str]) -> Sequence[float] | None:
         """The vector of the query. If its model does not answer, a hybrid search goes on without it and gets a note."""
-        assert base.embedding_model is not None
+        if base.embedding_model is None:
+            raise InvalidParameter("mode", f"the knowledge base '{base.name}' has no embedding model.")
+        if base.dimension is None:
+            notes.append(f"nothing in '{base.name}' has been embedded yet.")
+            return None
         try:
             models = query.models or self._models
             vector = cast(Sequence[float], unit([await models.embed_query(base.embedding_model, query.text)])[0])
@@ -302,23 +325,6 @@ class Search:
             else each
             for each in hits
         ]
-
-
-def fuse(lists: Iterable[RankedLists]) -> dict[int, Scores]:
-    """Fuse the lists of all bases by reciprocal rank, relative to a first place in each list of a base."""
-    ranks: dict[int, float] = defaultdict(float)
-    lexical: dict[int, float] = {}
-    similarity: dict[int, float] = {}
-    for each in lists:
-        best = (2 if each.both else 1) / (RANK_CONSTANT + 1)
-        for ranking, scores in ((each.lexical, lexical), (each.nearest, similarity)):
-            for place, (number, score) in enumerate(ranking, 1):
-                ranks[number] += 1 / (RANK_CONSTANT + place) / best
-                scores[number] = score
-    return {
-        number: Scores(lexical=lexical.get(number), similarity=similarity.get(number), fused=rank)
-        for number, rank in ranks.items()
-    }
 
 
 def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:

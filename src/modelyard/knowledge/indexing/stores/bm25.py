@@ -6,6 +6,7 @@ postings of a term are these one after another, so that two pieces are joined by
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -38,6 +39,11 @@ def pack(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearra
     return postings, words
 
 
+def rarity(having: int, chunks: int) -> float:
+    """The weight of a term that `having` of `chunks` have: the inverse document frequency of BM25."""
+    return math.log1p((max(chunks - having, 0) + 0.5) / (having + 0.5))
+
+
 def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, Scores]:
     """The rows that have any of these terms, and the BM25 of each. One item is all postings of one term."""
     average = max(words / max(chunks, 1), 1e-9)
@@ -45,11 +51,10 @@ def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, S
     parts: list[Scores] = []
     for data in postings:
         has = numpy.frombuffer(data, dtype=POSTING)
-        rarity = numpy.log1p((max(chunks - len(has), 0) + 0.5) / (len(has) + 0.5))
         count = has["count"].astype(numpy.float64)
         norm = K1 * (1 - B + B * has["length"] / average)
         rows.append(has["row"].astype(numpy.int64))
-        parts.append(rarity * count * (K1 + 1) / (count + norm))
+        parts.append(rarity(len(has), chunks) * count * (K1 + 1) / (count + norm))
     if not rows:
         return numpy.empty(0, dtype=numpy.int64), numpy.empty(0)
     everywhere = numpy.concatenate(rows)

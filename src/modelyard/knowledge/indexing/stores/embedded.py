@@ -20,7 +20,7 @@ from modelyard.knowledge.indexing.stores import checks
 from modelyard.knowledge.indexing.stores.lexicon import Lexicon
 from modelyard.knowledge.indexing.stores.vectors import VectorRows
 from modelyard.knowledge.indexing.words import VERSION
-from modelyard.knowledge.types import IndexEntry, Store
+from modelyard.knowledge.types import IndexEntry, Matches, Store
 
 FORMAT: Final = f"1.{VERSION}"
 """Version of the files and of the terms; a store of another format is emptied."""
@@ -99,6 +99,25 @@ class EmbeddedStore(Store):
         if self.dimension is None:
             return []
         return self._rows.view.nearest(checks.query(vector, self.dimension), k, documents)
+
+    def matches(
+        self, query: str | None, vector: Sequence[float] | None, k: int, documents: frozenset[int] | None = None
+    ) -> Matches:
+        lexical = {} if query is None else dict(self.lexical(query, k, documents))
+        similarity = {} if vector is None else dict(self.nearest(vector, k, documents))
+        most, background = 0.0, list[float]()
+        if query is not None:
+            try:
+                scores, most = self._words.scores(query, similarity.keys() - lexical)
+            except (OSError, ValueError) as error:
+                raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
+            lexical |= scores
+        if vector is not None and self.dimension is not None:
+            unit = checks.query(vector, self.dimension)
+            rows = self._rows
+            similarity |= rows.products(unit, lexical.keys() - similarity)
+            background = rows.view.background(unit)
+        return Matches(lexical, most, similarity, background)
 
     def rest(self) -> None:
         with self._writing:

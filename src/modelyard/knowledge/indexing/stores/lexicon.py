@@ -13,6 +13,7 @@ import numpy
 import tantivy
 from numpy.typing import NDArray
 
+from modelyard.knowledge.indexing.stores.bm25 import K1, rarity
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.knowledge.types import IndexEntry
 
@@ -85,16 +86,29 @@ class Lexicon:
             key=lambda hit: (-hit[1], hit[0]),
         )
 
-    def _query(self, words: list[str], documents: Collection[int] | None) -> tantivy.Query:
+    def scores(self, query: str, ids: Collection[int]) -> tuple[dict[int, float], float]:
+        """The BM25 of those of these chunks that share a term with a query, and what it approaches at most."""
+        words = query_terms(query)[:MAX_TERMS]
+        searcher = self._index.searcher()
+        chunks = searcher.num_docs
+        most = (K1 + 1) * sum(rarity(searcher.doc_freq("body", word), chunks) for word in words)
+        if not words or not ids or not chunks:
+            return {}, most
+        found = searcher.search(self._query(words, ids, "id"), min(len(ids), chunks), count=False).hits
+        numbers = searcher.fast_field_values("id", [address for _, address in found])
+        return {int(each or 0): float(score) for each, (score, _) in zip(numbers, found, strict=True)}, most
+
+    def _query(self, words: list[str], some: Collection[int] | None, field: str = "document") -> tantivy.Query:
+        """Any of these words, in chunks whose `field` is one of `some`; in all chunks for None."""
         any_of = tantivy.Query.boolean_query(
             [
                 (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, index_option="freq"))
                 for term in words
             ]
         )
-        if documents is None:
+        if some is None:
             return any_of
-        inside = tantivy.Query.term_set_query(self._schema, "document", list(documents))
+        inside = tantivy.Query.term_set_query(self._schema, field, list(some))
         return tantivy.Query.boolean_query(
             [(tantivy.Occur.Must, any_of), (tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0))]
         )

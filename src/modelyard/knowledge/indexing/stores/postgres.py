@@ -14,10 +14,10 @@ from __future__ import annotations
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy
 import psycopg
@@ -33,7 +33,7 @@ from modelyard.knowledge.indexing.stores.postgres_pool import (
     translate_errors,
 )
 from modelyard.knowledge.indexing.words import query_terms, terms
-from modelyard.knowledge.types import IndexEntry, Store
+from modelyard.knowledge.types import IndexEntry, Matches, Store
 
 EXACT: Final = 20_000
 """Chunks up to which every vector is compared; above that, an HNSW index is built and used."""
@@ -43,6 +43,17 @@ EF_SEARCH: Final = 200
 """How many neighbours an HNSW search holds at once: more find more, and take longer."""
 MAX_TERMS: Final = 256
 """Terms of the longest query; more are cut."""
+SAMPLE: Final = 256
+"""Chunks that tell how similar to a query any chunk is."""
+
+
+class WordScores(NamedTuple):
+    """What the words of a query say: the rows that share a term with it, ascending, and their BM25."""
+
+    rows: bm25.Rows
+    scores: bm25.Scores
+    most: float
+    """What BM25 approaches in a chunk that has every term very often."""
 
 
 def open_postgres(*, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
@@ -86,43 +97,102 @@ class PostgresStore(Store):
             postgres_upkeep.tidy(connection, self.name, self.dimension, EXACT)
 
     def lexical(self, query: str, k: int, documents: frozenset[int] | None = None) -> list[tuple[int, float]]:
-        query_words = query_terms(query)[:MAX_TERMS]
         with self._connection() as connection:
-            if not query_words or k <= 0:
-                return []
-            cursor = connection.cursor(binary=True)
-            totals = f"SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(words), 0)::bigint FROM {self.name}_parts"
-            chunks, words = cursor.execute(totals).fetchone() or (0, 0)
-            postings: dict[str, list[bytes]] = defaultdict(list)
-            for term, data in cursor.execute(
-                f"SELECT term, postings FROM {self.name}_terms WHERE term = ANY(%s)", [query_words]
-            ):
-                postings[term].append(data)
-            rows, scores = bm25.score([b"".join(parts) for parts in postings.values()], chunks, words)
-            chosen = None if documents is None else list(documents)
-            if chosen is not None and not self._more(connection, chosen, FEW):
-                inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [chosen])
-                chosen_rows = numpy.isin(rows, numpy.fromiter((row[0] for row in inside), dtype=numpy.int64))
-                rows, scores, chosen = rows[chosen_rows], scores[chosen_rows], None
-            return self._alive(cursor, rows, scores, k, chosen)
+            return self._lexical(connection, self._words(connection, query), k, documents)
+
+    def _words(self, connection: Connection, query: str) -> WordScores:
+        """The BM25 of every row that shares a term with the query."""
+        query_words = query_terms(query)[:MAX_TERMS]
+        if not query_words:
+            return WordScores(numpy.empty(0, dtype=numpy.int64), numpy.empty(0), 0.0)
+        cursor = connection.cursor(binary=True)
+        totals = f"SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(words), 0)::bigint FROM {self.name}_parts"
+        chunks, words = cursor.execute(totals).fetchone() or (0, 0)
+        postings: dict[str, list[bytes]] = defaultdict(list)
+        for term, data in cursor.execute(
+            f"SELECT term, postings FROM {self.name}_terms WHERE term = ANY(%s)", [query_words]
+        ):
+            postings[term].append(data)
+        joined = {term: b"".join(parts) for term, parts in postings.items()}
+        having = [len(joined.get(term, b"")) // bm25.POSTING.itemsize for term in query_words]
+        most = (bm25.K1 + 1) * sum(bm25.rarity(each, chunks) for each in having)
+        return WordScores(*bm25.score(joined.values(), chunks, words), most)
+
+    def _lexical(
+        self, connection: Connection, words: WordScores, k: int, documents: frozenset[int] | None
+    ) -> list[tuple[int, float]]:
+        if not len(words.rows) or k <= 0:
+            return []
+        cursor = connection.cursor(binary=True)
+        rows, scores = words.rows, words.scores
+        chosen = None if documents is None else list(documents)
+        if chosen is not None and not self._more(connection, chosen, FEW):
+            inside = cursor.execute(f"SELECT row FROM {self.name} WHERE document = ANY(%s)", [chosen])
+            chosen_rows = numpy.isin(rows, numpy.fromiter((row[0] for row in inside), dtype=numpy.int64))
+            rows, scores, chosen = rows[chosen_rows], scores[chosen_rows], None
+        return self._alive(cursor, rows, scores, k, chosen)
 
     def nearest(
         self, vector: Sequence[float], k: int, documents: frozenset[int] | None = None
     ) -> list[tuple[int, float]]:
         with self._connection() as connection:
-            if self.dimension is None:
-                return []
-            unit = checks.query(vector, self.dimension)
-            if k <= 0:
-                return []
-            literal = f"[{','.join(map(repr, unit.tolist()))}]"
-            chosen = None if documents is None else list(documents)
-            many = chosen is None or self._more(connection, chosen, EXACT)
-            if many and postgres_upkeep.has_index(connection, self.name):
-                found = self._approximate(connection, literal, k, chosen)
-                if len(found) == k:
-                    return found
-            return self._exact(connection, literal, k, chosen)
+            return [] if self.dimension is None else self._nearest(connection, self._literal(vector), k, documents)
+
+    def matches(
+        self, query: str | None, vector: Sequence[float] | None, k: int, documents: frozenset[int] | None = None
+    ) -> Matches:
+        with self._connection() as connection:
+            words = None if query is None else self._words(connection, query)
+            lexical = {} if words is None else dict(self._lexical(connection, words, k, documents))
+            if vector is None or self.dimension is None:
+                return Matches(lexical, 0.0 if words is None else words.most)
+            literal = self._literal(vector)
+            similarity = dict(self._nearest(connection, literal, k, documents))
+            if missing := list(lexical.keys() - similarity):
+                products = f"SELECT id, -(vector <#> %s::vector) FROM {self.name} WHERE id = ANY(%s)"
+                similarity |= dict(connection.execute(products, [literal, missing]).fetchall())
+            background = self._background(connection, literal)
+            if words is None:
+                return Matches({}, 0.0, similarity, background)
+            lexical |= self._of_words(connection, words, similarity.keys() - lexical)
+            return Matches(lexical, words.most, similarity, background)
+
+    def _of_words(self, connection: Connection, words: WordScores, ids: Collection[int]) -> dict[int, float]:
+        """The BM25 of those of these chunks that share a term with the query."""
+        if not ids or not len(words.rows):
+            return {}
+        query = f"SELECT id, row FROM {self.name} WHERE id = ANY(%s)"
+        found = {}
+        for number, row in connection.execute(query, [list(ids)]):
+            place = int(numpy.searchsorted(words.rows, row))
+            if place < len(words.rows) and words.rows[place] == row:
+                found[number] = float(words.scores[place])
+        return found
+
+    def _background(self, connection: Connection, vector: str) -> list[float]:
+        """The cosines with chunks whose rows are spread evenly; a vector of zeros stands for none and is left out."""
+        _, last = postgres_upkeep.last(connection, self.name)
+        rows = list(range(last, 0, -max(1, -(-last // SAMPLE))))
+        query = f"SELECT -(vector <#> %s::vector) FROM {self.name} WHERE row = ANY(%s)"
+        return [product for (product,) in connection.execute(query, [vector, rows]) if product]
+
+    def _literal(self, vector: Sequence[float]) -> str:
+        """A vector of unit length as pgvector reads it."""
+        unit = checks.query(vector, self.dimension or 0)
+        return f"[{','.join(map(repr, unit.tolist()))}]"
+
+    def _nearest(
+        self, connection: Connection, literal: str, k: int, documents: frozenset[int] | None
+    ) -> list[tuple[int, float]]:
+        if k <= 0:
+            return []
+        chosen = None if documents is None else list(documents)
+        many = chosen is None or self._more(connection, chosen, EXACT)
+        if many and postgres_upkeep.has_index(connection, self.name):
+            found = self._approximate(connection, literal, k, chosen)
+            if len(found) == k:
+                return found
+        return self._exact(connection, literal, k, chosen)
 
     def close(self) -> None:
         with self._closing:

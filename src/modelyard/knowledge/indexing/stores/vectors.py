@@ -21,6 +21,8 @@ REMOVED: Final = -1
 _ROW: Final = 16
 FEW: Final = 4
 """If a filter leaves fewer than one row in this many, only those rows are computed."""
+SAMPLE: Final = 512
+"""Rows that tell how similar to a query any row is."""
 
 Ints = NDArray[numpy.int64]
 Floats = NDArray[numpy.float32]
@@ -49,6 +51,12 @@ class VectorView:
         order = numpy.lexsort((ids, -scores[best]))[:k]
         found = zip(ids[order].tolist(), scores[best][order].tolist(), strict=True)
         return [(each, score) for each, score in found if score > -numpy.inf]
+
+    def background(self, vector: Floats) -> list[float]:
+        """The dot products with rows that are spread evenly, `SAMPLE` at most; a row of zeros has no vector and is left out."""
+        rows = self.vectors[:: max(1, -(-len(self.vectors) // SAMPLE))]
+        products = numpy.vecdot(rows, vector)
+        return [each for each in products.tolist() if each]
 
     def _scored(self, vector: Floats, documents: Collection[int] | None) -> tuple[NDArray[numpy.intp] | None, Floats]:
         """The rows that count (None: all) and their scores; what is removed has minus infinity."""
@@ -126,6 +134,12 @@ class VectorRows:
         self.known.update(zip(ids, range(start, end), strict=True))
         self.view = self._make_view()
         self._mark(removed)
+
+    def products(self, vector: Floats, ids: Collection[int]) -> dict[int, float]:
+        """The dot product of a vector with each of these chunks that is there."""
+        places = [(each, row) for each in ids if (row := self.known.get(each)) is not None]
+        products = numpy.vecdot(self._mapped[[row for _, row in places]], vector).tolist()
+        return {each: product for (each, _), product in zip(places, products, strict=True)}
 
     @property
     def wasteful(self) -> bool:
