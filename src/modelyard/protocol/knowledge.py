@@ -125,7 +125,7 @@ class BaseInfo(BaseModel):
     probe: ProbeInfo | None = None
     """Null without an embedding model, and until it is measured."""
     warnings: list[str] = []
-    """Models that it names and nothing answers to, each with the command that launches it; languages that its model reads badly."""
+    """Models that it names and nothing answers to, with the commands that launch them; languages that its model does not read."""
     created_at: float
     """Unix time."""
 

@@ -156,7 +156,7 @@ class Probes:
             return True
         task = self._tasks[base_id] = asyncio.create_task(self._attempt(base))
         task.add_done_callback(lambda task: done())
-        return False
+        return base.temporary  # somebody waits for a base of one talk, and a search without a probe is good, too
 
     async def cancel(self) -> None:
         """Cancel the probes that are being made."""
