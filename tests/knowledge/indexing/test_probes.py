@@ -106,7 +106,7 @@ def test_words_find_the_chunk_that_shares_them() -> None:
 def test_words_find_nothing_where_chunks_share_none() -> None:
     letters = "bcdfghjkmp"
     sample = [
-        SampledChunk(f"O{each * 3} o{each * 4} o{each * 5}. A{each * 3} a{each * 4} a{each * 5}.", ())
+        SampledChunk(f"O{each * 7} o{each * 8} o{each * 9}. A{each * 7} a{each * 8} a{each * 9}.", ())
         for each in letters
     ]
     assert len(known_items(sample)) == len(letters)

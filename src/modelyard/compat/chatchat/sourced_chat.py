@@ -137,7 +137,7 @@ async def evidence(
     hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold, counts=counts)
     if everything or body.score_threshold < UNFILTERED:
         return hits
-    return [hit for hit in hits if is_evidence(body.query, hit)]
+    return [hit for hit in hits if is_evidence(hit)]
 
 
 async def _about_base(

@@ -17,7 +17,7 @@ async def excerpts(search: Search, base: KnowledgeBase, query: str, models: Mode
     `models` embed the query, so that their tokens count for a caller; None for the models of the server.
     """
     found = await search.search(Query(text=query[:LONGEST_QUERY], bases=[base], k=MOST_HITS, models=models))
-    hits = [hit for hit in found.hits if is_evidence(query, hit)]
+    hits = [hit for hit in found.hits if is_evidence(hit)]
     return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"'{base.name}' has nothing about this."
 
 
