@@ -158,6 +158,7 @@ class HitDict(TypedDict):
     document_id: int
     document: str
     page: int | None
+    page_breaks: list[tuple[int, int]]
     start: int | None
     end: int | None
     heading: str

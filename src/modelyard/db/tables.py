@@ -237,6 +237,9 @@ class KnowledgeChunk(Base):
     """Character offset in the document's text; None for a chunk that somebody wrote."""
     end: Mapped[int | None] = mapped_column(Integer, default=None)
     page: Mapped[int | None] = mapped_column(Integer, default=None)
+    """The page where it begins."""
+    page_breaks: Mapped[list[list[int]]] = mapped_column(JSON, default=list, server_default="[]")
+    """Offset in `text` and page of each place where another page begins."""
     heading: Mapped[str] = mapped_column(Text, default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     edited: Mapped[bool] = mapped_column(default=False)

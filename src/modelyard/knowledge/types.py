@@ -66,6 +66,9 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     end: int | None
     """Offset behind the last character."""
     page: int | None = None
+    """The page where it begins."""
+    page_breaks: Sequence[tuple[int, int]] = ()
+    """Offset in `text` and page of each place where another page begins."""
     heading: str = ""
     """The headings above it, joined by ` > `."""
     position: int | None = None

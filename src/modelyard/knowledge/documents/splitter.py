@@ -16,7 +16,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.documents import cuts
 from modelyard.knowledge.types import SEPARATOR, Block, BlockKind, Chunk, LoadedDocument
 
-VERSION = 1
+VERSION = 2
 """Version of the algorithm. It grows when the same document is cut in another way, so that documents are cut again."""
 SMALLEST, LARGEST = 20, 20_000
 """Characters that `Chunking.size` may be."""
@@ -313,4 +313,20 @@ def _chunk(
     above = bisect_right(titles, span.start, key=lambda title: title[0]) - 1
     if above >= 0 and titles[above][0] < span.start:
         words = f"下文与({titles[above][1]})有关。{words}"
-    return Chunk(words, span.start, span.end, items[first].block.page, paths[inner])
+    added = len(words) - (span.end - span.start)
+    breaks = _page_breaks(items, starts, first, span, added)
+    return Chunk(words, span.start, span.end, items[first].block.page, breaks, paths[inner])
+
+
+def _page_breaks(
+    items: Sequence[_Item], starts: Sequence[int], first: int, span: _Span, added: int
+) -> tuple[tuple[int, int], ...]:
+    """Where other pages begin in a chunk whose first block is `items[first]`, behind `added` other characters."""
+    breaks: list[tuple[int, int]] = []
+    page = items[first].block.page
+    for place in range(first + 1, bisect_right(starts, span.end - 1)):
+        here = items[place].block.page
+        if here is not None and here != page:
+            breaks.append((starts[place] - span.start + added, here))
+        page = here
+    return tuple(breaks)

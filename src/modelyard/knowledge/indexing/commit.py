@@ -106,6 +106,7 @@ async def _compare(session: AsyncSession, batch: Batch, differences: Sequence[_D
                 each.moved.append(same.id)
                 same.position, same.start, same.end = position, chunk.start, chunk.end
                 same.page, same.heading = chunk.page, chunk.heading
+                same.page_breaks = [list(each) for each in chunk.page_breaks]
             else:
                 each.new.append((position, chunk))
         each.gone = [row.id for rows_left in left.values() for row in rows_left]
@@ -142,6 +143,7 @@ async def _insert(session: AsyncSession, batch: Batch, differences: Sequence[_Di
             "start": chunk.start,
             "end": chunk.end,
             "page": chunk.page,
+            "page_breaks": chunk.page_breaks,
             "heading": chunk.heading,
             "enabled": chunk.enabled,
             "edited": chunk.edited,

@@ -175,6 +175,7 @@ class IndexingPipeline:
                     row.start,
                     row.end,
                     row.page,
+                    [(offset, page) for offset, page in row.page_breaks],
                     row.heading,
                     row.position,
                     row.enabled,

@@ -23,6 +23,7 @@ from modelyard.knowledge.indexing.vectors import as_vector, unit
 from modelyard.knowledge.search.filters import matching
 from modelyard.knowledge.search.fusion import Weights, fused
 from modelyard.knowledge.search.highlights import highlights
+from modelyard.knowledge.search.pages import matched_page
 from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit, Scores
 
@@ -178,9 +179,7 @@ class Search:
         hits = [each for each in hits if each.score >= query.min_score][: query.k]
         if query.similarities:
             hits = await self._with_similarities(query, hits)
-        return SearchResult(
-            [msgspec.structs.replace(each, highlights=highlights(query.text, each.text)) for each in hits], notes
-        )
+        return SearchResult([_shown(query.text, each) for each in hits], notes)
 
     async def _matches(self, base: KnowledgeBase, query: Query, depth: int) -> BaseMatches:
         """The `depth` best chunks of one base by words, and as many by vectors, with their scores."""
@@ -327,6 +326,13 @@ class Search:
         ]
 
 
+def _shown(query: str, hit: Hit) -> Hit:
+    """A hit with the spans of what it shares with a query, and the page where most of that stands."""
+    spans = highlights(query, hit.text)
+    page = matched_page(query, hit.text, hit.page, hit.page_breaks) if hit.page_breaks else hit.page
+    return msgspec.structs.replace(hit, highlights=spans, page=page)
+
+
 def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:
     """A chunk as searches show it, without scores."""
     return Hit(
@@ -335,6 +341,7 @@ def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:
         document_id=chunk.document_id,
         document=document,
         page=chunk.page,
+        page_breaks=[(offset, page) for offset, page in chunk.page_breaks],
         start=chunk.start,
         end=chunk.end,
         heading=chunk.heading,
