@@ -60,7 +60,9 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A part of a document before it has a row: from the splitter, or as people left it in the generation before."""
 
     text: str
-    """What is embedded, searched and shown. For a later part of a table it begins with the header, outside the span."""
+    """What is shown; it is embedded and searched below its headings (`indexed_text`).
+
+    For a later part of a table it begins with the header, outside the span."""
     start: int | None
     """Offset of the first character in `LoadedDocument.text`; None for a chunk that somebody wrote."""
     end: int | None
@@ -79,8 +81,19 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def hash(self) -> str:
-        """The key of the vector of its text."""
-        return text_hash(self.text)
+        """The key of its vector."""
+        return text_hash(indexed_text(self.heading, self.text))
+
+
+HEADING_LENGTH = 200
+"""Characters of the headings that are indexed with a chunk; of longer ones the innermost stay."""
+
+
+def indexed_text(heading: str, text: str) -> str:
+    """What is embedded and searched of a chunk: the headings above it, as far as it does not begin with them, and its text."""
+    first = text[:HEADING_LENGTH]
+    above = " > ".join(part for part in heading.split(" > ") if part not in first)[-HEADING_LENGTH:]
+    return f"{above}\n{text}" if above else text
 
 
 def text_hash(text: str) -> str:
@@ -108,6 +121,7 @@ class IndexEntry:
     """Of the chunk's row. A chunk whose text changes gets a new row, so an id means one text for ever."""
     document: int
     text: str
+    """With its headings; see `indexed_text`."""
     vector: Sequence[float] | None = None
     """Of unit length; None in a base without an embedding model."""
 

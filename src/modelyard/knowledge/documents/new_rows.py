@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents.blobs import Blob
 from modelyard.knowledge.documents.states import DocumentState
-from modelyard.knowledge.types import text_hash
+from modelyard.knowledge.types import indexed_text, text_hash
 
 
 def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocument:
@@ -46,7 +46,7 @@ def chunk_with_text(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
         generation=row.generation,
         position=row.position,
         text=text,
-        hash=text_hash(text),
+        hash=text_hash(indexed_text(row.heading, text)),
         start=row.start,
         end=row.end,
         page=row.page,

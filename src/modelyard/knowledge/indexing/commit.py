@@ -16,7 +16,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
 from modelyard.knowledge.indexing.vectors import as_vector
-from modelyard.knowledge.types import Chunk, IndexEntry
+from modelyard.knowledge.types import Chunk, IndexEntry, indexed_text
 
 BY_WORDS = "words:"
 """Prefix of the fingerprint of a document whose chunks can be found by words and have no vectors yet."""
@@ -191,7 +191,12 @@ def _change(batch: Batch, differences: Sequence[_Difference], vectors: Mapping[s
     for each in differences:
         if each.document.enabled:
             change.add += [
-                IndexEntry(number, each.document.id, chunk.text, as_vector(vectors.get(chunk.hash)))
+                IndexEntry(
+                    number,
+                    each.document.id,
+                    indexed_text(chunk.heading, chunk.text),
+                    as_vector(vectors.get(chunk.hash)),
+                )
                 for number, (_, chunk) in zip(each.ids, each.new, strict=True)
                 if chunk.enabled
             ]

@@ -18,7 +18,7 @@ from modelyard.knowledge.documents.new_rows import chunk_with_text, insert_chunk
 from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.vectors import Vectors, as_vector
-from modelyard.knowledge.types import IndexEntry, text_hash
+from modelyard.knowledge.types import IndexEntry, indexed_text, text_hash
 
 LONGEST_CHUNK = 20_000
 """Characters of a chunk that somebody writes."""
@@ -118,7 +118,8 @@ class Edits:
             document = await session.get_one(KnowledgeDocument, old.document_id)
         new_text = old.text if text is None else _checked_text(text)
         enabled_now = old.enabled if enabled is None else enabled
-        vector = await self._vector(base, new_text) if new_text != old.text else None
+        indexed = indexed_text(old.heading, new_text)
+        vector = await self._vector(base, indexed) if new_text != old.text else None
         async with self._database.writing() as session:
             base = await rows.held(session, base)
             row = await rows.chunk_numbered(session, base, number)
@@ -136,7 +137,7 @@ class Edits:
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
         else:
-            entries = [IndexEntry(row.id, document.id, new_text, vector)] if visible else []
+            entries = [IndexEntry(row.id, document.id, indexed, vector)] if visible else []
         removed = [number] if row.id != number or not visible else []
         await self._indexes.follow(base, entries, removed)
         return row

@@ -24,7 +24,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing.stores import open_store
 from modelyard.knowledge.indexing.vectors import as_vector
-from modelyard.knowledge.types import IndexEntry, Store
+from modelyard.knowledge.types import IndexEntry, Store, indexed_text
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -197,7 +197,13 @@ class IndexPool:
     async def entries(self, ids: Sequence[int], model: str | None) -> list[IndexEntry]:
         """The entries of chunks, read from their rows."""
         query = (
-            select(KnowledgeChunk.id, KnowledgeChunk.document_id, KnowledgeChunk.text, KnowledgeVector.vector)
+            select(
+                KnowledgeChunk.id,
+                KnowledgeChunk.document_id,
+                KnowledgeChunk.heading,
+                KnowledgeChunk.text,
+                KnowledgeVector.vector,
+            )
             .outerjoin(
                 KnowledgeVector,
                 and_(KnowledgeVector.hash == KnowledgeChunk.hash, KnowledgeVector.model == (model or "")),
@@ -206,7 +212,10 @@ class IndexPool:
         )
         async with self._database.session() as session:
             found = (await session.execute(query)).all()
-        return [IndexEntry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
+        return [
+            IndexEntry(number, document, indexed_text(heading, text), as_vector(vector))
+            for number, document, heading, text, vector in found
+        ]
 
     async def rest(self) -> None:
         """Let every store release what only writing needs."""

@@ -23,7 +23,7 @@ from modelyard.knowledge.indexing.commit import BY_WORDS, IndexChange, commit, w
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import chunking_for, fingerprint
 from modelyard.knowledge.indexing.vectors import Vectors
-from modelyard.knowledge.types import Chunk, CutDocument
+from modelyard.knowledge.types import Chunk, CutDocument, indexed_text
 
 READING = 0.5
 """Seconds of reading after which a batch is written with the documents that it has."""
@@ -223,4 +223,6 @@ class IndexingPipeline:
 
 def _texts_by_hash(batch: Batch) -> dict[str, str]:
     """The text of each hash. Not on the event loop: ten thousand chunks take 30 ms."""
-    return {chunk.hash: chunk.text for prepared in batch.documents for chunk in prepared.chunks}
+    return {
+        chunk.hash: indexed_text(chunk.heading, chunk.text) for prepared in batch.documents for chunk in prepared.chunks
+    }

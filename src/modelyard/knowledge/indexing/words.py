@@ -1,7 +1,8 @@
 """Splits texts and queries into terms for lexical search, in one way for all stores.
 
 Words are folded and stemmed; compounds give themselves and their parts; scripts that are written without spaces give
-characters and pairs of characters.
+characters and pairs of characters. Full and half width, traditional and simplified Chinese, and Latin letters with and without
+accents are one in the terms, not in the text that is shown.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import re
 import unicodedata
 from functools import lru_cache
 from operator import add
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import tantivy
 
-VERSION: Final = 1
+if TYPE_CHECKING:
+    import opencc
+
+VERSION: Final = 2
 """Version of the terms; an index of another version is made again."""
 MAX_TERM: Final = 64
 """Characters of the longest term. Longer words are cut, longer compounds give their parts only."""
@@ -33,6 +37,8 @@ _TOKEN: Final = re.compile(
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])"
     rf"|{_LETTERS}(?:{_JOINT}{_LETTERS})*(?:\+\+|\#)?"
 )
+_HAN: Final = re.compile("[\u3400-\u9fff]")
+_ACCENTED: Final = re.compile("[\u00c0-\u024f\u1e00-\u1eff][\u0300-\u036f]*|(?<=[A-Za-z])[\u0300-\u036f]+")
 _RUN: Final = re.compile(f"[{_SPACELESS}]")
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 _NUMBER: Final = re.compile(r"\d+\.\d+")
@@ -82,16 +88,40 @@ def query_terms(text: str) -> list[str]:
     return list(dict.fromkeys(content or found))
 
 
+def plain(text: str) -> str:
+    """A text in one width, in simplified Chinese, and with Latin letters without accents."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text)
+    if _HAN.search(text):
+        text = _simplifier().convert(text)
+    return _ACCENTED.sub(_without_accent, text)
+
+
 def forget_words() -> None:
     """Empty the cache of the terms of words, which indexing fills: some 20 MB."""
     _of_word.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _simplifier() -> opencc.OpenCC:
+    """Converts traditional Chinese to simplified; loaded with the first Chinese text, as it takes 7 MB."""
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+def _without_accent(match: re.Match[str]) -> str:
+    """A Latin letter without its marks; others, such as ø and ß, as they are."""
+    letters = unicodedata.normalize("NFD", match.group())
+    return "".join(letter for letter in letters if not "\u0300" <= letter <= "\u036f")
 
 
 def _tokens(text: str) -> list[str]:
     """Words, compounds, numbers and unspaced runs. A Chinese comma never joins the thousands of a number."""
     if not text.isascii():
         text = text.replace("，", " ").replace("\u00ad", "").replace("\u200b", "")
-        text = unicodedata.normalize("NFKC", text)
+        text = plain(text)
     found: list[str] = _TOKEN.findall(text)
     return found
 

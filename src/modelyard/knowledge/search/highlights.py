@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from modelyard.knowledge.indexing.words import plain
+
 Span = tuple[int, int]
 """First character, and the one behind the last."""
 
@@ -21,7 +23,7 @@ SHORT = 3
 def _query_words(query: str) -> frozenset[str]:
     """The words of a query as they are compared; of Chinese text its pairs of characters, or a character that stands alone."""
     found: set[str] = set()
-    for match in _PARTS.finditer(query):
+    for match in _PARTS.finditer(plain(query)):
         part = match.group()
         if match["cjk"] is None:
             if len(part) >= SHORT or not part.islower():
@@ -35,7 +37,7 @@ def _query_words(query: str) -> frozenset[str]:
 
 def _plain(word: str) -> str:
     """A word in lower case without a plural `s`."""
-    folded = word.casefold()
+    folded = plain(word).casefold()
     return folded[:-1] if len(folded) > SHORT and folded.endswith("s") else folded
 
 
@@ -46,6 +48,8 @@ def _spans(words: frozenset[str], text: str) -> Iterator[Span]:
             if _plain(part) in words:
                 yield match.span()
             continue
+        simplified = plain(part)
+        part = simplified if len(simplified) == len(part) else part
         for place in range(len(part)):
             if part[place : place + 2] in words:
                 yield start + place, min(start + place + 2, match.end())
