@@ -24,6 +24,7 @@ from modelyard.knowledge.search.filters import matching
 from modelyard.knowledge.search.fusion import Weights, fused
 from modelyard.knowledge.search.highlights import highlights
 from modelyard.knowledge.search.pages import matched_page
+from modelyard.knowledge.search.syntax import parse
 from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit, Scores
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 FEWEST_CANDIDATES = 50
 """Candidates of words and of vectors, at least."""
+FILTERED_CANDIDATES = 500
+"""As `FEWEST_CANDIDATES`, for a query with a phrase or an excluded word, which most candidates may not fit."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 MOST_KNOWN = 50_000
@@ -159,11 +162,14 @@ class Search:
         reranks = query.rerank is not False and model is not None
         if query.rerank and model is None:
             raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
-        depth = max(FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
+        parsed = parse(query.text)
+        depth = max(FILTERED_CANDIDATES if parsed.filters else FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
+        query = replace(query, text=parsed.text)
         found = await asyncio.gather(*(self._matches(base, query, depth) for base in query.bases))
         scores = {number: each for matches in found for number, each in matches.scores.items()}
-        notes = list(dict.fromkeys(note for each in found for note in each.notes))
-        best = sorted(scores, key=lambda number: -scores[number].fused)[: depth if reranks else query.k + 5]
+        notes = list(dict.fromkeys([*parsed.notes, *(note for each in found for note in each.notes)]))
+        kept = depth if reranks or parsed.filters else query.k + 5
+        best = sorted(scores, key=lambda number: -scores[number].fused)[:kept]
         chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
         if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
             raise Outdated(fresh)
@@ -172,6 +178,8 @@ class Search:
             for number in best
             if number in chunks
         ]
+        if parsed.filters:
+            hits = await asyncio.to_thread(lambda: [hit for hit in hits if parsed.admits(hit.text)])
         if reranks and hits:
             assert model is not None
             hits, note = await self._reranked(model, query, hits)
