@@ -18,7 +18,7 @@ import httpx
 import msgspec
 from tests.encoder_models import minilm
 
-from benchmarks.knowledge_files import documents
+from benchmarks.knowledge_files import documents, texts
 from benchmarks.servers import MODEL, environments, ours
 from benchmarks.stand_in import StandIn, served
 from modelyard.knowledge.answering.answer import EVIDENCE
@@ -38,6 +38,8 @@ class JudgedSet(msgspec.Struct):
 
     name: str
     files: dict[str, bytes]
+    texts: dict[str, str]
+    """File → what it says."""
     questions: list[JudgedQuestion]
     languages: dict[str, str]
     """Question → `en` or `zh`."""
@@ -77,25 +79,26 @@ class Row(msgspec.Struct, kw_only=True):
 
 def passages() -> JudgedSet:
     """The first set: each passage is a document, so that what is found can be named."""
-    texts = _lines(HERE / "knowledge_set" / "passages.jsonl")
+    each_passage = _lines(HERE / "knowledge_set" / "passages.jsonl")
     questions = _lines(HERE / "knowledge_set" / "questions.jsonl")
-    files = {f"{each['id']}.txt": str(each["text"]).encode() for each in texts}
+    files = {f"{each['id']}.txt": str(each["text"]).encode() for each in each_passage}
     for each in questions:
         each["question"] = each["text"]
         each["relevant"] = {f"{name}.txt": grade for name, grade in each["relevant"].items()}
-    return _judged("passages", files, questions)
+    return _judged("passages", files, {name: data.decode() for name, data in files.items()}, questions)
 
 
 def real_files() -> JudgedSet:
     """The second set."""
-    return _judged("files", documents(), _lines(HERE / "knowledge_files" / "questions.jsonl"))
+    return _judged("files", documents(), texts(), _lines(HERE / "knowledge_files" / "questions.jsonl"))
 
 
-def _judged(name: str, files: dict[str, bytes], lines: list[dict[str, Any]]) -> JudgedSet:
+def _judged(name: str, files: dict[str, bytes], contents: dict[str, str], lines: list[dict[str, Any]]) -> JudgedSet:
     questions = [parse_line(json.dumps(each), "") for each in lines]
     return JudgedSet(
         name,
         files,
+        contents,
         questions,
         {str(each["id"]): each["language"] for each in lines},
         {str(each["id"]): each["kind"] for each in lines},
@@ -194,7 +197,7 @@ def _measured(judged: JudgedSet, http: httpx.Client, model: str) -> Iterator[Row
         http.post("/v1/models", json=body).raise_for_status()
     with ExitStack() as stack:
         if model == "stand-in":
-            url = stack.enter_context(served(StandIn(judged.answers)))
+            url = stack.enter_context(served(StandIn(judged.answers, judged.texts)))
             body = {"model_uid": model, "model_name": model, "model_type": "embedding", "model_engine": "external"}
             http.post("/v1/models", json={**body, "base_url": url}).raise_for_status()
         info = fill(http, f"{judged.name}-{model}", judged.files, uid)

@@ -1,7 +1,7 @@
 """An embedding model that reads English and Chinese, in place of those that cannot run here: its vectors come from the judgments.
 
-Each question has a direction of its own, which a text that answers it shares; noise is added to every vector, and a text's pairs
-of letters, so that texts about one thing are near each other. It says how a search uses a good model, not how good a model is.
+Each question has a direction of its own, which a text that answers it shares, and the parts of a document share another; noise is
+added to every vector. It says how a search uses a good model, not how good a model is.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from modelyard.knowledge.search.judgments import fold
 WIDTH = 256
 NOISE = 0.9
 """Length of the noise, where the direction of a question has length 1."""
-LETTERS = 0.5
-"""Length of what pairs of letters add."""
+TOPIC = 0.7
+"""Length of the direction of a document, which its parts share."""
+BEGINNING = 15
+"""Characters at the beginning of a text by which its document is known."""
 
 Vector = NDArray[np.float64]
 
@@ -37,8 +39,9 @@ def direction(name: str) -> Vector:
 class StandIn:
     """Vectors of texts."""
 
-    def __init__(self, answers: Mapping[str, Sequence[str]]) -> None:
-        """`answers` maps a question to the texts that answer it, or to parts of them."""
+    def __init__(self, answers: Mapping[str, Sequence[str]], documents: Mapping[str, str]) -> None:
+        """`answers` maps a question to the texts that answer it, or to parts of them; `documents` a name to a whole text."""
+        self._documents = {name: fold(text) for name, text in documents.items()}
         pairs = {item.question: [item.passage] for item in reading_test()}
         self._answers = {question: [fold(part) for part in parts] for question, parts in {**answers, **pairs}.items()}
 
@@ -52,10 +55,10 @@ class StandIn:
             for question, parts in self._answers.items():
                 if any(part in folded for part in parts):
                     total += direction(question)
-        pairs = {text[at : at + 2].casefold() for at in range(len(text) - 1)}
-        letters = sum((direction(pair) for pair in sorted(pairs)), np.zeros(WIDTH))
-        length = float(np.linalg.norm(letters)) or 1.0
-        return [float(value) for value in total + LETTERS * letters / length]
+            for name, whole in self._documents.items():
+                if folded[:BEGINNING] in whole:
+                    total += TOPIC * direction(name)
+        return [float(value) for value in total]
 
 
 @contextlib.contextmanager

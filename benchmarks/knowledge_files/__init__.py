@@ -23,14 +23,15 @@ LINE = 90
 """Characters of a line of a PDF."""
 
 
+def texts() -> dict[str, str]:
+    """What each file says, by its name."""
+    parts = (SET / "documents.txt").read_text(encoding="utf-8").split("=== ")[1:]
+    return {name: body.strip() for name, _, body in (part.partition("\n") for part in parts)}
+
+
 def documents() -> dict[str, bytes]:
     """Each file by its name."""
-    texts = (SET / "documents.txt").read_text(encoding="utf-8").split("=== ")[1:]
-    found = {}
-    for text in texts:
-        name, _, body = text.partition("\n")
-        found[name] = WRITERS[name.rpartition(".")[2]](body.strip().splitlines())
-    return found
+    return {name: WRITERS[name.rpartition(".")[2]](text.splitlines()) for name, text in texts().items()}
 
 
 def _plain(lines: Sequence[str]) -> bytes:

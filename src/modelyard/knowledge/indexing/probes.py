@@ -284,12 +284,14 @@ def probe_of(base: KnowledgeBase) -> Probe | None:
 def weighed(reads: float | None, by_vectors: Sequence[bool] = (), by_words: Sequence[bool] = ()) -> ScriptProbe:
     """A script's probe with the weight that follows from it."""
     tried = len(by_vectors)
-    prior = USUAL_WEIGHT if reads is None else MOST_WEIGHT * reads**2
+    prior = USUAL_WEIGHT if reads is None else MOST_WEIGHT * reads**3
     weight = prior
     if tried:
         ratio = (sum(by_vectors) + 0.5) / (sum(by_words) + 0.5)
         measured = min(MOST_WEIGHT, BY_RATIO * ratio**2)
         weight = (tried * measured + TEST_COUNTS_AS * prior) / (tried + TEST_COUNTS_AS)
+        if reads is not None and ratio < 1:
+            weight = min(weight, prior)  # chunks share letters with their sentences, which is no reading
     return ScriptProbe(
         weight=round(weight, 3) if weight >= LEAST_WEIGHT else 0.0,
         reads=None if reads is None else round(reads, 3),
