@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.knowledge.search.syntax import parse
+from modelyard.knowledge.search.syntax import is_identifier, parse
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,28 @@ def test_what_a_query_means(query: str, text: str, phrases: list[str], excluded:
 )
 def test_which_texts_are_admitted(query: str, text: str, admitted: bool) -> None:
     assert parse(query).admits(text) is admitted
+
+
+@pytest.mark.parametrize(
+    ("query", "identifier"),
+    [
+        ("B72", True),
+        ("OR-0431", True),
+        ("MX-2140 E03", True),
+        ("4027", True),
+        ("v1.2.3", True),
+        ("GB/T", True),
+        ("API", True),
+        ("error 4027", False),
+        ("What is 4027?", False),
+        ("价格", False),
+        ("A dog", False),
+        ("", False),
+        ("- / .", False),
+    ],
+)
+def test_identifiers(query: str, identifier: bool) -> None:
+    assert is_identifier(query) is identifier
 
 
 @given(st.text(alphabet='ab" -“”「」年', max_size=40))

@@ -24,7 +24,7 @@ from modelyard.knowledge.search.filters import matching
 from modelyard.knowledge.search.fusion import Weights, fused
 from modelyard.knowledge.search.highlights import highlights
 from modelyard.knowledge.search.pages import matched_page
-from modelyard.knowledge.search.syntax import parse
+from modelyard.knowledge.search.syntax import is_identifier, parse
 from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit, Scores
 
@@ -34,6 +34,8 @@ FEWEST_CANDIDATES = 50
 """Candidates of words and of vectors, at least."""
 FILTERED_CANDIDATES = 500
 """As `FEWEST_CANDIDATES`, for a query with a phrase or an excluded word, which most candidates may not fit."""
+OF_IDENTIFIERS = 0.2
+"""Part of the usual weight of vectors for a query of nothing but part numbers and codes."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 MOST_KNOWN = 50_000
@@ -216,6 +218,8 @@ class Search:
             return 0.0
         probe, script = probe_of(base), script_of(text)
         weight = USUAL_WEIGHT if probe is None else probe.weight(script)
+        if is_identifier(text):
+            weight *= OF_IDENTIFIERS
         if not weight:
             notes.append(
                 f"'{base.name}' is searched by words alone: '{base.embedding_model}' does not read {LANGUAGES[script]}."

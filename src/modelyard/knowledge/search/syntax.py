@@ -12,6 +12,8 @@ from modelyard.knowledge.indexing.words import plain, query_terms, terms
 _PHRASE: Final = re.compile('"([^"\n]{1,200})"|“([^”\n]{1,200})”|「([^」\n]{1,200})」|『([^』\n]{1,200})』')
 _EXCLUDED: Final = re.compile('(?<!\\S)-(?=[^\\W\\d_])([^\\s"“”]{3,}|[\u3040-\u9fff\uac00-\ud7af][^\\s"“”]*)')
 """A word behind a hyphen that stands behind a blank. One or two Latin letters are an option of a command, such as `-v`."""
+_IDENTIFIER: Final = re.compile("(?=[^a-z]*[A-Z0-9])[A-Z0-9._/#:+\\-–]+|(?=\\S*[0-9])[A-Za-z0-9._/#:+\\-–]+")
+"""A word in capitals, or one of letters and digits."""
 _LETTERS: Final = re.compile("[a-z0-9]")
 
 
@@ -62,6 +64,12 @@ def parse(query: str) -> ParsedQuery:
     if not text or not (phrases or excluded):
         return ParsedQuery(query)
     return ParsedQuery(text, phrases, excluded, [_pattern(phrase) for phrase in phrases])
+
+
+def is_identifier(query: str) -> bool:
+    """Whether a query has nothing but part numbers, codes or abbreviations, whose spelling says more than a vector of them."""
+    words = query.split()
+    return bool(words) and all(_IDENTIFIER.fullmatch(word) for word in words)
 
 
 def fold(text: str) -> str:
