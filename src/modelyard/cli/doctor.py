@@ -185,7 +185,7 @@ def _bases(client: Client) -> Iterator[Finding]:
         yield Finding("warning", "knowledge", error.message)
         return
     for base in bases:
-        for each in base["warnings"]:
+        for each in base.get("warnings", []):
             yield Finding("warning", f"base {base['name']}", each)
 
 

@@ -97,7 +97,7 @@ def show(client: Client, name: str, as_json: bool) -> None:
         "size": in_bytes(base["bytes"]),
         "mode": base["mode"],
         "embedding model": base["embedding_model"],
-        "weight of vectors": probe_line(base["probe"]),
+        "weight of vectors": probe_line(base.get("probe")),
         "rerank model": base["rerank_model"],
         "chat model": base["chat_model"],
         "chunk size": f"{cut['size']}, overlap {cut['overlap']}",
@@ -106,7 +106,7 @@ def show(client: Client, name: str, as_json: bool) -> None:
     print_table(
         ("SETTING", "VALUE"), [[key, str(value) if value not in (None, "") else "-"] for key, value in lines.items()]
     )
-    for each in base["warnings"]:
+    for each in base.get("warnings", []):
         note(each, fg="yellow")
 
 

@@ -38,7 +38,10 @@ class ServerUnreachable(ModelyardError):
     code = "server_unreachable"
 
     def __init__(self, url: str, why: str = "") -> None:
-        super().__init__(f"No server answers at {url}{f' ({why})' if why else ''}; start one with `modelyard serve`.")
+        super().__init__(
+            f"No server answers at {url}{f' ({why})' if why else ''}; start one with `modelyard serve`, or name its address "
+            "with `--endpoint` or MODELYARD_ENDPOINT."
+        )
 
 
 class ConnectionLost(ServerUnreachable):

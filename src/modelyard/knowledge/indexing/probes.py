@@ -144,9 +144,12 @@ class Probes:
     async def is_ready(self, base_id: int, done: Callable[[], None]) -> bool:
         """Whether a base's probe is up to date, or cannot be made. Otherwise it is being made, and `done` is called after it."""
         if (task := self._tasks.get(base_id)) is not None:
-            if task.done():
-                del self._tasks[base_id]
-            return task.done()
+            if not task.done():
+                return False
+            del self._tasks[base_id]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("how well base %d is searched could not be measured", base_id, exc_info=error)
+            return True
         async with self._database.session() as session:
             base = await session.get(KnowledgeBase, base_id)
         if base is None or base.embedding_model is None or base.dimension is None:
@@ -170,8 +173,6 @@ class Probes:
             await self.refresh(base)
         except ModelyardError as error:
             log.warning("how well '%s' is searched could not be measured: %s", base.name, error.message)
-        except Exception:  # the top of a task: the job that waits for it must not wait for ever
-            log.exception("how well '%s' is searched could not be measured", base.name)
 
     async def passages(self, model: str) -> Mapping[Script, Floats]:
         """The vectors of the test's passages by script, as rows; none if the model never took the test.

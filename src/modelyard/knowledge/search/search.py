@@ -18,7 +18,7 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeVector
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.probes import USUAL_WEIGHT, Probes, probe_of
-from modelyard.knowledge.indexing.scripts import LANGUAGES, script_of
+from modelyard.knowledge.indexing.scripts import script_of
 from modelyard.knowledge.indexing.vectors import as_vector, unit
 from modelyard.knowledge.search.filters import matching
 from modelyard.knowledge.search.fusion import Weights, fused
@@ -209,21 +209,17 @@ class Search:
         return BaseMatches(fused(matches, weights, prior), notes)
 
     def _weight(self, base: KnowledgeBase, text: str, notes: list[str]) -> float:
-        """The weight of vectors for a query of a base; a note says why it is 0."""
+        """The weight of vectors for a query of a base. A note says why there are none."""
         if base.embedding_model is None:
             notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
             return 0.0
         if base.dimension is None:
             notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
             return 0.0
-        probe, script = probe_of(base), script_of(text)
-        weight = USUAL_WEIGHT if probe is None else probe.weight(script)
+        probe = probe_of(base)
+        weight = USUAL_WEIGHT if probe is None else probe.weight(script_of(text))
         if is_identifier(text):
             weight *= OF_IDENTIFIERS
-        if not weight:
-            notes.append(
-                f"'{base.name}' is searched by words alone: '{base.embedding_model}' does not read {LANGUAGES[script]}."
-            )
         return weight
 
     async def _usual(self, base: KnowledgeBase, text: str, vector: Sequence[float]) -> list[float]:

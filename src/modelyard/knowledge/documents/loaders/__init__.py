@@ -27,7 +27,10 @@ __all__ = ["LOADERS", "LoadLimits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
 VERSION = 3
-"""Raised when the same bytes are read in another way, so that reindexing reads those documents again."""
+"""Raised when the same bytes are read in another way, so that reindexing reads those documents again.
+
+That is so, too, when a format gets its own loader that was read as plain text until then.
+"""
 
 LOADERS: Registry[Loader] = Registry("loaders", OURS)
 SAMPLE = 65536

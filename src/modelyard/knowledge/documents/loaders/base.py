@@ -62,7 +62,7 @@ class Source:
         self.notes[line] = self.notes.get(line, 0) + 1
 
     def unreadable(self, problem: str) -> DocumentUnreadable:
-        """The error to raise."""
+        """The error to raise. `problem` follows "Cannot read 'NAME': ": a sentence such as `it has no pages.`"""
         return DocumentUnreadable(self.name, problem)
 
     def text(self, declared: str | None = None) -> tuple[str, str]:

@@ -41,6 +41,7 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
     ),
     ("png jpg jpeg bmp webp tiff tif gif", "ocr:load", "picture, read with OCR: pip install 'modelyard[ocr]'"),
 )
+"""Extensions, divided by blanks; module and function in this folder; what people are told of them."""
 
 
 def formats() -> Iterator[tuple[str, str, str]]:
