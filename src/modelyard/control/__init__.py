@@ -1,9 +1,9 @@
 """Decides which models should run, and the loop that starts and stops their replicas.
 
 - `deployments.py` checks everything that can be checked before a process exists, writes a row, commits, and nudges
-the loop.
+  the loop.
 - `reconcile.py` is the loop. It is the only caller of `Host.start` and `Host.stop`, and the only writer of what is
-observed.
+  observed.
 - `diff.py` decides what to do. It is pure: no clock, no database, no process.
 - `placement.py` decides which devices provide a replica's memory, or why there is not enough.
 

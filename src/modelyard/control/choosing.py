@@ -98,9 +98,9 @@ def choose(candidates: Sequence[Candidate]) -> Candidate | None:
     2. Comfortable candidates (see `Candidate.comfortable`) are preferred to those that only just fit.
     3. The engine with the highest score.
     4. The size. Among comfortable candidates the largest with 4 bits or more, because a larger model at 4 bits answers
-    better than a smaller one at 8; if none is comfortable, the smallest.
-    5. The quantisation. Among comfortable candidates the most bits, for GGUF files at most those of `USUAL`. If memory is short,
-    the one nearest below 5 bits, which is `q4_k_m`.
+       better than a smaller one at 8; if none is comfortable, the smallest.
+    5. The quantisation. Among comfortable candidates the most bits (of GGUF files only those of `USUAL`). If memory is short,
+       the one nearest below 5 bits, which is `q4_k_m`.
 
     For example, of a family from 0.5B to 72B a laptop with 16 GB gets 7B at 4 or 5 bits, a download of about 5 GB, and a
     GPU with 80 GB gets 32B at 4 bits, of 20 GB. A family of one size gets the most bits that are comfortable.
