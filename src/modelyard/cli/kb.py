@@ -38,7 +38,7 @@ for each in PARTS:
     command.add_command(each)
 
 
-@click.command("create", short_help="Create an empty base.")
+@command.command("create", short_help="Create an empty base.")
 @click.argument("name")
 @click.option("--embedding-model", metavar="UID", help="A running model; without one, search uses words only.")
 @click.option("--rerank-model", metavar="UID", help="Reranks search results.")

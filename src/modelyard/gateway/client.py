@@ -41,7 +41,7 @@ class RequestClient:
             self.work.abort(UpstreamLost("the request was aborted"))
 
     def hold(self, work: Work) -> None:
-        """Abort this work if the client disconnects before `release`. Raises `ClientLeft` or `RequestAborted` if it already has."""
+        """Abort this work if the client disconnects before `release`. Raises `ClientLeft` or `RequestAborted` if it did."""
         if self.gone is not None:
             work.abort(UpstreamLost("nobody waits for the answer"))
             raise self.gone
