@@ -96,7 +96,7 @@ def test_the_list_of_models(call: Call) -> None:
     assert [each["id"] for each in json.loads(call("list", "--json")[1])] == ["demo", "big", "polite"]
 
 
-def test_events_are_told_in_order(call: Call) -> None:
+def test_events_are_printed_in_order(call: Call) -> None:
     code, out, err = call("events", "demo", routes={"GET /v1/models/demo/events": []})
     assert (code, out) == (0, "") and "There are no events of demo" in err
     code, out, _ = call("events", "demo", routes={"GET /v1/models/demo/events": [EVENT]})

@@ -166,7 +166,7 @@ def test_files_are_imported_without_a_whole_database(server: Served, client: Cli
     there.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     done = bring(server, there.root)
     assert done.returncode == 1
-    assert "info.db' cannot be read" in done.stderr and "conversations and descriptions do not" in done.stderr
+    assert "info.db' cannot be read" in done.stderr and "conversations and descriptions are not" in done.stderr
     assert names_in(client, "人事") == sorted(NAMES)
     there.database.unlink()
     found = brought(server, there.root)

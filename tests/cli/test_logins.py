@@ -60,7 +60,7 @@ def test_people_who_may_log_in(call: Call, tmp_path: Path) -> None:
     home = ("--home", str(tmp_path / "h"))
     assert "There are no users" in call("user", "list", *home)[2]
     code, out, _ = call("user", "create", "ann", *home, typed="a long password\n")
-    assert code == 0 and out.startswith("ann may log in, and do: admin")
+    assert code == 0 and out.startswith("ann may log in with the scopes admin")
     options = ("--password", "another password", "-s", "models:read", "--json")
     assert json.loads(call("user", "create", "bob", *options, *home)[1])["scopes"] == ["models:read"]
     assert [line.split()[1] for line in call("user", "list", *home)[1].splitlines()[1:]] == ["ann", "bob"]
@@ -133,7 +133,7 @@ def test_a_token_that_cannot_be_renewed_is_for_the_server_to_refuse(call: Call, 
     assert "authorization" not in stub.last().headers, "a file of another server is not used"
 
 
-def test_logging_out_forgets_the_token_even_if_the_server_cannot_be_told(call: Call, stub: Stub) -> None:
+def test_logging_out_deletes_the_token_even_if_the_server_does_not_revoke_it(call: Call, stub: Stub) -> None:
     assert f"You were not logged in to {stub.url}" in call("logout", "-e", stub.url)[2]
     file = login(call, stub)
     stub.routes["POST /v1/auth/logout"] = json_answer({"ok": True})
