@@ -1,4 +1,4 @@
-"""The front of this package: one object that creates its parts, starts and stops them, and serves the routes."""
+"""The interface of this package: one object that creates, starts and stops its parts, and serves the routes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ SUMMARY_OF = "summary_of"
 PROBE_SECONDS = 5.0
 """How long the creation of a base waits for its embedding model to take the reading test."""
 TEMPORARY_SECONDS = 7 * 24 * 3600
-"""How long a base that was made for one conversation stays after its last use."""
+"""Seconds after its last use in which a temporary base is kept."""
 
 
 class KnowledgeService:
-    """Knowledge bases: rows, files below `folder`, indexes and the worker. Models are asked through `models`."""
+    """Knowledge bases: rows, files in `folder`, indexes and the worker. Models are used through `models`."""
 
     def __init__(
         self, settings: Settings, database: Database, models: Models, any_model: Callable[[Grant | None], str | None]
@@ -68,23 +68,23 @@ class KnowledgeService:
         self._announcing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Create folders, and announce the bases. Raises what an unusable store raises."""
+        """Create folders, and announce the bases. Raises the errors of an unusable store."""
         await asyncio.to_thread(self.blobs.open)
         await self.indexes.check()
         await self._announce()
 
     async def close(self) -> None:
-        """Close indexes, and the process that reads."""
+        """Close indexes, and the processes that read documents."""
         await self.indexing.close()
         await self.indexes.close()
 
     async def run(self) -> None:
-        """Run jobs for ever."""
+        """Run jobs until cancelled."""
         await self.forget_temporary()
         await self.worker.run()
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
-        """A new base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        """Create a base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
         await check_prompts(settings.prompts or {})
         base = await self.bases.create(name, settings)
         await self._announce()
@@ -103,7 +103,7 @@ class KnowledgeService:
         return [await self.bases.known(name) for name in dict.fromkeys(names)]
 
     async def rename(self, name: str, settings: BaseSettings, new_name: str | None) -> KnowledgeBase:
-        """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        """Change settings that need no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
         await check_prompts(settings.prompts or {})
         base = await self.bases.configure(name, settings, new_name)
         if new_name is not None:
@@ -115,7 +115,7 @@ class KnowledgeService:
         """Delete a base with everything in it, and its summaries. Raises `KnowledgeBaseNotFound`."""
         base = await self.bases.get(name)
         if (summaries := await self.summaries_of(base)) is not None:
-            with contextlib.suppress(KnowledgeBaseNotFound):  # somebody else is deleting it
+            with contextlib.suppress(KnowledgeBaseNotFound):  # another request is deleting it
                 await self.delete(summaries.name)
         running = await self.jobs.running(base)
         for each in running:
@@ -129,7 +129,7 @@ class KnowledgeService:
         await self._announce()
 
     async def summaries_of(self, base: KnowledgeBase) -> KnowledgeBase | None:
-        """The base that holds the summaries of another's documents, if there is one."""
+        """The base with the summaries of another base's documents, if there is one."""
         for each in await self.bases.all():
             if each.extra.get(SUMMARY_OF) == base.id:
                 return each
@@ -155,7 +155,7 @@ class KnowledgeService:
         )
 
     async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Chunk]:
-        """The chunks that a document would have; nothing of it is stored. Raises `BodyTooLarge` or `DocumentUnreadable`."""
+        """The chunks that a document would have; nothing is stored. Raises `BodyTooLarge` or `DocumentUnreadable`."""
         blob: Blob | None = None
         try:
             async with self.blobs.holding(data, self.settings.max_document_bytes) as blob:
@@ -175,8 +175,8 @@ class KnowledgeService:
     ) -> str:
         """Start a job of an owner that indexes these documents, and return its id.
 
-        Raises `DocumentNotFound`, except for documents that were `uploaded` a moment ago: one that was deleted since is left
-        out.
+        Raises `DocumentNotFound`, except for documents that were just `uploaded`: one that was deleted meanwhile is
+        skipped.
         """
         job = await self.jobs.add(base, names, force, present_only=uploaded, owner=owner)
         self.worker.look(first=base.temporary)
@@ -185,7 +185,7 @@ class KnowledgeService:
     async def reindex(
         self, base: KnowledgeBase, settings: BaseSettings, force: bool = False, *, owner: str = LOCAL
     ) -> str:
-        """Start a job of an owner that makes all chunks anew, while searches use the old ones. Raises `KnowledgeBaseBusy`."""
+        """Start a job that re-indexes all documents, while searches use the old chunks. Raises `KnowledgeBaseBusy`."""
         job = await self.jobs.reindex(base, settings, force, owner)
         self.worker.look()
         return job
@@ -198,7 +198,7 @@ class KnowledgeService:
         self.worker.look()
 
     async def forget_temporary(self) -> None:
-        """Delete temporary bases that nobody has used for a week."""
+        """Delete temporary bases that have not been used for a week."""
         for base in await self.bases.all(temporary=True):
             if base.used_at < time.time() - TEMPORARY_SECONDS:
                 await self.delete(base.name)

@@ -1,4 +1,4 @@
-"""Routes about knowledge bases: making, configuring, searching, asking and indexing them anew."""
+"""Routes for knowledge bases: creating, configuring, searching, asking and re-indexing them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def create(body: bodies.CreateBaseRequest, parts: TheParts, grant: TheGran
 
 @router.get("/formats", scope="knowledge:read")
 async def formats() -> dict[str, str]:
-    """Extensions of documents that can be read, each with what it is."""
+    """Extensions of supported document formats, each with its description."""
     return dict(extensions())
 
 
@@ -107,7 +107,7 @@ async def answer_several(
 
 @router.get("/{base}", scope="knowledge:read")
 async def describe(base: str, parts: TheParts) -> bodies.BaseInfo:
-    """A base, with how much is in it."""
+    """A base, with the number of its documents and chunks."""
     return await _info(parts, await parts.knowledge.bases.get(base))
 
 
@@ -132,7 +132,7 @@ async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
 async def reindex(
     base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge, grant: TheGrant
 ) -> bodies.JobStarted:
-    """Index all documents anew, in the background; searches use the old chunks until the new ones are complete."""
+    """Re-index all documents, in the background; searches use the old chunks until the new ones are complete."""
     check_models(grant, body.embedding_model)
     settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
     row, owner = await knowledge.bases.get(base), Owner.of(grant).id
@@ -141,14 +141,14 @@ async def reindex(
 
 @router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
 async def search(base: str, body: bodies.SearchBaseRequest, parts: TheParts, grant: TheGrant) -> Response:
-    """Search a base, by words and by meaning."""
+    """Search a base by words and by meaning."""
     return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
 
 
 async def _search(
     parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], body: bodies.SearchBaseRequest
 ) -> Response:
-    """Count a request of the key if the search asks a model. Raises `PermissionDenied` and `RateLimited`."""
+    """Search, counted as a request of the key if it uses a model. Raises `PermissionDenied` and `RateLimited`."""
     check_models(grant, body.rerank_model)
     query = Query(
         text=body.query,
@@ -183,11 +183,11 @@ async def answer(base: str, body: bodies.AnswerRequest, request: Request, parts:
 async def _answer(
     body: bodies.AnswerRequest, names: list[str], request: Request, parts: Parts, grant: TheGrant
 ) -> Response:
-    """Count a request of the key. Raises `PermissionDenied` and `RateLimited`."""
+    """Answer, counted as a request of the key. Raises `PermissionDenied` and `RateLimited`."""
     knowledge = parts.knowledge
     check_models(grant, body.model)
     if not body.question.strip():
-        raise InvalidParameter("question", "there is no question.")
+        raise InvalidParameter("question", "is empty.")
     bases = await knowledge.several(names)
     parts.gateway.count(grant)
     question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
@@ -204,7 +204,7 @@ async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
 
 @router.get("/{base}/jobs", scope="knowledge:read")
 async def list_jobs(base: str, knowledge: TheKnowledge) -> list[KnowledgeJobInfo]:
-    """The last jobs of a base, newest first."""
+    """The latest jobs of a base, newest first."""
     return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
 
 

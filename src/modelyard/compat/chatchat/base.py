@@ -28,7 +28,7 @@ ATTACK = "Don't attack me"
 
 
 class BaseResponse(BaseModel):
-    """Every response that is not a stream. The HTTP status is 200; `code` tells success from failure."""
+    """The body of every response that is not a stream. The HTTP status is 200; `code` distinguishes success from failure."""
 
     code: int = 200
     msg: str = "success"

@@ -40,11 +40,11 @@ from modelyard.web.router import FILE, BodyKind, Router
 router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
 UNFILTERED = 1.0
-"""The threshold from which no hit is left out; it is Chatchat's default, and its manual says so."""
+"""The threshold that excludes no hit, which is Chatchat's default."""
 UNRANKED = 3.0
-"""The score of chunks that were listed without a query."""
+"""The score of chunks that are listed without a query."""
 MOST = 10_000
-"""The most documents or chunks that one listing reads."""
+"""Maximum number of documents or chunks that one listing reads."""
 LONGEST_PATTERN = 1000
 
 
@@ -255,7 +255,7 @@ def distance(hit: Hit) -> float:
 
 
 async def _hit_docs(knowledge: KnowledgeService, hits: Sequence[Hit]) -> list[FoundDoc]:
-    """Hits as Chatchat has them, with the metadata that people gave their chunks."""
+    """Convert hits to Chatchat's format, with the metadata that users gave their chunks."""
     extras = await knowledge.documents.extras([hit.chunk_id for hit in hits])
     return [_hit_doc(hit, extras.get(hit.chunk_id, {})) for hit in hits]
 
@@ -273,7 +273,7 @@ async def _list_chunks(
 ) -> list[FoundDoc]:
     """List the chunks of the document of this exact name or, if there is none, of documents whose names match the pattern."""
     if len(pattern) > LONGEST_PATTERN:
-        raise InvalidParameter("file_name", f"it has more than {LONGEST_PATTERN:,} characters, the limit.")
+        raise InvalidParameter("file_name", f"has more than {LONGEST_PATTERN:,} characters, the limit.")
     documents, _ = await knowledge.documents.all(base, limit=MOST)
     chosen = [each for each in documents if each.name == pattern] or [
         each for each in documents if not pattern or _like(pattern).fullmatch(each.name)
@@ -291,7 +291,7 @@ async def _list_chunks(
 def _like(pattern: str) -> re.Pattern[str]:
     """Compile an SQL `LIKE` pattern, ignoring letter case.
 
-    The text between two `%` is matched at its first place only (an atomic group), so that many `%` cannot make matching slow.
+    The text between two `%` is matched at its first occurrence only (an atomic group), so that many `%` cannot slow matching.
     """
     first, *more = ("".join("." if each == "_" else re.escape(each) for each in part) for part in pattern.split("%"))
     middle = "".join(f"(?>.*?{part})" for part in more[:-1] if part)

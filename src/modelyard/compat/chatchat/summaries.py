@@ -41,11 +41,11 @@ from modelyard.web.router import BodyKind, Router
 router = Router("/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
 SUFFIX = ".summary"
-"""The end of the name of a base of summaries."""
+"""Suffix of the name of a base of summaries."""
 ENDING = ".summary.md"
-"""The end of the name of a document's summary."""
+"""Suffix of the name of a document's summary."""
 MOST = 10_000
-"""The most documents or chunks that one listing reads."""
+"""Maximum number of documents or chunks that one listing reads."""
 
 
 class SummaryBody(BaseModel):

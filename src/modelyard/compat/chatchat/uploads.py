@@ -167,7 +167,7 @@ async def recreate_vector_store(body: RecreateIndex, parts: TheParts, grant: The
 
 
 def refusal_stream(error: ChatchatRefused, base: str) -> StreamingResponse:
-    """Send a refusal as a stream's only event. In streams, Chatchat quotes the base's name with other marks than elsewhere."""
+    """Send a refusal as a stream's only event. In streams, Chatchat quotes a base's name with other quotation marks."""
     message = f"未找到知识库 ‘{base}’" if error.number == 404 else error.message
     return event_stream(_single({"code": error.number, "msg": message}))
 

@@ -1,4 +1,4 @@
-"""Answers questions from documents: searches, asks a model, and cites the sources that the answer is taken from."""
+"""Answers questions from documents: searches, lets a model answer, and cites the sources of the answer."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from modelyard.protocol.hits import Citation, Hit
 EVIDENCE = 0.1
 """Score from which a chunk counts as evidence: of the answerable questions in `benchmarks/knowledge_set`, 2 % have none then."""
 RANKED = 0.1
-"""Score of a ranking model from which a chunk counts as evidence."""
+"""Score of a rerank model from which a chunk counts as evidence."""
 SHORT = 16
-"""Characters below which a question is searched for together with the one before it."""
+"""Characters below which the previous question is added to the search text."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
 CONTEXT = 6000
-"""Characters of sources that a model gets; sources are not cut, and the first is always among them."""
+"""Maximum characters of sources in the prompt. Sources are not cut, and the first is always included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeQuestion:
-    """A question to knowledge bases, with everything that shapes its answer."""
+    """A question to knowledge bases, with all parameters of its answer."""
 
     text: str
     bases: Sequence[KnowledgeBase]
     model: str | None = None
-    """None for that of the base, else any model that chats."""
+    """None for that of the base, else any chat model."""
     history: Sequence[Mapping[str, Any]] = ()
-    """Earlier messages, as OpenAI has them."""
+    """Earlier messages, in OpenAI's format."""
     k: int = SOURCES
     mode: Mode = Mode.HYBRID
     where: Mapping[str, Any] = field(default_factory=dict)
     rerank: bool | None = None
     min_score: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
-    """More of the chat request: `temperature`, `max_tokens` …"""
+    """Further fields of the chat request: `temperature`, `max_tokens` …"""
     grant: Grant | None = None
-    """Grant of the caller's key: only models that it may use answer. None where no key is needed."""
+    """The grant of the caller's key, which limits the models that answer. None if no key is required."""
     models: Models | None = None
-    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
+    """The models on behalf of the caller, so that tokens count for it; None for those of the server."""
     context: int = CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The event before the first word of the answer: its sources."""
+    """The event before the first token of the answer: its sources."""
 
     citations: Sequence[Citation]
     notes: Sequence[str] = ()
@@ -75,9 +75,9 @@ class FinalAnswer:
     citations: Sequence[Citation]
     """The sources that the answer cites, by their numbers."""
     evidence: bool
-    """Whether anything was found that the question is about."""
+    """Whether the search found anything that is about the question."""
     model: str | None
-    """The model that answered; None where none did."""
+    """The model that answered; None if none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
 
@@ -86,16 +86,16 @@ Event = Sources | AnswerToken | FinalAnswer
 
 
 class Answering:
-    """Answers questions. It has no state of its own."""
+    """Answers questions. Stateless."""
 
     def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
-        """`any_model` gives a model that chats now and that a key may use, if there is one."""
+        """`any_model` returns a running chat model that a key may use, or None."""
         self._search = search
         self._models = models
         self._any_model = any_model
 
     async def find(self, question: KnowledgeQuestion) -> tuple[list[Hit], SearchResult]:
-        """Search, and keep the hits that are evidence; beside them everything that was found."""
+        """Search; returns the hits that are evidence, and the whole search result."""
         text = _search_text(question)
         result = await self._search.search(
             Query(
@@ -112,9 +112,9 @@ class Answering:
         return _within([hit for hit in result.hits if is_evidence(hit)], question.context), result
 
     def model(self, question: KnowledgeQuestion) -> str | None:
-        """The model that answers: the named one, that of a base, or any that chats; None if there is none.
+        """The model that answers: the named one, that of a base, or any running chat model; None if there is none.
 
-        Raises `PermissionDenied` where the first or second of these is a model that the key may not use.
+        Raises `PermissionDenied` if the key may not use the named model or that of the base.
         """
         named = question.model or next((base.chat_model for base in question.bases if base.chat_model), None)
         if named is None:
@@ -124,7 +124,7 @@ class Answering:
         return named
 
     async def answer(self, question: KnowledgeQuestion) -> AsyncGenerator[Event]:
-        """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
+        """Yield the sources, the tokens, and the whole answer. Raises the errors of the search and of the model's server."""
         model = self.model(question)
         hits, result = await self.find(question)
         sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
@@ -150,7 +150,7 @@ class Answering:
     async def _generate(
         self, question: KnowledgeQuestion, model: str, hits: Sequence[Hit]
     ) -> AsyncGenerator[AnswerToken | FinalAnswer]:
-        """Let a model answer from the hits. The last event is its whole answer, without citations."""
+        """Let a model answer from the hits. The last event is the whole answer, without citations."""
         templates = question.bases[0].prompts
         sources = [
             {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
@@ -171,7 +171,7 @@ class Answering:
 
 
 def _with_citations(answer: FinalAnswer, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[FinalAnswer, str]:
-    """The answer with its citations, and the mark that is added to it where the model set none."""
+    """The answer with its citations, and the citation mark that was added to it if the model wrote none."""
     used = cited_numbers(answer.text, len(hits))
     more = ""
     if not used:
@@ -196,7 +196,7 @@ def is_evidence(hit: Hit) -> bool:
 
 
 def nothing_found(question: KnowledgeQuestion) -> str:
-    """The answer that nothing was found, in the language of the question."""
+    """The answer if nothing was found, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
@@ -204,7 +204,7 @@ def nothing_found(question: KnowledgeQuestion) -> str:
 
 
 def _search_text(question: KnowledgeQuestion) -> str:
-    """The text to search for. A short question says little without the one before it."""
+    """The text to search for. A short question is extended by the previous one."""
     questions = [
         m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)
     ]

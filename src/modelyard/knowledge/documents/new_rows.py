@@ -16,7 +16,7 @@ from modelyard.knowledge.types import indexed_text, text_hash
 
 
 def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocument:
-    """A row for a document that is new, and not indexed yet."""
+    """Create the row of a new document, which is not indexed yet."""
     now = time.time()
     return KnowledgeDocument(
         base_id=base.id,
@@ -39,7 +39,7 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocumen
 
 
 def chunk_with_text(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
-    """A copy of a chunk with another text. It keeps its span, which says where it came from."""
+    """A copy of a chunk with another text. It keeps its span, which is its origin in the document."""
     return KnowledgeChunk(
         base_id=row.base_id,
         document_id=row.document_id,
@@ -63,7 +63,7 @@ async def insert_chunk(
     position: int | None,
     extra: Mapping[str, Any],
 ) -> KnowledgeChunk:
-    """Add a chunk that somebody wrote, at the end of a document or before the chunk at `position`."""
+    """Add a chunk written by a user, at the end of a document or before the chunk at `position`."""
     siblings = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
     last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*siblings))
     place = (-1 if last is None else last) + 1 if position is None else position

@@ -1,4 +1,4 @@
-"""Splits texts and queries into terms for lexical search, in one way for all stores.
+"""Splits texts and queries into terms for lexical search, identically for all stores.
 
 Words are folded and stemmed; compounds give themselves and their parts; scripts that are written without spaces give
 characters and pairs of characters. Full and half width, traditional and simplified Chinese, and Latin letters with and without
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VERSION: Final = 2
 """Version of the terms; an index of another version is made again."""
 MAX_TERM: Final = 64
-"""Characters of the longest term. Longer words are cut, longer compounds give their parts only."""
+"""Maximum characters of a term. Longer words are cut; longer compounds yield only their parts."""
 
 _SPACELESS: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Burmese, Jamo, Khmer
@@ -29,7 +29,7 @@ _SPACELESS: Final = (
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _MARKS: Final = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
-"""Marks inside words of Latin, Hebrew, Arabic and the scripts of India, which `\\w` does not count."""
+"""Marks inside words of Latin, Hebrew, Arabic and Indian scripts, which `\\w` does not match."""
 _LETTERS: Final = rf"[^\W_{_SPACELESS}]+(?:[{_MARKS}]+[^\W_{_SPACELESS}]*)*"
 _JOINT: Final = "(?:[-./'&@\u2019\u2010-\u2015\u2212]|_+)"
 _TOKEN: Final = re.compile(
@@ -58,7 +58,7 @@ _ENGLISH: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(ta
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text to index, in order and with repetitions. None has a space."""
+    """The terms of a text for an index, in order and with repetitions. No term contains a space."""
     found: list[str] = []
     for token in _tokens(text):
         if token[0] >= "\u0e00" and _RUN.match(token):
@@ -70,7 +70,7 @@ def terms(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[str]:
-    """The terms of a query, each once. Function words are left out, unless there is nothing else."""
+    """The terms of a query, each once. Function words are left out, unless there are no other words."""
     found: list[str] = []
     content: list[str] = []
     for token in _tokens(text):
@@ -99,7 +99,7 @@ def plain(text: str) -> str:
 
 
 def forget_words() -> None:
-    """Empty the cache of the terms of words, which indexing fills: some 20 MB."""
+    """Clear the cache of words' terms, which indexing fills with about 20 MB."""
     _of_word.cache_clear()
 
 
@@ -118,7 +118,7 @@ def _without_accent(match: re.Match[str]) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    """Words, compounds, numbers and unspaced runs. A Chinese comma never joins the thousands of a number."""
+    """Words, compounds, numbers and unspaced runs. A Chinese comma never groups the digits of a number."""
     if not text.isascii():
         text = text.replace("，", " ").replace("\u00ad", "").replace("\u200b", "")
         text = plain(text)
@@ -126,9 +126,9 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=1 << 14)  # the words of most texts; each takes some 300 bytes
+@lru_cache(maxsize=1 << 14)  # enough for the words of most texts; each takes about 300 bytes
 def _of_word(token: str) -> tuple[str, ...]:
-    """The terms of one word, number or compound, the most exact first and each once."""
+    """The terms of one word, number or compound, the most specific first and each once."""
     word = _DASHES.sub("-", token.casefold().replace("\u2019", "'")).removesuffix("'s")
     number = word.replace(",", "")
     if _NUMBER.fullmatch(number):
@@ -141,7 +141,7 @@ def _of_word(token: str) -> tuple[str, ...]:
     if len(parts) > 1:
         joined = whole.replace("-", "")
         if joined.isalnum() and len(joined) <= MAX_TERM:
-            found.append(_stem(joined))  # an e-mail is an email, an MX-2140 is an MX2140
+            found.append(_stem(joined))  # e-mail matches email, MX-2140 matches MX2140
         found += [_stem(part[:MAX_TERM]) for part in parts]
     elif whole != word:
         found.append(_stem(whole[:MAX_TERM]))
@@ -163,7 +163,7 @@ def _split(token: str, whole: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    """The stem of an English word; anything else as it is."""
+    """The stem of an English word; other words unchanged."""
     if not _STEM.fullmatch(word):
         return word
     stems = _ENGLISH.analyze(word)

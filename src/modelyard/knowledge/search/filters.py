@@ -13,7 +13,7 @@ from modelyard.core.errors import InvalidParameter
 Check = Callable[[Any, Any], bool]
 
 MOST_VALUES = 1000
-"""Values that a filter compares each document with."""
+"""Maximum number of values that a filter compares each document with."""
 
 CHECKS: Mapping[str, Check] = {
     "eq": lambda have, want: bool(have == want),
@@ -27,11 +27,11 @@ CHECKS: Mapping[str, Check] = {
     "contains": lambda have, want: isinstance(have, (str, list)) and isinstance(want, str) and want in have,
     "prefix": lambda have, want: isinstance(have, str) and isinstance(want, str) and have.startswith(want),
 }
-"""Operator → whether the value of a document meets the value of the filter. Of a list, one item is enough."""
+"""Operator → whether a document's value satisfies the filter's value. Of a list, one matching item suffices."""
 
 
 def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """A test of a document's metadata, which have its name as `document`. Raises `InvalidParameter` for a wrong filter."""
+    """A test of a document's metadata, which include its name as `document`. Raises `InvalidParameter` for an invalid filter."""
     rules: list[tuple[str, str, Any]] = []
     for key, condition in where.items():
         if isinstance(condition, Mapping):
@@ -43,7 +43,7 @@ def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
             rules.append((key, "in" if isinstance(condition, list) else "eq", condition))
 
     if sum(len(value) if isinstance(value, list) else 1 for _, _, value in rules) > MOST_VALUES:
-        raise InvalidParameter("filter", f"it has more than {MOST_VALUES:,} values, the limit.")
+        raise InvalidParameter("filter", f"has more than {MOST_VALUES:,} values, the limit.")
 
     def matches(details: Mapping[str, Any]) -> bool:
         return all(_suits(details.get(key), operator, value) for key, operator, value in rules)

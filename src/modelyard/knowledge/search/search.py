@@ -40,11 +40,11 @@ MOST_HITS = 200
 LONGEST_QUERY = 10_000
 MOST_KNOWN = 50_000
 TRIES = 3
-"""Tries of a search whose base is indexed anew while it runs."""
+"""Attempts of a search whose base is re-indexed while it runs."""
 
 
 class Outdated(Exception):
-    """A base was indexed anew during a search; `bases` are as they are now. Never leaves this file."""
+    """A base was re-indexed during a search; `bases` are its new rows. Never raised out of this file."""
 
     def __init__(self, bases: Sequence[KnowledgeBase]) -> None:
         super().__init__("indexed anew")
@@ -61,7 +61,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A search: the text, the bases, and how to search them."""
+    """A search: the text, the bases, and the options."""
 
     text: str
     bases: Sequence[KnowledgeBase]
@@ -70,17 +70,17 @@ class Query:
     where: Mapping[str, Any] = field(default_factory=dict)
     """A filter of documents by their metadata; see `filters.py`."""
     rerank: bool | None = None
-    """None ranks if a base has a ranking model and it answers; True raises what that model raises."""
+    """None reranks if a base has a rerank model that answers; True raises that model's errors."""
     rerank_model: str | None = None
     min_score: float = 0.0
     similarities: bool = False
-    """Whether hits that only words found get their similarity, too."""
+    """Whether hits found by words only also get a cosine similarity."""
     models: Models | None = None
-    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
+    """The models on behalf of a caller, so that tokens count for it; None for those of the server."""
 
     @property
     def asks_models(self) -> bool:
-        """Whether a model may be asked: for the vector of the text, or to rank hits."""
+        """Whether a model may be used: for the vector of the text, or to rerank hits."""
         embeds = self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
         ranks = self.rerank_model or any(base.rerank_model for base in self.bases)
         return embeds or bool(self.rerank is not False and ranks)
@@ -92,7 +92,7 @@ class SearchResult:
 
     hits: Sequence[Hit]
     notes: Sequence[str] = ()
-    """For people: that a base has no embedding model, or that the ranking model did not answer."""
+    """Sentences for people, such as that a base has no embedding model, or that the rerank model did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class BaseMatches:
 
 
 class Search:
-    """Searches bases. It remembers chunks, because an id means one text for ever."""
+    """Searches bases. Caches chunks, whose text never changes under one id."""
 
     def __init__(self, database: Database, indexes: IndexPool, models: Models, probes: Probes) -> None:
         self._database = database
@@ -112,25 +112,25 @@ class Search:
         self._models = models
         self._probes = probes
         self._known: OrderedDict[int, Hit] = OrderedDict()
-        """Chunks of recent hits by id, without scores."""
+        """Cached chunks of recent hits by id, without scores."""
         self._forgotten = 0
-        """How often chunks were forgotten: rows that were read before are not remembered then."""
+        """Number of invalidations. Rows that were read before the latest one are not cached."""
 
     def forget(self, ids: Iterable[int]) -> None:
-        """Read these chunks again when they are next shown: their place or their details have changed."""
+        """Drop these chunks from the cache, because their position or details have changed."""
         self._forgotten += 1
         for each in ids:
             self._known.pop(each, None)
 
     def forget_all(self) -> None:
-        """Read all chunks again: a base has another name now."""
+        """Drop all chunks from the cache, because a base was renamed."""
         self._forgotten += 1
         self._known.clear()
 
     async def search(self, query: Query) -> SearchResult:
-        """The best chunks. Raises `InvalidParameter`, and what the models' server raises."""
+        """Return the best chunks. Raises `InvalidParameter`, and the errors of the models' server."""
         if not query.text.strip():
-            raise InvalidParameter("query", "there is nothing to search for.")
+            raise InvalidParameter("query", "is empty.")
         if len(query.text) > LONGEST_QUERY:
             raise InvalidParameter("query", f"a query has at most {LONGEST_QUERY} characters.")
         if not 1 <= query.k <= MOST_HITS:
@@ -147,7 +147,7 @@ class Search:
         return await self._result(query)
 
     async def _moved_on(self, query: Query) -> Sequence[KnowledgeBase] | None:
-        """The bases as they are now, if one was indexed anew since they were read. Raises `KnowledgeBaseNotFound`."""
+        """The new rows of the bases, if one was re-indexed after they were read. Raises `KnowledgeBaseNotFound`."""
         async with self._database.session() as session:
             fresh = [await session.get(KnowledgeBase, base.id) for base in query.bases]
         found: list[KnowledgeBase] = []
@@ -159,7 +159,7 @@ class Search:
         return None if same else found
 
     async def _result(self, query: Query) -> SearchResult:
-        """One try. Raises `Outdated` where a base was indexed anew in the middle of it."""
+        """Make one attempt. Raises `Outdated` if a base was re-indexed during it."""
         model = query.rerank_model or next((base.rerank_model for base in query.bases if base.rerank_model), None)
         reranks = query.rerank is not False and model is not None
         if query.rerank and model is None:
@@ -252,7 +252,7 @@ class Search:
         return vector
 
     async def _documents(self, base: KnowledgeBase, where: Mapping[str, Any]) -> frozenset[int] | None:
-        """Ids of the documents that a filter lets through; None for all."""
+        """Ids of the documents that pass the filter; None for all."""
         if not where:
             return None
         matches = matching(where)
@@ -266,7 +266,7 @@ class Search:
         )
 
     async def _chunks(self, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, Hit]:
-        """Chunks by id, without scores; `names` are those of the bases."""
+        """Chunks by id, without scores; `names` maps ids of bases to their names."""
         known = {number: self._known[number] for number in ids if number in self._known}
         missing = [number for number in ids if number not in known]
         if not missing:
@@ -300,7 +300,7 @@ class Search:
         return sorted(ranked, key=lambda hit: -hit.score), []
 
     async def _with_similarities(self, query: Query, hits: list[Hit]) -> list[Hit]:
-        """The hits, of which those that only words found get their cosine from the rows of vectors."""
+        """The hits; those found by words only get their cosine from the stored vectors."""
         missing = [each.chunk_id for each in hits if each.scores.similarity is None]
         models = {base.embedding_model for base in query.bases if base.embedding_model}
         if not missing or not models:
@@ -342,7 +342,7 @@ def _shown(query: str, hit: Hit) -> Hit:
 
 
 def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:
-    """A chunk as searches show it, without scores."""
+    """A chunk as a hit, without scores."""
     return Hit(
         chunk_id=chunk.id,
         knowledge_base=base,

@@ -1,7 +1,7 @@
-"""BM25 over packed postings, for a store whose database keeps bytes: the same formula and constants as tantivy's.
+"""BM25 over packed postings, for stores whose database contains bytes: with tantivy's formula and constants.
 
-A posting is 8 bytes: the row (4), how often the term is in it (2), how many terms it has (2), both at most 65,535. The
-postings of a term are these one after another, so that two pieces are joined by putting them behind each other.
+A posting has 8 bytes: the row (4), how often the term occurs in it (2), its number of terms (2), both at most 65,535. The
+postings of a term are concatenated, so that two pieces are merged by concatenation.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ K1: Final = 1.2
 B: Final = 0.75
 MOST: Final = 0xFFFF
 SPARSE: Final = 8
-"""Rows for each posting above which scores are not summed in one array over all rows."""
+"""Rows per posting above which scores are not summed in one array over all rows."""
 
 Rows = NDArray[numpy.int64]
 Scores = NDArray[numpy.float64]
 
 
 def pack(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearray], int]:
-    """The postings of each term in these pairs of row and terms, and the number of terms in all."""
+    """The postings of each term in these pairs of row and terms, and the total number of terms."""
     postings: dict[str, bytearray] = defaultdict(bytearray)
     words = 0
     pack = struct.Struct("<IHH").pack
@@ -45,7 +45,7 @@ def rarity(having: int, chunks: int) -> float:
 
 
 def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, Scores]:
-    """The rows that have any of these terms, and the BM25 of each. One item is all postings of one term."""
+    """The rows that contain any of these terms, and their BM25 scores. Each item of `postings` has all postings of one term."""
     average = max(words / max(chunks, 1), 1e-9)
     rows: list[Rows] = []
     parts: list[Scores] = []
@@ -68,7 +68,7 @@ def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, S
 
 
 def best(rows: Rows, scores: Scores, k: int) -> list[tuple[int, float]]:
-    """The `k` rows of the highest scores, best first."""
+    """The `k` rows with the highest scores, best first."""
     k = min(k, len(rows))
     if k <= 0:
         return []

@@ -1,10 +1,10 @@
-"""What every store must do, as tests that a third party inherits.
+"""The contract of a store, as tests that third parties inherit.
 
     class TestMine(StoreContract):
         def open(self, dimension: int | None = 3) -> Store:
             return MyStore(..., dimension)
 
-`open` is called several times in one test and must then open the same store; each test needs a fresh place.
+`open` is called several times in one test and must then open the same store; each test needs a new folder or database.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
 def entry(number: int, text: str, vector: Sequence[float] | None = X, document: int = 1) -> IndexEntry:
-    """An entry of three dimensions."""
+    """An entry with a vector of three dimensions."""
     return IndexEntry(number, document, text, vector)
 
 
 def name(number: int) -> str:
-    """A word for a number, that has no parts and is no other's stem."""
+    """A word for a number, without parts, that is no other word's stem."""
     return "q" + str(number).translate(str.maketrans("0123456789", "bcdfghjkmp"))
 
 
 def found(hits: Sequence[tuple[int, float]]) -> list[int]:
-    """The ids of an answer, whose scores must not rise."""
+    """The ids of a result, whose scores must not increase."""
     scores = [score for _, score in hits]
     assert scores == sorted(scores, reverse=True), hits
     numbers = [number for number, _ in hits]
@@ -40,7 +40,7 @@ def found(hits: Sequence[tuple[int, float]]) -> list[int]:
 
 
 def refused(call: Callable[[], object], error: type[ModelyardError]) -> bool:
-    """Whether a call raises that error."""
+    """Whether a call raises this error."""
     try:
         call()
     except error:
@@ -49,10 +49,10 @@ def refused(call: Callable[[], object], error: type[ModelyardError]) -> bool:
 
 
 class StoreContract:
-    """Inherit it and write `open`."""
+    """Inherit from it and implement `open`."""
 
     def open(self, dimension: int | None = 3) -> Store:
-        """The store of this test, opened; None is without vectors."""
+        """Open the store of this test; with `dimension` None it has no vectors."""
         raise NotImplementedError
 
     def test_a_new_store_is_empty(self) -> None:

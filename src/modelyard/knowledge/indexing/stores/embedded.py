@@ -1,4 +1,4 @@
-"""The store that needs nothing but a folder: tantivy for words, plain files for vectors, exact search."""
+"""The store that needs only a folder: tantivy for words, plain files for vectors, exact vector search."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from modelyard.knowledge.indexing.words import VERSION
 from modelyard.knowledge.types import IndexEntry, Matches, Store
 
 FORMAT: Final = f"1.{VERSION}"
-"""Version of the files and of the terms; a store of another format is emptied."""
+"""Version of the files and of the terms; a store with another format is emptied."""
 LOCK: Final = "lock"
 
 
@@ -33,10 +33,10 @@ def open_embedded(*, folder: Path, url: str, base: int, generation: int, dimensi
 
 
 class EmbeddedStore(Store):
-    """Indexes in a folder that one process opens at a time. Files that it cannot read are deleted, and it is empty then.
+    """Indexes in a folder that one process opens at a time. If files cannot be read, they are deleted, and the store is empty.
 
-    An id counts if both halves have it. After a kill each half is consistent by itself; ids that only one of them has are removed
-    at the next opening, and `ids` then shows what is missing.
+    An id is present if both halves have it. After a crash each half is consistent by itself; ids that only one of them has are
+    removed when the store is opened, and `ids` then shows what is missing.
     """
 
     def __init__(self, folder: Path, dimension: int | None) -> None:
@@ -141,7 +141,7 @@ class EmbeddedStore(Store):
             raise IndexUnavailable(str(self.folder), "it is closed.")
 
     def _open(self) -> None:
-        """Read the files; if they are damaged or of another format, start empty."""
+        """Read the files; if they are damaged or have another format, start empty."""
         about = self._about()
         if about is None:
             self._empty()
@@ -175,7 +175,7 @@ class EmbeddedStore(Store):
         self._rows.publish(self._rows.known.keys() - good)
 
     def _write(self, fresh: list[IndexEntry], removed: list[int], vectors: Any) -> None:
-        """Vectors, then ids, then words; the commit of the words is the moment at which it is done."""
+        """Write vectors, then ids, then words; the commit of the words completes the change."""
         try:
             self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)
             self._words.apply(fresh, removed)

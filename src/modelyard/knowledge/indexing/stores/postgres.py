@@ -1,10 +1,10 @@
-"""The store in PostgreSQL: vectors by pgvector, words as packed postings that are scored here.
+"""The store in PostgreSQL: vectors by pgvector, words as packed postings that are scored in this process.
 
-PostgreSQL's own ranking knows no rarity of words and must read every matching row; so a table holds, per term and part, the
-postings as bytes (see `bm25`), and a search reads only those of its terms. Each `apply` writes a part; parts are merged in
-tiers, and once a third of all chunks is removed, their postings are taken out. Tables of base 3, generation 1:
+PostgreSQL's own ranking ignores how rare words are and must read every matching row. Therefore a table has, by term and part,
+the postings as bytes (see `bm25`), and a search reads only those of its terms. Each `apply` writes a part; parts are merged in
+tiers, and once a third of all chunks is removed, their postings are deleted. Tables of base 3, generation 1:
 
-    modelyard_index_3_1        id, document, row, vector     `row` is ours and never used again, also if the id comes back
+    modelyard_index_3_1        id, document, row, vector     `row` is our own number and is never reused, even if the id is
     modelyard_index_3_1_terms  term, part, postings
     modelyard_index_3_1_parts  part, last_row, chunks, words, removed
 """
@@ -36,11 +36,11 @@ from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.knowledge.types import IndexEntry, Matches, Store
 
 EXACT: Final = 20_000
-"""Chunks up to which every vector is compared; above that, an HNSW index is built and used."""
+"""Number of chunks up to which every vector is compared; above it, an HNSW index is built and used."""
 FEW: Final = 5_000
-"""Chunks of the filtered documents up to which they are read first, and the best chosen among them."""
+"""Number of chunks of the filtered documents up to which these are read first and all compared."""
 EF_SEARCH: Final = 200
-"""How many neighbours an HNSW search holds at once: more find more, and take longer."""
+"""Number of neighbours that an HNSW search keeps: a higher number finds more, and takes longer."""
 MAX_TERMS: Final = 256
 """Terms of the longest query; more are cut."""
 SAMPLE: Final = 256
@@ -57,12 +57,12 @@ class WordScores(NamedTuple):
 
 
 def open_postgres(*, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
-    """The store of that base and generation in the database at `url`. Raises `DatabaseUnavailable`."""
+    """The store of this base and generation in the database at `url`. Raises `DatabaseUnavailable`."""
     return PostgresStore(url, base, generation, dimension)
 
 
 class PostgresStore(Store):
-    """Indexes in tables of their own, for any number of processes. An `apply` is one transaction."""
+    """Indexes in their own tables, for any number of processes. An `apply` is one transaction."""
 
     def __init__(self, url: str, base: int, generation: int, dimension: int | None) -> None:
         self.name = f"modelyard_index_{int(base)}_{int(generation)}"
@@ -241,7 +241,7 @@ class PostgresStore(Store):
     def _alive(
         self, cursor: Any, rows: bm25.Rows, scores: bm25.Scores, k: int, documents: list[int] | None
     ) -> list[tuple[int, float]]:
-        """The best rows of these documents that are not removed; postings of removed chunks stay for a while."""
+        """The best rows of these documents that are not removed; postings of removed chunks are kept for some time."""
         where, values = ("", []) if documents is None else (" AND document = ANY(%s)", [documents])
         query = f"SELECT row, id FROM {self.name} WHERE row = ANY(%s){where}"
         take = 2 * k + 32
@@ -254,7 +254,7 @@ class PostgresStore(Store):
             take *= 8
 
     def _more(self, connection: Connection, documents: list[int], count: int) -> bool:
-        """Whether these documents have more than so many chunks."""
+        """Whether these documents have more than `count` chunks."""
         query = f"SELECT count(*) FROM (SELECT 1 FROM {self.name} WHERE document = ANY(%s) LIMIT %s) AS those"
         row = connection.execute(query, [documents, count + 1]).fetchone()
         return row is not None and row[0] > count
@@ -262,7 +262,7 @@ class PostgresStore(Store):
     def _exact(
         self, connection: Connection, vector: str, k: int, documents: list[int] | None
     ) -> list[tuple[int, float]]:
-        """Compare every vector. The sum in the order keeps PostgreSQL from using the index."""
+        """Compare every vector. The sum in the `ORDER BY` expression keeps PostgreSQL from using the index."""
         where, values = ("", []) if documents is None else ("WHERE document = ANY(%s)", [documents])
         query = (
             f"SELECT id, -distance FROM (SELECT id, (vector <#> %s::vector) + 0 AS distance FROM {self.name} {where}) "
