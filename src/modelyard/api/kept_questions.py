@@ -112,7 +112,7 @@ class KeptQuestion:
             "evidence": answered.evidence,
             "model": answered.model,
             "usage": dict(answered.usage),
-            "notes": notes,
+            "notes": [*notes, *answered.notes],
             "conversation": self.conversation,
             "message": self.message,
         }

@@ -186,7 +186,12 @@ def _extra(answered: FinalAnswer, sources: list[dict[str, Any]]) -> dict[str, An
     """The fields of an answer that OpenAI's format does not have."""
     return {
         "citations": [to_builtins(each) for each in answered.citations],
-        "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
+        "knowledge": {
+            "evidence": answered.evidence,
+            "sources": sources,
+            "model": answered.model,
+            "notes": list(answered.notes),
+        },
     }
 
 

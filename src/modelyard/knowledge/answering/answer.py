@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.citations import cited_numbers, extract, likely_source
+from modelyard.knowledge.answering.follow_up import search_text
 from modelyard.knowledge.answering.prompts import prompt
+from modelyard.knowledge.answering.support import unsupported
 from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
 from modelyard.knowledge.types import Models, texts_of
 from modelyard.protocol.hits import Citation, Hit
@@ -20,8 +22,6 @@ EVIDENCE = 0.1
 """Score from which a chunk counts as evidence: of the answerable questions in `benchmarks/knowledge_set`, 2 % have none then."""
 RANKED = 0.1
 """Score of a rerank model from which a chunk counts as evidence."""
-SHORT = 16
-"""Characters below which the previous question is added to the search text."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
 CONTEXT = 6000
@@ -80,6 +80,8 @@ class FinalAnswer:
     """The model that answered; None if none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
+    notes: Sequence[str] = ()
+    """Sentences for people: that a source does not say what it is cited for."""
 
 
 Event = Sources | AnswerToken | FinalAnswer
@@ -96,7 +98,7 @@ class Answering:
 
     async def find(self, question: KnowledgeQuestion) -> tuple[list[Hit], SearchResult]:
         """Search; returns the hits that are evidence, and the whole search result."""
-        text = _search_text(question)
+        text = search_text(question.text, question.history)
         result = await self._search.search(
             Query(
                 text=text,
@@ -142,7 +144,7 @@ class Answering:
         async with aclosing(self._generate(question, model, hits)) as events:
             async for event in events:
                 if isinstance(event, FinalAnswer):
-                    event, more = _with_citations(event, hits, sources)
+                    event, more = _with_citations(event, question.text, hits, sources)
                     if more:
                         yield AnswerToken(more)
                 yield event
@@ -170,24 +172,22 @@ class Answering:
         yield FinalAnswer("".join(parts), [], True, model, usage, reason)
 
 
-def _with_citations(answer: FinalAnswer, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[FinalAnswer, str]:
-    """The answer with its citations, and the citation mark that was added to it if the model wrote none."""
-    used = cited_numbers(answer.text, len(hits))
-    more = ""
-    if not used:
-        used = [number for number in [likely_source(answer.text, hits)] if number]
-        more = "".join(f" [{number}]" for number in used)
-    return (
-        FinalAnswer(
-            answer.text + more,
-            [sources[number - 1] for number in used],
-            answer.evidence,
-            answer.model,
-            answer.usage,
-            answer.finish_reason,
-        ),
-        more,
-    )
+def _with_citations(
+    answer: FinalAnswer, question: str, hits: Sequence[Hit], sources: Sequence[Citation]
+) -> tuple[FinalAnswer, str]:
+    """The answer with its citations, and the mark that is added to it where the model set none.
+
+    A citation that supports no sentence for which it is cited is left out, and a note says so.
+    """
+    cited = cited_numbers(answer.text, len(hits))
+    wrong = unsupported(answer.text, question, hits)
+    used, more = [number for number in cited if number not in wrong], ""
+    if not cited and (likely := likely_source(answer.text, hits)):
+        used, more = [likely], f" [{likely}]"
+    notes = [f"Source [{number}] does not say what the answer cites it for." for number in wrong]
+    return replace(
+        answer, text=answer.text + more, citations=[sources[number - 1] for number in used], notes=notes
+    ), more
 
 
 def is_evidence(hit: Hit) -> bool:
@@ -201,16 +201,6 @@ def nothing_found(question: KnowledgeQuestion) -> str:
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
     return f"I found nothing about this in {' and '.join(names)}."
-
-
-def _search_text(question: KnowledgeQuestion) -> str:
-    """The text to search for. A short question is extended by the previous one."""
-    questions = [
-        m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)
-    ]
-    if questions and len(question.text) < SHORT:
-        return f"{questions[-1][:500]}\n{question.text}"
-    return question.text
 
 
 def _within(hits: list[Hit], characters: int) -> list[Hit]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.protocol.hits import Hit
 
-_MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
+MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
+"""Numbers of sources in brackets."""
 _SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?]+[”』」\"')）]*|\.(?=\s|$)|\n|$)", re.DOTALL)
 TAKEN = 0.3
 """Part of an answer's words that a source must contain to count as its source."""
@@ -20,7 +21,7 @@ LONGEST = 600
 def cited_numbers(answer: str, sources: int) -> list[int]:
     """Numbers of the sources that an answer cites, in order, each once."""
     found: dict[int, None] = {}
-    for match in _MARK.finditer(answer):
+    for match in MARK.finditer(answer):
         for number in re.findall(r"\d+", match.group(0)):
             if 1 <= int(number) <= sources:
                 found[int(number)] = None
