@@ -70,7 +70,7 @@ def next_change(wanted: Iterable[Adapter], loaded: Mapping[str, Adapter], failed
     return None
 
 
-class Adapting:
+class AdapterSync:
     """Changes adapters as part of the control loop. `changed` wakes the loop; `tell(uid, kind, sentence)` writes an event."""
 
     def __init__(self, changed: Callable[[], None], tell: Callable[[str, str, str], None], timeout: float) -> None:

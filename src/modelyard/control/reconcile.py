@@ -20,7 +20,7 @@ from typing import TypeVar
 from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
 from modelyard.control import routing
-from modelyard.control.adapter_sync import Adapting, Carrier
+from modelyard.control.adapter_sync import AdapterSync, Carrier
 from modelyard.control.diff import Desired, Drain, Remove, Replica, RestartPolicy, Slot, SlotKey, Start, Stop
 from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.interpreters import resolved
@@ -76,7 +76,7 @@ class Reconciler:
         """Replicas that were signalled to stop: their end is not a crash."""
         self._stops: set[asyncio.Task[None]] = set()
         self._serial = count(1)
-        self._adapting = Adapting(self._adapted, journal.event, settings.start_timeout)
+        self._adapter_sync = AdapterSync(self._adapted, journal.event, settings.start_timeout)
         self._requested_look = 0
         self._looked = 0
         self._table = RouteTable()
@@ -121,7 +121,7 @@ class Reconciler:
             for (owner, ordinal), slot in self._slots.items()
             if owner == uid and slot.generation == target.generation
         }
-        adapters = tuple(routing.adapter_view(each, state, mine, self._adapting) for each in target.launch.adapters)
+        adapters = tuple(routing.adapter_view(each, state, mine, self._adapter_sync) for each in target.launch.adapters)
         return ModelView(target, state, reason, mine, slots, coming, adapters)
 
     def owner(self, adapter: str) -> ModelView | None:
@@ -133,7 +133,7 @@ class Reconciler:
 
     def carries(self, uid: str, adapter: Adapter) -> bool:
         """Whether a replica of a model has an adapter, or is changing its adapters."""
-        return any(self._adapting.carries(running.replica.name, adapter) for running in self._of(uid))
+        return any(self._adapter_sync.carries(running.replica.name, adapter) for running in self._of(uid))
 
     def _download(self, target: Desired) -> DownloadView | None:
         download = target.launch.model.download
@@ -230,7 +230,7 @@ class Reconciler:
             if view.replica not in self._asked:
                 self._crashed(running, view)
             self._asked.discard(view.replica)
-            self._adapting.forget(view.replica)
+            self._adapter_sync.forget(view.replica)
             self._traffic.forget(view.replica)
             self._host.forget(view.replica)
         elif view.state is ProcessState.READY and state is ReplicaState.STARTING and not running.replica.stopping:
@@ -285,7 +285,7 @@ class Reconciler:
             else:
                 plan = resolved(plan, engine, self._settings.engines_folder)
                 gone = [adapter for adapter in target.launch.adapters if adapter not in here]
-                self._adapting.started(name, () if plan.hot_adapters else here, gone)
+                self._adapter_sync.started(name, () if plan.hot_adapters else here, gone)
         except Exception as error:
             # engines may be third-party code: an unexpected error fails this model only
             if not isinstance(error, ModelyardError):
@@ -376,7 +376,7 @@ class Reconciler:
     def _adapt(self) -> None:
         """Begin the changes that load the desired adapters onto the ready replicas."""
         ready = [running for running in self._running.values() if running.replica.state is ReplicaState.READY]
-        self._adapting.step(
+        self._adapter_sync.step(
             [
                 Carrier(
                     each.replica.name, each.replica.uid, each.plan.address, each.plan.headers, each.plan.hot_adapters

@@ -14,6 +14,7 @@ from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
     ChatchatRefused,
+    ChatchatResponse,
     ChatchatRoute,
     ListResponse,
     base_of,
@@ -30,6 +31,7 @@ from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.chatchat import BaseDescription
 from modelyard.protocol.hits import Hit
 from modelyard.web.base_access import models_for
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
@@ -46,6 +48,10 @@ UNRANKED = 3.0
 MOST = 10_000
 """Maximum number of documents or chunks that one listing reads."""
 LONGEST_PATTERN = 1000
+
+
+class BaseDescriptionResponse(ChatchatResponse[BaseDescription]):
+    """The base's new description."""
 
 
 class CreateKnowledgeBase(BaseModel):
@@ -196,11 +202,11 @@ async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: Th
 
 
 @router.post("/update_info", scope="knowledge:write")
-async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseDescriptionResponse:
     """Set a base's description."""
     row = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
     await knowledge.rename(row.name, BaseSettings(description=body.kb_info), None)
-    return BaseResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
+    return BaseDescriptionResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
 
 
 @router.get("/download_doc", scope="knowledge:read", response_model=BaseResponse, responses=FILE)
@@ -273,7 +279,7 @@ async def _list_chunks(
 ) -> list[FoundDoc]:
     """List the chunks of the document of this exact name or, if there is none, of documents whose names match the pattern."""
     if len(pattern) > LONGEST_PATTERN:
-        raise InvalidParameter("file_name", f"has more than {LONGEST_PATTERN:,} characters, the limit.")
+        raise InvalidParameter("file_name", f"it has more than {LONGEST_PATTERN:,} characters, the limit.")
     documents, _ = await knowledge.documents.all(base, limit=MOST)
     chosen = [each for each in documents if each.name == pattern] or [
         each for each in documents if not pattern or _like(pattern).fullmatch(each.name)

@@ -43,7 +43,7 @@ def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
             rules.append((key, "in" if isinstance(condition, list) else "eq", condition))
 
     if sum(len(value) if isinstance(value, list) else 1 for _, _, value in rules) > MOST_VALUES:
-        raise InvalidParameter("filter", f"has more than {MOST_VALUES:,} values, the limit.")
+        raise InvalidParameter("filter", f"it has more than {MOST_VALUES:,} values, the limit.")
 
     def matches(details: Mapping[str, Any]) -> bool:
         return all(_suits(details.get(key), operator, value) for key, operator, value in rules)

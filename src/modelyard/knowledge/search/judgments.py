@@ -84,9 +84,9 @@ def parse_line(line: str, usual_id: str) -> JudgedQuestion:
         raise InvalidParameter("line", "it must be a JSON object with 'question' and 'relevant'.")
     text = given.get("question")
     if not isinstance(text, str) or not text.strip():
-        raise InvalidParameter("question", "is missing or empty.")
+        raise InvalidParameter("question", "it is missing or empty.")
     if "relevant" not in given:
-        raise InvalidParameter("relevant", "is missing; use [] for a question that has no answer.")
+        raise InvalidParameter("relevant", "it is missing; use [] for a question that has no answer.")
     name = given.get("id", usual_id)
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise InvalidParameter("id", "it must be a word or a number.")
